@@ -1,0 +1,54 @@
+"""The table of families, read without a backend."""
+
+import subprocess
+import sys
+from pathlib import Path
+from pkgutil import iter_modules
+
+import pytest
+
+import stillmotion.models
+from stillmotion.errors import UsageError
+from stillmotion.models import FAMILIES, check_options
+
+
+def test_the_table_and_the_folder_agree():
+    modules = {module.name for module in iter_modules([str(Path(stillmotion.models.__file__).parent)])}
+    assert modules - {"backbones"} == set(FAMILIES)
+    for name, family in FAMILIES.items():
+        assert family.builder == f"stillmotion.models.{name}:build"
+
+
+def test_reading_the_table_imports_no_backend():
+    code = (
+        "import sys, stillmotion.models; sys.exit(bool({'keras', 'tensorflow', 'jax'} & sys.modules.keys()))"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_defaults_are_the_first_values():
+    assert check_options("frame_pool", {}) == {"pool": "mean", "size": "small"}
+    assert check_options("conv3d", {"input": "both"}) == {"factored": True, "input": "both", "size": "small"}
+
+
+def test_classic_settles_the_other_options():
+    settled = check_options("cnn_rnn", {"size": "classic"})
+    assert settled == {"rnn": "lstm", "bidirectional": False, "input": "rgb", "size": "classic"}
+    assert check_options("cnn_rnn", settled) == settled
+
+
+@pytest.mark.parametrize(
+    ("family", "options", "words"),
+    [
+        ("conv4d", {}, ["conv4d", "frame_pool", "cnn_rnn", "conv3d"]),
+        ("conv3d", {"pool": "mean"}, ["conv3d", "pool", "factored"]),
+        ("frame_pool", {"pool": "median"}, ["frame_pool", "pool", "median", "mean", "max", "vote"]),
+        ("cnn_rnn", {"bidirectional": "yes"}, ["cnn_rnn", "bidirectional", "yes", "True", "False"]),
+        ("cnn_rnn", {"size": "classic", "rnn": "gru"}, ["cnn_rnn", "classic", "rnn", "lstm", "gru"]),
+    ],
+)
+def test_a_wrong_choice_is_refused_in_one_line_with_what_is_allowed(family, options, words):
+    with pytest.raises(UsageError) as error:
+        check_options(family, options)
+    assert "\n" not in str(error.value)
+    assert all(word in str(error.value) for word in words)
