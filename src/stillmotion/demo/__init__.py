@@ -1,0 +1,7 @@
+"""Rendered videos of a small production line, whose truth is known: to try, to show and to test with."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"folders": ["make_demo_data"], "labels": ["LABELS", "Kind"]}
+)

@@ -1,0 +1,67 @@
+"""A clip of a shift: parts on the belt, the belt in motion, through a camera with noise."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .labels import Label, belt_travel, station_strokes
+from .parts import draw_part, part_shadow
+from .scenery import BELT_BOTTOM, BELT_TOP, FINE, HEIGHT, PRESS_STEPS, SCENE, WIDTH, Shift, look_through
+
+SECONDS = 2.4
+PARTS = 5  # on the loop
+SPACING = 92  # from part to part, in pixels of the video: one at least is always wholly in the picture
+LOOP = PARTS * SPACING
+
+
+def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
+    """Frames of one clip, RGB (height, width, 3), as many as 2.4 seconds have at the shift's rate.
+
+    The shutter is too short for motion blur, which would tell the speed from one frame.
+    """
+    seconds = np.arange(round(SECONDS * shift.rate)) / shift.rate
+    surface = label.surfaces[rng.integers(len(label.surfaces))]
+    run = label.runs[rng.integers(len(label.runs))]
+    lamp_first = label.lamp_first[rng.integers(len(label.lamp_first))]
+    phase = rng.uniform(0, LOOP)
+    travel = belt_travel(run, seconds, rng)
+    press, lamp = station_strokes(lamp_first, seconds, rng)
+    drift = 1 + 0.05 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.5) * seconds + rng.uniform())) + rng.normal(
+        0, 0.006, len(seconds)
+    )
+    belt = _laden_belt(shift, [draw_part(shift.style, surface, rng) for _ in range(PARTS)], rng)
+    noise = rng.normal(0, shift.grain, (HEIGHT + 64, WIDTH + 64, 3)).astype(np.float32)
+    corners = rng.integers(0, 64, (len(seconds), 2))
+    for index in range(len(seconds)):
+        start = (phase - travel[index]) % LOOP  # what lies at the left edge of the scene
+        seen = look_through(shift.camera, belt, -start * FINE, BELT_TOP * FINE)
+        picture = Image.composite(seen, shift.still, shift.belt_mask)
+        overlay = shift.stations[round(float(press[index]) * (PRESS_STEPS - 1))][int(lamp[index] > 0.5)]
+        picture.paste(overlay, mask=overlay)
+        frame = np.asarray(picture, np.float32) * (shift.light * np.float32(drift[index]))
+        if lamp[index] > 0:
+            frame += shift.glow * np.float32(lamp[index])
+        top, left = corners[index]
+        frame += noise[top : top + HEIGHT, left : left + WIDTH]
+        yield np.clip(frame, 0, 255).astype(np.uint8)
+
+
+def _laden_belt(shift: Shift, parts: list[Image.Image], rng: np.random.Generator) -> Image.Image:
+    """The belt with its parts and their shadows: one loop, and as much again as the scene is wide."""
+    loop, wide = LOOP * FINE, (LOOP + SCENE[0]) * FINE
+    middle = (BELT_BOTTOM - BELT_TOP) * FINE // 2
+    belt = shift.belt.copy()
+    black = Image.new("RGB", (1, 1))
+    for number, part in enumerate(parts):
+        x = (number + 0.5) * SPACING * FINE + rng.uniform(-3, 3) * FINE
+        y = middle + rng.uniform(-2, 2) * FINE
+        shadow = part_shadow(part, shift.style.light).point(lambda value: value * shift.darkness)
+        corner = round(x - shadow.width / 2), round(y - shadow.height / 2)
+        belt.paste(black.resize(shadow.size), corner, shadow)
+        belt.paste(part, (round(x - part.width / 2), round(y - part.height / 2)), part)
+    laden = Image.new("RGB", (wide, belt.height))
+    laden.paste(belt, (0, 0))
+    laden.paste(belt, (loop, 0))
+    return laden

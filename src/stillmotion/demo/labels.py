@@ -1,0 +1,86 @@
+"""What each label means: the surface of the parts, the run of the belt, the order of the stations.
+
+The belt is a loop, and its phase at the start of a clip is uniform; so is the phase of the stations'
+cycle. Hence where the parts lie, and what the stations do, is distributed alike at every instant of a
+clip, however the belt runs and whichever station acts first: one frame of `motion` tells nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["look", "motion", "both"]
+Surface = Literal["sound", "scratched", "dented"]
+Run = Literal["forward", "backward", "fast", "jam"]
+Floats = NDArray[np.floating]
+
+SPEEDS = {"forward": 46.0, "backward": -46.0, "fast": 118.0, "jam": 46.0}  # pixels a second, to the right
+CYCLE_SECONDS = 1.2  # first station, second station, rest
+STROKE_SECONDS = 0.34  # how long each station acts
+
+
+@dataclass(frozen=True)
+class Label:
+    """What the clips of one label may show; each clip draws one of each."""
+
+    surfaces: tuple[Surface, ...] = ("sound",)
+    runs: tuple[Run, ...] = ("forward", "backward")
+    lamp_first: tuple[bool, ...] = (False,)
+
+
+_ANY_ORDER = (False, True)
+
+LABELS: dict[Kind, dict[str, Label]] = {
+    "look": {
+        "sound": Label(surfaces=("sound",), lamp_first=_ANY_ORDER),
+        "scratched": Label(surfaces=("scratched",), lamp_first=_ANY_ORDER),
+        "dented": Label(surfaces=("dented",), lamp_first=_ANY_ORDER),
+    },
+    "motion": {
+        "forward": Label(runs=("forward",)),
+        "backward": Label(runs=("backward",)),
+        "fast": Label(runs=("fast",)),
+        "jam": Label(runs=("jam",)),
+        "lamp-first": Label(runs=("forward",), lamp_first=(True,)),
+    },
+    "both": {
+        "sound-forward": Label(runs=("forward",), lamp_first=_ANY_ORDER),
+        "sound-backward": Label(runs=("backward",), lamp_first=_ANY_ORDER),
+        "scratched-forward": Label(("scratched",), ("forward",), _ANY_ORDER),
+        "scratched-backward": Label(("scratched",), ("backward",), _ANY_ORDER),
+    },
+}
+
+
+def belt_travel(run: Run, seconds: Floats, rng: np.random.Generator) -> Floats:
+    """How far the belt has moved to the right since the start, in pixels, at each of `seconds` (time,).
+
+    A jam is a belt that runs, halts within the first third and then only twitches.
+    """
+    speed = SPEEDS[run] * rng.uniform(0.88, 1.12)
+    halt = seconds[-1] * rng.uniform(0.08, 0.33)
+    twitch = rng.uniform(1.0, 2.0)
+    rhythm = rng.uniform(3.0, 5.0)
+    if run != "jam":
+        return speed * seconds
+    since = np.maximum(seconds - halt, 0.0)
+    return speed * np.minimum(seconds, halt) + twitch * np.sin(2 * np.pi * rhythm * since) * np.exp(-2 * since)
+
+
+def station_strokes(lamp_first: bool, seconds: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """How far the press is down and how bright the lamp is, 0 to 1, each (time,).
+
+    One station acts, at once afterwards the other, then both rest; over and over, from a random phase.
+    """
+    cycle = CYCLE_SECONDS * rng.uniform(0.94, 1.06)
+    clock = seconds + rng.uniform(0.0, cycle)
+
+    def stroke(start: float) -> Floats:
+        progress = ((clock - start) % cycle) / STROKE_SECONDS
+        rise = np.minimum(progress, 1.0 - progress) / 0.22
+        return np.asarray(np.clip(rise, 0.0, 1.0))
+
+    first, second = stroke(0.0), stroke(STROKE_SECONDS)
+    return (second, first) if lamp_first else (first, second)

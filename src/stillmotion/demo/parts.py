@@ -1,0 +1,180 @@
+"""Machined metal parts, seen obliquely from above: one picture with transparency for each part."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from .labels import Surface
+
+Pixels = NDArray[np.float32]
+
+RADIUS = 27.0  # of a part, in pixels of the video
+SQUASH = 0.64  # height over width of a circle on the belt: the slant of the camera
+FINE = 4  # drawn at this many pixels per pixel of the video, kept at half of it
+METALS = {  # red, green, blue
+    "steel": (0.66, 0.69, 0.73),
+    "aluminium": (0.78, 0.79, 0.80),
+    "brass": (0.80, 0.66, 0.38),
+    "copper": (0.78, 0.52, 0.40),
+    "gunmetal": (0.46, 0.49, 0.54),
+}
+SHAPES = ("flange", "gear", "hexagon", "block")
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the parts of one shift have in common."""
+
+    shape: str
+    metal: tuple[float, float, float]
+    bore: float  # radius of the hole in the middle, of the part's radius
+    holes: int  # around the bore
+    height: float  # pixels of the video
+    light: float  # direction the light comes from, radians, 0 is the right, growing downwards
+
+
+def draw_style(rng: np.random.Generator, light: float) -> Style:
+    """The style of a shift's parts."""
+    metal = np.array(METALS[str(rng.choice(list(METALS)))]) * rng.uniform(0.9, 1.08)
+    return Style(
+        shape=str(rng.choice(SHAPES)),
+        metal=(float(metal[0]), float(metal[1]), float(metal[2])),
+        bore=rng.uniform(0.22, 0.36),
+        holes=int(rng.choice([0, 4, 6])),
+        height=rng.uniform(6.0, 9.0),
+        light=light,
+    )
+
+
+def draw_part(style: Style, surface: Surface, rng: np.random.Generator) -> Image.Image:
+    """One part, RGBA, at twice the pixels of the video, centred in its picture."""
+    half_width = int(RADIUS * 1.12) * FINE
+    half_height = int(RADIUS * 1.12 * SQUASH + 6) * FINE
+    y, x = np.mgrid[-half_height:half_height, -half_width:half_width].astype(np.float32) + 0.5
+    rise = style.height * FINE / 2
+    fx, fy = x / (RADIUS * FINE), (y + rise) / (RADIUS * FINE * SQUASH)
+    bite = _Dent(rng) if surface == "dented" else None
+    turn = rng.uniform(0, 2 * np.pi)
+    inside = _outline(style.shape, fx, fy, turn)  # how deep inside the outline, in radii
+    if bite:
+        inside = np.minimum(inside, bite.outline(fx, fy))
+    top = np.clip(inside * RADIUS * FINE * 0.8 + 0.5, 0, 1)
+    face = _face(style, fx, fy, inside, turn, rng)
+    if bite:
+        face += bite.shade(fx, fy, style.light)
+    side = _side(top, int(style.height * FINE))
+    wall = 0.42 + 0.22 * np.cos(style.light) * fx + 0.10 * np.abs(np.sin(3 * fx + turn)).astype(np.float32)
+    tone = wall * (1 - top) + face * top
+    tone[(top < 0.5) & (_side(top, FINE) > 0.5)] += 0.22  # the lit edge between face and wall
+    rgb = np.clip(tone[..., None] * np.array(style.metal, np.float32) / 0.72, 0, 1)
+    rgb = rgb + np.clip(tone[..., None] - 0.92, 0, 1) * 0.8  # highlights lose the colour of the metal
+    alpha = np.maximum(top, side)
+    picture = Image.fromarray((np.clip(np.dstack([rgb, alpha]), 0, 1) * 255).astype(np.uint8), "RGBA")
+    if surface == "scratched":
+        picture = _scratch(picture, top, rise, rng)
+    return picture.reduce(2)
+
+
+def part_shadow(part: Image.Image, light: float) -> Image.Image:
+    """How much a part darkens the belt, 0 to 255, at the size of its picture with a margin of 16."""
+    margin = 16
+    mask = Image.new("L", (part.width + 2 * margin, part.height + 2 * margin))
+    shift = round(-7 * np.cos(light)), 7
+    mask.paste(part.getchannel("A"), (margin + shift[0], margin + shift[1]))
+    return mask.filter(ImageFilter.GaussianBlur(4.5)).point(lambda value: value * 0.72)
+
+
+def _outline(shape: str, fx: Pixels, fy: Pixels, turn: float) -> Pixels:
+    radius, angle = np.hypot(fx, fy), np.arctan2(fy, fx) + np.float32(turn)
+    if shape == "gear":
+        return 0.94 + 0.06 * np.clip(2.5 * np.cos(14 * angle), -1, 1) - radius
+    if shape == "hexagon":
+        return 0.92 - radius * np.cos((angle % (np.pi / 3)) - np.pi / 6) / np.cos(0.15)
+    if shape == "block":
+        a = np.abs(radius * np.cos(angle)) - 0.58
+        b = np.abs(radius * np.sin(angle)) - 0.58
+        return 0.18 - np.hypot(np.maximum(a, 0), np.maximum(b, 0)) - np.minimum(np.maximum(a, b), 0)
+    return 1.0 - radius
+
+
+def _face(
+    style: Style, fx: Pixels, fy: Pixels, inside: Pixels, turn: float, rng: np.random.Generator
+) -> Pixels:
+    """The brightness of the upper face: turned on a lathe, chamfered, bored."""
+    radius, angle = np.hypot(fx, fy), np.arctan2(fy, fx)
+    facing = np.cos(angle - style.light)  # 1 where an outward slope looks into the light
+    face = 0.70 + 0.13 * np.cos(2 * (angle - style.light - rng.uniform(-0.3, 0.3))) ** 3
+    face = face + 0.025 * np.sin(radius * rng.uniform(70, 110)) - 0.05 * radius
+    face += 0.30 * facing * np.exp(-((inside - 0.035) / 0.04) ** 2)  # outer chamfer
+    step = style.bore + rng.uniform(0.14, 0.2)
+    face += 0.26 * facing * np.exp(-((radius - step) / 0.035) ** 2)  # the edge of the hub
+    face += np.where(radius < step, np.float32(0.07), np.float32(0))
+    wells = [(0.0, 0.0, style.bore)]
+    for k in range(style.holes):
+        around = turn + 2 * np.pi * k / style.holes
+        wells.append((0.70 * np.cos(around), 0.70 * np.sin(around), 0.095))
+    for cx, cy, size in wells:
+        depth = size - np.hypot(fx - cx, fy - cy)
+        away = np.cos(np.arctan2(fy - cy, fx - cx) - style.light)
+        well = 0.16 - 0.16 * away  # the far wall of a hole is lit
+        cover = np.clip(depth * RADIUS * FINE * 0.8 + 0.5, 0, 1)
+        face = face * (1 - cover) + well * cover
+        face += 0.22 * -away * np.exp(-((depth + 0.03) / 0.025) ** 2)  # countersink
+    return face.astype(np.float32)
+
+
+def _side(top: Pixels, height: int) -> Pixels:
+    """The face swept downwards by `height` rows."""
+    side = top.copy()
+    for rows in range(1, height + 1):
+        np.maximum(side[rows:], top[:-rows], out=side[rows:])
+    return side
+
+
+class _Dent:
+    """A blow to the rim: a bite out of the outline and a crater beside it. Positions in radii."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        where = rng.uniform(0, 2 * np.pi)
+        self.size = rng.uniform(0.34, 0.42)
+        reach = rng.uniform(0.66, 0.76)
+        self.x, self.y = reach * np.cos(where), reach * np.sin(where)
+        self.bite_x, self.bite_y = 1.16 * np.cos(where), 1.16 * np.sin(where)
+
+    def outline(self, fx: Pixels, fy: Pixels) -> Pixels:
+        return np.hypot(fx - self.bite_x, fy - self.bite_y) - np.float32(0.30)
+
+    def shade(self, fx: Pixels, fy: Pixels, light: float) -> Pixels:
+        dx, dy = (fx - self.x) / self.size, (fy - self.y) / self.size
+        far = np.hypot(dx, dy)
+        slope = np.where(far < 1, np.sin(np.pi * np.clip(far, 0, 1)), 0)
+        lit = (dx * np.cos(light) + dy * np.sin(light)) / np.maximum(far, 1e-3)
+        rim = 0.22 * lit * np.exp(-((far - 1.02) / 0.09) ** 2)
+        return np.asarray(-0.50 * slope * lit - 0.30 * np.clip(1 - far, 0, 1) + rim, np.float32)
+
+
+def _scratch(picture: Image.Image, top: Pixels, rise: float, rng: np.random.Generator) -> Image.Image:
+    """Two or three long scores over the upper face: a dark groove with a bright burr."""
+    width, height = picture.size
+    groove, burr = Image.new("L", picture.size), Image.new("L", picture.size)
+    slant = rng.uniform(0, np.pi)
+    for _ in range(int(rng.integers(2, 4))):
+        aim = slant + rng.uniform(-0.25, 0.25)
+        along = np.array([np.cos(aim), np.sin(aim)])
+        across = np.array([-along[1], along[0]])
+        steps = np.linspace(-rng.uniform(0.6, 0.9), rng.uniform(0.6, 0.9), 7)
+        wobble = rng.uniform(-0.5, 0.5) + np.cumsum(rng.normal(0, 0.035, 7))
+        points = steps[:, None] * along + wobble[:, None] * across
+        points = points * RADIUS * FINE * [1, SQUASH] + [width / 2, height / 2 - rise]
+        for mask, shift, thick in ((groove, 0, 2.1), (burr, 1.3, 1.1)):
+            line = [(float(px), float(py) + shift * FINE) for px, py in points]
+            ImageDraw.Draw(mask).line(line, 255, round(thick * FINE), "curve")
+    face = Image.fromarray((top * 255).astype(np.uint8))
+    alpha = picture.getchannel("A")
+    for mask, colour in ((groove, (38, 34, 32)), (burr, (250, 248, 240))):
+        clipped = Image.composite(mask, Image.new("L", picture.size), face)
+        picture.paste(Image.new("RGBA", picture.size, colour), mask=clipped)
+    picture.putalpha(alpha)
+    return picture

@@ -1,0 +1,231 @@
+"""A shift on the line: its wall, belt, rails, stations, light and camera. All of one recording share it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+from .parts import Style, draw_style
+
+Pixels = NDArray[np.float32]
+
+WIDTH, HEIGHT = 160, 120  # of the video, in pixels
+SCENE = (240, 180)  # what is drawn: more than the camera sees, in pixels of the video
+FINE = 2  # drawn at this many pixels per pixel of the video
+BELT_TOP, BELT_BOTTOM = 76, 130  # rows of the scene
+PRESS_STEPS = 8  # pictures of the press, from up to down
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Pictures are at the size of the video, as the camera sees them."""
+
+    style: Style
+    camera: NDArray[np.float64]  # (3, 3): from the video's pixels to the fine scene's
+    still: Image.Image  # RGB: wall, rails, floor
+    belt_mask: Image.Image  # L: where the belt is seen
+    belt: Image.Image  # RGB, fine, flat: one loop of the bare belt
+    stations: tuple[tuple[Image.Image, Image.Image], ...]  # [press step][lamp off, on]: RGBA
+    glow: Pixels  # (height, width, 3): what the lamp adds
+    light: Pixels  # (height, width, 3): vignette and the colour of the light
+    grain: float  # deviation of the camera's noise, in levels
+    rate: int  # frames a second
+    darkness: float  # of shadows
+
+
+def draw_shift(rng: np.random.Generator, belt_loop: int) -> Shift:
+    """Draw a shift whose belt is a loop of `belt_loop` pixels of the video."""
+    sun = float(rng.choice([np.pi * 1.25, np.pi * 1.75])) + rng.uniform(-0.35, 0.35)  # upper left or right
+    camera = _camera(rng)
+    scene = _scene(rng)
+    mask = Image.new("L", _fine(SCENE))
+    ImageDraw.Draw(mask).rectangle([0, BELT_TOP * FINE, SCENE[0] * FINE, BELT_BOTTOM * FINE], 255)
+    press_x, lamp_x = rng.permutation([94.0, 148.0]) + rng.uniform(-7, 7, 2)
+    paint = tuple(int(value) for value in rng.choice(_PAINTS))
+    stations = tuple(
+        tuple(
+            look_through(camera, _stations(press_x, lamp_x, down / (PRESS_STEPS - 1), lit, paint))
+            for lit in (False, True)
+        )
+        for down in range(PRESS_STEPS)
+    )
+    return Shift(
+        style=draw_style(rng, sun),
+        camera=camera,
+        still=look_through(camera, scene),
+        belt_mask=look_through(camera, mask),
+        belt=_belt(rng, belt_loop),
+        stations=stations,
+        glow=_glow(camera, lamp_x),
+        light=_light(rng),
+        grain=rng.uniform(1.8, 3.6),
+        rate=int(rng.choice([20, 25])),
+        darkness=rng.uniform(0.75, 1.0),
+    )
+
+
+def look_through(camera: NDArray[np.float64], picture: Image.Image, x: float = 0.0, y: float = 0.0) -> Image.Image:
+    """A fine, flat picture as the camera sees it, its upper left corner at (x, y) of the fine scene."""
+    move = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1.0]])
+    seen = (move @ camera).ravel()
+    return picture.transform(
+        (WIDTH, HEIGHT), Image.Transform.PERSPECTIVE, tuple(seen[:8] / seen[8]), Image.Resampling.BILINEAR
+    )
+
+
+_PAINTS = np.array([(38, 92, 140), (196, 120, 28), (66, 120, 74), (150, 52, 46), (92, 98, 106), (200, 170, 50)])
+
+
+def _fine(size: tuple[int, int]) -> tuple[int, int]:
+    return size[0] * FINE, size[1] * FINE
+
+
+def _camera(rng: np.random.Generator) -> NDArray[np.float64]:
+    roll, zoom = rng.uniform(-0.045, 0.045), rng.uniform(0.98, 1.07)
+    centre = np.array([[1, 0, -WIDTH / 2], [0, 1, -HEIGHT / 2], [0, 0, 1.0]])
+    turn = np.array(
+        [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1.0]]
+    ) / [[1], [1], [1 / zoom]]
+    keystone = np.array([[1, 0, 0], [0, 1, 0], [rng.uniform(-4e-4, 4e-4), rng.uniform(1e-4, 9e-4), 1.0]])
+    place = np.array(
+        [[1, 0, SCENE[0] / 2 + rng.uniform(-6, 6)], [0, 1, SCENE[1] / 2 + 3 + rng.uniform(-5, 5)], [0, 0, 1.0]]
+    )
+    return np.asarray(np.diag([FINE, FINE, 1.0]) @ place @ keystone @ turn @ centre)
+
+
+def _scene(rng: np.random.Generator) -> Image.Image:
+    """Wall with machines out of focus, rails with bolts, floor with rollers and legs."""
+    width, height = _fine(SCENE)
+    wall = np.array(rng.choice([(120, 126, 130), (96, 108, 120), (138, 130, 116), (84, 92, 90), (150, 152, 150)]))
+    wall = wall * rng.uniform(0.75, 1.1)
+    picture = Image.new("RGB", (width, height), tuple(int(v) for v in wall))
+    pen = ImageDraw.Draw(picture)
+    for _ in range(int(rng.integers(7, 12))):  # cabinets, windows, pipes
+        x, y = rng.uniform(0, width), rng.uniform(0, BELT_TOP * FINE)
+        w, h = rng.uniform(20, 110), rng.uniform(16, 110)
+        paint = np.array(rng.choice(_PAINTS)) * 0.45 + wall * rng.uniform(0.2, 0.75)
+        pen.rectangle([x, y, x + w, y + h], tuple(int(v) for v in paint))
+        pen.rectangle([x, y, x + w, y + 3], tuple(int(min(255, v * 1.25)) for v in paint))
+    for _ in range(int(rng.integers(0, 3))):  # lamps far away
+        x, y, r = rng.uniform(0, width), rng.uniform(30, 100), rng.uniform(4, 10)
+        pen.ellipse([x - r, y - r, x + r, y + r], (255, 246, 220))
+    for x in np.cumsum(rng.uniform(40, 160, 4)):
+        pen.line([x, 0, x, height], tuple(int(v * 0.6) for v in wall), int(rng.integers(3, 8)))
+    picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(3.0, 5.5)))
+    pen = ImageDraw.Draw(picture)
+    _floor(pen, rng)
+    _rail(pen, BELT_TOP - 9, 9, rng)
+    _rail(pen, BELT_BOTTOM, 11, rng)
+    return picture
+
+
+def _floor(pen: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
+    width, height = _fine(SCENE)
+    top = (BELT_BOTTOM + 9) * FINE
+    shade = int(rng.uniform(30, 52))
+    pen.rectangle([0, top, width, height], (shade, shade + 2, shade + 5))
+    gap = rng.uniform(24, 34) * FINE
+    for k in range(int(width / gap) + 2):  # the ends of the rollers
+        x, y = (k - rng.uniform(0, 0.02)) * gap, top + 9 * FINE
+        for r, tone in ((12, 26), (10, 92), (7, 120), (3, 48)):
+            pen.ellipse([x - r, y - r, x + r, y + r], (tone, tone, tone + 4))
+    for x in rng.uniform(0, width, 2):
+        pen.rectangle([x, top, x + 26, height], (shade + 40, shade + 42, shade + 44))
+        pen.rectangle([x, top, x + 6, height], (shade + 72, shade + 74, shade + 76))
+
+
+def _rail(pen: ImageDraw.ImageDraw, top: int, thick: int, rng: np.random.Generator) -> None:
+    """An aluminium profile with a groove and bolts."""
+    width = SCENE[0] * FINE
+    base = rng.uniform(128, 172)
+    profile = np.interp(np.linspace(0, 1, thick * FINE), [0, 0.12, 0.4, 0.5, 0.62, 1], [1.3, 1.05, 0.95, 0.45, 0.9, 0.6])
+    for row, shade in enumerate(profile):
+        tone = int(min(255, base * shade))
+        pen.line([0, top * FINE + row, width, top * FINE + row], (tone, tone, min(255, tone + 5)))
+    for x in np.arange(rng.uniform(0, 40), width, rng.uniform(50, 80)):
+        y = (top + thick * 0.75) * FINE
+        pen.ellipse([x - 4, y - 3, x + 4, y + 4], (50, 50, 54))
+        pen.ellipse([x - 3, y - 3, x + 3, y + 2], (190, 190, 194))
+
+
+def _belt(rng: np.random.Generator, loop: int) -> Image.Image:
+    """Rubber: woven, worn along its way, scuffed, with a seam; its ends meet."""
+    width, height = loop * FINE, (BELT_BOTTOM - BELT_TOP) * FINE
+    colour = np.array(rng.choice([(58, 60, 62), (40, 74, 62), (46, 62, 88), (92, 94, 92), (70, 58, 50)]))
+    weave = rng.normal(0, 1, (height, width))
+    smooth = np.fft.fft2(weave)
+    fy, fx = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :]
+    cloud = np.real(np.fft.ifft2(smooth * np.exp(-((fx * 60) ** 2) - (fy * 30) ** 2)))
+    fine = np.real(np.fft.ifft2(smooth * np.exp(-((fx * 4) ** 2) - (fy * 2.5) ** 2)))
+    tone = 1 + 0.10 * cloud / cloud.std() + 0.09 * fine / fine.std() + 0.05 * rng.normal(0, 1, (height, 1))
+    across = np.linspace(-1, 1, height)[:, None]
+    tone *= 1.02 - 0.30 * np.abs(across) ** 6 + 0.06 * across
+    rgb = np.clip(tone[..., None] * colour * rng.uniform(0.9, 1.25), 0, 255).astype(np.uint8)
+    belt = Image.fromarray(rgb)
+    marks = Image.new("L", belt.size)
+    pen = ImageDraw.Draw(marks)
+    for _ in range(int(rng.integers(10, 18))):  # scuffs
+        x, y = rng.uniform(20, width - 60), rng.uniform(4, height - 4)
+        pen.line([x, y, x + rng.uniform(4, 36), y + rng.uniform(-6, 6)], int(rng.uniform(40, 130)), 2)
+    seam = rng.uniform(30, width - 50)
+    pen.line([seam, 0, seam + 8, height], 110, 3)
+    worn = Image.new("RGB", belt.size, tuple(int(v) for v in colour * 0.5 + 105))
+    belt.paste(worn, mask=marks.filter(ImageFilter.GaussianBlur(0.8)))
+    return belt
+
+
+def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tuple[int, ...]) -> Image.Image:
+    """The press and the lamp over the belt's far side."""
+    picture = Image.new("RGBA", _fine(SCENE))
+    pen = ImageDraw.Draw(picture)
+    dark = tuple(int(value * 0.55) for value in paint)
+    pale = tuple(int(min(255, value * 1.3 + 20)) for value in paint)
+
+    def box(cx: float, top: float, wide: float, bottom: float, fill: tuple[int, ...]) -> None:
+        left, right = (cx - wide / 2) * FINE, (cx + wide / 2) * FINE
+        pen.rectangle([left, top * FINE, right, bottom * FINE], fill)
+
+    # the press: a column behind the belt, a cylinder, a ram that comes down
+    head = 66 + 26 * down
+    box(press_x, 0, 30, BELT_TOP - 5, dark)
+    box(press_x - 11, 0, 5, BELT_TOP - 5, paint)
+    box(press_x, head - 30, 6, head, (205, 208, 212))
+    box(press_x + 2, head - 30, 2, head, (120, 122, 128))
+    box(press_x, 26, 22, 60, paint)
+    box(press_x - 8, 26, 3, 60, pale)
+    box(press_x + 9, 26, 3, 60, dark)
+    box(press_x, 56, 24, 60, dark)
+    box(press_x, head, 26, head + 9, (150, 153, 158))
+    box(press_x, head, 26, head + 2, (214, 216, 220))
+    box(press_x, head + 7, 26, head + 9, (64, 66, 70))
+    # the lamp: an arm from the wall, a hood
+    box(lamp_x, 0, 4, 50, (60, 62, 66))
+    box(lamp_x - 1, 0, 1, 50, (130, 132, 136))
+    hood = [(lamp_x - 6, 48), (lamp_x + 6, 48), (lamp_x + 15, 62), (lamp_x - 15, 62)]
+    pen.polygon([(x * FINE, y * FINE) for x, y in hood], (52, 54, 60))
+    pen.polygon([(x * FINE, y * FINE) for x, y in [(lamp_x - 6, 48), (lamp_x - 1, 48), (lamp_x - 6, 62), (lamp_x - 15, 62)]], (96, 100, 108))
+    bulb = (255, 252, 236) if lit else (108, 108, 100)
+    pen.ellipse([(lamp_x - 14) * FINE, 59 * FINE, (lamp_x + 14) * FINE, 66 * FINE], bulb)
+    return picture
+
+
+def _glow(camera: NDArray[np.float64], lamp_x: float) -> Pixels:
+    """What the lamp adds to the picture, in levels: a cone of light and a pool on the belt."""
+    picture = Image.new("L", _fine(SCENE))
+    pen = ImageDraw.Draw(picture)
+    cone = [(lamp_x - 12, 64), (lamp_x + 12, 64), (lamp_x + 30, 106), (lamp_x - 30, 106)]
+    pen.polygon([(x * FINE, y * FINE) for x, y in cone], 70)
+    pen.ellipse([(lamp_x - 30) * FINE, 82 * FINE, (lamp_x + 30) * FINE, 126 * FINE], 120)
+    seen = np.asarray(look_through(camera, picture.filter(ImageFilter.GaussianBlur(9))), np.float32)
+    return np.asarray(seen[..., None] * np.array([0.80, 0.76, 0.62], np.float32))
+
+
+def _light(rng: np.random.Generator) -> Pixels:
+    """Vignette, one brighter side, warm or cold light."""
+    y, x = np.mgrid[-1 : 1 : HEIGHT * 1j, -1 : 1 : WIDTH * 1j]
+    fall = 1.06 - rng.uniform(0.10, 0.22) * (x**2 + y**2)
+    lean = 1 + rng.uniform(-0.10, 0.10) * x + rng.uniform(-0.05, 0.05) * y
+    warmth = rng.uniform(-0.07, 0.07)
+    colour = rng.uniform(0.86, 1.10) * np.array([1 + warmth, 1.0, 1 - warmth])
+    return np.asarray((fall * lean)[..., None] * colour, np.float32)

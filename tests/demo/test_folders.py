@@ -1,0 +1,100 @@
+"""Demo data: the tree it leaves, that it repeats, and what it refuses."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from stillmotion.demo import LABELS, make_demo_data
+from stillmotion.demo.folders import deal_labels
+from stillmotion.errors import StillmotionError, UsageError
+
+
+def read(path: Path) -> np.ndarray:
+    with av.open(str(path)) as video:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_tree_and_sizes(tmp_path: Path, kind) -> None:
+    calls = []
+    paths = make_demo_data(tmp_path / "d", kind=kind, videos=6, seed=0, progress=lambda *done: calls.append(done))
+    assert calls == [(k + 1, 6) for k in range(6)]
+    assert sorted(paths) == sorted((tmp_path / "d").rglob("*.mp4"))
+    assert {path.parent.name for path in paths} == set(LABELS[kind])
+    assert [path.name for path in paths[:3]] == [
+        "shift000_clip00.mp4",
+        "shift000_clip01.mp4",
+        "shift001_clip00.mp4",
+    ]
+    assert json.loads((tmp_path / "d" / "demo.json").read_text()) == {"kind": kind, "videos": 6, "seed": 0}
+    with av.open(str(paths[0])) as video:
+        stream = video.streams.video[0]
+        assert (stream.width, stream.height, stream.codec_context.name) == (160, 120, "h264")
+        assert stream.average_rate in (20, 25)
+        assert float(stream.duration * stream.time_base) == pytest.approx(2.4)
+
+
+def test_same_call_gives_the_same_frames(tmp_path: Path) -> None:
+    one, two, other = (
+        make_demo_data(tmp_path / name, kind="look", videos=3, seed=seed)
+        for name, seed in (("one", 5), ("two", 5), ("other", 6))
+    )
+    assert [path.relative_to(tmp_path / "one") for path in one] == [
+        path.relative_to(tmp_path / "two") for path in two
+    ]
+    assert all(np.array_equal(read(a), read(b)) for a, b in zip(one, two, strict=True))
+    assert read(one[0]).shape != read(other[0]).shape or not np.array_equal(read(one[0]), read(other[0]))
+
+
+def test_an_interrupted_call_is_completed(tmp_path: Path) -> None:
+    def stop(done: int, of: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_demo_data(tmp_path / "d", kind="look", videos=4, seed=0, progress=stop)
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "d").rglob("*.mp4")}
+    paths = make_demo_data(tmp_path / "d", kind="look", videos=4, seed=0)
+    assert len(kept) == 3 and all(path.stat().st_mtime_ns == time for path, time in kept.items())
+    whole = make_demo_data(tmp_path / "whole", kind="look", videos=4, seed=0)
+    assert np.array_equal(read(paths[3]), read(whole[3]))
+    assert not list((tmp_path / "d").rglob("*.part"))
+
+
+def test_every_label_in_balance_and_no_shift_twice_the_same() -> None:
+    for labels in ("abc", "abcd", "abcde"):
+        dealt = deal_labels(list(labels), 300, np.random.default_rng(0))
+        assert set(Counter(dealt).values()) == {300 // len(labels)}
+        assert all(first != second for first, second in zip(dealt[::2], dealt[1::2], strict=True))
+
+
+def test_what_it_refuses(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="kind 'sound' is not known"):
+        make_demo_data(tmp_path, kind="sound", videos=9, seed=0)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="2 videos are too few for the 3 labels"):
+        make_demo_data(tmp_path, kind="look", videos=2, seed=0)
+    with pytest.raises(UsageError, match="seed -1"):
+        make_demo_data(tmp_path, kind="look", videos=3, seed=-1)
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(StillmotionError, match="is not empty: name a new folder"):
+        make_demo_data(tmp_path, kind="look", videos=3, seed=0)
+    with pytest.raises(StillmotionError, match="cannot write demo data"):
+        make_demo_data(tmp_path / "mine.txt", kind="look", videos=3, seed=0)
+    (tmp_path / "demo.json").write_text(json.dumps({"kind": "both", "videos": 4, "seed": 0}))
+    with pytest.raises(StillmotionError, match="holds other demo data"):
+        make_demo_data(tmp_path, kind="look", videos=4, seed=0)
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, monkeypatch) -> None:
+    def full(path: Path, frames, rate) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("stillmotion.demo.folders._encode", full)
+    with pytest.raises(StillmotionError, match="No space left on device"):
+        make_demo_data(tmp_path / "d", kind="look", videos=3, seed=0)
+    assert [path.name for path in (tmp_path / "d").rglob("*") if path.is_file()] == ["demo.json"]
