@@ -1,0 +1,1 @@
+"""Does your video need motion?"""

@@ -1,0 +1,116 @@
+"""A CSV or Parquet table with a row for each video.
+
+    path,label,group,split,start_seconds,end_seconds
+    day1/a.mp4,jam,day1,train,12.5,20
+
+Paths are relative to the table's folder, or absolute. `path` is needed, `label` for all but
+prediction; the other columns are optional, and so is each of their cells. `split` is train,
+validation (val, valid, dev) or test.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path, PurePath
+from typing import Any
+
+from stillmotion.data.grouping import group_of
+from stillmotion.data.videos import Part, Video, Videos
+from stillmotion.errors import StillmotionError
+
+PART_NAMES: dict[str, Part] = {
+    "train": "train", "training": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+
+
+def holds(path: Path) -> bool:
+    """Whether `path` is a file whose ending is .csv, .tsv or .parquet."""
+    return path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".parquet")
+
+
+def read(path: Path, group: str | None) -> Videos:
+    """Read the table at `path`.
+
+    Raises:
+        StillmotionError: not a table, no `path` column, or a cell that cannot be; the row is named.
+    """
+    rows = _rows(path)
+    if not rows:
+        raise StillmotionError(f"{path}: the table has no rows")
+    if "path" not in rows[0]:
+        raise StillmotionError(f"{path}: no column 'path'; the columns are {', '.join(map(str, rows[0]))}")
+    name, grouping = group_of(group)
+    own_groups = "group" in rows[0] and group is None
+    root, videos = path.parent, []
+    for line, row in enumerate(rows, start=2):
+        where = f"{path}, row {line}"
+        file = _text(row["path"])
+        if file is None:
+            raise StillmotionError(f"{where}: no path")
+        if os.path.isabs(file):
+            file = os.path.relpath(file, root)
+        file = Path(file).as_posix()
+        split = _text(row.get("split"))
+        if split is not None and split.lower() not in PART_NAMES:
+            raise StillmotionError(f"{where}: split is {split!r}; expected train, validation or test")
+        start, end = _seconds(row, "start_seconds", where), _seconds(row, "end_seconds", where)
+        if end is not None and end <= (start or 0.0):
+            raise StillmotionError(f"{where}: end_seconds {end:g} is not after start_seconds {start or 0.0:g}")
+        videos.append(
+            Video(
+                file,
+                label=_text(row.get("label")),
+                # Stretches of one file are one recording, unless the table says otherwise.
+                group=(own_groups and _text(row["group"])) or (name(PurePath(file)) if group else file),
+                part=PART_NAMES[split.lower()] if split else None,
+                start_seconds=start,
+                end_seconds=end,
+            )
+        )
+    if own_groups:
+        grouping = "groups: the table's column"
+    elif group is None:
+        grouping = "groups: each file its own (the table has no column 'group')"
+    return Videos(root, tuple(dict.fromkeys(videos)), grouping)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    try:
+        if path.suffix.lower() == ".parquet":
+            return list(parquet.read_table(path).to_pylist())
+        header = path.read_text(encoding="utf-8-sig").split("\n", 1)[0]
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
+        names = [name.strip().strip('"') for name in header.strip().split(delimiter)]
+        table = csv.read_csv(
+            path,
+            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            # Labels and groups are text: '01' stays '01', and a label 'null' or 'NA' is a label.
+            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        )
+        return [{str(key).strip(): value for key, value in row.items()} for row in table.to_pylist()]
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        raise StillmotionError(f"{path}: not a readable table: {str(error).splitlines()[0]}") from None
+
+
+def _text(cell: Any) -> str | None:
+    text = "" if cell is None else str(cell).strip()
+    return text or None
+
+
+def _seconds(row: dict[str, Any], column: str, where: str) -> float | None:
+    text = _text(row.get(column))
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise StillmotionError(f"{where}: {column} is {text!r}; expected seconds, 0 or more")
+    return seconds

@@ -1,0 +1,259 @@
+"""Recipe and videos in, run out. Read `train` from top to bottom: it is the whole training."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from stillmotion.clips import (
+    ClipSpec,
+    Stretch,
+    cached_frames,
+    choose_rate,
+    even_windows,
+    find_stretches,
+    frame_times,
+    in_threads,
+    pool_times,
+    trim_cache,
+)
+from stillmotion.data import Videos, check_labelled
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.models import FAMILIES, build_model, check_options, deployed_model, snapshot_model
+from stillmotion.runs import (
+    DataRecord,
+    Recipe,
+    Run,
+    RunRecord,
+    TrainingRecord,
+    make_folder,
+    read_run,
+    versions,
+    whole_file,
+    write_run,
+)
+from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips
+from stillmotion.training.keeping import Keeper, State, other_training, read_state
+from stillmotion.training.watching import Watch, Watched
+
+
+def make_recipe(family: str, **settings: Any) -> Recipe:
+    """A recipe from a family's name, its options (`rnn="lstm"`, `size="classic"`), and a recipe's fields.
+
+    Raises:
+        UsageError: an unknown family, setting or value.
+    """
+    allowed = FAMILIES[family].options if family in FAMILIES else {}
+    options = check_options(family, {name: settings.pop(name) for name in list(settings) if name in allowed})
+    unknown = settings.keys() - {field.name for field in dataclasses.fields(Recipe)}
+    if unknown:
+        raise UsageError(f"{family} has no setting {sorted(unknown)[0]!r}")
+    return Recipe(family, options, **settings)
+
+
+def train(
+    family: str | Recipe,
+    train: Videos,
+    validation: Videos,
+    *,
+    out: str | Path,
+    spec: ClipSpec | None = None,
+    overwrite: bool = False,
+    tensorboard: bool = False,
+    watch: Watch | None = None,
+    **settings: Any,
+) -> Run:
+    """Train one model; its run is left in the folder `out`.
+
+    Interrupted at any moment, the same call goes on from the last whole epoch, to the same end. Called
+    again when it is finished, it returns the run.
+
+    Args:
+        family: a family's name, or a whole recipe.
+        train: videos to learn from.
+        validation: videos that choose the epoch whose weights are kept. None of their groups is in `train`.
+        out: the run's folder.
+        spec: what a clip is; by default 16 frames of 64x64, at the rate that suits the videos.
+        overwrite: whether another training in `out` is deleted.
+        tensorboard: whether logs for TensorBoard are written to `out/tensorboard`.
+        watch: told how far it is.
+        settings: the family's options and the recipe's other fields, as `make_recipe` takes them.
+
+    Raises:
+        UsageError: an unknown family or setting.
+        StillmotionError: unreadable videos, another training in `out`, an unwritable folder.
+    """
+    # What to learn from. Broken files are left out, and said to be.
+    check_labelled(train)
+    sets = {"train": find_stretches(train), "validation": find_stretches(validation)}
+    left_out = [one for _, bad in sets.values() for one in bad]
+    learn, check = sets["train"][0], sets["validation"][0]
+    for part, (good, _) in sets.items():
+        if not good:
+            reason = f": {left_out[0].reason}" if left_out else ""
+            raise StillmotionError(f"no readable video in the {part} part{reason}")
+    labels = tuple(sorted({stretch.video.label or "" for stretch in learn}))
+    strange = sorted({stretch.video.label or "" for stretch in check} - set(labels))
+    if strange:
+        raise StillmotionError(f"label {strange[0]!r} is in the validation part but not in the train part")
+    durations = [stretch.seconds for stretch in learn]
+    if isinstance(family, Recipe):
+        recipe = family
+    else:
+        recipe = make_recipe(family, spec=spec or ClipSpec(rate=choose_rate(durations, 16)[0]), **settings)
+
+    # Where it goes, and how far it has come.
+    folder = Path(out)
+    if overwrite and (folder / "run.json").exists() | (folder / "unfinished").exists():
+        shutil.rmtree(folder)
+    data = DataRecord(
+        root=str(train.root.resolve()),
+        fingerprint=_fingerprint(learn, check),
+        videos=tuple(
+            dataclasses.replace(stretch.video, part=part)
+            for part, stretches in (("train", learn), ("validation", check))
+            for stretch in stretches
+        ),
+        left_out=tuple((one.video.name, one.reason) for one in left_out),
+        typical_seconds=float(np.median(durations)),
+    )
+    identity = _identity(recipe, data)
+    if (folder / "run.json").exists():
+        run = read_run(folder)
+        if _identity(run.recipe, run.record.data) != identity:
+            raise other_training(folder)
+        return run
+    unfinished = make_folder(make_folder(folder) / "unfinished")
+    state = read_state(unfinished, identity)
+
+    # Decode once.
+    trim_cache()
+    _decode(learn, check, recipe, watch)
+
+    # The model. Restored weights bring the optimiser's state and step along.
+    keras.config.set_dtype_policy(recipe.precision)
+    clips = TrainingClips(learn, labels, recipe, epoch=state.epochs)
+    steps = recipe.epochs * len(clips)
+    model = build_model(
+        recipe.family,
+        frames=recipe.spec.frames,
+        height=recipe.spec.height,
+        width=recipe.spec.width,
+        classes=len(labels),
+        options=recipe.options,
+        steps=steps,
+        seed=recipe.seed,
+    )
+    keras.config.set_dtype_policy("float32")
+    model.compile(
+        optimizer=keras.optimizers.AdamW(schedule(recipe, steps), weight_decay=recipe.weight_decay),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+    )
+    keeper = Keeper(unfinished, state, recipe.patience, recipe.seed)
+    if state.epochs:
+        model.optimizer.build(model.trainable_variables)
+        model.load_weights(keeper.latest())
+
+    # Fit.
+    if state.epochs < recipe.epochs and (not state.epochs or keeper.waited < recipe.patience):
+        callbacks: list[keras.callbacks.Callback] = [keeper]
+        if watch:
+            callbacks.append(Watched(watch, recipe.epochs, len(clips)))
+        if tensorboard:
+            callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+        model.fit(
+            clips,
+            validation_data=ValidationClips(check, labels, recipe),
+            initial_epoch=state.epochs,
+            epochs=recipe.epochs,
+            callbacks=callbacks,
+            shuffle=False,
+            verbose=0,
+        )
+
+    # The best weights are the run's; run.json is written last, and says that all else is there.
+    model.load_weights(keeper.best())
+    _save(deployed_model(recipe.family, model, recipe.options), folder / "model.keras")
+    snapshot = snapshot_model(recipe.family, model)
+    if snapshot is not None:
+        _save(snapshot, folder / "snapshot.keras")
+    _write_history(folder / "history.csv", state)
+    record = RunRecord(
+        recipe,
+        labels,
+        data,
+        versions(keras.backend.backend(), keras.__version__),
+        TrainingRecord(
+            epochs=state.epochs,
+            best_epoch=state.best_epoch,
+            seconds=state.seconds,
+            validation_loss=state.best["val_loss"],
+            validation_accuracy=state.best["val_accuracy"],
+        ),
+    )
+    run = write_run(Run(folder, record))
+    shutil.rmtree(unfinished, ignore_errors=True)
+    return run
+
+
+def schedule(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate: up over the first tenth of the steps, then down to zero along a cosine."""
+    warm_up = max(1, steps // 10)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 100,
+        decay_steps=max(1, steps - warm_up),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warm_up,
+    )
+
+
+def _decode(learn: Sequence[Stretch], check: Sequence[Stretch], recipe: Recipe, watch: Watch | None) -> None:
+    """Fill the cache with all that training will ask for."""
+    spec = recipe.spec
+    wanted = [(stretch.file, pool_times(spec, stretch.window)) for stretch in learn]
+    for stretch in check:
+        windows = even_windows(spec, stretch.window, VALIDATION_WINDOWS)
+        wanted += [(stretch.file, frame_times(spec, window)) for window in windows]
+    in_threads(
+        lambda one: cached_frames(*one, spec.height, spec.width),
+        wanted,
+        (lambda done, total: watch("decoding", done, total)) if watch else None,
+    )
+
+
+def _fingerprint(*parts: Sequence[Stretch]) -> str:
+    rows = [
+        [*(getattr(s.video, name) for name in ("path", "label", "group", "start_seconds", "end_seconds")), number,
+         s.file.stat().st_size]
+        for number, part in enumerate(parts)
+        for s in part
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _identity(recipe: Recipe, data: DataRecord) -> str:
+    plain = json.dumps([dataclasses.asdict(recipe), data.fingerprint], sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def _save(model: keras.Model, path: Path) -> None:
+    with whole_file(path) as part:
+        model.save(part)
+
+
+def _write_history(path: Path, state: State) -> None:
+    names = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
+    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows({**row, "epoch": int(row["epoch"])} for row in state.history)
