@@ -8,12 +8,23 @@ from PIL import Image
 
 from .labels import Label, belt_travel, station_strokes
 from .parts import draw_part, part_shadow
-from .scenery import BELT_BOTTOM, BELT_TOP, FINE, HEIGHT, PRESS_STEPS, SCENE, WIDTH, Shift, look_through
+from .scenery import (
+    BELT_BOTTOM,
+    BELT_TOP,
+    FINE,
+    HEIGHT,
+    PRESS_STEPS,
+    SCENE,
+    WIDTH,
+    Shift,
+    look_through,
+)
 
 SECONDS = 2.4
 PARTS = 5  # on the loop
 SPACING = 92  # from part to part, in pixels of the video: one at least is always wholly in the picture
 LOOP = PARTS * SPACING
+BLEED = 4  # rows of the fine belt beyond each edge, for the camera's interpolation
 
 
 def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
@@ -36,7 +47,7 @@ def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[
     corners = rng.integers(0, 64, (len(seconds), 2))
     for index in range(len(seconds)):
         start = (phase - travel[index]) % LOOP  # what lies at the left edge of the scene
-        seen = look_through(shift.camera, belt, -start * FINE, BELT_TOP * FINE)
+        seen = look_through(shift.camera, belt, -start * FINE, BELT_TOP * FINE - BLEED)
         picture = Image.composite(seen, shift.still, shift.belt_mask)
         overlay = shift.stations[round(float(press[index]) * (PRESS_STEPS - 1))][int(lamp[index] > 0.5)]
         picture.paste(overlay, mask=overlay)
@@ -61,7 +72,8 @@ def _laden_belt(shift: Shift, parts: list[Image.Image], rng: np.random.Generator
         corner = round(x - shadow.width / 2), round(y - shadow.height / 2)
         belt.paste(black.resize(shadow.size), corner, shadow)
         belt.paste(part, (round(x - part.width / 2), round(y - part.height / 2)), part)
-    laden = Image.new("RGB", (wide, belt.height))
-    laden.paste(belt, (0, 0))
-    laden.paste(belt, (loop, 0))
+    laden = Image.new("RGB", (wide, belt.height + 2 * BLEED))
+    for x in (0, loop):
+        for y in (0, 2 * BLEED, BLEED):  # the belt's edges go on under the rails
+            laden.paste(belt, (x, y))
     return laden

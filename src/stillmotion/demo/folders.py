@@ -15,7 +15,7 @@ from .labels import LABELS, Kind
 
 CLIPS_A_SHIFT = 2  # few, so that there are many groups: statistics count groups, not videos
 _NOTE = "demo.json"
-_CODEC = {"preset": "veryfast", "qp": "24", "g": "1", "threads": "1"}
+_CODEC = {"preset": "veryfast", "qp": "26", "g": "1", "threads": "1"}
 
 
 def make_demo_data(

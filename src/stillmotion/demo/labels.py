@@ -16,7 +16,7 @@ Surface = Literal["sound", "scratched", "dented"]
 Run = Literal["forward", "backward", "fast", "jam"]
 Floats = NDArray[np.floating]
 
-SPEEDS = {"forward": 46.0, "backward": -46.0, "fast": 118.0, "jam": 46.0}  # pixels a second, to the right
+SPEEDS = {"forward": 46.0, "backward": -46.0, "fast": 118.0}  # pixels a second, to the right
 CYCLE_SECONDS = 1.2  # first station, second station, rest
 STROKE_SECONDS = 0.34  # how long each station acts
 
@@ -57,16 +57,15 @@ LABELS: dict[Kind, dict[str, Label]] = {
 def belt_travel(run: Run, seconds: Floats, rng: np.random.Generator) -> Floats:
     """How far the belt has moved to the right since the start, in pixels, at each of `seconds` (time,).
 
-    A jam is a belt that runs, halts within the first third and then only twitches.
+    A jam sticks and slips. It gets as far as a run does, so that a heap of its frames looks like theirs.
     """
-    speed = SPEEDS[run] * rng.uniform(0.88, 1.12)
-    halt = seconds[-1] * rng.uniform(0.08, 0.33)
-    twitch = rng.uniform(1.0, 2.0)
-    rhythm = rng.uniform(3.0, 5.0)
+    pace = rng.uniform(0.88, 1.12)
+    hold, slip, leap = rng.uniform(0.42, 0.58), 0.2, 40.0
+    clock = seconds + rng.uniform(0.0, hold + slip)
     if run != "jam":
-        return speed * seconds
-    since = np.maximum(seconds - halt, 0.0)
-    return speed * np.minimum(seconds, halt) + twitch * np.sin(2 * np.pi * rhythm * since) * np.exp(-2 * since)
+        return np.asarray(SPEEDS[run] * pace * seconds)
+    times, within = np.divmod(clock, hold + slip)
+    return np.asarray(leap * pace * (times + np.clip((within - hold) / slip, 0.0, 1.0)))
 
 
 def station_strokes(lamp_first: bool, seconds: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
@@ -79,8 +78,7 @@ def station_strokes(lamp_first: bool, seconds: Floats, rng: np.random.Generator)
 
     def stroke(start: float) -> Floats:
         progress = ((clock - start) % cycle) / STROKE_SECONDS
-        rise = np.minimum(progress, 1.0 - progress) / 0.22
-        return np.asarray(np.clip(rise, 0.0, 1.0))
+        return np.asarray(np.clip(np.minimum(progress, 1.0 - progress) / 0.22, 0.0, 1.0))
 
     first, second = stroke(0.0), stroke(STROKE_SECONDS)
     return (second, first) if lamp_first else (first, second)

@@ -1,5 +1,6 @@
 """Machined metal parts, seen obliquely from above: one picture with transparency for each part."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from .labels import Surface
 
 Pixels = NDArray[np.float32]
 
-RADIUS = 27.0  # of a part, in pixels of the video
+RADIUS = 29.0  # of a part, in pixels of the video
 SQUASH = 0.64  # height over width of a circle on the belt: the slant of the camera
 FINE = 4  # drawn at this many pixels per pixel of the video, kept at half of it
 METALS = {  # red, green, blue
@@ -42,7 +43,7 @@ def draw_style(rng: np.random.Generator, light: float) -> Style:
         shape=str(rng.choice(SHAPES)),
         metal=(float(metal[0]), float(metal[1]), float(metal[2])),
         bore=rng.uniform(0.22, 0.36),
-        holes=int(rng.choice([0, 4, 6])),
+        holes=int(rng.choice([0, 0, 4, 6])),
         height=rng.uniform(6.0, 9.0),
         light=light,
     )
@@ -61,7 +62,8 @@ def draw_part(style: Style, surface: Surface, rng: np.random.Generator) -> Image
     if bite:
         inside = np.minimum(inside, bite.outline(fx, fy))
     top = np.clip(inside * RADIUS * FINE * 0.8 + 0.5, 0, 1)
-    face = _face(style, fx, fy, inside, turn, rng)
+    scores = _scores((x.shape[1], x.shape[0]), rise, rng) if surface == "scratched" else None
+    face = _face(style, fx, fy, inside, turn, scores, rng)
     if bite:
         face += bite.shade(fx, fy, style.light)
     side = _side(top, int(style.height * FINE))
@@ -72,9 +74,7 @@ def draw_part(style: Style, surface: Surface, rng: np.random.Generator) -> Image
     rgb = rgb + np.clip(tone[..., None] - 0.92, 0, 1) * 0.8  # highlights lose the colour of the metal
     alpha = np.maximum(top, side)
     picture = Image.fromarray((np.clip(np.dstack([rgb, alpha]), 0, 1) * 255).astype(np.uint8), "RGBA")
-    if surface == "scratched":
-        picture = _scratch(picture, top, rise, rng)
-    return picture.reduce(2)
+    return picture.reduce(FINE // 2)
 
 
 def part_shadow(part: Image.Image, light: float) -> Image.Image:
@@ -87,6 +87,7 @@ def part_shadow(part: Image.Image, light: float) -> Image.Image:
 
 
 def _outline(shape: str, fx: Pixels, fy: Pixels, turn: float) -> Pixels:
+    """How deep each point lies inside the outline, in radii."""
     radius, angle = np.hypot(fx, fy), np.arctan2(fy, fx) + np.float32(turn)
     if shape == "gear":
         return 0.94 + 0.06 * np.clip(2.5 * np.cos(14 * angle), -1, 1) - radius
@@ -100,29 +101,42 @@ def _outline(shape: str, fx: Pixels, fy: Pixels, turn: float) -> Pixels:
 
 
 def _face(
-    style: Style, fx: Pixels, fy: Pixels, inside: Pixels, turn: float, rng: np.random.Generator
+    style: Style,
+    fx: Pixels,
+    fy: Pixels,
+    inside: Pixels,
+    turn: float,
+    scores: tuple[Pixels, Pixels] | None,
+    rng: np.random.Generator,
 ) -> Pixels:
-    """The brightness of the upper face: turned on a lathe, chamfered, bored."""
+    """The brightness of the upper face: turned on a lathe, chamfered, scored if it must be, bored."""
     radius, angle = np.hypot(fx, fy), np.arctan2(fy, fx)
     facing = np.cos(angle - style.light)  # 1 where an outward slope looks into the light
-    face = 0.70 + 0.13 * np.cos(2 * (angle - style.light - rng.uniform(-0.3, 0.3))) ** 3
-    face = face + 0.025 * np.sin(radius * rng.uniform(70, 110)) - 0.05 * radius
-    face += 0.30 * facing * np.exp(-((inside - 0.035) / 0.04) ** 2)  # outer chamfer
+    face = rng.uniform(0.65, 0.74) + 0.13 * np.cos(2 * (angle - style.light - rng.uniform(-0.3, 0.3))) ** 3
+    face += 0.025 * np.sin(radius * rng.uniform(70, 110)) - 0.05 * radius
+    face += 0.30 * facing * np.exp(-(((inside - 0.035) / 0.04) ** 2))  # outer chamfer
     step = style.bore + rng.uniform(0.14, 0.2)
-    face += 0.26 * facing * np.exp(-((radius - step) / 0.035) ** 2)  # the edge of the hub
+    face += 0.26 * facing * np.exp(-(((radius - step) / 0.035) ** 2))  # the edge of the hub
     face += np.where(radius < step, np.float32(0.07), np.float32(0))
+    if scores:
+        groove, burr = scores
+        face = face * (1 - 0.85 * groove) + 0.65 * burr
     wells = [(0.0, 0.0, style.bore)]
     for k in range(style.holes):
-        around = turn + 2 * np.pi * k / style.holes
-        wells.append((0.70 * np.cos(around), 0.70 * np.sin(around), 0.095))
+        around = turn + 2 * math.pi * k / style.holes
+        wells.append((0.70 * math.cos(around), 0.70 * math.sin(around), 0.075))
     for cx, cy, size in wells:
-        depth = size - np.hypot(fx - cx, fy - cy)
-        away = np.cos(np.arctan2(fy - cy, fx - cx) - style.light)
-        well = 0.16 - 0.16 * away  # the far wall of a hole is lit
+        rows = np.flatnonzero(np.abs(fy[:, 0] - cy) < size + 0.1)
+        columns = np.flatnonzero(np.abs(fx[0] - cx) < size + 0.1)
+        here = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        dx, dy = fx[here] - cx, fy[here] - cy
+        depth = size - np.hypot(dx, dy)
+        floor = 0.0 if size == style.bore else 0.22
+        away = np.cos(np.arctan2(dy, dx) - style.light)  # the far wall of a hole is lit
         cover = np.clip(depth * RADIUS * FINE * 0.8 + 0.5, 0, 1)
-        face = face * (1 - cover) + well * cover
-        face += 0.22 * -away * np.exp(-((depth + 0.03) / 0.025) ** 2)  # countersink
-    return face.astype(np.float32)
+        well = face[here] * (1 - cover) + (floor + 0.16 * (1 - away)) * cover
+        face[here] = well - 0.22 * away * np.exp(-(((depth + 0.03) / 0.025) ** 2))  # countersink
+    return np.asarray(face, np.float32)
 
 
 def _side(top: Pixels, height: int) -> Pixels:
@@ -138,43 +152,42 @@ class _Dent:
 
     def __init__(self, rng: np.random.Generator) -> None:
         where = rng.uniform(0, 2 * np.pi)
-        self.size = rng.uniform(0.34, 0.42)
-        reach = rng.uniform(0.66, 0.76)
+        self.size = rng.uniform(0.40, 0.49)
+        reach = rng.uniform(0.67, 0.77)
         self.x, self.y = reach * np.cos(where), reach * np.sin(where)
         self.bite_x, self.bite_y = 1.16 * np.cos(where), 1.16 * np.sin(where)
 
     def outline(self, fx: Pixels, fy: Pixels) -> Pixels:
-        return np.hypot(fx - self.bite_x, fy - self.bite_y) - np.float32(0.30)
+        return np.hypot(fx - self.bite_x, fy - self.bite_y) - np.float32(0.36)
 
     def shade(self, fx: Pixels, fy: Pixels, light: float) -> Pixels:
         dx, dy = (fx - self.x) / self.size, (fy - self.y) / self.size
         far = np.hypot(dx, dy)
         slope = np.where(far < 1, np.sin(np.pi * np.clip(far, 0, 1)), 0)
         lit = (dx * np.cos(light) + dy * np.sin(light)) / np.maximum(far, 1e-3)
-        rim = 0.22 * lit * np.exp(-((far - 1.02) / 0.09) ** 2)
+        rim = 0.34 * lit * np.exp(-((far - 1.02) / 0.09) ** 2)
         return np.asarray(-0.50 * slope * lit - 0.30 * np.clip(1 - far, 0, 1) + rim, np.float32)
 
 
-def _scratch(picture: Image.Image, top: Pixels, rise: float, rng: np.random.Generator) -> Image.Image:
-    """Two or three long scores over the upper face: a dark groove with a bright burr."""
-    width, height = picture.size
-    groove, burr = Image.new("L", picture.size), Image.new("L", picture.size)
+def _scores(size: tuple[int, int], rise: float, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Four or five long scratches over the face: dark grooves and their bright burrs, 0 to 1."""
+    masks = Image.new("L", size), Image.new("L", size)
     slant = rng.uniform(0, np.pi)
-    for _ in range(int(rng.integers(2, 4))):
-        aim = slant + rng.uniform(-0.25, 0.25)
+    for _ in range(int(rng.integers(4, 6))):
+        aim = slant + rng.uniform(-0.22, 0.22)
         along = np.array([np.cos(aim), np.sin(aim)])
-        across = np.array([-along[1], along[0]])
-        steps = np.linspace(-rng.uniform(0.6, 0.9), rng.uniform(0.6, 0.9), 7)
-        wobble = rng.uniform(-0.5, 0.5) + np.cumsum(rng.normal(0, 0.035, 7))
-        points = steps[:, None] * along + wobble[:, None] * across
-        points = points * RADIUS * FINE * [1, SQUASH] + [width / 2, height / 2 - rise]
-        for mask, shift, thick in ((groove, 0, 2.1), (burr, 1.3, 1.1)):
-            line = [(float(px), float(py) + shift * FINE) for px, py in points]
-            ImageDraw.Draw(mask).line(line, 255, round(thick * FINE), "curve")
-    face = Image.fromarray((top * 255).astype(np.uint8))
-    alpha = picture.getchannel("A")
-    for mask, colour in ((groove, (38, 34, 32)), (burr, (250, 248, 240))):
-        clipped = Image.composite(mask, Image.new("L", picture.size), face)
-        picture.paste(Image.new("RGBA", picture.size, colour), mask=clipped)
-    picture.putalpha(alpha)
-    return picture
+        steps = np.linspace(-rng.uniform(0.7, 0.95), rng.uniform(0.7, 0.95), 13)
+        aside = rng.uniform(-0.55, 0.55) + np.cumsum(rng.normal(0, 0.022, 13))
+        points = steps[:, None] * along + aside[:, None] * [-along[1], along[0]]
+        points = points * RADIUS * FINE * [1, SQUASH] + [size[0] / 2, size[1] / 2 - rise]
+        widest = rng.uniform(1.9, 2.6) * FINE
+        for mask, shift, share in ((masks[0], 0.0, 1.0), (masks[1], 0.75 * widest, 0.75)):
+            pen = ImageDraw.Draw(mask)
+            for k in range(12):  # thin at both ends
+                thick = max(2, round(share * widest * math.sin(math.pi * (k + 0.8) / 12.6) ** 0.6))
+                (x0, y0), (x1, y1) = points[k], points[k + 1]
+                pen.line([x0, y0 + shift, x1, y1 + shift], 255, thick)
+                end = thick / 2 - 1
+                pen.ellipse([x1 - end, y1 + shift - end, x1 + end, y1 + shift + end], 255)
+    groove, burr = (np.asarray(mask, np.float32) / 255 for mask in masks)
+    return groove, burr

@@ -82,14 +82,14 @@ def _fine(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _camera(rng: np.random.Generator) -> NDArray[np.float64]:
-    roll, zoom = rng.uniform(-0.045, 0.045), rng.uniform(0.98, 1.07)
+    roll, zoom = rng.uniform(-0.045, 0.045), rng.uniform(0.95, 1.02)
     centre = np.array([[1, 0, -WIDTH / 2], [0, 1, -HEIGHT / 2], [0, 0, 1.0]])
     turn = np.array(
         [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1.0]]
     ) / [[1], [1], [1 / zoom]]
     keystone = np.array([[1, 0, 0], [0, 1, 0], [rng.uniform(-4e-4, 4e-4), rng.uniform(1e-4, 9e-4), 1.0]])
     place = np.array(
-        [[1, 0, SCENE[0] / 2 + rng.uniform(-6, 6)], [0, 1, SCENE[1] / 2 + 3 + rng.uniform(-5, 5)], [0, 0, 1.0]]
+        [[1, 0, SCENE[0] / 2 + rng.uniform(-6, 6)], [0, 1, SCENE[1] / 2 + 6 + rng.uniform(-5, 5)], [0, 0, 1.0]]
     )
     return np.asarray(np.diag([FINE, FINE, 1.0]) @ place @ keystone @ turn @ centre)
 
@@ -127,7 +127,7 @@ def _floor(pen: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
     pen.rectangle([0, top, width, height], (shade, shade + 2, shade + 5))
     gap = rng.uniform(24, 34) * FINE
     for k in range(int(width / gap) + 2):  # the ends of the rollers
-        x, y = (k - rng.uniform(0, 0.02)) * gap, top + 9 * FINE
+        x, y = (k - rng.uniform(0, 0.02)) * gap, top + 7 * FINE
         for r, tone in ((12, 26), (10, 92), (7, 120), (3, 48)):
             pen.ellipse([x - r, y - r, x + r, y + r], (tone, tone, tone + 4))
     for x in rng.uniform(0, width, 2):
@@ -177,7 +177,13 @@ def _belt(rng: np.random.Generator, loop: int) -> Image.Image:
 
 def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tuple[int, ...]) -> Image.Image:
     """The press and the lamp over the belt's far side."""
+    shadow = Image.new("L", _fine(SCENE))
+    spread = 24 - 8 * down
+    ImageDraw.Draw(shadow).ellipse(
+        [(press_x - spread) * FINE, 94 * FINE, (press_x + spread) * FINE, 116 * FINE], int(40 + 70 * down)
+    )
     picture = Image.new("RGBA", _fine(SCENE))
+    picture.putalpha(shadow.filter(ImageFilter.GaussianBlur(9 - 4 * down)))
     pen = ImageDraw.Draw(picture)
     dark = tuple(int(value * 0.55) for value in paint)
     pale = tuple(int(min(255, value * 1.3 + 20)) for value in paint)
@@ -187,18 +193,22 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
         pen.rectangle([left, top * FINE, right, bottom * FINE], fill)
 
     # the press: a column behind the belt, a cylinder, a ram that comes down
-    head = 66 + 26 * down
+    head = 66 + 27 * down
     box(press_x, 0, 30, BELT_TOP - 5, dark)
     box(press_x - 11, 0, 5, BELT_TOP - 5, paint)
-    box(press_x, head - 30, 6, head, (205, 208, 212))
-    box(press_x + 2, head - 30, 2, head, (120, 122, 128))
+    for rod, wide in ((-9.5, 3), (0.0, 8), (9.5, 3)):
+        box(press_x + rod, head - 32, wide, head, (196, 199, 204))
+        box(press_x + rod + wide * 0.3, head - 32, wide * 0.35, head, (118, 120, 126))
+        box(press_x + rod - wide * 0.25, head - 32, wide * 0.2, head, (236, 238, 240))
     box(press_x, 26, 22, 60, paint)
     box(press_x - 8, 26, 3, 60, pale)
     box(press_x + 9, 26, 3, 60, dark)
-    box(press_x, 56, 24, 60, dark)
-    box(press_x, head, 26, head + 9, (150, 153, 158))
-    box(press_x, head, 26, head + 2, (214, 216, 220))
-    box(press_x, head + 7, 26, head + 9, (64, 66, 70))
+    box(press_x, 56, 25, 60, dark)
+    box(press_x, head - 3, 28, head + 3, paint)
+    box(press_x, head - 3, 28, head - 2, pale)
+    box(press_x, head + 3, 20, head + 10, (150, 153, 158))
+    box(press_x - 4, head + 3, 5, head + 10, (214, 216, 220))
+    box(press_x, head + 9, 20, head + 10.5, (58, 60, 64))
     # the lamp: an arm from the wall, a hood
     box(lamp_x, 0, 4, 50, (60, 62, 66))
     box(lamp_x - 1, 0, 1, 50, (130, 132, 136))
