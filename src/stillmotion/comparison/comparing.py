@@ -1,0 +1,142 @@
+"""Runs in, comparison out: figures of each family and the verdict."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any, NamedTuple
+
+from stillmotion.comparison.metrics import Figure, Metrics, measure
+from stillmotion.comparison.predictions import Predictions, align, read_predictions
+from stillmotion.comparison.records import Comparison, FamilyFigures, Kind
+from stillmotion.comparison.verdict import decide
+from stillmotion.data import PARTS, Video
+from stillmotion.errors import UsageError
+from stillmotion.models import FAMILIES
+from stillmotion.runs import Run, read_run
+
+_KINDS: tuple[Kind, Kind] = ("still", "motion")
+
+
+class Tested(NamedTuple):
+    """A run and its answers on the test videos."""
+
+    run: Run
+    predictions: Predictions
+
+
+def compare(
+    runs: Sequence[Run | Path | str],
+    *,
+    margin: float = 0.05,
+    seed: int = 0,
+    relative_to: Path | None = None,
+) -> Comparison:
+    """Compare runs that were trained and evaluated on the same videos.
+
+    Runs of one family are its seeds. Of several motion (or still) families the verdict takes that
+    of the best validation accuracy, then the lowest validation loss: the test set chooses nothing.
+    relative_to: the folder that the comparison's paths of runs are written from. seed: of the bootstrap.
+
+    Raises:
+        UsageError: no runs, or a margin outside 0..1.
+        StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
+    """
+    if not 0 <= margin < 1:
+        raise UsageError(f"margin is {margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
+    if not runs:
+        raise UsageError("no runs to compare; give at least one run folder")
+    tested = [_tested(run) for run in runs]
+    align([one.predictions for one in tested])
+    members: dict[str, list[Tested]] = {}
+    for one in tested:
+        members.setdefault(one.run.recipe.family, []).append(one)
+    still, motion = (_best([name for name in members if kind_of(name) == kind], members) for kind in _KINDS)
+    verdict = None
+    if still and motion:
+        answers = [[one.predictions for one in members[name]] for name in (still, motion)]
+        verdict = decide(*answers, margin=margin, names=(still, motion))
+    return Comparison(
+        families={name: _figures(name, ones, seed, relative_to) for name, ones in members.items()},
+        verdict=verdict,
+        data=_data(tested[0].run),
+        spec=asdict(tested[0].run.recipe.spec),
+    )
+
+
+def kind_of(family: str) -> Kind:
+    """Whether a family looks at frames alone; an unknown one is taken for a motion family."""
+    return FAMILIES[family].kind if family in FAMILIES else "motion"
+
+
+def _tested(run: Run | Path | str) -> Tested:
+    run = run if isinstance(run, Run) else read_run(run)
+    return Tested(run, read_predictions(run.predictions_file))
+
+
+def _best(names: Sequence[str], members: Mapping[str, Sequence[Tested]]) -> str:
+    def rank(name: str) -> tuple[float, float]:
+        trainings = [one.run.record.training for one in members[name]]
+        known = [training for training in trainings if training is not None]
+        if not known:
+            return 0.0, 0.0
+        return fmean(one.validation_accuracy for one in known), -fmean(one.validation_loss for one in known)
+
+    return max(names, key=rank, default="")
+
+
+def _figures(name: str, ones: Sequence[Tested], seed: int, relative_to: Path | None) -> FamilyFigures:
+    metrics = measure([one.predictions for one in ones], seed=seed)
+    figures = {**_quality(metrics), **_cost([one.run for one in ones])}
+    return FamilyFigures(
+        kind_of(name), figures, tuple(_relative(one.run.folder, relative_to) for one in ones)
+    )
+
+
+def _quality(metrics: Metrics) -> dict[str, Any]:
+    quality: dict[str, Any] = {}
+    for name in ("accuracy", "macro_f1", "log_loss", "calibration_error"):
+        quality |= _flat(name, getattr(metrics, name))
+    quality["per_label"] = {
+        label: {**_flat("recall", one.recall), "precision": one.precision, "f1": one.f1, "videos": one.videos}
+        for label, one in metrics.per_label.items()
+    }
+    return quality
+
+
+def _flat(name: str, figure: Figure) -> dict[str, float]:
+    return {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+
+
+def _cost(runs: Sequence[Run]) -> dict[str, float | None]:
+    """The median over seeds, but the mean of what is no timing."""
+    costs = [run.record.cost for run in runs if run.record.cost]
+    trainings = [run.record.training for run in runs if run.record.training]
+    return {
+        "parameters": costs[0].parameters if costs else None,
+        "milliseconds_per_clip": median(cost.milliseconds_per_clip for cost in costs) if costs else None,
+        "frames_per_second": median(cost.frames_per_second for cost in costs) if costs else None,
+        "train_seconds": median(training.seconds for training in trainings) if trainings else None,
+        "validation_accuracy": fmean(one.validation_accuracy for one in trainings) if trainings else None,
+    }
+
+
+def _data(run: Run) -> dict[str, Any]:
+    data = run.record.data
+    parts: dict[str, Iterable[Video]] = {part: data.part(part) for part in PARTS}
+    return {
+        "videos": {part: len(list(videos)) for part, videos in parts.items()},
+        "groups": {part: len({video.group for video in videos}) for part, videos in parts.items()},
+        "videos_per_label": dict(Counter(video.label or "" for video in data.videos)),
+        "labels": list(run.labels),
+        "left_out": [{"path": path, "reason": reason} for path, reason in data.left_out],
+        "root": data.root,
+    }
+
+
+def _relative(folder: Path, base: Path | None) -> str:
+    whole = folder.resolve()
+    if base is not None and whole.is_relative_to(base.resolve()):
+        return whole.relative_to(base.resolve()).as_posix()
+    return str(whole)

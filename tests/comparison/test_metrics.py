@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fabricate import predictions
+from sklearn.metrics import f1_score, log_loss, precision_score, recall_score
+
+from stillmotion.comparison import confusion, measure
+
+
+def noisy(n: int = 120, classes: int = 4, seed: int = 0):
+    rng = np.random.default_rng((seed,))
+    base = predictions([True] * n, [f"g{i // 6}" for i in range(n)], [f"l{k}" for k in range(classes)])
+    return replace(base, probabilities=rng.dirichlet(np.ones(classes), n))
+
+
+def test_figures_equal_scikit_learn() -> None:
+    run = noisy()
+    found = measure([run])
+    truth, answers = run.truth, run.answers
+    assert found.accuracy.value == pytest.approx((truth == answers).mean())
+    assert found.macro_f1.value == pytest.approx(f1_score(truth, answers, average="macro"))
+    assert found.log_loss.value == pytest.approx(log_loss(truth, run.probabilities))
+    recall = recall_score(truth, answers, average=None)
+    precision = precision_score(truth, answers, average=None)
+    for index, label in enumerate(run.labels):
+        assert found.per_label[label].recall.value == pytest.approx(recall[index])
+        assert found.per_label[label].precision == pytest.approx(precision[index])
+        assert found.per_label[label].videos == 30
+    for figure in (found.accuracy, found.macro_f1, found.log_loss, found.calibration_error):
+        assert figure.low <= figure.value <= figure.high
+        assert figure.low < figure.high
+
+
+def test_seeds_are_averaged_and_the_bootstrap_repeats() -> None:
+    runs = [noisy(seed=0), noisy(seed=1)]
+    one, two = (measure([run]) for run in runs)
+    both = measure(runs)
+    assert both.macro_f1.value == pytest.approx((one.macro_f1.value + two.macro_f1.value) / 2)
+    assert both == measure(runs)
+    assert confusion(runs).sum() == pytest.approx(120)
+
+
+def test_all_right_is_not_certainty() -> None:
+    run = predictions([True] * 40, [f"g{i // 4}" for i in range(40)])
+    found = measure([run])
+    assert found.accuracy.high == 1.0
+    assert found.accuracy.low == pytest.approx(10 / (10 + 1.96**2), abs=1e-3)  # as 10 videos, not 40
+    assert found.macro_f1.low == pytest.approx(found.accuracy.low)
+    assert found.per_label["a"].recall.low < 0.8
+
+
+def test_calibration_error_of_honest_and_overconfident_answers() -> None:
+    honest = predictions(np.arange(500) % 5 != 0)  # 0.8 sure, right 4 times in 5
+    assert measure([honest]).calibration_error.value < 0.05
+    wrong = predictions(np.arange(500) % 5 == 0)
+    assert measure([wrong]).calibration_error.value == pytest.approx(0.6, abs=0.02)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_hardly_any_videos(n: int) -> None:
+    found = measure([predictions([True] * n)])
+    assert found.accuracy.value == 1.0
+    assert found.accuracy.low < 0.7

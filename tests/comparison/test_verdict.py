@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+from fabricate import predictions
+
+from stillmotion.comparison import decide
+from stillmotion.errors import StillmotionError
+
+
+def verdict(still: list[bool], motion: list[bool], groups: list[str] | None = None, **options: float):
+    return decide([predictions(still, groups)], [predictions(motion, groups)], **options)
+
+
+def test_three_answers() -> None:
+    needed = verdict([False] * 40, [True] * 36 + [False] * 4)
+    assert needed.answer == "motion needed"
+    assert needed.difference == pytest.approx(0.9)
+    assert needed.sentence.startswith("Motion is needed: the motion model motion gets 90 %")
+    suffice = verdict([True] * 80, [True] * 80)
+    assert suffice.answer == "stills suffice"
+    assert suffice.low < 0 < suffice.high < 0.05
+    few = verdict([True] * 20, [True] * 20)
+    assert few.answer == "undecided"
+    assert few.groups_to_decide is not None
+    assert 50 <= few.groups_to_decide <= 60
+    assert f"about {few.groups_to_decide} groups" in few.sentence
+
+
+@pytest.mark.parametrize("groups", [10, 30, 100])
+def test_no_disagreement_hides_about_three_in_n_groups(groups: int) -> None:
+    names = [f"g{i // 5}" for i in range(5 * groups)]
+    found = verdict([True] * len(names), [True] * len(names), names)
+    assert found.groups == groups
+    assert found.high == pytest.approx(-found.low)
+    assert 2.0 / groups < found.high < 3.7 / groups
+
+
+def test_videos_of_like_groups_count_less() -> None:
+    still = [False, True] * 40
+    motion = [True] * 80
+    apart = verdict(still, motion)
+    alike = verdict(sorted(still), motion, [f"g{i // 8}" for i in range(80)])
+    assert apart.difference == alike.difference
+    assert alike.low < apart.low - 0.1
+
+
+def test_one_group_says_nothing() -> None:
+    found = verdict([False] * 30, [True] * 30, ["g"] * 30)
+    assert (found.answer, found.low, found.high) == ("undecided", -1.0, 1.0)
+    assert found.groups_to_decide is None
+
+
+def test_seeds_are_averaged() -> None:
+    still = [predictions([False] * 30)] * 2
+    motion = [predictions([True] * 30), predictions([False] * 30)]
+    found = decide(still, motion)
+    assert found.difference == pytest.approx(0.5)
+    assert found.seeds == 2
+
+
+def test_the_margin_itself_is_not_crossed_by_rounding() -> None:
+    rng = np.random.default_rng((0,))
+    still = rng.random(300) < 0.8
+    found = verdict(list(still), list(still | (rng.random(300) < 0.5)))
+    assert found.answer == "motion needed"
+    assert "." in found.sentence.split("interval")[1] or round(100 * found.low) > 5
+
+
+def test_other_videos_are_refused() -> None:
+    with pytest.raises(StillmotionError, match="different videos: 1 differ"):
+        decide([predictions([True] * 5)], [predictions([True] * 6)])
