@@ -62,7 +62,8 @@ def draw_differences(
     weights = rng.gamma(np.maximum(share * (1 - correlation) / correlation, 1e-300), size=(draws, groups, 3))
     limits = (weights / weights.sum(axis=2, keepdims=True)).cumsum(axis=2)
     places = rng.random((draws, groups, clips))[..., None] > limits[:, :, None, :2]
-    return np.take(values, places.sum(axis=3))
+    drawn: Floats = values[places.sum(axis=3)]
+    return drawn
 
 
 def ours(sample: Floats) -> tuple[float, float]:

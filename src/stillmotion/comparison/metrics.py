@@ -140,21 +140,25 @@ def _bin_gaps(run: Predictions) -> Floats:
 
 
 def _mean(sums: Floats) -> Floats:
-    return np.divide(sums[:, 0], sums[:, 1])
+    mean: Floats = sums[:, 0] / sums[:, 1]
+    return mean
 
 
 def _binned_error(sums: Floats) -> Floats:
-    return np.divide(np.abs(sums[:, :-1]).sum(axis=1), sums[:, -1])
+    error: Floats = np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1]
+    return error
 
 
 def _f1(hits: Floats, both: Floats) -> Floats:
     """nan where a label has neither a video nor an answer."""
-    return np.divide(2 * hits, both, out=np.full(both.shape, np.nan), where=both > 0)
+    share: Floats = np.divide(2 * hits, both, out=np.full(both.shape, np.nan), where=both > 0)
+    return share
 
 
 def _macro_f1(sums: Floats) -> Floats:
     hits, both = np.split(sums, 2, axis=1)
-    return np.nanmean(_f1(hits, both), axis=1)
+    mean: Floats = np.nanmean(_f1(hits, both), axis=1)
+    return mean
 
 
 def _label_figures(index: int, rights: Floats, truth: Ints, codes: Ints, tables: Floats) -> LabelFigures:
