@@ -45,9 +45,7 @@ class LeftOut:
     reason: str
 
 
-def find_stretches(
-    videos: Videos, *, progress: Progress | None = None
-) -> tuple[list[Stretch], list[LeftOut]]:
+def find_stretches(videos: Videos, *, progress: Progress | None = None) -> tuple[list[Stretch], list[LeftOut]]:
     """Open every video, and find its labelled stretch; those that cannot be read are left out.
 
     A file that ends before its header says is used as far as it goes.

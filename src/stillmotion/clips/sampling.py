@@ -74,7 +74,9 @@ def _places(length: float, stretch: Window) -> list[Window]:
     start, end = stretch
     if end - start <= 1.5 * length * MOST_PLACES:
         return [stretch]
-    return [(float(begin), float(begin) + 1.5 * length) for begin in np.linspace(start, end - 1.5 * length, MOST_PLACES)]
+    return [
+        (float(begin), float(begin) + 1.5 * length) for begin in np.linspace(start, end - 1.5 * length, MOST_PLACES)
+    ]
 
 
 def _pick(length: float, stretch: Window, rng: np.random.Generator) -> Window:

@@ -14,9 +14,7 @@ from stillmotion.errors import StillmotionError, UsageError
 FRACTIONS = (0.7, 0.15, 0.15)
 
 
-def split(
-    videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
-) -> tuple[Videos, Videos, Videos]:
+def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0) -> tuple[Videos, Videos, Videos]:
     """Divide videos into train, validation and test parts by group, labels in proportion.
 
     A split that the table brings is obeyed; where it has no validation part, one is taken by group
@@ -32,7 +30,9 @@ def split(
         StillmotionError: too few groups for each label to occur in each part; the numbers are given.
     """
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise UsageError(f"the split {tuple(fractions)} is not three shares above 0 that add up to 1, like 0.7,0.15,0.15")
+        raise UsageError(
+            f"the split {tuple(fractions)} is not three shares above 0 that add up to 1, like 0.7,0.15,0.15"
+        )
     check_labelled(videos)
     own = {video.part for video in videos}
     if own == {None}:

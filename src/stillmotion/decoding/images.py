@@ -37,7 +37,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
 
     frame = VideoFrame.from_ndarray(_upright(path), format="rgb24")
     resized = frame.reformat(width=width, height=height, interpolation=Interpolation.AREA)
-    return Frames(resized.to_ndarray()[None], np.zeros(1))
+    return Frames(np.asarray(resized.to_ndarray(), np.uint8)[None], np.zeros(1))
 
 
 def _upright(path: Path) -> Images:

@@ -148,9 +148,10 @@ class _Resizer:
     def __call__(self, frame: VideoFrame) -> Images:
         turns = frame.rotation // 90 % 4
         height, width = (self.width, self.height) if turns % 2 else (self.height, self.width)
-        image: Images = self.reformatter.reformat(
+        resized = self.reformatter.reformat(
             frame, width=width, height=height, format="rgb24", interpolation=Interpolation.AREA, threads=1
         ).to_ndarray()
+        image: Images = np.asarray(resized, np.uint8)
         return np.rot90(image, turns) if turns else image
 
 

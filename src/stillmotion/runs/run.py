@@ -1,12 +1,12 @@
 """What a training leaves on disk: a folder of plain files.
 
-    runs/cnn_rnn-seed0/
-        model.keras            loads with Keras alone: uint8 (batch, time, height, width, 3) -> probabilities
-        snapshot.keras         still family: the same for (batch, height, width, 3)
-        run.json               recipe, labels, data and split, versions, how training went
-        history.csv            a row an epoch
-        predictions.parquet    a row a test video and window
-        moments.parquet        the answer through time of each test video
+runs/cnn_rnn-seed0/
+    model.keras            loads with Keras alone: uint8 (batch, time, height, width, 3) -> probabilities
+    snapshot.keras         still family: the same for (batch, height, width, 3)
+    run.json               recipe, labels, data and split, versions, how training went
+    history.csv            a row an epoch
+    predictions.parquet    a row a test video and window
+    moments.parquet        the answer through time of each test video
 """
 
 from __future__ import annotations
@@ -168,5 +168,3 @@ def versions(backend: str, keras_version: str) -> dict[str, str]:
         "numpy": version("numpy"),
         "av": version("av"),
     }
-
-

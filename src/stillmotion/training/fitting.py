@@ -119,9 +119,8 @@ def train(
         root=str(train.root.resolve()),
         fingerprint=_fingerprint(learn, check),
         videos=tuple(
-            dataclasses.replace(stretch.video, part=part)
-            for part, stretches in (("train", learn), ("validation", check))
-            for stretch in stretches
+            [dataclasses.replace(stretch.video, part="train") for stretch in learn]
+            + [dataclasses.replace(stretch.video, part="validation") for stretch in check]
         ),
         left_out=tuple((one.video.name, one.reason) for one in left_out),
         typical_seconds=float(np.median(durations)),

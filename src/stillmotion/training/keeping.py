@@ -1,9 +1,9 @@
 """What a training keeps after each epoch, so that it can be interrupted anywhere and lose nothing.
 
-    runs/cnn_rnn-seed0/unfinished/
-        state.json              the recipe, the data's fingerprint, epochs so far; written last, names the others
-        latest-12.weights.h5    weights and optimiser after epoch 12
-        best-9.weights.h5       of the epoch with the lowest validation loss
+runs/cnn_rnn-seed0/unfinished/
+    state.json              the recipe, the data's fingerprint, epochs so far; written last, names the others
+    latest-12.weights.h5    weights and optimiser after epoch 12
+    best-9.weights.h5       of the epoch with the lowest validation loss
 """
 
 from __future__ import annotations

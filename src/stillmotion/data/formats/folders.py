@@ -1,14 +1,14 @@
 """A folder of folders, one for each label.
 
-    clips/
-        jam/
-            monday_clip01.mp4      group: monday
-            monday_clip02.mp4      group: monday
-        running/
-            line 2/                a folder below the label: its files are one group
-                a.mp4
-                b.mp4
-            tuesday.mov            group: running/tuesday.mov
+clips/
+    jam/
+        monday_clip01.mp4      group: monday
+        monday_clip02.mp4      group: monday
+    running/
+        line 2/                a folder below the label: its files are one group
+            a.mp4
+            b.mp4
+        tuesday.mov            group: running/tuesday.mov
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from stillmotion.data.grouping import group_of
-from stillmotion.data.videos import Video, Videos
 from stillmotion.data.media import is_media
+from stillmotion.data.videos import Video, Videos
 from stillmotion.errors import StillmotionError
 
 
@@ -38,7 +38,9 @@ def read(path: Path, group: str | None) -> Videos:
         if is_media(file) and not any(part.startswith(".") for part in file.relative_to(path).parts)
     )
     if not files:
-        raise StillmotionError(f"{path}: no videos in this folder; expected one folder for each label, with videos in it")
+        raise StillmotionError(
+            f"{path}: no videos in this folder; expected one folder for each label, with videos in it"
+        )
     labelled = [file for file in files if len(file.parts) > 1]
     if not labelled:
         raise StillmotionError(

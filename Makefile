@@ -1,0 +1,45 @@
+# Two commands on a new machine: `make demo` does the main job, `make test` tests it.
+# Both need Python 3.11 or newer and make, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: demo test check lock clean
+
+demo: $(VENV)/installed
+	$(BIN)/stillmotion make-demo-data $(DEMO)/motion --kind motion --videos 200
+	$(BIN)/stillmotion make-demo-data $(DEMO)/look --kind look --videos 300
+	$(BIN)/stillmotion compare $(DEMO)/motion --out $(DEMO)/motion-comparison --epochs 16
+	$(BIN)/stillmotion compare $(DEMO)/look --out $(DEMO)/look-comparison --epochs 8 --split 0.45,0.1,0.45
+	@echo
+	@for kind in motion look; do $(BIN)/python -c "import json, sys; \
+	  answer = json.load(open(sys.argv[1] + '/comparison.json'))['verdict']['answer']; \
+	  print(f'{sys.argv[2]:6} {answer:15} {sys.argv[1]}/report.html')" $(DEMO)/$$kind-comparison $$kind; done
+
+# The suite on TensorFlow, then the tests of models, training and prediction again on JAX.
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m backend
+
+check: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_house.py
+
+# One constraints file for every Python and system.
+lock: $(VENV)/installed
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --no-header --no-annotate \
+	  --no-emit-index-url --output-file constraints.txt pyproject.toml
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stillmotion needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[tensorflow,jax,tensorboard,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO)

@@ -1,0 +1,56 @@
+from .clips import Augment as Augment
+from .clips import ClipSpec as ClipSpec
+from .clips import LeftOut as LeftOut
+from .clips import choose_rate as choose_rate
+from .comparison import (
+    Comparison as Comparison,
+)
+from .comparison import (
+    Predictions as Predictions,
+)
+from .comparison import (
+    Verdict as Verdict,
+)
+from .comparison import (
+    compare as compare,
+)
+from .comparison import (
+    decide as decide,
+)
+from .comparison import (
+    examples as examples,
+)
+from .comparison import (
+    measure as measure,
+)
+from .comparison import (
+    read_comparison as read_comparison,
+)
+from .comparison import (
+    read_predictions as read_predictions,
+)
+from .comparison import (
+    write_comparison as write_comparison,
+)
+from .data import Video as Video
+from .data import Videos as Videos
+from .data import read_videos as read_videos
+from .data import split as split
+from .demo import make_demo_data as make_demo_data
+from .errors import StillmotionError as StillmotionError
+from .errors import UnreadableVideo as UnreadableVideo
+from .errors import UsageError as UsageError
+from .inspection import Inspection as Inspection
+from .inspection import look_over as look_over
+from .models import FAMILIES as FAMILIES
+from .models import build_model as build_model
+from .prediction import Answer as Answer
+from .prediction import evaluate as evaluate
+from .prediction import predict as predict
+from .prediction import trace as trace
+from .reports import write_report as write_report
+from .runs import Recipe as Recipe
+from .runs import Run as Run
+from .runs import read_run as read_run
+from .training import make_recipe as make_recipe
+from .training import train as train

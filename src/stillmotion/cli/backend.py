@@ -1,0 +1,44 @@
+"""Keras, when a command needs it: without the backend's chatter, or with one clear line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stillmotion.errors import StillmotionError
+
+
+def load_backend() -> None:
+    """Import Keras and its backend.
+
+    Raises:
+        StillmotionError: the backend is not installed, with the command that installs it.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        with _silent():
+            import keras
+
+            keras.ops.zeros(1)
+    except ImportError as error:
+        name = os.environ.get("KERAS_BACKEND", "tensorflow")
+        raise StillmotionError(
+            f"the Keras backend {name!r} cannot be imported ({error}); install it with "
+            f"pip install 'stillmotion[{name}]', or choose another with KERAS_BACKEND"
+        ) from None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """What C++ writes to standard error while it starts goes nowhere; exceptions still tell."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

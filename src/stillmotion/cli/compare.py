@@ -1,0 +1,160 @@
+"""stillmotion compare: the main job"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from stillmotion.cli import options
+from stillmotion.cli.backend import load_backend
+from stillmotion.cli.dataset import open_data
+from stillmotion.cli.screen import bar, note, out, shown
+from stillmotion.errors import UsageError
+from stillmotion.models import FAMILIES
+
+if TYPE_CHECKING:
+    from stillmotion.comparison import Comparison
+    from stillmotion.runs import Run
+
+
+def compare(
+    data: options.Data,
+    out_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="OUT",
+            help="Where runs and report go. [default: DATA's name and -comparison]",
+            show_default=False,
+        ),
+    ] = None,
+    families: Annotated[str, typer.Option(help="Which to train, comma between.")] = ",".join(FAMILIES),
+    frames: options.Frames = None,
+    rate: options.RateText = "auto",
+    size: options.SizeText = "64",
+    epochs: options.Epochs = None,
+    input_: Annotated[
+        str | None,
+        typer.Option(
+            "--input", metavar="rgb|difference|both", help="What the motion families see.", show_default=False
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many times each is trained.", min=1)] = 1,
+    margin: Annotated[
+        float, typer.Option(help="The smallest gain in accuracy that is worth motion.", min=0, max=0.99)
+    ] = 0.05,
+    flip: options.Flip = False,
+    precision: options.Precision = "float32",
+    group: options.Group = None,
+    split: options.Split = "0.7,0.15,0.15",
+    seed: options.Seed = 0,
+    tensorboard: options.Tensorboard = False,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Does your video need motion? Train still and motion models equally hard, test them, and say.
+
+    Interrupted, the same command goes on where it was.
+
+    Example: stillmotion compare clips/ --out comparison
+    """
+    names = options.read_families(families)
+    pixels, classic = options.read_size(size)
+    options.check_precision(precision)
+    if input_ is not None and input_ not in ("rgb", "difference", "both"):
+        raise UsageError(f"--input {input_!r}: expected rgb, difference or both")
+    count = frames or (10 if classic else 16)
+    folder = out_folder or Path(f"{data.resolve().stem}-comparison")
+    from stillmotion.runs import make_folder
+
+    make_folder(folder)
+    opened = open_data(data, group=group, shares=split, seed=seed, rate=rate, frames=count)
+    load_backend()
+    import stillmotion as sm
+
+    # Every family gets the same clips, augmentation and epochs.
+    runs = []
+    for number in range(seed, seed + seeds):
+        for family in names:
+            own = {"input": input_} if input_ and FAMILIES[family].kind == "motion" else {}
+            with bar(family) as watch:
+                run = sm.train(
+                    family,
+                    opened.train,
+                    opened.validation,
+                    out=folder / "runs" / f"{family}-seed{number}",
+                    spec=sm.ClipSpec(count, opened.rate, pixels),
+                    augment=sm.Augment(flip=flip),
+                    seed=number,
+                    precision=precision,
+                    overwrite=overwrite,
+                    tensorboard=tensorboard,
+                    watch=watch,
+                    **classic,
+                    **own,
+                    **({"epochs": epochs} if epochs else {}),
+                )
+                runs.append(sm.evaluate(run, opened.test, watch=watch))
+            training = run.record.training
+            if training:
+                note(
+                    f"{family}, seed {number}: {training.epochs} epochs in {training.seconds:.0f} s, "
+                    f"validation accuracy {training.validation_accuracy:.1%}"
+                )
+
+    # Predictions in, verdict out.
+    comparison = sm.compare(runs, margin=margin, seed=seed, relative_to=folder)
+    left_out = [{"path": one.video.name, "reason": one.reason} for one in opened.left_out]
+    data_record = {**comparison.data, "left_out": [*left_out, *comparison.data["left_out"]]}
+    comparison = dataclasses.replace(comparison, data=data_record)
+    sm.write_comparison(comparison, folder)
+    chosen = _videos_to_show(comparison, runs)
+    with bar("looking at single moments") as watch:
+        for done, run in enumerate(runs, 1):
+            sm.trace(run, opened.test.only([video for video in opened.test if video.name in chosen]))
+            watch("", done, len(runs))
+    report = sm.write_report(folder)
+
+    _show(comparison)
+    out.print(f"report: {shown(report)}", markup=False)
+
+
+def _videos_to_show(comparison: Comparison, runs: Sequence[Run]) -> set[str]:
+    """The test videos that the report shows through time."""
+    from stillmotion.comparison import examples, read_predictions
+
+    if comparison.verdict is None:
+        return {video.name for video in runs[0].record.data.part("test")[:8]}
+    still, motion = (
+        [read_predictions(run.predictions_file) for run in runs if run.recipe.family == family]
+        for family in (comparison.verdict.still, comparison.verdict.motion)
+    )
+    return {example.video for example in examples(still, motion)}
+
+
+def _show(comparison: Comparison) -> None:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms a clip", "trained in"):
+        table.add_column(column, justify="left" if column == "family" else "right")
+    for name, family in comparison.families.items():
+        figures = family.figures
+        table.add_row(
+            name,
+            f"{figures['accuracy']:.1%}",
+            f"{figures['accuracy_low']:.1%} to {figures['accuracy_high']:.1%}",
+            f"{figures['macro_f1']:.3f}",
+            f"{figures['parameters']:,}",
+            f"{figures['milliseconds_per_clip']:.1f}",
+            f"{figures['train_seconds']:.0f} s",
+        )
+    out.print(table)
+    verdict = comparison.verdict
+    if verdict is None:
+        out.print("no verdict: it takes a still and a motion family")
+        return
+    out.print(f"\n[bold]{verdict.answer}[/bold]")
+    out.print(verdict.sentence, markup=False)

@@ -1,0 +1,82 @@
+"""stillmotion predict"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from stillmotion.cli.backend import load_backend
+from stillmotion.cli.screen import bar, note, out, shown
+from stillmotion.errors import StillmotionError
+
+
+def predict(
+    run_folder: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="The folder that a training left, or its model.keras.", show_default=False),
+    ],
+    inputs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...",
+            help="Videos, snapshots, folders of them, tables with a column 'path'.",
+            show_default=False,
+        ),
+    ],
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="A table: .csv, .jsonl or .parquet.", show_default=False),
+    ] = None,
+) -> None:
+    """Label videos and snapshots: each window's answer, and the whole video's.
+
+    Example: stillmotion predict runs/cnn_rnn new.mp4 snapshot.png archive/ --out answers.csv
+    """
+    from stillmotion.prediction.inputs import find_inputs
+    from stillmotion.prediction.rows import answer_rows, check_ending, write_rows
+    from stillmotion.runs import read_run
+
+    if out_file is not None:
+        check_ending(out_file)
+    run, videos = read_run(run_folder), find_inputs(inputs)
+    load_backend()
+    import stillmotion as sm
+
+    answers: list[sm.Answer] = []
+    failed = 0
+    try:
+        with bar("predicting") as watch:
+            for found in sm.predict(run, videos):
+                if isinstance(found, sm.Answer):
+                    answers.append(found)
+                else:
+                    failed += 1
+                    note(f"left out: {found.reason}")
+                watch("", len(answers) + failed, len(videos))
+    finally:
+        # Interrupted or not, what was answered is written.
+        if out_file is not None and answers:
+            write_rows(answer_rows(answers), out_file)
+            note(f"{len(answers)} videos answered, in {shown(out_file)}")
+    if out_file is None:
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for column in ("video", "seconds", "label", "probability"):
+            table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
+        for row in answer_rows(answers):
+            whole = row["window"] == "all"
+            if not whole and len([a for a in answers if a.video.name == row["video"]][0].windows) == 1:
+                continue
+            table.add_row(
+                escape(row["video"]) if whole else "",
+                f"{row['start_seconds']:.2f} to {row['end_seconds']:.2f}",
+                escape(row["label"]),
+                f"{row['probability']:.3f}",
+                style="bold" if whole else "",
+            )
+        out.print(table)
+    if failed:
+        raise StillmotionError(f"{failed} of {len(videos)} inputs could not be read")

@@ -1,0 +1,28 @@
+"""stillmotion report"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillmotion.cli.screen import out, shown
+
+
+def report(
+    folder: Annotated[
+        Path, typer.Argument(metavar="COMPARISON", help="The folder that 'compare' wrote.", show_default=False)
+    ],
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="[default: report.html in that folder]", show_default=False),
+    ] = None,
+) -> None:
+    """Write a comparison's page anew from its records; no model is run.
+
+    Example: stillmotion report comparison --out page.html
+    """
+    from stillmotion.reports import write_report
+
+    out.print(shown(write_report(folder, out_file)), markup=False)

@@ -1,0 +1,83 @@
+"""What a person sees: results on standard output; progress, notes and errors on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from stillmotion.clips import LeftOut
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Bar:
+    """A progress bar that is a watch (`stillmotion.training.Watch`): a line for each stage of one piece of work."""
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self.progress, self.name = progress, name
+        self.stage = ""
+        self.task = progress.add_task(escape(name), total=None, figures="")
+
+    def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+        if stage != self.stage:
+            self.stage = stage
+            self.progress.reset(self.task, total=total)
+        self.progress.update(
+            self.task,
+            description=escape(f"{self.name} {stage}".strip()),
+            completed=done,
+            total=total,
+            figures=_figures(figures),
+        )
+
+
+@contextmanager
+def bar(name: str) -> Iterator[Bar]:
+    """A bar while work goes on; it is gone when it ends."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        yield Bar(progress, name)
+
+
+def note(line: str) -> None:
+    """A line on what goes on."""
+    err.print(escape(line))
+
+
+def show_left_out(left_out: Sequence[LeftOut], total: int) -> None:
+    """Say which videos are left out, and why; the first few of many."""
+    if not left_out:
+        return
+    note(f"{len(left_out)} of {total} videos left out:")
+    for one in left_out[:10]:
+        note(f"  {one.reason}")
+    if len(left_out) > 10:
+        note(f"  and {len(left_out) - 10} more; see 'stillmotion inspect'")
+
+
+def shown(path: Path) -> str:
+    """A path for a person: relative where that is shorter."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _figures(figures: Mapping[str, float]) -> str:
+    if "val_accuracy" not in figures:
+        return ""
+    return f"epoch {figures['epoch']:.0f}: validation {figures['val_accuracy']:.0%}, loss {figures['val_loss']:.3f}"

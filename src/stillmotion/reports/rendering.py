@@ -1,0 +1,97 @@
+"""Templates, escaped by default, and the words that they write numbers in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from stillmotion.reports.records import Record
+
+UNKNOWN = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page. `facts` turns the record into what the template names; no facts, no section."""
+
+    title: str
+    facts: Callable[[Record], Mapping[str, Any]]
+    template: str
+
+
+@cache
+def environment() -> Environment:
+    """Jinja with autoescape, the page's macros and number formats."""
+    jinja = Environment(
+        loader=PackageLoader("stillmotion.reports", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters |= {
+        "percent": percent,
+        "points": points,
+        "number": number,
+        "place": place,
+        "seconds": seconds,
+    }
+    return jinja
+
+
+def render_section(section: Section, record: Record) -> Markup:
+    """Its HTML; empty if it has no facts to show."""
+    facts = section.facts(record)
+    if not facts:
+        return Markup()
+    return Markup(environment().get_template(section.template).render(record=record, **facts))
+
+
+def percent(share: float | None, digits: int | None = None) -> str:
+    """0.931 -> 93 %; a digit more near 0 and 100, so that 99.6 is not shown as 100."""
+    if share is None:
+        return UNKNOWN
+    value = 100 * share
+    if digits is None:
+        digits = 1 if value not in (0, 100) and (value > 99.5 or value < 0.5) else 0
+    return f"{value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def points(share: float | None, digits: int = 0) -> str:
+    """0.05 -> +5, with a true minus sign."""
+    if share is None:
+        return UNKNOWN
+    text = f"{100 * share:+.{digits}f}"
+    return "0" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Digits that matter, thousands apart: 1234567 -> 1 234 567."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, int) or abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", MINUS)
+    return f"{value:.{digits}g}".replace("-", MINUS)
+
+
+def seconds(value: float | None) -> str:
+    """A duration for a reader: 55 s, 3 min 20 s."""
+    if value is None:
+        return UNKNOWN
+    minutes, rest = divmod(round(value), 60)
+    return (
+        f"{minutes}\N{NO-BREAK SPACE}min {rest}\N{NO-BREAK SPACE}s"
+        if minutes
+        else f"{number(value, 2)}\N{NO-BREAK SPACE}s"
+    )
+
+
+def place(value: float) -> str:
+    """A percentage for CSS."""
+    return f"{value:.2f}%"

@@ -1,0 +1,27 @@
+"""The page's sections, in order. A new one is a module, its template and its row here."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from stillmotion.reports.rendering import Section
+from stillmotion.reports.sections.accuracy import ACCURACY
+from stillmotion.reports.sections.confusions import CONFUSIONS
+from stillmotion.reports.sections.cost import COST
+from stillmotion.reports.sections.labels import LABELS
+from stillmotion.reports.sections.moments import MOMENTS
+from stillmotion.reports.sections.training import TRAINING
+from stillmotion.reports.sections.verdict import VERDICT
+from stillmotion.reports.sections.words import WORDS
+
+SECTIONS: Mapping[str, Section] = MappingProxyType(
+    {
+        "verdict": VERDICT,
+        "accuracy": ACCURACY,
+        "cost": COST,
+        "labels": LABELS,
+        "moments": MOMENTS,
+        "confusions": CONFUSIONS,
+        "training": TRAINING,
+        "words": WORDS,
+    }
+)

@@ -1,0 +1,58 @@
+"""What each family takes for what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from stillmotion.comparison import confusion
+from stillmotion.reports.records import Record
+from stillmotion.reports.rendering import Section
+
+LARGEST = 24  # labels; beyond, a list of the most frequent mistakes is easier to read
+MISTAKES = 15
+
+
+def _facts(record: Record) -> Mapping[str, Any]:
+    known = [(name, record.predictions(name)) for name in record.families]
+    known = [(name, runs) for name, runs in known if runs]
+    if not known:
+        return {}
+    labels = known[0][1][0].labels
+    models = []
+    for name, runs in known:
+        table = confusion(runs)
+        models.append({"name": name, "rows": _rows(labels, table), "mistakes": _mistakes(labels, table)})
+    return {"models": models, "labels": labels, "matrix": len(labels) <= LARGEST, "small": len(labels) <= 6}
+
+
+def _rows(labels: tuple[str, ...], table: Any) -> list[tuple[str, list[dict[str, Any]]]]:
+    rows = []
+    for index, label in enumerate(labels):
+        total = max(float(table[index].sum()), 1e-9)
+        shares = [float(count) / total for count in table[index]]
+        cells = [
+            {
+                "share": round(100 * share),
+                "full": share > 0.55,
+                "right": column == index,
+                "text": _count(count),
+            }
+            for column, (share, count) in enumerate(zip(shares, table[index], strict=True))
+        ]
+        rows.append((label, cells))
+    return rows
+
+
+def _mistakes(labels: tuple[str, ...], table: Any) -> list[tuple[str, str, str]]:
+    pairs = [(float(table[i, j]), i, j) for i in range(len(labels)) for j in range(len(labels)) if i != j]
+    worst = sorted((pair for pair in pairs if pair[0] > 0), key=lambda pair: -pair[0])[:MISTAKES]
+    return [(labels[i], labels[j], _count(count)) for count, i, j in worst]
+
+
+def _count(count: float) -> str:
+    """Whole videos; a mean over seeds may have a fraction; nothing for none."""
+    return "" if count == 0 else f"{count:.1f}".removesuffix(".0")
+
+
+CONFUSIONS = Section("What is taken for what", _facts, "sections/confusions.html")
