@@ -29,9 +29,7 @@ def clips(count, frames, height=16, width=16, seed=0):
 
 
 def built(family, options, frames, height, width, **keywords):
-    model = build_model(
-        family, frames=frames, height=height, width=width, classes=3, options=options, **keywords
-    )
+    model = build_model(family, frames=frames, height=height, width=width, classes=3, options=options, **keywords)
     return deployed_model(family, model, options)
 
 
@@ -116,8 +114,7 @@ def test_overfits_a_few_clips(family):
 @every_family
 def test_the_same_seed_gives_the_same_weights(family):
     first, again, other = (
-        build_model(family, frames=4, height=16, width=16, classes=3, seed=seed).get_weights()
-        for seed in (1, 1, 2)
+        build_model(family, frames=4, height=16, width=16, classes=3, seed=seed).get_weights() for seed in (1, 1, 2)
     )
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
@@ -183,9 +180,7 @@ def test_the_classic_architectures_are_the_tutorials():
     assert kinds(classic("frame_pool")) == [*flat, "Dense"]
     assert classic("frame_pool").count_params() == weights_2d + 14 * 14 * 64 * 10 + 10
     assert kinds(classic("cnn_rnn")) == [*flat, "LSTM", "Dense"]
-    assert classic("cnn_rnn").count_params() == (
-        weights_2d + 4 * 128 * (14 * 14 * 64 + 128 + 1) + 128 * 10 + 10
-    )
+    assert classic("cnn_rnn").count_params() == (weights_2d + 4 * 128 * (14 * 14 * 64 + 128 + 1) + 128 * 10 + 10)
     assert kinds(classic("conv3d")) == [kind.replace("2D", "3D") for kind in flat] + ["Dense"]
     assert classic("conv3d").count_params() == (3 * 27 * 32 + 32 + 32 * 27 * 64 + 64 + 14 * 14 * 64 * 10 + 10)
 

@@ -20,9 +20,7 @@ def test_the_table_and_the_folder_agree():
 
 
 def test_reading_the_table_imports_no_backend():
-    code = (
-        "import sys, stillmotion.models; sys.exit(bool({'keras', 'tensorflow', 'jax'} & sys.modules.keys()))"
-    )
+    code = "import sys, stillmotion.models; sys.exit(bool({'keras', 'tensorflow', 'jax'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -105,14 +105,12 @@ def build_model(
 
     keras.utils.set_random_seed(seed)
     build = resolve_name(FAMILIES[family].builder)
-    model: keras.Model = build(
-        frames=frames, height=height, width=width, classes=classes, options=chosen, steps=steps
-    )
+    model: keras.Model = build(frames=frames, height=height, width=width, classes=classes, options=chosen, steps=steps)
     return model
 
 
 def deployed_model(family: str, model: keras.Model, options: Options) -> keras.Model:
-    """The model to save and use: the trained one, or for pool="vote" the same weights under the voting head."""
+    """The model to save and use: the trained one, or for pool="vote" its weights under the voting head."""
     if check_options(family, options).get("pool") != "vote":
         return model
     from stillmotion.models import frame_pool

@@ -28,8 +28,8 @@ def scaled(clip: KerasTensor) -> KerasTensor:
 def motion_input(clip: KerasTensor, kind: str) -> KerasTensor:
     """Scaled pixels, their differences from the frame before, or both in 6 channels.
 
-    `(batch, time, height, width, 3)` -> `(batch, time, height, width, 3 or 6)`. The first frame's difference is
-    zero, so that the number of frames stays.
+    `(batch, time, height, width, 3)` -> `(batch, time, height, width, 3 or 6)`. The first frame's difference
+    is zero, so the number of frames stays.
     """
     pixels = scaled(clip)
     if kind == "rgb":
@@ -60,12 +60,21 @@ def picture_features(pictures: KerasTensor, steps: int) -> KerasTensor:
     """
     x = pictures
     for channels in WIDTHS:
-        shortcut = normalised(layers.Conv2D(channels, 1, strides=2, use_bias=False)(x), steps)
+        shortcut = shortened(layers.AveragePooling2D(2, padding="same")(x), channels, steps)
         y = layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(x)
         y = layers.ReLU()(normalised(y, steps))
         y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
         x = layers.ReLU()(layers.Add()([shortcut, normalised(y, steps)]))
     return coarse(x)
+
+
+def shortened(x: KerasTensor, channels: int, steps: int) -> KerasTensor:
+    """A block's shortcut, already pooled: other channels, as a 1 x 1 convolution does (He et al. 2019, ResNet-D).
+
+    Not a convolution with strides: on TensorFlow 2.21 with oneDNN the gradient of Conv2D(16, 1, strides=2) writes
+    outside its memory and ends the process.
+    """
+    return normalised(layers.Dense(channels, use_bias=False)(x), steps)
 
 
 def coarse(x: KerasTensor) -> KerasTensor:
@@ -82,9 +91,7 @@ def classic_features(x: KerasTensor) -> KerasTensor:
     }[len(x.shape)]
     if min(x.shape[1:-1]) < 10:
         shape = " x ".join(map(str, x.shape[1:-1]))
-        raise StillmotionError(
-            f"{shape} is too small for size=classic: it needs 10 or more of each; use size=small"
-        )
+        raise StillmotionError(f"{shape} is too small for size=classic: it needs 10 or more of each; use size=small")
     for filters in (32, 64):
         x = pooling(2)(convolution(filters, 3, activation="relu")(x))
     return layers.Flatten()(x)

@@ -18,6 +18,7 @@ from stillmotion.models.backbones import (
     motion_input,
     normalised,
     probabilities,
+    shortened,
     unfold,
 )
 
@@ -40,10 +41,10 @@ def _features(x: KerasTensor, factored: bool, steps: int) -> KerasTensor:
     convolution = _factored if factored else _full
     for channels in WIDTHS:
         halve = 2 if x.shape[1] > 4 else 1
-        shortcut = layers.Conv3D(channels, 1, strides=(halve, 2, 2), use_bias=False)(x)
+        shortcut = shortened(layers.AveragePooling3D((halve, 2, 2), padding="same")(x), channels, steps)
         y = convolution(x, channels, (halve, 2), steps)
         y = convolution(layers.ReLU()(normalised(y, steps)), channels, (1, 1), steps)
-        x = layers.ReLU()(layers.Add()([normalised(shortcut, steps), normalised(y, steps)]))
+        x = layers.ReLU()(layers.Add()([shortcut, normalised(y, steps)]))
     return unfold(coarse(fold(x)), x.shape[1])
 
 
