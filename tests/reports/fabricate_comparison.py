@@ -1,0 +1,151 @@
+"""A comparison folder that no model made: 3 families, 4 labels, 60 test videos, moments, tiny videos.
+
+`python tests/reports/fabricate_comparison.py OUT` writes one with its page, to look at.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stillmotion.comparison import compare, write_comparison
+
+LABELS = ("forward", "backward", "jam", "two stations")
+SKILL = {"frame_pool": 0.32, "cnn_rnn": 0.85, "conv3d": 0.95}
+VALIDATION = {"frame_pool": 0.3, "cnn_rnn": 0.86, "conv3d": 0.93}
+SECONDS, RATE = 2.0, 15
+
+
+def fabricate(
+    folder: Path,
+    *,
+    skill: dict[str, float] | None = None,
+    labels: Sequence[str] = LABELS,
+    seeds: int = 1,
+    videos: int = 60,
+    filmed: int = 60,
+) -> Path:
+    """Write the folder and return it. skill: accuracy by family. filmed: how many videos are encoded."""
+    data = folder / "clips"
+    rows = [
+        {
+            "path": f"clip {i:03d}.mp4",
+            "label": labels[i % len(labels)],
+            "group": f"shift {i // 2}",
+            "part": "test",
+        }
+        for i in range(videos)
+    ]
+    for i, row in enumerate(rows[:filmed]):
+        film(data / row["path"], i)
+    more = [
+        dict(row, path=f"{part}/{row['path']}", part=part) for part in ("train", "validation") for row in rows
+    ]
+    runs = []
+    for family, accuracy in (skill or SKILL).items():
+        for seed in range(seeds):
+            run = folder / "runs" / f"{family}-seed{seed}"
+            write_run(run, family, seed, accuracy, rows, labels)
+            record = run_record(
+                family,
+                seed,
+                labels,
+                {
+                    "root": str(data),
+                    "fingerprint": "c0ffee" * 4,
+                    "videos": [*rows, *more],
+                    "left_out": [["broken <1>.mp4", "empty file (0 bytes)"]],
+                },
+            )
+            (run / "run.json").write_text(json.dumps(record))
+            runs.append(run)
+    write_comparison(compare(runs, relative_to=folder), folder)
+    return folder
+
+
+def film(path: Path, index: int) -> None:
+    """Two seconds of a part that moves, 96x54."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng((index,))
+    base = np.kron(rng.integers(90, 150, (9, 16, 3)), np.ones((6, 6, 1))).astype(np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 96, 54, "yuv420p"
+        for step in range(round(SECONDS * RATE)):
+            picture = base.copy()
+            at = (
+                round(5 + 70 * step / (SECONDS * RATE))
+                if index % 2 == 0
+                else round(75 - 70 * step / (SECONDS * RATE))
+            )
+            picture[18:36, at : at + 16] = (230, 190, 60)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def write_run(
+    folder: Path, family: str, seed: int, accuracy: float, rows: list[dict], labels: Sequence[str]
+) -> None:
+    """predictions.parquet, moments.parquet and history.csv of plausible numbers."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng((seed, *family.encode()))
+    still, classes = family == "frame_pool", len(labels)
+    predictions, moments = [], []
+    for row in rows:
+        truth = labels.index(row["label"])
+        answer = truth if rng.random() < accuracy else int(rng.integers(classes))
+        sure = rng.uniform(0.35, 0.5) if still else rng.uniform(0.6, 0.98)
+        final = np.full(classes, (1 - sure) / (classes - 1))
+        final[answer] = sure
+        named = {"video": row["path"]}
+        known = {"label": row["label"], "group": row["group"], "window": 0, "start_seconds": 0.0}
+        predictions.append(named | known | {"end_seconds": SECONDS} | probabilities(labels, final))
+        for second in np.linspace(0.05, SECONDS - 0.05, 16):
+            grown = 0.15 + 0.85 * (second / SECONDS) ** 1.5
+            mix = np.full(classes, 1 / classes) * (1 - grown) + final * grown
+            noisy = (
+                final * rng.uniform(0.5, 1.6, classes) if still else mix * rng.uniform(0.95, 1.05, classes)
+            )
+            moments.append(named | {"seconds": float(second)} | probabilities(labels, noisy / noisy.sum()))
+    pq.write_table(pa.Table.from_pylist(predictions), folder / "predictions.parquet")
+    pq.write_table(pa.Table.from_pylist(moments), folder / "moments.parquet")
+    with (folder / "history.csv").open("w", newline="") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"])
+        for epoch in range(1, 41):
+            learned = 1 - np.exp(-epoch / 9)
+            train = 0.25 + (0.99 - 0.25) * learned if not still else 0.25 + 0.5 * learned
+            value = float(np.clip(0.25 + (accuracy - 0.25) * learned + rng.normal(0, 0.03), 0, 1))
+            writer.writerow([epoch, 1.4 - train, train, 1.5 - value, value, 0.003, 1.3])
+
+
+def probabilities(labels: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    """The columns of one row."""
+    return {f"prob_{label}": float(value) for label, value in zip(labels, values, strict=True)}
+
+
+def run_record(family: str, seed: int, labels: Sequence[str], data: dict) -> dict:
+    """run.json."""
+    cost = {"frame_pool": 4.1, "cnn_rnn": 6.3, "conv3d": 9.8}.get(family, 5.0)
+    return {
+        "format": 1,
+        "recipe": {"family": family, "seed": seed, "options": {"size": "small"}},
+        "labels": list(labels),
+        "data": data,
+        "versions": {"stillmotion": "0.1.0", "keras": "3.15.1", "backend": "tensorflow", "python": "3.11.9"},
+        "training": {"epochs": 40, "best_epoch": 33, "seconds": 30 + 10 * cost, "validation_loss": 0.4,
+                     "validation_accuracy": VALIDATION.get(family, 0.5)},
+        "cost": {"parameters": round(cost * 31000), "milliseconds_per_clip": cost, "frames_per_second": 16000 / cost},
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    from stillmotion.reports import write_report
+
+    print(write_report(fabricate(Path(sys.argv[1]))))
