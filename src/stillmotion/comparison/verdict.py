@@ -101,22 +101,29 @@ def _sentence(
     groups: int,
     needed: int | None,
 ) -> str:
-    low, high, margin = (100 * value for value in interval)
+    low, high, margin = (round(100 * value, 6) for value in interval)
     still, motion = (100 * float(values.mean()) for values in rights)
     close = answer != "undecided" and min(abs(low - margin), abs(high - margin)) < 1
     digits = 1 if close or margin != round(margin) else 0  # never "5 points, above the margin of 5"
+    change, start, end = (_signed(value, digits) for value in (motion - still, low, high))
     figures = (
         f"the motion model {names[1]} gets {motion:.{digits}f} % of the test videos right and the still "
-        f"model {names[0]} {still:.{digits}f} %, a difference of {motion - still:+.{digits}f} points "
-        f"(95 % interval {low:+.{digits}f} to {high:+.{digits}f})"
+        f"model {names[0]} {still:.{digits}f} %, a difference of {change} points "
+        f"(95 % interval {start} to {end})"
     )
     if answer == "motion needed":
         return f"Motion is needed: {figures}, all of it above the margin of {margin:g}."
     if answer == "stills suffice":
         return f"Stills suffice: {figures}, all of it below the margin of {margin:g}."
-    more = (
-        f"about {needed} groups of test videos instead of {groups} would decide it"
-        if needed
-        else "the difference is too near to the margin, or the groups are too few, to say how many would"
-    )
+    if needed:
+        more = f"about {needed} groups of test videos instead of {groups} would decide it"
+    elif groups == 1:
+        more = "one group of test videos cannot decide it"
+    else:
+        more = f"even {_HOPELESS} times as many groups would hardly decide it"
     return f"Undecided: {figures}, on both sides of the margin of {margin:g}; {more}."
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]

@@ -40,6 +40,7 @@ def environment() -> Environment:
         "points": points,
         "number": number,
         "place": place,
+        "span": span,
         "seconds": seconds,
     }
     return jinja
@@ -61,6 +62,14 @@ def percent(share: float | None, digits: int | None = None) -> str:
     if digits is None:
         digits = 1 if value not in (0, 100) and (value > 99.5 or value < 0.5) else 0
     return f"{value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def span(shares: tuple[float | None, float | None]) -> str:
+    """(0.43, 0.72) -> 43-72 %, with an en dash."""
+    low, high = shares
+    if low is None or high is None:
+        return ""
+    return f"{100 * low:.0f}\N{EN DASH}{100 * high:.0f}\N{NO-BREAK SPACE}%"
 
 
 def points(share: float | None, digits: int = 0) -> str:

@@ -24,7 +24,7 @@ def read_strip(path: Path, seconds: Sequence[float]) -> list[str]:
         UnreadableVideo: the file is no more there, or gives no picture.
     """
     if not path.is_file():
-        raise UnreadableVideo(f"{path}: no such file")
+        raise UnreadableVideo(f"{path.name}: the video is no longer where it was")
     facts = probe(path)
     height = max(16, round(WIDTH * facts.height / facts.width))
     width = WIDTH if height <= TALLEST else max(16, round(TALLEST * facts.width / facts.height))
@@ -35,7 +35,7 @@ def read_strip(path: Path, seconds: Sequence[float]) -> list[str]:
 def video_seconds(path: Path) -> float:
     """How long a video is. Raises UnreadableVideo."""
     if not path.is_file():
-        raise UnreadableVideo(f"{path}: no such file")
+        raise UnreadableVideo(f"{path.name}: the video is no longer where it was")
     return probe(path).seconds
 
 

@@ -35,7 +35,7 @@ def _video(record: Record, example: Example) -> dict[str, Any]:
         for name in record.families
         if record.runs.get(name) and (moments := record.runs[name][0].moments(example.video)) is not None
     }
-    path, start, end = _find(record, example)
+    path, start, end = find_video(record, example)
     times = (
         np.concatenate([moments.seconds for moments in through_time.values()])
         if through_time
@@ -82,7 +82,7 @@ def _answers(record: Record, example: Example) -> list[dict[str, Any]]:
     return answers
 
 
-def _find(record: Record, example: Example) -> tuple[Path, float | None, float | None]:
+def find_video(record: Record, example: Example) -> tuple[Path, float | None, float | None]:
     """The video's file and its labelled stretch, by the name that predictions know it by."""
     data = record.first_run.get("data") or {}
     root = Path(str(data.get("root") or record.comparison.data.get("root") or "."))

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from stillmotion.comparison import Verdict
 from stillmotion.reports.geometry import scale, ticks
 from stillmotion.reports.records import Record
@@ -18,17 +20,20 @@ def _facts(record: Record) -> Mapping[str, Any]:
         missing = "A verdict needs a still and a motion family, trained and evaluated on the same videos."
         has = "Here are the figures of what there is." if record.families else "There are no figures yet."
         return {"sentence": f"{missing} {has}", "plot": None, "next": [], "verdict": None}
-    sentence = re.sub(r"(?<=[ (])-(?=\d)", MINUS, verdict.sentence)
+    rest = verdict.sentence.partition(": ")[2] or verdict.sentence  # the heading has said the answer
+    sentence = re.sub(r"(?<=[ (])-(?=\d)", MINUS, rest[:1].upper() + rest[1:])
     return {"sentence": sentence, "plot": _plot(verdict), "next": _next(record, verdict), "verdict": verdict}
 
 
 def _plot(verdict: Verdict) -> dict[str, Any]:
     low, high = min(verdict.low, 0.0, verdict.margin), max(verdict.high, 0.0, verdict.margin)
     pad = max(0.15 * (high - low), 0.02)
-    low, high = max(-1.0, low - pad), min(1.0, high + pad)
+    low, high = low - pad, high + pad
+    low = min(low, verdict.margin - 0.25 * (high - verdict.margin))  # both zones wide enough for their names
+    high = max(high, verdict.margin + 0.25 * (verdict.margin - low))
     x = scale(low, high)
     digits = 1 if any(abs(value - verdict.margin) < 0.01 for value in (verdict.low, verdict.high)) else 0
-    marks = ticks(100 * low, 100 * high)
+    marks = [mark for mark in ticks(100 * low, 100 * high) if -100 <= mark <= 100]
     return {
         "zero": x(0.0),
         "margin": x(verdict.margin),
@@ -49,20 +54,25 @@ def _next(record: Record, verdict: Verdict) -> list[str]:
     if verdict.answer == "motion needed":
         lines.append(
             f"Use {verdict.motion}: of the motion models it did best on the validation videos"
-            + (f", and it answers in {number(cost)} ms a clip." if cost else ".")
+            + (f", and it answers in {number(cost)}\N{NO-BREAK SPACE}ms a clip." if cost else ".")
         )
     elif verdict.answer == "stills suffice":
         times = f", {number(cost / cheap, 2)} times as fast" if cost and cheap and cost > 1.1 * cheap else ""
         lines.append(f"Use {verdict.still}{times}: it also answers for single pictures.")
     elif verdict.groups_to_decide:
         lines.append(
-            f"Film more separate recordings: about {verdict.groups_to_decide} groups of test videos would decide "
-            "it, if the difference stays what it is. More clips of the same recordings help less."
+            f"Film more separate recordings: about {verdict.groups_to_decide} groups of test videos would "
+            "decide it, if the difference stays what it is. More clips of the same recordings help less."
         )
     else:
+        few = verdict.groups == 1
         lines.append(
-            "The two are so near to the margin that more videos may not decide it. Choose by cost, or set the "
-            "margin by what a point of accuracy is worth to you (--margin)."
+            "Film other recordings: one alone says nothing of the next."
+            if few
+            else Markup(
+                "Choose by cost, or set the margin (<code>--margin</code>) by what a point of accuracy is "
+                "worth to you: more videos will hardly decide between these two."
+            )
         )
     lines += _cautions(record, verdict, max(still.get("accuracy_low") or 0, motion.get("accuracy_low") or 0))
     return lines
@@ -73,12 +83,15 @@ def _cautions(record: Record, verdict: Verdict, surest: float) -> list[str]:
     chance = guessing(record)
     if chance is not None and surest < chance:
         lines.append(
-            f"Neither model is surely better than always giving the most frequent label ({percent(chance)}): "
-            "look at the clips and labels before anything else."
+            f"Neither model is surely better than always giving the most frequent label "
+            f"({percent(chance)}): look at the clips and labels before anything else."
         )
     if verdict.seeds == 1:
         lines.append(
-            "Each model was trained once. Another training would give other figures: --seeds 3 shows how far."
+            Markup(
+                "Each model was trained once. Another training would give somewhat other figures: "
+                "<code>--seeds 3</code> shows how far."
+            )
         )
     if verdict.groups < 10:
         lines.append(f"The test videos come from only {verdict.groups} groups: treat this as a first look.")
