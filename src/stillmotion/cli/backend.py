@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ def load_backend() -> None:
             import keras
 
             keras.ops.zeros(1)
+        # Several models in one process are meant; each is traced once.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     except ImportError as error:
         name = os.environ.get("KERAS_BACKEND", "tensorflow")
         raise StillmotionError(

@@ -43,7 +43,7 @@ def evaluate(
         common = sorted(learned & set(test.groups))
         if common:
             note(
-                f"warning: {len(common)} groups of these videos were trained on ({common[0]!r}, ...); the figures flatter"
+                f"warning: {len(common)} of these groups were trained on ({common[0]!r}, ...); the figures flatter"
             )
     if not test:
         raise StillmotionError(f"{run_folder}: this run has no test part; give the videos to test it on")

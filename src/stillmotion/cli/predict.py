@@ -66,9 +66,10 @@ def predict(
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in ("video", "seconds", "label", "probability"):
             table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
+        several = {answer.video.name for answer in answers if len(answer.windows) > 1}
         for row in answer_rows(answers):
             whole = row["window"] == "all"
-            if not whole and len([a for a in answers if a.video.name == row["video"]][0].windows) == 1:
+            if not whole and row["video"] not in several:
                 continue
             table.add_row(
                 escape(row["video"]) if whole else "",

@@ -1,0 +1,88 @@
+"""Whatever is given: one clear line on standard error, the right status, never a traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = "import sys; from stillmotion.cli import main; sys.argv[0] = 'stillmotion'; main()"
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *map(str, words)], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def refused(status: int, says: str, *words: str | Path) -> None:
+    told = run(*words)
+    assert told.returncode == status, told.stderr
+    assert "Traceback" not in told.stderr
+    assert says in told.stderr.splitlines()[-1], told.stderr
+
+
+def label_folder(root: Path, *labels: str, files: int = 4) -> Path:
+    for label in labels:
+        (root / label).mkdir(parents=True)
+        for number in range(files):
+            (root / label / f"{number}.mp4").write_text("not a video")
+    return root
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
+
+
+def test_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    refused(1, "no videos in this folder", "compare", tmp_path / "empty", "--out", tmp_path / "out")
+
+
+def test_one_label(tmp_path: Path) -> None:
+    refused(1, "only one label, 'jam'", "compare", label_folder(tmp_path / "d", "jam"), "--out", tmp_path / "out")
+
+
+def test_only_text_files_named_mp4(tmp_path: Path) -> None:
+    data = label_folder(tmp_path / "d", "jam", "run")
+    told = run("compare", data, "--out", tmp_path / "out")
+    assert told.returncode == 1
+    assert "none of 8 videos can be read" in told.stderr.splitlines()[-1]
+    assert "0.mp4: not a readable video" in told.stderr
+
+
+def test_table_without_path(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("file,label\na.mp4,x\n")
+    refused(1, "no column 'path'", "compare", tmp_path / "t.csv", "--out", tmp_path / "out")
+
+
+def test_unwritable_output(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    data = label_folder(tmp_path / "d", "jam", "run")
+    refused(1, "cannot make this folder", "compare", data, "--out", tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+def test_not_a_run(tmp_path: Path, command: str) -> None:
+    (tmp_path / "a.mp4").write_text("")
+    words = [tmp_path] if command == "evaluate" else [tmp_path, tmp_path / "a.mp4"]
+    refused(1, "not a run", command, *words)
+
+
+def test_not_a_comparison(tmp_path: Path) -> None:
+    refused(1, "comparison.json", "report", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--families", "resnet"], ["--rate", "fast"], ["--size", "big"], ["--split", "0.5,0.5"], ["--margin", "2"],
+     ["--frames", "0"], ["--input", "grey"], ["--no-such-flag"]],
+)  # fmt: skip
+def test_wrong_calls_end_with_2(tmp_path: Path, flags: list[str]) -> None:
+    data = label_folder(tmp_path / "d", "jam", "run")
+    told = run("compare", data, "--out", tmp_path / "out", *flags)
+    assert told.returncode == 2
+    assert "Traceback" not in told.stderr
+    assert flags[0].lstrip("-").split("-")[0] in told.stderr

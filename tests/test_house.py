@@ -1,0 +1,88 @@
+"""The house rules that a stale doc, a missing help or a forgotten row would break."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import stillmotion
+from stillmotion.cli import COMMANDS
+from stillmotion.data import formats
+from stillmotion.decoding import DECODERS
+from stillmotion.models import FAMILIES
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from stillmotion.cli import main; sys.argv[0] = 'stillmotion'; main()"
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_options_with_help(command: str) -> None:
+    told = run(command, "--help")
+    assert told.returncode == 0
+    assert f"Example: stillmotion {command}" in " ".join(told.stdout.split())
+
+
+def test_help_and_version_import_no_backend() -> None:
+    code = (
+        "import sys\nfrom stillmotion.cli import main\nsys.argv = ['stillmotion', '--version']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        "print(sorted({'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'matplotlib', 'av'} & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert told.stdout.splitlines()[-1] == "[]", told.stdout + told.stderr
+
+
+def test_every_public_name_is_there() -> None:
+    for name in stillmotion.__all__:
+        assert getattr(stillmotion, name) is not None
+
+
+def test_no_module_hides_a_public_function() -> None:
+    modules = {module.name for module in pkgutil.walk_packages(stillmotion.__path__)}
+    assert not modules & set(stillmotion.__all__)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_docs(command: str) -> None:
+    assert any(f"stillmotion {command}" in page.read_text(encoding="utf-8") for page in PAGES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_in_the_docs(family: str) -> None:
+    assert any(f"`{family}`" in page.read_text(encoding="utf-8") for page in PAGES)
+
+
+def test_options_that_the_docs_name_exist() -> None:
+    """A code line `stillmotion COMMAND ... --flag` names flags that the command has."""
+    helps = {command: run(command, "--help").stdout for command in COMMANDS}
+    for page in PAGES:
+        for line in re.findall(r"^ *(?:\$ )?stillmotion ([a-z-]+)(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+            command, rest = line
+            assert command in COMMANDS, f"{page.name}: {command}"
+            for flag in re.findall(r"--[a-z-]+", rest.split("#")[0]):
+                assert flag in helps[command], f"{page.name}: {command} has no {flag}"
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_tables_and_folders_agree() -> None:
+    folder = Path(next(iter(formats.__path__)))
+    assert {file.stem for file in folder.glob("*.py")} - {"__init__"} == set(formats.FORMATS)
+    for module in DECODERS:
+        decoder = importlib.import_module(module)
+        assert {"probe", "iter_frames", "read_frames"} <= set(dir(decoder))
