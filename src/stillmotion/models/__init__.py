@@ -27,7 +27,7 @@ class Family:
     classic: Options = field(default_factory=dict)  # what size="classic" settles
 
 
-_INPUT = ("rgb", "difference", "both")
+_INPUT = ("both", "rgb", "difference")
 _SIZE = ("small", "classic")
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
