@@ -60,7 +60,7 @@ def test_saved_models_load_where_stillmotion_is_not(tmp_path):
     batch = clips(2, 10)
     np.save(tmp_path / "batch.npy", batch)
     expected = {}
-    ornate = [("frame_pool", {"pool": "vote"}), ("cnn_rnn", {"input": "both"})]
+    ornate = [("frame_pool", {"pool": "vote"}), ("cnn_rnn", {"input": "difference"})]
     for family, options in [*VARIANTS[: len(FAMILIES)], *ornate]:
         model = built(family, options, 10, 16, 16)
         name = f"{len(expected)}.keras"

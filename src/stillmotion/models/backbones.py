@@ -17,7 +17,7 @@ GRID = 4  # the coarse grid that is kept in front of the classifier: where thing
 
 def momentum(steps: int) -> float:
     """Batch normalisation's momentum for so many training steps; the usual 0.99 ruins short trainings."""
-    return min(0.99, max(0.8, 1 - 10 / max(steps, 1)))
+    return min(0.99, max(0.8, 1 - 30 / max(steps, 1)))
 
 
 def scaled(clip: KerasTensor) -> KerasTensor:
