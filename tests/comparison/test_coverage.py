@@ -7,6 +7,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+SHAPES = ((1, 0.0), (4, 0.3), (3, 1.0), ("half in one group", 0.3))
+
 
 @pytest.fixture(scope="module")
 def coverage() -> ModuleType:
@@ -20,7 +22,7 @@ def coverage() -> ModuleType:
 
 
 def test_intervals_cover_and_motion_is_rarely_needed_by_chance(coverage: ModuleType) -> None:
-    rows = list(coverage.rows(300, (5, 20, 60), ((1, 0.0), (4, 0.3), (3, 1.0))))
+    rows = list(coverage.difference_rows(300, (5, 20, 60), SHAPES))
     cover = np.array([row["coverage"] for row in rows])
     assert cover.min() >= 0.92  # 300 draws: a standard error of 0.013
     assert cover.mean() >= 0.96
@@ -31,7 +33,7 @@ def test_intervals_cover_and_motion_is_rarely_needed_by_chance(coverage: ModuleT
 
 
 def test_accuracy_intervals_cover(coverage: ModuleType) -> None:
-    rows = list(coverage.accuracy_rows(150, (5, 20, 60)))
+    rows = list(coverage.accuracy_rows(150, (5, 20, 60), SHAPES))
     assert np.mean([row["coverage"] for row in rows]) >= 0.95
     assert min(row["coverage"] for row in rows) >= 0.86
     assert all(row["width"] > 0 for row in rows)

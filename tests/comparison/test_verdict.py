@@ -43,6 +43,13 @@ def test_videos_of_like_groups_count_less() -> None:
     assert alike.low < apart.low - 0.1
 
 
+def test_one_large_group_beside_small_ones_does_not_hide_a_plain_answer() -> None:
+    names = ["scene"] * 12 + [f"g{i}" for i in range(9)]
+    right = [i % 5 != 0 for i in range(21)]
+    assert verdict([False] * 21, right, names).answer == "motion needed"
+    assert verdict([False] * 21, [True] * 12 + [False] * 9, names).answer == "undecided"
+
+
 def test_one_group_says_nothing() -> None:
     found = verdict([False] * 30, [True] * 30, ["g"] * 30)
     assert (found.answer, found.low, found.high) == ("undecided", -1.0, 1.0)

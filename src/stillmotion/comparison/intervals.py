@@ -1,12 +1,13 @@
 """95 % intervals for few, grouped videos.
 
 Videos of one group are alike, so n videos say less than n. How much less is measured: the design
-effect is the variance of the mean with whole groups as units over that with single videos (Kish
+effect is the variance of the mean with whole groups as units (by the jackknife, which holds for
+unequal groups: Bell & McCaffrey 2002, Survey Methodology 28) over that with single videos (Kish
 1965, Survey Sampling), and the effective number of videos is n over it. Few disagreements measure
-it badly, and none not at all. So it is drawn towards its worst, that all videos of a group answer
-alike, as if four disagreements had shown that: without any, every group counts as one video. The
-effective number goes into intervals that keep their coverage on small samples and at the edges, where
-the bootstrap has no width: benchmarks/coverage.py shows it.
+it badly, and none not at all. So it is drawn towards what it would be if all videos of a group
+answered alike, as if four disagreements had shown that: without any, every group counts as one
+video. The effective number goes into intervals that keep their coverage on small samples and at the
+edges, where the bootstrap has no width: benchmarks/coverage.py shows it.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from stillmotion.comparison.predictions import Floats, Ints
 
 LEVEL = 0.95
 _Z = float(norm.ppf((1 + LEVEL) / 2))
-_PRIOR = 4.0  # disagreements; of 0.5, 1, 2, 4, 8 the smallest that kept 94 % everywhere in simulation
+_PRIOR = 4.0  # disagreements; of 1, 2, 3, 4, 8 the one that best kept coverage and power in simulation
 
 
 def group_codes(groups: Sequence[str]) -> tuple[int, Ints]:
@@ -28,21 +29,25 @@ def group_codes(groups: Sequence[str]) -> tuple[int, Ints]:
 
 
 def effective_videos(values: Floats, codes: Ints) -> float:
-    """How many independent videos the n videos are worth: from the number of groups to n.
+    """How many independent videos the n videos are worth, at most n.
 
-    values: (n,) float. codes: (n,) int, the group of each. 0 for one group alone, which says nothing
-    of others. Groups of unequal sizes count as (sum of sizes)^2 / (sum of squares) equal ones.
+    values: (n,) float. codes: (n,) int, the group of each. 0 for one group alone, which says nothing of
+    others. If no value differs from another, equal groups count as one video each. For unequal
+    ones that is taken halfway between the number of groups and (sum of sizes)^2 / (sum of squares).
     """
     sizes = np.bincount(codes).astype(float)
-    n_groups, videos = np.count_nonzero(sizes), sizes.sum()
+    present = sizes > 0
+    n_groups, videos = int(present.sum()), float(sizes.sum())
     if n_groups < 2:
         return 0.0
-    alike = float((sizes**2).sum() / videos)  # the design effect of groups of one mind
+    largest = float((sizes**2).sum()) / videos  # the design effect of groups of one mind, by their sizes
+    alike = (largest + videos / n_groups) / 2
     rest = values - values.mean()
-    whole = float((np.bincount(codes, rest) ** 2).sum()) * n_groups / (n_groups - 1)
+    moved = np.bincount(codes, rest)[present] / (videos - sizes[present])  # the mean without each group
+    whole = videos**2 * float((moved**2).sum()) * (n_groups - 1) / n_groups
     single = float((rest**2).sum())
     design = (whole + _PRIOR * alike) / (single + _PRIOR)
-    return float(videos / np.clip(design, 1.0, alike))
+    return float(videos / np.clip(design, 1.0, largest))
 
 
 def proportion_interval(rights: Floats, codes: Ints) -> tuple[float, float]:

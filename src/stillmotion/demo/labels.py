@@ -16,9 +16,9 @@ Surface = Literal["sound", "scratched", "dented"]
 Run = Literal["forward", "backward", "fast", "jam"]
 Floats = NDArray[np.floating]
 
-SPEEDS = {"forward": 46.0, "backward": -46.0, "fast": 118.0}  # pixels a second, to the right
-CYCLE_SECONDS = 1.2  # first station, second station, rest
-STROKE_SECONDS = 0.34  # how long each station acts
+SPEEDS = {"forward": 64.0, "backward": -64.0, "fast": 150.0}  # pixels a second, to the right
+CYCLE_SECONDS = 1.9  # first station, second station, rest
+STROKE_SECONDS = 0.62  # how long each station acts
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def belt_travel(run: Run, seconds: Floats, rng: np.random.Generator) -> Floats:
 
     A jam sticks and slips. It gets as far as a run does, so that a heap of its frames looks like theirs.
     """
-    pace = rng.uniform(0.88, 1.12)
-    hold, slip, leap = rng.uniform(0.42, 0.58), 0.2, 40.0
+    pace = rng.uniform(0.92, 1.08)
+    hold, slip, leap = rng.uniform(0.50, 0.62), 0.2, 40.0
     clock = seconds + rng.uniform(0.0, hold + slip)
     if run != "jam":
         return np.asarray(SPEEDS[run] * pace * seconds)
@@ -78,7 +78,7 @@ def station_strokes(lamp_first: bool, seconds: Floats, rng: np.random.Generator)
 
     def stroke(start: float) -> Floats:
         progress = ((clock - start) % cycle) / STROKE_SECONDS
-        return np.asarray(np.clip(np.minimum(progress, 1.0 - progress) / 0.22, 0.0, 1.0))
+        return np.asarray(np.clip(np.minimum(progress, 1.0 - progress) / 0.16, 0.0, 1.0))
 
     first, second = stroke(0.0), stroke(STROKE_SECONDS)
     return (second, first) if lamp_first else (first, second)

@@ -19,7 +19,7 @@ METALS = {  # red, green, blue
     "aluminium": (0.78, 0.79, 0.80),
     "brass": (0.80, 0.66, 0.38),
     "copper": (0.78, 0.52, 0.40),
-    "gunmetal": (0.46, 0.49, 0.54),
+    "iron": (0.60, 0.61, 0.66),
 }
 SHAPES = ("flange", "gear", "hexagon", "block")
 

@@ -41,7 +41,7 @@ def draw_shift(rng: np.random.Generator, belt_loop: int) -> Shift:
     scene = _scene(rng)
     mask = Image.new("L", _fine(SCENE))
     ImageDraw.Draw(mask).rectangle([0, BELT_TOP * FINE, SCENE[0] * FINE, BELT_BOTTOM * FINE], 255)
-    press_x, lamp_x = rng.permutation([94.0, 148.0]) + rng.uniform(-7, 7, 2)
+    press_x, lamp_x = np.array([92.0, 150.0]) + rng.uniform(-6, 6, 2)
     paint = tuple(int(value) for value in rng.choice(_PAINTS))
     stations = tuple(
         tuple(
@@ -98,13 +98,13 @@ def _scene(rng: np.random.Generator) -> Image.Image:
     """Wall with machines out of focus, rails with bolts, floor with rollers and legs."""
     width, height = _fine(SCENE)
     wall = np.array(rng.choice([(120, 126, 130), (96, 108, 120), (138, 130, 116), (84, 92, 90), (150, 152, 150)]))
-    wall = wall * rng.uniform(0.75, 1.1)
+    wall = wall * rng.uniform(0.55, 0.75)
     picture = Image.new("RGB", (width, height), tuple(int(v) for v in wall))
     pen = ImageDraw.Draw(picture)
     for _ in range(int(rng.integers(7, 12))):  # cabinets, windows, pipes
         x, y = rng.uniform(0, width), rng.uniform(0, BELT_TOP * FINE)
         w, h = rng.uniform(20, 110), rng.uniform(16, 110)
-        paint = np.array(rng.choice(_PAINTS)) * 0.45 + wall * rng.uniform(0.2, 0.75)
+        paint = np.array(rng.choice(_PAINTS)) * 0.28 + wall * rng.uniform(0.35, 0.75)
         pen.rectangle([x, y, x + w, y + h], tuple(int(v) for v in paint))
         pen.rectangle([x, y, x + w, y + 3], tuple(int(min(255, v * 1.25)) for v in paint))
     for _ in range(int(rng.integers(0, 3))):  # lamps far away
@@ -152,7 +152,7 @@ def _rail(pen: ImageDraw.ImageDraw, top: int, thick: int, rng: np.random.Generat
 def _belt(rng: np.random.Generator, loop: int) -> Image.Image:
     """Rubber: woven, worn along its way, scuffed, with a seam; its ends meet."""
     width, height = loop * FINE, (BELT_BOTTOM - BELT_TOP) * FINE
-    colour = np.array(rng.choice([(58, 60, 62), (40, 74, 62), (46, 62, 88), (92, 94, 92), (70, 58, 50)]))
+    colour = np.array(rng.choice([(58, 60, 62), (40, 74, 62), (46, 62, 88), (72, 73, 72), (64, 54, 47)]))
     weave = rng.normal(0, 1, (height, width))
     smooth = np.fft.fft2(weave)
     fy, fx = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :]
@@ -161,7 +161,7 @@ def _belt(rng: np.random.Generator, loop: int) -> Image.Image:
     tone = 1 + 0.10 * cloud / cloud.std() + 0.09 * fine / fine.std() + 0.05 * rng.normal(0, 1, (height, 1))
     across = np.linspace(-1, 1, height)[:, None]
     tone *= 1.02 - 0.30 * np.abs(across) ** 6 + 0.06 * across
-    rgb = np.clip(tone[..., None] * colour * rng.uniform(0.9, 1.25), 0, 255).astype(np.uint8)
+    rgb = np.clip(tone[..., None] * colour * rng.uniform(0.85, 1.1), 0, 255).astype(np.uint8)
     belt = Image.fromarray(rgb)
     marks = Image.new("L", belt.size)
     pen = ImageDraw.Draw(marks)
@@ -194,21 +194,21 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
 
     # the press: a column behind the belt, a cylinder, a ram that comes down
     head = 66 + 27 * down
-    box(press_x, 0, 30, BELT_TOP - 5, dark)
-    box(press_x - 11, 0, 5, BELT_TOP - 5, paint)
-    for rod, wide in ((-9.5, 3), (0.0, 8), (9.5, 3)):
+    box(press_x, 0, 38, BELT_TOP - 5, dark)
+    box(press_x - 14, 0, 6, BELT_TOP - 5, paint)
+    for rod, wide in ((-12.0, 4), (0.0, 11), (12.0, 4)):
         box(press_x + rod, head - 32, wide, head, (196, 199, 204))
         box(press_x + rod + wide * 0.3, head - 32, wide * 0.35, head, (118, 120, 126))
         box(press_x + rod - wide * 0.25, head - 32, wide * 0.2, head, (236, 238, 240))
-    box(press_x, 26, 22, 60, paint)
-    box(press_x - 8, 26, 3, 60, pale)
-    box(press_x + 9, 26, 3, 60, dark)
-    box(press_x, 56, 25, 60, dark)
-    box(press_x, head - 3, 28, head + 3, paint)
-    box(press_x, head - 3, 28, head - 2, pale)
-    box(press_x, head + 3, 20, head + 10, (150, 153, 158))
-    box(press_x - 4, head + 3, 5, head + 10, (214, 216, 220))
-    box(press_x, head + 9, 20, head + 10.5, (58, 60, 64))
+    box(press_x, 26, 30, 60, paint)
+    box(press_x - 11, 26, 4, 60, pale)
+    box(press_x + 12.5, 26, 4, 60, dark)
+    box(press_x, 56, 33, 60, dark)
+    box(press_x, head - 4, 36, head + 3, paint)
+    box(press_x, head - 4, 36, head - 3, pale)
+    box(press_x, head + 3, 27, head + 11, (150, 153, 158))
+    box(press_x - 5, head + 3, 7, head + 11, (214, 216, 220))
+    box(press_x, head + 9.5, 27, head + 11, (58, 60, 64))
     # the lamp: an arm from the wall, a hood
     box(lamp_x, 0, 4, 50, (60, 62, 66))
     box(lamp_x - 1, 0, 1, 50, (130, 132, 136))
@@ -224,9 +224,9 @@ def _glow(camera: NDArray[np.float64], lamp_x: float) -> Pixels:
     """What the lamp adds to the picture, in levels: a cone of light and a pool on the belt."""
     picture = Image.new("L", _fine(SCENE))
     pen = ImageDraw.Draw(picture)
-    cone = [(lamp_x - 12, 64), (lamp_x + 12, 64), (lamp_x + 30, 106), (lamp_x - 30, 106)]
+    cone = [(lamp_x - 12, 64), (lamp_x + 12, 64), (lamp_x + 34, 106), (lamp_x - 34, 106)]
     pen.polygon([(x * FINE, y * FINE) for x, y in cone], 70)
-    pen.ellipse([(lamp_x - 30) * FINE, 82 * FINE, (lamp_x + 30) * FINE, 126 * FINE], 120)
+    pen.ellipse([(lamp_x - 34) * FINE, 80 * FINE, (lamp_x + 34) * FINE, 128 * FINE], 140)
     seen = np.asarray(look_through(camera, picture.filter(ImageFilter.GaussianBlur(9))), np.float32)
     return np.asarray(seen[..., None] * np.array([0.80, 0.76, 0.62], np.float32))
 
