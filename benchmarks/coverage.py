@@ -1,4 +1,4 @@
-"""Coverage of the intervals that the verdict and the accuracies rest on, by simulation; prints Markdown tables.
+"""Coverage by simulation of the intervals that verdict and accuracies rest on; prints Markdown tables.
 
     python benchmarks/coverage.py [--draws 4000]
 
