@@ -1,0 +1,7 @@
+"""What a data set holds, and what is wrong with it."""
+
+from stillmotion.inspection.duplicates import Pair, near_duplicates
+from stillmotion.inspection.looking import Inspection, look_over
+from stillmotion.inspection.sheet import write_contact_sheet
+
+__all__ = ["Inspection", "Pair", "look_over", "near_duplicates", "write_contact_sheet"]

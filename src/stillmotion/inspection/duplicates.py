@@ -1,0 +1,68 @@
+"""The same footage twice, where it flatters or misleads: under two labels, or in two parts of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillmotion.clips import Stretch, in_threads, read_frames
+from stillmotion.errors import UnreadableVideo
+
+MOMENTS, SIDE = 6, 24
+# Two pictures of one scene differ by noise and by what moves; a copy, encoded anew, by much less than its own
+# moments differ from each other.
+CLOSE_LEVELS, CLOSE_SHARE = 4.0, 0.25
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two videos that show the same, and the mean difference of their pictures in levels of 255."""
+
+    first: Stretch
+    second: Stretch
+    difference: float
+
+
+def near_duplicates(stretches: Sequence[Stretch]) -> list[Pair]:
+    """Pairs of videos that show the same moments, across labels or across the table's own parts.
+
+    Compares six small grey pictures at even times. A pair counts where the mean difference is at most 4
+    levels of 255, and at most a quarter of how much the video changes from moment to moment; a video
+    that hardly changes at all counts only where the pictures agree almost exactly.
+    """
+    found = in_threads(_thumbnails, stretches)
+    pictures = [one for one in found if one is not None]
+    kept = [stretch for stretch, one in zip(stretches, found, strict=True) if one is not None]
+    if len(kept) < 2:
+        return []
+    stack = np.stack(pictures)
+    changes = np.abs(np.diff(stack, axis=1)).mean((1, 2, 3))
+    limits = np.clip(CLOSE_SHARE * changes, 0.1, CLOSE_LEVELS)
+    means, flat = stack.mean((2, 3)), stack.reshape(len(stack), -1)
+    pairs = []
+    for i in range(len(kept) - 1):
+        # Pictures whose mean levels differ by more than the limit differ themselves by more.
+        later = i + 1 + np.flatnonzero(np.abs(means[i + 1 :] - means[i]).mean(1) <= limits[i])
+        for j in later:
+            one, two = kept[i], kept[int(j)]
+            if one.video.label == two.video.label and one.video.part == two.video.part:
+                continue
+            if abs(one.seconds - two.seconds) > 0.1 + 0.02 * one.seconds:
+                continue
+            difference = float(np.abs(flat[i] - flat[j]).mean())
+            if difference <= min(limits[i], limits[j]):
+                pairs.append(Pair(one, two, difference))
+    return pairs
+
+
+def _thumbnails(stretch: Stretch) -> NDArray[np.float32] | None:
+    start, end = stretch.window
+    times = start + (np.arange(MOMENTS) + 0.5) * (end - start) / MOMENTS
+    try:
+        images = read_frames(stretch.file, times, SIDE, SIDE).shown_at(times)
+    except UnreadableVideo:
+        return None
+    return images.mean(-1, dtype=np.float32)

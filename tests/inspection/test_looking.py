@@ -1,0 +1,52 @@
+"""A data set with one of each fault, and what inspect says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+
+from stillmotion.data import read_videos
+from stillmotion.inspection import look_over, write_contact_sheet
+
+
+def film(path: Path, seed: int, *, crf: int = 18, frames: int = 20) -> Path:
+    """A square that wanders over a textured background: other seeds, other films."""
+    rng = np.random.default_rng(seed)
+    background = np.kron(rng.integers(0, 200, (8, 8, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"crf": str(crf)})
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for x, y in rng.integers(0, 40, (frames, 2)):
+            picture = background.copy()
+            picture[y : y + 24, x : x + 24] = 255
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return path
+
+
+def test_each_fault_is_found(tmp_path: Path) -> None:
+    for number in range(3):
+        film(tmp_path / "a" / f"{number}.mp4", number)
+        film(tmp_path / "b" / f"{number}.mp4", 10 + number)
+    film(tmp_path / "b" / "copy.mp4", 1, crf=30)  # of a/1.mp4, encoded anew
+    (tmp_path / "a" / "empty.mp4").touch()
+    (tmp_path / "a" / "text.mp4").write_text("no video")
+    film(tmp_path / "rare 🎉" / "one.mp4", 99)
+    found = look_over(read_videos(tmp_path))
+    assert {(p.first.video.path, p.second.video.path) for p in found.duplicates} == {("a/1.mp4", "b/copy.mp4")}
+    assert {one.video.path for one in found.left_out} == {"a/empty.mp4", "a/text.mp4"}
+    assert found.few_groups == {"rare 🎉": 1}
+    assert found.labels["b"].videos == 4
+    sheet = write_contact_sheet(found.stretches, tmp_path / "sheet.png")
+    assert sheet.stat().st_size > 1000
+
+
+def test_a_static_scene_is_no_duplicate_of_itself(tmp_path: Path) -> None:
+    """Two clips of one background with other movements are two clips."""
+    film(tmp_path / "a" / "1.mp4", 1, frames=20)
+    film(tmp_path / "b" / "1.mp4", 2, frames=20)
+    assert look_over(read_videos(tmp_path)).duplicates == []
