@@ -56,7 +56,8 @@ Precision = Annotated[str, typer.Option(metavar="POLICY", help="float32, mixed_b
 def read_split(text: str) -> tuple[float, ...]:
     """`0.7,0.15,0.15` as numbers. Raises UsageError."""
     try:
-        return tuple(float(part) for part in text.split(","))
+        train, validation, test = (float(part) for part in text.split(","))
+        return train, validation, test
     except ValueError:
         raise UsageError(f"--split {text!r}: expected three shares, like 0.7,0.15,0.15") from None
 
