@@ -80,6 +80,10 @@ def _assign(videos: Videos, shares: dict[Part, float], seed: int) -> list[Part]:
 
     target = np.array(list(shares.values()))[:, None] * counts.sum(0)
     weight = 1.0 / (target.sum(0) * target)
+    # A large group in a small part leaves it few independent ones: large groups go to the largest part.
+    videos_in = counts[:, :-1].sum(1)
+    crowding = 4 * (videos_in / (target[:, :-1].sum(1)[:, None])) ** 2
+    everyone = np.arange(len(groups))
     best, best_cost = np.zeros(len(groups), int), np.inf
     for attempt in range(max(1, min(200, 40_000 // len(groups)))):
         rng = np.random.default_rng((seed, attempt))
@@ -88,10 +92,10 @@ def _assign(videos: Videos, shares: dict[Part, float], seed: int) -> list[Part]:
         filled, chosen = np.zeros_like(target), np.zeros(len(groups), int)
         for group in order:
             short = target - filled
-            cost = (weight * (counts[group] ** 2 - 2 * counts[group] * short)).sum(1)
+            cost = (weight * (counts[group] ** 2 - 2 * counts[group] * short)).sum(1) + crowding[:, group]
             chosen[group] = part = int(np.argmin(cost))
             filled[part] += counts[group]
-        cost = (weight * (filled - target) ** 2).sum() + 1e6 * (filled == 0).sum()
+        cost = (weight * (filled - target) ** 2).sum() + crowding[chosen, everyone].sum() + 1e6 * (filled == 0).sum()
         if cost < best_cost:
             best, best_cost = chosen, cost
     if best_cost >= 1e6:
