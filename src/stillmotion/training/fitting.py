@@ -154,7 +154,12 @@ def train(
     )
     keras.config.set_dtype_policy("float32")
     model.compile(
-        optimizer=keras.optimizers.AdamW(schedule(recipe, steps), weight_decay=recipe.weight_decay),
+        optimizer=keras.optimizers.AdamW(
+            schedule(recipe, steps),
+            weight_decay=recipe.weight_decay,
+            use_ema=True,
+            ema_momentum=averaging(steps),
+        ),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
@@ -165,7 +170,8 @@ def train(
 
     # Fit.
     if state.epochs < recipe.epochs and (not state.epochs or keeper.waited < recipe.patience):
-        callbacks: list[keras.callbacks.Callback] = [keeper]
+        # Validation sees the averaged weights, as the run's user will.
+        callbacks: list[keras.callbacks.Callback] = [keeper.averaged, keeper]
         if watch:
             callbacks.append(Watched(watch, recipe.epochs, len(clips)))
         if tensorboard:
@@ -214,6 +220,11 @@ def schedule(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningR
         warmup_target=recipe.learning_rate,
         warmup_steps=warm_up,
     )
+
+
+def averaging(steps: int) -> float:
+    """Decay of the moving average of weights: it looks back over an eighth of the training (Polyak and Juditsky 1992)."""
+    return max(0.5, 1 - 8 / max(steps, 1))
 
 
 def _decode(learn: Sequence[Stretch], check: Sequence[Stretch], recipe: Recipe, watch: Watch | None) -> None:

@@ -3,7 +3,7 @@
 runs/cnn_rnn-seed0/unfinished/
     state.json              the recipe, the data's fingerprint, epochs so far; written last, names the others
     latest-12.weights.h5    weights and optimiser after epoch 12
-    best-9.weights.h5       of the epoch with the lowest validation loss
+    best-9.weights.h5       averaged weights of the epoch with the lowest validation loss
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ class Keeper(keras.callbacks.Callback):
     def __init__(self, folder: Path, state: State, patience: int, seed: int) -> None:
         super().__init__()
         self.folder, self.state, self.patience, self.seed = folder, state, patience, seed
+        self.averaged = keras.callbacks.SwapEMAWeights()
         self.began = 0.0
 
     def latest(self) -> Path:
@@ -95,7 +96,9 @@ class Keeper(keras.callbacks.Callback):
         self.state.history.append(row)
         if improved:
             self.state.best_epoch = self.state.epochs
+            self.averaged.on_test_begin()
             self._save(self.best())
+            self.averaged.on_test_end()
         self._save(self.latest())
         write_json(self.folder / "state.json", asdict(self.state))
         for old in before - {self.latest(), self.best()}:
