@@ -67,7 +67,9 @@ def test_options_that_the_docs_name_exist() -> None:
     """A code line `stillmotion COMMAND ... --flag` names flags that the command has."""
     helps = {command: run(command, "--help").stdout for command in COMMANDS}
     for page in PAGES:
-        for line in re.findall(r"^ *(?:\$ )?stillmotion ([a-z-]+)(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE):
+        for line in re.findall(
+            r"^ *(?:\$ )?stillmotion ([a-z-]+)(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
+        ):
             command, rest = line
             assert command in COMMANDS, f"{page.name}: {command}"
             for flag in re.findall(r"--[a-z-]+", rest.split("#")[0]):

@@ -42,9 +42,7 @@ def evaluate(
         learned = {video.group for part in ("train", "validation") for video in run.record.data.part(part)}
         common = sorted(learned & set(test.groups))
         if common:
-            note(
-                f"warning: {len(common)} of these groups were trained on ({common[0]!r}, ...); the figures flatter"
-            )
+            note(f"warning: {len(common)} of these groups were trained on ({common[0]!r}, ...); the figures flatter")
     if not test:
         raise StillmotionError(f"{run_folder}: this run has no test part; give the videos to test it on")
     load_backend()

@@ -11,9 +11,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from stillmotion.clips import choose_rate
 from stillmotion.cli import options
 from stillmotion.cli.screen import bar, out, shown
+from stillmotion.clips import choose_rate
 
 if TYPE_CHECKING:
     from stillmotion.inspection import Inspection
@@ -26,7 +26,7 @@ def inspect(
     group: options.Group = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="The contact sheet. [default: DATA's name and -sheet.png]", show_default=False),
+        typer.Option(metavar="PNG", help="The contact sheet. [default: DATA-sheet.png]", show_default=False),
     ] = None,
 ) -> None:
     """What is in a data set, and what is wrong with it; and a contact sheet to look at.

@@ -27,7 +27,5 @@ def make_demo_data(
     from stillmotion.demo import make_demo_data as render
 
     with bar("rendering") as watch:
-        files = render(
-            folder, kind=kind, videos=videos, seed=seed, progress=lambda done, all_: watch("", done, all_)
-        )
+        files = render(folder, kind=kind, videos=videos, seed=seed, progress=lambda done, all_: watch("", done, all_))
     out.print(f"{len(files)} videos, labels {', '.join(LABELS[kind])}, in {shown(folder)}", markup=False)

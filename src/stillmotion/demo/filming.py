@@ -39,8 +39,10 @@ def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[
     phase = rng.uniform(0, LOOP)
     travel = belt_travel(run, seconds, rng)
     press, lamp = station_strokes(lamp_first, seconds, rng)
-    drift = 1 + 0.05 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.5) * seconds + rng.uniform())) + rng.normal(
-        0, 0.006, len(seconds)
+    drift = (
+        1
+        + 0.05 * np.sin(2 * np.pi * (rng.uniform(0.1, 0.5) * seconds + rng.uniform()))
+        + rng.normal(0, 0.006, len(seconds))
     )
     belt = _laden_belt(shift, [draw_part(shift.style, surface, rng) for _ in range(PARTS)], rng)
     noise = rng.normal(0, shift.grain, (HEIGHT + 64, WIDTH + 64, 3)).astype(np.float32)
@@ -53,7 +55,8 @@ def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[
         picture.paste(overlay, mask=overlay)
         frame = np.asarray(picture, np.float32) * (shift.light * np.float32(drift[index]))
         if lamp[index] > 0:
-            frame += shift.glow * np.float32(lamp[index])
+            shine = shift.glow * np.float32(lamp[index])
+            frame = frame * (1 + 0.5 * shine) + 26 * shine
         top, left = corners[index]
         frame += noise[top : top + HEIGHT, left : left + WIDTH]
         yield np.clip(frame, 0, 255).astype(np.uint8)

@@ -79,9 +79,7 @@ def _claim(folder: Path, call: dict[str, object]) -> None:
     _write_whole(note, lambda path: path.write_text(json.dumps(call) + "\n", encoding="utf-8"))
 
 
-def _fill(
-    folder: Path, kind: Kind, videos: int, seed: int, progress: Callable[[int, int], None] | None
-) -> list[Path]:
+def _fill(folder: Path, kind: Kind, videos: int, seed: int, progress: Callable[[int, int], None] | None) -> list[Path]:
     from .filming import LOOP, film_clip
     from .scenery import draw_shift
 

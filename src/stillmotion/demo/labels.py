@@ -1,6 +1,6 @@
 """What each label means: the surface of the parts, the run of the belt, the order of the stations.
 
-The belt is a loop, and its phase at the start of a clip is uniform; so is the phase of the stations'
+The belt is a loop, and its phase at the start of a clip is uniform; so is the beat of the stations'
 cycle. Hence where the parts lie, and what the stations do, is distributed alike at every instant of a
 clip, however the belt runs and whichever station acts first: one frame of `motion` tells nothing.
 """
@@ -17,8 +17,7 @@ Run = Literal["forward", "backward", "fast", "jam"]
 Floats = NDArray[np.floating]
 
 SPEEDS = {"forward": 64.0, "backward": -64.0, "fast": 150.0}  # pixels a second, to the right
-CYCLE_SECONDS = 1.9  # first station, second station, rest
-STROKE_SECONDS = 0.62  # how long each station acts
+BEAT_SECONDS = 0.53  # press, lamp and rest take turns
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,12 @@ def belt_travel(run: Run, seconds: Floats, rng: np.random.Generator) -> Floats:
 def station_strokes(lamp_first: bool, seconds: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """How far the press is down and how bright the lamp is, 0 to 1, each (time,).
 
-    One station acts, at once afterwards the other, then both rest; over and over, from a random phase.
+    A cycle has three beats: one station, the other, rest. A clip starts with any of them, so that at
+    every instant each beat is as likely in either order.
     """
-    cycle = CYCLE_SECONDS * rng.uniform(0.94, 1.06)
-    clock = seconds + rng.uniform(0.0, cycle)
-
-    def stroke(start: float) -> Floats:
-        progress = ((clock - start) % cycle) / STROKE_SECONDS
-        return np.asarray(np.clip(np.minimum(progress, 1.0 - progress) / 0.16, 0.0, 1.0))
-
-    first, second = stroke(0.0), stroke(STROKE_SECONDS)
-    return (second, first) if lamp_first else (first, second)
+    clock = seconds / (BEAT_SECONDS * rng.uniform(0.96, 1.04))
+    beat = (np.floor(clock) + rng.integers(3)) % 3
+    within = clock % 1.0
+    act = np.clip(np.minimum(within, 1.0 - within) / 0.18, 0.0, 1.0)
+    press, lamp = (1, 0) if lamp_first else (0, 1)
+    return np.where(beat == press, act, 0.0), np.where(beat == lamp, act, 0.0)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from .labels import Surface
 
-Pixels = NDArray[np.float32]
+Pixels = NDArray[Any]
 
 RADIUS = 29.0  # of a part, in pixels of the video
 SQUASH = 0.64  # height over width of a circle on the belt: the slant of the camera
@@ -165,7 +166,7 @@ class _Dent:
         far = np.hypot(dx, dy)
         slope = np.where(far < 1, np.sin(np.pi * np.clip(far, 0, 1)), 0)
         lit = (dx * np.cos(light) + dy * np.sin(light)) / np.maximum(far, 1e-3)
-        rim = 0.34 * lit * np.exp(-((far - 1.02) / 0.09) ** 2)
+        rim = 0.34 * lit * np.exp(-(((far - 1.02) / 0.09) ** 2))
         return np.asarray(-0.50 * slope * lit - 0.30 * np.clip(1 - far, 0, 1) + rim, np.float32)
 
 

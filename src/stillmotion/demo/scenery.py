@@ -27,7 +27,7 @@ class Shift:
     belt_mask: Image.Image  # L: where the belt is seen
     belt: Image.Image  # RGB, fine, flat: one loop of the bare belt
     stations: tuple[tuple[Image.Image, Image.Image], ...]  # [press step][lamp off, on]: RGBA
-    glow: Pixels  # (height, width, 3): what the lamp adds
+    glow: Pixels  # (height, width, 3): how much of the lamp's light falls where, 0 to 1
     light: Pixels  # (height, width, 3): vignette and the colour of the light
     grain: float  # deviation of the camera's noise, in levels
     rate: int  # frames a second
@@ -41,7 +41,7 @@ def draw_shift(rng: np.random.Generator, belt_loop: int) -> Shift:
     scene = _scene(rng)
     mask = Image.new("L", _fine(SCENE))
     ImageDraw.Draw(mask).rectangle([0, BELT_TOP * FINE, SCENE[0] * FINE, BELT_BOTTOM * FINE], 255)
-    press_x, lamp_x = np.array([92.0, 150.0]) + rng.uniform(-6, 6, 2)
+    press_x, lamp_x = np.array([98.0, 146.0]) + rng.uniform(-6, 6, 2)
     paint = tuple(int(value) for value in rng.choice(_PAINTS))
     stations = tuple(
         tuple(
@@ -84,9 +84,11 @@ def _fine(size: tuple[int, int]) -> tuple[int, int]:
 def _camera(rng: np.random.Generator) -> NDArray[np.float64]:
     roll, zoom = rng.uniform(-0.045, 0.045), rng.uniform(0.95, 1.02)
     centre = np.array([[1, 0, -WIDTH / 2], [0, 1, -HEIGHT / 2], [0, 0, 1.0]])
-    turn = np.array(
-        [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1.0]]
-    ) / [[1], [1], [1 / zoom]]
+    turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1.0]]) / [
+        [1],
+        [1],
+        [1 / zoom],
+    ]
     keystone = np.array([[1, 0, 0], [0, 1, 0], [rng.uniform(-4e-4, 4e-4), rng.uniform(1e-4, 9e-4), 1.0]])
     place = np.array(
         [[1, 0, SCENE[0] / 2 + rng.uniform(-6, 6)], [0, 1, SCENE[1] / 2 + 6 + rng.uniform(-5, 5)], [0, 0, 1.0]]
@@ -139,7 +141,9 @@ def _rail(pen: ImageDraw.ImageDraw, top: int, thick: int, rng: np.random.Generat
     """An aluminium profile with a groove and bolts."""
     width = SCENE[0] * FINE
     base = rng.uniform(128, 172)
-    profile = np.interp(np.linspace(0, 1, thick * FINE), [0, 0.12, 0.4, 0.5, 0.62, 1], [1.3, 1.05, 0.95, 0.45, 0.9, 0.6])
+    profile = np.interp(
+        np.linspace(0, 1, thick * FINE), [0, 0.12, 0.4, 0.5, 0.62, 1], [1.3, 1.05, 0.95, 0.45, 0.9, 0.6]
+    )
     for row, shade in enumerate(profile):
         tone = int(min(255, base * shade))
         pen.line([0, top * FINE + row, width, top * FINE + row], (tone, tone, min(255, tone + 5)))
@@ -214,21 +218,25 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
     box(lamp_x - 1, 0, 1, 50, (130, 132, 136))
     hood = [(lamp_x - 6, 48), (lamp_x + 6, 48), (lamp_x + 15, 62), (lamp_x - 15, 62)]
     pen.polygon([(x * FINE, y * FINE) for x, y in hood], (52, 54, 60))
-    pen.polygon([(x * FINE, y * FINE) for x, y in [(lamp_x - 6, 48), (lamp_x - 1, 48), (lamp_x - 6, 62), (lamp_x - 15, 62)]], (96, 100, 108))
+    pen.polygon(
+        [(x * FINE, y * FINE) for x, y in [(lamp_x - 6, 48), (lamp_x - 1, 48), (lamp_x - 6, 62), (lamp_x - 15, 62)]],
+        (96, 100, 108),
+    )
     bulb = (255, 252, 236) if lit else (108, 108, 100)
     pen.ellipse([(lamp_x - 14) * FINE, 59 * FINE, (lamp_x + 14) * FINE, 66 * FINE], bulb)
     return picture
 
 
 def _glow(camera: NDArray[np.float64], lamp_x: float) -> Pixels:
-    """What the lamp adds to the picture, in levels: a cone of light and a pool on the belt."""
-    picture = Image.new("L", _fine(SCENE))
+    """How much of the lamp's light falls where, 0 to 1, warm: a cone, a pool on the belt, a little everywhere."""
+    picture = Image.new("L", _fine(SCENE), 90)
     pen = ImageDraw.Draw(picture)
     cone = [(lamp_x - 12, 64), (lamp_x + 12, 64), (lamp_x + 34, 106), (lamp_x - 34, 106)]
-    pen.polygon([(x * FINE, y * FINE) for x, y in cone], 70)
-    pen.ellipse([(lamp_x - 34) * FINE, 80 * FINE, (lamp_x + 34) * FINE, 128 * FINE], 140)
-    seen = np.asarray(look_through(camera, picture.filter(ImageFilter.GaussianBlur(9))), np.float32)
-    return np.asarray(seen[..., None] * np.array([0.80, 0.76, 0.62], np.float32))
+    pen.ellipse([(lamp_x - 74) * FINE, 50 * FINE, (lamp_x + 74) * FINE, 150 * FINE], 130)
+    pen.polygon([(x * FINE, y * FINE) for x, y in cone], 190)
+    pen.ellipse([(lamp_x - 38) * FINE, 80 * FINE, (lamp_x + 38) * FINE, 130 * FINE], 255)
+    seen = np.asarray(look_through(camera, picture.filter(ImageFilter.GaussianBlur(14))), np.float32)
+    return np.asarray(seen[..., None] / 255 * np.array([1.0, 0.95, 0.78], np.float32))
 
 
 def _light(rng: np.random.Generator) -> Pixels:
@@ -237,5 +245,5 @@ def _light(rng: np.random.Generator) -> Pixels:
     fall = 1.06 - rng.uniform(0.10, 0.22) * (x**2 + y**2)
     lean = 1 + rng.uniform(-0.10, 0.10) * x + rng.uniform(-0.05, 0.05) * y
     warmth = rng.uniform(-0.07, 0.07)
-    colour = rng.uniform(0.86, 1.10) * np.array([1 + warmth, 1.0, 1 - warmth])
+    colour = rng.uniform(0.80, 0.96) * np.array([1 + warmth, 1.0, 1 - warmth])
     return np.asarray((fall * lean)[..., None] * colour, np.float32)

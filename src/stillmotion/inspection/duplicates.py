@@ -65,4 +65,5 @@ def _thumbnails(stretch: Stretch) -> NDArray[np.float32] | None:
         images = read_frames(stretch.file, times, SIDE, SIDE).shown_at(times)
     except UnreadableVideo:
         return None
-    return images.mean(-1, dtype=np.float32)
+    grey: NDArray[np.float32] = images.mean(-1, dtype=np.float32)
+    return grey

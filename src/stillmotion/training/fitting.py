@@ -223,7 +223,7 @@ def schedule(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningR
 
 
 def averaging(steps: int) -> float:
-    """Decay of the moving average of weights: it looks back over an eighth of the training (Polyak and Juditsky 1992)."""
+    """Decay of the moving average of the weights, over an eighth of the training (Polyak and Juditsky 1992)."""
     return max(0.5, 1 - 8 / max(steps, 1))
 
 
