@@ -82,7 +82,8 @@ def _assign(videos: Videos, shares: dict[Part, float], seed: int) -> list[Part]:
     weight = 1.0 / (target.sum(0) * target)
     # A large group in a small part leaves it few independent ones: large groups go to the largest part.
     videos_in = counts[:, :-1].sum(1)
-    crowding = 4 * (videos_in / (target[:, :-1].sum(1)[:, None])) ** 2
+    excess = np.maximum(videos_in**2 - np.median(videos_in) ** 2, 0)
+    crowding = 4 * excess / target[:, :-1].sum(1)[:, None] ** 2
     everyone = np.arange(len(groups))
     best, best_cost = np.zeros(len(groups), int), np.inf
     for attempt in range(max(1, min(200, 40_000 // len(groups)))):
