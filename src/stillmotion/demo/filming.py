@@ -54,9 +54,9 @@ def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[
         overlay = shift.stations[round(float(press[index]) * (PRESS_STEPS - 1))][int(lamp[index] > 0.5)]
         picture.paste(overlay, mask=overlay)
         frame = np.asarray(picture, np.float32) * (shift.light * np.float32(drift[index]))
-        if lamp[index] > 0:
-            shine = shift.glow * np.float32(lamp[index])
-            frame = frame * (1 + 0.5 * shine) + 26 * shine
+        for level, light in ((press[index], shift.beacon), (lamp[index], shift.lamp)):
+            if level > 0:
+                frame = frame * (1 + np.float32(0.5 * level) * light) + np.float32(30 * level) * light
         top, left = corners[index]
         frame += noise[top : top + HEIGHT, left : left + WIDTH]
         yield np.clip(frame, 0, 255).astype(np.uint8)

@@ -27,7 +27,8 @@ class Shift:
     belt_mask: Image.Image  # L: where the belt is seen
     belt: Image.Image  # RGB, fine, flat: one loop of the bare belt
     stations: tuple[tuple[Image.Image, Image.Image], ...]  # [press step][lamp off, on]: RGBA
-    glow: Pixels  # (height, width, 3): how much of the lamp's light falls where, 0 to 1
+    lamp: Pixels  # (height, width, 3): how much of the lamp's light falls where, 0 to 1
+    beacon: Pixels  # (height, width, 3): the same of the press's warning beacon
     light: Pixels  # (height, width, 3): vignette and the colour of the light
     grain: float  # deviation of the camera's noise, in levels
     rate: int  # frames a second
@@ -57,7 +58,8 @@ def draw_shift(rng: np.random.Generator, belt_loop: int) -> Shift:
         belt_mask=look_through(camera, mask),
         belt=_belt(rng, belt_loop),
         stations=stations,
-        glow=_glow(camera, lamp_x),
+        lamp=_lamp(camera, lamp_x),
+        beacon=_beacon(camera, press_x),
         light=_light(rng),
         grain=rng.uniform(1.8, 3.6),
         rate=int(rng.choice([20, 25])),
@@ -213,6 +215,10 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
     box(press_x, head + 3, 27, head + 11, (150, 153, 158))
     box(press_x - 5, head + 3, 7, head + 11, (214, 216, 220))
     box(press_x, head + 9.5, 27, head + 11, (58, 60, 64))
+    # its warning beacon
+    pen.rounded_rectangle([(press_x + 6) * FINE, 29 * FINE, (press_x + 24) * FINE, 44 * FINE], 8, (52, 54, 58))
+    amber = (255, 190, 70) if down > 0 else (112, 58, 20)
+    pen.rounded_rectangle([(press_x + 8) * FINE, 31 * FINE, (press_x + 22) * FINE, 42 * FINE], 6, amber)
     # the lamp: an arm from the wall, a hood
     box(lamp_x, 0, 4, 50, (60, 62, 66))
     box(lamp_x - 1, 0, 1, 50, (130, 132, 136))
@@ -227,16 +233,30 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
     return picture
 
 
-def _glow(camera: NDArray[np.float64], lamp_x: float) -> Pixels:
-    """How much of the lamp's light falls where, 0 to 1, warm: a cone, a pool on the belt, a little everywhere."""
-    picture = Image.new("L", _fine(SCENE), 90)
+def _lamp(camera: NDArray[np.float64], lamp_x: float) -> Pixels:
+    """The lamp's light, 0 to 1: a cone, a pool on the belt, some on all the rest; white."""
+    picture = Image.new("L", _fine(SCENE), 80)
     pen = ImageDraw.Draw(picture)
     cone = [(lamp_x - 12, 64), (lamp_x + 12, 64), (lamp_x + 34, 106), (lamp_x - 34, 106)]
     pen.ellipse([(lamp_x - 74) * FINE, 50 * FINE, (lamp_x + 74) * FINE, 150 * FINE], 130)
     pen.polygon([(x * FINE, y * FINE) for x, y in cone], 190)
     pen.ellipse([(lamp_x - 38) * FINE, 80 * FINE, (lamp_x + 38) * FINE, 130 * FINE], 255)
+    return _falling(camera, picture, (0.86, 0.97, 1.0))
+
+
+def _beacon(camera: NDArray[np.float64], press_x: float) -> Pixels:
+    """The light of the press's warning beacon, 0 to 1: round about it, some on all the rest; amber."""
+    picture = Image.new("L", _fine(SCENE), 110)
+    pen = ImageDraw.Draw(picture)
+    for reach, tone in ((90, 150), (60, 190), (30, 255)):
+        box = [press_x - reach, 62 - reach, press_x + reach, 62 + reach * 0.8]
+        pen.ellipse([value * FINE for value in box], tone)
+    return _falling(camera, picture, (1.0, 0.42, 0.04))
+
+
+def _falling(camera: NDArray[np.float64], picture: Image.Image, colour: tuple[float, float, float]) -> Pixels:
     seen = np.asarray(look_through(camera, picture.filter(ImageFilter.GaussianBlur(14))), np.float32)
-    return np.asarray(seen[..., None] / 255 * np.array([1.0, 0.95, 0.78], np.float32))
+    return np.asarray(seen[..., None] / 255 * np.array(colour, np.float32))
 
 
 def _light(rng: np.random.Generator) -> Pixels:
