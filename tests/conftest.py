@@ -18,12 +18,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STILLMOTION_CACHE", str(tmp_path / "cache"))
 
 
-def write_film(path: Path, pictures: NDArray[np.uint8], *, rate: int = 10, codec: str = "libx264", **options: str) -> Path:
+def write_film(path: Path, pictures: NDArray[np.uint8], *, rate: int = 10, **options: str) -> Path:
     """Encode pictures `(n, height, width, 3)`; near enough to lossless by default."""
     path.parent.mkdir(parents=True, exist_ok=True)
     moov = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", options=moov) as container:
-        stream = container.add_stream(codec, rate=rate, options={"crf": "10", **options})
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "10", **options})
         stream.height, stream.width = pictures.shape[1:3]
         stream.pix_fmt = "yuv420p"
         for picture in pictures:

@@ -17,7 +17,8 @@ def touch(root, *names):
 
 def test_the_folders_of_the_docstring(tmp_path):
     videos = read_videos(
-        touch(tmp_path, "jam/monday_clip01.mp4", "jam/monday_clip02.mp4", "running/line 2/a.mp4", "running/line 2/b.mp4",
+        touch(tmp_path, "jam/monday_clip01.mp4", "jam/monday_clip02.mp4", "running/line 2/a.mp4",
+              "running/line 2/b.mp4",
               "running/tuesday.mov", "running/notes.txt", "running/.hidden.mp4")
     )  # fmt: skip
     assert {v.path: (v.label, v.group) for v in videos} == {
@@ -73,7 +74,7 @@ def test_splits_keep_groups_whole_and_labels_everywhere(tmp_path):
 
 
 def test_too_few_groups_are_refused_with_the_numbers(tmp_path):
-    with pytest.raises(StillmotionError, match="'label0' 2, 'label1' 2.*needs 3 or more"):
+    with pytest.raises(StillmotionError, match=r"'label0' 2, 'label1' 2.*needs 3 or more"):
         split(many(tmp_path, groups=2, clips=4))
     with pytest.raises(StillmotionError, match="only one label"):
         split(many(tmp_path, labels=1))
