@@ -56,7 +56,7 @@ def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[
         frame = np.asarray(picture, np.float32) * (shift.light * np.float32(drift[index]))
         for level, light in ((press[index], shift.beacon), (lamp[index], shift.lamp)):
             if level > 0:
-                frame = frame * (1 + np.float32(0.5 * level) * light) + np.float32(30 * level) * light
+                frame = frame * (1 + np.float32(0.45 * level) * light) + np.float32(24 * level) * light
         top, left = corners[index]
         frame += noise[top : top + HEIGHT, left : left + WIDTH]
         yield np.clip(frame, 0, 255).astype(np.uint8)

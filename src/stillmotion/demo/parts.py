@@ -57,8 +57,8 @@ def draw_part(style: Style, surface: Surface, rng: np.random.Generator) -> Image
     y, x = np.mgrid[-half_height:half_height, -half_width:half_width].astype(np.float32) + 0.5
     rise = style.height * FINE / 2
     fx, fy = x / (RADIUS * FINE), (y + rise) / (RADIUS * FINE * SQUASH)
-    bite = _Dent(rng) if surface == "dented" else None
     turn = rng.uniform(0, 2 * np.pi)
+    bite = _Dent(style.shape, turn, rng) if surface == "dented" else None
     inside = _outline(style.shape, fx, fy, turn)  # how deep inside the outline, in radii
     if bite:
         inside = np.minimum(inside, bite.outline(fx, fy))
@@ -151,15 +151,17 @@ def _side(top: Pixels, height: int) -> Pixels:
 class _Dent:
     """A blow to the rim: a bite out of the outline and a crater beside it. Positions in radii."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, shape: str, turn: float, rng: np.random.Generator) -> None:
         where = rng.uniform(0, 2 * np.pi)
-        self.size = rng.uniform(0.40, 0.49)
-        reach = rng.uniform(0.67, 0.77)
+        ray = np.linspace(0.5, 1.1, 61, dtype=np.float32)
+        rim = ray[np.abs(_outline(shape, ray * np.cos(where), ray * np.sin(where), turn)).argmin()]
+        self.size = rng.uniform(0.44, 0.54)
+        reach = rim - rng.uniform(0.22, 0.32)
         self.x, self.y = reach * np.cos(where), reach * np.sin(where)
-        self.bite_x, self.bite_y = 1.16 * np.cos(where), 1.16 * np.sin(where)
+        self.bite_x, self.bite_y = (rim + 0.12) * np.cos(where), (rim + 0.12) * np.sin(where)
 
     def outline(self, fx: Pixels, fy: Pixels) -> Pixels:
-        return np.hypot(fx - self.bite_x, fy - self.bite_y) - np.float32(0.36)
+        return np.hypot(fx - self.bite_x, fy - self.bite_y) - np.float32(0.38)
 
     def shade(self, fx: Pixels, fy: Pixels, light: float) -> Pixels:
         dx, dy = (fx - self.x) / self.size, (fy - self.y) / self.size
@@ -167,7 +169,7 @@ class _Dent:
         slope = np.where(far < 1, np.sin(np.pi * np.clip(far, 0, 1)), 0)
         lit = (dx * np.cos(light) + dy * np.sin(light)) / np.maximum(far, 1e-3)
         rim = 0.34 * lit * np.exp(-(((far - 1.02) / 0.09) ** 2))
-        return np.asarray(-0.50 * slope * lit - 0.30 * np.clip(1 - far, 0, 1) + rim, np.float32)
+        return np.asarray(-0.60 * slope * lit - 0.36 * np.clip(1 - far, 0, 1) + rim, np.float32)
 
 
 def _scores(size: tuple[int, int], rise: float, rng: np.random.Generator) -> tuple[Pixels, Pixels]:

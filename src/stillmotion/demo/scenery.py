@@ -248,7 +248,7 @@ def _beacon(camera: NDArray[np.float64], press_x: float) -> Pixels:
     """The light of the press's warning beacon, 0 to 1: round about it, some on all the rest; amber."""
     picture = Image.new("L", _fine(SCENE), 110)
     pen = ImageDraw.Draw(picture)
-    for reach, tone in ((90, 150), (60, 190), (30, 255)):
+    for reach, tone in ((90, 150), (60, 180), (30, 200)):
         box = [press_x - reach, 62 - reach, press_x + reach, 62 + reach * 0.8]
         pen.ellipse([value * FINE for value in box], tone)
     return _falling(camera, picture, (1.0, 0.42, 0.04))
