@@ -1,0 +1,32 @@
+"""The examples run, from the first line to the last."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "three_ways.py"
+
+
+@pytest.mark.backend
+def test_three_ways(tmp_path: Path) -> None:
+    """On JAX without the 3D convolutions, which take long on CPUs there."""
+    families = ["frame_pool", "cnn_rnn", "conv3d"]
+    if os.environ.get("KERAS_BACKEND") == "jax":
+        families.remove("conv3d")
+    told = subprocess.run(
+        [sys.executable, str(EXAMPLE), "--folder", str(tmp_path), "--videos", "40", "--epochs", "1",
+         "--families", ",".join(families)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.splitlines()
+    assert lines[0].startswith("40 videos of 5 labels")
+    for family in families:
+        row = next(line.split() for line in lines if line.startswith(family))
+        assert [word.endswith("%") for word in row] == [False, True, True]
+    assert lines[-1].startswith(("motion needed: ", "stills suffice: ", "undecided: "))
