@@ -41,7 +41,7 @@ def cached_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, w
     entry = cache_folder() / _key(path, np.asarray(seconds, np.float64), height, width)
     try:
         return _load(entry)
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):  # not there, or damaged
         pass
     frames = read_frames(path, seconds, height, width)
     try:

@@ -55,7 +55,8 @@ def probe(path: Path) -> VideoFacts:
         last = _last_seconds(container, stream, promised)
         seconds = max(last, 0.0) + 1 / rate
         short = promised is not None and promised - seconds > max(1.5 / rate, 0.05 * promised)
-        turned = first.rotation % 180 != 0
+        turns = _turns(first)
+        turned = turns % 2 == 1
         return VideoFacts(
             width=first.height if turned else first.width,
             height=first.width if turned else first.height,
@@ -64,7 +65,7 @@ def probe(path: Path) -> VideoFacts:
             frames=(0 if short else stream.frames) or max(1, round(seconds * rate)),
             codec=stream.codec_context.name,
             container=container.format.name.split(",")[0],
-            rotation=first.rotation % 360,
+            rotation=90 * turns,
             promised_seconds=promised if short else None,
         )
 
@@ -146,13 +147,18 @@ class _Resizer:
         self.reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> Images:
-        turns = frame.rotation // 90 % 4
+        turns = _turns(frame)
         height, width = (self.width, self.height) if turns % 2 else (self.height, self.width)
         resized = self.reformatter.reformat(
             frame, width=width, height=height, format="rgb24", interpolation=Interpolation.AREA, threads=1
         ).to_ndarray()
         image: Images = np.asarray(resized, np.uint8)
         return np.rot90(image, turns) if turns else image
+
+
+def _turns(frame: VideoFrame) -> int:
+    """The quarter turns, counter-clockwise, that put a frame upright; none where the header's matrix is nonsense."""
+    return round(frame.rotation / 90) % 4 if abs(frame.rotation) <= 360 else 0
 
 
 def _seconds(stream: VideoStream, timestamp: int) -> float:
