@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ import pytest
 
 from media import noise, write_video
 from stillmotion.clips import (
-    Augment,
     ClipSpec,
     augment,
     cached_frames,
@@ -96,7 +96,7 @@ def test_pools_and_long_stretches_are_pinned() -> None:
 def test_no_augmentation_changes_nothing_and_a_flip_mirrors() -> None:
     clip = noise(3)
     assert np.array_equal(augment(clip, NONE, np.random.default_rng(0)), clip)
-    flip = Augment(crop=0.0, brightness=0.0, contrast=0.0, flip=True)
+    flip = replace(NONE, flip=True)
     found = [augment(clip, flip, np.random.default_rng(seed)) for seed in range(8)]
     mirrored = [np.array_equal(one, clip[:, :, ::-1]) for one in found]
     assert 0 < sum(mirrored) < 8

@@ -1,19 +1,20 @@
 """The commands. Each is a file: parse, call the library, print. A new one is its file and its row in `COMMANDS`.
 
-A command ends with 0; with 1 where the work failed; with 2 where the call was wrong.
+A command ends with 0; with 1 where the work failed; with 2 where the call was wrong; with 130 after Ctrl-C.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from stillmotion.cli import compare, evaluate, inspect, make_demo_data, predict, report, train
-from stillmotion.cli.screen import err
+from stillmotion.cli.screen import err, interrupted
 from stillmotion.errors import StillmotionError, UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -25,6 +26,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "report": report.report,
     "make-demo-data": make_demo_data.make_demo_data,
 }
+
+INTERRUPTED = 130  # what shells and Typer give Ctrl-C
 
 app = typer.Typer(
     name="stillmotion",
@@ -57,17 +60,26 @@ def stillmotion(
     """
 
 
+def _interrupt(*_: object) -> None:
+    interrupted.set()
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Run the command line: one clear line and a status for whatever goes wrong."""
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except StillmotionError as error:
         err.print(f"error: {error}", markup=False)
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
-        err.print("stopped; the same command goes on from here")
-        sys.exit(1)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            _stopped()
+        raise
     except Exception as error:
+        if interrupted.is_set():  # a backend in the middle of its work makes something else of it
+            _stopped()
         if os.environ.get("STILLMOTION_DEBUG"):
             raise
         err.print(
@@ -76,3 +88,8 @@ def main() -> None:
             markup=False,
         )
         sys.exit(1)
+
+
+def _stopped() -> NoReturn:
+    err.print("stopped; the same command takes a training up where it was")
+    sys.exit(INTERRUPTED)

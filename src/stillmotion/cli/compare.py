@@ -138,7 +138,7 @@ def _videos_to_show(comparison: Comparison, runs: Sequence[Run]) -> set[str]:
 
 def _show(comparison: Comparison) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms a clip", "trained in"):
+    for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms a clip", "trained"):
         table.add_column(column, justify="left" if column == "family" else "right", no_wrap=True)
     for name, family in comparison.families.items():
         figures = family.figures

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from stillmotion.clips import LeftOut
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
+# Ctrl-C was pressed. A backend may swallow the exception: the next step of a bar raises it again.
+interrupted = threading.Event()
+
 
 class Bar:
     """A progress bar that is a watch (`stillmotion.training.Watch`): a line for each stage of one piece of work."""
@@ -25,6 +29,8 @@ class Bar:
         self.task = progress.add_task(escape(name), total=None, figures="")
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
         if stage != self.stage:
             self.stage = stage
             self.progress.reset(self.task, total=total)

@@ -1,7 +1,8 @@
-"""conv3d: the residual blocks of the picture CNN, inflated to space and time.
+"""conv3d: convolutions over space and time, of the picture CNN's widths, with max pooling between them.
 
 Factored, a 3 x 3 x 3 convolution becomes one over space and one over time: (2+1)D, Tran et al. 2018. Both are
 written as 2D convolutions of reshaped tensors, which is exact, and on CPUs many times faster than Conv3D.
+The largest response is pooled, not every second one taken: what moves is small, and is not to be missed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from stillmotion.models.backbones import (
     motion_input,
     normalised,
     probabilities,
-    shortened,
     unfold,
 )
 
@@ -38,27 +38,27 @@ def build(
 
 def _features(x: KerasTensor, factored: bool, steps: int) -> KerasTensor:
     """`(batch, time, height, width, channels)` -> `(batch, time, rows, columns, 96)`, at most 4 x 4 x 4."""
-    convolution = _factored if factored else _full
+    block = _factored if factored else _full
     for channels in WIDTHS:
-        halve = 2 if x.shape[1] > 4 else 1
-        shortcut = shortened(layers.AveragePooling3D((halve, 2, 2), padding="same")(x), channels, steps)
-        y = convolution(x, channels, (halve, 2), steps)
-        y = convolution(layers.ReLU()(normalised(y, steps)), channels, (1, 1), steps)
-        x = layers.ReLU()(layers.Add()([shortcut, normalised(y, steps)]))
+        x = block(x, channels, 2 if x.shape[1] > 4 else 1, steps)
     return unfold(coarse(fold(x)), x.shape[1])
 
 
-def _full(x: KerasTensor, channels: int, strides: tuple[int, int], steps: int) -> KerasTensor:
-    time, space = strides
-    return layers.Conv3D(channels, 3, strides=(time, space, space), padding="same", use_bias=False)(x)
+def _full(x: KerasTensor, channels: int, halve: int, steps: int) -> KerasTensor:
+    """Height and width are halved, time divided by `halve`."""
+    y = layers.Conv3D(channels, 3, padding="same", use_bias=False)(x)
+    return layers.MaxPooling3D((halve, 2, 2), padding="same")(layers.ReLU()(normalised(y, steps)))
 
 
-def _factored(x: KerasTensor, channels: int, strides: tuple[int, int], steps: int) -> KerasTensor:
-    time, space = strides
+def _factored(x: KerasTensor, channels: int, halve: int, steps: int) -> KerasTensor:
+    """As `_full`: a convolution over space, then a residual one over time (He et al. 2016)."""
     frames = x.shape[1]
-    y = layers.Conv2D(channels, 3, strides=space, padding="same", use_bias=False)(fold(x))
-    y = layers.ReLU()(normalised(y, steps))
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(fold(x))
+    y = layers.MaxPooling2D(2, padding="same")(layers.ReLU()(normalised(y, steps)))
     height, width = y.shape[1:3]
     y = ops.reshape(y, (-1, frames, height * width, channels))
-    y = layers.Conv2D(channels, (3, 1), strides=(time, 1), padding="same", use_bias=False)(y)
+    z = layers.Conv2D(channels, (3, 1), padding="same", use_bias=False)(y)
+    y = layers.ReLU()(layers.Add()([y, normalised(z, steps)]))
+    if halve > 1:
+        y = layers.MaxPooling2D((halve, 1), padding="same")(y)
     return ops.reshape(y, (-1, y.shape[1], height, width, channels))

@@ -42,7 +42,7 @@ from stillmotion.runs import (
     write_run,
 )
 from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips
-from stillmotion.training.keeping import Keeper, State, other_training, read_state
+from stillmotion.training.keeping import Keeper, State, load_variables, other_training, read_state
 from stillmotion.training.watching import Watch, Watched
 
 
@@ -166,7 +166,7 @@ def train(
     keeper = Keeper(unfinished, state, recipe.patience, recipe.seed)
     if state.epochs:
         model.optimizer.build(model.trainable_variables)
-        model.load_weights(keeper.latest())
+        load_variables(keeper.latest(), [*model.weights, *model.optimizer.variables])
 
     # Fit.
     if state.epochs < recipe.epochs and (not state.epochs or keeper.waited < recipe.patience):
@@ -187,7 +187,7 @@ def train(
         )
 
     # The best weights are the run's; run.json is written last, and says that all else is there.
-    model.load_weights(keeper.best())
+    load_variables(keeper.best(), model.weights)
     _save(deployed_model(recipe.family, model, recipe.options), folder / "model.keras")
     snapshot = snapshot_model(recipe.family, model)
     if snapshot is not None:

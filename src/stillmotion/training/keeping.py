@@ -2,15 +2,17 @@
 
 runs/cnn_rnn-seed0/unfinished/
     state.json              the recipe, the data's fingerprint, epochs so far; written last, names the others
-    latest-12.weights.h5    weights and optimiser after epoch 12
-    best-9.weights.h5       averaged weights of the epoch with the lowest validation loss
+    latest-12.npz           weights and optimiser after epoch 12
+    best-9.npz              averaged weights of the epoch with the lowest validation loss
+
+Plain NumPy files, not Keras's weights.h5: HDF5 ends the whole process where the disk is full.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,11 +67,11 @@ class Keeper(keras.callbacks.Callback):
 
     def latest(self) -> Path:
         """Weights and optimiser after the last epoch done."""
-        return self.folder / f"latest-{self.state.epochs}.weights.h5"
+        return self.folder / f"latest-{self.state.epochs}.npz"
 
     def best(self) -> Path:
         """Weights after the best epoch."""
-        return self.folder / f"best-{self.state.best_epoch}.weights.h5"
+        return self.folder / f"best-{self.state.best_epoch}.npz"
 
     @property
     def waited(self) -> int:
@@ -97,18 +99,27 @@ class Keeper(keras.callbacks.Callback):
         if improved:
             self.state.best_epoch = self.state.epochs
             self.averaged.on_test_begin()
-            self._save(self.best())
+            save_variables(self.best(), self.model.weights)
             self.averaged.on_test_end()
-        self._save(self.latest())
+        save_variables(self.latest(), [*self.model.weights, *self.model.optimizer.variables])
         write_json(self.folder / "state.json", asdict(self.state))
         for old in before - {self.latest(), self.best()}:
             old.unlink(missing_ok=True)
         if self.waited >= self.patience:
             self.model.stop_training = True
 
-    def _save(self, path: Path) -> None:
-        with whole_file(path) as part:
-            self.model.save_weights(part)
+
+def save_variables(path: Path, variables: Sequence[keras.Variable]) -> None:
+    """Write the values of variables, in their order."""
+    with whole_file(path) as part, part.open("wb") as file:
+        np.savez(file, *[keras.ops.convert_to_numpy(variable) for variable in variables])
+
+
+def load_variables(path: Path, variables: Sequence[keras.Variable]) -> None:
+    """Give variables the values that `save_variables` wrote."""
+    with np.load(path, allow_pickle=False) as values:
+        for variable, name in zip(variables, values.files, strict=True):
+            variable.assign(values[name])
 
 
 def read_state(folder: Path, identity: str) -> State:
