@@ -19,9 +19,10 @@ METALS = {  # red, green, blue
     "steel": (0.66, 0.69, 0.73),
     "aluminium": (0.78, 0.79, 0.80),
     "brass": (0.80, 0.66, 0.38),
-    "copper": (0.78, 0.52, 0.40),
     "iron": (0.60, 0.61, 0.66),
 }
+RUST = (0.72, 0.26, 0.08)  # what grows in a groove
+SCALE = (0.10, 0.05, 0.22)  # bare and dark, where a blow has chipped the face
 SHAPES = ("flange", "gear", "hexagon", "block")
 
 
@@ -73,9 +74,17 @@ def draw_part(style: Style, surface: Surface, rng: np.random.Generator) -> Image
     tone[(top < 0.5) & (_side(top, FINE) > 0.5)] += 0.22  # the lit edge between face and wall
     rgb = np.clip(tone[..., None] * np.array(style.metal, np.float32) / 0.72, 0, 1)
     rgb = rgb + np.clip(tone[..., None] - 0.92, 0, 1) * 0.8  # highlights lose the colour of the metal
+    if scores:
+        rgb = _stained(rgb, scores[0], RUST)
+    if bite:
+        rgb = _stained(rgb, bite.depth(fx, fy) * top, SCALE)
     alpha = np.maximum(top, side)
     picture = Image.fromarray((np.clip(np.dstack([rgb, alpha]), 0, 1) * 255).astype(np.uint8), "RGBA")
     return picture.reduce(FINE // 2)
+
+
+def _stained(rgb: Pixels, share: Pixels, colour: tuple[float, float, float]) -> Pixels:
+    return np.asarray(rgb + (np.array(colour, np.float32) - rgb) * 0.92 * share[..., None], np.float32)
 
 
 def part_shadow(part: Image.Image, light: float) -> Image.Image:
@@ -121,7 +130,7 @@ def _face(
     face += np.where(radius < step, np.float32(0.07), np.float32(0))
     if scores:
         groove, burr = scores
-        face = face * (1 - 0.85 * groove) + 0.65 * burr
+        face = face * (1 - 0.92 * groove) + 0.65 * burr
     wells = [(0.0, 0.0, style.bore)]
     for k in range(style.holes):
         around = turn + 2 * math.pi * k / style.holes
@@ -155,13 +164,18 @@ class _Dent:
         where = rng.uniform(0, 2 * np.pi)
         ray = np.linspace(0.5, 1.1, 61, dtype=np.float32)
         rim = ray[np.abs(_outline(shape, ray * np.cos(where), ray * np.sin(where), turn)).argmin()]
-        self.size = rng.uniform(0.44, 0.54)
-        reach = rim - rng.uniform(0.22, 0.32)
+        self.size = rng.uniform(0.66, 0.78)
+        reach = rim - rng.uniform(0.32, 0.42)
         self.x, self.y = reach * np.cos(where), reach * np.sin(where)
-        self.bite_x, self.bite_y = (rim + 0.12) * np.cos(where), (rim + 0.12) * np.sin(where)
+        self.bite_x, self.bite_y = (rim + 0.14) * np.cos(where), (rim + 0.14) * np.sin(where)
 
     def outline(self, fx: Pixels, fy: Pixels) -> Pixels:
-        return np.hypot(fx - self.bite_x, fy - self.bite_y) - np.float32(0.38)
+        return np.hypot(fx - self.bite_x, fy - self.bite_y) - np.float32(0.58)
+
+    def depth(self, fx: Pixels, fy: Pixels) -> Pixels:
+        """How deep in the crater, 0 to 1."""
+        far = np.hypot(fx - self.x, fy - self.y) / self.size
+        return np.asarray(np.clip(3.5 * (1 - far), 0, 1), np.float32)
 
     def shade(self, fx: Pixels, fy: Pixels, light: float) -> Pixels:
         dx, dy = (fx - self.x) / self.size, (fy - self.y) / self.size
@@ -173,17 +187,17 @@ class _Dent:
 
 
 def _scores(size: tuple[int, int], rise: float, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-    """Four or five long scratches over the face: dark grooves and their bright burrs, 0 to 1."""
+    """Three or four long gouges over the face: dark grooves and their bright burrs, 0 to 1."""
     masks = Image.new("L", size), Image.new("L", size)
     slant = rng.uniform(0, np.pi)
-    for _ in range(int(rng.integers(4, 6))):
+    for _ in range(int(rng.integers(3, 5))):
         aim = slant + rng.uniform(-0.22, 0.22)
         along = np.array([np.cos(aim), np.sin(aim)])
         steps = np.linspace(-rng.uniform(0.7, 0.95), rng.uniform(0.7, 0.95), 13)
         aside = rng.uniform(-0.55, 0.55) + np.cumsum(rng.normal(0, 0.022, 13))
         points = steps[:, None] * along + aside[:, None] * [-along[1], along[0]]
         points = points * RADIUS * FINE * [1, SQUASH] + [size[0] / 2, size[1] / 2 - rise]
-        widest = rng.uniform(1.9, 2.6) * FINE
+        widest = rng.uniform(4.0, 5.2) * FINE
         for mask, shift, share in ((masks[0], 0.0, 1.0), (masks[1], 0.75 * widest, 0.75)):
             pen = ImageDraw.Draw(mask)
             for k in range(12):  # thin at both ends

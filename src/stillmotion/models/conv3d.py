@@ -51,14 +51,14 @@ def _full(x: KerasTensor, channels: int, halve: int, steps: int) -> KerasTensor:
 
 
 def _factored(x: KerasTensor, channels: int, halve: int, steps: int) -> KerasTensor:
-    """As `_full`: a convolution over space, then a residual one over time (He et al. 2016)."""
+    """As `_full`: a convolution over space, then one over time."""
     frames = x.shape[1]
     y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(fold(x))
     y = layers.MaxPooling2D(2, padding="same")(layers.ReLU()(normalised(y, steps)))
     height, width = y.shape[1:3]
     y = ops.reshape(y, (-1, frames, height * width, channels))
-    z = layers.Conv2D(channels, (3, 1), padding="same", use_bias=False)(y)
-    y = layers.ReLU()(layers.Add()([y, normalised(z, steps)]))
+    y = layers.Conv2D(channels, (3, 1), padding="same", use_bias=False)(y)
+    y = layers.ReLU()(normalised(y, steps))
     if halve > 1:
         y = layers.MaxPooling2D((halve, 1), padding="same")(y)
     return ops.reshape(y, (-1, y.shape[1], height, width, channels))
