@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from stillmotion.comparison.intervals import difference_interval, effective_videos, proportion_interval
+from stillmotion.comparison.intervals import estimate, proportion_interval
 from stillmotion.comparison.predictions import Floats, Ints
 
 GROUPS = (5, 10, 20, 50, 100)
@@ -75,9 +75,7 @@ def draw_differences(
 
 def ours(sample: Floats, codes: Ints) -> tuple[float, float]:
     """The interval of a difference."""
-    return difference_interval(
-        float(sample.mean()), float((sample**2).mean()), effective_videos(sample, codes)
-    )
+    return estimate(sample, codes).interval()
 
 
 def bootstrap(sample: Floats, codes: Ints, weights: Floats) -> tuple[float, float]:

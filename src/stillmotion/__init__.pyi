@@ -18,6 +18,9 @@ from .comparison import (
     decide as decide,
 )
 from .comparison import (
+    decide_among as decide_among,
+)
+from .comparison import (
     examples as examples,
 )
 from .comparison import (
@@ -28,6 +31,9 @@ from .comparison import (
 )
 from .comparison import (
     read_predictions as read_predictions,
+)
+from .comparison import (
+    read_seeds as read_seeds,
 )
 from .comparison import (
     write_comparison as write_comparison,

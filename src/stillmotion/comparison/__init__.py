@@ -2,28 +2,34 @@
 
 from stillmotion.comparison.choosing import Example, examples
 from stillmotion.comparison.comparing import compare, kind_of
+from stillmotion.comparison.gains import LabelGain, PairGain
 from stillmotion.comparison.metrics import Figure, LabelFigures, Metrics, confusion, measure
-from stillmotion.comparison.predictions import Predictions, align, read_predictions
+from stillmotion.comparison.predictions import Predictions, align, read_predictions, read_seeds
 from stillmotion.comparison.records import Comparison, FamilyFigures, read_comparison, write_comparison
-from stillmotion.comparison.verdict import Verdict, decide
+from stillmotion.comparison.verdict import Contrast, Verdict, decide, decide_among
 
 __all__ = [
     "Comparison",
+    "Contrast",
     "Example",
     "FamilyFigures",
     "Figure",
     "LabelFigures",
+    "LabelGain",
     "Metrics",
+    "PairGain",
     "Predictions",
     "Verdict",
     "align",
     "compare",
     "confusion",
     "decide",
+    "decide_among",
     "examples",
     "kind_of",
     "measure",
     "read_comparison",
     "read_predictions",
+    "read_seeds",
     "write_comparison",
 ]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple
@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 from stillmotion.comparison.metrics import Figure, Metrics, measure
 from stillmotion.comparison.predictions import Predictions, align, read_predictions
 from stillmotion.comparison.records import Comparison, FamilyFigures, Kind
-from stillmotion.comparison.verdict import decide
+from stillmotion.comparison.tables import read_models
+from stillmotion.comparison.verdict import Verdict, decide, decide_among
 from stillmotion.data import PARTS, Video
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES
 from stillmotion.runs import Run, read_run
 
+TABLES = (".csv", ".parquet")
 _KINDS: tuple[Kind, Kind] = ("still", "motion")
 
 
@@ -33,35 +35,76 @@ def compare(
     seed: int = 0,
     relative_to: Path | None = None,
 ) -> Comparison:
-    """Compare runs that were trained and evaluated on the same videos.
+    """Compare runs that were trained and evaluated on the same videos, or tables of predictions from anywhere.
 
+    Tables (`video, group, label, prob_<label>...`, CSV or Parquet): the first is the still model's, the others are
+    those of motion models. As no validation part chooses among these, the verdict is corrected for the choice.
     Runs of one family are its seeds. Of several motion (or still) families the verdict takes that
     of the best validation accuracy, then the lowest validation loss: the test set chooses nothing.
     relative_to: the folder that the comparison's paths of runs are written from. seed: of the bootstrap.
 
     Raises:
-        UsageError: no runs, or a margin outside 0..1.
+        UsageError: no runs, one table only, runs and tables mixed, or a margin outside 0..1.
         StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
     """
     if not 0 <= margin < 1:
         raise UsageError(f"margin is {margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
     if not runs:
         raise UsageError("no runs to compare; give at least one run folder")
+    tables = [run for run in runs if not isinstance(run, Run) and _is_table(Path(run))]
+    if tables:
+        if len(tables) < max(2, len(runs)):
+            raise UsageError("give two or more tables, the still model's first, or run folders alone")
+        return _compare_tables(tables, margin, seed)
     tested = [_tested(run) for run in runs]
     align([one.predictions for one in tested])
     members: dict[str, list[Tested]] = {}
     for one in tested:
         members.setdefault(one.run.recipe.family, []).append(one)
     still, motion = (_best([name for name in members if kind_of(name) == kind], members) for kind in _KINDS)
-    verdict = None
-    if still and motion:
-        answers = [[one.predictions for one in members[name]] for name in (still, motion)]
-        verdict = decide(*answers, margin=margin, names=(still, motion))
+    verdict = _verdict(members, still, motion, margin) if still and motion else None
     return Comparison(
         families={name: _figures(name, ones, seed, relative_to) for name, ones in members.items()},
         verdict=verdict,
         data=_data(tested[0].run),
         spec=asdict(tested[0].run.recipe.spec),
+    )
+
+
+def _verdict(members: Mapping[str, Sequence[Tested]], still: str, motion: str, margin: float) -> Verdict:
+    answers = {name: [one.predictions for one in ones] for name, ones in members.items()}
+    others = [name for name in members if kind_of(name) == "motion"]
+    found = {name: decide(answers[still], answers[name], margin=margin, names=(still, name)) for name in others}
+    if len(others) == 1:
+        return found[motion]
+    contrasts = tuple(contrast for one in found.values() for contrast in one.contrasts)
+    return replace(found[motion], chosen=f"of {len(others)} motion models by validation accuracy", contrasts=contrasts)
+
+
+def _is_table(path: Path) -> bool:
+    return path.name != "model.keras" and (path.suffix.lower() in TABLES or path.is_file())
+
+
+def _compare_tables(paths: Sequence[Path | str], margin: float, seed: int) -> Comparison:
+    models = read_models(paths)
+    still = next(iter(models))
+    first = models[still][0]
+    kinds: dict[str, Kind] = {name: "still" if name == still else "motion" for name in models}
+    motions = {name: runs for name, runs in models.items() if name != still}
+    return Comparison(
+        families={
+            name: FamilyFigures(kinds[name], {**_quality(measure(runs, seed=seed)), **_cost([])}, ())
+            for name, runs in models.items()
+        },
+        verdict=decide_among(models[still], motions, margin=margin, name=still),
+        data={
+            "videos": {"test": len(first.videos)},
+            "groups": {"test": len(set(first.groups))},
+            "videos_per_label": dict(Counter(first.labels[index] for index in first.truth)),
+            "labels": list(first.labels),
+            "left_out": [],
+            "root": "",
+        },
     )
 
 

@@ -1,25 +1,146 @@
-"""95 % intervals for few, grouped videos.
+"""Intervals for the mean of few, grouped videos.
 
 Videos of one group are alike, so n videos say less than n. How much less is measured: the design
 effect is the variance of the mean with whole groups as units (by the jackknife, which holds for
 unequal groups: Bell & McCaffrey 2002, Survey Methodology 28) over that with single videos (Kish
 1965, Survey Sampling), and the effective number of videos is n over it. Few disagreements measure
 it badly, and none not at all. So it is drawn towards what it would be if all videos of a group
-answered alike, as if four disagreements had shown that: without any, every group counts as one
-video. The effective number goes into intervals that keep their coverage on small samples and at the
-edges, where the bootstrap has no width: benchmarks/coverage.py shows it.
+answered alike, as if one disagreement had shown that: without any, every group counts as one video.
+
+A difference of paired accuracies then gets Bonett & Price's adjusted Wald interval (2012, J.
+Educational and Behavioral Statistics 37): two imaginary disagreements, one each way, widen it, so that
+it has a width where nothing disagrees. Three things are added, each for a fault that simulation
+showed: Student's t on groups - 1 degrees of freedom, as the variance is measured from so many units;
+the centre moved by the skewness of the differences (Johnson 1978, J. American Statistical Association
+73), without which too many one-sided differences were missed on one side; and, for several trainings,
+the variance between their means (degrees of freedom as Satterthwaite 1946, Biometrics 2).
+benchmarks/coverage.py shows how often all this holds the truth.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.optimize import brentq
+from scipy.special import ndtri, stdtrit
 
 from stillmotion.comparison.predictions import Floats, Ints
 
 LEVEL = 0.95
-_Z = float(norm.ppf((1 + LEVEL) / 2))
-_PRIOR = 4.0  # disagreements; of 1, 2, 3, 4, 8 the one that best kept coverage and power in simulation
+_PRIOR = 1.0  # disagreements; of 0.5, 1, 2, 4 the one that kept false answers at 2.5 % and was not wider than need be
+_IMAGINARY = 2.0  # disagreements, one each way (Bonett & Price)
+_LEAST = 1e-12  # no p is told smaller
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of a value in -1..1 over grouped videos, and what its interval rests on.
+
+    square: mean of the squared values. skew: third central moment over variance. videos: how many
+    independent ones they are worth. groups: how many groups. between: variance of the mean from one training
+    to the next; trainings: the degrees of freedom with which that is known (0: one training, not known).
+    """
+
+    mean: float
+    square: float
+    skew: float
+    videos: float
+    groups: float
+    between: float = 0.0
+    trainings: float = 0.0
+
+    @property
+    def error(self) -> float:
+        """Standard error, with the imaginary disagreements; infinite for one group."""
+        return float(np.sqrt(self._variance() + self.between))
+
+    @property
+    def noise(self) -> float:
+        """How far the mean would vary from one such test to the next: the standard error as it was observed."""
+        if self.videos <= 0:
+            return float("inf")
+        return float(np.sqrt(max(0.0, self.square - self.mean**2) / self.videos + self.between))
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """The two-sided interval, within -1..1 and around the mean; (-1, 1) for one group."""
+        if self.videos <= 0:
+            return -1.0, 1.0
+        low, high = (self._limit((1 - level) / 2, side) for side in (-1, 1))
+        return min(self.mean, max(-1.0, low)), max(self.mean, min(1.0, high))
+
+    def p_above(self, value: float) -> float:
+        """One-sided p of the hypothesis that the true mean is `value` or less."""
+        return self._p(value, -1)
+
+    def p_below(self, value: float) -> float:
+        """One-sided p of the hypothesis that the true mean is `value` or more."""
+        return self._p(value, 1)
+
+    def p_zero(self) -> float:
+        """Two-sided p of the hypothesis that the true mean is 0."""
+        return min(1.0, 2 * min(self.p_above(0.0), self.p_below(0.0)))
+
+    def times(self, factor: float) -> Estimate:
+        """The same figures from so many times the groups."""
+        return replace(self, videos=self.videos * factor, groups=self.groups * factor)
+
+    def _variance(self) -> float:
+        if self.videos <= 0:
+            return float("inf")
+        total = self.videos + _IMAGINARY
+        centre = self.videos * self.mean / total
+        return ((self.videos * self.square + _IMAGINARY) / total - centre**2) / total
+
+    def _limit(self, tail: float, side: int) -> float:
+        own = self._variance()
+        freedom = max(self.groups - 1, 1.0)
+        if self.between and self.trainings:
+            freedom = (own + self.between) ** 2 / (own**2 / freedom + self.between**2 / self.trainings)
+        z = float(ndtri(tail))
+        centre = self.mean + (2 * z**2 + 1) / 6 * self.skew / self.videos
+        return centre - side * float(stdtrit(freedom, tail)) * self.error
+
+    def _p(self, value: float, side: int) -> float:
+        """The tail at which the limit on that side is `value`."""
+        if self.videos <= 0:
+            return 0.5
+
+        def gap(tail: float) -> float:
+            return side * (value - self._limit(tail, side))
+
+        if gap(_LEAST) > 0:
+            return _LEAST
+        return 1.0 if gap(1 - _LEAST) < 0 else float(brentq(gap, _LEAST, 1 - _LEAST))
+
+
+def estimate(values: Floats, codes: Ints, trainings: Sequence[Floats] = ()) -> Estimate:
+    """The mean of `values` and what an interval needs.
+
+    values: (n,) float in -1..1, the mean over trainings. codes: (n,) int, the group of each video.
+    trainings: for each family (seeds, n), what each of its trainings gave; the variance between their means
+    is added where there are two or more.
+    """
+    rest = values - values.mean()
+    single = float((rest**2).sum())
+    videos = effective_videos(values, codes)
+    design = len(values) / videos if videos else 1.0
+    between, known = 0.0, 0.0
+    for family in trainings:
+        if len(family) > 1:
+            own = float(np.var(family.mean(axis=1), ddof=1)) / len(family)
+            between += own
+            known += own**2 / (len(family) - 1)
+    return Estimate(
+        mean=float(values.mean()),
+        square=float((values**2).mean()),
+        skew=float((rest**3).sum()) / (single + _PRIOR * design),
+        videos=videos,
+        groups=float(len(np.unique(codes))),
+        between=between,
+        trainings=between**2 / known if known else 0.0,
+    )
 
 
 def group_codes(groups: Sequence[str]) -> tuple[int, Ints]:
@@ -51,32 +172,16 @@ def effective_videos(values: Floats, codes: Ints) -> float:
 
 
 def proportion_interval(rights: Floats, codes: Ints) -> tuple[float, float]:
-    """The interval of a share of videos: Wilson's, on the effective number of videos.
+    """The 95 % interval of a share of videos: Wilson's, on the effective number of videos, with Student's t.
 
     rights: (n,) float in 0..1 (the mean over seeds). Wilson with effective sizes did best of seven in
     Franco, Little, Louis & Slud 2019, J. Survey Statistics and Methodology 7. Never of zero width.
     """
-    if len(rights) == 0:
-        return 0.0, 1.0
-    videos = effective_videos(rights, codes)
-    share = float(rights.mean())
-    centre = (videos * share + _Z**2 / 2) / (videos + _Z**2)
-    half = _Z * np.sqrt(videos * share * (1 - share) + _Z**2 / 4) / (videos + _Z**2)
-    return min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half)))
-
-
-def difference_interval(mean: float, square: float, videos: float) -> tuple[float, float]:
-    """The interval of a paired difference of accuracies: Bonett & Price's adjusted Wald (2012).
-
-    mean, square: of the differences d of single videos (-1..1) and of d squared. videos: their
-    effective number. Two imaginary disagreements are added, one each way, so that without a single
-    disagreement on n independent videos it still reaches 2.8 / (n + 2) to both sides.
-    (Adjusted Wald intervals for a difference of proportions with paired data, J. Educational and
-    Behavioral Statistics 37; written with moments, it also takes means over seeds.)
-    """
+    videos = effective_videos(rights, codes) if len(rights) else 0.0
     if videos <= 0:
-        return -1.0, 1.0
-    total = videos + 2
-    centre = videos * mean / total
-    half = _Z * np.sqrt(((videos * square + 2) / total - centre**2) / total)
-    return min(mean, max(-1.0, float(centre - half))), max(mean, min(1.0, float(centre + half)))
+        return 0.0, 1.0
+    share = float(rights.mean())
+    square = float(stdtrit(max(len(np.unique(codes)) - 1, 1), (1 + LEVEL) / 2)) ** 2
+    centre = (videos * share + square / 2) / (videos + square)
+    half = np.sqrt(square * (videos * share * (1 - share) + square / 4)) / (videos + square)
+    return min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half)))

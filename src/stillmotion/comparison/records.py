@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.errors import StillmotionError
 from stillmotion.runs import make_folder, write_json
@@ -62,7 +64,7 @@ def read_comparison(folder: Path) -> Comparison:
             )
             for name, figures in record.get("families", {}).items()
         }
-        verdict = Verdict(**record["verdict"]) if record.get("verdict") else None
+        verdict = TypeAdapter(Verdict).validate_python(record["verdict"]) if record.get("verdict") else None
     except FileNotFoundError:
         raise StillmotionError(
             f"{folder}: has no {COMPARISON_FILE}; give a folder that 'compare' wrote"
