@@ -39,8 +39,9 @@ class Estimate:
     """The mean of a value in -1..1 over grouped videos, and what its interval rests on.
 
     square: mean of the squared values. skew: third central moment over variance. videos: how many
-    independent ones they are worth. groups: how many groups. between: variance of the mean from one training
-    to the next; trainings: the degrees of freedom with which that is known (0: one training, not known).
+    independent ones they are worth. groups: how many groups. between: what the choice of trainings adds to the
+    variance of the mean; doubt: how badly that is known, its square over its degrees of freedom.
+    imaginary: disagreements that are added to those seen.
     """
 
     mean: float
@@ -49,7 +50,8 @@ class Estimate:
     videos: float
     groups: float
     between: float = 0.0
-    trainings: float = 0.0
+    doubt: float = 0.0
+    imaginary: float = _IMAGINARY
 
     @property
     def error(self) -> float:
@@ -89,15 +91,14 @@ class Estimate:
     def _variance(self) -> float:
         if self.videos <= 0:
             return float("inf")
-        total = self.videos + _IMAGINARY
+        total = self.videos + self.imaginary
         centre = self.videos * self.mean / total
-        return ((self.videos * self.square + _IMAGINARY) / total - centre**2) / total
+        return ((self.videos * self.square + self.imaginary) / total - centre**2) / total
 
     def _limit(self, tail: float, side: int) -> float:
         own = self._variance()
         freedom = max(self.groups - 1, 1.0)
-        if self.between and self.trainings:
-            freedom = (own + self.between) ** 2 / (own**2 / freedom + self.between**2 / self.trainings)
+        freedom = (own + self.between) ** 2 / (own**2 / freedom + self.doubt)
         z = float(ndtri(tail))
         centre = self.mean + (2 * z**2 + 1) / 6 * self.skew / self.videos
         return centre - side * float(stdtrit(freedom, tail)) * self.error
@@ -124,23 +125,53 @@ def estimate(values: Floats, codes: Ints, trainings: Sequence[Floats] = ()) -> E
     """
     rest = values - values.mean()
     single = float((rest**2).sum())
-    videos = effective_videos(values, codes)
+    whole = _wholeness(trainings)
+    videos = effective_videos(values, codes, _PRIOR * whole)
     design = len(values) / videos if videos else 1.0
     between, known = 0.0, 0.0
     for family in trainings:
         if len(family) > 1:
-            own = float(np.var(family.mean(axis=1), ddof=1)) / len(family)
-            between += own
-            known += own**2 / (len(family) - 1)
+            net, raw = _between(family, codes)
+            between, known = between + net, known + raw**2 / (len(family) - 1)
     return Estimate(
         mean=float(values.mean()),
         square=float((values**2).mean()),
-        skew=float((rest**3).sum()) / (single + _PRIOR * design),
+        skew=float((rest**3).sum()) / (single + _PRIOR * whole * design),
         videos=videos,
         groups=float(len(np.unique(codes))),
         between=between,
-        trainings=between**2 / known if known else 0.0,
+        doubt=known,
+        imaginary=_IMAGINARY * whole,
     )
+
+
+def _wholeness(trainings: Sequence[Floats]) -> float:
+    """How large a disagreement is after averaging over trainings: 1 if all trainings share it, else less."""
+    fewest = min((len(family) for family in trainings), default=1)
+    if len(trainings) < 2 or fewest < 2:
+        return 1.0
+    one, two = (family.mean(axis=0) for family in trainings)
+    apart = float((one + two - 2 * one * two).mean())  # how often two trainings disagree: rights are 0 or 1
+    return min(1.0, max(1 / fewest, float(((two - one) ** 2).mean()) / apart)) if apart > 0 else 1.0
+
+
+def _between(family: Floats, codes: Ints) -> tuple[float, float]:
+    """What the choice of trainings adds to the variance of their mean: (net, raw).
+
+    family: (seeds, n). raw: variance of the trainings' means over their number. net: less what chance on so
+    few groups puts into it, which the variance between groups holds already (Cameron, Gelbach & Miller 2011,
+    J. Business & Economic Statistics 29: two ways of clustering); at least 0.
+    """
+    seeds, videos = family.shape
+    means = family.mean(axis=1, keepdims=True)
+    raw = float(np.var(means, ddof=1)) / seeds
+    rest = (family - family.mean(axis=0)) - (means - means.mean())
+    sums = np.array([np.bincount(codes, row) for row in rest])
+    n_groups = len(np.unique(codes))
+    if n_groups < 2:
+        return raw, raw
+    both = float((sums**2).sum()) / videos**2 / (seeds * (seeds - 1)) * n_groups / (n_groups - 1)
+    return max(0.0, raw - both), raw
 
 
 def group_codes(groups: Sequence[str]) -> tuple[int, Ints]:
@@ -149,10 +180,11 @@ def group_codes(groups: Sequence[str]) -> tuple[int, Ints]:
     return len(names), codes
 
 
-def effective_videos(values: Floats, codes: Ints) -> float:
+def effective_videos(values: Floats, codes: Ints, prior: float = _PRIOR) -> float:
     """How many independent videos the n videos are worth, at most n.
 
-    values: (n,) float. codes: (n,) int, the group of each. 0 for one group alone, which says nothing of
+    values: (n,) float. codes: (n,) int, the group of each. prior: disagreements of groups of one mind that are
+    taken as seen. 0 for one group alone, which says nothing of
     others. If no value differs from another, equal groups count as one video each. For unequal
     ones that is taken halfway between the number of groups and (sum of sizes)^2 / (sum of squares).
     """
@@ -167,7 +199,7 @@ def effective_videos(values: Floats, codes: Ints) -> float:
     moved = np.bincount(codes, rest)[present] / (videos - sizes[present])  # the mean without each group
     whole = videos**2 * float((moved**2).sum()) * (n_groups - 1) / n_groups
     single = float((rest**2).sum())
-    design = (whole + _PRIOR * alike) / (single + _PRIOR)
+    design = (whole + prior * alike) / (single + prior)
     return float(videos / np.clip(design, 1.0, largest))
 
 
