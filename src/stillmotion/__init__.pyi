@@ -42,6 +42,7 @@ from .data import Video as Video
 from .data import Videos as Videos
 from .data import read_videos as read_videos
 from .data import split as split
+from .data import split_folds as split_folds
 from .demo import make_demo_data as make_demo_data
 from .errors import StillmotionError as StillmotionError
 from .errors import UnreadableVideo as UnreadableVideo

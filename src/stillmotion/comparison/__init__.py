@@ -2,6 +2,7 @@
 
 from stillmotion.comparison.choosing import Example, examples
 from stillmotion.comparison.comparing import compare, kind_of
+from stillmotion.comparison.folds import join_folds
 from stillmotion.comparison.gains import LabelGain, PairGain
 from stillmotion.comparison.metrics import Figure, LabelFigures, Metrics, confusion, measure
 from stillmotion.comparison.predictions import Predictions, align, read_predictions, read_seeds
@@ -26,6 +27,7 @@ __all__ = [
     "decide",
     "decide_among",
     "examples",
+    "join_folds",
     "kind_of",
     "measure",
     "read_comparison",

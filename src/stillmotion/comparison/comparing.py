@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
+from stillmotion.comparison.folds import join_folds
 from stillmotion.comparison.metrics import Figure, Metrics, measure
 from stillmotion.comparison.predictions import Predictions, align, read_predictions
 from stillmotion.comparison.records import Comparison, FamilyFigures, Kind
@@ -39,8 +40,10 @@ def compare(
 
     Tables (`video, group, label, prob_<label>...`, CSV or Parquet): the first is the still model's, the others are
     those of motion models. As no validation part chooses among these, the verdict is corrected for the choice.
-    Runs of one family are its seeds. Of several motion (or still) families the verdict takes that
-    of the best validation accuracy, then the lowest validation loss: the test set chooses nothing.
+    Runs of one family are its seeds, or the folds of a cross-validation where they were tested on different
+    videos. Of several motion (or still) families the verdict takes that of the best validation accuracy, then the
+    lowest validation loss: the test set chooses nothing. Over folds, where one fold's validation videos are
+    another's test, it is corrected for the choice instead.
     relative_to: the folder that the comparison's paths of runs are written from. seed: of the bootstrap.
 
     Raises:
@@ -57,24 +60,33 @@ def compare(
             raise UsageError("give two or more tables, the still model's first, or run folders alone")
         return _compare_tables(tables, margin, seed)
     tested = [_tested(run) for run in runs]
-    align([one.predictions for one in tested])
     members: dict[str, list[Tested]] = {}
     for one in tested:
         members.setdefault(one.run.recipe.family, []).append(one)
+    answers = {name: _answers(ones) for name, ones in members.items()}
+    align([one for ones in answers.values() for one in ones])
     still, motion = (_best([name for name in members if kind_of(name) == kind], members) for kind in _KINDS)
-    verdict = _verdict(members, still, motion, margin) if still and motion else None
+    crossed = len(answers[still or motion]) < len(members[still or motion])
     return Comparison(
-        families={name: _figures(name, ones, seed, relative_to) for name, ones in members.items()},
-        verdict=verdict,
-        data=_data(tested[0].run),
+        families={name: _figures(name, ones, answers[name], seed, relative_to) for name, ones in members.items()},
+        verdict=_verdict(answers, still, motion, margin, crossed) if still and motion else None,
+        data=_data(tested[0].run, len(answers[still or motion][0].videos) if crossed else None),
         spec=asdict(tested[0].run.recipe.spec),
     )
 
 
-def _verdict(members: Mapping[str, Sequence[Tested]], still: str, motion: str, margin: float) -> Verdict:
-    answers = {name: [one.predictions for one in ones] for name, ones in members.items()}
-    others = [name for name in members if kind_of(name) == "motion"]
-    found = {name: decide(answers[still], answers[name], margin=margin, names=(still, name)) for name in others}
+def _answers(ones: Sequence[Tested]) -> list[Predictions]:
+    return join_folds([one.run.recipe.seed for one in ones], [one.predictions for one in ones])
+
+
+def _verdict(
+    answers: Mapping[str, Sequence[Predictions]], still: str, motion: str, margin: float, crossed: bool
+) -> Verdict:
+    """Over folds, what one validates another tests: all motion families are compared, and that is corrected for."""
+    others = {name: runs for name, runs in answers.items() if kind_of(name) == "motion"}
+    if crossed:
+        return decide_among(answers[still], others, margin=margin, name=still)
+    found = {name: decide(answers[still], runs, margin=margin, names=(still, name)) for name, runs in others.items()}
     if len(others) == 1:
         return found[motion]
     contrasts = tuple(contrast for one in found.values() for contrast in one.contrasts)
@@ -129,8 +141,10 @@ def _best(names: Sequence[str], members: Mapping[str, Sequence[Tested]]) -> str:
     return max(names, key=rank, default="")
 
 
-def _figures(name: str, ones: Sequence[Tested], seed: int, relative_to: Path | None) -> FamilyFigures:
-    metrics = measure([one.predictions for one in ones], seed=seed)
+def _figures(
+    name: str, ones: Sequence[Tested], answers: Sequence[Predictions], seed: int, relative_to: Path | None
+) -> FamilyFigures:
+    metrics = measure(answers, seed=seed)
     figures = {**_quality(metrics), **_cost([one.run for one in ones])}
     return FamilyFigures(
         kind_of(name), figures, tuple(_relative(one.run.folder, relative_to) for one in ones)
@@ -165,12 +179,18 @@ def _cost(runs: Sequence[Run]) -> dict[str, float | None]:
     }
 
 
-def _data(run: Run) -> dict[str, Any]:
+def _data(run: Run, tested: int | None = None) -> dict[str, Any]:
+    """tested: of cross-validation, how many videos the folds tested together; train and validation are one fold's."""
     data = run.record.data
     parts: dict[str, Iterable[Video]] = {part: data.part(part) for part in PARTS}
+    counts = {part: len(list(videos)) for part, videos in parts.items()}
+    groups = {part: len({video.group for video in videos}) for part, videos in parts.items()}
+    if tested is not None:
+        counts["test"], groups["test"] = tested, len({video.group for video in data.videos})
     return {
-        "videos": {part: len(list(videos)) for part, videos in parts.items()},
-        "groups": {part: len({video.group for video in videos}) for part, videos in parts.items()},
+        "videos": counts,
+        "groups": groups,
+        "cross_validated": tested is not None,
         "videos_per_label": dict(Counter(video.label or "" for video in data.videos)),
         "labels": list(run.labels),
         "left_out": [{"path": path, "reason": reason} for path, reason in data.left_out],
