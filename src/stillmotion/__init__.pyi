@@ -48,12 +48,14 @@ from .errors import StillmotionError as StillmotionError
 from .errors import UnreadableVideo as UnreadableVideo
 from .errors import UsageError as UsageError
 from .inspection import Inspection as Inspection
+from .inspection import find_shortcuts as find_shortcuts
 from .inspection import look_over as look_over
 from .models import FAMILIES as FAMILIES
 from .models import build_model as build_model
 from .prediction import Answer as Answer
 from .prediction import evaluate as evaluate
 from .prediction import predict as predict
+from .prediction import probe_motion as probe_motion
 from .prediction import trace as trace
 from .reports import write_report as write_report
 from .runs import Recipe as Recipe

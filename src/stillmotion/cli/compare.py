@@ -12,9 +12,10 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
+from stillmotion.cli.closer import look_closer
 from stillmotion.cli.dataset import open_data
 from stillmotion.cli.rounds import EFFORTS, Plan, run_plan
-from stillmotion.cli.screen import bar, out, shown
+from stillmotion.cli.screen import note, out, shown
 from stillmotion.cli.verdict import describe
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES
@@ -121,13 +122,9 @@ def compare(
         for name, family in comparison.families.items()
     }
     comparison = dataclasses.replace(comparison, data=data_record, families=families_record)
+    usable = opened.test.only([video for part in opened.folds[0] for video in part])
+    comparison = look_closer(comparison, runs, plan, usable, _videos_to_show(comparison, runs))
     sm.write_comparison(comparison, folder)
-    chosen = _videos_to_show(comparison, runs)
-    with bar("looking at single moments") as watch:
-        for done, run in enumerate(runs, 1):
-            tested = run.record.data.part("test")
-            sm.trace(run, tested.only([video for video in tested if video.name in chosen]))
-            watch("", done, len(runs))
     report = sm.write_report(folder)
 
     _show(comparison)
@@ -173,3 +170,8 @@ def _show(comparison: Comparison) -> None:
     out.print(verdict.sentence, markup=False)
     for line in describe(verdict):
         out.print(line, markup=False)
+    advice = comparison.recommendation
+    if advice is not None:
+        out.print(f"use {advice.family}: the cheapest that is surely not worse by more than the margin", markup=False)
+    for warning in verdict.warnings:
+        note(f"warning: {warning}")

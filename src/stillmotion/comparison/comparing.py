@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from stillmotion.comparison.folds import join_folds
 from stillmotion.comparison.metrics import Figure, Metrics, measure
 from stillmotion.comparison.predictions import Predictions, align, read_predictions
+from stillmotion.comparison.recommending import recommend
 from stillmotion.comparison.records import Comparison, FamilyFigures, Kind
 from stillmotion.comparison.tables import read_models
 from stillmotion.comparison.verdict import Verdict, decide, decide_among
@@ -67,11 +68,14 @@ def compare(
     align([one for ones in answers.values() for one in ones])
     still, motion = (_best([name for name in members if kind_of(name) == kind], members) for kind in _KINDS)
     crossed = len(answers[still or motion]) < len(members[still or motion])
+    families = {name: _figures(name, ones, answers[name], seed, relative_to) for name, ones in members.items()}
+    milliseconds = {name: family.figures["milliseconds_per_clip"] for name, family in families.items()}
     return Comparison(
-        families={name: _figures(name, ones, answers[name], seed, relative_to) for name, ones in members.items()},
+        families=families,
         verdict=_verdict(answers, still, motion, margin, crossed) if still and motion else None,
         data=_data(tested[0].run, len(answers[still or motion][0].videos) if crossed else None),
         spec=asdict(tested[0].run.recipe.spec),
+        recommendation=recommend(answers, milliseconds, margin),
     )
 
 
@@ -172,11 +176,19 @@ def _cost(runs: Sequence[Run]) -> dict[str, float | None]:
     trainings = [run.record.training for run in runs if run.record.training]
     return {
         "parameters": costs[0].parameters if costs else None,
+        "multiply_adds": costs[0].multiply_adds if costs else None,
+        "clip_seconds": _clip_seconds(runs[0]) if costs else None,
         "milliseconds_per_clip": median(cost.milliseconds_per_clip for cost in costs) if costs else None,
         "frames_per_second": median(cost.frames_per_second for cost in costs) if costs else None,
         "train_seconds": median(training.seconds for training in trainings) if trainings else None,
         "validation_accuracy": fmean(one.validation_accuracy for one in trainings) if trainings else None,
     }
+
+
+def _clip_seconds(run: Run) -> float | None:
+    """How much video a clip covers: multiply-adds and time a second of live video are those of a clip over this."""
+    seconds = run.recipe.spec.seconds
+    return seconds if seconds is not None else run.record.data.typical_seconds or None
 
 
 def _data(run: Run, tested: int | None = None) -> dict[str, Any]:

@@ -58,8 +58,11 @@ def read_predictions(path: Path) -> Predictions:
     return seeds[0]
 
 
-def read_seeds(path: Path) -> list[Predictions]:
-    """Likewise, for a table whose column `seed` tells several trainings apart: one for each."""
+def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
+    """Likewise, for a table whose column `seed` tells several trainings apart: one for each, sorted.
+
+    by: another column that does.
+    """
     path = Path(path)
     table = read_table(path)
     missing = [name for name in ("video", "label") if name not in table.column_names]
@@ -77,7 +80,7 @@ def read_seeds(path: Path) -> list[Predictions]:
     video, label = _text(table, "video"), _text(table, "label")
     group = _text(table, "group") if "group" in table.column_names else list(video)
     windows = np.column_stack([_floats(table, name, path) for name in columns])
-    keys = [_text(table, name) if name in table.column_names else [""] * len(video) for name in ("seed", "window")]
+    keys = [_text(table, name) if name in table.column_names else [""] * len(video) for name in (by, "window")]
     _check_rows(path, labels, video, label, keys, windows)
     found = []
     for seed in sorted(set(keys[0])):

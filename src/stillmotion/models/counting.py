@@ -53,7 +53,7 @@ def _of_layer(layer: Any, taken: tuple[int, ...], given: tuple[int, ...]) -> int
     if isinstance(layer, layers.LSTM | layers.GRU | layers.SimpleRNN):
         return taken[0] * taken[1] * _weights(layer)
     if isinstance(layer, layers.MultiHeadAttention):
-        pairs = taken[1] * taken[1] * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))
+        pairs: int = taken[1] * taken[1] * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))
         return taken[0] * (taken[1] * _weights(layer) + pairs)
     if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
         return prod(taken[:-1]) * _weights(layer)
