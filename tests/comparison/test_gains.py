@@ -43,3 +43,12 @@ def test_nothing_helps_where_nothing_differs() -> None:
     found = decide([run], [run])
     assert not any(one.helps for one in found.labels)
     assert not any(one.only_motion for one in found.pairs)
+
+
+def test_a_label_is_not_helped_by_a_model_that_always_gives_it() -> None:
+    labels = ("a", "b", "c")
+    run = predictions(np.arange(180) % 9 < 3, labels=labels)
+    always = replace(run, probabilities=np.tile([1.0, 0.0, 0.0], (180, 1)))
+    gains = {one.label: one for one in decide([run], [always]).labels}
+    assert gains["a"].low > 0
+    assert not gains["a"].helps

@@ -23,7 +23,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
 
 from stillmotion.comparison.predictions import Floats, Ints
@@ -82,7 +81,7 @@ class Estimate:
 
     def p_zero(self) -> float:
         """Two-sided p of the hypothesis that the true mean is 0."""
-        return min(1.0, 2 * min(self.p_above(0.0), self.p_below(0.0)))
+        return min(1.0, 2 * (self.p_above(0.0) if self.mean > 0 else self.p_below(0.0)))
 
     def times(self, factor: float) -> Estimate:
         """The same figures from so many times the groups."""
@@ -108,12 +107,14 @@ class Estimate:
         if self.videos <= 0:
             return 0.5
 
-        def gap(tail: float) -> float:
-            return side * (value - self._limit(tail, side))
-
-        if gap(_LEAST) > 0:
-            return _LEAST
-        return 1.0 if gap(1 - _LEAST) < 0 else float(brentq(gap, _LEAST, 1 - _LEAST))
+        low, high = float(np.log(_LEAST)), 0.0
+        for _ in range(50):  # the limit moves one way as the tail grows
+            middle = (low + high) / 2
+            if side * (value - self._limit(min(float(np.exp(middle)), 1 - _LEAST), side)) > 0:
+                high = middle
+            else:
+                low = middle
+        return float(np.exp(high))
 
 
 def estimate(values: Floats, codes: Ints, trainings: Sequence[Floats] = ()) -> Estimate:

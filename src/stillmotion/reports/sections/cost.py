@@ -10,7 +10,8 @@ from stillmotion.reports.geometry import scale, spread_labels, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number
 
-_KEYS = ("accuracy", "milliseconds_per_clip", "frames_per_second", "parameters", "train_seconds")
+_KEYS = ("accuracy", "milliseconds_per_clip", "frames_per_second", "parameters", "train_seconds", "multiply_adds",
+         "clip_seconds", "peak_megabytes")  # fmt: skip
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -21,7 +22,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
     known = [
         (name, one) for name, one in table if one["accuracy"] is not None and one["milliseconds_per_clip"]
     ]
-    return {"table": table, **_plot(record, [name for name, _ in known])}
+    return {"table": table, "advice": record.comparison.recommendation, **_plot(record, [name for name, _ in known])}
 
 
 def _plot(record: Record, names: list[str]) -> dict[str, Any]:
