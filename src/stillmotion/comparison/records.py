@@ -97,4 +97,5 @@ def read_comparison(folder: Path) -> Comparison:
     except OSError as error:
         raise StillmotionError(f"{path}: {error.strerror or error}") from None
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise StillmotionError(f"{path}: not a comparison's record ({error}); compare again") from None
+        why = " ".join(str(error).split())[:200]
+        raise StillmotionError(f"{path}: not a comparison's record ({why}); compare again") from None

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from stillmotion.comparison.gains import LabelGain, PairGain, label_gains, pair_gains
-from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes
+from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes, proportion_interval
 from stillmotion.comparison.predictions import Predictions, align
 from stillmotion.comparison.wording import Answer, write_sentence
 
@@ -40,7 +40,8 @@ class Verdict:
     p_suffice: of "the margin or more"; either answer takes p below (1 - level) / 2. better: whether motion is
     surely better at all (low above 0). equivalent: whether two one-sided tests at 5 % (TOST) put the
     difference between minus and plus the margin; equivalence_low, equivalence_high: the 90 % interval that says so.
-    groups_to_decide: how many groups of test videos would decide in 80 % of such tests, if the difference and
+    guessing: accuracy of always giving the most frequent label; stills_beat_guessing: whether the still model is surely
+    better. groups_to_decide: how many groups of test videos would decide in 80 % of such tests, if the difference and
     its spread stayed what they are; None if decided or out of reach. contrasts: all motion models.
     labels, pairs: where motion helps. warnings: what the answer must be read with.
     """
@@ -65,6 +66,8 @@ class Verdict:
     equivalent: bool = False
     equivalence_low: float = -1.0
     equivalence_high: float = 1.0
+    guessing: float = 0.0
+    stills_beat_guessing: bool = True
     contrasts: tuple[Contrast, ...] = ()
     labels: tuple[LabelGain, ...] = ()
     pairs: tuple[PairGain, ...] = ()
@@ -86,8 +89,9 @@ def decide(
     """Compare a still and a motion family, one `Predictions` a seed, on the same test videos.
 
     The whole interval of the difference above the margin: motion needed; below it: stills suffice;
-    else undecided. names: what to call the two. among: of how many motion models on these very videos this
-    one is. Raises StillmotionError if the videos differ.
+    else undecided. A still model that is not surely better than always giving the most frequent label does not suffice
+    for anything: then it is undecided too. names: what to call the two. among: of how many motion models on these very
+    videos this one is. Raises StillmotionError if the videos differ.
     """
     align([*still, *motion])
     n_groups, codes = group_codes(still[0].groups)
@@ -99,6 +103,10 @@ def decide(
     near, far = found.interval(0.9)
     answer = _answer(low, high, margin)
     needed = _groups_to_decide(found, margin, level) if answer == "undecided" else None
+    guessing = float(np.bincount(still[0].truth).max() / len(codes))
+    beaten = proportion_interval(rights[0], codes)[0] > guessing
+    lost = answer == "stills suffice" and not beaten
+    answer = "undecided" if lost else answer
     accuracies = (float(rights[0].mean()), float(rights[1].mean()))
     return Verdict(
         answer=answer,
@@ -111,7 +119,8 @@ def decide(
         videos=len(codes),
         groups=n_groups,
         seeds=min(len(still), len(motion)),
-        sentence=write_sentence(answer, names, accuracies, (low, high, margin), level, n_groups, needed),
+        sentence=write_sentence(answer, names, accuracies, (low, high, margin), level, n_groups, needed,
+                                guessing if lost else None),
         groups_to_decide=needed,
         level=level,
         p_needed=found.p_above(margin),
@@ -120,6 +129,8 @@ def decide(
         equivalent=-margin < near and far < margin,
         equivalence_low=near,
         equivalence_high=far,
+        guessing=guessing,
+        stills_beat_guessing=beaten,
         contrasts=(Contrast(names[1], found.mean, low, high),),
         labels=label_gains(still, motion),
         pairs=pair_gains(still, motion),

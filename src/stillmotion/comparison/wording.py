@@ -15,11 +15,13 @@ def write_sentence(
     level: float,
     groups: int,
     needed: int | None,
+    guessing: float | None = None,
 ) -> str:
     """The answer, what it rests on, and what is missing where it is undecided.
 
     names, accuracies: of the still and the motion model. interval: low, high and the margin, as shares.
-    needed: groups that would decide.
+    needed: groups that would decide. guessing: accuracy of the most frequent label, where the still model does not
+    surely beat it and would else suffice.
     """
     low, high, margin = (round(100 * value, 6) for value in interval)
     still, motion = (100 * value for value in accuracies)
@@ -35,6 +37,11 @@ def write_sentence(
         return f"Motion is needed: {figures}, all of it above the margin of {margin:g}."
     if answer == "stills suffice":
         return f"Stills suffice: {figures}, all of it below the margin of {margin:g}."
+    if guessing is not None:
+        return (
+            f"Undecided: {figures}; that is below the margin of {margin:g}, but the still model is not surely better "
+            f"than always giving the most frequent label ({100 * guessing:.0f} %), so there is nothing that it suffices for."
+        )
     if needed:
         more = f"about {needed} groups of test videos instead of {groups} would decide it, four times in five"
     elif groups == 1:

@@ -66,7 +66,7 @@ def _next(record: Record, verdict: Verdict) -> list[str]:
             "decide it, four times in five, if the difference stays what it is. More clips of the same recordings "
             "help less."
         )
-    else:
+    elif verdict.stills_beat_guessing:
         few = verdict.groups == 1
         lines.append(
             "Film other recordings: one alone says nothing of the next."
