@@ -204,8 +204,8 @@ def effective_videos(values: Floats, codes: Ints, prior: float = _PRIOR) -> floa
     return float(videos / np.clip(design, 1.0, largest))
 
 
-def proportion_interval(rights: Floats, codes: Ints) -> tuple[float, float]:
-    """The 95 % interval of a share of videos: Wilson's, on the effective number of videos, with Student's t.
+def proportion_interval(rights: Floats, codes: Ints, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of a share of videos: Wilson's, on the effective number of videos, with Student's t.
 
     rights: (n,) float in 0..1 (the mean over seeds). Wilson with effective sizes did best of seven in
     Franco, Little, Louis & Slud 2019, J. Survey Statistics and Methodology 7. Never of zero width.
@@ -214,7 +214,7 @@ def proportion_interval(rights: Floats, codes: Ints) -> tuple[float, float]:
     if videos <= 0:
         return 0.0, 1.0
     share = float(rights.mean())
-    square = float(stdtrit(max(len(np.unique(codes)) - 1, 1), (1 + LEVEL) / 2)) ** 2
+    square = float(stdtrit(max(len(np.unique(codes)) - 1, 1), (1 + level) / 2)) ** 2
     centre = (videos * share + square / 2) / (videos + square)
     half = np.sqrt(square * (videos * share * (1 - share) + square / 4)) / (videos + square)
     return min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half)))

@@ -40,7 +40,7 @@ def write_sentence(
     if guessing is not None:
         return (
             f"Undecided: {figures}; that is below the margin of {margin:g}, but the still model is not surely better "
-            f"than always giving the most frequent label ({100 * guessing:.0f} %), so there is nothing that it suffices for."
+            f"than always giving the most frequent label ({100 * guessing:.0f} %): it suffices for nothing."
         )
     if needed:
         more = f"about {needed} groups of test videos instead of {groups} would decide it, four times in five"

@@ -24,7 +24,8 @@ FEWEST = 10  # videos
 class Shortcut:
     """How well one thing alone predicts the label, cross-validated by group. leaks: surely better than guessing.
 
-    guessing: the accuracy of always giving the most frequent label. low, high: 95 % interval of accuracy.
+    guessing: the accuracy of always giving the most frequent label. low, high: interval of the accuracy, 95 % over all
+    that was tried.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Shortcut:
     leaks: bool
 
 
-Interval = Callable[[NDArray[np.float64], NDArray[np.intp]], tuple[float, float]]
+Interval = Callable[[NDArray[np.float64], NDArray[np.intp], float], tuple[float, float]]
 
 
 def find_shortcuts(
@@ -48,7 +49,8 @@ def find_shortcuts(
     """Predict labels from what should not tell them, each by itself: facts of the file, its length, brightness, the
     background without what moves, and the group.
 
-    interval: gives the interval of a share of right answers by group, as `comparison.intervals.proportion_interval`.
+    interval: gives the interval of a share of right answers by group at a level, as
+    `comparison.intervals.proportion_interval`; the level is 95 % over all that is tried (Bonferroni).
     Decodes 16 small frames of each video. Empty if there are too few videos or groups to cross-validate.
     """
     labels = np.array([stretch.video.label or "" for stretch in stretches])
@@ -62,13 +64,14 @@ def find_shortcuts(
         "how bright it is": [[float(picture.mean()), float(picture.std())] for picture in pictures],
         "the background alone": [picture.ravel().tolist() for picture in pictures],
     }
+    level = 1 - 0.05 / (len(columns) + 1)
     guessing = max(Counter(labels.tolist()).values()) / len(labels)
     found = []
     for name, rows in columns.items():
         right = _cross_validated(np.array(rows), labels, codes, seed)
-        found.append(_shortcut(name, right, guessing, interval(right, codes)))
+        found.append(_shortcut(name, right, guessing, interval(right, codes, level)))
     right = np.array([_from_its_group(row, labels, codes) for row in range(len(labels))])
-    return [*found, _shortcut("other videos of its group", right, guessing, interval(right, codes))]
+    return [*found, _shortcut("other videos of its group", right, guessing, interval(right, codes, level))]
 
 
 def describe_shortcuts(found: Sequence[Shortcut]) -> list[str]:
