@@ -1,7 +1,8 @@
-"""Claims about still and motion models that need no data: order and cost. Prints the tables of docs/claims.md.
+"""Claims about still and motion models that need no training: order, cost, leaks. Prints the tables of docs/claims.md.
 
     python benchmarks/claims.py order
     python benchmarks/claims.py cost [--frames 5,10,20,40]
+    python benchmarks/claims.py leaks DATA...
 
 cost: the tutorials' three models at equal input, 64 x 64 pixels: multiply-adds from the graph, and the quickest of
 several timings on this machine (the median moves with whatever else it does).
@@ -13,12 +14,17 @@ import argparse
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
 
+from stillmotion.clips import find_stretches
+from stillmotion.comparison.intervals import proportion_interval
+from stillmotion.data import read_videos
+from stillmotion.inspection import find_shortcuts
 from stillmotion.models import FAMILIES, build_model
 from stillmotion.models.counting import count_multiply_adds
 
@@ -66,6 +72,15 @@ def cost(frame_counts: list[int]) -> None:
             )
 
 
+def leaks(data: list[str]) -> None:
+    """What predicts the labels of data sets without looking at what happens."""
+    print("| data | what alone predicts the label | right | guessing | leaks |\n|---|---|---|---|---|")
+    for one in data:
+        for found in find_shortcuts(find_stretches(read_videos(one))[0], proportion_interval):
+            span = f"{found.accuracy:.0%} ({found.low:.0%} to {found.high:.0%})"
+            print(f"| {Path(one).stem} | {found.name} | {span} | {found.guessing:.0%} | {found.leaks} |", flush=True)
+
+
 def quickest(work: Callable[[], object], times: int) -> float:
     """Seconds, after one call that compiles."""
     work()
@@ -79,11 +94,14 @@ def quickest(work: Callable[[], object], times: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("order", "cost"))
+    parser.add_argument("what", choices=("order", "cost", "leaks"))
+    parser.add_argument("data", nargs="*")
     parser.add_argument("--frames", default="5,10,20,40")
     options = parser.parse_args()
     if options.what == "order":
         order()
+    elif options.what == "leaks":
+        leaks(options.data)
     else:
         cost([int(count) for count in options.frames.split(",")])
 

@@ -179,11 +179,12 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
 
 
 def print_summary(rows: list[dict[str, Any]]) -> None:
-    """Over all settings of the difference, and over those where ten independent clips or more disagree."""
+    """By number of groups, over all settings, and over those where ten independent clips or more disagree."""
     print("| settings | number | lowest coverage | mean | highest | within 93-97 % | false *motion needed*, worst |")
     print("|---|---|---|---|---|---|---|")
-    for name, least in (("all", 0.0), ("with 10 disagreements or more", 10.0)):
-        cell = [row for row in rows if row["disagreements"] >= least]
+    few = [("all", rows), ("10 disagreements or more", [row for row in rows if row["disagreements"] >= 10])]
+    counts = dict.fromkeys(row["groups"] for row in rows)
+    for name, cell in [*((f"{n} groups", [row for row in rows if row["groups"] == n]) for n in counts), *few]:
         cover = np.array([row["coverage"] for row in cell])
         wrong = max(row["too high"] for row in cell if row["case"].startswith("at the margin"))
         inside = ((cover >= 0.93) & (cover <= 0.97)).mean()

@@ -77,8 +77,8 @@ def find_shortcuts(
 def describe_shortcuts(found: Sequence[Shortcut]) -> list[str]:
     """A warning for each that leaks. What the group tells is harmless as long as groups are never split."""
     return [
-        f"{one.name} predicts the label in {one.accuracy:.0%} of videos ({one.guessing:.0%} by guessing): a data set "
-        "that leaks flatters every model"
+        f"{one.name} predicts the label in {one.accuracy:.0%} of videos ({one.guessing:.0%} by guessing): unless that "
+        "is what the label means, the data set leaks, and flatters every model"
         for one in found
         if one.leaks and not one.name.endswith("its group")
     ]

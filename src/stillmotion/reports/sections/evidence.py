@@ -31,8 +31,8 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "videos": next((one.videos for one in steady.values()), 0),
         "shortcuts": shortcuts,
         "leaks": (
-            f"Yes: {', '.join(leaking)}. A data set that leaks flatters every model, still and motion; film so that "
-            "it does not."
+            f"Yes: {', '.join(leaking)}. Unless that is what the label means, the data set leaks: that flatters every "
+            "model, still and motion. Film so that it does not."
             if leaking
             else "Nothing that was tried predicts the label better than guessing does."
         ),
