@@ -1,7 +1,7 @@
 """Claims about still and motion models that need no training: order, cost, leaks. Prints the tables of docs/claims.md.
 
     python benchmarks/claims.py order
-    python benchmarks/claims.py cost [--frames 5,10,20,40]
+    python benchmarks/claims.py cost [--frames 10,20,40]
     python benchmarks/claims.py leaks DATA...
 
 cost: the tutorials' three models at equal input, 64 x 64 pixels: multiply-adds from the graph, and the quickest of
@@ -96,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("order", "cost", "leaks"))
     parser.add_argument("data", nargs="*")
-    parser.add_argument("--frames", default="5,10,20,40")
+    parser.add_argument("--frames", default="10,20,40")
     options = parser.parse_args()
     if options.what == "order":
         order()

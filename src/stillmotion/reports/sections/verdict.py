@@ -50,13 +50,21 @@ def _plot(verdict: Verdict) -> dict[str, Any]:
 def _next(record: Record, verdict: Verdict) -> list[str]:
     still, motion = (record.comparison.families[name].figures for name in (verdict.still, verdict.motion))
     cost, cheap = motion.get("milliseconds_per_clip"), still.get("milliseconds_per_clip")
-    lines = []
+    evidence = record.comparison.evidence
+    lines: list[str] = []
     if verdict.answer == "motion needed":
         lines.append(
             f"Use {verdict.motion}"
             + (f", chosen {verdict.chosen}" if len(verdict.contrasts) > 1 else "")
             + (f": it answers in {number(cost)}\N{NO-BREAK SPACE}ms a clip." if cost else ".")
         )
+        if evidence and evidence.moment and evidence.moment.one_frame_decides:
+            lines.append(
+                Markup(
+                    "First try the right moment: the frame that the still model is surest of does as well as motion. "
+                    "<code>stillmotion train --family frame_pool --option pool=max</code> looks for it."
+                )
+            )
     elif verdict.answer == "stills suffice":
         times = f", {number(cost / cheap, 2)} times as fast" if cost and cheap and cost > 1.1 * cheap else ""
         lines.append(f"Use {verdict.still}{times}: it also answers for single pictures.")
