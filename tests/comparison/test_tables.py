@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
@@ -135,6 +136,23 @@ def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, made: li
     with pytest.raises(StillmotionError, match=words) as told:
         sm.compare([still, write(tmp_path / "m.csv", made)])
     assert "\n" not in str(told.value)
+
+
+def test_labels_may_be_numbers(tmp_path: Path) -> None:
+    made = [{"video": i, "label": i % 2, "prob_0": 0.5, "prob_1": 0.5} for i in range(20)]
+    still = write(tmp_path / "s.csv", made)
+    numbers = pa_csv.read_csv(still).to_pylist()
+    floats = pa.table({name: [float(row[name]) for row in numbers] for name in numbers[0]})
+    pq.write_table(floats, tmp_path / "m.parquet")
+    assert sm.compare([still, tmp_path / "m.parquet"]).verdict is not None
+
+
+def test_a_column_twice(tmp_path: Path) -> None:
+    still = write(tmp_path / "s.csv", rows(BAD))
+    text = still.read_text().replace("prob_b", "prob_a", 1)
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(StillmotionError, match="two columns 'prob_a'"):
+        sm.compare([still, tmp_path / "m.csv"])
 
 
 def test_calls_that_are_wrong(tmp_path: Path) -> None:

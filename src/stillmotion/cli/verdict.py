@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillmotion.cli.screen import note, out
+from stillmotion.errors import UsageError
 
 if TYPE_CHECKING:
     from stillmotion.comparison import Verdict
@@ -37,6 +38,11 @@ def verdict(
     """
     import stillmotion as sm
 
+    for path in (still, *motion):
+        if path.is_dir():
+            raise UsageError(f"{path}: a folder; give a table, such as the predictions.parquet of a run")
+        if not path.exists():
+            raise UsageError(f"{path}: no such file")
     found = sm.compare([still, *motion], margin=margin).verdict
     assert found is not None
     if as_json:

@@ -74,6 +74,9 @@ def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
             f"{path}: no column {', '.join(missing)}; a table of predictions has video, label, group and a "
             f"{PROBABILITY}<label> for each label"
         )
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise StillmotionError(f"{path}: has two columns {twice[0]!r}")
     if not table.num_rows:
         raise StillmotionError(f"{path}: has no rows")
     labels = tuple(name.removeprefix(PROBABILITY) for name in columns)
@@ -180,11 +183,13 @@ def align(runs: Sequence[Predictions]) -> None:
             some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             raise StillmotionError(f"the runs were tested on different videos: {len(names)} differ ({some})")
         if run.groups != first.groups:
-            raise StillmotionError("the runs put the same videos into different groups; evaluate them again")
+            raise StillmotionError("the runs put the same videos into different groups; give all the same groups")
 
 
 def _text(table: pa.Table, name: str) -> list[str]:
-    return ["" if value is None else str(value) for value in table.column(name).to_pylist()]
+    values = table.column(name).to_pylist()
+    whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]  # 1.0 is "1"
+    return ["" if value is None else str(value) for value in whole]
 
 
 def _floats(table: pa.Table, name: str, path: Path) -> Floats:
