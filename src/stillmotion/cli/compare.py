@@ -174,7 +174,8 @@ def _show(comparison: Comparison) -> None:
     if verdict.answer == "motion needed" and moment and moment.one_frame_decides:
         out.print("but the frame that the still model is surest of does as well: try --option pool=max", markup=False)
     advice = comparison.recommendation
-    if advice is not None:
-        out.print(f"use {advice.family}: the cheapest that is surely not worse by more than the margin", markup=False)
+    if advice is not None and comparison.families[advice.best].figures["accuracy_low"] > verdict.guessing:
+        why = "right most often" if advice.family == advice.best else f"surely within the margin of {advice.best}"
+        out.print(f"use {advice.family}: the cheapest that is {why}", markup=False)
     for warning in verdict.warnings:
         note(f"warning: {warning}")

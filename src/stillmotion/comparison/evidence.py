@@ -33,7 +33,8 @@ class Moment:
 
     single: a frame's accuracy. average: of their mean. surest: of the frame that is surest of itself. oracle: videos
     with any frame that is right. chance: videos with any frame that gives a certain wrong label, the mean over those:
-    an oracle finds that much by luck. one_frame_decides: the surest frame does as well as motion, within the margin.
+    an oracle finds that much by luck. one_frame_decides: the surest frame does as well as motion, within the margin,
+    and the oracle better than by luck.
     """
 
     single: float
@@ -162,7 +163,7 @@ def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions], margin: 
     seen = np.array([video in tracks for video in first.videos])
     goal = float(np.mean([run.right[seen].mean() for run in motion]))
     single, average, surest, oracle, chance = np.mean(rows, axis=0).tolist()
-    return Moment(single, average, surest, oracle, chance, bool(surest >= goal - margin))
+    return Moment(single, average, surest, oracle, chance, bool(surest >= goal - margin and oracle > chance + 0.1))
 
 
 def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> Steadiness:
