@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
-from stillmotion.comparison.intervals import difference_interval, effective_videos, proportion_interval
+from stillmotion.comparison.intervals import estimate, proportion_interval
 from stillmotion.comparison.predictions import Floats, Ints
 
 GROUPS = (5, 10, 20, 50, 100)
@@ -32,6 +33,8 @@ DIFFERENCES = {  # only motion right, only still right
     "motion gains 0.88": (0.9, 0.02),
     "motion loses 0.10, one-sided": (0.0, 0.1),
 }
+SEED_LOGITS, CLIP_SPREAD = (0.8, 1.6), 0.8  # of the still and the motion model; of groups, and of clips in them
+SEED_SPREADS = (0.0, 0.15, 0.4)
 ACCURACIES = (0.1, 0.5, 0.8, 0.95, 0.99, 1.0)
 SHAPES = (  # clips of each group, or what the first group holds beside single clips; correlation
     (1, 0.0),
@@ -75,9 +78,7 @@ def draw_differences(
 
 def ours(sample: Floats, codes: Ints) -> tuple[float, float]:
     """The interval of a difference."""
-    return difference_interval(
-        float(sample.mean()), float((sample**2).mean()), effective_videos(sample, codes)
-    )
+    return estimate(sample, codes).interval()
 
 
 def bootstrap(sample: Floats, codes: Ints, weights: Floats) -> tuple[float, float]:
@@ -111,7 +112,12 @@ def difference_rows(
                 plain = np.array([bootstrap(sample, codes, weights) for sample in samples[: draws // 10]])
                 truth = chances[0] - chances[1]
                 found = hits(np.array([ours(sample, codes) for sample in samples]), truth)
-                yield {"groups": groups, "case": case, "bootstrap": hits(plain, truth)["coverage"], **found}
+                sizes = np.bincount(codes)
+                alone = len(codes) / (1 + ((sizes**2).sum() / len(codes) - 1) * correlation)
+                yield {
+                    "groups": groups, "case": case, "bootstrap": hits(plain, truth)["coverage"],
+                    "disagreements": alone * sum(chances), **found,
+                }  # fmt: skip
 
 
 def accuracy_rows(
@@ -126,6 +132,30 @@ def accuracy_rows(
                 samples = draw_differences(rng, draws, codes, correlation, (accuracy, 0.0))
                 intervals = np.array([proportion_interval(sample, codes) for sample in samples])
                 yield {"groups": groups, "case": accuracy, **hits(intervals, accuracy)}
+
+
+def seed_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 60)) -> Iterator[dict[str, Any]]:
+    """Likewise for a difference of models trained several times, 4 clips a group: `SEED_SPREADS` apart (logits)."""
+    for groups in group_counts:
+        codes = np.repeat(np.arange(groups), 4)
+        for seeds in (2, 3, 5):
+            for spread in SEED_SPREADS:
+                rng = np.random.default_rng((2, groups, seeds, round(100 * spread)))
+                found = [seeded_interval(rng, codes, seeds, spread) for _ in range(draws)]
+                all_spread = np.sqrt(2 * CLIP_SPREAD**2 + spread**2) * rng.normal(size=400_000)
+                truth = float(np.diff([expit(logit + all_spread).mean() for logit in SEED_LOGITS])[0])
+                yield {"groups": groups, "case": f"{seeds} trainings, {spread:g} apart", **hits(np.array(found), truth)}
+
+
+def seeded_interval(rng: np.random.Generator, codes: Ints, seeds: int, spread: float) -> tuple[float, float]:
+    """Of one test set: clips differ in difficulty between groups and within, trainings in skill."""
+    groups, clips = int(codes.max()) + 1, len(codes)
+    ease = rng.normal(0, CLIP_SPREAD, groups)[codes] + rng.normal(0, CLIP_SPREAD, clips)
+    tables = [
+        (rng.random((seeds, clips)) < expit(logit + ease + rng.normal(0, spread, (seeds, 1)))).astype(float)
+        for logit in SEED_LOGITS
+    ]
+    return estimate(tables[1].mean(0) - tables[0].mean(0), codes, tables).interval()
 
 
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:
@@ -148,12 +178,31 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
     print()
 
 
+def print_summary(rows: list[dict[str, Any]]) -> None:
+    """By number of groups, over all settings, and over those where ten independent clips or more disagree."""
+    print("| settings | number | lowest coverage | mean | highest | within 93-97 % | false *motion needed*, worst |")
+    print("|---|---|---|---|---|---|---|")
+    few = [("all", rows), ("10 disagreements or more", [row for row in rows if row["disagreements"] >= 10])]
+    counts = dict.fromkeys(row["groups"] for row in rows)
+    for name, cell in [*((f"{n} groups", [row for row in rows if row["groups"] == n]) for n in counts), *few]:
+        cover = np.array([row["coverage"] for row in cell])
+        wrong = max(row["too high"] for row in cell if row["case"].startswith("at the margin"))
+        inside = ((cover >= 0.93) & (cover <= 0.97)).mean()
+        print(
+            f"| {name} | {len(cell)} | {cover.min():.3f} | {cover.mean():.3f} | {cover.max():.3f} | {inside:.0%} | "
+            f"{wrong:.3f} |"
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=4000, help="test sets a setting")
     draws = parser.parse_args().draws
-    print_table("difference", list(difference_rows(draws)))
+    rows = list(difference_rows(draws))
+    print_table("difference", rows)
+    print_table("difference over trainings", list(seed_rows(draws)))
     print_table("accuracy", list(accuracy_rows(draws)))
+    print_summary(rows)
 
 
 if __name__ == "__main__":

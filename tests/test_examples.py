@@ -30,3 +30,13 @@ def test_three_ways(tmp_path: Path) -> None:
         row = next(line.split() for line in lines if line.startswith(family))
         assert [word.endswith("%") for word in row] == [False, True, True]
     assert lines[-1].startswith(("motion needed: ", "stills suffice: ", "undecided: "))
+
+
+def test_a_verdict_of_tables(tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, str(EXAMPLE.with_name("verdict_of_tables.py")), str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("Motion is needed")
+    assert "('backward', 'forward')" in told.stdout

@@ -18,6 +18,9 @@ from .comparison import (
     decide as decide,
 )
 from .comparison import (
+    decide_among as decide_among,
+)
+from .comparison import (
     examples as examples,
 )
 from .comparison import (
@@ -30,23 +33,29 @@ from .comparison import (
     read_predictions as read_predictions,
 )
 from .comparison import (
+    read_seeds as read_seeds,
+)
+from .comparison import (
     write_comparison as write_comparison,
 )
 from .data import Video as Video
 from .data import Videos as Videos
 from .data import read_videos as read_videos
 from .data import split as split
+from .data import split_folds as split_folds
 from .demo import make_demo_data as make_demo_data
 from .errors import StillmotionError as StillmotionError
 from .errors import UnreadableVideo as UnreadableVideo
 from .errors import UsageError as UsageError
 from .inspection import Inspection as Inspection
+from .inspection import find_shortcuts as find_shortcuts
 from .inspection import look_over as look_over
 from .models import FAMILIES as FAMILIES
 from .models import build_model as build_model
 from .prediction import Answer as Answer
 from .prediction import evaluate as evaluate
 from .prediction import predict as predict
+from .prediction import probe_motion as probe_motion
 from .prediction import trace as trace
 from .reports import write_report as write_report
 from .runs import Recipe as Recipe

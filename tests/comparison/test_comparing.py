@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from fabricate import predictions, write_run
 
-from stillmotion.comparison import compare, read_comparison, write_comparison
+from stillmotion.comparison import Predictions, compare, read_comparison, write_comparison
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.reports import write_report
 
 STILL, HALF, GOOD = [False] * 40, [True, False] * 20, [True] * 40
 
@@ -36,7 +37,7 @@ def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     ]
     write_comparison(compare(runs), tmp_path / "out")
     record = json.loads((tmp_path / "out/comparison.json").read_text())
-    assert set(record) == {"families", "verdict", "data", "spec"}
+    assert set(record) == {"families", "verdict", "recommendation", "evidence", "shortcuts", "data", "spec"}
     wanted = {"kind", "accuracy", "accuracy_low", "accuracy_high", "macro_f1", "log_loss", "parameters",
               "milliseconds_per_clip", "train_seconds", "per_label", "runs"}  # fmt: skip
     assert wanted <= set(record["families"]["frame_pool"])
@@ -85,3 +86,26 @@ def test_no_comparison_to_read(tmp_path: Path) -> None:
     (tmp_path / "comparison.json").write_text('{"verdict": {"answer": 1}}')
     with pytest.raises(StillmotionError, match="not a comparison"):
         read_comparison(tmp_path)
+
+
+def test_folds_are_one_test_and_the_choice_is_corrected_for(tmp_path: Path) -> None:
+    runs = []
+    for family, right in (("frame_pool", [i % 3 > 0 for i in range(60)]), ("conv3d", [True] * 60), ("cnn_rnn", HALF)):
+        whole = predictions((right * 2)[:60])
+        for fold in (0, 1):
+            rows = list(range(fold, 60, 2))
+            part = Predictions(
+                tuple(whole.videos[i] for i in rows), tuple(whole.groups[i] for i in rows), whole.labels,
+                whole.truth[rows], whole.probabilities[rows],
+            )  # fmt: skip
+            runs.append(write_run(tmp_path / f"runs/{family}-seed0-fold{fold}", part, family))
+    found = compare(runs, relative_to=tmp_path)
+    assert found.verdict is not None
+    assert (found.verdict.videos, found.verdict.seeds, found.verdict.level) == (60, 1, 0.975)
+    assert found.verdict.motion == "conv3d"
+    assert found.data["videos"]["test"] == 60
+    assert found.data["cross_validated"]
+    assert len(found.families["conv3d"].runs) == 2
+    assert found.recommendation is not None
+    write_comparison(found, tmp_path)
+    assert "cross-validation" in write_report(tmp_path).read_text()

@@ -24,11 +24,11 @@ def coverage() -> ModuleType:
 def test_intervals_cover_and_motion_is_rarely_needed_by_chance(coverage: ModuleType) -> None:
     rows = list(coverage.difference_rows(300, (5, 20, 60), SHAPES))
     cover = np.array([row["coverage"] for row in rows])
-    assert cover.min() >= 0.92  # 300 draws: a standard error of 0.013
+    assert cover.min() >= 0.90  # 300 draws, a standard error of 0.013, and the worst of 108 settings
     assert cover.mean() >= 0.96
     at_margin = [row["too high"] for row in rows if row["case"].startswith("at the margin")]
     assert np.mean(at_margin) <= 0.025
-    assert max(at_margin) <= 0.05
+    assert max(at_margin) <= 0.06  # the worst of 36 settings, a standard error of 0.009
     assert min(row["bootstrap"] for row in rows) < 0.5  # why it is not a plain bootstrap
 
 

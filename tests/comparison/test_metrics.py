@@ -45,7 +45,7 @@ def test_all_right_is_not_certainty() -> None:
     run = predictions([True] * 40, [f"g{i // 4}" for i in range(40)])
     found = measure([run])
     assert found.accuracy.high == 1.0
-    assert found.accuracy.low == pytest.approx(10 / (10 + 1.96**2), abs=1e-3)  # as 10 videos, not 40
+    assert found.accuracy.low == pytest.approx(10 / (10 + 2.262**2), abs=1e-3)  # as 10 videos, not 40
     assert found.macro_f1.low == pytest.approx(found.accuracy.low)
     assert found.per_label["a"].recall.low < 0.8
 

@@ -75,3 +75,30 @@ def test_the_margin_itself_is_not_crossed_by_rounding() -> None:
 def test_other_videos_are_refused() -> None:
     with pytest.raises(StillmotionError, match="different videos: 1 differ"):
         decide([predictions([True] * 5)], [predictions([True] * 6)])
+
+
+def test_stills_do_not_suffice_for_what_nobody_can_tell() -> None:
+    guess = list(np.random.default_rng((0,)).random(400) < 0.5)
+    found = verdict(guess, guess)
+    assert found.high < 0.05
+    assert found.answer == "undecided"
+    assert "most frequent label (50 %)" in found.sentence
+
+
+def test_equivalence_is_said_apart() -> None:
+    assert verdict([True] * 200, [True] * 200).equivalent
+    worse = verdict([True] * 200, [i % 4 > 0 for i in range(200)])
+    assert (worse.answer, worse.equivalent) == ("stills suffice", False)
+    small = verdict([i % 10 > 0 for i in range(400)], [True] * 400, margin=0.2)
+    assert small.better
+    assert small.equivalent
+    assert small.answer == "stills suffice"
+
+
+def test_groups_to_decide_follow_the_formula() -> None:
+    """G (z + z)^2 se^2 / (difference - margin)^2, for many groups."""
+    change = np.tile([1] * 6 + [-1] * 3 + [0] * 16, 8)
+    found = verdict(list(change <= 0), list(change >= 0))
+    formula = (1.96 + 0.8416) ** 2 * change.var() / (change.mean() - 0.05) ** 2
+    assert found.answer == "undecided"
+    assert found.groups_to_decide == pytest.approx(formula, rel=0.06)

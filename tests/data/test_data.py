@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stillmotion.data import Video, Videos, read_videos, split, straddling_groups
+from stillmotion.data import Video, Videos, read_videos, split, split_folds, straddling_groups
 from stillmotion.errors import StillmotionError, UsageError
 
 
@@ -88,3 +88,15 @@ def test_the_tables_own_split_is_obeyed(tmp_path):
     assert {v.path for v in test} == {f"{n}.mp4" for n in range(20, 24)}
     assert len(train) + len(validation) == 20
     assert len(validation) >= 2
+
+
+def test_folds_test_every_video_once_and_keep_groups_whole(tmp_path):
+    videos = many(tmp_path, groups=12, clips=3)
+    folds = split_folds(videos, 3, seed=1)
+    assert sorted(video.name for _, _, test in folds for video in test) == sorted(video.name for video in videos)
+    for parts in folds:
+        assert straddling_groups(parts) == []
+        assert sum(map(len, parts)) == len(videos)
+        assert all(part.labels == videos.labels for part in parts)
+    with pytest.raises(UsageError, match="2 or more"):
+        split_folds(videos, 1)

@@ -13,12 +13,13 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from stillmotion.cli import compare, evaluate, inspect, make_demo_data, predict, report, train
+from stillmotion.cli import compare, evaluate, inspect, make_demo_data, predict, report, train, verdict
 from stillmotion.cli.screen import err, interrupted
 from stillmotion.errors import StillmotionError, UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "compare": compare.compare,
+    "verdict": verdict.verdict,
     "inspect": inspect.inspect,
     "train": train.train,
     "evaluate": evaluate.evaluate,

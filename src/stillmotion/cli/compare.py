@@ -12,8 +12,11 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
+from stillmotion.cli.closer import look_closer
 from stillmotion.cli.dataset import open_data
-from stillmotion.cli.screen import bar, note, out, shown
+from stillmotion.cli.rounds import EFFORTS, Plan, run_plan
+from stillmotion.cli.screen import note, out, shown
+from stillmotion.cli.verdict import describe
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES
 
@@ -45,6 +48,18 @@ def compare(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many times each is trained.", min=1)] = 1,
+    folds: Annotated[
+        int,
+        typer.Option(help="Cross-validation: so many parts by group, each tested once. For small data.", min=0),
+    ] = 0,
+    effort: Annotated[
+        str,
+        typer.Option(metavar="|".join(EFFORTS), help="Settings tried for each family, on the validation part only."),
+    ] = "quick",
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Time to spend on training, evenly. It sets the epochs.", show_default=False, min=0.1),
+    ] = None,
     margin: Annotated[
         float, typer.Option(help="The smallest gain in accuracy that is worth motion.", min=0, max=0.99)
     ] = 0.05,
@@ -67,56 +82,49 @@ def compare(
     options.check_precision(precision)
     if input_ is not None and input_ not in ("rgb", "difference", "both"):
         raise UsageError(f"--input {input_!r}: expected rgb, difference or both")
+    if effort not in EFFORTS:
+        raise UsageError(f"--effort {effort!r}: expected one of {', '.join(EFFORTS)}")
+    if folds == 1:
+        raise UsageError("--folds 1: cross-validation takes 2 or more")
+    if minutes and epochs:
+        raise UsageError("--minutes sets the epochs: give it or --epochs")
     count = frames or (10 if classic else 16)
     folder = out_folder or Path(f"{data.resolve().stem}-comparison")
     from stillmotion.runs import make_folder
 
     make_folder(folder)
-    opened = open_data(data, group=group, shares=split, seed=seed, rate=rate, frames=count)
+    opened = open_data(data, group=group, shares=split, seed=seed, rate=rate, frames=count, folds=folds)
     load_backend()
     import stillmotion as sm
 
-    # Every family gets the same clips, augmentation and epochs.
-    runs = []
-    for number in range(seed, seed + seeds):
-        for family in names:
-            own = {"input": input_} if input_ and FAMILIES[family].kind == "motion" else {}
-            with bar(family) as watch:
-                run = sm.train(
-                    family,
-                    opened.train,
-                    opened.validation,
-                    out=folder / "runs" / f"{family}-seed{number}",
-                    spec=sm.ClipSpec(count, opened.rate, pixels),
-                    augment=sm.Augment(flip=flip),
-                    seed=number,
-                    precision=precision,
-                    overwrite=overwrite,
-                    tensorboard=tensorboard,
-                    watch=watch,
-                    **classic,
-                    **own,
-                    **({"epochs": epochs} if epochs else {}),
-                )
-                runs.append(sm.evaluate(run, opened.test, watch=watch))
-            training = run.record.training
-            if training:
-                note(
-                    f"{family}, seed {number}: {training.epochs} epochs in {training.seconds:.0f} s, "
-                    f"validation accuracy {training.validation_accuracy:.1%}"
-                )
+    # Every family gets the same clips, augmentation, epochs and search.
+    recipes = [
+        sm.make_recipe(
+            family,
+            spec=sm.ClipSpec(count, opened.rate, pixels),
+            augment=sm.Augment(flip=flip),
+            precision=precision,
+            **classic,
+            **({"input": input_} if input_ and FAMILIES[family].kind == "motion" else {}),
+            **({"epochs": epochs} if epochs else {}),
+        )
+        for family in names
+    ]
+    plan = Plan(recipes, range(seed, seed + seeds), folder, effort, minutes, overwrite, tensorboard)
+    runs, given = run_plan(plan, opened.folds)
 
     # Predictions in, verdict out.
     comparison = sm.compare(runs, margin=margin, seed=seed, relative_to=folder)
     left_out = [{"path": one.video.name, "reason": one.reason} for one in opened.left_out]
     data_record = {**comparison.data, "left_out": [*left_out, *comparison.data["left_out"]]}
-    comparison = dataclasses.replace(comparison, data=data_record)
+    families_record = {
+        name: dataclasses.replace(family, figures={**family.figures, "search": given[name]})
+        for name, family in comparison.families.items()
+    }
+    comparison = dataclasses.replace(comparison, data=data_record, families=families_record)
+    usable = opened.test.only([video for part in opened.folds[0] for video in part])
+    comparison = look_closer(comparison, runs, plan, usable, _videos_to_show(comparison, runs))
     sm.write_comparison(comparison, folder)
-    chosen = _videos_to_show(comparison, runs)
-    with bar("looking at single moments") as watch:
-        for done, run in enumerate(runs, 1):
-            sm.trace(run, opened.test.only([video for video in opened.test if video.name in chosen]))
-            watch("", done, len(runs))
     report = sm.write_report(folder)
 
     _show(comparison)
@@ -125,13 +133,15 @@ def compare(
 
 def _videos_to_show(comparison: Comparison, runs: Sequence[Run]) -> set[str]:
     """The test videos that the report shows through time."""
-    from stillmotion.comparison import examples, read_predictions
+    from stillmotion.comparison import examples, join_folds, read_predictions
 
     if comparison.verdict is None:
         return {video.name for video in runs[0].record.data.part("test")[:8]}
+    pair = (comparison.verdict.still, comparison.verdict.motion)
+    members = [[run for run in runs if run.recipe.family == family] for family in pair]
     still, motion = (
-        [read_predictions(run.predictions_file) for run in runs if run.recipe.family == family]
-        for family in (comparison.verdict.still, comparison.verdict.motion)
+        join_folds([run.recipe.seed for run in ones], [read_predictions(run.predictions_file) for run in ones])
+        for ones in members
     )
     return {example.video for example in examples(still, motion)}
 
@@ -158,3 +168,14 @@ def _show(comparison: Comparison) -> None:
         return
     out.print(f"\n[bold]{verdict.answer}[/bold]")
     out.print(verdict.sentence, markup=False)
+    for line in describe(verdict):
+        out.print(line, markup=False)
+    moment = comparison.evidence.moment if comparison.evidence else None
+    if verdict.answer == "motion needed" and moment and moment.one_frame_decides:
+        out.print("but the frame that the still model is surest of does as well: try --option pool=max", markup=False)
+    advice = comparison.recommendation
+    if advice is not None and comparison.families[advice.best].figures["accuracy_low"] > verdict.guessing:
+        why = "right most often" if advice.family == advice.best else f"surely within the margin of {advice.best}"
+        out.print(f"use {advice.family}: the cheapest that is {why}", markup=False)
+    for warning in verdict.warnings:
+        note(f"warning: {warning}")

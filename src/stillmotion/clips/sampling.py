@@ -18,9 +18,14 @@ TRIM = 0.2
 
 
 def frame_times(spec: ClipSpec, window: Window) -> NDArray[np.float64]:
-    """The times of a clip's frames, in seconds, shape `(frames,)`: the middle of each slot."""
+    """The times of a clip's frames, in seconds, shape `(frames,)`: the middle of each slot, in the spec's order."""
     start, end = window
-    return start + (np.arange(spec.frames) + 0.5) * (end - start) / spec.frames
+    if spec.order == "frozen":
+        return np.full(spec.frames, (start + end) / 2)
+    slots = np.arange(spec.frames)
+    if spec.order == "shuffled":
+        slots = np.random.default_rng([abs(round(1000 * second)) for second in window]).permutation(slots)
+    return start + (slots + 0.5) * (end - start) / spec.frames
 
 
 def even_windows(spec: ClipSpec, stretch: Window, most: int | None = None) -> list[Window]:

@@ -11,6 +11,7 @@ import numpy as np
 from stillmotion.errors import UsageError
 
 Rate = float | Literal["spread"]
+Order = Literal["forward", "shuffled", "frozen"]
 
 # A clip longer than this shows little of any one movement.
 LONGEST_SECONDS = 10.0
@@ -29,11 +30,15 @@ class ClipSpec:
 
     With `rate="spread"` the window is the whole labelled stretch, however long it is. So is it where
     the stretch is shorter than `frames / rate`.
+
+    `order` is for controlled counterparts, which are trained without motion to see what that costs: "shuffled" takes
+    the frames in a random order, the same for a window each time, "frozen" the middle one over and over.
     """
 
     frames: int = 16
     rate: Rate = "spread"
     size: int | tuple[int, int] = 64
+    order: Order = "forward"
 
     def __post_init__(self) -> None:
         if isinstance(self.size, list):  # as JSON gives it

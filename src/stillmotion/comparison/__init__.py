@@ -2,28 +2,45 @@
 
 from stillmotion.comparison.choosing import Example, examples
 from stillmotion.comparison.comparing import compare, kind_of
+from stillmotion.comparison.evidence import Evidence, Moment, Steadiness, Tampered, gather_evidence
+from stillmotion.comparison.folds import join_folds
+from stillmotion.comparison.gains import LabelGain, PairGain
 from stillmotion.comparison.metrics import Figure, LabelFigures, Metrics, confusion, measure
-from stillmotion.comparison.predictions import Predictions, align, read_predictions
+from stillmotion.comparison.predictions import Predictions, align, read_predictions, read_seeds
+from stillmotion.comparison.recommending import Recommendation, recommend
 from stillmotion.comparison.records import Comparison, FamilyFigures, read_comparison, write_comparison
-from stillmotion.comparison.verdict import Verdict, decide
+from stillmotion.comparison.verdict import Contrast, Verdict, decide, decide_among
 
 __all__ = [
     "Comparison",
+    "Contrast",
+    "Evidence",
     "Example",
     "FamilyFigures",
     "Figure",
     "LabelFigures",
+    "LabelGain",
     "Metrics",
+    "Moment",
+    "PairGain",
     "Predictions",
+    "Recommendation",
+    "Steadiness",
+    "Tampered",
     "Verdict",
     "align",
     "compare",
     "confusion",
     "decide",
+    "decide_among",
     "examples",
+    "gather_evidence",
+    "join_folds",
     "kind_of",
     "measure",
     "read_comparison",
     "read_predictions",
+    "read_seeds",
+    "recommend",
     "write_comparison",
 ]

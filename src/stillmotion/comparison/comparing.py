@@ -2,20 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
+from stillmotion.comparison.folds import join_folds
 from stillmotion.comparison.metrics import Figure, Metrics, measure
 from stillmotion.comparison.predictions import Predictions, align, read_predictions
+from stillmotion.comparison.recommending import recommend
 from stillmotion.comparison.records import Comparison, FamilyFigures, Kind
-from stillmotion.comparison.verdict import decide
+from stillmotion.comparison.tables import read_models
+from stillmotion.comparison.verdict import Verdict, decide, decide_among
 from stillmotion.data import PARTS, Video
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES
 from stillmotion.runs import Run, read_run
 
+TABLES = (".csv", ".parquet")
 _KINDS: tuple[Kind, Kind] = ("still", "motion")
 
 
@@ -33,35 +37,90 @@ def compare(
     seed: int = 0,
     relative_to: Path | None = None,
 ) -> Comparison:
-    """Compare runs that were trained and evaluated on the same videos.
+    """Compare runs that were trained and evaluated on the same videos, or tables of predictions from anywhere.
 
-    Runs of one family are its seeds. Of several motion (or still) families the verdict takes that
-    of the best validation accuracy, then the lowest validation loss: the test set chooses nothing.
+    Tables (`video, group, label, prob_<label>...`, CSV or Parquet): the first is the still model's, the others are
+    those of motion models. As no validation part chooses among these, the verdict is corrected for the choice.
+    Runs of one family are its seeds, or the folds of a cross-validation where they were tested on different
+    videos. Of several motion (or still) families the verdict takes that of the best validation accuracy, then the
+    lowest validation loss: the test set chooses nothing. Over folds, where one fold's validation videos are
+    another's test, it is corrected for the choice instead.
     relative_to: the folder that the comparison's paths of runs are written from. seed: of the bootstrap.
 
     Raises:
-        UsageError: no runs, or a margin outside 0..1.
+        UsageError: no runs, one table only, runs and tables mixed, or a margin outside 0..1.
         StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
     """
     if not 0 <= margin < 1:
         raise UsageError(f"margin is {margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
     if not runs:
         raise UsageError("no runs to compare; give at least one run folder")
+    tables = [run for run in runs if not isinstance(run, Run) and _is_table(Path(run))]
+    if tables:
+        if len(tables) < max(2, len(runs)):
+            raise UsageError("give two or more tables, the still model's first, or run folders alone")
+        return _compare_tables(tables, margin, seed)
     tested = [_tested(run) for run in runs]
-    align([one.predictions for one in tested])
     members: dict[str, list[Tested]] = {}
     for one in tested:
         members.setdefault(one.run.recipe.family, []).append(one)
+    answers = {name: _answers(ones) for name, ones in members.items()}
+    align([one for ones in answers.values() for one in ones])
     still, motion = (_best([name for name in members if kind_of(name) == kind], members) for kind in _KINDS)
-    verdict = None
-    if still and motion:
-        answers = [[one.predictions for one in members[name]] for name in (still, motion)]
-        verdict = decide(*answers, margin=margin, names=(still, motion))
+    crossed = len(answers[still or motion]) < len(members[still or motion])
+    families = {name: _figures(name, ones, answers[name], seed, relative_to) for name, ones in members.items()}
+    milliseconds = {name: family.figures["milliseconds_per_clip"] for name, family in families.items()}
     return Comparison(
-        families={name: _figures(name, ones, seed, relative_to) for name, ones in members.items()},
-        verdict=verdict,
-        data=_data(tested[0].run),
+        families=families,
+        verdict=_verdict(answers, still, motion, margin, crossed) if still and motion else None,
+        data=_data(tested[0].run, len(answers[still or motion][0].videos) if crossed else None),
         spec=asdict(tested[0].run.recipe.spec),
+        recommendation=recommend(answers, milliseconds, margin),
+    )
+
+
+def _answers(ones: Sequence[Tested]) -> list[Predictions]:
+    return join_folds([one.run.recipe.seed for one in ones], [one.predictions for one in ones])
+
+
+def _verdict(
+    answers: Mapping[str, Sequence[Predictions]], still: str, motion: str, margin: float, crossed: bool
+) -> Verdict:
+    """Over folds, what one validates another tests: all motion families are compared, and that is corrected for."""
+    others = {name: runs for name, runs in answers.items() if kind_of(name) == "motion"}
+    if crossed:
+        return decide_among(answers[still], others, margin=margin, name=still)
+    found = {name: decide(answers[still], runs, margin=margin, names=(still, name)) for name, runs in others.items()}
+    if len(others) == 1:
+        return found[motion]
+    contrasts = tuple(contrast for one in found.values() for contrast in one.contrasts)
+    return replace(found[motion], chosen=f"of {len(others)} motion models by validation accuracy", contrasts=contrasts)
+
+
+def _is_table(path: Path) -> bool:
+    return path.name != "model.keras" and (path.suffix.lower() in TABLES or path.is_file())
+
+
+def _compare_tables(paths: Sequence[Path | str], margin: float, seed: int) -> Comparison:
+    models = read_models(paths)
+    still = next(iter(models))
+    first = models[still][0]
+    kinds: dict[str, Kind] = {name: "still" if name == still else "motion" for name in models}
+    motions = {name: runs for name, runs in models.items() if name != still}
+    return Comparison(
+        families={
+            name: FamilyFigures(kinds[name], {**_quality(measure(runs, seed=seed)), **_cost([])}, ())
+            for name, runs in models.items()
+        },
+        verdict=decide_among(models[still], motions, margin=margin, name=still),
+        data={
+            "videos": {"test": len(first.videos)},
+            "groups": {"test": len(set(first.groups))},
+            "videos_per_label": dict(Counter(first.labels[index] for index in first.truth)),
+            "labels": list(first.labels),
+            "left_out": [],
+            "root": "",
+        },
     )
 
 
@@ -86,8 +145,10 @@ def _best(names: Sequence[str], members: Mapping[str, Sequence[Tested]]) -> str:
     return max(names, key=rank, default="")
 
 
-def _figures(name: str, ones: Sequence[Tested], seed: int, relative_to: Path | None) -> FamilyFigures:
-    metrics = measure([one.predictions for one in ones], seed=seed)
+def _figures(
+    name: str, ones: Sequence[Tested], answers: Sequence[Predictions], seed: int, relative_to: Path | None
+) -> FamilyFigures:
+    metrics = measure(answers, seed=seed)
     figures = {**_quality(metrics), **_cost([one.run for one in ones])}
     return FamilyFigures(
         kind_of(name), figures, tuple(_relative(one.run.folder, relative_to) for one in ones)
@@ -115,6 +176,8 @@ def _cost(runs: Sequence[Run]) -> dict[str, float | None]:
     trainings = [run.record.training for run in runs if run.record.training]
     return {
         "parameters": costs[0].parameters if costs else None,
+        "multiply_adds": costs[0].multiply_adds if costs else None,
+        "clip_seconds": _clip_seconds(runs[0]) if costs else None,
         "milliseconds_per_clip": median(cost.milliseconds_per_clip for cost in costs) if costs else None,
         "frames_per_second": median(cost.frames_per_second for cost in costs) if costs else None,
         "train_seconds": median(training.seconds for training in trainings) if trainings else None,
@@ -122,12 +185,24 @@ def _cost(runs: Sequence[Run]) -> dict[str, float | None]:
     }
 
 
-def _data(run: Run) -> dict[str, Any]:
+def _clip_seconds(run: Run) -> float | None:
+    """How much video a clip covers: multiply-adds and time a second of live video are those of a clip over this."""
+    seconds = run.recipe.spec.seconds
+    return seconds if seconds is not None else run.record.data.typical_seconds or None
+
+
+def _data(run: Run, tested: int | None = None) -> dict[str, Any]:
+    """tested: of cross-validation, how many videos the folds tested together; train and validation are one fold's."""
     data = run.record.data
     parts: dict[str, Iterable[Video]] = {part: data.part(part) for part in PARTS}
+    counts = {part: len(list(videos)) for part, videos in parts.items()}
+    groups = {part: len({video.group for video in videos}) for part, videos in parts.items()}
+    if tested is not None:
+        counts["test"], groups["test"] = tested, len({video.group for video in data.videos})
     return {
-        "videos": {part: len(list(videos)) for part, videos in parts.items()},
-        "groups": {part: len({video.group for video in videos}) for part, videos in parts.items()},
+        "videos": counts,
+        "groups": groups,
+        "cross_validated": tested is not None,
         "videos_per_label": dict(Counter(video.label or "" for video in data.videos)),
         "labels": list(run.labels),
         "left_out": [{"path": path, "reason": reason} for path, reason in data.left_out],

@@ -17,7 +17,7 @@ Ints = NDArray[np.intp]
 Bools = NDArray[np.bool_]
 
 PROBABILITY = "prob_"
-_TEXT = ("video", "label", "group")
+_TEXT = ("video", "label", "group", "window", "seed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,41 +49,108 @@ class Predictions:
 def read_predictions(path: Path) -> Predictions:
     """Read a run's predictions.parquet, or a CSV of the same columns, sorted by video.
 
-    Raises StillmotionError if the file is missing, unreadable, or lacks columns, or if a video's
-    label has no column of probabilities. A video without a group is its own group.
+    Raises StillmotionError if the file is missing or unreadable, lacks columns, has two rows for one window of
+    a video, or holds what is no probability. A video without a group is its own group.
     """
-    table = read_table(Path(path))
+    seeds = read_seeds(path)
+    if len(seeds) > 1:
+        raise StillmotionError(f"{path}: holds {len(seeds)} seeds; one was expected")
+    return seeds[0]
+
+
+def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
+    """Likewise, for a table whose column `seed` tells several trainings apart: one for each, sorted.
+
+    by: another column that does.
+    """
+    path = Path(path)
+    table = read_table(path)
     missing = [name for name in ("video", "label") if name not in table.column_names]
-    labels = tuple(
-        name.removeprefix(PROBABILITY) for name in table.column_names if name.startswith(PROBABILITY)
-    )
-    if not labels:
-        missing.append(PROBABILITY + "<label>")
+    columns = [name for name in table.column_names if name.startswith(PROBABILITY)]
+    if len(columns) < 2:
+        missing.append(PROBABILITY + "<label>" if not columns else f"{PROBABILITY}<label> for a second label")
     if missing:
-        raise StillmotionError(f"{path}: no column {', '.join(missing)}; is it a run's table of predictions?")
-    video = _text(table, "video")
-    label = _text(table, "label")
+        raise StillmotionError(
+            f"{path}: no column {', '.join(missing)}; a table of predictions has video, label, group and a "
+            f"{PROBABILITY}<label> for each label"
+        )
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise StillmotionError(f"{path}: has two columns {twice[0]!r}")
+    if not table.num_rows:
+        raise StillmotionError(f"{path}: has no rows")
+    labels = tuple(name.removeprefix(PROBABILITY) for name in columns)
+    video, label = _text(table, "video"), _text(table, "label")
     group = _text(table, "group") if "group" in table.column_names else list(video)
+    windows = np.column_stack([_floats(table, name, path) for name in columns])
+    keys = [_text(table, name) if name in table.column_names else [""] * len(video) for name in (by, "window")]
+    _check_rows(path, labels, video, label, keys, windows)
+    found = []
+    for seed in sorted(set(keys[0])):
+        mine = np.array([row for row, one in enumerate(keys[0]) if one == seed], dtype=np.intp)
+        chosen = mine.tolist()
+        found.append(
+            _of_videos(labels, [video[i] for i in chosen], [label[i] for i in chosen], [group[i] for i in chosen],
+                       windows[mine])
+        )  # fmt: skip
+    try:
+        align(found)
+    except StillmotionError as error:
+        raise StillmotionError(f"{path}: its seeds differ: {error}") from None
+    return found
+
+
+def _check_rows(
+    path: Path,
+    labels: tuple[str, ...],
+    video: Sequence[str],
+    label: Sequence[str],
+    keys: Sequence[Sequence[str]],
+    windows: Floats,
+) -> None:
     unknown = sorted(set(label) - set(labels))
     if unknown:
         raise StillmotionError(
             f"{path}: no probabilities for the label {unknown[0]!r}; columns are for {list(labels)}"
         )
-    windows = np.column_stack([_floats(table, PROBABILITY + name) for name in labels])
-    if not np.isfinite(windows).all():
-        raise StillmotionError(f"{path}: a probability is missing or not a number; evaluate the run again")
-    keys = sorted(set(zip(video, label, strict=True)))
-    place = {key: row for row, key in enumerate(keys)}
-    rows = np.array([place[key] for key in zip(video, label, strict=True)], dtype=np.intp)
-    sums = np.zeros((len(keys), len(labels)))
+    for bad, what in (
+        (~np.isfinite(windows).all(axis=1), "is missing or not a number"),
+        ((windows < -1e-6).any(axis=1) | (windows > 1 + 1e-6).any(axis=1), "is not between 0 and 1"),
+        (abs(windows.sum(axis=1) - 1) > 0.05, "is wrong, for those of the row do not add up to 1"),
+    ):
+        if bad.any():
+            raise StillmotionError(f"{path}: a probability of the video {video[int(bad.argmax())]!r} {what}")
+    first: dict[tuple[str, ...], int] = {}
+    truth: dict[str, str] = {}
+    for row, key in enumerate(zip(video, *keys, strict=True)):
+        if not video[row]:
+            raise StillmotionError(f"{path}: row {row + 1} has no video")
+        if first.setdefault(key, row) != row:
+            raise StillmotionError(
+                f"{path}: rows {first[key] + 1} and {row + 1} are both for the video {video[row]!r}; give one row a "
+                "video, or tell them apart by a column 'window' or 'seed'"
+            )
+        if truth.setdefault(video[row], label[row]) != label[row]:
+            raise StillmotionError(f"{path}: the video {video[row]!r} has two labels")
+
+
+def _of_videos(
+    labels: tuple[str, ...], video: Sequence[str], label: Sequence[str], group: Sequence[str], windows: Floats
+) -> Predictions:
+    """Windows averaged, videos sorted."""
+    names = sorted(set(video))
+    place = {name: row for row, name in enumerate(names)}
+    rows = np.array([place[name] for name in video], dtype=np.intp)
+    sums = np.zeros((len(names), len(labels)))
     np.add.at(sums, rows, windows)
-    group_of = {row: name or video[i] for i, (row, name) in enumerate(zip(rows.tolist(), group, strict=True))}
+    truth = dict(zip(video, label, strict=True))
+    group_of = {name: own or name for name, own in zip(video, group, strict=True)}
     return Predictions(
-        videos=tuple(key[0] for key in keys),
-        groups=tuple(group_of[row] for row in range(len(keys))),
+        videos=tuple(names),
+        groups=tuple(group_of[name] for name in names),
         labels=labels,
-        truth=np.array([labels.index(key[1]) for key in keys], dtype=np.intp),
-        probabilities=sums / np.bincount(rows, minlength=len(keys))[:, None],
+        truth=np.array([labels.index(truth[name]) for name in names], dtype=np.intp),
+        probabilities=sums / np.bincount(rows, minlength=len(names))[:, None],
     )
 
 
@@ -116,15 +183,17 @@ def align(runs: Sequence[Predictions]) -> None:
             some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             raise StillmotionError(f"the runs were tested on different videos: {len(names)} differ ({some})")
         if run.groups != first.groups:
-            raise StillmotionError("the runs put the same videos into different groups; evaluate them again")
+            raise StillmotionError("the runs put the same videos into different groups; give all the same groups")
 
 
 def _text(table: pa.Table, name: str) -> list[str]:
-    return ["" if value is None else str(value) for value in table.column(name).to_pylist()]
+    values = table.column(name).to_pylist()
+    whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]  # 1.0 is "1"
+    return ["" if value is None else str(value) for value in whole]
 
 
-def _floats(table: pa.Table, name: str) -> Floats:
+def _floats(table: pa.Table, name: str, path: Path) -> Floats:
     try:
         return np.array(table.column(name).cast(pa.float64()).to_pylist(), dtype=float)
-    except pa.ArrowInvalid:
-        raise StillmotionError(f"the column {name!r} holds something that is not a number") from None
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise StillmotionError(f"{path}: the column {name!r} holds something that is not a number") from None

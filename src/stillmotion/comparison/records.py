@@ -2,14 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
+from stillmotion.comparison.evidence import Evidence
+from stillmotion.comparison.recommending import Recommendation
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.errors import StillmotionError
+from stillmotion.inspection.shortcuts import Shortcut
 from stillmotion.runs import make_folder, write_json
 
+_VERDICT: TypeAdapter[Verdict | None] = TypeAdapter(Verdict | None)
+_RECOMMENDATION: TypeAdapter[Recommendation | None] = TypeAdapter(Recommendation | None)
+_EVIDENCE: TypeAdapter[Evidence | None] = TypeAdapter(Evidence | None)
+_SHORTCUTS = TypeAdapter(tuple[Shortcut, ...])
 COMPARISON_FILE = "comparison.json"
 Kind = Literal["still", "motion"]
 
@@ -31,14 +40,24 @@ class Comparison:
     verdict: Verdict | None
     data: Mapping[str, Any] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
+    recommendation: Recommendation | None = None
+    evidence: Evidence | None = None
+    shortcuts: tuple[Shortcut, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         families = {
             name: {"kind": family.kind, **family.figures, "runs": list(family.runs)}
             for name, family in self.families.items()
         }
-        verdict = self.verdict.to_json() if self.verdict else None
-        return {"families": families, "verdict": verdict, "data": dict(self.data), "spec": dict(self.spec)}
+        return {
+            "families": families,
+            "verdict": self.verdict.to_json() if self.verdict else None,
+            "recommendation": asdict(self.recommendation) if self.recommendation else None,
+            "evidence": asdict(self.evidence) if self.evidence else None,
+            "shortcuts": [asdict(one) for one in self.shortcuts],
+            "data": dict(self.data),
+            "spec": dict(self.spec),
+        }
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> Path:
@@ -62,7 +81,15 @@ def read_comparison(folder: Path) -> Comparison:
             )
             for name, figures in record.get("families", {}).items()
         }
-        verdict = Verdict(**record["verdict"]) if record.get("verdict") else None
+        return Comparison(
+            families,
+            verdict=_VERDICT.validate_python(record.get("verdict") or None),
+            data=record.get("data") or {},
+            spec=record.get("spec") or {},
+            recommendation=_RECOMMENDATION.validate_python(record.get("recommendation") or None),
+            evidence=_EVIDENCE.validate_python(record.get("evidence") or None),
+            shortcuts=_SHORTCUTS.validate_python(record.get("shortcuts") or ()),
+        )
     except FileNotFoundError:
         raise StillmotionError(
             f"{folder}: has no {COMPARISON_FILE}; give a folder that 'compare' wrote"
@@ -70,5 +97,5 @@ def read_comparison(folder: Path) -> Comparison:
     except OSError as error:
         raise StillmotionError(f"{path}: {error.strerror or error}") from None
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise StillmotionError(f"{path}: not a comparison's record ({error}); compare again") from None
-    return Comparison(families, verdict, record.get("data") or {}, record.get("spec") or {})
+        why = " ".join(str(error).split())[:200]
+        raise StillmotionError(f"{path}: not a comparison's record ({why}); compare again") from None

@@ -1,17 +1,32 @@
 """Whether motion is needed, and how sure that is."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from math import ceil
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 
-from stillmotion.comparison.intervals import difference_interval, effective_videos, group_codes
-from stillmotion.comparison.predictions import Floats, Predictions, align
+from stillmotion.comparison.gains import LabelGain, PairGain, label_gains, pair_gains
+from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes, proportion_interval
+from stillmotion.comparison.predictions import Predictions, align
+from stillmotion.comparison.wording import Answer, write_sentence
 
-Answer = Literal["motion needed", "stills suffice", "undecided"]
-_HOPELESS = 20  # more than so many times the data: say that more data will hardly decide
+POWER = 0.8
+HOPELESS = 20  # more than so many times the data: say that more data will hardly decide
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One motion model against the still one: the difference in accuracy and its interval, as in a verdict."""
+
+    motion: str
+    difference: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -19,9 +34,16 @@ class Verdict:
     """The answer and the figures that it rests on. Accuracies and differences are shares (0..1).
 
     difference: accuracy of motion minus accuracy of still on the same videos, mean over seeds.
-    low, high: its 95 % interval by group, for these trained models: what another training would
-    change is seen from more seeds. groups_to_decide: about how many groups of test videos would
-    decide, if the difference stayed what it is; None if decided or out of reach.
+    low, high: its interval by group and, with more than one seed, by training. level: how sure the interval
+    is; 0.95, or more where the motion model was chosen among several on the test videos themselves
+    (Bonferroni). chosen: how it was chosen. p_needed: one-sided p of "the difference is the margin or less";
+    p_suffice: of "the margin or more"; either answer takes p below (1 - level) / 2. better: whether motion is
+    surely better at all (low above 0). equivalent: whether two one-sided tests at 5 % (TOST) put the
+    difference between minus and plus the margin; equivalence_low, equivalence_high: the 90 % interval that says so.
+    guessing: accuracy of always giving the most frequent label; stills_beat_guessing: whether the still model is surely
+    better. groups_to_decide: how many groups of test videos would decide in 80 % of such tests, if the difference and
+    its spread stayed what they are; None if decided or out of reach. contrasts: all motion models.
+    labels, pairs: where motion helps. warnings: what the answer must be read with.
     """
 
     answer: Answer
@@ -36,8 +58,23 @@ class Verdict:
     seeds: int
     sentence: str
     groups_to_decide: int | None = None
+    level: float = LEVEL
+    chosen: str = "the only motion model"
+    p_needed: float = 1.0
+    p_suffice: float = 1.0
+    better: bool = False
+    equivalent: bool = False
+    equivalence_low: float = -1.0
+    equivalence_high: float = 1.0
+    guessing: float = 0.0
+    stills_beat_guessing: bool = True
+    contrasts: tuple[Contrast, ...] = ()
+    labels: tuple[LabelGain, ...] = ()
+    pairs: tuple[PairGain, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
+        """As in comparison.json."""
         return asdict(self)
 
 
@@ -47,36 +84,83 @@ def decide(
     *,
     margin: float = 0.05,
     names: tuple[str, str] = ("still", "motion"),
+    among: int = 1,
 ) -> Verdict:
     """Compare a still and a motion family, one `Predictions` a seed, on the same test videos.
 
     The whole interval of the difference above the margin: motion needed; below it: stills suffice;
-    else undecided. names: what to call the two. Raises StillmotionError if the videos differ.
+    else undecided. A still model that is not surely better than always giving the most frequent label does not suffice
+    for anything: then it is undecided too. names: what to call the two. among: of how many motion models on these very
+    videos this one is. Raises StillmotionError if the videos differ.
     """
     align([*still, *motion])
     n_groups, codes = group_codes(still[0].groups)
-    rights = [np.mean([run.right for run in runs], axis=0) for runs in (still, motion)]
-    change = rights[1] - rights[0]
-    mean, square = float(change.mean()), float((change**2).mean())
-    videos = effective_videos(change, codes)
-    low, high = difference_interval(mean, square, videos)
+    tables = [np.array([run.right for run in runs], float) for runs in (still, motion)]
+    rights = [table.mean(axis=0) for table in tables]
+    found = estimate(rights[1] - rights[0], codes, tables)
+    level = 1 - (1 - LEVEL) / among
+    low, high = found.interval(level)
+    near, far = found.interval(0.9)
     answer = _answer(low, high, margin)
-    more = _times_to_decide(mean, square, videos, margin) if answer == "undecided" else None
-    needed = ceil(more * n_groups) if more else None
+    needed = _groups_to_decide(found, margin, level) if answer == "undecided" else None
+    guessing = float(np.bincount(still[0].truth).max() / len(codes))
+    beaten = proportion_interval(rights[0], codes)[0] > guessing
+    lost = answer == "stills suffice" and not beaten
+    answer = "undecided" if lost else answer
+    accuracies = (float(rights[0].mean()), float(rights[1].mean()))
     return Verdict(
         answer=answer,
         still=names[0],
         motion=names[1],
-        difference=mean,
+        difference=found.mean,
         low=low,
         high=high,
         margin=margin,
-        videos=len(change),
+        videos=len(codes),
         groups=n_groups,
         seeds=min(len(still), len(motion)),
-        sentence=_sentence(answer, names, rights, (low, high, margin), n_groups, needed),
+        sentence=write_sentence(answer, names, accuracies, (low, high, margin), level, n_groups, needed,
+                                guessing if lost else None),
         groups_to_decide=needed,
+        level=level,
+        p_needed=found.p_above(margin),
+        p_suffice=found.p_below(margin),
+        better=low > 0,
+        equivalent=-margin < near and far < margin,
+        equivalence_low=near,
+        equivalence_high=far,
+        guessing=guessing,
+        stills_beat_guessing=beaten,
+        contrasts=(Contrast(names[1], found.mean, low, high),),
+        labels=label_gains(still, motion),
+        pairs=pair_gains(still, motion),
+        warnings=_warnings(still[0], n_groups),
     )
+
+
+def decide_among(
+    still: Sequence[Predictions],
+    motions: Mapping[str, Sequence[Predictions]],
+    *,
+    margin: float = 0.05,
+    name: str = "still",
+) -> Verdict:
+    """Compare a still model with several motion models of which no validation part chose one.
+
+    Every interval is at the level 1 - 0.05 / models (Bonferroni), so that all hold at once. Motion is needed if any
+    interval lies above the margin; stills suffice if all lie below. The verdict is that of the motion model
+    that settled it: the best, or the one that is hardest to rule out.
+    """
+    found = [
+        decide(still, runs, margin=margin, names=(name, motion), among=len(motions))
+        for motion, runs in motions.items()
+    ]
+    needed = [one for one in found if one.answer == "motion needed"]
+    settled = max(needed, key=lambda one: one.difference) if needed else max(found, key=lambda one: one.high)
+    if len(found) == 1:
+        return settled
+    chosen = f"of {len(found)} motion models on the test videos, so its interval is at {settled.level:.2%} (Bonferroni)"
+    return replace(settled, chosen=chosen, contrasts=tuple(contrast for one in found for contrast in one.contrasts))
 
 
 def _answer(low: float, high: float, margin: float) -> Answer:
@@ -85,45 +169,28 @@ def _answer(low: float, high: float, margin: float) -> Answer:
     return "stills suffice" if high < margin else "undecided"
 
 
-def _times_to_decide(mean: float, square: float, videos: float, margin: float) -> float | None:
-    """How many times the data, with the same figures, would leave the margin outside the interval."""
-    for times in np.geomspace(1.05, _HOPELESS, 100):
-        if _answer(*difference_interval(mean, square, videos * float(times)), margin) != "undecided":
-            return float(times)
+def _groups_to_decide(found: Estimate, margin: float, level: float) -> int | None:
+    """The groups with which the interval would clear the margin in `POWER` of tests.
+
+    With the sampling error se of a mean over so many groups, the limit next to the margin must lie z(POWER) * se
+    beyond it (docs/verdict.md has the formula and its source).
+    """
+    z = float(ndtri(POWER))
+    for factor in np.geomspace(1.0, HOPELESS, 200):
+        more = found.times(float(factor))
+        low, high = more.interval(level)
+        if max(low - margin, margin - high) >= z * more.noise:
+            return ceil(more.groups - 1e-9)
     return None
 
 
-def _sentence(
-    answer: Answer,
-    names: tuple[str, str],
-    rights: Sequence[Floats],
-    interval: tuple[float, float, float],
-    groups: int,
-    needed: int | None,
-) -> str:
-    low, high, margin = (round(100 * value, 6) for value in interval)
-    still, motion = (100 * float(values.mean()) for values in rights)
-    close = answer != "undecided" and min(abs(low - margin), abs(high - margin)) < 1
-    digits = 1 if close or margin != round(margin) else 0  # never "5 points, above the margin of 5"
-    change, start, end = (_signed(value, digits) for value in (motion - still, low, high))
-    figures = (
-        f"the motion model {names[1]} gets {motion:.{digits}f} % of the test videos right and the still "
-        f"model {names[0]} {still:.{digits}f} %, a difference of {change} points "
-        f"(95 % interval {start} to {end})"
-    )
-    if answer == "motion needed":
-        return f"Motion is needed: {figures}, all of it above the margin of {margin:g}."
-    if answer == "stills suffice":
-        return f"Stills suffice: {figures}, all of it below the margin of {margin:g}."
-    if needed:
-        more = f"about {needed} groups of test videos instead of {groups} would decide it"
-    elif groups == 1:
-        more = "one group of test videos cannot decide it"
-    else:
-        more = f"even {_HOPELESS} times as many groups would hardly decide it"
-    return f"Undecided: {figures}, on both sides of the margin of {margin:g}; {more}."
-
-
-def _signed(value: float, digits: int) -> str:
-    text = f"{value:+.{digits}f}"
-    return text if float(text) else text[1:]
+def _warnings(first: Predictions, n_groups: int) -> tuple[str, ...]:
+    found = []
+    if n_groups == len(first.videos) and first.groups == first.videos:
+        found.append(
+            "each video counts as a recording of its own; if several were cut from one recording, "
+            "name it in a column 'group', or the interval is too narrow"
+        )
+    if n_groups < 10:
+        found.append(f"only {n_groups} {'group' if n_groups == 1 else 'groups'} of test videos: a first look")
+    return tuple(found)

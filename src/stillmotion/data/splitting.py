@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from stillmotion.data.reading import check_labelled
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 from stillmotion.errors import StillmotionError, UsageError
 
+P = TypeVar("P", bound=str)
 FRACTIONS = (0.7, 0.15, 0.15)
 
 
@@ -44,6 +46,36 @@ def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int =
     )
 
 
+def split_folds(
+    videos: Videos, folds: int, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
+) -> list[tuple[Videos, Videos, Videos]]:
+    """For cross-validation: as many (train, validation, test), every video in the test part of exactly one.
+
+    Groups stay whole and labels in proportion. A split that the table brings is not used. Validation takes its share
+    of `fractions` from what a fold's test part leaves.
+
+    Raises:
+        UsageError: fewer than 2 folds.
+        StillmotionError: too few groups for each label to occur in each fold and part.
+    """
+    if folds < 2:
+        raise UsageError(f"{folds} folds; cross-validation takes 2 or more")
+    check_labelled(videos)
+    share = fractions[1] / (fractions[0] + fractions[1])
+    places = _assign(videos, {f"fold {number + 1}": 1 / folds for number in range(folds)}, seed)
+    parts = []
+    for number in range(folds):
+        test = videos.only([v for v, place in zip(videos, places, strict=True) if place == f"fold {number + 1}"])
+        rest = videos.only([v for v, place in zip(videos, places, strict=True) if place != f"fold {number + 1}"])
+        inner = _assign(rest, {"train": 1 - share, "validation": share}, seed + number)
+        train, validation = (
+            rest.only([v for v, part in zip(rest, inner, strict=True) if part == wanted])
+            for wanted in ("train", "validation")
+        )
+        parts.append((train, validation, test))
+    return parts
+
+
 def straddling_groups(parts: Sequence[Videos]) -> list[str]:
     """Groups that lie in more than one part, as a table's own split may have them."""
     seen = Counter(group for part in parts for group in part.groups)
@@ -61,11 +93,12 @@ def _obey(videos: Videos, own: set[Part | None], fractions: Sequence[float], see
         return [video.part for video in videos if video.part]
     share = fractions[1] / (fractions[0] + fractions[1])
     train = videos.only([video for video in videos if video.part == "train"])
-    inner = iter(_assign(train, {"train": 1 - share, "validation": share}, seed))
+    shares: dict[Part, float] = {"train": 1 - share, "validation": share}
+    inner = iter(_assign(train, shares, seed))
     return [next(inner) if video.part == "train" else "test" for video in videos]
 
 
-def _assign(videos: Videos, shares: dict[Part, float], seed: int) -> list[Part]:
+def _assign(videos: Videos, shares: dict[P, float], seed: int) -> list[P]:
     """A part for each video: the best of many greedy tries, by how far labels are off proportion."""
     parts, labels, groups = tuple(shares), videos.labels, videos.groups
     _check_enough(videos.items, parts)
@@ -107,7 +140,7 @@ def _assign(videos: Videos, shares: dict[Part, float], seed: int) -> list[Part]:
     return [parts[best[group_index[video.group]]] for video in videos]
 
 
-def _check_enough(videos: Sequence[Video], parts: Sequence[Part]) -> None:
+def _check_enough(videos: Sequence[Video], parts: Sequence[str]) -> None:
     groups: dict[str, set[str]] = {}
     for video in videos:
         groups.setdefault(video.label or "", set()).add(video.group)

@@ -3,5 +3,9 @@
 from stillmotion.inspection.duplicates import Pair, near_duplicates
 from stillmotion.inspection.looking import Inspection, look_over
 from stillmotion.inspection.sheet import write_contact_sheet
+from stillmotion.inspection.shortcuts import Shortcut, describe_shortcuts, find_shortcuts
 
-__all__ = ["Inspection", "Pair", "look_over", "near_duplicates", "write_contact_sheet"]
+__all__ = [
+    "Inspection", "Pair", "Shortcut", "describe_shortcuts", "find_shortcuts", "look_over", "near_duplicates",
+    "write_contact_sheet",
+]  # fmt: skip

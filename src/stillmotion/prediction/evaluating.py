@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 
@@ -13,6 +16,7 @@ from stillmotion.clips import LeftOut, Stretch, cut, even_windows, find_stretche
 from stillmotion.data import Videos
 from stillmotion.errors import StillmotionError, UnreadableVideo
 from stillmotion.models import FAMILIES
+from stillmotion.models.counting import count_multiply_adds
 from stillmotion.prediction.rows import named, record_rows, write_rows
 from stillmotion.prediction.whole import BATCH, Answer, Probabilities, load_model, predict, probabilities
 from stillmotion.runs import CostRecord, Run, write_run
@@ -72,7 +76,33 @@ def measure_cost(run: Run) -> CostRecord:
         parameters=model.count_params(),
         milliseconds_per_clip=1000 * single,
         frames_per_second=BATCH * spec.frames / batch,
+        multiply_adds=count_multiply_adds(model),
     )
+
+
+def measure_memory(run: Run) -> float | None:
+    """Peak memory, in megabytes, of a process that loads the run's model and answers one clip; None if it cannot run.
+
+    The backend itself is a large part of it.
+    """
+    spec = run.recipe.spec
+    # Linux hands a parent's ru_maxrss on to its child; VmHWM begins anew.
+    code = (
+        "import pathlib, re, resource, sys, numpy, keras; model = keras.saving.load_model(sys.argv[1], compile=False); "
+        "model.predict_on_batch(numpy.zeros((1, *map(int, sys.argv[2:])), 'uint8')); "
+        "own = pathlib.Path('/proc/self/status'); "
+        "print(re.search(r'VmHWM:\\s+(\\d+)', own.read_text())[1] if own.exists() else "
+        "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    shape = map(str, (spec.frames, spec.height, spec.width, 3))
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(run.model_file), *shape],
+        capture_output=True, text=True, check=False, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )  # fmt: skip
+    peak = told.stdout.strip().splitlines()[-1:] if told.returncode == 0 else []
+    if not peak or not peak[0].isdigit():
+        return None
+    return int(peak[0]) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def trace(run: Run, videos: Videos) -> Run:

@@ -16,6 +16,7 @@ from stillmotion.comparison import (
     Comparison,
     Predictions,
     compare,
+    join_folds,
     kind_of,
     read_comparison,
     read_predictions,
@@ -94,14 +95,23 @@ class Record:
         kind = (
             self.comparison.families[family].kind if family in self.comparison.families else kind_of(family)
         )
-        others = [name for name in self.comparison.families if name not in FIXED and kind_of(name) == kind]
+        families = self.comparison.families
+        others = [name for name in families if name not in FIXED and families[name].kind == kind]
         free = [colour for colour in COLOURS[kind] if colour not in FIXED.values()]
         return f"var({free[others.index(family) % len(free)] if family in others else free[0]})"
 
     def predictions(self, family: str) -> list[Predictions]:
         """One a seed; empty if any is missing."""
-        found = [one.predictions for one in self.runs.get(family, ())]
-        return [one for one in found if one is not None] if all(found) else []
+        runs = self.runs.get(family, ())
+        found = [one.predictions for one in runs if one.predictions is not None]
+        if len(found) < len(runs):
+            return []
+        return join_folds([(one.run.get("recipe") or {}).get("seed", i) for i, one in enumerate(runs)], found)
+
+    def moments(self, family: str, video: str) -> Moments | None:
+        """A family's answer through time, by the first run that tested the video."""
+        found = (run.moments(video) for run in self.runs.get(family, ()))
+        return next((one for one in found if one is not None), None)
 
     @property
     def first_run(self) -> Mapping[str, Any]:

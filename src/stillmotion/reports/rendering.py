@@ -39,6 +39,7 @@ def environment() -> Environment:
         "percent": percent,
         "points": points,
         "number": number,
+        "million": million,
         "place": place,
         "span": span,
         "seconds": seconds,
@@ -87,6 +88,11 @@ def number(value: float | None, digits: int = 3) -> str:
     if isinstance(value, int) or abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", MINUS)
     return f"{value:.{digits}g}".replace("-", MINUS)
+
+
+def million(value: float | None) -> str:
+    """Millions: 212009920 -> 212 M."""
+    return UNKNOWN if value is None else f"{number(value / 1e6)}\N{NO-BREAK SPACE}M"
 
 
 def seconds(value: float | None) -> str:

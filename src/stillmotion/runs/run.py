@@ -7,6 +7,7 @@ runs/cnn_rnn-seed0/
     history.csv            a row an epoch
     predictions.parquet    a row a test video and window
     moments.parquet        the answer through time of each test video
+    probes.parquet         the verdict's motion family: a row a test video and way of tampering with its frames
 """
 
 from __future__ import annotations
@@ -54,11 +55,15 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class CostRecord:
-    """What an answer costs on the machine that measured it, clip by clip, from frames in memory."""
+    """What an answer costs on the machine that measured it, clip by clip, from frames in memory.
+
+    multiply_adds: of one clip, counted from the graph, the same on any machine.
+    """
 
     parameters: int
     milliseconds_per_clip: float
     frames_per_second: float
+    multiply_adds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,11 @@ class Run:
     def moments_file(self) -> Path:
         """The test part's answers through time, once evaluated."""
         return self.folder / "moments.parquet"
+
+    @property
+    def probes_file(self) -> Path:
+        """A motion model's predictions for test clips whose frames were tampered with, once probed."""
+        return self.folder / "probes.parquet"
 
     @property
     def history_file(self) -> Path:

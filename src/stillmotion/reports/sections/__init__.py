@@ -7,6 +7,7 @@ from stillmotion.reports.rendering import Section
 from stillmotion.reports.sections.accuracy import ACCURACY
 from stillmotion.reports.sections.confusions import CONFUSIONS
 from stillmotion.reports.sections.cost import COST
+from stillmotion.reports.sections.evidence import EVIDENCE
 from stillmotion.reports.sections.labels import LABELS
 from stillmotion.reports.sections.moments import MOMENTS
 from stillmotion.reports.sections.training import TRAINING
@@ -19,6 +20,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "accuracy": ACCURACY,
         "cost": COST,
         "labels": LABELS,
+        "evidence": EVIDENCE,
         "moments": MOMENTS,
         "confusions": CONFUSIONS,
         "training": TRAINING,

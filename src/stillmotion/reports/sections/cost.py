@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from math import log10
 from typing import Any
 
+from stillmotion.comparison import Recommendation
 from stillmotion.reports.geometry import scale, spread_labels, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number
 
-_KEYS = ("accuracy", "milliseconds_per_clip", "frames_per_second", "parameters", "train_seconds")
+_KEYS = ("accuracy", "milliseconds_per_clip", "frames_per_second", "parameters", "train_seconds", "multiply_adds",
+         "clip_seconds", "peak_megabytes")  # fmt: skip
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -21,7 +23,16 @@ def _facts(record: Record) -> Mapping[str, Any]:
     known = [
         (name, one) for name, one in table if one["accuracy"] is not None and one["milliseconds_per_clip"]
     ]
-    return {"table": table, **_plot(record, [name for name, _ in known])}
+    return {"table": table, "advice": _advice(record), **_plot(record, [name for name, _ in known])}
+
+
+def _advice(record: Record) -> Recommendation | None:
+    """None where no model is surely better than guessing."""
+    advice, verdict = record.comparison.recommendation, record.comparison.verdict
+    if advice is None or verdict is None:
+        return advice
+    least = record.comparison.families[advice.best].figures.get("accuracy_low") or 0.0
+    return advice if least > verdict.guessing else None
 
 
 def _plot(record: Record, names: list[str]) -> dict[str, Any]:

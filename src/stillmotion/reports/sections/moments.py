@@ -33,7 +33,7 @@ def _video(record: Record, example: Example) -> dict[str, Any]:
     through_time = {
         name: moments
         for name in record.families
-        if record.runs.get(name) and (moments := record.runs[name][0].moments(example.video)) is not None
+        if (moments := record.moments(name, example.video)) is not None
     }
     path, start, end = find_video(record, example)
     times = (

@@ -20,6 +20,8 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "curves": [one for one in (_curves(record, name) for name in record.families) if one["runs"]],
         "recipe": recipe,
         "names": names,
+        "searches": _searches(record),
+        "folds": bool(data.get("cross_validated")),
         "parts": [
             {"name": part, "videos": data["videos"].get(part), "groups": (data.get("groups") or {}).get(part)}
             for part in (PARTS if data.get("videos") else ())
@@ -30,6 +32,17 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "fingerprint": str((run.get("data") or {}).get("fingerprint", ""))[:12] or "unknown",
     }
     return facts if record.families or any(facts[key] for key in ("parts", "labels", "left_out")) else {}
+
+
+def _searches(record: Record) -> list[dict[str, Any]]:
+    """What each family was given on each fold: the trials of its search, and the time where that was set."""
+    rows = []
+    for name in record.families:
+        given = record.comparison.families[name].figures.get("search") or ()
+        for place, fold in enumerate(given, 1):
+            for trial in fold.get("trials") or ():
+                rows.append({"family": name, "fold": place if len(given) > 1 else None, **trial})
+    return rows
 
 
 def _curves(record: Record, name: str) -> dict[str, Any]:

@@ -50,21 +50,31 @@ def _plot(verdict: Verdict) -> dict[str, Any]:
 def _next(record: Record, verdict: Verdict) -> list[str]:
     still, motion = (record.comparison.families[name].figures for name in (verdict.still, verdict.motion))
     cost, cheap = motion.get("milliseconds_per_clip"), still.get("milliseconds_per_clip")
-    lines = []
+    evidence = record.comparison.evidence
+    lines: list[str] = []
     if verdict.answer == "motion needed":
         lines.append(
-            f"Use {verdict.motion}: of the motion models it did best on the validation videos"
-            + (f", and it answers in {number(cost)}\N{NO-BREAK SPACE}ms a clip." if cost else ".")
+            f"Use {verdict.motion}"
+            + (f", chosen {verdict.chosen}" if len(verdict.contrasts) > 1 else "")
+            + (f": it answers in {number(cost)}\N{NO-BREAK SPACE}ms a clip." if cost else ".")
         )
+        if evidence and evidence.moment and evidence.moment.one_frame_decides:
+            lines.append(
+                Markup(
+                    "First try the right moment: the frame that the still model is surest of does as well as motion. "
+                    "<code>stillmotion train --family frame_pool --option pool=max</code> looks for it."
+                )
+            )
     elif verdict.answer == "stills suffice":
         times = f", {number(cost / cheap, 2)} times as fast" if cost and cheap and cost > 1.1 * cheap else ""
         lines.append(f"Use {verdict.still}{times}: it also answers for single pictures.")
     elif verdict.groups_to_decide:
         lines.append(
             f"Film more separate recordings: about {verdict.groups_to_decide} groups of test videos would "
-            "decide it, if the difference stays what it is. More clips of the same recordings help less."
+            "decide it, four times in five, if the difference stays what it is. More clips of the same recordings "
+            "help less."
         )
-    else:
+    elif verdict.stills_beat_guessing:
         few = verdict.groups == 1
         lines.append(
             "Film other recordings: one alone says nothing of the next."
@@ -86,15 +96,14 @@ def _cautions(record: Record, verdict: Verdict, surest: float) -> list[str]:
             f"Neither model is surely better than always giving the most frequent label "
             f"({percent(chance)}): look at the clips and labels before anything else."
         )
-    if verdict.seeds == 1:
+    lines += [f"{line[0].upper()}{line[1:]}." for line in verdict.warnings]
+    if verdict.seeds == 1 and record.runs.get(verdict.motion):
         lines.append(
             Markup(
                 "Each model was trained once. Another training would give somewhat other figures: "
                 "<code>--seeds 3</code> shows how far."
             )
         )
-    if verdict.groups < 10:
-        lines.append(f"The test videos come from only {verdict.groups} groups: treat this as a first look.")
     return lines
 
 

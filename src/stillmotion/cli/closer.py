@@ -1,0 +1,117 @@
+"""What compare looks at once the verdict is there: kinds of evidence, steadiness, shortcuts, memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stillmotion.cli.rounds import Plan
+from stillmotion.cli.screen import bar, note
+from stillmotion.clips import find_stretches
+from stillmotion.comparison.intervals import proportion_interval
+from stillmotion.data import Videos
+
+if TYPE_CHECKING:
+    from stillmotion.comparison import Comparison, Predictions, Verdict
+    from stillmotion.runs import Run
+
+FEW, MANY = 60, 400  # test videos that are looked at closer: quickly, and with more effort
+
+
+def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable: Videos, shown: set[str]) -> Comparison:
+    """Trace and probe the runs on test videos; with more than quick effort, train controlled counterparts.
+
+    shown: test videos that the report shows. usable: all videos of the data set.
+    """
+    import stillmotion as sm
+    from stillmotion.comparison import gather_evidence
+    from stillmotion.inspection import describe_shortcuts, find_shortcuts
+
+    verdict = comparison.verdict
+    first = [run for run in runs if run.recipe.seed == plan.seeds[0]]
+    most = FEW if plan.effort == "quick" else MANY
+    with bar("looking at single moments") as watch:
+        for done, run in enumerate(runs, 1):
+            some = _some(run.record.data.part("test"), most if run in first else 0, shown)
+            if len(some):
+                sm.trace(run, some)
+            watch("", done, len(runs))
+    with bar("looking for shortcuts") as watch:
+        stretches = find_stretches(usable)[0]
+        shortcuts = find_shortcuts(stretches, proportion_interval, progress=lambda done, total: watch("", done, total))
+    if verdict is None:
+        return dataclasses.replace(comparison, shortcuts=tuple(shortcuts))
+    verdict = dataclasses.replace(verdict, warnings=(*verdict.warnings, *describe_shortcuts(shortcuts)))
+    motion = [run for run in first if run.recipe.family == verdict.motion]
+    with bar(f"{verdict.motion}") as watch:
+        for run in motion:
+            sm.probe_motion(run, _some(run.record.data.part("test"), most, set()), watch=watch)
+    evidence = gather_evidence(
+        [run.probes_file for run in motion],
+        {} if plan.effort == "quick" else _retrained(verdict, motion, plan),
+        _joined(motion),
+        {
+            family: [run.moments_file for run in first if run.recipe.family == family]
+            for family in comparison.families
+        },
+        verdict.still,
+        verdict.margin,
+    )
+    if plan.effort != "quick":
+        comparison = _with_memory(comparison, first)
+    return dataclasses.replace(comparison, verdict=verdict, evidence=evidence, shortcuts=tuple(shortcuts))
+
+
+def _retrained(verdict: Verdict, motion: Sequence[Run], plan: Plan) -> dict[str, list[Predictions]]:
+    """The motion family trained and tested without motion, on the same folds: its controlled counterparts."""
+    import stillmotion as sm
+
+    found: dict[str, list[Run]] = {}
+    for order in ("shuffled", "frozen"):
+        for run in motion:
+            parts = run.record.data
+            recipe = dataclasses.replace(run.recipe, spec=dataclasses.replace(run.recipe.spec, order=order))
+            with bar(f"{verdict.motion}, {order}") as watch:
+                other = sm.train(
+                    recipe,
+                    parts.part("train"),
+                    parts.part("validation"),
+                    out=plan.folder / "controls" / f"{run.folder.name}-{order}",
+                    overwrite=plan.overwrite,
+                    watch=watch,
+                )
+                found.setdefault(order, []).append(sm.evaluate(other, parts.part("test"), watch=watch))
+        note(f"{verdict.motion} trained on {order} clips")
+    return {order: _joined(others) for order, others in found.items()}
+
+
+def _joined(runs: Sequence[Run]) -> list[Predictions]:
+    from stillmotion.comparison import join_folds, read_predictions
+
+    return join_folds([run.recipe.seed for run in runs], [read_predictions(run.predictions_file) for run in runs])
+
+
+def _with_memory(comparison: Comparison, first: Sequence[Run]) -> Comparison:
+    from stillmotion.prediction import measure_memory
+
+    families = {}
+    for name, family in comparison.families.items():
+        run = next(run for run in first if run.recipe.family == name)
+        families[name] = dataclasses.replace(family, figures={**family.figures, "peak_megabytes": measure_memory(run)})
+    return dataclasses.replace(comparison, families=families)
+
+
+def _some(test: Videos, most: int, always: set[str]) -> Videos:
+    """At most so many videos, labels in turn, and those that must be."""
+    order = np.random.default_rng((0, len(test))).permutation(len(test))
+    seen: dict[str | None, int] = {}
+    turns = []
+    for row in order.tolist():
+        label = test[row].label
+        turns.append((seen.setdefault(label, 0), row))
+        seen[label] += 1
+    chosen = {row for _, row in sorted(turns)[:most]}
+    return test.only([video for row, video in enumerate(test) if row in chosen or video.name in always])

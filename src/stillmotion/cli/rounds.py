@@ -1,0 +1,101 @@
+"""Every family on every fold and seed: searched, trained and tested alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stillmotion.cli.screen import bar, note
+from stillmotion.data import Videos
+from stillmotion.models import FAMILIES
+
+if TYPE_CHECKING:
+    from stillmotion.runs import Recipe, Run
+
+EFFORTS = ("quick", "standard", "thorough")  # as stillmotion.training.EFFORTS, which needs a backend
+Fold = tuple[Videos, Videos, Videos]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is trained: a recipe for each family, the seeds, and what is spent on the search."""
+
+    recipes: Sequence[Recipe]
+    seeds: range
+    folder: Path
+    effort: str = "quick"
+    minutes: float | None = None
+    overwrite: bool = False
+    tensorboard: bool = False
+
+
+def run_plan(plan: Plan, folds: Sequence[Fold]) -> tuple[list[Run], dict[str, list[dict[str, Any]]]]:
+    """The runs, tested; and what each family was given and chose, a record for each fold."""
+    import stillmotion as sm
+
+    runs: list[Run] = []
+    given: dict[str, list[dict[str, Any]]] = {recipe.family: [] for recipe in plan.recipes}
+    for number, (train, validation, test) in enumerate(folds):
+        fold = f"-fold{number}" if len(folds) > 1 else ""
+        if fold:
+            note(f"fold {number + 1} of {len(folds)}")
+        chosen = _choose(plan, len(folds), fold, train, validation, given)
+        for seed in plan.seeds:
+            for recipe in chosen:
+                with bar(recipe.family) as watch:
+                    run = sm.train(
+                        dataclasses.replace(recipe, seed=seed),
+                        train,
+                        validation,
+                        out=plan.folder / "runs" / f"{recipe.family}-seed{seed}{fold}",
+                        overwrite=plan.overwrite,
+                        tensorboard=plan.tensorboard,
+                        watch=watch,
+                    )
+                    runs.append(sm.evaluate(run, test, watch=watch))
+                training = run.record.training
+                if training:
+                    note(
+                        f"{recipe.family}, seed {seed}: {training.epochs} epochs in {training.seconds:.0f} s, "
+                        f"validation accuracy {training.validation_accuracy:.1%}"
+                    )
+    return runs, given
+
+
+def _choose(
+    plan: Plan, folds: int, fold: str, train: Videos, validation: Videos, given: dict[str, list[dict[str, Any]]]
+) -> list[Recipe]:
+    """Each family's recipe for a fold: epochs by the time there is, the rest by the search."""
+    from stillmotion.training import EFFORTS, epochs_within, search
+
+    chosen = []
+    for recipe in plan.recipes:
+        place = plan.folder / "search" / f"{recipe.family}{fold}"
+        with bar(f"{recipe.family}, search") as watch:
+            if plan.minutes is not None:
+                shares = len(plan.recipes) * folds * (len(plan.seeds) + len(EFFORTS[plan.effort]) / 2)
+                epochs = epochs_within(
+                    60 * plan.minutes / shares, recipe, train, validation, out=place / "timing", watch=watch
+                )
+                recipe = dataclasses.replace(recipe, epochs=epochs, patience=epochs)
+            best, trials = search(recipe, train, validation, effort=plan.effort, out=place, watch=watch)
+        for trial in trials:
+            if trial.chosen:
+                note(f"{recipe.family}: of {len(trials)} settings tried, {trial.name} was best on validation")
+        given[recipe.family].append({
+            "effort": plan.effort, "minutes": plan.minutes, "epochs": best.epochs,
+            "trials": [dataclasses.asdict(trial) for trial in trials],
+        })  # fmt: skip
+        chosen.append(best)
+    return [_as_many_frames(recipe, chosen) for recipe in chosen]
+
+
+def _as_many_frames(recipe: Recipe, others: Sequence[Recipe]) -> Recipe:
+    """A still model averages over as many frames as any motion model sees."""
+    specs = [one.spec for one in others if FAMILIES[one.family].kind == "motion"]
+    most = max(specs, key=lambda spec: spec.frames, default=recipe.spec)
+    more = FAMILIES[recipe.family].kind == "still" and most.frames > recipe.spec.frames
+    return dataclasses.replace(recipe, spec=most) if more else recipe

@@ -1,0 +1,181 @@
+"""What kind of evidence decides: motion, order, one good moment; and how steady the answers are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from stillmotion.comparison.intervals import estimate, group_codes
+from stillmotion.comparison.predictions import PROBABILITY, Floats, Ints, Predictions, align, read_seeds, read_table
+from stillmotion.errors import StillmotionError
+
+WITHIN_SECONDS = 0.3  # of pm-k, as Shankar et al. 2019
+
+
+@dataclass(frozen=True)
+class Tampered:
+    """A motion model on clips without some of their motion. difference: accuracy less that on whole clips."""
+
+    name: str
+    accuracy: float
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Whether one good frame decides, from the still model's answers on single frames.
+
+    single: a frame's accuracy. average: of their mean. surest: of the frame that is surest of itself. oracle: videos
+    with any frame that is right. chance: videos with any frame that gives a certain wrong label, the mean over those:
+    an oracle finds that much by luck. one_frame_decides: the surest frame does as well as motion, within the margin,
+    and the oracle better than by luck.
+    """
+
+    single: float
+    average: float
+    surest: float
+    oracle: float
+    chance: float
+    one_frame_decides: bool
+
+
+@dataclass(frozen=True)
+class Steadiness:
+    """A family's answers through time. pm_0: right at a moment; pm_k: right there and at all moments within `seconds`
+    (Shankar et al. 2019, Do image classifiers generalize across time). flips: changes of the answer a second."""
+
+    pm_0: float
+    pm_k: float
+    seconds: float
+    flips: float
+    videos: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """tampered: the trained motion model on clips it was not trained for. retrained: motion models trained and tested
+    without the motion. moment: of the still family. steadiness: of each family."""
+
+    tampered: tuple[Tampered, ...] = ()
+    retrained: tuple[Tampered, ...] = ()
+    moment: Moment | None = None
+    steadiness: Mapping[str, Steadiness] | None = None
+
+
+class Track(NamedTuple):
+    """A family's answers through time on one video: seconds (k,), probabilities (k, classes)."""
+
+    seconds: Floats
+    probabilities: Floats
+
+
+def gather_evidence(
+    probes: Sequence[Path],
+    retrained: Mapping[str, Sequence[Predictions]],
+    motion: Sequence[Predictions],
+    moments: Mapping[str, Sequence[Path]],
+    still: str,
+    margin: float,
+) -> Evidence:
+    """What the files of a comparison's runs show, as far as they are there.
+
+    probes: probes.parquet of the motion family's runs of one seed. retrained: by name ("shuffled", "frozen"),
+    predictions of controlled counterparts. motion: the motion family's predictions. moments: moments.parquet of each
+    family's runs of one seed. still: the still family's name. margin: the verdict's.
+    """
+    tracks = {name: _tracks(paths, motion[0]) for name, paths in moments.items()}
+    return Evidence(
+        tampered=_tampered(probes),
+        retrained=tuple(_against(name, runs, motion) for name, runs in retrained.items()),
+        moment=_moment(tracks.get(still, {}), motion, margin),
+        steadiness={name: _steadiness(found, motion[0]) for name, found in tracks.items() if found},
+    )
+
+
+def _tampered(paths: Sequence[Path]) -> tuple[Tampered, ...]:
+    from stillmotion.comparison.folds import join_folds
+
+    tables = [_by_probe(path) for path in paths if path.is_file()]
+    if not tables:
+        return ()
+    joined = {name: join_folds([0] * len(tables), [table[name] for table in tables]) for name in tables[0]}
+    whole = next(iter(joined.values()))
+    return tuple(_against(name, runs, whole) for name, runs in joined.items())
+
+
+def _by_probe(path: Path) -> dict[str, Predictions]:
+    """The table's column `probe` is read as its seeds are."""
+    table = read_table(path)
+    names = [str(name) for name in dict.fromkeys(table.column("probe").to_pylist())]
+    found = read_seeds(path, by="probe")
+    return {name: found[sorted(names).index(name)] for name in names}
+
+
+def _against(name: str, runs: Sequence[Predictions], whole: Sequence[Predictions]) -> Tampered:
+    align([*whole, *runs])
+    tables = [np.array([run.right for run in ones], float) for ones in (whole, runs)]
+    _, codes = group_codes(whole[0].groups)
+    found = estimate(tables[1].mean(0) - tables[0].mean(0), codes, tables)
+    return Tampered(name, float(tables[1].mean()), found.mean, *found.interval())
+
+
+def _tracks(paths: Sequence[Path], first: Predictions) -> dict[str, Track]:
+    found: dict[str, Track] = {}
+    for path in paths:
+        try:
+            table = read_table(path)
+            columns = [table.column(PROBABILITY + label).to_numpy() for label in first.labels]
+        except (StillmotionError, KeyError):
+            continue
+        videos = np.array(table.column("video").to_pylist())
+        seconds, chances = table.column("seconds").to_numpy(), np.stack(columns, axis=1)
+        for video in np.unique(videos):
+            rows = np.flatnonzero(videos == video)
+            rows = rows[np.argsort(seconds[rows], kind="stable")]
+            found[str(video)] = Track(seconds[rows], chances[rows])
+    return found
+
+
+def _truths(tracks: Mapping[str, Track], first: Predictions) -> list[tuple[Track, int]]:
+    truth = dict(zip(first.videos, first.truth.tolist(), strict=True))
+    return [(track, truth[video]) for video, track in tracks.items() if video in truth]
+
+
+def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions], margin: float) -> Moment | None:
+    first = motion[0]
+    known = _truths(tracks, first)
+    if not known:
+        return None
+    rows = []
+    for track, truth in known:
+        answers: Ints = track.probabilities.argmax(axis=1)
+        surest = answers[track.probabilities.max(axis=1).argmax()]
+        given = np.bincount(answers, minlength=len(first.labels)) > 0
+        others = np.delete(given, truth).mean()
+        average = track.probabilities.mean(axis=0).argmax() == truth
+        rows.append([(answers == truth).mean(), average, surest == truth, given[truth], others])
+    seen = np.array([video in tracks for video in first.videos])
+    goal = float(np.mean([run.right[seen].mean() for run in motion]))
+    single, average, surest, oracle, chance = np.mean(rows, axis=0).tolist()
+    return Moment(single, average, surest, oracle, chance, bool(surest >= goal - margin and oracle > chance + 0.1))
+
+
+def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> Steadiness:
+    right, steady, flips, length, videos = [], [], 0, 0.0, 0
+    for track, truth in _truths(tracks, first):
+        answers: Ints = track.probabilities.argmax(axis=1)
+        good = answers == truth
+        near = np.abs(track.seconds[:, None] - track.seconds[None, :]) <= WITHIN_SECONDS + 1e-6
+        right.append(good.mean())
+        steady.append((good & ~(near & ~good[None, :]).any(axis=1)).mean())
+        flips += int((np.diff(answers) != 0).sum())
+        length += float(np.ptp(track.seconds))
+        videos += 1
+    rate = flips / length if length else 0.0
+    return Steadiness(float(np.mean(right)), float(np.mean(steady)), WITHIN_SECONDS, rate, videos)

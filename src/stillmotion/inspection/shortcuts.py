@@ -1,0 +1,129 @@
+"""Does something beside the action tell the label? Then every model is flattered, still or motion."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillmotion.clips import ClipSpec, Stretch, cut, in_threads
+from stillmotion.errors import UnreadableVideo
+
+BACKGROUND_SIDE = 8  # pixels: a picture so small shows where and how it was filmed, hardly what
+FRAMES = 16
+FOLDS = 5
+FEWEST = 10  # videos
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """How well one thing alone predicts the label, cross-validated by group. leaks: surely better than guessing.
+
+    guessing: the accuracy of always giving the most frequent label. low, high: interval of the accuracy, 95 % over all
+    that was tried.
+    """
+
+    name: str
+    accuracy: float
+    guessing: float
+    low: float
+    high: float
+    leaks: bool
+
+
+Interval = Callable[[NDArray[np.float64], NDArray[np.intp], float], tuple[float, float]]
+
+
+def find_shortcuts(
+    stretches: Sequence[Stretch],
+    interval: Interval,
+    *,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Shortcut]:
+    """Predict labels from what should not tell them, each by itself: facts of the file, its length, brightness, the
+    background without what moves, and the group.
+
+    interval: gives the interval of a share of right answers by group at a level, as
+    `comparison.intervals.proportion_interval`; the level is 95 % over all that is tried (Bonferroni).
+    Decodes 16 small frames of each video. Empty if there are too few videos or groups to cross-validate.
+    """
+    labels = np.array([stretch.video.label or "" for stretch in stretches])
+    names, codes = np.unique([stretch.video.group for stretch in stretches], return_inverse=True)
+    if len(stretches) < FEWEST or len(names) < FOLDS or len(set(labels)) < 2:
+        return []
+    pictures = in_threads(_background, stretches, progress)
+    columns: dict[str, list[list[float]]] = {
+        "the file's kind, size and rate": [_file_facts(stretch) for stretch in stretches],
+        "how long it lasts": [[stretch.seconds] for stretch in stretches],
+        "how bright it is": [[float(picture.mean()), float(picture.std())] for picture in pictures],
+        "the background alone": [picture.ravel().tolist() for picture in pictures],
+    }
+    level = 1 - 0.05 / (len(columns) + 1)
+    guessing = max(Counter(labels.tolist()).values()) / len(labels)
+    found = []
+    for name, rows in columns.items():
+        right = _cross_validated(np.array(rows), labels, codes, seed)
+        found.append(_shortcut(name, right, guessing, interval(right, codes, level)))
+    right = np.array([_from_its_group(row, labels, codes) for row in range(len(labels))])
+    return [*found, _shortcut("other videos of its group", right, guessing, interval(right, codes, level))]
+
+
+def describe_shortcuts(found: Sequence[Shortcut]) -> list[str]:
+    """A warning for each that leaks. What the group tells is harmless as long as groups are never split."""
+    return [
+        f"{one.name} predicts the label in {one.accuracy:.0%} of videos ({one.guessing:.0%} by guessing): unless that "
+        "is what the label means, the data set leaks, and flatters every model"
+        for one in found
+        if one.leaks and not one.name.endswith("its group")
+    ]
+
+
+def _shortcut(name: str, right: NDArray[np.float64], guessing: float, span: tuple[float, float]) -> Shortcut:
+    return Shortcut(name, float(right.mean()), guessing, *span, leaks=span[0] > guessing)
+
+
+def _file_facts(stretch: Stretch) -> list[float]:
+    facts = stretch.facts
+    size = stretch.file.stat().st_size
+    kinds = [float(sum(map(ord, text)) % 997) for text in (facts.container, facts.codec)]  # a number for a name
+    return [*kinds, facts.width, facts.height, facts.rate, facts.rotation, math.log(size / max(facts.seconds, 0.04))]
+
+
+def _background(stretch: Stretch) -> NDArray[np.float64]:
+    """What stays over the video: the median of its frames, tiny, without colour noise of single frames."""
+    try:
+        clip = cut(stretch.file, [stretch.window], ClipSpec(FRAMES, "spread", 2 * BACKGROUND_SIDE))[0]
+    except UnreadableVideo:
+        return np.zeros((BACKGROUND_SIDE, BACKGROUND_SIDE, 3))
+    still = np.median(clip, axis=0)
+    halves = still.reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)
+    small: NDArray[np.float64] = halves.mean(axis=(1, 3))
+    return small
+
+
+def _cross_validated(
+    rows: NDArray[np.float64], labels: NDArray[np.str_], codes: NDArray[np.intp], seed: int
+) -> NDArray[np.float64]:
+    """(n,) 1 where a forest that never saw the video's group names its label."""
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
+    forest = ExtraTreesClassifier(100, min_samples_leaf=2, class_weight="balanced", random_state=seed)
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # rare labels make folds uneven
+        found = cross_val_predict(forest, rows, labels, groups=codes, cv=folds)
+    right: NDArray[np.float64] = (found == labels).astype(float)
+    return right
+
+
+def _from_its_group(row: int, labels: NDArray[np.str_], codes: NDArray[np.intp]) -> float:
+    """1 where most other videos of its group have its label; a video alone in its group is not told."""
+    others = labels[(codes == codes[row]) & (np.arange(len(labels)) != row)]
+    return float(len(others) > 0 and Counter(others.tolist()).most_common(1)[0][0] == labels[row])

@@ -1,0 +1,62 @@
+"""What the answers rest on: motion, one good moment, or something that should not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from stillmotion.comparison import Moment
+from stillmotion.reports.records import Record
+from stillmotion.reports.rendering import Section, percent
+
+
+def _facts(record: Record) -> Mapping[str, Any]:
+    evidence, shortcuts, pair = record.comparison.evidence, record.comparison.shortcuts, record.pair
+    if pair is None or not (evidence or shortcuts):
+        return {}
+    steady = evidence.steadiness if evidence and evidence.steadiness else {}
+    moment = evidence.moment if evidence else None
+    leaking = [one.name for one in shortcuts if one.leaks and not one.name.endswith("its group")]
+    return {
+        "still": pair[0],
+        "motion": pair[1],
+        "moment": moment,
+        "reading": _reading(moment) if moment else "",
+        "tampered": evidence.tampered if evidence else (),
+        "retrained": evidence.retrained if evidence else (),
+        "steadiness": [(name, steady[name]) for name in record.families if name in steady],
+        "around": next((one.seconds for one in steady.values()), 0),
+        "videos": next((one.videos for one in steady.values()), 0),
+        "shortcuts": shortcuts,
+        "leaks": (
+            f"Yes: {', '.join(leaking)}. Unless that is what the label means, the data set leaks: that flatters every "
+            "model, still and motion. Film so that it does not."
+            if leaking
+            else "Nothing that was tried predicts the label better than guessing does."
+        ),
+    }
+
+
+def _reading(moment: Moment) -> str | Markup:
+    lucky = moment.oracle - moment.chance
+    if moment.one_frame_decides and moment.surest > moment.average + 0.02:
+        return Markup(
+            "Yes: the frame that the still model is surest of does as well as motion, and better than the average over "
+            "frames. It takes the right moment rather than motion: try <code>--option pool=max</code>."
+        )
+    if moment.one_frame_decides:
+        return "Single frames do as well as motion here, and averaging them costs nothing."
+    if lucky < 0.1:
+        return (
+            "No. Often some frame is right by luck, but hardly more often than some frame gives a wrong label: no one "
+            "frame tells."
+        )
+    return (
+        f"Not by itself: in {percent(moment.oracle)} of the videos some frame would have been right "
+        f"({percent(moment.chance)} by luck), but the still model does not know which."
+    )
+
+
+EVIDENCE = Section("What the answers rest on", _facts, "sections/evidence.html")

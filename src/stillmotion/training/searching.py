@@ -1,0 +1,148 @@
+"""A small search over settings, alike for every family: on the validation part only, with half the epochs each."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from stillmotion.data import Videos
+from stillmotion.errors import UsageError
+from stillmotion.runs import Recipe, Run
+from stillmotion.training.fitting import train
+from stillmotion.training.watching import Watch
+
+LARGEST_CROP = 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a trial multiplies in the recipe. `frames` in the same time; `rate` as many frames in less or more time."""
+
+    name: str
+    learning_rate: float = 1.0
+    weight_decay: float = 1.0
+    crop: float = 1.0
+    frames: float = 1.0
+    rate: float = 1.0
+
+
+AS_IS = Change("as is")
+STANDARD = (
+    AS_IS,
+    Change("a third of the learning rate", learning_rate=1 / 3),
+    Change("more regularisation", weight_decay=5, crop=1.75),
+    Change("twice the frames", frames=2),
+)
+EFFORTS: Mapping[str, Sequence[Change]] = MappingProxyType(
+    {
+        "quick": (),
+        "standard": STANDARD,
+        "thorough": (
+            *STANDARD,
+            Change("three times the learning rate", learning_rate=3),
+            Change("less regularisation", weight_decay=0.2, crop=0.5),
+            Change("a third of the learning rate, more regularisation", 1 / 3, 5, 1.75),
+            Change("half the frames", frames=0.5),
+            Change("twice the rate", rate=2),
+            Change("half the rate", rate=0.5),
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A setting that was tried, and how it did on the validation part."""
+
+    name: str
+    learning_rate: float
+    weight_decay: float
+    crop: float
+    frames: int
+    rate: float | str
+    epochs: int
+    seconds: float
+    validation_accuracy: float
+    validation_loss: float
+    chosen: bool = False
+
+
+def search(
+    recipe: Recipe, learn: Videos, validation: Videos, *, effort: str, out: Path, watch: Watch | None = None
+) -> tuple[Recipe, tuple[Trial, ...]]:
+    """Try the changes of an effort on a recipe; return the best recipe, and what was tried.
+
+    Best is the highest validation accuracy, then the lowest validation loss. Each trial is a run in `out`, so a search
+    that was interrupted goes on.
+
+    Raises:
+        UsageError: no such effort.
+        StillmotionError: as `train`.
+    """
+    if effort not in EFFORTS:
+        raise UsageError(f"effort {effort!r}: choose from {', '.join(EFFORTS)}")
+    tried: list[tuple[Recipe, Trial]] = []
+    for number, change in enumerate(EFFORTS[effort]):
+        changed = apply(change, recipe)
+        if any(changed == before for before, _ in tried):
+            continue  # a rate has no meaning where frames are spread
+        short = dataclasses.replace(changed, epochs=max(1, recipe.epochs // 2))
+        run = train(short, learn, validation, out=out / f"{number}", watch=watch)
+        tried.append((changed, _trial(change.name, run)))
+    if not tried:
+        return recipe, ()
+    best = max(range(len(tried)), key=lambda i: (tried[i][1].validation_accuracy, -tried[i][1].validation_loss))
+    trials = tuple(dataclasses.replace(trial, chosen=i == best) for i, (_, trial) in enumerate(tried))
+    return tried[best][0], trials
+
+
+def apply(change: Change, recipe: Recipe) -> Recipe:
+    """The recipe with a change."""
+    spec = recipe.spec
+    frames = max(1, round(spec.frames * change.frames))
+    rate = spec.rate if spec.rate == "spread" else float(spec.rate) * frames / spec.frames * change.rate
+    return dataclasses.replace(
+        recipe,
+        learning_rate=recipe.learning_rate * change.learning_rate,
+        weight_decay=recipe.weight_decay * change.weight_decay,
+        augment=dataclasses.replace(recipe.augment, crop=min(LARGEST_CROP, recipe.augment.crop * change.crop)),
+        spec=dataclasses.replace(spec, frames=frames, rate=rate),
+    )
+
+
+def epochs_within(
+    seconds: float, recipe: Recipe, learn: Videos, validation: Videos, *, out: Path, watch: Watch | None = None
+) -> int:
+    """How many epochs fit into so many seconds of training here: two are run and the second is timed.
+
+    At least 2 and at most 400. What decoding and compiling take comes on top.
+    """
+    run = train(dataclasses.replace(recipe, epochs=2), learn, validation, out=out, watch=watch)
+    training = run.record.training
+    one = _second_epoch(run) if training else 1.0
+    return max(2, min(400, int(seconds / max(one, 1e-3))))
+
+
+def _second_epoch(run: Run) -> float:
+    last = run.history_file.read_text(encoding="utf-8").strip().splitlines()[-1]
+    return float(last.rsplit(",", 1)[1])
+
+
+def _trial(name: str, run: Run) -> Trial:
+    recipe, training = run.recipe, run.record.training
+    figures: dict[str, Any] = {"epochs": 0, "seconds": 0.0, "validation_accuracy": 0.0, "validation_loss": 0.0}
+    if training is not None:
+        figures = {key: getattr(training, key) for key in figures}
+    return Trial(
+        name=name,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        crop=recipe.augment.crop,
+        frames=recipe.spec.frames,
+        rate=recipe.spec.rate,
+        **figures,
+    )

@@ -1,0 +1,63 @@
+"""stillmotion verdict: quick, without a backend, one clear line for whatever is wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import stillmotion as sm
+
+CODE = (
+    "import sys; from stillmotion.cli import main; sys.argv[0] = 'stillmotion'\n"
+    "try: main()\n"
+    "finally: print(sorted({'keras', 'tensorflow', 'jax', 'torch', 'sklearn'} & set(sys.modules)), file=sys.stderr)"
+)
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", CODE, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def table(path: Path, right: list[bool]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["video", "group", "label", "prob_jam", "prob_run"])
+        for i, good in enumerate(right):
+            jam = 0.9 if good == (i % 2 == 0) else 0.1
+            writer.writerow([f"{i}.mp4", f"g{i // 2}", ("jam", "run")[i % 2], jam, 1 - jam])
+    return path
+
+
+def test_the_verdict_is_printed_and_imports_no_backend(tmp_path: Path) -> None:
+    still, motion = table(tmp_path / "s.csv", [False] * 60), table(tmp_path / "m.csv", [True] * 60)
+    told = run("verdict", still, motion)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("motion needed\nMotion is needed: the motion model m gets 100 %")
+    assert told.stderr.splitlines()[-1] == "[]"
+
+
+def test_json_is_the_verdict_of_comparison_json(tmp_path: Path) -> None:
+    still, motion = table(tmp_path / "s.csv", [i % 3 > 0 for i in range(60)]), table(tmp_path / "m.csv", [True] * 60)
+    told = run("verdict", still, motion, "--margin", "0.1", "--json")
+    sm.write_comparison(sm.compare([still, motion], margin=0.1), tmp_path / "out")
+    assert json.loads(told.stdout) == json.loads((tmp_path / "out/comparison.json").read_text())["verdict"]
+
+
+def test_what_is_wrong_is_one_line_and_a_status(tmp_path: Path) -> None:
+    still, short = table(tmp_path / "s.csv", [True] * 60), table(tmp_path / "m.csv", [True] * 59)
+    for status, says, words in (
+        (1, "different videos: 1 differ (59.mp4)", (still, short)),
+        (2, "none.csv: no such file", (still, tmp_path / "none.csv")),
+        (2, "given twice", (still, still)),
+        (2, "a folder; give a table", (tmp_path, still)),
+    ):
+        told = run("verdict", *words)
+        assert told.returncode == status
+        assert "Traceback" not in told.stderr
+        (line,) = (line for line in told.stderr.splitlines() if line.startswith("error: "))
+        assert says in line

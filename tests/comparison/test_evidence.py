@@ -1,0 +1,123 @@
+"""What kind of evidence: tables of probes and moments whose truth is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from fabricate import predictions
+
+from stillmotion.comparison import Predictions, gather_evidence, join_folds, recommend
+from stillmotion.errors import StillmotionError
+
+LABELS = ("a", "b", "c")
+GROUPS = [f"g{i // 2}" for i in range(60)]
+
+
+def run(right: np.ndarray) -> Predictions:
+    return predictions(right, GROUPS, LABELS)
+
+
+def write_probes(path: Path, tables: dict[str, Predictions]) -> Path:
+    rows = [
+        {"video": video, "group": one.groups[i], "label": one.labels[one.truth[i]], "probe": name}
+        | {f"prob_{label}": float(one.probabilities[i, k]) for k, label in enumerate(one.labels)}
+        for name, one in tables.items()
+        for i, video in enumerate(one.videos)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def write_moments(path: Path, answers: np.ndarray, sure: np.ndarray) -> Path:
+    """answers: (videos, moments) int. sure: (videos, moments) probability of the answer."""
+    rows = [
+        {"video": f"{i:04d}.mp4", "seconds": 0.2 * t}
+        | {f"prob_{label}": float(sure[i, t] if k == answers[i, t] else (1 - sure[i, t]) / 2)
+           for k, label in enumerate(LABELS)}
+        for i in range(answers.shape[0]) for t in range(answers.shape[1])
+    ]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+def test_tampering_and_retraining_are_kept_apart(tmp_path: Path) -> None:
+    whole = run(np.arange(60) % 10 > 0)
+    probes = write_probes(tmp_path / "p.parquet", {"whole": whole, "frozen": run(np.arange(60) % 3 == 0)})
+    found = gather_evidence([probes], {"frozen": [run(np.arange(60) % 5 > 0)]}, [whole], {}, "still", 0.05)
+    assert [one.name for one in found.tampered] == ["whole", "frozen"]
+    assert found.tampered[0].difference == 0
+    assert found.tampered[1].accuracy == pytest.approx(1 / 3)
+    assert found.tampered[1].high < 0
+    assert [(one.name, round(one.accuracy, 3)) for one in found.retrained] == [("frozen", 0.8)]
+    assert found.moment is None
+
+
+def test_one_frame_that_decides(tmp_path: Path) -> None:
+    """One frame in ten shows the label and is sure; the others say a."""
+    truth = np.arange(60) % 3
+    answers, sure = np.zeros((60, 10), int), np.full((60, 10), 0.5)
+    answers[:, 4], sure[:, 4] = truth, 0.95
+    path = write_moments(tmp_path / "m.parquet", answers, sure)
+    moment = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still", 0.05).moment
+    assert moment is not None
+    assert (moment.surest, moment.oracle) == (1.0, 1.0)
+    assert moment.average < 0.5
+    assert moment.one_frame_decides
+
+
+def test_a_guesser_is_right_on_some_frame_by_luck(tmp_path: Path) -> None:
+    rng = np.random.default_rng((0,))
+    answers = rng.integers(3, size=(60, 10))
+    path = write_moments(tmp_path / "m.parquet", answers, rng.uniform(0.4, 0.6, (60, 10)))
+    found = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still", 0.05)
+    assert found.moment is not None
+    assert found.moment.oracle > 0.95
+    assert found.moment.oracle - found.moment.chance < 0.05
+    assert not found.moment.one_frame_decides
+
+
+def test_steadiness_counts_changes_and_neighbours(tmp_path: Path) -> None:
+    truth = np.arange(60) % 3
+    answers = np.repeat(truth[:, None], 10, axis=1)
+    answers[:, 5] = (truth + 1) % 3  # wrong for one moment of ten, 0.2 s apart
+    path = write_moments(tmp_path / "m.parquet", answers, np.full((60, 10), 0.8))
+    steady = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still", 0.05).steadiness
+    assert steady is not None
+    assert steady["still"].pm_0 == pytest.approx(0.9)
+    assert steady["still"].pm_k == pytest.approx(0.7)
+    assert steady["still"].flips == pytest.approx(2 / 1.8)
+
+
+def test_folds_are_joined_and_overlaps_refused() -> None:
+    whole = run(np.arange(60) % 4 > 0)
+    parts = [part(whole, np.arange(60) % 2 == k) for k in (1, 0)]
+    (joined,) = join_folds([0, 0], parts)
+    assert joined.videos == whole.videos
+    np.testing.assert_array_equal(joined.right, whole.right)
+    assert len(join_folds([0, 1], [whole, whole])) == len(join_folds([0, 0], [whole, whole])) == 2
+    with pytest.raises(StillmotionError, match="10 videos were tested in more than one fold"):
+        join_folds([0, 0], [parts[0], part(whole, (np.arange(60) % 2 == 0) | (np.arange(60) < 20))])
+
+
+def part(one: Predictions, mask: np.ndarray) -> Predictions:
+    rows = np.flatnonzero(mask).tolist()
+    return Predictions(
+        tuple(one.videos[i] for i in rows), tuple(one.groups[i] for i in rows), one.labels, one.truth[rows],
+        one.probabilities[rows],
+    )  # fmt: skip
+
+
+def test_the_cheapest_that_is_not_worse_is_recommended() -> None:
+    good, like, bad = (run(np.arange(60) % m != 1) for m in (30, 30, 2))
+    answers = {"dear": [good], "cheap": [like], "cheapest": [bad]}
+    costs = {"dear": 9.0, "cheap": 3.0, "cheapest": 1.0}
+    found = recommend(answers, costs, 0.2)
+    assert found is not None
+    assert found.family == "cheap"
+    assert found.front == ("cheapest", "cheap")
+    strict = recommend(answers | {"dear": [run(np.ones(60, bool))]}, costs, 0.0)
+    assert strict is not None
+    assert strict.family == strict.best == "dear"
+    assert recommend(answers, costs | {"cheap": None}, 0.2) is None

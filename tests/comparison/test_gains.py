@@ -1,0 +1,54 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fabricate import predictions
+from scipy.stats import false_discovery_control
+
+from stillmotion.comparison import decide
+from stillmotion.comparison.gains import holm, step_up
+
+
+def test_adjusted_p_values() -> None:
+    p = np.array([0.01, 0.04, 0.03, 0.005])
+    np.testing.assert_allclose(holm(p), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(step_up(p), false_discovery_control(p))
+
+
+def test_labels_that_motion_helps_and_pairs_that_only_motion_tells_apart() -> None:
+    """The still model tells a from the others, and guesses between b and c."""
+    labels = ("a", "b", "c")
+    n = 240
+    groups = [f"g{i // 3}" for i in range(n)]
+    sure = predictions([True] * n, groups, labels)
+    rng = np.random.default_rng((0,))
+    blurred = sure.probabilities.copy()
+    unsure = sure.truth > 0
+    blurred[unsure] = np.where(rng.random((unsure.sum(), 1)) < 0.5, [0.1, 0.5, 0.4], [0.1, 0.4, 0.5])
+    found = decide([replace(sure, probabilities=blurred)], [sure])
+    gains = {one.label: one for one in found.labels}
+    assert [one.label for one in found.labels if one.helps] == [one.label for one in found.labels[:2]]
+    assert not gains["a"].helps
+    assert gains["b"].low > 0.2
+    assert gains["b"].holm >= gains["b"].share_false >= gains["b"].p
+    pairs = {one.labels: one for one in found.pairs}
+    assert [key for key, one in pairs.items() if one.only_motion] == [("b", "c")]
+    assert pairs["b", "c"].still == pytest.approx(0.5, abs=0.1)
+    assert pairs["a", "b"].still == 1.0
+    assert found.pairs[0].labels == ("b", "c")
+
+
+def test_nothing_helps_where_nothing_differs() -> None:
+    run = predictions(np.arange(60) % 4 > 0, labels=("a", "b", "c"))
+    found = decide([run], [run])
+    assert not any(one.helps for one in found.labels)
+    assert not any(one.only_motion for one in found.pairs)
+
+
+def test_a_label_is_not_helped_by_a_model_that_always_gives_it() -> None:
+    labels = ("a", "b", "c")
+    run = predictions(np.arange(180) % 9 < 3, labels=labels)
+    always = replace(run, probabilities=np.tile([1.0, 0.0, 0.0], (180, 1)))
+    gains = {one.label: one for one in decide([run], [always]).labels}
+    assert gains["a"].low > 0
+    assert not gains["a"].helps

@@ -1,0 +1,171 @@
+"""Tables of predictions from anywhere: read, compared, or refused in one line."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+
+import stillmotion as sm
+from stillmotion.errors import StillmotionError, UsageError
+
+Row = dict[str, object]
+
+
+def rows(right: list[bool], seed: str = "") -> list[Row]:
+    made: list[Row] = []
+    for i, good in enumerate(right):
+        label = "ab"[i % 2]
+        chance = 0.8 if good == (label == "a") else 0.2
+        row: Row = {"video": f"v{i:03d}", "group": f"g{i // 3}", "label": label, "prob_a": chance, "prob_b": 1 - chance}
+        made.append(row | ({"seed": seed} if seed else {}))
+    return made
+
+
+def write(path: Path, made: list[Row]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(made[0]))
+        writer.writeheader()
+        writer.writerows(made)
+    return path
+
+
+BAD, GOOD = [False] * 90, [True] * 90
+
+
+def test_the_first_table_is_the_still_models(tmp_path: Path) -> None:
+    still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))
+    found = sm.compare([still, motion])
+    assert found.verdict is not None
+    assert (found.verdict.answer, found.verdict.still, found.verdict.motion) == ("motion needed", "s", "m")
+    assert (found.verdict.videos, found.verdict.groups) == (90, 30)
+    assert found.families["m"].kind == "motion"
+    turned = sm.compare([motion, still]).verdict
+    assert turned is not None
+    assert turned.answer == "stills suffice"
+    assert turned.difference == -found.verdict.difference
+
+
+def test_parquet_other_order_of_rows_and_labels_is_the_same(tmp_path: Path) -> None:
+    still, made = write(tmp_path / "s.csv", rows(BAD)), rows([i % 3 > 0 for i in range(90)])
+    one = write(tmp_path / "m.csv", made)
+    names = ["video", "label", "prob_b", "prob_a", "group"]
+    other = write(tmp_path / "n.csv", [{name: row[name] for name in names} for row in reversed(made)])
+    pq.write_table(pa_csv.read_csv(other), tmp_path / "m.parquet")
+    assert sm.compare([still, one]).verdict == sm.compare([still, tmp_path / "m.parquet"]).verdict
+
+
+def test_of_several_motion_models_the_interval_is_corrected(tmp_path: Path) -> None:
+    half = [i % 2 == 0 for i in range(90)]
+    still = write(tmp_path / "s.csv", rows(BAD))
+    files = [write(tmp_path / f"{name}.csv", rows(right)) for name, right in (("half", half), ("good", GOOD))]
+    both = sm.compare([still, *files]).verdict
+    alone = sm.compare([still, files[1]]).verdict
+    assert both is not None
+    assert alone is not None
+    assert (both.motion, both.level) == ("good", pytest.approx(0.975))
+    assert both.low < alone.low
+    assert "Bonferroni" in both.chosen
+    assert [one.motion for one in both.contrasts] == ["half", "good"]
+
+
+def test_stills_suffice_only_if_no_motion_model_may_be_better(tmp_path: Path) -> None:
+    right = [i % 6 > 0 for i in range(90)]
+    better = [True] * 90
+    still = write(tmp_path / "s.csv", rows(right))
+    files = [write(tmp_path / f"{name}.csv", rows(found)) for name, found in (("bad", BAD), ("better", better))]
+    assert sm.compare([still, files[0]]).verdict.answer == "stills suffice"  # type: ignore[union-attr]
+    assert sm.compare([still, *files], margin=0.16).verdict.answer == "undecided"  # type: ignore[union-attr]
+
+
+def test_seeds_widen_the_interval(tmp_path: Path) -> None:
+    rng = np.random.default_rng((0,))
+    still = write(tmp_path / "s.csv", rows(BAD))
+    like = [rows(list(rng.random(90) < 0.6), str(seed)) for seed in range(3)]
+    far = [rows(list(rng.random(90) < share), str(seed)) for seed, share in enumerate((0.2, 0.6, 1.0))]
+    one, two = (
+        sm.compare([still, write(tmp_path / f"{name}.csv", [row for seed in made for row in seed])]).verdict
+        for name, made in (("like", like), ("far", far))
+    )
+    assert one is not None
+    assert two is not None
+    assert two.high - two.low > 2 * (one.high - one.low)
+
+
+def test_the_comparison_can_be_written_and_shown(tmp_path: Path) -> None:
+    still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "<m>.csv", rows(GOOD))
+    found = sm.compare([still, motion])
+    sm.write_comparison(found, tmp_path / "out")
+    assert sm.read_comparison(tmp_path / "out") == found
+    page = sm.write_report(tmp_path / "out").read_text()
+    assert "Motion is needed" in page
+    assert "<m>" not in page
+
+
+def changed(place: int, **values: object) -> list[Row]:
+    made = rows(GOOD)
+    made[place] = made[place] | values
+    return made
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (rows(GOOD)[:-1], "tested on different videos: 1 differ"),
+        (changed(3, video="other"), "tested on different videos: 2 differ"),
+        (changed(4, label="b"), r"tested on different videos: 1 differ \(v004\)"),
+        (changed(4, group="elsewhere"), "different groups"),
+        (changed(4, label="c"), "no probabilities for the label 'c'"),
+        (changed(4, prob_a="nan"), "probability of the video 'v004' is missing or not a number"),
+        (changed(4, prob_a=""), "is missing or not a number"),
+        (changed(4, prob_a="high"), "holds something that is not a number"),
+        (changed(4, prob_a=3.5), "is not between 0 and 1"),
+        (changed(4, prob_a=0.1, prob_b=0.1), "do not add up to 1"),
+        (changed(4, video="v003"), "rows 4 and 5 are both for the video 'v003'"),
+        (changed(4, video=""), "row 5 has no video"),
+        ([{name: value for name, value in row.items() if name != "prob_b"} for row in rows(GOOD)], "second label"),
+        ([row | {"prob_c": 0.0} for row in rows(GOOD)], "no column prob_c"),
+        ([{name: value for name, value in row.items() if name != "label"} for row in rows(GOOD)], "no column label"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, made: list[Row], words: str) -> None:
+    still = write(tmp_path / "s.csv", rows(BAD))
+    with pytest.raises(StillmotionError, match=words) as told:
+        sm.compare([still, write(tmp_path / "m.csv", made)])
+    assert "\n" not in str(told.value)
+
+
+def test_labels_may_be_numbers(tmp_path: Path) -> None:
+    made = [{"video": i, "label": i % 2, "prob_0": 0.5, "prob_1": 0.5} for i in range(20)]
+    still = write(tmp_path / "s.csv", made)
+    numbers = pa_csv.read_csv(still).to_pylist()
+    floats = pa.table({name: [float(row[name]) for row in numbers] for name in numbers[0]})
+    pq.write_table(floats, tmp_path / "m.parquet")
+    assert sm.compare([still, tmp_path / "m.parquet"]).verdict is not None
+
+
+def test_a_column_twice(tmp_path: Path) -> None:
+    still = write(tmp_path / "s.csv", rows(BAD))
+    text = still.read_text().replace("prob_b", "prob_a", 1)
+    (tmp_path / "m.csv").write_text(text)
+    with pytest.raises(StillmotionError, match="two columns 'prob_a'"):
+        sm.compare([still, tmp_path / "m.csv"])
+
+
+def test_calls_that_are_wrong(tmp_path: Path) -> None:
+    still = write(tmp_path / "s.csv", rows(BAD))
+    with pytest.raises(UsageError, match="two or more tables"):
+        sm.compare([still])
+    with pytest.raises(UsageError, match="given twice"):
+        sm.compare([still, still])
+    with pytest.raises(UsageError, match=r"none\.csv: no such file"):
+        sm.compare([still, tmp_path / "none.csv"])
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(StillmotionError, match="not a readable table"):
+        sm.compare([still, tmp_path / "empty.csv"])
+    (tmp_path / "bare.csv").write_text("video,label,prob_a,prob_b\n")
+    with pytest.raises(StillmotionError, match="has no rows"):
+        sm.compare([still, tmp_path / "bare.csv"])

@@ -1,0 +1,39 @@
+
+import numpy as np
+import pytest
+
+from media import write_video
+from stillmotion.clips import find_stretches
+from stillmotion.comparison.intervals import proportion_interval
+from stillmotion.data import Video, Videos
+from stillmotion.inspection import describe_shortcuts, find_shortcuts
+
+
+@pytest.fixture(scope="module")
+def leaking(tmp_path_factory: pytest.TempPathFactory) -> Videos:
+    """One label is filmed before a dark wall, the other before a bright one; all else is alike."""
+    root, rng = tmp_path_factory.mktemp("leak"), np.random.default_rng((0,))
+    videos = []
+    for i in range(24):
+        level = (60, 180)[i % 2] + rng.integers(-15, 15)
+        frames = np.full((6, 48, 64, 3), level, np.uint8)
+        frames[:, 10:20, 20:30] = rng.integers(0, 255, (6, 10, 10, 3))
+        write_video(root / f"{i}.mp4", frames)
+        videos.append(Video(f"{i}.mp4", "ab"[i % 2], f"g{i // 2}"))
+    return Videos(root, tuple(videos))
+
+
+def test_a_leak_is_found_and_named(leaking: Videos) -> None:
+    found = {one.name: one for one in find_shortcuts(find_stretches(leaking)[0], proportion_interval)}
+    assert found["how bright it is"].accuracy == 1.0
+    assert found["how bright it is"].leaks
+    assert found["the background alone"].leaks
+    assert not found["how long it lasts"].leaks
+    assert found["how long it lasts"].guessing == 0.5
+    assert found["other videos of its group"].accuracy == 0.0  # each group has one of each label
+    told = describe_shortcuts(list(found.values()))
+    assert any(line.startswith("how bright it is predicts the label in 100%") for line in told)
+
+
+def test_too_few_to_say(leaking: Videos) -> None:
+    assert find_shortcuts(find_stretches(leaking.only(leaking[:8]))[0], proportion_interval) == []

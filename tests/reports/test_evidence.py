@@ -1,0 +1,44 @@
+"""The evidence of a comparison on its page: what is said follows from the figures."""
+
+from dataclasses import replace
+
+import pytest
+from fabricate_comparison import fabricate
+
+from stillmotion.comparison import Evidence, Moment, Steadiness, Tampered
+from stillmotion.inspection import Shortcut
+from stillmotion.reports import Record, read_record, render_report
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
+    return read_record(fabricate(tmp_path_factory.mktemp("evidence"), filmed=0))
+
+
+def page(record: Record, moment: Moment, leaks: bool = False) -> str:
+    evidence = Evidence(
+        tampered=(Tampered("as it is", 0.9, 0.0, -0.1, 0.1), Tampered("<reversed>", 0.3, -0.6, -0.8, -0.4)),
+        retrained=(Tampered("shuffled", 0.7, -0.2, -0.35, -0.05),),
+        moment=moment,
+        steadiness={"frame_pool": Steadiness(0.4, 0.25, 0.3, 2.5, 60)},
+    )
+    shortcuts = (Shortcut("how bright it is", 0.6, 0.25, 0.5, 0.7, leaks),)
+    comparison = replace(record.comparison, evidence=evidence, shortcuts=shortcuts)
+    return render_report(replace(record, comparison=comparison))
+
+
+def test_uses_and_needs_are_kept_apart(record: Record) -> None:
+    told = page(record, Moment(0.3, 0.32, 0.33, 0.9, 0.88, False))
+    assert "&lt;reversed&gt;" in told
+    assert told.index("Needs: trained and tested on") < told.index("Uses: the finished model")
+    assert "hardly more often than some frame gives a wrong label" in told
+    assert "Nothing that was tried predicts the label" in told
+    assert "pool=max" not in told
+
+
+def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> None:
+    told = page(record, Moment(0.3, 0.4, 0.95, 0.98, 0.2, True), leaks=True)
+    first = told[: told.index('<section id="accuracy"')]
+    assert "First try the right moment" in first
+    assert "It takes the right moment rather than motion" in told
+    assert "Yes: how bright it is." in told
