@@ -1,0 +1,27 @@
+"""Another frame than the one meant: seek errors, skipped frames, readers that count where times should be compared."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from stillmotion.audit.faults.fault import Fault, Shot, Size
+
+
+def _apply(shot: Shot, setting: int, size: Size) -> Shot:
+    return dataclasses.replace(shot, centre=int(np.clip(shot.centre + setting, 0, len(shot.frames) - 1)))
+
+
+MOMENT = Fault(
+    name="moment",
+    stage="time",
+    normal=0,
+    strengths=(-10, -5, -3, -2, -1, 1, 2, 3, 5, 10),
+    candidates=(),  # found by aligning
+    apply=_apply,
+    words=lambda setting: f"are {abs(setting)} frames {'late' if setting > 0 else 'early'}" if setting else "are of the moment",
+    cure=lambda video, snapshots: (
+        "seek by time and decode on to the frame: for frame in container.decode(video=0): if frame.time >= seconds: break"
+    ),
+)
