@@ -7,7 +7,7 @@ changes much. Then over the best frames, larger: what no linear map of colours e
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 
@@ -21,6 +21,7 @@ from stillmotion.audit.resampling import Picture, resize
 from stillmotion.decoding import Images, read_frames
 
 SMALL = 24  # side of what is correlated, in pixels
+ALIKE_SIDE = 40  # side at which a match is accepted or refused, in pixels
 FINE = 256  # side of what is compared, at most
 # A picture whose likeness to its best frame is below this is of another moment, or of something else.
 ALIKE = 0.9
@@ -52,11 +53,12 @@ def align(picture: Picture, reels: Sequence[Reel]) -> Match | None:
     found.sort(key=lambda one: -one[0])
     tried = [_fine(picture, reel, boxes) for top, reel, boxes in found[:3] if top > found[0][0] - 0.1]
     best = max(tried, key=lambda match: match.likeness)
-    if best.likeness < ALIKE:
-        searched = _search_box(picture, best.reel if len(reels) == 1 else found[0][1])
-        if searched is not None and searched.likeness > best.likeness:
-            best = searched
-    return best if best.likeness >= ALIKE else None
+    alike = _alike(picture, best)
+    if alike < ALIKE:
+        searched = _search_box(picture, found[0][1])
+        if (found_alike := _alike(picture, searched)) > max(alike, ALIKE):
+            best, alike = searched, found_alike
+    return replace(best, likeness=alike) if alike >= ALIKE else None
 
 
 def align_near(picture: Picture, reel: Reel, expected: int, turn: Turn, box: Box, radius: int = 12) -> Match:
@@ -77,6 +79,16 @@ def leftover(picture: Picture, seen: Picture) -> float:
     rest = wanted - given @ np.linalg.solve(gram, given.T @ wanted)
     spread = float(((wanted - wanted.mean(0)) ** 2).sum())
     return min(1.0, float(np.sqrt((rest**2).sum() / spread))) if spread > 1e-12 else 1.0
+
+
+def _alike(picture: Picture, match: Match) -> float:
+    """How well a picture is explained by its frame, both so small that noise and kernels do not matter."""
+    frame = match.reel.shot(match.index).picture
+    size = (picture.shape[0], picture.shape[1])
+    scale = min(1.0, ALIKE_SIDE / max(size))
+    small = max(4, round(size[0] * scale)), max(4, round(size[1] * scale))
+    seen = resize(frame_as(frame, match.turn, match.box, size), *small, "area")
+    return float(np.sqrt(1 - leftover(resize_any(picture, *small), seen) ** 2))
 
 
 def _coarse(picture: Picture, reel: Reel) -> tuple[float, Reel, list[tuple[Turn, Box, list[int]]]] | None:
@@ -226,7 +238,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return (centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)).astype(np.float32)
 
 
-def _search_box(picture: Picture, reel: Reel) -> Match | None:
+def _search_box(picture: Picture, reel: Reel) -> Match:
     """Any other crop: a grid over some frames, small, then edge by edge."""
     small = _unit(resize_any(picture.mean(-1, keepdims=True), SMALL, SMALL)[..., 0].reshape(1, -1))[0]
     best: tuple[float, Box] = (-1.0, WHOLE)

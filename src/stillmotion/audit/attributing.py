@@ -35,6 +35,7 @@ class Pair:
         video_path: how the video's picture came about; snapshot_path likewise.
         video: what the model is given of the video, float32 `(height, width, 3)`.
         snapshot: what it is given of the snapshot.
+        rest: what the paths leave over is called.
     """
 
     shot: Shot
@@ -42,6 +43,7 @@ class Pair:
     snapshot_path: Path
     video: Floats
     snapshot: Floats
+    rest: str = UNEXPLAINED
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,7 @@ def attribute(pair: Pair, answers: Answers) -> Attribution:
         for values, path in ((pair.video, pair.video_path), (pair.snapshot, pair.snapshot_path))
     ]
     if float(np.abs(rest[0] - rest[1]).max()) > 0.01:
-        stages = [*stages, UNEXPLAINED]
+        stages = [*(stage for stage in stages if stage != pair.rest), pair.rest]
     inputs = []
     for mask in range(2 ** len(stages)):
         chosen = {stage for bit, stage in enumerate(stages) if mask >> bit & 1}
@@ -115,7 +117,7 @@ def _mixed(pair: Pair, chosen: set[str], rest: list[Picture], size: Size) -> Flo
         name: (pair.snapshot_path if name in chosen else pair.video_path).get(name, fault.normal)
         for name, fault in FAULTS.items()
     }
-    levels = render_picture(path, pair.shot, size) + rest[1 if UNEXPLAINED in chosen else 0]
+    levels = render_picture(path, pair.shot, size) + rest[1 if pair.rest in chosen else 0]
     return _scaled(levels, path)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from stillmotion.audit.aligning import Match, align, align_near
-from stillmotion.audit.attributing import Attribution, Pair, attribute
+from stillmotion.audit.attributing import UNEXPLAINED, Attribution, Pair, attribute
 from stillmotion.audit.estimating import Explanation, Sighting, explain, find_scale, grouped
 from stillmotion.audit.faults import FAULTS, Setting, normal_path, render
 from stillmotion.audit.faults.framing import WHOLE
@@ -89,15 +89,15 @@ def compare_paths(
     notes: list[str] = []
     if reader is None:
         video_values: list[Floats | None] = [None] * len(matched)
-        video_paths = [_own_path(subject)] * len(matched)
+        video_paths: list[tuple[dict[str, Setting], str | None]] = [(_own_path(subject), None)] * len(matched)
     else:
         video_values, video_paths, notes = _reader_paths(subject, matched, reader)
     pairs, attributions, after = [], [], []
     for number, one in enumerate(matched):
         progress("sharing out", number, len(matched))
         assert one.match is not None
-        snapshot_path, left = snapshot_paths[number]
-        video_path = video_paths[number]
+        snapshot_path, explained = snapshot_paths[number]
+        video_path, video_rest = video_paths[number]
         far = [abs(int(str(path["moment"]))) for path in (video_path, snapshot_path)]
         timed = any(
             path[name] != FAULTS[name].normal
@@ -112,10 +112,11 @@ def compare_paths(
             snapshot_path,
             render(video_path, shot, subject.size) if values is None else values,
             feed(subject, one.picture),
+            (explained and explained.rest) or video_rest or UNEXPLAINED,
         )
         pairs.append(pair)
         attributions.append(attribute(pair, subject.answers))
-        after.append(left)
+        after.append(explained.after if explained else 0.0)
     return Comparison(tuple(moments), tuple(matched), tuple(pairs), tuple(attributions), tuple(after), tuple(notes))
 
 
@@ -131,9 +132,9 @@ def _own_path(subject: Subject) -> dict[str, Setting]:
     return normal_path() | {"scaling": subject.scale or "0..255", "channel order": subject.channels}
 
 
-def _snapshot_paths(subject: Subject, matched: Sequence[Moment]) -> list[tuple[dict[str, Setting], float]]:
-    """For each moment the path of its snapshot, as the model is fed it, and what that leaves over, in levels."""
-    paths: list[tuple[dict[str, Setting], float]] = [(_own_path(subject), 0.0)] * len(matched)
+def _snapshot_paths(subject: Subject, matched: list[Moment]) -> list[tuple[dict[str, Setting], Explanation | None]]:
+    """For each moment the path of its snapshot, as the model is fed it; moments are put right where they are off."""
+    paths: list[tuple[dict[str, Setting], Explanation | None]] = [(_own_path(subject), None)] * len(matched)
     mine = [number for number, one in enumerate(matched) if one.snapshot is not None]
     sightings = []
     for number in mine:
@@ -146,8 +147,12 @@ def _snapshot_paths(subject: Subject, matched: Sequence[Moment]) -> list[tuple[d
         path["scaling"] = subject.scale or "0..255"
         if subject.channels == "BGR":
             path["channel order"] = "RGB" if path["channel order"] == "BGR" else "BGR"
-        for index in group:
-            paths[mine[index]] = (path, found.after)
+        for index, shift in zip(group, found.shifts, strict=True):
+            number = mine[index]
+            paths[number] = (path, found)
+            match = matched[number].match
+            if shift and match is not None:
+                matched[number] = replace(matched[number], match=replace(match, index=match.index + shift))
     return paths
 
 
@@ -162,8 +167,8 @@ def _at_model_size(found: Explanation, size: tuple[int, int], subject: Subject) 
 
 def _reader_paths(
     subject: Subject, matched: Sequence[Moment], reader: Reader
-) -> tuple[list[Floats | None], list[dict[str, Setting]], list[str]]:
-    """What the reader gives at each moment, and the path that it took."""
+) -> tuple[list[Floats | None], list[tuple[dict[str, Setting], str | None]], list[str]]:
+    """What the reader gives at each moment, the path that it took, and the name of what that leaves over."""
     values: list[Floats | None] = [None] * len(matched)
     matches: dict[int, Match] = {}
     reels = list(dict.fromkeys(one.match.reel for one in matched if one.match is not None))
@@ -177,7 +182,7 @@ def _reader_paths(
                 raise StillmotionError(f"{reader.name} on {reel.file}: yields pictures of one colour")
             turn, box = (0, False), WHOLE
         else:
-            sure = [match for _, picture in some if (match := align(picture, [reel])) is not None]
+            sure = [match for _, picture in some[:: max(1, len(some) // 5)] if (match := align(picture, [reel])) is not None]
             if not sure:
                 raise StillmotionError(f"{reader.name} on {reel.file}: its pictures match no frame of this video")
             ways = [(match.turn, match.box) for match in sure]
@@ -202,18 +207,18 @@ def _reader_paths(
     found = [value for value in values if value is not None]
     known_matches = [matches[number] for number in range(len(matched))]
     scale = WHOLE_NUMBERS if whole else find_scale(found, known_matches)
-    paths: list[dict[str, Setting]] = [{}] * len(matched)
     if whole:
-        return values, [_own_path(subject) | {"scaling": scale}] * len(matched), notes
+        return values, [(_own_path(subject) | {"scaling": scale}, None)] * len(matched), notes
+    paths: list[tuple[dict[str, Setting], str | None]] = [({}, None)] * len(matched)
     sightings = [
         Sighting(as_levels(value, scale), match) for value, match in zip(found, known_matches, strict=True)
     ]
     for group in grouped(sightings):
         explained = explain([sightings[index] for index in group])
-        for index in group:
+        for index, shift in zip(group, explained.shifts, strict=True):
             path = _at_model_size(explained, subject.size, subject) | {"scaling": scale}
             expected = matched[index].match
             assert expected is not None
-            path["moment"] = known_matches[index].index - expected.index
-            paths[index] = path
+            path["moment"] = known_matches[index].index + shift - expected.index
+            paths[index] = (path, explained.rest)
     return values, paths, notes

@@ -7,8 +7,9 @@ as it explains clearly more. Colours are judged small, where no kernel matters; 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +22,15 @@ from stillmotion.audit.faults.exposure import curve
 from stillmotion.audit.faults.framing import WHOLE, Box
 from stillmotion.audit.faults.jpeg import NONE, Jpeg
 from stillmotion.audit.faults.scaling import SCALES, factors
+from stillmotion.audit.faults.video_compression import VIDEO_COMPRESSION, encoded
 from stillmotion.audit.resampling import Picture
 
 # A fault must explain this share of what was left, and this many levels, to be believed.
 SHARE, LEVELS = 0.05, 0.12
-SMALL = 72  # pixels, the longer side where colours are judged
+SMALL = 128  # pixels, the longer side where colours are judged
 MOST = 4  # pictures that the dear comparisons are made on
+LEAD = 6  # frames around a moment that faults of time look at
+LOSSY_LEVELS = 1.5  # left over, before an encoder is suspected
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +68,17 @@ class Sighting:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A path, and how far off it leaves the pictures: the root of the mean square, in levels, before and after."""
+    """A path, and how far off it leaves the pictures: the root of the mean square, in levels, before and after.
+
+    `shifts` moves each picture's moment by so many frames. `rest` names what the path cannot repeat to the level,
+    where it was recognised all the same: the loss of another encoder.
+    """
 
     path: dict[str, Setting]
     before: float
     after: float
+    shifts: tuple[int, ...]
+    rest: str | None = None
 
 
 def explain(sightings: Sequence[Sighting]) -> Explanation:
@@ -82,47 +92,99 @@ def explain(sightings: Sequence[Sighting]) -> Explanation:
     }
     path |= _explain_colours(sightings)
     detailed = sorted(sightings, key=lambda one: -float(np.abs(np.diff(one.levels, axis=1)).mean()))[:MOST]
-    before = _off(detailed, path)
-    least = before
-    for _ in range(5):
-        tried = [(_off(detailed, path | change), change) for change in _changes(first, path, least)]
-        best = min(tried, key=lambda one: one[0], default=None)
-        if best is None or not _believed(least, best[0]):
+    before = least = _off(detailed, path)
+    for _ in range(6):
+        for changes in (_changes(detailed, path), _dear_changes(path, least)):
+            tried = [(_off(detailed, path | change), change) for change in changes]
+            best = min(tried, key=lambda one: one[0], default=(np.inf, {}))
+            if _believed(least, best[0]):
+                least, path = best[0], path | best[1]
+                break
+        else:
             break
-        least, path = best[0], path | best[1]
-    plain = _off(detailed, normal_path() | {name: path[name] for name in ("stretch, crop or letterbox",)})
-    return Explanation(path, max(plain, before), least)
+    shifts = tuple(_best_shift(one, path)[1] for one in sightings)
+    return Explanation(path, before, least, shifts, _lossy(detailed, path, least))
+
+
+def _lossy(sightings: Sequence[Sighting], path: dict[str, Setting], left: float) -> str | None:
+    """Whether what is left over is an encoder's loss: on the snapshot's side, or on the video's.
+
+    On the video's, a snapshot that is encoded comes nearer to its frame.
+    """
+    name = VIDEO_COMPRESSION.name
+    if path[name] != VIDEO_COMPRESSION.normal:
+        return name
+    if left < LOSSY_LEVELS or any(one.resized for one in sightings):
+        return None
+    for setting in VIDEO_COMPRESSION.candidates:
+        squares = []
+        for one in sightings:
+            made = render_picture(path, one.shot(), one.size)
+            whole = np.clip(np.rint(one.levels), 0, 255).astype(np.uint8)[None]
+            squares.append(float(((encoded(whole, setting)[0] - made) ** 2).mean()))  # type: ignore[arg-type]
+        if float(np.sqrt(np.mean(squares))) < 0.85 * left:
+            return name
+    return None
 
 
 def _believed(before: float, after: float) -> bool:
     return after < before * (1 - SHARE) - LEVELS
 
 
-def _changes(one: Sighting, path: dict[str, Setting], left: float) -> Iterator[dict[str, Setting]]:
+def _dear_changes(path: dict[str, Setting], left: float) -> Iterator[dict[str, Setting]]:
+    """Settings to try where none of the others helps: encoders."""
+    if left > LOSSY_LEVELS and path[VIDEO_COMPRESSION.name] == VIDEO_COMPRESSION.normal:
+        for setting in VIDEO_COMPRESSION.candidates:
+            yield {VIDEO_COMPRESSION.name: setting}
+
+
+def _changes(sightings: Sequence[Sighting], path: dict[str, Setting]) -> Iterator[dict[str, Setting]]:
     """Settings to try next, judged at the pictures' own size."""
+    one = sightings[0]
     names = ["motion blur", "interlacing"]
     if one.resized:
         names.append("resizing")
     if one.jpeg is None:
         names.append("JPEG compression")
-    if left > 1.5:
-        names.append("video compression")
     for name in names:
         for setting in FAULTS[name].candidates:
             if name == "resizing":
                 setting = (setting, one.size)
             if setting != path[name] and (name == "resizing" or path[name] == FAULTS[name].normal):
                 yield {name: setting}
+    if path["gamma or exposure"] != (1.0, 1.0):
+        yield {"gamma or exposure": (1.0, 1.0)}
+    unlit = path | {"gamma or exposure": (1.0, 1.0)}
+    made = [render_picture(unlit, one.shot(LEAD), one.size) for one in sightings]
+    fitted = _fit_exposure(
+        np.concatenate([_spread(picture) for picture in made]),
+        np.concatenate([_spread(one.levels) for one in sightings]),
+    )
+    if fitted not in ((1.0, 1.0), path["gamma or exposure"]):
+        yield {"gamma or exposure": fitted}
+
+
+def _spread(picture: Picture) -> NDArray[np.float64]:
+    """Its levels in order, thinned: `(400, 3)`."""
+    flat = np.sort(picture.reshape(-1, 3), axis=0)
+    taken: NDArray[np.float64] = flat[np.linspace(0, len(flat) - 1, 400).astype(int)].astype(np.float64)
+    return taken
 
 
 def _off(sightings: Sequence[Sighting], path: dict[str, Setting]) -> float:
     """How far the path's pictures are from those seen: the root of the mean square, in levels."""
-    squares = []
-    near = any(path[name] != FAULTS[name].normal for name in ("motion blur", "interlacing", "video compression"))
-    for one in sightings:
-        made = render_picture(path, one.shot(6 if near else 0), one.size)
-        squares.append(float(((made - one.levels) ** 2).mean()))
-    return float(np.sqrt(np.mean(squares)))
+    return float(np.sqrt(np.mean([_best_shift(one, path)[0] for one in sightings])))
+
+
+def _best_shift(one: Sighting, path: dict[str, Setting]) -> tuple[float, int]:
+    """The mean square that the path leaves over, and where it is least: a blend's moment may be a frame off."""
+    blends = any(path[name] != FAULTS[name].normal for name in ("motion blur", "interlacing"))
+    radius = LEAD if blends or path["video compression"] != VIDEO_COMPRESSION.normal else 0
+    best = (np.inf, 0)
+    for shift in (0, -1, 1) if blends else (0,):
+        made = render_picture(path | {"moment": shift}, one.shot(radius), one.size)
+        best = min(best, (float(((made - one.levels) ** 2).mean()), shift), key=lambda found: found[0])
+    return best
 
 
 def _explain_colours(sightings: Sequence[Sighting]) -> dict[str, Setting]:
@@ -142,7 +204,7 @@ def _explain_colours(sightings: Sequence[Sighting]) -> dict[str, Setting]:
             turned = FAULTS[name].apply(turned, changed[name], (0, 0))
         count = sum(changed[name] != plain[name] for name in changed)
         for exposure in ((1.0, 1.0), None):
-            fitted = exposure or _fit_exposure(turned, seen if order == "RGB" else seen[..., ::-1])
+            fitted = exposure or _fit_exposure(_spread(turned), _spread(seen if order == "RGB" else seen[..., ::-1]))
             if exposure is None and max(abs(fitted[0] - 1), abs(fitted[1] - 1)) < 0.015:
                 continue
             lit = np.rint(curve(turned, fitted))
@@ -154,8 +216,11 @@ def _explain_colours(sightings: Sequence[Sighting]) -> dict[str, Setting]:
     return best
 
 
-def _fit_exposure(made: Picture, seen: Picture) -> tuple[float, float]:
-    """Gain and gamma, by least squares."""
+def _fit_exposure(made: NDArray[Any], seen: NDArray[Any]) -> tuple[float, float]:
+    """Gain and gamma, by least squares of levels that belong together: `(n, 3)` each.
+
+    Given in order of level, noise and blur do not matter, which would draw a fit of pixels towards the mean.
+    """
 
     def off(setting: NDArray[np.float64]) -> float:
         gain, gamma = np.exp(setting)
@@ -223,7 +288,3 @@ def grouped(sightings: Sequence[Sighting]) -> list[list[int]]:
         groups.setdefault((one.size, one.match.turn, box, one.jpeg), []).append(index)
     return list(groups.values())
 
-
-def with_match(one: Sighting, match: Match) -> Sighting:
-    """The same picture, of another moment."""
-    return replace(one, match=match)

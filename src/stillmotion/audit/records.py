@@ -150,7 +150,6 @@ class Audit:
     unexplained: float = 0.0
     preprocessing: tuple[Preprocessing, ...] = ()
     motion: tuple[Motion, ...] = ()
-    pictures: tuple[tuple[str, str], ...] = ()
     videos: tuple[str, ...] = ()
     reader: str | None = None
     notes: tuple[str, ...] = field(default=())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.audit.faults.fault import Fault, Size, clipped
 from stillmotion.audit.resampling import Picture
@@ -10,7 +13,7 @@ from stillmotion.audit.resampling import Picture
 Exposure = tuple[float, float]  # gain, gamma
 
 
-def curve(picture: Picture, setting: Exposure) -> Picture:
+def curve(picture: NDArray[Any], setting: Exposure) -> Picture:
     """255 (gain x / 255) ^ gamma, not rounded."""
     gain, gamma = setting
     result: Picture = 255 * np.clip(picture * np.float32(gain / 255), 0, 1) ** np.float32(gamma)

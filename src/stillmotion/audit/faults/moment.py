@@ -13,6 +13,13 @@ def _apply(shot: Shot, setting: int, size: Size) -> Shot:
     return dataclasses.replace(shot, centre=int(np.clip(shot.centre + setting, 0, len(shot.frames) - 1)))
 
 
+def _words(setting: int) -> str:
+    if not setting:
+        return "are of the moment"
+    count = abs(setting)
+    return f"are {count} {'frame' if count == 1 else 'frames'} too {'late' if setting > 0 else 'early'}"
+
+
 MOMENT = Fault(
     name="moment",
     stage="time",
@@ -20,7 +27,7 @@ MOMENT = Fault(
     strengths=(-10, -5, -3, -2, -1, 1, 2, 3, 5, 10),
     candidates=(),  # found by aligning
     apply=_apply,
-    words=lambda setting: f"are {abs(setting)} frames {'late' if setting > 0 else 'early'}" if setting else "are of the moment",
+    words=_words,
     cure=lambda video, snapshots: (
         "seek by time and decode on to the frame: for frame in container.decode(video=0): if frame.time >= seconds: break"
     ),

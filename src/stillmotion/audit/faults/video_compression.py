@@ -54,7 +54,7 @@ VIDEO_COMPRESSION = Fault(
     stage="time",
     normal=NONE,
     strengths=tuple((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)),
-    candidates=(("H.264", 28), ("H.264", 35), ("H.264", 42), ("H.264", 48)),
+    candidates=tuple((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)) + (("H.264", 48),),
     apply=_apply,
     words=lambda setting: "are as the file has them" if setting == NONE else f"went through {setting[0]} at CRF {setting[1]}",
     cure=lambda video, snapshots: "record at a lower CRF or a higher bit rate, and train on frames of such videos",
