@@ -28,6 +28,7 @@ from stillmotion.audit.reels import Reel, read_reel
 from stillmotion.audit.sensitivity import measure_sensitivity
 from stillmotion.audit.snapshots import Snapshot, read_snapshots
 from stillmotion.audit.subject import Floats, Subject, load_subject
+from stillmotion.audit.views import views_of
 from stillmotion.audit.wording import tell
 from stillmotion.errors import StillmotionError, UnreadableVideo, UsageError
 from stillmotion.prediction.inputs import find_inputs
@@ -125,6 +126,7 @@ def audit_model(
         unexplained=unexplained,
         preprocessing=_find_preprocessing(subject, shots) if find_preprocessing else (),
         motion=compare_motion(subject, comparison) if comparison and subject.kind == "clip" else (),
+        pictures=views_of(subject, comparison) if comparison else (),
         videos=tuple(str(reel.file) for reel in reels),
         reader=reader.name if reader else None,
         notes=tuple(notes),

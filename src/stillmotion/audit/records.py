@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -136,6 +136,18 @@ class Motion:
 
 
 @dataclass(frozen=True)
+class View:
+    """An instant by both paths, as the model is given it: PNGs as data URIs."""
+
+    file: str
+    seconds: float
+    snapshot: str
+    frame: str
+    snapshot_label: str
+    frame_label: str
+
+
+@dataclass(frozen=True)
 class Audit:
     """audit.json."""
 
@@ -150,6 +162,7 @@ class Audit:
     unexplained: float = 0.0
     preprocessing: tuple[Preprocessing, ...] = ()
     motion: tuple[Motion, ...] = ()
+    pictures: tuple[View, ...] = ()
     videos: tuple[str, ...] = ()
     reader: str | None = None
     notes: tuple[str, ...] = field(default=())
@@ -177,5 +190,5 @@ def write_audit(audit: Audit, file: Path) -> None:
 
 
 def as_json(audit: Audit) -> str:
-    """The same as text."""
-    return json.dumps(asdict(audit), indent=1, ensure_ascii=False)
+    """The same as text, without pictures."""
+    return json.dumps(asdict(replace(audit, pictures=())), indent=1, ensure_ascii=False)
