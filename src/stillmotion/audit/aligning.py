@@ -18,7 +18,7 @@ from stillmotion.audit.faults.framing import FRAMING, WHOLE, Box, box_of
 from stillmotion.audit.faults.orientation import ALL_TURNS, ORIENTATION, Turn
 from stillmotion.audit.reels import SIDE, Reel
 from stillmotion.audit.resampling import Picture, resize
-from stillmotion.decoding import Images, read_frames
+from stillmotion.decoding import Images
 
 SMALL = 24  # side of what is correlated, in pixels
 ALIKE_SIDE = 40  # side at which a match is accepted or refused, in pixels
@@ -158,13 +158,10 @@ def resize_any(picture: Picture, height: int, width: int) -> Picture:
 
 def _frames(reel: Reel, indices: Sequence[int]) -> Iterable[tuple[int, Images]]:
     """Frames by number, at the source's size, in the order asked for; few at once."""
-    height, width = reel.facts.height, reel.facts.width
-    at_once = max(2, int(1.5e8 // (3 * height * width)))
+    at_once = max(2, int(1.5e8 // (3 * reel.facts.height * reel.facts.width)))
     for start in range(0, len(indices), at_once):
         some = list(indices[start : start + at_once])
-        times = reel.seconds[some]
-        shown = read_frames(reel.file, times, height, width).shown_at(times)
-        yield from zip(some, shown, strict=True)
+        yield from zip(some, reel.frames(some), strict=True)
 
 
 def _same_size(picture: Picture, reel: Reel, turn: Turn, box: Box) -> bool:

@@ -80,16 +80,27 @@ def _frames_count(subject: Subject, clips: Floats) -> Iterator[Check]:
         float(len(deaf)),
         "" if not deaf else cure if unknown else f"frames {deaf} change nothing: is the model meant to leave them out?",
     )
-    if subject.frames < 3:
-        return
-    late = two.copy()
-    late[:, 2:] = other[:, 2:]
-    if _far(plain, _ask(subject, late)) == 0:
-        return
-    losses = [_evaluate(subject, one, np.zeros_like(plain)) for one in (two, late)]
-    if None not in losses:
-        same = losses[0] == losses[1]
-        yield Check("every frame counts in fit and evaluate", not same, float(same), cure if same else "")
+    traced = _with_unknown_time(subject, two)
+    if traced is not None:
+        far = _far(plain, traced)
+        yield Check(
+            "the same answer where the number of frames is unknown, as in fit on tf.data and export",
+            far <= ROUNDING,
+            far,
+            "" if far <= ROUNDING else cure,
+        )
+
+
+def _with_unknown_time(subject: Subject, clips: Floats) -> Floats | None:
+    """Answers of the model traced for any number of frames; None where the model or the backend knows it always."""
+    if keras.backend.backend() != "tensorflow" or subject.model.input_shape[1] is not None:
+        return None
+    import tensorflow as tf
+
+    given = tf.TensorSpec((None, None, *clips.shape[2:]), tf.float32)
+    return subject.probabilities(
+        tf.function(lambda x: subject.model(x, training=False), input_signature=[given])(tf.constant(clips))
+    )
 
 
 def time_distributed(model: keras.Model) -> list[tuple[str, int | None]]:
@@ -146,8 +157,12 @@ def _calls(subject: Subject, clips: Floats) -> Iterator[Check]:
     predicted = subject.probabilities(subject.model.predict(clips, batch_size=len(clips), verbose=0))
     called = subject.probabilities(subject.model(keras.ops.convert_to_tensor(clips), training=False))
     far = max(_far(asked, predicted), _far(asked, called))
+    plainly = subject.probabilities(subject.model(keras.ops.convert_to_tensor(clips)))
+    stuck = _far(asked, plainly)
     cure = "predict, predict_on_batch and model(x) disagree: use one of them everywhere; see the other checks first"
     yield Check("predict, predict_on_batch and call agree", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
+    cure = "model(x) and predict disagree: a layer is held in training mode; " + (_stuck(subject) or "call model(x, training=False)")
+    yield Check("model(x) without training=False agrees too", stuck <= ROUNDING, stuck, "" if stuck <= ROUNDING else cure)
 
 
 def _evaluating(subject: Subject, clips: Floats) -> Iterator[Check]:

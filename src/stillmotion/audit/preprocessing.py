@@ -60,7 +60,7 @@ def _statistics_off(model: keras.Model, values: Floats) -> float | None:
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             try:
-                inside = keras.ops.convert_to_numpy(keras.Model(model.inputs, layer.input)(values, training=False))
+                inside = keras.ops.convert_to_numpy(keras.Model(model.input, layer.input)(values, training=False))
             except (AttributeError, ValueError):
                 return None
             flat = np.asarray(inside, np.float64).reshape(-1, inside.shape[-1])
@@ -72,7 +72,7 @@ def _statistics_off(model: keras.Model, values: Floats) -> float | None:
             isinstance(one, keras.layers.BatchNormalization) for one in all_layers(layer)
         ):
             try:
-                inner = keras.Model(model.inputs, layer.input)(values, training=False)
+                inner = keras.Model(model.input, layer.input)(values, training=False)
             except (AttributeError, ValueError):
                 return None
             return _statistics_off(layer, np.asarray(keras.ops.convert_to_numpy(inner)))
