@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from conftest import write_film
 from numpy.typing import NDArray
 from PIL import Image
+
+from conftest import write_film
 
 HEIGHT, WIDTH, FRAMES = 72, 96, 24
 MOMENTS = (3, 9, 14, 20)
@@ -22,7 +23,7 @@ def pictures(seed: int) -> NDArray[np.uint8]:
     ground = 90 + 50 * np.sin(rows / 5 + seed) * np.cos(columns / 7) + 30 * (columns / WIDTH)
     film = np.repeat((ground[..., None] * np.array([1.2, 0.9, 0.6]))[None], FRAMES, axis=0)
     for number in range(4):
-        start, speed = rng.uniform(15, 60, 2), rng.uniform(-2, 2, 2) + [0.3, 0.8]
+        start, speed = rng.uniform(15, 60, 2), rng.uniform(-2, 2, 2) + np.array([0.3, 0.8])
         colour, size = rng.uniform(0, 255, 3), rng.uniform(7, 12)
         for t in range(FRAMES):
             y, x = (start + speed * t) % [HEIGHT, WIDTH]

@@ -10,10 +10,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from pipeline import SIDE, colour_model, write_films, write_snapshots
 from PIL import Image
+from pipeline import SIDE, colour_model, write_films, write_snapshots
 
-from stillmotion.audit import Audit, audit_model, as_json, read_audit, write_audit
+from stillmotion.audit import Audit, as_json, audit_model, read_audit, write_audit
 from stillmotion.errors import StillmotionError
 
 pytestmark = pytest.mark.backend

@@ -68,7 +68,9 @@ def test_deaf_frames_are_counted(tmp_path: Path) -> None:
 def test_dropout_held_in_training_mode_is_named(tmp_path: Path) -> None:
     given = keras.Input((SIDE, SIDE, 3))
     x = layers.Dropout(0.5, name="stuck_dropout")(layers.Flatten()(given), training=True)
-    found = failed(saved(tmp_path, keras.Model(given, layers.Dense(3, activation="softmax")(x))), inputs(4, SIDE, SIDE, 3))
+    found = failed(
+        saved(tmp_path, keras.Model(given, layers.Dense(3, activation="softmax")(x))), inputs(4, SIDE, SIDE, 3)
+    )
     assert "stuck_dropout" in found["model(x) without training=False agrees too"]
     assert "stuck_dropout" in found["no layer is held in training mode"]
 
@@ -124,7 +126,7 @@ def test_other_bad_models_and_labels(tmp_path: Path) -> None:
         load_subject(tmp_path / "good.keras", labels=tmp_path / "labels.txt")
     with pytest.raises(UsageError, match="--scale"):
         load_subject(tmp_path / "good.keras", scale="0-1")
-    with pytest.raises(StillmotionError, match="no saved_model.pb"):
+    with pytest.raises(StillmotionError, match=r"no saved_model\.pb"):
         load_subject(tmp_path)
 
 
@@ -138,12 +140,16 @@ def test_a_lambda_is_not_loaded_unless_asked(tmp_path: Path) -> None:
 
 
 def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "own_layers.py").write_text("import keras\nclass Own(keras.layers.Layer):\n    def call(self, x):\n        return x\n")
+    (tmp_path / "own_layers.py").write_text(
+        "import keras\nclass Own(keras.layers.Layer):\n    def call(self, x):\n        return x\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     from own_layers import Own  # type: ignore[import-not-found]
 
     given = keras.Input((SIDE, SIDE, 3))
-    keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(Own()(given)))).save(tmp_path / "own.keras")
+    keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(Own()(given)))).save(
+        tmp_path / "own.keras"
+    )
     monkeypatch.delitem(__import__("sys").modules, "own_layers")
     with pytest.raises(StillmotionError, match=r"'Own'.*--custom"):
         load_subject(tmp_path / "own.keras")

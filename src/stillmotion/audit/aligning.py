@@ -27,6 +27,8 @@ FINE = 256  # side of what is compared, at most
 ALIKE = 0.9
 # A frame beside the expected one, another turn or framing must explain so much better to be believed.
 DOUBT = 0.97
+# How a crop is moved and sized to fit better: left, top, right, bottom.
+MOVES = ((1, 0, 1, 0), (0, 1, 0, 1), (1, 1, -1, -1), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +49,7 @@ class Match:
 
 def align(picture: Picture, reels: Sequence[Reel]) -> Match | None:
     """The moment of a picture `(height, width, 3)` of any range; None where it matches none."""
-    found = [best for reel in reels if (best := _coarse(picture, reel))]
-    if not found:
-        return None
+    found = [_coarse(picture, reel) for reel in reels]
     found.sort(key=lambda one: -one[0])
     tried = [_fine(picture, reel, boxes) for top, reel, boxes in found[:3] if top > found[0][0] - 0.1]
     best = max(tried, key=lambda match: match.likeness)
@@ -91,7 +91,7 @@ def _alike(picture: Picture, match: Match) -> float:
     return float(np.sqrt(1 - leftover(resize_any(picture, *small), seen) ** 2))
 
 
-def _coarse(picture: Picture, reel: Reel) -> tuple[float, Reel, list[tuple[Turn, Box, list[int]]]] | None:
+def _coarse(picture: Picture, reel: Reel) -> tuple[float, Reel, list[tuple[Turn, Box, list[int]]]]:
     """The best correlation, and for the best few turns and framings the frames to look at."""
     small = _unit(resize_any(picture.mean(-1, keepdims=True), SMALL, SMALL)[..., 0].reshape(1, -1))[0]
     scored = []
@@ -115,9 +115,10 @@ def _fine(picture: Picture, reel: Reel, tried: list[tuple[Turn, Box, list[int]]]
     best = max(rough, key=lambda match: match.likeness)
     if 1 - simple.likeness <= (1 - best.likeness) / DOUBT:
         best = simple
-    likeness = _features(reel, best.turn, best.box) @ _unit(
-        resize_any(picture.mean(-1, keepdims=True), SMALL, SMALL)[..., 0].reshape(1, -1)
-    )[0]
+    likeness = (
+        _features(reel, best.turn, best.box)
+        @ _unit(resize_any(picture.mean(-1, keepdims=True), SMALL, SMALL)[..., 0].reshape(1, -1))[0]
+    )
     order = [int(index) for index in np.argsort(-likeness)[:10]]
     near = [index for top in (best.index, order[0]) for index in range(top - 3, top + 4) if 0 <= index < len(reel)]
     return _best_frame(picture, reel, list(dict.fromkeys([best.index, *order, *near])), best.turn, best.box)
@@ -131,7 +132,7 @@ def _best_frame(picture: Picture, reel: Reel, indices: Sequence[int], turn: Turn
     best, least = indices[0], np.inf
     for index, frame in _frames(reel, indices):
         seen = frame_as(frame, turn, box, (picture.shape[0], picture.shape[1]))
-        seen = seen[::step, ::step] if whole else resize(seen, *wanted.shape[:2], "area")
+        seen = seen[::step, ::step] if whole else resize(seen, wanted.shape[0], wanted.shape[1], "area")
         rest = leftover(wanted, seen)
         if rest < least * (DOUBT if index != indices[0] else 1):
             best, least = index, rest
@@ -151,9 +152,7 @@ def resize_any(picture: Picture, height: int, width: int) -> Picture:
 
     if picture.shape[:2] == (height, width):
         return picture
-    return apply_weights(
-        picture, weights("area", picture.shape[0], height), weights("area", picture.shape[1], width)
-    )
+    return apply_weights(picture, weights("area", picture.shape[0], height), weights("area", picture.shape[1], width))
 
 
 def _frames(reel: Reel, indices: Sequence[int]) -> Iterable[tuple[int, Images]]:
@@ -177,7 +176,7 @@ def _fine_size(picture: Picture) -> tuple[int, int]:
 def _boxes(picture: Picture, reel: Reel, turn: Turn) -> list[Box]:
     """Framings that the picture's shape suggests."""
     size = (picture.shape[0], picture.shape[1])
-    source = (reel.facts.height, reel.facts.width)[:: -1 if turn[0] % 2 else 1]
+    source = (reel.facts.width, reel.facts.height) if turn[0] % 2 else (reel.facts.height, reel.facts.width)
     found = [WHOLE, box_of("crop", source, size), box_of("crop of 7/8", source, size)]
     bars = _bars(picture)
     return [box for box in dict.fromkeys([*found, *bars]) if box == WHOLE or _differs(box, WHOLE)]
@@ -227,12 +226,14 @@ def _part(start: float, end: float) -> NDArray[np.float32]:
     edges = SIDE * np.linspace(start, end, SMALL + 1)
     pixels = np.arange(SIDE)
     overlap = np.minimum(pixels + 1, edges[1:, None]) - np.maximum(pixels, edges[:-1, None])
-    return (np.maximum(overlap, 0) / (edges[1] - edges[0])).astype(np.float32)
+    part: NDArray[np.float32] = (np.maximum(overlap, 0) / (edges[1] - edges[0])).astype(np.float32)
+    return part
 
 
 def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     centred = rows - rows.mean(1, keepdims=True)
-    return (centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+    unit: NDArray[np.float32] = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
+    return unit.astype(np.float32)
 
 
 def _search_box(picture: Picture, reel: Reel) -> Match:
@@ -245,21 +246,20 @@ def _search_box(picture: Picture, reel: Reel) -> Match:
         across, down = part * min(1.0, wide / source), part * min(1.0, source / wide)
         left, top = x / 6 * (1 - across), y / 6 * (1 - down)
         box = (left, top, left + across, top + down, 0)
-        found = float((_features(reel, (0, False), box) @ small).max())
-        best = max(best, (found, box))
+        best = max(best, (float((_features(reel, (0, False), box) @ small).max()), box))
     box = best[1]
     for step in (0.04, 0.02, 0.01, 0.005):
         for _ in range(12):
-            tries = []
-            for moves in ((1, 0, 1, 0), (0, 1, 0, 1), (1, 1, -1, -1), (1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)):
+            tries: list[tuple[float, Box]] = []
+            for moves in MOVES:
                 for sign in (step, -step):
-                    sides = tuple(round(side + sign * move, 4) for side, move in zip(box[:4], moves, strict=True))
+                    sides = [round(side + sign * move, 4) for side, move in zip(box[:4], moves, strict=True)]
                     if sides[2] - sides[0] > 0.1 and sides[3] - sides[1] > 0.1 and min(sides) >= 0 and max(sides) <= 1:
-                        moved = (sides[0], sides[1], sides[2], sides[3], 0)
+                        moved: Box = (sides[0], sides[1], sides[2], sides[3], 0)
                         tries.append((float((_features(reel, (0, False), moved) @ small).max()), moved))
-            found = max(tries) if tries else best
-            if found[0] <= best[0]:
+            better = max(tries) if tries else best
+            if better[0] <= best[0]:
                 break
-            best, box = found, found[1]
+            best, box = better, better[1]
     order = [int(index) for index in np.argsort(-(_features(reel, (0, False), box) @ small))[:8]]
     return _best_frame(picture, reel, order, (0, False), box)

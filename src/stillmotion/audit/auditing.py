@@ -23,7 +23,7 @@ from stillmotion.audit.freezing import compare_motion
 from stillmotion.audit.preprocessing import find_preprocessing as _find_preprocessing
 from stillmotion.audit.preprocessing import find_range
 from stillmotion.audit.reading import Reader
-from stillmotion.audit.records import Audit, ModelFacts, Noise, SnapshotRow
+from stillmotion.audit.records import Audit, Cause, ModelFacts, Noise, Sensitivity, SnapshotRow
 from stillmotion.audit.reels import Reel, read_reel
 from stillmotion.audit.sensitivity import measure_sensitivity
 from stillmotion.audit.snapshots import Snapshot, read_snapshots
@@ -94,17 +94,14 @@ def audit_model(
         notes.append(f"{scale_from}; give --scale to be sure")
     progress("checking the model", 0, 1)
     checks = check_model(subject, _inputs(subject, reels))
-    comparison: Comparison | None = None
-    if shots or reader is not None:
-        moments = find_moments(shots, reels, progress) if shots else even_moments(reels)
-        comparison = compare_paths(subject, moments, reader, progress)
-        notes += comparison.notes
     noise = Noise(numeric=numeric_noise(checks))
-    if comparison is not None and comparison.pairs:
-        noise = dataclasses.replace(noise, decoding=decoding_noise(subject, comparison.pairs))
-    causes = find_causes(comparison, noise.floor, reader.name if reader else None) if comparison else ()
+    comparison: Comparison | None = None
+    causes: tuple[Cause, ...] = ()
+    if shots or reader is not None:
+        comparison, noise, causes = explain_change(subject, reels, shots, reader, noise, progress)
+        notes += comparison.notes
     unexplained = unexplained_share(comparison.attributions) if comparison else 0.0
-    rows = ()
+    rows: tuple[Sensitivity, ...] = ()
     if sensitivity:
         measured = measure_sensitivity(subject, reels, progress)
         rows = measured.rows
@@ -122,7 +119,7 @@ def audit_model(
         snapshots=tuple(_rows(subject, comparison)) if comparison else (),
         causes=causes,
         noise=noise,
-        change=float(np.mean([one.total for one in comparison.attributions])) if comparison and comparison.pairs else 0.0,
+        change=float(np.mean([one.total for one in comparison.attributions])) if comparison and comparison.pairs else 0,
         unexplained=unexplained,
         preprocessing=_find_preprocessing(subject, shots) if find_preprocessing else (),
         motion=compare_motion(subject, comparison) if comparison and subject.kind == "clip" else (),
@@ -131,6 +128,26 @@ def audit_model(
         reader=reader.name if reader else None,
         notes=tuple(notes),
     )  # fmt: skip
+
+
+def explain_change(
+    subject: Subject,
+    reels: Sequence[Reel],
+    snapshots: Sequence[Snapshot],
+    reader: Reader | None,
+    noise: Noise,
+    progress: Progress,
+) -> tuple[Comparison, Noise, tuple[Cause, ...]]:
+    """Why snapshots get other answers than frames, or frames other answers by the reader: both paths, and causes.
+
+    Raises:
+        StillmotionError: the reader's pictures cannot be used.
+    """
+    moments = find_moments(snapshots, reels, progress) if snapshots else even_moments(reels)
+    comparison = compare_paths(subject, moments, reader, progress)
+    if comparison.pairs:
+        noise = dataclasses.replace(noise, decoding=decoding_noise(subject, comparison.pairs))
+    return comparison, noise, find_causes(comparison, noise.floor, reader.name if reader else None)
 
 
 def _reels(videos: Sequence[str | Path], progress: Progress) -> tuple[list[Reel], list[str]]:
@@ -167,7 +184,7 @@ def _settle_scale(
 
         _, some = first_look(reader.frames(reels[0].file, *subject.size))
         low, high = min(float(one.min()) for _, one in some), max(float(one.max()) for _, one in some)
-        found = "0..1" if 0 <= low and 0.05 < high <= 1 else "-1..1" if -1 <= low < 0 and 0.05 < high <= 1 else "0..255"
+        found = "0..255" if not 0.05 < high <= 1 or low < -1 else "0..1" if low >= 0 else "-1..1"
         why = f"nothing in the model tells its range; taken from {reader.name}: {found}"
     if found is None:
         found, why = "0..255", "nothing in the model tells its range; taken to be 0..255"

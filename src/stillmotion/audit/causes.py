@@ -38,9 +38,7 @@ def find_causes(comparison: Comparison, floor: float, reader: str | None) -> tup
         flips = sum(one.flip.get(name, 0.0) for one in found if one.flipped)
         evidence, sentence, cure = _told(name, comparison, reader)
         causes.append(
-            Cause(
-                name, share, low, high, evidence, cure, flips / max(1, sum(one.flipped for one in found)), sentence
-            )
+            Cause(name, share, low, high, evidence, cure, flips / max(1, sum(one.flipped for one in found)), sentence)
         )
     return tuple(sorted(causes, key=lambda cause: -cause.share))
 

@@ -73,9 +73,7 @@ def even_moments(reels: Sequence[Reel]) -> list[Moment]:
     return found
 
 
-def compare_paths(
-    subject: Subject, moments: Sequence[Moment], reader: Reader | None, progress: Progress
-) -> Comparison:
+def compare_paths(subject: Subject, moments: Sequence[Moment], reader: Reader | None, progress: Progress) -> Comparison:
     """Explain the two paths of every moment, and share the change of answer out.
 
     Raises:
@@ -182,7 +180,8 @@ def _reader_paths(
                 raise StillmotionError(f"{reader.name} on {reel.file}: yields pictures of one colour")
             turn, box = (0, False), WHOLE
         else:
-            sure = [match for _, picture in some[:: max(1, len(some) // 5)] if (match := align(picture, [reel])) is not None]
+            aligned = [align(picture, [reel]) for _, picture in some[:: max(1, len(some) // 5)]]
+            sure = [match for match in aligned if match is not None]
             if not sure:
                 raise StillmotionError(f"{reader.name} on {reel.file}: its pictures match no frame of this video")
             ways = [(match.turn, match.box) for match in sure]
@@ -210,9 +209,7 @@ def _reader_paths(
     if whole:
         return values, [(_own_path(subject) | {"scaling": scale}, None)] * len(matched), notes
     paths: list[tuple[dict[str, Setting], str | None]] = [({}, None)] * len(matched)
-    sightings = [
-        Sighting(as_levels(value, scale), match) for value, match in zip(found, known_matches, strict=True)
-    ]
+    sightings = [Sighting(as_levels(value, scale), match) for value, match in zip(found, known_matches, strict=True)]
     for group in grouped(sightings):
         explained = explain([sightings[index] for index in group])
         for index, shift in zip(group, explained.shifts, strict=True):

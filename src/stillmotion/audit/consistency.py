@@ -133,7 +133,8 @@ def _twice(subject: Subject, clips: Floats) -> Iterator[Check]:
         f"layer {', '.join(stateful)} keeps its state: call model.reset_states() (Keras 3: layer.reset_state()) before "
         "each clip, or build it with stateful=False"
         if stateful
-        else _stuck(subject) or "the model draws random numbers when it predicts: find the layer and give training=False"
+        else _stuck(subject)
+        or "the model draws random numbers when it predicts: find the layer and give training=False"
     )
     yield Check("the same answer twice", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
     for layer in all_layers(subject.model):
@@ -146,8 +147,8 @@ def _batches(subject: Subject, clips: Floats) -> Iterator[Check]:
     alone = np.concatenate([_ask(subject, clips[index : index + 1]) for index in range(len(clips))])
     far = _far(together, alone)
     cure = _stuck(subject) or (
-        "answers depend on the other clips of the batch: a layer normalises over the batch (BatchNormalization called with "
-        "training=True), or folds batch and time wrongly"
+        "answers depend on the other clips of the batch: a layer normalises over the batch (BatchNormalization called "
+        "with training=True), or folds batch and time wrongly"
     )
     yield Check("the same answer alone and in a batch", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
 
@@ -161,8 +162,10 @@ def _calls(subject: Subject, clips: Floats) -> Iterator[Check]:
     stuck = _far(asked, plainly)
     cure = "predict, predict_on_batch and model(x) disagree: use one of them everywhere; see the other checks first"
     yield Check("predict, predict_on_batch and call agree", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
-    cure = "model(x) and predict disagree: a layer is held in training mode; " + (_stuck(subject) or "call model(x, training=False)")
-    yield Check("model(x) without training=False agrees too", stuck <= ROUNDING, stuck, "" if stuck <= ROUNDING else cure)
+    cure = _stuck(subject) or "call model(x, training=False)"
+    cure = f"model(x) and predict disagree: a layer is held in training mode; {cure}"
+    name = "model(x) without training=False agrees too"
+    yield Check(name, stuck <= ROUNDING, stuck, "" if stuck <= ROUNDING else cure)
 
 
 def _evaluating(subject: Subject, clips: Floats) -> Iterator[Check]:
@@ -200,8 +203,10 @@ def _stuck(subject: Subject) -> str:
         look(subject.model.get_config())
     except (NotImplementedError, TypeError, ValueError):
         return ""
-    names = list(dict.fromkeys(names))
-    return f"{', '.join(names)}: called with training=True; build the model again without it and load the weights" if names else ""
+    if not names:
+        return ""
+    which = ", ".join(dict.fromkeys(names))
+    return f"{which}: called with training=True; build the model again without it and load the weights"
 
 
 def _saving(subject: Subject, clips: Floats) -> Iterator[Check]:

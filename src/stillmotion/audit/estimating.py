@@ -204,13 +204,15 @@ def _explain_colours(sightings: Sequence[Sighting]) -> dict[str, Setting]:
             turned = FAULTS[name].apply(turned, changed[name], (0, 0))
         count = sum(changed[name] != plain[name] for name in changed)
         for exposure in ((1.0, 1.0), None):
-            fitted = exposure or _fit_exposure(_spread(turned), _spread(seen if order == "RGB" else seen[..., ::-1]))
+            wanted = seen if order == "RGB" else seen[..., ::-1]
+            fitted = exposure or _fit_exposure(_spread(turned), _spread(wanted))
             if exposure is None and max(abs(fitted[0] - 1), abs(fitted[1] - 1)) < 0.015:
                 continue
             lit = np.rint(curve(turned, fitted))
             extra = count + (exposure is None)
             off = _distance(lit if order == "RGB" else lit[..., ::-1], seen)
-            doubt = off * (1 + SHARE * max(0, extra - 1)) + LEVELS * max(0, extra - 1) if extra else off * (1 - SHARE) - LEVELS
+            # What is normal has the benefit of the doubt, one fault that over two.
+            doubt = off * (1 + SHARE * (extra - 1)) + LEVELS * (extra - 1)
             if doubt < least:
                 best, least = {**changed, "gamma or exposure": fitted}, doubt
     return best
@@ -253,7 +255,8 @@ def _inside(box: Box, height: int, width: int) -> tuple[slice, slice]:
         return slice(None), slice(None)
     left, top, right, bottom, _ = box
     rows = [np.ceil(height * max(0, -top) / (bottom - top)), np.floor(height * (min(1, bottom) - top) / (bottom - top))]
-    columns = [np.ceil(width * max(0, -left) / (right - left)), np.floor(width * (min(1, right) - left) / (right - left))]
+    across = right - left
+    columns = [np.ceil(width * max(0, -left) / across), np.floor(width * (min(1, right) - left) / across)]
     return slice(int(rows[0]), int(rows[1])), slice(int(columns[0]), int(columns[1]))
 
 
@@ -287,4 +290,3 @@ def grouped(sightings: Sequence[Sighting]) -> list[list[int]]:
         box = tuple(round(side, 2) for side in one.match.box)
         groups.setdefault((one.size, one.match.turn, box, one.jpeg), []).append(index)
     return list(groups.values())
-

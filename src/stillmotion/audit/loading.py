@@ -92,9 +92,8 @@ def _saved_model(folder: Path) -> keras.Model:
         given = keras.Input(inputs[0].shape[1:], dtype=inputs[0].dtype.name)
         answer = keras.layers.TFSMLayer(str(folder), call_endpoint=endpoint)(given)
     except (OSError, ValueError, StopIteration, KeyError, RuntimeError, AttributeError) as error:
-        raise StillmotionError(
-            f"{folder}: not a SavedModel that can be used ({str(error).splitlines()[0] if str(error) else 'no endpoint'})"
-        ) from None
+        why = str(error).splitlines()[0] if str(error) else "no endpoint"
+        raise StillmotionError(f"{folder}: not a SavedModel that can be used ({why})") from None
     if isinstance(answer, dict):
         if len(answer) != 1:
             raise StillmotionError(f"{folder}: gives {len(answer)} outputs; the audit is of models with one")

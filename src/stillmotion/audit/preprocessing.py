@@ -52,7 +52,8 @@ def find_range(subject: Subject, pictures: Sequence[Picture]) -> tuple[str | Non
     best, second = sorted(off, key=lambda name: off[name])[:2]
     if off[second] < 1.15 * off[best]:
         return None, ""
-    return best, f"its BatchNormalization learned statistics that {best} gives ({off[best]:.2f} off; {second}: {off[second]:.2f})"
+    by = f"({off[best]:.2f} off; {second}: {off[second]:.2f})"
+    return best, f"its BatchNormalization learned statistics that {best} gives {by}"
 
 
 def _statistics_off(model: keras.Model, values: Floats) -> float | None:
@@ -98,10 +99,8 @@ def find_preprocessing(subject: Subject, snapshots: Sequence[Snapshot]) -> tuple
             resize(FRAMING.apply(one.picture, framing, subject.size), *subject.size, kernel) for one in labelled
         ]
         for scale, channels in product(USUAL, ("RGB", "BGR")):
-            values = [
-                FAULTS["scaling"].apply(FAULTS["channel order"].apply(picture, channels, subject.size), scale, subject.size)
-                for picture in pictures
-            ]
+            ordered = [FAULTS["channel order"].apply(picture, channels, subject.size) for picture in pictures]
+            values = [FAULTS["scaling"].apply(picture, scale, subject.size) for picture in ordered]
             found = subject.answers(values)
             likely = np.log(np.clip(found[np.arange(len(truth)), truth], 1e-6, 1)).sum()
             right = float((found.argmax(1) == truth).mean())

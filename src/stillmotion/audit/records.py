@@ -123,7 +123,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Motion:
-    """For a clip model, at one moment: its answers frozen to the snapshot, frozen to the frame, and on the full clip."""
+    """A clip model's answers at a moment: frozen to the snapshot, frozen to the frame, and on the full clip."""
 
     video: str
     seconds: float

@@ -1,4 +1,4 @@
-"""Resizing as the usual libraries do it, each to about one level, in one piece of code: weights over rows, then columns.
+"""Resizing as the usual libraries do it, each to about one level: weights over rows, then over columns.
 
 Where they differ: the kernel; whether it is widened to cover all pixels when an image gets smaller ("smooth": Pillow,
 swscale, `tf.image.resize(antialias=True)`) or takes single pixels (OpenCV, `keras.layers.Resizing`); and, for nearest,
@@ -63,7 +63,9 @@ def resize(picture: Picture, height: int, width: int, kernel: str) -> Picture:
     """The picture at another size, rounded to whole levels and held to 0 to 255, as 8-bit libraries leave it."""
     if picture.shape[:2] == (height, width):
         return picture
-    resized = apply_weights(picture, weights(kernel, picture.shape[0], height), weights(kernel, picture.shape[1], width))
+    resized = apply_weights(
+        picture, weights(kernel, picture.shape[0], height), weights(kernel, picture.shape[1], width)
+    )
     result: Picture = np.clip(np.rint(resized), 0, 255)
     return result
 

@@ -23,7 +23,7 @@ RADIUS = 10
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A row for each fault and strength; flicker's change and flips, and the share of moments with another label near."""
+    """A row a fault and strength; flicker's change and flips, and the share of moments with another label near."""
 
     rows: tuple[Sensitivity, ...]
     flicker: float

@@ -183,7 +183,8 @@ def _shape(path: Path, model: keras.Model) -> tuple[Literal["image", "clip"], in
         raise StillmotionError(f"{path}: takes {len(shape)} inputs; the audit is of models with one")
     if len(shape) not in (4, 5):
         raise StillmotionError(
-            f"{path}: takes {tuple(shape)}, neither images (batch, height, width, 3) nor clips (batch, time, height, width, 3)"
+            f"{path}: takes {tuple(shape)}, neither images (batch, height, width, 3) "
+            "nor clips (batch, time, height, width, 3)"
         )
     *_, height, width, channels = shape
     if channels != 3:

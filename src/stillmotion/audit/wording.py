@@ -9,10 +9,14 @@ LARGEST = 5  # causes that are told
 
 
 def tell(
-    comparison: Comparison | None, causes: tuple[Cause, ...], noise: Noise, checks: tuple[Check, ...], unexplained: float
+    comparison: Comparison | None,
+    causes: tuple[Cause, ...],
+    noise: Noise,
+    checks: tuple[Check, ...],
+    unexplained: float,
 ) -> str:
     """What was found, shortest first."""
-    said = []
+    said: list[str] = []
     failed = [check.name for check in checks if not check.passed]
     if failed:
         count = "One check" if len(failed) == 1 else f"{len(failed)} checks"
@@ -26,18 +30,19 @@ def tell(
         said.append(f"{unmatched} of {len(comparison.moments)} {what} match no moment of the videos.")
     if not comparison.matched:
         return " ".join(said)
-    flips, count = sum(one.flipped for one in comparison.attributions), len(comparison.matched)
-    change = sum(one.total for one in comparison.attributions) / count
-    other = "than their frame" if what == "snapshots" else "by your frame reader"
+    flips, matched = sum(one.flipped for one in comparison.attributions), len(comparison.matched)
+    change = sum(one.total for one in comparison.attributions) / matched
     if flips:
-        said.append(f"{flips} of {count} {what} {'gets' if flips == 1 else 'get'} another label {other}.")
+        other = "than their frame" if what == "snapshots" else "by your frame reader"
+        said.append(f"{flips} of {matched} {what} {'gets' if flips == 1 else 'get'} another label {other}.")
     else:
-        said.append(f"All {count} {what} get the same label as {'their frame' if what == 'snapshots' else 'by your frame reader'}.")
+        other = "as their frame" if what == "snapshots" else "by your frame reader"
+        said.append(f"All {matched} {what} get the same label {other}.")
     if not causes:
-        said.append(
-            f"Probabilities differ by {_percent(change)} on average, "
-            + ("within the noise floor: the two paths agree." if change <= noise.floor else "by no cause above the noise floor.")
+        within = (
+            "within the noise floor: the two paths agree" if change <= noise.floor else "by no cause above the noise"
         )
+        said.append(f"Probabilities differ by {_percent(change)} on average, {within}.")
         return " ".join(said)
     if not flips:
         said.append(f"Their probabilities differ by {_percent(change)} on average.")

@@ -38,7 +38,9 @@ def audit(
     scale: Annotated[
         str | None,
         typer.Option(
-            metavar="RANGE", help="What the model is fed: 0..255, 0..1, -1..1 ... [default: found out]", show_default=False
+            metavar="RANGE",
+            help="What the model is fed: 0..255, 0..1, -1..1 ... [default: found out]",
+            show_default=False,
         ),
     ] = None,
     channels: Annotated[str, typer.Option(metavar="rgb|bgr", help="In what order it is fed.")] = "rgb",
@@ -48,7 +50,9 @@ def audit(
             "--find-preprocessing", help="Search for the preprocessing that labelled snapshots (a folder a label) fit."
         ),
     ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out the table of what the model is sensitive to.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the table of what the model is sensitive to.")
+    ] = False,
     out_folder: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="For audit.json and audit.html.", show_default=False),

@@ -65,9 +65,7 @@ def normal_path(**settings: Setting) -> dict[str, Setting]:
 
 def difference(one: Path, other: Path) -> list[str]:
     """The names of the faults that two paths are set differently for, in the order of the table."""
-    return [
-        name for name, fault in FAULTS.items() if one.get(name, fault.normal) != other.get(name, fault.normal)
-    ]
+    return [name for name, fault in FAULTS.items() if one.get(name, fault.normal) != other.get(name, fault.normal)]
 
 
 def render(path: Path, shot: Shot, size: Size) -> NDArray[np.float32]:

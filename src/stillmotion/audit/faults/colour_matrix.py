@@ -47,7 +47,8 @@ def _apply(picture: Picture, setting: tuple[str, str], size: Size) -> Picture:
 
 
 def _words(setting: tuple[str, str]) -> str:
-    return "have their colours decoded as tagged" if setting == NORMAL else f"have {' and '.join(filter(None, setting))}"
+    wrong = " and ".join(part for part in setting if part)
+    return f"have {wrong}" if wrong else "have their colours decoded as tagged"
 
 
 def _cure(video: tuple[str, str], snapshots: tuple[str, str]) -> str:

@@ -33,7 +33,8 @@ class Shot:
     @property
     def picture(self) -> Images:
         """The moment's own frame."""
-        return self.frames[self.centre]
+        picture: Images = self.frames[self.centre]
+        return picture
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,6 @@ MOMENT = Fault(
     apply=_apply,
     words=_words,
     cure=lambda video, snapshots: (
-        "seek by time and decode on to the frame: for frame in container.decode(video=0): if frame.time >= seconds: break"
+        "seek by time, then decode on: for frame in container.decode(video=0): if frame.time >= seconds: ..."
     ),
 )

@@ -26,5 +26,7 @@ MOTION_BLUR = Fault(
     candidates=(2, 3, 5),
     apply=_apply,
     words=lambda setting: "show one frame" if setting == 1 else f"blend {setting} frames",
-    cure=lambda video, snapshots: "shorten the exposure, and take frames as they are: no minterpolate, no framerate filter",
+    cure=lambda video, snapshots: (
+        "shorten the exposure, and take frames as they are: no minterpolate, no framerate filter"
+    ),
 )

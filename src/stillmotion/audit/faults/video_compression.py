@@ -19,6 +19,7 @@ _ENCODERS = {"H.264": "libx264", "HEVC": "libx265"}
 def encoded(frames: Images, setting: Codec) -> Images:
     """Frames `(n, height, width, 3)` after coding and decoding; odd sides are cut by a pixel inside, and given back."""
     import av
+    from av.video.stream import VideoStream
 
     height, width = frames.shape[1:3]
     quiet = {"x265-params": f"log-level=none:pools=1:crf={setting[1]}"} if setting[0] == "HEVC" else {}
@@ -27,6 +28,7 @@ def encoded(frames: Images, setting: Codec) -> Images:
         stream = container.add_stream(
             _ENCODERS[setting[0]], rate=25, options={"crf": str(setting[1]), "preset": "veryfast", **quiet}
         )
+        assert isinstance(stream, VideoStream)
         stream.height, stream.width, stream.pix_fmt = height + height % 2, width + width % 2, "yuv420p"
         stream.codec_context.thread_count = 1
         even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
@@ -34,8 +36,8 @@ def encoded(frames: Images, setting: Codec) -> Images:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     buffer.seek(0)
-    with av.open(buffer) as container:
-        decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    with av.open(buffer, "r") as coded:
+        decoded = [frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)]
     return np.stack(decoded)[:, :height, :width].astype(np.uint8)
 
 
@@ -54,8 +56,10 @@ VIDEO_COMPRESSION = Fault(
     stage="time",
     normal=NONE,
     strengths=tuple((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)),
-    candidates=tuple((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)) + (("H.264", 48),),
+    candidates=(*((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)), ("H.264", 48)),
     apply=_apply,
-    words=lambda setting: "are as the file has them" if setting == NONE else f"went through {setting[0]} at CRF {setting[1]}",
+    words=lambda setting: (
+        "are as the file has them" if setting == NONE else f"went through {setting[0]} at about CRF {setting[1]}"
+    ),
     cure=lambda video, snapshots: "record at a lower CRF or a higher bit rate, and train on frames of such videos",
 )
