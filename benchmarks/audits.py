@@ -376,6 +376,8 @@ def plan(rng: random.Random, cases: int) -> list[tuple[str, list[Injection], boo
     for kind, count, size in (("two faults", cases // 2, 2), ("three faults", cases // 4, 3)):
         while count:
             chosen = rng.sample(every, size)
+            if any("whole numbers" in fault.what for fault in chosen):
+                continue  # of zeros and ones nothing else can be told
             if len({fault.cause for fault in chosen}) == size and len({fault.side for fault in chosen}) >= size - 1:
                 planned.append((kind, chosen, False))
                 count -= 1

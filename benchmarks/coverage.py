@@ -75,9 +75,7 @@ def draw_differences(
 
 def ours(sample: Floats, codes: Ints) -> tuple[float, float]:
     """The interval of a difference."""
-    return difference_interval(
-        float(sample.mean()), float((sample**2).mean()), effective_videos(sample, codes)
-    )
+    return difference_interval(float(sample.mean()), float((sample**2).mean()), effective_videos(sample, codes))
 
 
 def bootstrap(sample: Floats, codes: Ints, weights: Floats) -> tuple[float, float]:

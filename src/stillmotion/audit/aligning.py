@@ -22,6 +22,7 @@ from stillmotion.decoding import Images
 
 SMALL = 24  # side of what is correlated, in pixels
 ALIKE_SIDE = 40  # side at which a match is accepted or refused, in pixels
+REFINED = 112  # side at which a crop is found exactly, in pixels
 FINE = 256  # side of what is compared, at most
 # A picture whose likeness to its best frame is below this is of another moment, or of something else.
 ALIKE = 0.9
@@ -47,9 +48,13 @@ class Match:
         return float(self.reel.seconds[self.index])
 
 
-def align(picture: Picture, reels: Sequence[Reel]) -> Match | None:
-    """The moment of a picture `(height, width, 3)` of any range; None where it matches none."""
-    found = [_coarse(picture, reel) for reel in reels]
+def align(picture: Picture, reels: Sequence[Reel], boxes: Sequence[Box] = ()) -> Match | None:
+    """The moment of a picture `(height, width, 3)` of any range; None where it matches none.
+
+    Args:
+        boxes: framings to try beside the usual ones.
+    """
+    found = [_coarse(picture, reel, boxes) for reel in reels]
     found.sort(key=lambda one: -one[0])
     tried = [_fine(picture, reel, boxes) for top, reel, boxes in found[:3] if top > found[0][0] - 0.1]
     best = max(tried, key=lambda match: match.likeness)
@@ -91,12 +96,14 @@ def _alike(picture: Picture, match: Match) -> float:
     return float(np.sqrt(1 - leftover(resize_any(picture, *small), seen) ** 2))
 
 
-def _coarse(picture: Picture, reel: Reel) -> tuple[float, Reel, list[tuple[Turn, Box, list[int]]]]:
+def _coarse(
+    picture: Picture, reel: Reel, boxes: Sequence[Box]
+) -> tuple[float, Reel, list[tuple[Turn, Box, list[int]]]]:
     """The best correlation, and for the best few turns and framings the frames to look at."""
     small = _unit(resize_any(picture.mean(-1, keepdims=True), SMALL, SMALL)[..., 0].reshape(1, -1))[0]
     scored = []
     for turn in ALL_TURNS:
-        for box in _boxes(picture, reel, turn):
+        for box in dict.fromkeys([*_boxes(picture, reel, turn), *boxes]):
             likeness = _features(reel, turn, box) @ small
             doubt = 0.01 * (turn[0] > 0) + 0.01 * turn[1] + 0.01 * (box != WHOLE)
             scored.append((float(likeness.max()) - doubt, turn, box, likeness))
@@ -262,4 +269,36 @@ def _search_box(picture: Picture, reel: Reel) -> Match:
                 break
             best, box = better, better[1]
     order = [int(index) for index in np.argsort(-(_features(reel, (0, False), box) @ small))[:8]]
-    return _best_frame(picture, reel, order, (0, False), box)
+    match = _best_frame(picture, reel, order[:3], (0, False), box)
+    box = _refined(picture, reel.shot(match.index).picture, box)
+    order = [int(index) for index in np.argsort(-(_features(reel, (0, False), box) @ small))[:10]]
+    near = [index for index in range(match.index - 3, match.index + 4) if 0 <= index < len(reel)]
+    return _best_frame(picture, reel, list(dict.fromkeys([match.index, *order, *near])), (0, False), box)
+
+
+def _refined(picture: Picture, frame: Images, box: Box) -> Box:
+    """The framing edge by edge, by pixels of one frame."""
+    size = (picture.shape[0], picture.shape[1])
+    scale = min(1.0, REFINED / max(size))
+    small = max(8, round(size[0] * scale)), max(8, round(size[1] * scale))
+    wanted = resize_any(picture, *small)
+    exact = frame.astype(np.float32)
+
+    def rest(sides: Sequence[float]) -> float:
+        moved: Box = (sides[0], sides[1], sides[2], sides[3], 0)
+        return leftover(wanted, resize(FRAMING.apply(exact, moved, size), *small, "area"))
+
+    best, least = list(box[:4]), rest(box[:4])
+    for step in (0.02, 0.01, 0.005, 0.0025):
+        for _ in range(6):
+            moved = [
+                [side + sign * step * move for side, move in zip(best, moves, strict=True)]
+                for moves in MOVES
+                for sign in (1, -1)
+            ]
+            inside = [sides for sides in moved if min(sides) >= 0 and max(sides) <= 1 and sides[2] - sides[0] > 0.1]
+            tried = min(((rest(sides), sides) for sides in inside), default=(least, best))
+            if tried[0] >= least:
+                break
+            least, best = tried
+    return (round(best[0], 4), round(best[1], 4), round(best[2], 4), round(best[3], 4), 0)

@@ -12,7 +12,7 @@ from stillmotion.audit.aligning import Match, align, align_near
 from stillmotion.audit.attributing import UNEXPLAINED, Attribution, Pair, attribute
 from stillmotion.audit.estimating import Explanation, Sighting, explain, find_scale, grouped
 from stillmotion.audit.faults import FAULTS, Setting, normal_path, render
-from stillmotion.audit.faults.framing import WHOLE
+from stillmotion.audit.faults.framing import WHOLE, Box
 from stillmotion.audit.faults.scaling import WHOLE_NUMBERS, as_levels
 from stillmotion.audit.reading import Reader, first_look
 from stillmotion.audit.reels import Reel
@@ -55,10 +55,14 @@ class Comparison:
 
 def find_moments(snapshots: Sequence[Snapshot], reels: Sequence[Reel], progress: Progress) -> list[Moment]:
     """Each snapshot's moment, or none."""
-    found = []
+    found: list[Moment] = []
+    boxes: list[Box] = []  # as earlier ones were framed
     for number, snapshot in enumerate(snapshots[:MOST_SNAPSHOTS]):
         progress("finding moments", number, len(snapshots))
-        found.append(Moment(snapshot.file, snapshot.picture, align(snapshot.picture, reels), snapshot))
+        match = align(snapshot.picture, reels, boxes)
+        if match is not None and match.box not in boxes:
+            boxes = [*boxes, match.box][-4:]
+        found.append(Moment(snapshot.file, snapshot.picture, match, snapshot))
     return found
 
 
@@ -205,7 +209,7 @@ def _reader_paths(
                 break
     found = [value for value in values if value is not None]
     known_matches = [matches[number] for number in range(len(matched))]
-    scale = WHOLE_NUMBERS if whole else find_scale(found, known_matches)
+    scale = WHOLE_NUMBERS if whole else find_scale(found, known_matches, subject.scale or "0..255")
     if whole:
         return values, [(_own_path(subject) | {"scaling": scale}, None)] * len(matched), notes
     paths: list[tuple[dict[str, Setting], str | None]] = [({}, None)] * len(matched)

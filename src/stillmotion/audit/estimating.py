@@ -6,7 +6,7 @@ as it explains clearly more. Colours are judged small, where no kernel matters; 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -228,7 +228,13 @@ def _fit_exposure(made: NDArray[Any], seen: NDArray[Any]) -> tuple[float, float]
         gain, gamma = np.exp(setting)
         return float(((curve(made, (float(gain), float(gamma))) - seen) ** 2).mean())
 
-    found = minimize(off, np.zeros(2), method="Nelder-Mead", options={"maxfev": 80, "xatol": 2e-3, "fatol": 1e-3})
+    start = np.array([[0.0, 0.0], [0.4, 0.0], [0.0, 0.4]])
+    found = minimize(
+        off,
+        start[0],
+        method="Nelder-Mead",
+        options={"maxfev": 200, "xatol": 1e-3, "fatol": 1e-3, "initial_simplex": start},
+    )
     gain, gamma = np.exp(np.clip(found.x, -2.5, 2.5))
     return round(float(gain), 2), round(float(gamma), 2)
 
@@ -264,23 +270,42 @@ def _distance(made: Picture, seen: Picture) -> float:
     return float(np.sqrt(((made - seen) ** 2).mean()))
 
 
-def find_scale(values: Sequence[Picture], matches: Sequence[Match]) -> Setting:
-    """Which range pictures of any range are in: a name in `SCALES`, or (factor, added) where none of them fits."""
+def find_scale(values: Sequence[Picture], matches: Sequence[Match], expected: str) -> Setting:
+    """Which range pictures of any range are in: a name in `SCALES`, or (factor, added) where none of them fits.
+
+    Pictures of 8 bits that were scaled give whole levels when scaled back, which tells the range for sure. Else it is
+    the one that brings them nearest to their frames, and `expected` unless another does so much better.
+    """
+    some = np.concatenate([np.asarray(picture, np.float64).reshape(-1, 3)[::7] for picture in values[:12]])
+    whole = []
+    for scale in SCALES:
+        levels = _levels(some, scale)
+        inside = levels.min() > -1 and levels.max() < 256 and np.ptp(levels) > 8
+        if inside and float(np.abs(levels - np.rint(levels)).mean()) < 0.03:
+            whole.append(scale)
+    if whole:
+        return expected if expected in whole else whole[0]
     pairs = [
         _small_pairs([Sighting(picture, match)]) for picture, match in zip(values[:12], matches[:12], strict=False)
     ]
     made = np.concatenate([pair[0] for pair in pairs]).astype(np.float64)
     seen = np.concatenate([pair[1] for pair in pairs]).astype(np.float64)
-    to_levels: Callable[[Setting], NDArray[np.float64]] = lambda scale: (seen - factors(scale)[1]) / factors(scale)[0]  # noqa: E731
-    offs = {}
-    for scale in SCALES:
-        levels = to_levels(scale)
-        offs[scale] = min(float(np.sqrt(((levels[..., ::way] - made) ** 2).mean())) for way in (1, -1))
+    offs = {
+        scale: min(float(np.sqrt(((_levels(seen, scale)[..., ::way] - made) ** 2).mean())) for way in (1, -1))
+        for scale in SCALES
+    }
     best = min(offs, key=lambda scale: offs[scale])
+    if offs[expected] < 2 * offs[best]:
+        best = expected
     if offs[best] < 90:
         return best
     factor, added = np.polyfit(made.mean(-1).ravel(), seen.mean(-1).ravel(), 1)
     return (float(factor), float(added)) if abs(factor) > 1e-9 else best
+
+
+def _levels(values: NDArray[np.float64], scale: Setting) -> NDArray[np.float64]:
+    factor, added = factors(scale)
+    return (values - added) / factor
 
 
 def grouped(sightings: Sequence[Sighting]) -> list[list[int]]:

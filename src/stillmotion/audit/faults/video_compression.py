@@ -17,27 +17,30 @@ _ENCODERS = {"H.264": "libx264", "HEVC": "libx265"}
 
 
 def encoded(frames: Images, setting: Codec) -> Images:
-    """Frames `(n, height, width, 3)` after coding and decoding; odd sides are cut by a pixel inside, and given back."""
+    """Frames `(n, height, width, 3)` after coding and decoding; as they are where the encoder refuses such a size."""
     import av
     from av.video.stream import VideoStream
 
     height, width = frames.shape[1:3]
     quiet = {"x265-params": f"log-level=none:pools=1:crf={setting[1]}"} if setting[0] == "HEVC" else {}
     buffer = BytesIO()
-    with av.open(buffer, "w", format="matroska") as container:
-        stream = container.add_stream(
-            _ENCODERS[setting[0]], rate=25, options={"crf": str(setting[1]), "preset": "veryfast", **quiet}
-        )
-        assert isinstance(stream, VideoStream)
-        stream.height, stream.width, stream.pix_fmt = height + height % 2, width + width % 2, "yuv420p"
-        stream.codec_context.thread_count = 1
-        even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        for picture in even:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    buffer.seek(0)
-    with av.open(buffer, "r") as coded:
-        decoded = [frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)]
+    try:
+        with av.open(buffer, "w", format="matroska") as container:
+            stream = container.add_stream(
+                _ENCODERS[setting[0]], rate=25, options={"crf": str(setting[1]), "preset": "veryfast", **quiet}
+            )
+            assert isinstance(stream, VideoStream)
+            stream.height, stream.width, stream.pix_fmt = height + height % 2, width + width % 2, "yuv420p"
+            stream.codec_context.thread_count = 1
+            even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+            for picture in even:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+            container.mux(stream.encode())
+        buffer.seek(0)
+        with av.open(buffer, "r") as coded:
+            decoded = [frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)]
+    except av.error.FFmpegError:
+        return frames
     return np.stack(decoded)[:, :height, :width].astype(np.uint8)
 
 
