@@ -297,10 +297,11 @@ def find_scale(values: Sequence[Picture], matches: Sequence[Match], expected: st
     best = min(offs, key=lambda scale: offs[scale])
     if offs[expected] < 2 * offs[best]:
         best = expected
-    if offs[best] < 90:
+    factor, added = (float(one) for one in np.polyfit(made.mean(-1).ravel(), seen.mean(-1).ravel(), 1))
+    if factor <= 1e-9 or 1 / 3 < factor / float(factors(best)[0].mean()) < 3:
         return best
-    factor, added = np.polyfit(made.mean(-1).ravel(), seen.mean(-1).ravel(), 1)
-    return (float(factor), float(added)) if abs(factor) > 1e-9 else best
+    fitted = float(np.sqrt((((seen - added) / factor - made).mean(-1) ** 2).mean()))
+    return (factor, added) if fitted < offs[best] / 2 else best
 
 
 def _levels(values: NDArray[np.float64], scale: Setting) -> NDArray[np.float64]:

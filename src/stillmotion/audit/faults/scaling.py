@@ -21,6 +21,7 @@ SCALES: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {
     "ImageNet mean of BGR": (_ONE, -_CAFFE),
     "0..1, twice": (_ONE / 255**2, 0 * _ONE),
     "-1..1, twice": (_ONE / 127.5**2, -_ONE / 127.5 - 1),
+    "0..1 after -1..1": (_ONE / 127.5 / 255, -_ONE / 255),
     "-1..1 after 0..1": (_ONE / 255 / 127.5, -_ONE),
 }
 WHOLE_NUMBERS = "0..1 as whole numbers"
