@@ -84,8 +84,12 @@ def test_a_fault_of_the_reader_is_named_first(tmp_path: Path, films: list[Path],
     found = quick(model, films, snapshots=tmp_path / "s", frames=reader(READERS[cause]))
     assert found.causes[0].cause == cause
     assert f"% of the change comes from {cause}: your snapshots are" in found.answer or cause not in ("channel order",)
-    alone = quick(model, films, frames=reader(READERS[cause]))
-    assert alone.causes[0].cause == cause
+
+
+def test_a_reader_alone_is_compared_with_the_frames(films: list[Path], model: Path) -> None:
+    found = quick(model, films[:2], frames=reader(READERS["channel order"]))
+    assert found.causes[0].cause == "channel order"
+    assert found.answer.split()[1:4] == ["of", "24", "frames"]
 
 
 def test_a_healthy_pipeline_is_not_accused(tmp_path: Path, films: list[Path], model: Path) -> None:

@@ -17,7 +17,7 @@ from stillmotion.comparison.intervals import proportion_interval
 Progress = Callable[[str, int, int], None]
 MOMENTS, CLIPS = 36, 8  # that are looked at, over all videos
 PIXELS = 2e7  # of all moments' frames: of large videos fewer are looked at
-ENCODED = 12  # moments that go through an encoder: it is slow
+ENCODED, ENCODED_CLIPS = 12, 3  # that go through an encoder: it is slow
 RADIUS = 10
 
 
@@ -46,7 +46,8 @@ def measure_sensitivity(subject: Subject, reels: Sequence[Reel], progress: Progr
     for number, (video, indices) in enumerate(places):
         progress("sensitivity", number, len(places))
         shots = tuple(reels[video].shot(index, RADIUS) for index in indices)
-        keys = [key for key in tried if key[0] != "video compression" or number * len(shots) < ENCODED]
+        encode = number < (ENCODED if subject.kind == "image" else ENCODED_CLIPS)
+        keys = [key for key in tried if key[0] != "video compression" or encode]
         inputs = [_see(subject, shots, own)] + [_see(subject, shots, own | {name: setting}) for name, setting in keys]
         answers = subject.answers(inputs)
         base.append(answers[0])
@@ -58,7 +59,7 @@ def measure_sensitivity(subject: Subject, reels: Sequence[Reel], progress: Progr
         for (name, setting), got in found.items()
         if got
     )
-    near = [row for row in rows if row.fault == "moment" and row.strength in ("-1", "1")]
+    near = [row for row in rows if row.fault == "moment" and row.strength in ("-1 frames", "1 frames")]
     other = np.zeros(len(places), bool)
     for (name, _), got in found.items():
         if name == "moment":
@@ -101,7 +102,7 @@ def _row(name: str, setting: Setting, base: Floats, changed: Floats, codes: NDAr
     change_low, change_high = proportion_interval(change, codes)
     return Sensitivity(
         fault=name,
-        strength=text(setting) if name != "rotation or mirroring" else FAULTS[name].words(setting).removeprefix("are "),
+        strength=_strength(name, setting),
         flips=float(flips.mean()),
         flips_low=flips_low,
         flips_high=flips_high,
@@ -110,6 +111,19 @@ def _row(name: str, setting: Setting, base: Floats, changed: Floats, codes: NDAr
         change_high=change_high,
         divergence=float(np.mean([divergence(a, b) for a, b in zip(base, changed, strict=True)])),
     )
+
+
+def _strength(name: str, setting: Setting) -> str:
+    """A strength as a table says it."""
+    if name in ("rotation or mirroring", "gamma or exposure"):
+        return FAULTS[name].words(setting).removeprefix("are ").removeprefix("have a ")
+    if name == "JPEG compression":
+        return f"quality {text(setting)}"
+    if name == "video compression":
+        return FAULTS[name].words(setting).removeprefix("went through ").replace("about ", "")
+    if name in ("moment", "motion blur"):
+        return f"{text(setting)} frames"
+    return text(setting)
 
 
 def divergence(one: Floats, other: Floats) -> float:
