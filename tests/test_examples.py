@@ -40,3 +40,19 @@ def test_a_verdict_of_tables(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith("Motion is needed")
     assert "('backward', 'forward')" in told.stdout
+
+
+@pytest.mark.backend
+def test_why_different(tmp_path: Path) -> None:
+    """Small, so that the model learns little; what the loop does wrong is named all the same."""
+    pytest.importorskip("cv2")
+    told = subprocess.run(
+        [sys.executable, str(EXAMPLE.with_name("why_different.py")), "--folder", str(tmp_path), "--videos", "30",
+         "--epochs", "2"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    advice = [line.strip() for line in told.stdout.splitlines() if line.startswith("  ")]
+    assert "scaling: give the model levels of 0 to 255: leave out '/ 255'" in advice
+    assert "channel order: frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)" in advice
+    assert told.stdout.splitlines()[-1].startswith("right again:")

@@ -1,3 +1,6 @@
+from .audit import Audit as Audit
+from .audit import audit_model as audit_model
+from .audit import read_audit as read_audit
 from .clips import Augment as Augment
 from .clips import ClipSpec as ClipSpec
 from .clips import LeftOut as LeftOut

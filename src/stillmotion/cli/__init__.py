@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from stillmotion.cli import compare, evaluate, inspect, make_demo_data, predict, report, train, verdict
+from stillmotion.cli import audit, compare, evaluate, inspect, make_demo_data, predict, report, train, verdict
 from stillmotion.cli.screen import err, interrupted
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate.evaluate,
     "predict": predict.predict,
     "report": report.report,
+    "audit": audit.audit,
     "make-demo-data": make_demo_data.make_demo_data,
 }
 

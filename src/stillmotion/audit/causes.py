@@ -1,0 +1,120 @@
+"""From attributed changes to causes: their shares, with intervals over videos, and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillmotion.audit.attributing import UNEXPLAINED, Attribution, Pair, distance
+from stillmotion.audit.comparing_paths import Comparison
+from stillmotion.audit.faults import FAULTS, Setting, render
+from stillmotion.audit.records import Cause
+from stillmotion.audit.resampling import Picture
+from stillmotion.audit.subject import Subject
+
+RESAMPLES = 1000
+LEAST = 0.01  # a share below this is not worth a line
+NOISE_PAIRS = 12
+
+
+def find_causes(comparison: Comparison, floor: float, reader: str | None) -> tuple[Cause, ...]:
+    """The causes of the change, the largest first; none where it lies within the noise floor."""
+    found = comparison.attributions
+    total = np.array([one.total for one in found])
+    if not len(total) or total.mean() <= floor:
+        return ()
+    names = list(dict.fromkeys(name for one in found for name in one.change))
+    videos = [str(one.match.reel.file) for one in comparison.matched if one.match is not None]
+    causes = []
+    for name in names:
+        change = np.array([one.change.get(name, 0.0) for one in found])
+        share = float(change.sum() / total.sum())
+        if change.mean() <= floor or share < LEAST:
+            continue
+        low, high = _interval(change, total, videos)
+        flips = sum(one.flip.get(name, 0.0) for one in found if one.flipped)
+        evidence, sentence, cure = _told(name, comparison, reader)
+        causes.append(
+            Cause(name, share, low, high, evidence, cure, flips / max(1, sum(one.flipped for one in found)), sentence)
+        )
+    return tuple(sorted(causes, key=lambda cause: -cause.share))
+
+
+def unexplained_share(found: Sequence[Attribution]) -> float:
+    """The share of the change that no stage explains."""
+    total = sum(one.total for one in found)
+    return sum(one.change.get(UNEXPLAINED, 0.0) for one in found) / total if total else 0.0
+
+
+def decoding_noise(subject: Subject, pairs: Sequence[Pair]) -> float:
+    """How far answers move, on average, where another decoder rounds and spreads chroma otherwise.
+
+    The frame against itself with chroma repeated over 2 by 2 pixels, and with two levels of noise: the larger.
+    """
+    rng = np.random.default_rng(0)
+    chosen = [pairs[index] for index in np.unique(np.linspace(0, len(pairs) - 1, NOISE_PAIRS).astype(int))]
+    inputs = []
+    for pair in chosen:
+        plain = pair.shot.picture.astype(np.float32)
+        noisy = np.clip(np.rint(plain + rng.uniform(-2, 2, plain.shape)), 0, 255).astype(np.float32)
+        for picture in (plain, _blocky_chroma(plain), noisy):
+            frames = picture.astype(np.uint8)[None]
+            shot = type(pair.shot)(frames, 0, pair.shot.seconds[:1])
+            path = dict(pair.snapshot_path) | {
+                name: fault.normal for name, fault in FAULTS.items() if fault.stage in ("time", "file")
+            }
+            inputs.append(render(path, shot, subject.size))
+    answers = subject.answers(inputs)
+    chroma = [distance(answers[index], answers[index + 1]) for index in range(0, len(answers), 3)]
+    noise = [distance(answers[index], answers[index + 2]) for index in range(0, len(answers), 3)]
+    return float(max(np.mean(chroma), np.mean(noise)))
+
+
+def _blocky_chroma(picture: Picture) -> Picture:
+    luma = picture @ np.array([0.299, 0.587, 0.114], np.float32)
+    rest = picture - luma[..., None]
+    height, width = luma.shape
+    even = rest[: height - height % 2, : width - width % 2]
+    mean = even.reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3))
+    rest = rest.copy()
+    rest[: height - height % 2, : width - width % 2] = mean.repeat(2, 0).repeat(2, 1)
+    result: Picture = np.clip(np.rint(luma[..., None] + rest), 0, 255).astype(np.float32)
+    return result
+
+
+def _interval(change: NDArray[np.float64], total: NDArray[np.float64], videos: Sequence[str]) -> tuple[float, float]:
+    """95 % of the share, resampling videos; snapshots where there are fewer than three videos."""
+    names, codes = np.unique(np.array(videos), return_inverse=True)
+    if len(names) < 3:
+        codes = np.arange(len(change))
+    sums = np.stack([np.bincount(codes, change), np.bincount(codes, total)])
+    rng = np.random.default_rng((0, len(change)))
+    drawn = rng.multinomial(sums.shape[1], np.full(sums.shape[1], 1 / sums.shape[1]), size=RESAMPLES)
+    tops, bottoms = drawn @ sums[0], drawn @ sums[1]
+    shares = tops[bottoms > 0] / bottoms[bottoms > 0]
+    return float(np.quantile(shares, 0.025)), float(np.quantile(shares, 0.975))
+
+
+def _told(name: str, comparison: Comparison, reader: str | None) -> tuple[str, str, str]:
+    """Evidence, the same as the end of a sentence, and the cure."""
+    whose = "your frame reader's pictures" if reader else "the video's frames"
+    if name == UNEXPLAINED:
+        left = float(np.mean(comparison.after)) if comparison.after else 0.0
+        return (
+            f"after all that was recognised, {whose} and the snapshots still differ by {left:.1f} levels",
+            "the pictures differ in a way that is none of the known ones",
+            "look at the difference pictures in audit.html",
+        )
+    fault = FAULTS[name]
+    settings: Counter[tuple[Setting, Setting]] = Counter(
+        (pair.video_path.get(name, fault.normal), pair.snapshot_path.get(name, fault.normal))
+        for pair in comparison.pairs
+        if pair.video_path.get(name, fault.normal) != pair.snapshot_path.get(name, fault.normal)
+    )
+    (video, snapshot), count = settings.most_common(1)[0]
+    sentence = f"your snapshots {fault.words(snapshot)}, {whose} {fault.words(video)}"
+    evidence = f"{sentence} ({count} of {len(comparison.pairs)} snapshots)"
+    return evidence, sentence, fault.cure(video, snapshot)

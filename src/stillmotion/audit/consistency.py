@@ -1,0 +1,246 @@
+"""Is the model itself consistent? Keras has silent faults; each check tells one, with the layer's name and the cure."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from stillmotion.audit.attributing import distance
+from stillmotion.audit.records import Check
+from stillmotion.audit.subject import Floats, Subject
+
+# Differences of probability up to this are rounding.
+ROUNDING = 1e-3
+
+
+def check_model(subject: Subject, clips: Floats) -> tuple[Check, ...]:
+    """All checks; clips: 4 inputs or more as the model is fed them, `(n, [time,] height, width, 3)`.
+
+    The model's answers must not change by how it is asked: the largest difference of probability is each figure.
+    """
+    checks: list[Callable[[Subject, Floats], Iterator[Check]]] = [
+        _frames_count, _twice, _batches, _calls, _evaluating, _training_mode, _saving, _precision
+    ]  # fmt: skip
+    return tuple(found for check in checks for found in check(subject, clips))
+
+
+def numeric_noise(checks: tuple[Check, ...]) -> float:
+    """The largest of the differences that passed as rounding."""
+    return max((check.figure for check in checks if check.passed and check.figure <= ROUNDING), default=0.0)
+
+
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Every layer, those inside models and wrappers too."""
+    for layer in model.layers:
+        yield layer
+        inside = getattr(layer, "layer", None)
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
+        elif isinstance(inside, keras.layers.Layer):
+            yield inside
+            if isinstance(inside, keras.Model):
+                yield from all_layers(inside)
+
+
+def _ask(subject: Subject, clips: Floats) -> Floats:
+    return subject.probabilities(subject.model.predict_on_batch(clips))
+
+
+def _far(one: Floats, other: Floats) -> float:
+    return max(distance(a, b) for a, b in zip(one, other, strict=True))
+
+
+def _frames_count(subject: Subject, clips: Floats) -> Iterator[Check]:
+    if subject.kind != "clip":
+        return
+    two = clips[:2]
+    plain, deaf = _ask(subject, two), []
+    other = np.roll(two, 1, axis=2)[:, :, ::-1]
+    for frame in range(subject.frames):
+        changed = two.copy()
+        changed[:, frame] = other[:, frame]
+        if _far(plain, _ask(subject, changed)) == 0:
+            deaf.append(frame)
+    unknown = [name for name, time in time_distributed(subject.model) if time is None]
+    which = f" ({', '.join(unknown)})" if unknown else ""
+    cure = (
+        f"TimeDistributed{which} with an unknown number of frames uses the first frames only, as many as the batch has "
+        f"clips: give the input its frames, keras.Input(({subject.frames}, {subject.height}, {subject.width}, 3)), and "
+        "load the same weights"
+    )
+    yield Check(
+        "every frame counts in predict",
+        not deaf,
+        float(len(deaf)),
+        "" if not deaf else cure if unknown else f"frames {deaf} change nothing: is the model meant to leave them out?",
+    )
+    traced = _with_unknown_time(subject, two)
+    if traced is not None:
+        far = _far(plain, traced)
+        yield Check(
+            "the same answer where the number of frames is unknown, as in fit on tf.data and export",
+            far <= ROUNDING,
+            far,
+            "" if far <= ROUNDING else cure,
+        )
+
+
+def _with_unknown_time(subject: Subject, clips: Floats) -> Floats | None:
+    """Answers of the model traced for any number of frames; None where the model or the backend knows it always."""
+    if keras.backend.backend() != "tensorflow" or subject.model.input_shape[1] is not None:
+        return None
+    import tensorflow as tf
+
+    given = tf.TensorSpec((None, None, *clips.shape[2:]), tf.float32)
+    return subject.probabilities(
+        tf.function(lambda x: subject.model(x, training=False), input_signature=[given])(tf.constant(clips))
+    )
+
+
+def time_distributed(model: keras.Model) -> list[tuple[str, int | None]]:
+    """The model's TimeDistributed layers, each with the number of frames that it knows."""
+    found: list[tuple[str, int | None]] = []
+    for layer in all_layers(model):
+        if isinstance(layer, keras.layers.TimeDistributed):
+            try:
+                found.append((layer.name, layer.input.shape[1]))
+            except (AttributeError, ValueError):
+                found.append((layer.name, None))
+    return found
+
+
+def _evaluate(subject: Subject, clips: Floats, wanted: Floats) -> float | None:
+    """The mean squared error by `evaluate`; None where the model cannot be compiled."""
+    try:
+        outputs = wanted[:, 1:] if subject.outputs == "one" else wanted
+        subject.model.compile(loss="mse")
+        return float(subject.model.evaluate(clips, outputs, batch_size=len(clips), verbose=0))
+    except (ValueError, TypeError, RuntimeError, NotImplementedError):
+        return None
+
+
+def _twice(subject: Subject, clips: Floats) -> Iterator[Check]:
+    first = _ask(subject, clips)
+    far = max(_far(first, _ask(subject, clips)) for _ in range(2))
+    stateful = [layer.name for layer in all_layers(subject.model) if getattr(layer, "stateful", False) is True]
+    cure = (
+        f"layer {', '.join(stateful)} keeps its state: call model.reset_states() (Keras 3: layer.reset_state()) before "
+        "each clip, or build it with stateful=False"
+        if stateful
+        else _stuck(subject)
+        or "the model draws random numbers when it predicts: find the layer and give training=False"
+    )
+    yield Check("the same answer twice", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
+    for layer in all_layers(subject.model):
+        if getattr(layer, "stateful", False) is True and hasattr(layer, "reset_state"):
+            layer.reset_state()
+
+
+def _batches(subject: Subject, clips: Floats) -> Iterator[Check]:
+    together = _ask(subject, clips)
+    alone = np.concatenate([_ask(subject, clips[index : index + 1]) for index in range(len(clips))])
+    far = _far(together, alone)
+    cure = _stuck(subject) or (
+        "answers depend on the other clips of the batch: a layer normalises over the batch (BatchNormalization called "
+        "with training=True), or folds batch and time wrongly"
+    )
+    yield Check("the same answer alone and in a batch", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
+
+
+def _calls(subject: Subject, clips: Floats) -> Iterator[Check]:
+    asked = _ask(subject, clips)
+    predicted = subject.probabilities(subject.model.predict(clips, batch_size=len(clips), verbose=0))
+    called = subject.probabilities(subject.model(keras.ops.convert_to_tensor(clips), training=False))
+    far = max(_far(asked, predicted), _far(asked, called))
+    plainly = subject.probabilities(subject.model(keras.ops.convert_to_tensor(clips)))
+    stuck = _far(asked, plainly)
+    cure = "predict, predict_on_batch and model(x) disagree: use one of them everywhere; see the other checks first"
+    yield Check("predict, predict_on_batch and call agree", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
+    cure = _stuck(subject) or "call model(x, training=False)"
+    cure = f"model(x) and predict disagree: a layer is held in training mode; {cure}"
+    name = "model(x) without training=False agrees too"
+    yield Check(name, stuck <= ROUNDING, stuck, "" if stuck <= ROUNDING else cure)
+
+
+def _evaluating(subject: Subject, clips: Floats) -> Iterator[Check]:
+    if subject.outputs == "logits":
+        return
+    asked = _ask(subject, clips)
+    off = _evaluate(subject, clips, asked)
+    if off is not None:
+        far = float(np.sqrt(max(off, 0.0)))
+        cure = "evaluate sees other inputs or another mode than predict: measure accuracy from predict's answers"
+        yield Check("evaluate agrees with predict", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
+
+
+def _training_mode(subject: Subject, clips: Floats) -> Iterator[Check]:
+    stuck = _stuck(subject)
+    yield Check("no layer is held in training mode", not stuck, float(bool(stuck)), stuck)
+
+
+def _stuck(subject: Subject) -> str:
+    """Layers that were called with training=True when the model was built, as the saved configuration says."""
+    names: list[str] = []
+
+    def look(config: Any) -> None:
+        if isinstance(config, dict):
+            for node in config.get("inbound_nodes", None) or ():
+                if isinstance(node, dict) and node.get("kwargs", {}).get("training") is True:
+                    names.append(str(config.get("name") or config.get("config", {}).get("name")))
+            for value in config.values():
+                look(value)
+        elif isinstance(config, (list, tuple)):
+            for value in config:
+                look(value)
+
+    try:
+        look(subject.model.get_config())
+    except (NotImplementedError, TypeError, ValueError):
+        return ""
+    if not names:
+        return ""
+    which = ", ".join(dict.fromkeys(names))
+    return f"{which}: called with training=True; build the model again without it and load the weights"
+
+
+def _saving(subject: Subject, clips: Floats) -> Iterator[Check]:
+    if subject.file.is_dir() and not (subject.file / "run.json").is_file():
+        return  # TFSMLayer's models do not travel
+    asked = _ask(subject, clips)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            subject.model.save(Path(folder) / "again.keras")
+            again = keras.saving.load_model(Path(folder) / "again.keras", compile=False)
+            far = _far(asked, subject.probabilities(again.predict_on_batch(clips)))
+            cure = "weights are lost when saved: a layer makes variables that it does not track"
+        except Exception as error:  # a custom layer's own code
+            far, cure = 1.0, f"cannot be saved and loaded ({' '.join(str(error).split())[:120]})"
+    yield Check("the same answer after save and load", far <= ROUNDING, far, "" if far <= ROUNDING else cure)
+
+
+def _precision(subject: Subject, clips: Floats) -> Iterator[Check]:
+    policy = next(
+        (
+            layer.dtype_policy.name
+            for layer in all_layers(subject.model)
+            if layer.dtype_policy.compute_dtype not in ("float32", "uint8")
+        ),
+        None,
+    )
+    if policy is None:
+        return
+    try:
+        config = json.loads(json.dumps(subject.model.get_config()).replace(policy, "float32"))
+        exact = type(subject.model).from_config(config)
+        exact.set_weights([np.asarray(weight, np.float32) for weight in subject.model.get_weights()])
+    except Exception:  # a model that cannot be built again is judged by the other checks
+        return
+    far = _far(_ask(subject, clips), subject.probabilities(exact.predict_on_batch(clips)))
+    cure = f"{policy} moves answers: predict in float32, or round the model's output later"
+    yield Check(f"the same answer in float32 as in {policy}", far <= 0.02, far, "" if far <= 0.02 else cure)

@@ -1,0 +1,53 @@
+"""For models that take clips: the clip frozen to an instant against the full clip, and the still family's answer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from stillmotion.audit.attributing import distance
+from stillmotion.audit.comparing_paths import Comparison, feed
+from stillmotion.audit.records import Motion
+from stillmotion.audit.subject import Subject, load_subject
+from stillmotion.clips import ClipSpec, cut, even_windows
+from stillmotion.models import FAMILIES
+from stillmotion.runs import read_run
+
+MOST = 12  # moments
+
+
+def compare_motion(subject: Subject, comparison: Comparison) -> tuple[Motion, ...]:
+    """Answers at up to 12 moments: how far they depend on the moment, and how far on motion."""
+    run = read_run(subject.file) if (subject.file / "run.json").is_file() else None
+    spec = run.recipe.spec if run else ClipSpec(subject.frames, "spread", subject.size)
+    still = _still_beside(subject) if run else None
+    found = []
+    for moment, one in list(zip(comparison.matched, comparison.attributions, strict=True))[:MOST]:
+        assert moment.match is not None
+        reel, at = moment.match.reel, moment.match.seconds
+        windows = even_windows(spec, (0.0, float(reel.facts.seconds)))
+        window = min(windows, key=lambda span: abs((span[0] + span[1]) / 2 - at))
+        clip = np.stack([feed(subject, picture.astype(np.float32)) for picture in cut(reel.file, [window], spec)[0]])
+        full = subject.answers([clip])[0]
+        answer = still.answers([feed(still, moment.picture)])[0] if still else None
+        found.append(
+            Motion(
+                video=str(reel.file),
+                seconds=at,
+                snapshot=subject.labels[int(one.snapshot_answer.argmax())],
+                frozen=subject.labels[int(one.video_answer.argmax())],
+                clip=subject.labels[int(full.argmax())],
+                snapshot_to_frozen=one.total,
+                frozen_to_clip=distance(one.video_answer, full),
+                still=still.labels[int(answer.argmax())] if still and answer is not None else None,
+            )
+        )
+    return tuple(found)
+
+
+def _still_beside(subject: Subject) -> Subject | None:
+    """The still family that was trained in the same comparison, if there is one."""
+    for file in sorted(subject.file.parent.glob("*/snapshot.keras")):
+        run = read_run(file.parent)
+        if FAMILIES[run.recipe.family].kind == "still" and run.labels == subject.labels:
+            return load_subject(file)
+    return None

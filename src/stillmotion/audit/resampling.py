@@ -1,0 +1,110 @@
+"""Resizing as the usual libraries do it, each to about one level: weights over rows, then over columns.
+
+Where they differ: the kernel; whether it is widened to cover all pixels when an image gets smaller ("smooth": Pillow,
+swscale, `tf.image.resize(antialias=True)`) or takes single pixels (OpenCV, `keras.layers.Resizing`); and, for nearest,
+whether the corner (OpenCV) or the middle (Pillow, Keras) of the new pixel is looked up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+Picture = NDArray[np.float32]  # (height, width, channels), 0 to 255
+
+
+def _linear(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.maximum(0.0, 1.0 - np.abs(x))
+
+
+def _cubic(a: float) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    def weight(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        x = np.abs(x)
+        near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+        far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+        return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+    return weight
+
+
+def _lanczos(lobes: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    return lambda x: np.where(np.abs(x) < lobes, np.sinc(x) * np.sinc(x / lobes), 0.0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """`radius` in pixels of the source, or of the result where `smooth`; the calls that resize so."""
+
+    weight: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
+    radius: float
+    smooth: bool
+    calls: str
+
+
+KERNELS: dict[str, Kernel] = {
+    "area": Kernel(None, 0.5, True, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_AREA)"),
+    "nearest": Kernel(None, 0.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_NEAREST)"),
+    "nearest, centred": Kernel(None, 0.0, False, "keras.utils.load_img(file, target_size=(h, w))"),
+    "linear": Kernel(_linear, 1.0, False, "cv2.resize(frame, (w, h))"),
+    "linear, smooth": Kernel(_linear, 1.0, True, "image.resize((w, h), Image.Resampling.BILINEAR)"),
+    "cubic": Kernel(_cubic(-0.75), 2.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_CUBIC)"),
+    "cubic, smooth": Kernel(_cubic(-0.5), 2.0, True, "image.resize((w, h))"),
+    "Lanczos": Kernel(_lanczos(4), 4.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_LANCZOS4)"),
+    "Lanczos, smooth": Kernel(_lanczos(3), 3.0, True, "image.resize((w, h), Image.Resampling.LANCZOS)"),
+}
+
+
+def resize(picture: Picture, height: int, width: int, kernel: str) -> Picture:
+    """The picture at another size, rounded to whole levels and held to 0 to 255, as 8-bit libraries leave it."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    resized = apply_weights(
+        picture, weights(kernel, picture.shape[0], height), weights(kernel, picture.shape[1], width)
+    )
+    result: Picture = np.clip(np.rint(resized), 0, 255)
+    return result
+
+
+def apply_weights(picture: Picture, rows: csr_matrix, columns: csr_matrix) -> Picture:
+    """Rows `(new height, height)` and columns `(new width, width)` of weights, applied one after the other."""
+    height, width, channels = picture.shape
+    down = rows @ picture.reshape(height, width * channels)
+    sideways = down.reshape(-1, width, channels).transpose(1, 0, 2).reshape(width, -1)
+    across = (columns @ sideways).reshape(columns.shape[0], -1, channels)
+    result: Picture = np.ascontiguousarray(across.transpose(1, 0, 2), np.float32)
+    return result
+
+
+@lru_cache(maxsize=256)
+def weights(kernel: str, source: int, result: int) -> csr_matrix:
+    """`(result, source)` float32: what each new pixel takes of each old one."""
+    chosen = KERNELS[kernel]
+    scale = source / result
+    if kernel.startswith("nearest"):
+        shift = 0.5 if "centred" in kernel else 0.0
+        taken = np.minimum(((np.arange(result) + shift) * scale).astype(int), source - 1)
+        return csr_matrix((np.ones(result, np.float32), (np.arange(result), taken)), shape=(result, source))
+    if kernel == "area" and scale > 1:
+        edges = np.arange(result + 1) * scale
+        first = np.floor(edges[:-1] + 1e-9).astype(int)
+        columns = first[:, None] + np.arange(int(np.ceil(scale)) + 1)[None, :]
+        overlap = np.minimum(columns + 1, edges[1:, None]) - np.maximum(columns, edges[:-1, None])
+        values = np.maximum(overlap, 0.0)
+    else:  # enlarged, "area" is linear, as in OpenCV
+        weight = chosen.weight or _linear
+        spread = max(scale, 1.0) if chosen.smooth else 1.0
+        radius = max(chosen.radius, 1.0) * spread
+        centres = (np.arange(result) + 0.5) * scale - 0.5
+        columns = np.floor(centres - radius).astype(int)[:, None] + np.arange(int(np.ceil(2 * radius)) + 2)[None, :]
+        values = weight((columns - centres[:, None]) / spread)
+        if chosen.smooth:  # what lies outside is left out; else the border is repeated
+            values = np.where((columns >= 0) & (columns < source), values, 0.0)
+    values = values / values.sum(1, keepdims=True)
+    rows = np.repeat(np.arange(result), columns.shape[1])
+    held = np.clip(columns, 0, source - 1).ravel()
+    return csr_matrix((values.ravel().astype(np.float32), (rows, held)), shape=(result, source))

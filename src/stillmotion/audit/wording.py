@@ -1,0 +1,59 @@
+"""The answer in sentences."""
+
+from __future__ import annotations
+
+from stillmotion.audit.comparing_paths import Comparison
+from stillmotion.audit.records import Cause, Check, Noise
+
+LARGEST = 5  # causes that are told
+
+
+def tell(
+    comparison: Comparison | None,
+    causes: tuple[Cause, ...],
+    noise: Noise,
+    checks: tuple[Check, ...],
+    unexplained: float,
+) -> str:
+    """What was found, shortest first."""
+    said: list[str] = []
+    failed = [check.name for check in checks if not check.passed]
+    if failed:
+        count = "One check" if len(failed) == 1 else f"{len(failed)} checks"
+        said.append(f"{count} of the model itself failed: not {'; not '.join(failed)}.")
+    if comparison is None:
+        said.append("No snapshots and no frame reader were given: there is nothing to compare the videos' frames with.")
+        return " ".join(said)
+    unmatched = sum(moment.match is None for moment in comparison.moments)
+    what = "snapshots" if any(moment.snapshot for moment in comparison.moments) else "frames"
+    if unmatched:
+        said.append(f"{unmatched} of {len(comparison.moments)} {what} match no moment of the videos.")
+    if not comparison.matched:
+        return " ".join(said)
+    flips, matched = sum(one.flipped for one in comparison.attributions), len(comparison.matched)
+    change = sum(one.total for one in comparison.attributions) / matched
+    if flips:
+        other = "than their frame" if what == "snapshots" else "by your frame reader"
+        said.append(f"{flips} of {matched} {what} {'gets' if flips == 1 else 'get'} another label {other}.")
+    else:
+        other = "as their frame" if what == "snapshots" else "by your frame reader"
+        said.append(f"All {matched} {what} get the same label {other}.")
+    if not causes:
+        within = (
+            "within the noise floor: the two paths agree" if change <= noise.floor else "by no cause above the noise"
+        )
+        said.append(f"Probabilities differ by {_percent(change)} on average, {within}.")
+        return " ".join(said)
+    if not flips:
+        said.append(f"Their probabilities differ by {_percent(change)} on average.")
+    for number, cause in enumerate([one for one in causes if one.cause != "unexplained"][:LARGEST]):
+        of = f"{_percent(cause.share)} of the change comes" if number == 0 else _percent(cause.share)
+        said.append(f"{of} from {cause.cause}: {cause.sentence}.")
+    if abs(unexplained) >= 0.005:
+        within = ", within the noise floor" if abs(unexplained) * change <= noise.floor else ""
+        said.append(f"{_percent(unexplained)} unexplained{within}.")
+    return " ".join(said)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if abs(share) >= 0.0095 or share == 0 else f"{100 * share:.1f} %"
