@@ -28,7 +28,7 @@ class Node:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     inputs: tuple[Ref, ...]
-    outputs: tuple[Ref, ...]
+    outputs: dict[int, Ref]  # those that are used, by their place among the operation's results
 
     def call(self, tensors: dict[Ref, Any]) -> Any:
         """Call the operation on these tensors."""
@@ -69,7 +69,7 @@ def read_graph(model: keras.Model) -> Graph:
         )
     reader = _Reader()
     start = reader.new(clip)
-    (answer,) = reader.add(model, (start,), {})
+    (answer,) = reader.add(model, (start,), {}, {0: model.outputs[0]}).values()
     return Graph(tuple(reader.nodes), start, answer, reader.specs)
 
 
@@ -83,7 +83,9 @@ class _Reader:
         self.specs[ref] = spec
         return ref
 
-    def add(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Ref]:
+    def add(
+        self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: dict[int, keras.KerasTensor]
+    ) -> dict[int, Ref]:
         if getattr(operation, "stateful", False) is True:
             raise UsageError(
                 f"{operation.name}: a stateful layer's answer depends on all earlier windows; "
@@ -91,43 +93,44 @@ class _Reader:
             )
         refs = tuple(leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, Ref))
         if _is_functional(operation) and len(refs) == len(operation.inputs) and not kwargs.get("mask"):
-            return self.unfold(operation, list(refs))
-        spec_args, spec_kwargs = keras.tree.map_structure(
-            lambda leaf: self.specs[leaf] if isinstance(leaf, Ref) else leaf, (args, kwargs)
-        )
-        found = keras.tree.flatten(operation.compute_output_spec(*spec_args, **spec_kwargs))
-        outputs = [self.new(spec) for spec in found]
-        self.nodes.append(Node(operation, args, kwargs, refs, tuple(outputs)))
+            return dict(enumerate(self.unfold(operation, list(refs))))
+        outputs = {place: self.new(spec) for place, spec in results.items()}
+        self.nodes.append(Node(operation, args, kwargs, refs, outputs))
         return outputs
 
     def unfold(self, model: keras.Model, inputs: list[Ref]) -> list[Ref]:
         if isinstance(model, keras.Sequential):
             model = keras.Model(model.inputs, model.outputs)
         config = model.get_config()
-        calls = {entry["name"]: entry["inbound_nodes"] for entry in config["layers"]}
         operations = {operation.name: operation for operation in model.operations}
-        known: dict[tuple[str, int], list[Ref]] = {
-            (name, index): [ref] for (name, index, _), ref in zip(_ends(config["input_layers"]), inputs, strict=True)
+        # As an output, a nested model's first call is number 1: Keras counts the call that made it.
+        shift = {name: int(isinstance(one, _functional())) for name, one in operations.items()}
+        ends = [(name, max(index - shift[name], 0), place) for name, index, place in _ends(config["output_layers"])]
+        calls = {
+            (entry["name"], number): call
+            for entry in config["layers"]
+            for number, call in enumerate(entry["inbound_nodes"])
         }
-
-        def outputs_of(name: str, index: int) -> list[Ref]:
-            stack = [(name, index)]
-            while stack:  # not recursive: graphs are deep
-                top = stack[-1]
-                if top in known:
-                    stack.pop()
-                    continue
-                call = calls[top[0]][top[1]]
-                missing = [one for one in _feeds(call) if one not in known]
-                if missing:
-                    stack += missing
-                    continue
-                args, kwargs = (_filled(call[part], known) for part in ("args", "kwargs"))
-                known[top] = self.add(operations[top[0]], tuple(args), dict(kwargs))
-                stack.pop()
-            return known[name, index]
-
-        return [outputs_of(name, index)[place] for name, index, place in _ends(config["output_layers"])]
+        results: dict[tuple[str, int], dict[int, keras.KerasTensor]] = {}
+        used = [one for call in calls.values() for one in _tensors(call)]
+        for (name, index, place), spec in [*used, *zip(ends, model.outputs, strict=True)]:
+            results.setdefault((name, index), {})[place] = spec
+        known: dict[tuple[str, int], dict[int, Ref]] = {
+            (name, index): {place: ref}
+            for (name, index, place), ref in zip(_ends(config["input_layers"]), inputs, strict=True)
+        }
+        wanted = [(name, index) for name, index, _ in ends]
+        while wanted:  # not recursive: graphs are deep
+            one = wanted[-1]
+            missing = [] if one in known else [(n, i) for (n, i, _), _ in _tensors(calls[one]) if (n, i) not in known]
+            wanted += missing
+            if missing:
+                continue
+            if one not in known:
+                args, kwargs = (_filled(calls[one][part], known) for part in ("args", "kwargs"))
+                known[one] = self.add(operations[one[0]], tuple(args), dict(kwargs), results[one])
+            wanted.pop()
+        return [known[name, index][place] for name, index, place in ends]
 
 
 def _is_functional(operation: Any) -> bool:
@@ -156,15 +159,17 @@ def _is_tensor(value: Any) -> bool:
     return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
 
 
-def _feeds(value: Any) -> list[tuple[str, int]]:
+def _tensors(value: Any) -> list[tuple[tuple[str, int, int], keras.KerasTensor]]:
+    """The tensors that a call takes: whose they are, and what."""
     if _is_tensor(value):
-        name, index, _ = value["config"]["keras_history"]
-        return [(name, index)]
+        config = value["config"]
+        name, index, place = config["keras_history"]
+        return [((name, index, place), keras.KerasTensor(config["shape"], config["dtype"]))]
     inside = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return [one for part in inside for one in _feeds(part)]
+    return [one for part in inside for one in _tensors(part)]
 
 
-def _filled(value: Any, known: dict[tuple[str, int], list[Ref]]) -> Any:
+def _filled(value: Any, known: dict[tuple[str, int], dict[int, Ref]]) -> Any:
     if _is_tensor(value):
         name, index, place = value["config"]["keras_history"]
         return known[name, index][place]

@@ -30,7 +30,7 @@ class Task:
 
     action: Action
     inputs: tuple[Ref, ...]
-    outputs: tuple[Ref, ...]
+    outputs: dict[int, Ref]  # by their place among the results
     layer: str
     reason: str = ""
 
@@ -113,7 +113,7 @@ def _divide(plan: Plan, node: Node) -> None:
 def _view(plan: Plan, node: Node, timed: Sequence[Timed]) -> tuple[View | None, str]:
     if len(timed) < len(node.inputs):
         return None, "some of what it takes is of the whole window"
-    if len(node.outputs) != 1:
+    if list(node.outputs) != [0]:
         return None, "it has several results"
     if len({one.axis for one in timed}) > 1 or aligned([one.timeline for one in timed]) is None:
         return None, "what it takes has its time axes in different places"
@@ -140,14 +140,14 @@ def _chain(plan: Plan, node: Node, chain: Sequence[Action]) -> None:
         sources = [result]
     for number, action in enumerate(chain):
         last = number == len(chain) - 1
-        outputs = node.outputs if last else (Ref(-1 - len(plan.tasks)),)
+        outputs = node.outputs if last else {0: Ref(-1 - len(plan.tasks))}
         plan.tasks.append(Task(action, inputs, outputs, node.operation.name))
         if isinstance(action, Whole):
             _keep_windows(plan, inputs)
         else:
             _keep_sources(plan, inputs, action, timelines[number])
             plan.timed[outputs[0]] = Timed(timelines[number], action.axis)
-        inputs = outputs
+        inputs = (outputs[0],)
     _tell(plan, node, chain, timelines)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
-from numpy.typing import NDArray
 
 from stillmotion.streaming.actions import Each, Local
 from stillmotion.streaming.graph import Ref
@@ -26,13 +25,8 @@ class Block(keras.Model):
         super().__init__(name=f"{model.name}_block{windows}")
         self.whole_model = model  # its layers are used as they are, with their weights
         self.plan, self.windows = plan, windows
-
-    def blank(self, streams: int) -> list[NDArray[Any]]:
-        """What is kept before the first frame. What it holds does not matter: no window that is answered sees it."""
-        shape = self.plan.graph.shape(self.plan.graph.clip)
-        slices = shape[1:] if len(shape) == 4 else shape[2:]
-        frames = keras.KerasTensor((streams, self.windows * self.plan.hop, *slices), dtype="uint8")
-        return [np.zeros(spec.shape, spec.dtype) for spec in self.compute_output_spec([frames])[1:]]
+        if model.run_eagerly:
+            self.compile(run_eagerly=True)
 
     def call(self, tensors: list[Any]) -> list[Any]:
         plan = self.plan
@@ -58,8 +52,8 @@ class Block(keras.Model):
                 store.put(task.outputs[0], task.action.call(found, present))
             else:
                 found = task.action.call(*(store.window(ref) for ref in task.inputs))
-                for ref, tensor in zip(task.outputs, keras.tree.flatten(found), strict=True):
-                    store.windows[ref] = tensor
+                results = keras.tree.flatten(found)
+                store.windows.update({ref: results[place] for place, ref in task.outputs.items()})
         answers = store.window(plan.graph.answer)
         answers = ops.reshape(answers, (-1, self.windows, *answers.shape[1:]))
         return [answers, *store.kept()]

@@ -41,11 +41,11 @@ def convolution(view: View) -> Ruling:
         found = ops.reshape(found, (-1, *view.rest[:-1], taps.count * channels))
         kernel = ops.moveaxis(ops.cast(layer.kernel, found.dtype), time, -3)
         kernel = ops.reshape(kernel, (*kernel_size, taps.count * channels, filters))
-        if kernel_size:
+        if any(side != 1 for side in kernel_size + strides):
             padding = "same" if layer.padding == "same" else "valid"
             found = ops.conv(found, kernel, tuple(strides), padding, dilation_rate=tuple(dilations))
         else:
-            found = ops.matmul(found, kernel)
+            found = ops.matmul(found, ops.reshape(kernel, kernel.shape[-2:]))
         if layer.use_bias:
             found = found + ops.cast(layer.bias, found.dtype)
         if layer.activation is not None:

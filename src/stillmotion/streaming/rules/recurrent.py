@@ -9,39 +9,40 @@ from keras import ops
 
 from stillmotion.streaming.actions import Each, Ruling, View, Whole
 
+# What a frame gives to the gates, and the state -> the new state; its first part is the output. All begin with an
+# axis of directions, which run side by side: 1, or 2 where a layer is bidirectional.
 State = tuple[Any, ...]
-# The gates' inputs from one frame, and the state -> the new state; its first part is the output.
 Step = Callable[[Any, State], State]
 
 
 def recurrent(view: View) -> Ruling:
-    if view.axis == 0:
-        return view.each()
-    reason = _unfit(view, view.operation)
-    if reason:
-        return reason
-    layer = view.operation
-    return [Each(lambda frames: project(layer, frames), 1), Whole(lambda inputs: run(layer, inputs))]
+    return _ruling(view, [view.operation])
 
 
 def bidirectional(view: View) -> Ruling:
+    return _ruling(view, [view.operation.forward_layer, view.operation.backward_layer])
+
+
+def _ruling(view: View, layers: list[Any]) -> Ruling:
     if view.axis == 0:
         return view.each()
-    both = view.operation.forward_layer, view.operation.backward_layer
-    reason = _unfit(view, *both)
-    if reason:
-        return reason
-    forward, backward = both
-    width = _inputs(forward)
+    kinds = {type(layer).__name__ for layer in layers}
+    if len(kinds) > 1 or not kinds <= STEPS.keys():
+        return f"{kinds.pop()} inside it is not known"
+    if view.axis != 1 or len(view.node.inputs) != 1 or any(layer.return_state for layer in layers):
+        return "it is given a state or a mask, or returns its state"
+    mode = getattr(view.operation, "merge_mode", "concat")
+    if mode is None:
+        return "it has two results"
 
     def projected(frames: Any) -> Any:
-        return ops.concatenate([project(forward, frames), project(backward, frames)], axis=-1)
+        return ops.stack([project(layer.cell, frames) for layer in layers], axis=2)
 
     def joined(inputs: Any) -> Any:
-        one, other = run(forward, inputs[..., :width]), run(backward, inputs[..., width:])
-        if backward.return_sequences:
-            other = ops.flip(other, axis=1)
-        mode = view.operation.merge_mode
+        found = run(layers, inputs)
+        if len(found) == 1:
+            return found[0]
+        one, other = found
         if mode == "concat":
             return ops.concatenate([one, other], axis=-1)
         return one * other if mode == "mul" else (one + other) * (0.5 if mode == "ave" else 1.0)
@@ -49,48 +50,49 @@ def bidirectional(view: View) -> Ruling:
     return [Each(projected, 1), Whole(joined)]
 
 
-def _unfit(view: View, *layers: Any) -> str | None:
-    kinds = {type(layer).__name__ for layer in layers}
-    if not kinds <= STEPS.keys():
-        return f"{kinds.pop()} inside it is not known"
-    if view.axis != 1 or len(view.node.inputs) != 1 or any(layer.return_state for layer in layers):
-        return "it is given a state or a mask, or returns its state"
-    if getattr(view.operation, "merge_mode", "concat") is None:
-        return "it has two results"
-    return None
-
-
-def project(layer: Any, frames: Any) -> Any:
+def project(cell: Any, frames: Any) -> Any:
     """What each frame gives to the gates: `(batch, time, features)` -> `(batch, time, gates * units)`."""
-    cell = layer.cell
     found = ops.matmul(frames, ops.cast(cell.kernel, frames.dtype))
     if not cell.use_bias:
         return found
-    bias = cell.bias[0] if len(cell.bias.shape) == 2 else cell.bias
-    return found + ops.cast(bias, found.dtype)
+    bias = ops.cast(cell.bias, found.dtype)
+    if len(bias.shape) == 2:  # a GRU with reset_after: the gates' other bias is added here too, that of the rest later
+        inner = ops.concatenate([bias[1, : 2 * cell.units], ops.zeros((cell.units,), found.dtype)])
+        bias = bias[0] + inner
+    return found + bias
 
 
-def run(layer: Any, inputs: Any) -> Any:
-    """The recurrence over a window: `(batch, time, gates * units)` -> `(batch, [time,] units)`."""
-    step = STEPS[type(layer).__name__](layer.cell)
-    zero = ops.zeros_like(inputs[:, 0, : layer.units])
+def run(layers: list[Any], inputs: Any) -> list[Any]:
+    """The recurrence over a window: `(batch, time, directions, gates * units)` -> of each `(batch, [time,] units)`."""
+    inputs = ops.transpose(inputs, (1, 2, 0, 3))
+    if len(layers) == 2:
+        inputs = ops.stack([inputs[:, 0], ops.flip(inputs[:, 1], axis=0)], axis=1)
+    backwards = layers[0].go_backwards
+    if backwards:
+        inputs = ops.flip(inputs, axis=0)
+    step = STEPS[type(layers[0]).__name__]([layer.cell for layer in layers], inputs.dtype)
+    zero = ops.zeros_like(inputs[0, ..., : layers[0].units])
     state: State = (zero, zero)
     outputs = []
-    slices = range(inputs.shape[1])
-    for slice_ in reversed(slices) if layer.go_backwards else slices:
-        state = step(inputs[:, slice_], state)
+    for frame in ops.unstack(inputs, axis=0):
+        state = step(frame, state)
         outputs.append(state[0])
-    return ops.stack(outputs, axis=1) if layer.return_sequences else state[0]
+    if not layers[0].return_sequences:
+        return ops.unstack(state[0], axis=0)
+    one, *other = ops.unstack(ops.stack(outputs, axis=2), axis=0)
+    return [one, *(ops.flip(found, axis=1) for found in other)]
 
 
-def _inputs(layer: Any) -> int:
-    return int(layer.cell.kernel.shape[-1])
+def _kernels(cells: list[Any], dtype: str) -> Any:
+    return ops.stack([ops.cast(cell.recurrent_kernel, dtype) for cell in cells])
 
 
-def _lstm(cell: Any) -> Step:
+def _lstm(cells: list[Any], dtype: str) -> Step:
+    cell, kernel = cells[0], _kernels(cells, dtype)
+
     def step(inputs: Any, state: State) -> State:
         h, c = state
-        i, f, new, o = ops.split(inputs + ops.matmul(h, ops.cast(cell.recurrent_kernel, h.dtype)), 4, axis=-1)
+        i, f, new, o = ops.split(inputs + ops.matmul(h, kernel), 4, axis=-1)
         gate = cell.recurrent_activation
         c = gate(f) * c + gate(i) * cell.activation(new)
         return gate(o) * cell.activation(c), c
@@ -98,33 +100,31 @@ def _lstm(cell: Any) -> Step:
     return step
 
 
-def _gru(cell: Any) -> Step:
-    units = cell.units
+def _gru(cells: list[Any], dtype: str) -> Step:
+    cell, kernel, units = cells[0], _kernels(cells, dtype), cells[0].units
+    gate, bias = cell.recurrent_activation, 0.0
+    if cell.reset_after and cell.use_bias:
+        bias = ops.stack([ops.cast(one.bias, dtype)[1:, 2 * units :] for one in cells])
+    gates_kernel, new_kernel = kernel[..., : 2 * units], kernel[..., 2 * units :]
 
     def step(inputs: Any, state: State) -> State:
         h = state[0]
-        kernel = ops.cast(cell.recurrent_kernel, h.dtype)
-        gate = cell.recurrent_activation
+        for_gates, for_new = ops.split(inputs, [2 * units], axis=-1)
         if cell.reset_after:
-            recurrent = ops.matmul(h, kernel)
-            if cell.use_bias:
-                recurrent = recurrent + ops.cast(cell.bias[1], h.dtype)
-            z, r = ops.split(gate(inputs[:, : 2 * units] + recurrent[:, : 2 * units]), 2, axis=-1)
-            new = cell.activation(inputs[:, 2 * units :] + r * recurrent[:, 2 * units :])
+            from_gates, from_new = ops.split(ops.matmul(h, kernel), [2 * units], axis=-1)
+            z, r = ops.split(gate(for_gates + from_gates), 2, axis=-1)
+            new = cell.activation(for_new + r * (from_new + bias))
         else:
-            gates = gate(inputs[:, : 2 * units] + ops.matmul(h, kernel[:, : 2 * units]))
-            z, r = ops.split(gates, 2, axis=-1)
-            new = cell.activation(inputs[:, 2 * units :] + ops.matmul(r * h, kernel[:, 2 * units :]))
-        return (z * h + (1 - z) * new,)
+            z, r = ops.split(gate(for_gates + ops.matmul(h, gates_kernel)), 2, axis=-1)
+            new = cell.activation(for_new + ops.matmul(r * h, new_kernel))
+        return (new + z * (h - new),)
 
     return step
 
 
-def _simple(cell: Any) -> Step:
-    def step(inputs: Any, state: State) -> State:
-        return (cell.activation(inputs + ops.matmul(state[0], ops.cast(cell.recurrent_kernel, inputs.dtype))),)
-
-    return step
+def _simple(cells: list[Any], dtype: str) -> Step:
+    cell, kernel = cells[0], _kernels(cells, dtype)
+    return lambda inputs, state: (cell.activation(inputs + ops.matmul(state[0], kernel)),)
 
 
-STEPS: dict[str, Callable[[Any], Step]] = {"LSTM": _lstm, "GRU": _gru, "SimpleRNN": _simple}
+STEPS: dict[str, Callable[[list[Any], str], Step]] = {"LSTM": _lstm, "GRU": _gru, "SimpleRNN": _simple}
