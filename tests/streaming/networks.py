@@ -22,8 +22,8 @@ def network(draw: Draw) -> keras.Model:
     x = clip
     for _ in range(draw(st.integers(1, 4))):
         x = draw(st.sampled_from(ON_PIXELS if len(x.shape) == 5 else ON_VECTORS))(draw, x)
-    answer = layers.Dense(4, activation="softmax")(draw(st.sampled_from(ENDS if len(x.shape) == 3 else WIDE_ENDS))(draw, x))
-    model = keras.Model(clip, answer)
+    end = draw(st.sampled_from(ENDS if len(x.shape) == 3 else WIDE_ENDS))
+    model = keras.Model(clip, layers.Dense(4, activation="softmax")(end(draw, x)))
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     for weight in model.weights:
         if "variance" in weight.path:
@@ -153,7 +153,8 @@ ON_VECTORS = [conv1d, conv1d, pooled1d, dense, sequences, attention]
 
 def recurrent(draw: Draw, x: Any) -> Any:
     layer = draw(st.sampled_from([
-        layers.LSTM(3), layers.GRU(3), layers.GRU(3, reset_after=False), layers.SimpleRNN(3), layers.LSTM(3, use_bias=False),
+        layers.LSTM(3), layers.LSTM(3, use_bias=False), layers.GRU(3), layers.GRU(3, reset_after=False),
+        layers.SimpleRNN(3),
     ]))  # fmt: skip
     if not draw(st.booleans()):
         return layer(x)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from stillmotion.cli import compare, evaluate, inspect, make_demo_data, predict, report, train
+from stillmotion.cli import compare, evaluate, inspect, make_demo_data, predict, report, stream, train
 from stillmotion.cli.screen import err, interrupted
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": train.train,
     "evaluate": evaluate.evaluate,
     "predict": predict.predict,
+    "stream": stream.stream,
     "report": report.report,
     "make-demo-data": make_demo_data.make_demo_data,
 }

@@ -139,7 +139,7 @@ def _open(source: Source) -> InputContainer:
     elif source.name.startswith("rtsp"):
         options = {"rtsp_transport": "tcp"}
     try:
-        container = av.open(
+        container: InputContainer = av.open(
             where, format=form, options=options, metadata_errors="replace",
             timeout=STALL_SECONDS if source.kind == "network" else None,
         )  # fmt: skip

@@ -62,6 +62,7 @@ class Tally:
     moments: int = 0
     skipped: int = 0  # frames of the model that were left out to catch up
     lag: float = 0.0
+    rate: float = 0.0  # of the source's frames, a second of our time
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,7 @@ class Seen:
     moments: Sequence[Moment]
 
 
-def make_watcher(
-    run: Run | str | Path, *, rate: float | None = None, labels: Sequence[str] | None = None
-) -> Watcher:
+def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Sequence[str] | None = None) -> Watcher:
     """A run, or a Keras model of clips with its rate, made ready for streams.
 
     Args:
@@ -168,13 +167,14 @@ def watch(
     model = _at_pace(watcher, hop, live)
     tally.hop = model.hop
     work = _Work(watcher, model, tally, at_once or (1 if live else AT_ONCE), may_skip=live and not every_frame)
-    last = None
+    last, began = None, time.monotonic()
     for shot in shots(source, every_frame=every_frame, paced=paced, counts=tally.source):
         if last is not None:
             yield Seen(last, work.push(shot))
         else:
             work.push(shot)
         last = shot
+        tally.rate = tally.source.frames / max(time.monotonic() - began, 1e-3)
     if last is not None:
         yield Seen(last, work.finish(last, whole=not live))
 

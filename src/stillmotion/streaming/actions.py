@@ -22,7 +22,7 @@ Tensors = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Each:
-    """Slice by slice: `call` takes tensors with any number of slices at their time axis, and gives as many at `axis`."""
+    """Slice by slice: `call` takes tensors with any number of slices at their time axis, and gives as many."""
 
     call: Tensors
     axis: Axis
@@ -81,7 +81,7 @@ class View:
         return self.node.call(dict(zip(self.node.inputs, tensors, strict=True)))
 
     def each(self, axis: Axis | None = None) -> list[Action]:
-        """The operation itself, slice by slice; its result has the time axis where the tensors have it, or at `axis`."""
+        """The operation itself, slice by slice; the time axis stays, or goes to `axis`."""
         return [Each(self.call, self.axis if axis is None else axis)]
 
     def axes(self, given: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:

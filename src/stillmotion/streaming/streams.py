@@ -226,7 +226,8 @@ def _distance(made: StreamModel) -> float:
     """The greatest difference from the model's own answers, on two windows of noise."""
     shape = made.plan.graph.shape(made.plan.graph.clip)
     many = made.start + made.frames + made.hop
-    frames = np.random.default_rng(0).integers(0, 256, (many, *shape[1 if len(shape) == 4 else 2 :]), dtype=np.uint8)
+    sides = [int(side or 0) for side in shape[1 if len(shape) == 4 else 2 :]]
+    frames = np.random.default_rng(0).integers(0, 256, [many, *sides]).astype(np.uint8)
     found = np.stack([moment.probabilities for moment in made.push(frames)])
     made.flush()
     starts = [made.start, made.start + made.hop]

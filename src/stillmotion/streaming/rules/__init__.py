@@ -13,16 +13,24 @@ import keras
 from stillmotion.streaming.actions import Rule
 from stillmotion.streaming.rules import convolutions, moving, pooling, recurrent, slicewise
 
+
+def _rows(rule: Rule, names: str) -> dict[str, Rule]:
+    return dict.fromkeys(names.split(), rule)
+
+
 LAYERS: Mapping[str, Rule] = {
-    **dict.fromkeys(
-        "Activation ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU "
-        "ReLU Rescaling SpatialDropout1D SpatialDropout2D SpatialDropout3D".split(),
+    **_rows(
         slicewise.elementwise,
+        "Activation ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU "
+        "ReLU Rescaling SpatialDropout1D SpatialDropout2D SpatialDropout3D",
     ),
-    **dict.fromkeys("Add Average Maximum Minimum Multiply Subtract".split(), slicewise.elementwise),
-    **dict.fromkeys(
-        "BatchNormalization LayerNormalization Normalization RMSNormalization Softmax UnitNormalization".split(),
+    **_rows(
+        slicewise.elementwise,
+        "Add Average Maximum Minimum Multiply Subtract",
+    ),
+    **_rows(
         slicewise.other_axes,
+        "BatchNormalization LayerNormalization Normalization RMSNormalization Softmax UnitNormalization",
     ),
     "Concatenate": slicewise.other_axes,
     "Dense": slicewise.dense,
@@ -31,14 +39,33 @@ LAYERS: Mapping[str, Rule] = {
     "Flatten": moving.reshape,
     "Reshape": moving.reshape,
     "Permute": moving.permute,
-    **dict.fromkeys("Cropping1D Cropping2D Cropping3D".split(), moving.crop),
-    **dict.fromkeys("ZeroPadding1D ZeroPadding2D ZeroPadding3D".split(), moving.pad),
-    **dict.fromkeys("Conv1D Conv2D Conv3D".split(), convolutions.convolution),
-    **dict.fromkeys("MaxPooling1D MaxPooling2D MaxPooling3D".split(), pooling.maximum),
-    **dict.fromkeys("AveragePooling1D AveragePooling2D AveragePooling3D".split(), pooling.average),
-    **dict.fromkeys("GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D".split(), pooling.global_maximum),
-    **dict.fromkeys(
-        "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D".split(), pooling.global_average
+    **_rows(
+        moving.crop,
+        "Cropping1D Cropping2D Cropping3D",
+    ),
+    **_rows(
+        moving.pad,
+        "ZeroPadding1D ZeroPadding2D ZeroPadding3D",
+    ),
+    **_rows(
+        convolutions.convolution,
+        "Conv1D Conv2D Conv3D",
+    ),
+    **_rows(
+        pooling.maximum,
+        "MaxPooling1D MaxPooling2D MaxPooling3D",
+    ),
+    **_rows(
+        pooling.average,
+        "AveragePooling1D AveragePooling2D AveragePooling3D",
+    ),
+    **_rows(
+        pooling.global_maximum,
+        "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
+    ),
+    **_rows(
+        pooling.global_average,
+        "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D",
     ),
     "GRU": recurrent.recurrent,
     "LSTM": recurrent.recurrent,
@@ -47,18 +74,20 @@ LAYERS: Mapping[str, Rule] = {
 }
 
 OPERATIONS: Mapping[str, Rule] = {
-    **dict.fromkeys(
+    **_rows(
+        slicewise.elementwise,
         "Abs Absolute Add Cast Ceil Celu Clip Cos Divide Elu Equal Erf Exp Expm1 Floor Gelu Glu Greater GreaterEqual "
         "HardSigmoid HardSilu HardTanh Less LessEqual LeakyRelu Log Log1p LogSigmoid LogicalAnd LogicalNot LogicalOr "
         "Maximum Minimum Mod Multiply Negative NotEqual Power Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign "
-        "Silu Sin Softplus Softsign Sqrt Square Squareplus Subtract Tanh TrueDivide Where".split(),
-        slicewise.elementwise,
+        "Silu Sin Softplus Softsign Sqrt Square Squareplus Subtract Tanh TrueDivide Where",
     ),
-    **dict.fromkeys("Concatenate LogSoftmax Softmax".split(), slicewise.other_axes),
-    **dict.fromkeys(
-        "All Amax Amin Any Argmax Argmin CountNonzero LogSumExp Logsumexp Max Mean Median Min Norm Prod Std Sum "
-        "Var".split(),
+    **_rows(
+        slicewise.other_axes,
+        "Concatenate LogSoftmax Softmax",
+    ),
+    **_rows(
         slicewise.reduction,
+        "All Amax Amin Any Argmax Argmin CountNonzero LogSumExp Logsumexp Max Mean Median Min Norm Prod Std Sum Var",
     ),
     "OneHot": slicewise.one_hot,
     "Matmul": slicewise.matmul,

@@ -23,9 +23,7 @@ def convolution(view: View) -> Ruling:
     if axis == len(view.shape) - 1:
         return MIXES
     time = axis - 1
-    kernel_size, strides, dilations = (
-        list(one) for one in (layer.kernel_size, layer.strides, layer.dilation_rate)
-    )
+    kernel_size, strides, dilations = (list(one) for one in (layer.kernel_size, layer.strides, layer.dilation_rate))
     taps = taps_of(view.length, kernel_size.pop(time), strides.pop(time), dilations.pop(time), layer.padding)
     if taps == Taps():
         return view.each()

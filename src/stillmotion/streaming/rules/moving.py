@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 from keras import ops
@@ -79,7 +80,7 @@ def take(view: View) -> Ruling:
     if view.axis == 0 or len(view.result) != len(view.shape):
         return MIXES
     chosen = [int(index) % view.length for index in indices]
-    steps = [later - earlier for earlier, later in zip(chosen, chosen[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(chosen)]
     step = max(set(steps), key=steps.count, default=0)
     if step < 1:
         return "it picks frames out of order"

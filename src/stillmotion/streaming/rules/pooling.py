@@ -21,7 +21,8 @@ def average(view: View) -> Ruling:
     def mean(found: Any, present: Present) -> Any:
         if present.all():
             return ops.mean(found, axis=2)
-        weights = (present / present.sum(axis=1, keepdims=True)).reshape(1, *present.shape, *[1] * (len(found.shape) - 3))
+        weights = present / present.sum(axis=1, keepdims=True)
+        weights = weights.reshape(1, *present.shape, *[1] * (len(found.shape) - 3))
         return ops.sum(found * ops.cast(weights, found.dtype), axis=2)
 
     return _pooling(view, ops.average_pool, mean)

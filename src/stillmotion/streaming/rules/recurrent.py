@@ -78,7 +78,7 @@ def run(layers: list[Any], inputs: Any) -> list[Any]:
         state = step(frame, state)
         outputs.append(state[0])
     if not layers[0].return_sequences:
-        return ops.unstack(state[0], axis=0)
+        return list(ops.unstack(state[0], axis=0))
     one, *other = ops.unstack(ops.stack(outputs, axis=2), axis=0)
     return [one, *(ops.flip(found, axis=1) for found in other)]
 
