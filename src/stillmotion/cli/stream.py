@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.screen import note, out, shown
+from stillmotion.cli.screen import interrupted, note, out, shown
 
 if TYPE_CHECKING:
     import stillmotion as sm
@@ -117,8 +117,10 @@ def stream(
                     tell(events.push(moment))
                 if video:
                     video.write(seen.shot, latest)
-        except KeyboardInterrupt:
-            pass  # the way to end a stream
+        except BaseException:
+            if not interrupted.is_set():
+                raise
+            # Ctrl-C is the way to end a stream, whatever the backend makes of it.
         finally:
             tell(events.flush())
     note(_summary(tally))

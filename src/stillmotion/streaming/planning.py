@@ -37,9 +37,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Part:
-    """What becomes of one layer: `computed` of `slices` slices of its result are computed for each window.
+    """What becomes of one layer: `computed` of `slices` slices are computed for each window.
 
-    A layer that runs on the whole window has the reason why.
+    A recurrent layer or a mean over the whole window still computes what it can of each frame once. A layer that
+    shares nothing has the reason why, but for those that take what such a layer gives.
     """
 
     layer: str
@@ -153,7 +154,9 @@ def _chain(plan: Plan, node: Node, chain: Sequence[Action]) -> None:
 
 def _tell(plan: Plan, node: Node, chain: Sequence[Action], timelines: Sequence[Timeline]) -> None:
     kind: Kind = "per frame"
-    if any(isinstance(action, Local) and action.taps != Taps() for action in chain):
+    if isinstance(chain[-1], Whole):
+        kind = "whole window"
+    elif any(isinstance(action, Local) and action.taps != Taps() for action in chain):
         kind = "local in time"
     one = timelines[-1]
     plan.parts.append(Part(node.operation.name, kind, one.work, one.length))
