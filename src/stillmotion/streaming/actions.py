@@ -44,12 +44,24 @@ class Local:
 
 @dataclass(frozen=True)
 class Whole:
-    """From all slices of a window: `call` takes the tensors as the model has them. Nothing is shared after it."""
+    """From all slices of a window: `call` takes the tensors as the model has them. Nothing is shared after it.
+
+    `carry`, where there is one, goes on from the last slice seen instead of beginning anew with each window: it takes
+    new slices `(batch, slices, ...)` and a state or None, and gives its results `(batch, slices, ...)` and the state.
+    """
+
+    call: Tensors
+    carry: Tensors | None = None
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A `Whole` that goes on from the last slice seen."""
 
     call: Tensors
 
 
-Action = Each | Local | Whole
+Action = Each | Local | Whole | Carried
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import keras
 
-from stillmotion.streaming.actions import Action, Axis, Each, Local, Present, View, Whole
+from stillmotion.errors import UsageError
+from stillmotion.streaming.actions import Action, Axis, Carried, Each, Local, Present, View, Whole
 from stillmotion.streaming.graph import Graph, Node, Ref, read_graph
 from stillmotion.streaming.rules import rule_of
 from stillmotion.streaming.timeline import Indices, Taps, Timeline, aligned
 
+RECURRENT = ("Bidirectional", "GRU", "LSTM", "SimpleRNN")
 Kind = Literal["per frame", "local in time", "whole window"]
 
 
@@ -52,15 +54,21 @@ class Part:
 
 @dataclass
 class Plan:
-    """A model as tasks, in order. `histories` counts the slices of a tensor that are kept between blocks."""
+    """A model as tasks, in order.
+
+    `histories` counts the slices of a tensor that are kept between blocks, `states` are what recurrences carry on.
+    With `unlimited`, a window's start is not felt: what was before it is seen as the rest is.
+    """
 
     graph: Graph
     hop: int
     length: int
+    unlimited: bool = False
     timed: dict[Ref, Timed] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     histories: dict[Ref, int] = field(default_factory=dict)
+    states: list[Ref] = field(default_factory=list)
 
     def keep(self, ref: Ref, places: Indices) -> None:
         """Slices at places below 0 come from earlier blocks."""
@@ -69,11 +77,12 @@ class Plan:
             self.histories[ref] = max(self.histories.get(ref, 0), -least)
 
 
-def make_plan(model: keras.Model, hop: int, *, undivided: str = "") -> Plan:
+def make_plan(model: keras.Model, hop: int, *, undivided: str = "", unlimited: bool = False) -> Plan:
     """Divide a model for windows that are `hop` frames apart.
 
     Args:
         undivided: the reason to run all of it on each window instead.
+        unlimited: whether windows feel what was before them.
 
     Raises:
         UsageError: see `read_graph`.
@@ -82,7 +91,7 @@ def make_plan(model: keras.Model, hop: int, *, undivided: str = "") -> Plan:
     shape = graph.shape(graph.clip)
     # A model of pictures sees windows of one frame, folded into the batch.
     axis, length = (0, 1) if len(shape) == 4 else (1, int(shape[1] or 1))
-    plan = Plan(graph, min(hop, length), length)
+    plan = Plan(graph, min(hop, length), length, unlimited)
     plan.timed[graph.clip] = Timed(Timeline(plan.hop, length, 1, 0, length), axis)
     for node in graph.nodes:
         if undivided:
@@ -127,11 +136,13 @@ def _chain(plan: Plan, node: Node, chain: Sequence[Action]) -> None:
     inputs, timelines = node.inputs, []
     sources = [plan.timed[ref].timeline for ref in inputs]
     for action in chain:
-        if isinstance(action, Whole):
+        if not isinstance(action, Each | Local):
             break
         source = aligned(sources)
         assert source is not None
         result = action.taps.result(source, action.length) if isinstance(action, Local) else source
+        if plan.unlimited:
+            result = replace(result, first=0)
         if not result.pays:
             return _whole(
                 plan, node, f"{result.edges} of its {result.length} slices feel the window's ends"
@@ -139,17 +150,33 @@ def _chain(plan: Plan, node: Node, chain: Sequence[Action]) -> None:
             )  # fmt: skip
         timelines.append(result)
         sources = [result]
-    for number, action in enumerate(chain):
+    for number, action in enumerate(_going_on(plan, node, chain)):
         last = number == len(chain) - 1
         outputs = node.outputs if last else {0: Ref(-1 - len(plan.tasks))}
         plan.tasks.append(Task(action, inputs, outputs, node.operation.name))
         if isinstance(action, Whole):
             _keep_windows(plan, inputs)
+        elif isinstance(action, Carried):
+            plan.states.append(outputs[0])
         else:
             _keep_sources(plan, inputs, action, timelines[number])
             plan.timed[outputs[0]] = Timed(timelines[number], action.axis)
         inputs = (outputs[0],)
     _tell(plan, node, chain, timelines)
+
+
+def _going_on(plan: Plan, node: Node, chain: Sequence[Action]) -> list[Action]:
+    """With an unlimited past, a recurrence goes on where it was."""
+    *before, last = chain
+    if not plan.unlimited or not isinstance(last, Whole) or type(node.operation).__name__ not in RECURRENT:
+        return [*chain]
+    timeline = plan.timed[node.inputs[0]].timeline
+    if last.carry is None or (timeline.stride, timeline.edges) != (1, 0):
+        raise UsageError(
+            f"{node.operation.name}: cannot go on from window to window: that takes one direction, the last "
+            "result only, and a result for each frame"
+        )
+    return [*before, Carried(last.carry)]
 
 
 def _tell(plan: Plan, node: Node, chain: Sequence[Action], timelines: Sequence[Timeline]) -> None:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from stillmotion.streaming.actions import Each, Local
+from stillmotion.streaming.actions import Carried, Each, Local
 from stillmotion.streaming.graph import Ref
 from stillmotion.streaming.planning import Plan, places_of
 from stillmotion.streaming.timeline import Indices, Timeline
@@ -31,7 +31,9 @@ class Block(keras.Model):
     def call(self, tensors: list[Any]) -> list[Any]:
         plan = self.plan
         frames = ops.cast(tensors[0], plan.graph.specs[plan.graph.clip].dtype)
+        count = len(plan.histories)
         store = _Store(plan, self.windows, dict(zip(plan.histories, tensors[1:], strict=False)))
+        states = dict(zip(plan.states, tensors[1 + count :], strict=False))
         store.put(plan.graph.clip, frames)
         for task in plan.tasks:
             if isinstance(task.action, Each):
@@ -50,13 +52,20 @@ class Block(keras.Model):
                 found = store.gather(ref, places.ravel())
                 found = ops.reshape(found, (-1, *places.shape, *found.shape[2:]))
                 store.put(task.outputs[0], task.action.call(found, present))
+            elif isinstance(task.action, Carried):
+                (ref,), new = task.inputs, task.outputs[0]
+                slices = store.slices[ref]
+                found, states[new] = task.action.call(slices, states.get(new))
+                # Windows end with every hop-th frame.
+                ends = found[:, plan.hop - 1 :: plan.hop]
+                store.windows[new] = ops.reshape(ends, (-1, *ends.shape[2:]))
             else:
                 found = task.action.call(*(store.window(ref) for ref in task.inputs))
                 results = keras.tree.flatten(found)
                 store.windows.update({ref: results[place] for place, ref in task.outputs.items()})
         answers = store.window(plan.graph.answer)
         answers = ops.reshape(answers, (-1, self.windows, *answers.shape[1:]))
-        return [answers, *store.kept()]
+        return [answers, *store.kept(), *states.values()]
 
 
 class _Store:

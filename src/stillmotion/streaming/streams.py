@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import keras
 import numpy as np
@@ -150,6 +150,11 @@ class StreamModel:
         early = -(-self.frames // self.plan.hop)
         padding = early * self.plan.hop - self.frames
         blank = np.zeros((padding, *like.shape[1:]), like.dtype)
+        if self.plan.unlimited:
+            # What was before the first frame is nothing, and not another stream.
+            self._kept = [np.array(kept) for kept in self._kept]
+            for kept in self._kept:
+                kept[place] = 0
         stream = _Stream(place, blank, np.full(padding, np.nan), windows=1 - early)
         self._open[name] = stream
         return stream
@@ -190,6 +195,7 @@ def stream_model(
     start: int = 0,
     streams: int = 1,
     labels: Sequence[str] | None = None,
+    past: Literal["window", "unlimited"] = "window",
     check: bool = True,
 ) -> StreamModel:
     """A clip model that is fed a frame at a time, and answers each window as the model would.
@@ -203,20 +209,27 @@ def stream_model(
             pictures, `(batch, height, width, 3)`, whose windows are of one frame.
         streams: that share the model, batched together.
         labels: in the order of the model's outputs.
-        check: compare with the model's own answers first, on noise. Should they differ by more than 1e-4, all
+        past: with "unlimited", what was before a window is felt in it: convolutions see it where they saw padding, a
+            recurrent layer carries its state on. It is another definition of the answer, and the same only for what
+            a model of longer windows would say; a `conv3d` with `causal=True` is trained for it. Before a
+            stream's first frame there is nothing: zeros.
+        check: with windows, compare with the model's own answers first, on noise. Should they differ by more than 1e-4, all
             layers run on the whole window, and `parts` says so.
 
     Raises:
         UsageError: a hop below 1, a start below 0, or a model that cannot be streamed: several inputs or outputs,
-            an open number of frames, a stateful layer.
+            an open number of frames, a stateful layer; or, for an unlimited past, a recurrent layer that looks ahead.
     """
+    if past not in ("window", "unlimited"):
+        raise UsageError(f"past is {past!r}; expected 'window' or 'unlimited'")
     if hop < 1 or start < 0 or streams < 1:
         raise UsageError(f"hop is {hop}, start {start}, streams {streams}; expected 1, 0, 1 or more")
     if labels is not None and len(labels) != model.output_shape[-1]:
         raise UsageError(f"{len(labels)} labels for a model of {model.output_shape[-1]} probabilities")
     names = None if labels is None else tuple(labels)
-    made = StreamModel(model, hop, start, streams, names, make_plan(model, hop))
-    if check and not (off := _distance(made)) <= EXACT:
+    unlimited = past == "unlimited"
+    made = StreamModel(model, hop, start, streams, names, make_plan(model, hop, unlimited=unlimited))
+    if check and not unlimited and not (off := _distance(made)) <= EXACT:
         plan = make_plan(model, hop, undivided=f"divided, its answers differ by {off:.1e}")
         made = StreamModel(model, hop, start, streams, names, plan)
     return made

@@ -47,7 +47,8 @@ def _ruling(view: View, layers: list[Any]) -> Ruling:
             return ops.concatenate([one, other], axis=-1)
         return one * other if mode == "mul" else (one + other) * (0.5 if mode == "ave" else 1.0)
 
-    return [Each(projected, 1), Whole(joined)]
+    once = len(layers) == 1 and not (layers[0].go_backwards or layers[0].return_sequences)
+    return [Each(projected, 1), Whole(joined, (lambda inputs, state: carry(layers[0], inputs, state)) if once else None)]
 
 
 def project(cell: Any, frames: Any) -> Any:
@@ -81,6 +82,20 @@ def run(layers: list[Any], inputs: Any) -> list[Any]:
         return list(ops.unstack(state[0], axis=0))
     one, *other = ops.unstack(ops.stack(outputs, axis=2), axis=0)
     return [one, *(ops.flip(found, axis=1) for found in other)]
+
+
+def carry(layer: Any, inputs: Any, state: Any) -> tuple[Any, Any]:
+    """The recurrence over new frames only: `(batch, time, 1, gates * units)` -> outputs `(batch, time, units)`."""
+    inputs = ops.transpose(inputs, (1, 2, 0, 3))
+    step = STEPS[type(layer).__name__]([layer.cell], inputs.dtype)
+    zero = ops.zeros_like(inputs[0, ..., : layer.units])
+    parts: State = (zero, zero) if state is None else tuple(ops.split(ops.transpose(state, (1, 0, 2)), 2, axis=-1))
+    outputs = []
+    for frame in ops.unstack(inputs, axis=0):
+        parts = step(frame, parts)
+        outputs.append(parts[0][0])
+    kept = ops.concatenate([parts[0], parts[-1]], axis=-1)
+    return ops.stack(outputs, axis=1), ops.transpose(kept, (1, 0, 2))
 
 
 def _kernels(cells: list[Any], dtype: str) -> Any:
