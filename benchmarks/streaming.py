@@ -193,7 +193,9 @@ def page(rows: Sequence[tuple[str, dict[str, Any]]], words: Sequence[str], versi
 def main() -> None:
     parser = argparse.ArgumentParser(description="A frame at a time against the sliding window.")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--memory", type=int, default=100_000, help="frames pushed to see whether memory grows; 0: none")
+    parser.add_argument(
+        "--memory", type=int, default=100_000, help="frames pushed to see whether memory grows; 0: none"
+    )
     parser.add_argument("--models", default="", help="only those whose names hold one of these, comma between")
     parser.add_argument("--stdout", action="store_true", help="print the page instead of writing it")
     chosen = parser.parse_args()

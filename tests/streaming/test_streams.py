@@ -19,7 +19,7 @@ from stillmotion.streaming.rules import recurrent
 pytestmark = pytest.mark.backend
 ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
 CASES = settings(
-    max_examples=200 if ON_TENSORFLOW else 8,
+    max_examples=200 if ON_TENSORFLOW else 5,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking builds networks for minutes

@@ -48,7 +48,10 @@ def _ruling(view: View, layers: list[Any]) -> Ruling:
         return one * other if mode == "mul" else (one + other) * (0.5 if mode == "ave" else 1.0)
 
     once = len(layers) == 1 and not (layers[0].go_backwards or layers[0].return_sequences)
-    return [Each(projected, 1), Whole(joined, (lambda inputs, state: carry(layers[0], inputs, state)) if once else None)]
+    return [
+        Each(projected, 1),
+        Whole(joined, (lambda inputs, state: carry(layers[0], inputs, state)) if once else None),
+    ]
 
 
 def project(cell: Any, frames: Any) -> Any:
