@@ -166,7 +166,7 @@ def page(rows: Sequence[tuple[str, dict[str, Any]]], words: Sequence[str], versi
         gains = [f"{one['batch'] / one[way]:.1f}x" for way in ("push 1", "push 16")]
         table.append(f"| {name} | {' | '.join(cells + gains)} | {one['off']:.0e} |")
     notes = [f"- {name}: {'; '.join(one['reasons'])}." for name, one in rows if one["reasons"]]
-    intro, ways = (__doc__ or "").split("The ways:\n")
+    ways = (__doc__ or "").split("The ways:\n")[1]
     return "\n".join(
         [
             "# What streaming gains",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "three_ways.py"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.mark.backend
@@ -19,7 +19,7 @@ def test_three_ways(tmp_path: Path) -> None:
     if os.environ.get("KERAS_BACKEND") == "jax":
         families.remove("conv3d")
     told = subprocess.run(
-        [sys.executable, str(EXAMPLE), "--folder", str(tmp_path), "--videos", "40", "--epochs", "1",
+        [sys.executable, str(EXAMPLES / "three_ways.py"), "--folder", str(tmp_path), "--videos", "40", "--epochs", "1",
          "--families", ",".join(families)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -30,3 +30,19 @@ def test_three_ways(tmp_path: Path) -> None:
         row = next(line.split() for line in lines if line.startswith(family))
         assert [word.endswith("%") for word in row] == [False, True, True]
     assert lines[-1].startswith(("motion needed: ", "stills suffice: ", "undecided: "))
+
+
+@pytest.mark.backend
+def test_live(tmp_path: Path) -> None:
+    words = ["--folder", str(tmp_path), "--videos", "40", "--epochs", "1", "--frames", "3"]
+    told = subprocess.run(
+        [sys.executable, str(EXAMPLES / "live.py"), *words], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    plain, own = told.stdout.split("\n\n")
+    off = float(plain.split("largest difference ")[1].split()[0])
+    assert off < 1e-5
+    assert "lstm" in plain and "1 of 16" in plain
+    title, *moments = own.splitlines()
+    assert "labelled" in title and len(moments) > 3
+    assert all("window to" in line and line.endswith("%") for line in moments)

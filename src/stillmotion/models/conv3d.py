@@ -33,7 +33,8 @@ def build(
     if options["size"] == "classic":
         x = classic_features(x)
     else:
-        x = layers.Dropout(0.5)(layers.Flatten()(_features(x, bool(options["factored"]), bool(options["causal"]), steps)))
+        x = _features(x, bool(options["factored"]), bool(options["causal"]), steps)
+        x = layers.Dropout(0.5)(layers.Flatten()(x))
     logits = layers.Dense(classes, name="logits")(x)
     return keras.Model(clip, probabilities(logits), name="conv3d")
 

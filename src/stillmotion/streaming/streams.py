@@ -213,8 +213,8 @@ def stream_model(
             recurrent layer carries its state on. It is another definition of the answer, and the same only for what
             a model of longer windows would say; a `conv3d` with `causal=True` is trained for it. Before a
             stream's first frame there is nothing: zeros.
-        check: with windows, compare with the model's own answers first, on noise. Should they differ by more than 1e-4, all
-            layers run on the whole window, and `parts` says so.
+        check: with windows, compare with the model's own answers first, on noise. Should they differ by more than
+            1e-4, all layers run on the whole window, and `parts` says so.
 
     Raises:
         UsageError: a hop below 1, a start below 0, or a model that cannot be streamed: several inputs or outputs,
