@@ -21,7 +21,7 @@ demo: $(VENV)/installed
 # The suite on TensorFlow, then the tests of models, training and prediction in part again on JAX.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m backend -k "overfits or copies or interrupted or alone"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -m backend -k "overfits or copies or interrupted or alone or random_network"
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "three_ways.py"
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.mark.backend
@@ -19,7 +19,7 @@ def test_three_ways(tmp_path: Path) -> None:
     if os.environ.get("KERAS_BACKEND") == "jax":
         families.remove("conv3d")
     told = subprocess.run(
-        [sys.executable, str(EXAMPLE), "--folder", str(tmp_path), "--videos", "40", "--epochs", "1",
+        [sys.executable, str(EXAMPLES / "three_ways.py"), "--folder", str(tmp_path), "--videos", "40", "--epochs", "1",
          "--families", ",".join(families)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -34,7 +34,7 @@ def test_three_ways(tmp_path: Path) -> None:
 
 def test_a_verdict_of_tables(tmp_path: Path) -> None:
     told = subprocess.run(
-        [sys.executable, str(EXAMPLE.with_name("verdict_of_tables.py")), str(tmp_path)],
+        [sys.executable, str(EXAMPLES / "verdict_of_tables.py"), str(tmp_path)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
@@ -47,7 +47,7 @@ def test_why_different(tmp_path: Path) -> None:
     """Small, so that the model learns little; what the loop does wrong is named all the same."""
     pytest.importorskip("cv2")
     told = subprocess.run(
-        [sys.executable, str(EXAMPLE.with_name("why_different.py")), "--folder", str(tmp_path), "--videos", "30",
+        [sys.executable, str(EXAMPLES / "why_different.py"), "--folder", str(tmp_path), "--videos", "30",
          "--epochs", "2"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -56,3 +56,19 @@ def test_why_different(tmp_path: Path) -> None:
     assert "scaling: give the model levels of 0 to 255: leave out '/ 255'" in advice
     assert "channel order: frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)" in advice
     assert told.stdout.splitlines()[-1].startswith("right again:")
+
+
+@pytest.mark.backend
+def test_live(tmp_path: Path) -> None:
+    words = ["--folder", str(tmp_path), "--videos", "40", "--epochs", "1", "--frames", "3"]
+    told = subprocess.run(
+        [sys.executable, str(EXAMPLES / "live.py"), *words], capture_output=True, text=True, check=False
+    )
+    assert told.returncode == 0, told.stderr
+    plain, own = told.stdout.split("\n\n")
+    off = float(plain.split("largest difference ")[1].split()[0])
+    assert off < 1e-5
+    assert "lstm" in plain and "1 of 16" in plain
+    title, *moments = own.splitlines()
+    assert "labelled" in title and len(moments) > 3
+    assert all("window to" in line and line.endswith("%") for line in moments)

@@ -56,13 +56,17 @@ from .inspection import look_over as look_over
 from .models import FAMILIES as FAMILIES
 from .models import build_model as build_model
 from .prediction import Answer as Answer
+from .prediction import Event as Event
 from .prediction import evaluate as evaluate
 from .prediction import predict as predict
 from .prediction import probe_motion as probe_motion
+from .prediction import stream as stream
 from .prediction import trace as trace
 from .reports import write_report as write_report
 from .runs import Recipe as Recipe
 from .runs import Run as Run
 from .runs import read_run as read_run
+from .streaming import Moment as Moment
+from .streaming import stream_model as stream_model
 from .training import make_recipe as make_recipe
 from .training import train as train

@@ -26,7 +26,12 @@ def test_reading_the_table_imports_no_backend():
 
 def test_defaults_are_the_first_values():
     assert check_options("frame_pool", {}) == {"pool": "mean", "size": "small"}
-    assert check_options("conv3d", {"input": "rgb"}) == {"factored": True, "input": "rgb", "size": "small"}
+    assert check_options("conv3d", {"input": "rgb"}) == {
+        "factored": True,
+        "causal": False,
+        "input": "rgb",
+        "size": "small",
+    }
 
 
 def test_classic_settles_the_other_options():

@@ -13,7 +13,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from stillmotion.cli import audit, compare, evaluate, inspect, make_demo_data, predict, report, train, verdict
+from stillmotion.cli import audit, compare, evaluate, inspect, make_demo_data, predict, report, stream, train, verdict
 from stillmotion.cli.screen import err, interrupted
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -24,6 +24,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "train": train.train,
     "evaluate": evaluate.evaluate,
     "predict": predict.predict,
+    "stream": stream.stream,
     "report": report.report,
     "audit": audit.audit,
     "make-demo-data": make_demo_data.make_demo_data,

@@ -76,7 +76,7 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
     Raises:
         UnreadableVideo: it cannot be opened or gives no picture.
     """
-    resize = _Resizer(height, width)
+    resize = Resizer(height, width)
     with opened(path) as (container, stream):
         shown = None
         for seconds, frame in _timed(container, stream, start_seconds):
@@ -105,7 +105,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
         UnreadableVideo: it cannot be opened or gives no picture.
     """
     wanted = np.unique(np.asarray(seconds, np.float64))
-    resize = _Resizer(height, width)
+    resize = Resizer(height, width)
     images: list[Images] = []
     times: list[float] = []
     with opened(path) as (container, stream):
@@ -139,7 +139,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
     return Frames(np.stack(images), np.array(times))
 
 
-class _Resizer:
+class Resizer:
     """Frames to upright uint8 RGB of one size."""
 
     def __init__(self, height: int, width: int) -> None:
@@ -196,7 +196,7 @@ def _timed(container: InputContainer, stream: VideoStream, target: float) -> Ite
                 container.seek(offset, stream=stream, backward=True)
             except av.error.FFmpegError:
                 break
-            frames = _with_times(container, stream)
+            frames = with_times(container, stream)
             first = next(frames, None)
             if first is not None and first[0] <= target + TICK:
                 yield first
@@ -207,10 +207,10 @@ def _timed(container: InputContainer, stream: VideoStream, target: float) -> Ite
             container.seek(stream.start_time or 0, stream=stream, backward=True)
         except av.error.FFmpegError as error:
             raise UnreadableVideo(f"{container.name}: cannot go back to its start ({error.strerror})") from None
-    yield from _with_times(container, stream)
+    yield from with_times(container, stream)
 
 
-def _with_times(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
+def with_times(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
     rate = float(stream.average_rate or stream.guessed_rate or 25)
     avi = container.format.name == "avi"
     last = -1 / rate

@@ -48,9 +48,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "conv3d": Family(
             kind="motion",
             summary="convolutions over space and time together",
-            options={"factored": (True, False), "input": _INPUT, "size": _SIZE},
+            options={"factored": (True, False), "causal": (False, True), "input": _INPUT, "size": _SIZE},
             builder="stillmotion.models.conv3d:build",
-            classic={"factored": False, "input": "rgb"},
+            classic={"factored": False, "causal": False, "input": "rgb"},
         ),
     }
 )

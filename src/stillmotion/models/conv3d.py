@@ -3,6 +3,8 @@
 Factored, a 3 x 3 x 3 convolution becomes one over space and one over time: (2+1)D, Tran et al. 2018. Both are
 written as 2D convolutions of reshaped tensors, which is exact, and on CPUs many times faster than Conv3D.
 The largest response is pooled, not every second one taken: what moves is small, and is not to be missed.
+
+Causal, a convolution over time sees a frame and the two before it: such a model streams with an unlimited past.
 """
 
 from __future__ import annotations
@@ -31,33 +33,37 @@ def build(
     if options["size"] == "classic":
         x = classic_features(x)
     else:
-        x = layers.Dropout(0.5)(layers.Flatten()(_features(x, bool(options["factored"]), steps)))
+        x = _features(x, bool(options["factored"]), bool(options["causal"]), steps)
+        x = layers.Dropout(0.5)(layers.Flatten()(x))
     logits = layers.Dense(classes, name="logits")(x)
     return keras.Model(clip, probabilities(logits), name="conv3d")
 
 
-def _features(x: KerasTensor, factored: bool, steps: int) -> KerasTensor:
+def _features(x: KerasTensor, factored: bool, causal: bool, steps: int) -> KerasTensor:
     """`(batch, time, height, width, channels)` -> `(batch, time, rows, columns, 96)`, at most 4 x 4 x 4."""
     block = _factored if factored else _full
     for channels in WIDTHS:
-        x = block(x, channels, 2 if x.shape[1] > 4 else 1, steps)
+        x = block(x, channels, 2 if x.shape[1] > 4 else 1, causal, steps)
     return unfold(coarse(fold(x)), x.shape[1])
 
 
-def _full(x: KerasTensor, channels: int, halve: int, steps: int) -> KerasTensor:
+def _full(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -> KerasTensor:
     """Height and width are halved, time divided by `halve`."""
-    y = layers.Conv3D(channels, 3, padding="same", use_bias=False)(x)
+    if causal:
+        x = layers.ZeroPadding3D(((2, 0), (1, 1), (1, 1)))(x)
+    y = layers.Conv3D(channels, 3, padding="valid" if causal else "same", use_bias=False)(x)
     return layers.MaxPooling3D((halve, 2, 2), padding="same")(layers.ReLU()(normalised(y, steps)))
 
 
-def _factored(x: KerasTensor, channels: int, halve: int, steps: int) -> KerasTensor:
+def _factored(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -> KerasTensor:
     """As `_full`: a convolution over space, then one over time."""
     frames = x.shape[1]
     y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(fold(x))
     y = layers.MaxPooling2D(2, padding="same")(layers.ReLU()(normalised(y, steps)))
     height, width = y.shape[1:3]
     y = ops.reshape(y, (-1, frames, height * width, channels))
-    y = layers.Conv2D(channels, (3, 1), padding="same", use_bias=False)(y)
+    seen = layers.ZeroPadding2D(((2, 0), (0, 0)))(y) if causal else y
+    y = layers.Conv2D(channels, (3, 1), padding="valid" if causal else "same", use_bias=False)(seen)
     y = layers.ReLU()(normalised(y, steps))
     if halve > 1:
         y = layers.MaxPooling2D((halve, 1), padding="same")(y)

@@ -1,0 +1,265 @@
+"""A model on frames as they come: its answer after every new frame, at the cost of that frame."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from stillmotion.clips import ClipSpec, frame_times
+from stillmotion.clips.ticking import Ticker
+from stillmotion.decoding import Images, index_shown_at
+from stillmotion.decoding.cameras import Counts, Shot, Source, find_source, shots
+from stillmotion.decoding.pyav import Resizer
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.prediction.whole import check_input, load_model, probabilities
+from stillmotion.runs import Run, read_run
+from stillmotion.streaming import Moment, StreamModel, stream_model
+
+# Slots of a file that are answered at once.
+AT_ONCE = 16
+# Of the time from one window to the next, so much may be spent on it.
+BUSY = 0.7
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """A model with what it needs to know of its frames: how many a second, how large, and its labels.
+
+    `note` says where the rate comes from, if not from the training.
+    """
+
+    model: keras.Model
+    rate: float
+    labels: tuple[str, ...]
+    note: str = ""
+
+    @property
+    def frames(self) -> int:
+        """Of a window."""
+        return int(self.model.input_shape[1])
+
+    @property
+    def spec(self) -> ClipSpec:
+        """What a window is."""
+        _, frames, height, width, _ = self.model.input_shape
+        return ClipSpec(frames, self.rate, (height, width))
+
+
+@dataclass
+class Tally:
+    """How a stream goes. `lag` is how old the newest answered frame is, in seconds."""
+
+    source: Counts = field(default_factory=Counts)
+    hop: int = 1
+    moments: int = 0
+    skipped: int = 0  # frames of the model that were left out to catch up
+    lag: float = 0.0
+    rate: float = 0.0  # of the source's frames, a second of our time
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame of the source, and the moments that it completed."""
+
+    shot: Shot
+    moments: Sequence[Moment]
+
+
+def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Sequence[str] | None = None) -> Watcher:
+    """A run, or a Keras model of clips with its rate, made ready for streams.
+
+    Args:
+        run: a run, its folder, or a `.keras` file of uint8 `(batch, frames, height, width, 3)` -> `(batch, classes)`.
+        rate: in frames a second. A run has its own: that of its clips, or, where they were spread over each video,
+            that which makes a window as long as the videos typically are.
+        labels: in the order of the model's outputs. A run has its own.
+
+    Raises:
+        UsageError: a model without a rate, or labels of another number.
+        StillmotionError: a run or model that cannot be read.
+    """
+    path = Path(run) if not isinstance(run, Run) else run.folder
+    if not isinstance(run, Run) and path.is_file() and not (path.parent / "run.json").is_file():
+        model = load_model(path)
+        shape = model.input_shape
+        if len(shape) != 5 or None in shape[1:] or shape[-1] != 3:
+            raise StillmotionError(f"{path}: takes {shape}; expected (batch, frames, height, width, 3)")
+        if rate is None:
+            raise UsageError(f"{path} does not say how many frames a second it sees: give --rate")
+        names = tuple(labels or map(str, range(model.output_shape[-1])))
+        if len(names) != model.output_shape[-1]:
+            raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")
+        return Watcher(model, rate, names)
+    found = run if isinstance(run, Run) else read_run(run)
+    model, spec, note = load_model(found.model_file), found.recipe.spec, ""
+    check_input(model, spec, found)
+    if rate is None and spec.rate == "spread":
+        typical = found.record.data.typical_seconds
+        if typical <= 0:
+            raise UsageError(f"{found.folder}: trained on clips spread over each picture; give --rate")
+        rate = spec.frames / typical
+        note = (
+            f"trained on {spec.frames} frames spread over each video: streams over windows of {typical:.3g} s, as the "
+            f"training videos typically last ({rate:.3g} frames a second)"
+        )
+    return Watcher(model, rate or float(spec.rate), found.labels, note)
+
+
+def stream(
+    run: Run | str | Path,
+    source: str | Path | Source,
+    *,
+    hop: int | None = None,
+    every_frame: bool = False,
+    rate: float | None = None,
+    labels: Sequence[str] | None = None,
+) -> Iterator[Moment]:
+    """The answer of the window that ends with each new frame of the model's rate.
+
+    `Moment.seconds` is when the window ends. A file gives what `predict` gives for the same windows; one that is
+    shorter than a window is one moment, over all of it, as there.
+
+    Args:
+        source: a file, a camera's number, a URL, or `-`.
+        hop: frames of the model's rate from one window to the next. By default 1; from a live source as many as
+            this machine needs to keep up.
+        every_frame: never drop a frame of a live source, however late the answer.
+        rate: see `make_watcher`.
+        labels: likewise.
+
+    Raises:
+        UsageError: see `make_watcher`, `find_source`.
+        UnreadableVideo: the source cannot be opened.
+    """
+    for seen in watch(make_watcher(run, rate=rate, labels=labels), source, hop=hop, every_frame=every_frame):
+        yield from seen.moments
+
+
+def watch(
+    watcher: Watcher,
+    source: str | Path | Source,
+    *,
+    hop: int | None = None,
+    every_frame: bool = False,
+    paced: bool = False,
+    at_once: int | None = None,
+    tally: Tally | None = None,
+) -> Iterator[Seen]:
+    """Each frame of the source, with the moments that it completed; see `stream`.
+
+    Args:
+        paced: play a file at its own pace, as a camera would give it.
+        at_once: slots to wait for before they are answered together. By default 1 where frames come at their own
+            pace, and 16 from a file.
+        tally: kept up to date.
+    """
+    source = source if isinstance(source, Source) else find_source(source)
+    tally = tally or Tally()
+    live = source.live or paced
+    model = _at_pace(watcher, hop, live)
+    tally.hop = model.hop
+    work = _Work(watcher, model, tally, at_once or (1 if live else AT_ONCE), may_skip=live and not every_frame)
+    last, began = None, time.monotonic()
+    for shot in shots(source, every_frame=every_frame, paced=paced, counts=tally.source):
+        if last is not None:
+            yield Seen(last, work.push(shot))
+        else:
+            work.push(shot)
+        last = shot
+        tally.rate = tally.source.frames / max(time.monotonic() - began, 1e-3)
+    if last is not None:
+        yield Seen(last, work.finish(last, whole=not live))
+
+
+class _Work:
+    """From frames at their own times to moments."""
+
+    def __init__(self, watcher: Watcher, model: StreamModel, tally: Tally, at_once: int, may_skip: bool) -> None:
+        self.watcher, self.model, self.tally = watcher, model, tally
+        self.at_once, self.may_skip = at_once, may_skip
+        self.resize = Resizer(watcher.spec.height, watcher.spec.width)
+        self.ticker: Ticker[Shot] = Ticker(watcher.rate)
+        self.waiting: list[tuple[float, Images]] = []
+        # Until there is a first window, all that was seen: a short file is one window.
+        self.early: list[tuple[float, Images]] = []
+        self.resized: tuple[Shot, Images] | None = None
+
+    def push(self, shot: Shot) -> list[Moment]:
+        if shot.fresh and self.ticker.shown is not None:
+            self._begin_anew(shot.seconds)
+        slots = list(self.ticker.push(shot.seconds, shot))
+        if self.may_skip and len(slots) > self.watcher.frames + self.model.hop:
+            self.tally.skipped += len(slots)
+            self._begin_anew(shot.seconds)
+            self.ticker.shown = shot
+            return []
+        self.waiting += [(end, self._image(shown)) for end, shown in slots]
+        if not self.tally.moments and not self.may_skip and shot.seconds <= self.watcher.frames / self.watcher.rate:
+            self.early.append((shot.seconds, self._image(shot)))
+        if len(self.waiting) < self.at_once * self.model.hop:
+            return []
+        return self._answer(shot)
+
+    def finish(self, last: Shot, whole: bool) -> list[Moment]:
+        end = max(last.seconds, 0.0) + 1 / self.tally.source.rate
+        self.waiting += [(at, self._image(shown)) for at, shown in self.ticker.flush(end)]
+        moments = self._answer(last) + self.model.flush()
+        if self.tally.moments or not whole or not self.early:
+            return moments
+        times = frame_times(self.watcher.spec, (0.0, end))
+        began, images = (np.array(part) for part in zip(*self.early, strict=True))
+        clip = images[index_shown_at(began, times)]
+        found = probabilities(self.watcher.model, [clip])[0]
+        self.tally.moments += 1
+        return [Moment(found, 0, end, self.watcher.labels[int(found.argmax())])]
+
+    def _answer(self, shot: Shot) -> list[Moment]:
+        if not self.waiting:
+            return []
+        ends, images = zip(*self.waiting, strict=True)
+        self.waiting = []
+        found = self.model.push(np.stack(images), ends)
+        moments = [
+            dataclasses.replace(moment, index=self.tally.moments + number) for number, moment in enumerate(found)
+        ]
+        self.tally.moments += len(moments)
+        if moments:
+            self.early = []
+            self.tally.lag = time.monotonic() - shot.arrived
+        return moments
+
+    def _begin_anew(self, seconds: float) -> None:
+        self.model.flush()
+        self.waiting = []
+        self.ticker = Ticker(self.watcher.rate, seconds)
+
+    def _image(self, shot: Shot) -> Images:
+        if self.resized is None or self.resized[0] is not shot:
+            self.resized = shot, self.resize(shot.frame)
+        return self.resized[1]
+
+
+def _at_pace(watcher: Watcher, hop: int | None, live: bool) -> StreamModel:
+    """The stream model, with a hop at which a live source is kept up with."""
+    settings: dict[str, Any] = {"labels": watcher.labels}
+    model = stream_model(watcher.model, hop=hop or 1, **settings)
+    if hop is not None or not live:
+        return model
+    blank = np.zeros((watcher.frames + 1, *watcher.model.input_shape[2:]), np.uint8)
+    model.push(blank)
+    taken = []
+    for _ in range(5):
+        began = time.perf_counter()
+        model.push(blank[:1])
+        taken.append(time.perf_counter() - began)
+    model.flush()
+    needed = math.ceil(float(np.median(taken)) * watcher.rate / BUSY)
+    return model if needed <= 1 else stream_model(watcher.model, hop=needed, **settings)

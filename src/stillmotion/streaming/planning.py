@@ -1,0 +1,216 @@
+"""A model's operations divided by what they do with time, and what has to be kept between blocks of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import keras
+
+from stillmotion.errors import UsageError
+from stillmotion.streaming.actions import Action, Axis, Carried, Each, Local, Present, View, Whole
+from stillmotion.streaming.graph import Graph, Node, Ref, read_graph
+from stillmotion.streaming.rules import rule_of
+from stillmotion.streaming.timeline import Indices, Taps, Timeline, aligned
+
+RECURRENT = ("Bidirectional", "GRU", "LSTM", "SimpleRNN")
+Kind = Literal["per frame", "local in time", "whole window"]
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A tensor with slices in time, and where its time axis is in the model."""
+
+    timeline: Timeline
+    axis: Axis
+
+
+@dataclass(frozen=True)
+class Task:
+    """One action on tensors of the graph, its results, and how it came about."""
+
+    action: Action
+    inputs: tuple[Ref, ...]
+    outputs: dict[int, Ref]  # by their place among the results
+    layer: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What becomes of one layer: `computed` of `slices` slices are computed for each window.
+
+    A recurrent layer or a mean over the whole window still computes what it can of each frame once. A layer that
+    shares nothing has the reason why, but for those that take what such a layer gives.
+    """
+
+    layer: str
+    kind: Kind
+    computed: int
+    slices: int
+    reason: str = ""
+
+
+@dataclass
+class Plan:
+    """A model as tasks, in order.
+
+    `histories` counts the slices of a tensor that are kept between blocks, `states` are what recurrences carry on.
+    With `unlimited`, a window's start is not felt: what was before it is seen as the rest is.
+    """
+
+    graph: Graph
+    hop: int
+    length: int
+    unlimited: bool = False
+    timed: dict[Ref, Timed] = field(default_factory=dict)
+    tasks: list[Task] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    histories: dict[Ref, int] = field(default_factory=dict)
+    states: list[Ref] = field(default_factory=list)
+
+    def keep(self, ref: Ref, places: Indices) -> None:
+        """Slices at places below 0 come from earlier blocks."""
+        least = int(places.min(initial=0))
+        if least < 0:
+            self.histories[ref] = max(self.histories.get(ref, 0), -least)
+
+
+def make_plan(model: keras.Model, hop: int, *, undivided: str = "", unlimited: bool = False) -> Plan:
+    """Divide a model for windows that are `hop` frames apart.
+
+    Args:
+        undivided: the reason to run all of it on each window instead.
+        unlimited: whether windows feel what was before them.
+
+    Raises:
+        UsageError: see `read_graph`.
+    """
+    graph = read_graph(model)
+    shape = graph.shape(graph.clip)
+    # A model of pictures sees windows of one frame, folded into the batch.
+    axis, length = (0, 1) if len(shape) == 4 else (1, int(shape[1] or 1))
+    plan = Plan(graph, min(hop, length), length, unlimited)
+    plan.timed[graph.clip] = Timed(Timeline(plan.hop, length, 1, 0, length), axis)
+    for node in graph.nodes:
+        if undivided:
+            _whole(plan, node, undivided)
+        else:
+            _divide(plan, node)
+    answer = graph.answer
+    if answer in plan.timed:
+        plan.keep(answer, plan.timed[answer].timeline.of_windows(1))
+    return plan
+
+
+def _divide(plan: Plan, node: Node) -> None:
+    timed = [plan.timed[ref] for ref in node.inputs if ref in plan.timed]
+    if not timed:
+        return _whole(plan, node, "")
+    view, reason = _view(plan, node, timed)
+    if view is None:
+        return _whole(plan, node, reason)
+    rule = rule_of(node.operation)
+    if rule is None:
+        return _whole(plan, node, f"what {type(node.operation).__name__} does with time is not known")
+    ruling = rule(view)
+    if isinstance(ruling, str):
+        return _whole(plan, node, ruling)
+    _chain(plan, node, ruling)
+
+
+def _view(plan: Plan, node: Node, timed: Sequence[Timed]) -> tuple[View | None, str]:
+    if len(timed) < len(node.inputs):
+        return None, "some of what it takes is of the whole window"
+    if list(node.outputs) != [0]:
+        return None, "it has several results"
+    if len({one.axis for one in timed}) > 1 or aligned([one.timeline for one in timed]) is None:
+        return None, "what it takes has its time axes in different places"
+    shapes = tuple(plan.graph.shape(ref) for ref in node.inputs)
+    return View(node, timed[0].axis, timed[0].timeline.length, shapes, plan.graph.shape(node.outputs[0])), ""
+
+
+def _chain(plan: Plan, node: Node, chain: Sequence[Action]) -> None:
+    """Take the actions up, provided that sharing pays at each of them."""
+    inputs, timelines = node.inputs, []
+    sources = [plan.timed[ref].timeline for ref in inputs]
+    for action in chain:
+        if not isinstance(action, Each | Local):
+            break
+        source = aligned(sources)
+        assert source is not None
+        result = action.taps.result(source, action.length) if isinstance(action, Local) else source
+        if plan.unlimited:
+            result = replace(result, first=0)
+        if not result.pays:
+            return _whole(
+                plan, node, f"{result.edges} of its {result.length} slices feel the window's ends"
+                if result.edges else f"windows {plan.hop} frames apart share nothing of it",
+            )  # fmt: skip
+        timelines.append(result)
+        sources = [result]
+    for number, action in enumerate(_going_on(plan, node, chain)):
+        last = number == len(chain) - 1
+        outputs = node.outputs if last else {0: Ref(-1 - len(plan.tasks))}
+        plan.tasks.append(Task(action, inputs, outputs, node.operation.name))
+        if isinstance(action, Whole):
+            _keep_windows(plan, inputs)
+        elif isinstance(action, Carried):
+            plan.states.append(outputs[0])
+        else:
+            _keep_sources(plan, inputs, action, timelines[number])
+            plan.timed[outputs[0]] = Timed(timelines[number], action.axis)
+        inputs = (outputs[0],)
+    _tell(plan, node, chain, timelines)
+
+
+def _going_on(plan: Plan, node: Node, chain: Sequence[Action]) -> list[Action]:
+    """With an unlimited past, a recurrence goes on where it was."""
+    *before, last = chain
+    if not plan.unlimited or not isinstance(last, Whole) or type(node.operation).__name__ not in RECURRENT:
+        return [*chain]
+    timeline = plan.timed[node.inputs[0]].timeline
+    if last.carry is None or (timeline.stride, timeline.edges) != (1, 0):
+        raise UsageError(
+            f"{node.operation.name}: cannot go on from window to window: that takes one direction, the last "
+            "result only, and a result for each frame"
+        )
+    return [*before, Carried(last.carry)]
+
+
+def _tell(plan: Plan, node: Node, chain: Sequence[Action], timelines: Sequence[Timeline]) -> None:
+    kind: Kind = "per frame"
+    if isinstance(chain[-1], Whole):
+        kind = "whole window"
+    elif any(isinstance(action, Local) and action.taps != Taps() for action in chain):
+        kind = "local in time"
+    one = timelines[-1]
+    plan.parts.append(Part(node.operation.name, kind, one.work, one.length))
+
+
+def _whole(plan: Plan, node: Node, reason: str) -> None:
+    _keep_windows(plan, node.inputs)
+    plan.tasks.append(Task(Whole(_caller(node)), node.inputs, node.outputs, node.operation.name, reason))
+    slices = max((plan.timed[ref].timeline.length for ref in node.inputs if ref in plan.timed), default=plan.length)
+    plan.parts.append(Part(node.operation.name, "whole window", slices, slices, reason))
+
+
+def _caller(node: Node) -> Any:
+    return lambda *tensors: node.call(dict(zip(node.inputs, tensors, strict=True)))
+
+
+def _keep_windows(plan: Plan, refs: Sequence[Ref]) -> None:
+    for ref in refs:
+        if ref in plan.timed:
+            plan.keep(ref, plan.timed[ref].timeline.of_windows(1))
+
+
+def _keep_sources(plan: Plan, refs: Sequence[Ref], action: Each | Local, result: Timeline) -> None:
+    for ref in refs:
+        plan.keep(ref, places_of(plan.timed[ref].timeline, action, result, 1)[0])
+
+
+def places_of(source: Timeline, action: Each | Local, result: Timeline, windows: int) -> tuple[Indices, Present]:
+    """Which slices of the source each slice of the result is made of: `(packed, taps)`, and which of them there are."""
+    return (action.taps if isinstance(action, Local) else Taps()).places(source, result, windows)

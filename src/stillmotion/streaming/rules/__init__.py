@@ -1,0 +1,107 @@
+"""What each operation does with time: one table. A new operation is its row, and its rule if no other fits.
+
+What is in no row is run on the whole window, and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from stillmotion.streaming.actions import Rule
+from stillmotion.streaming.rules import convolutions, moving, pooling, recurrent, slicewise
+
+
+def _rows(rule: Rule, names: str) -> dict[str, Rule]:
+    return dict.fromkeys(names.split(), rule)
+
+
+LAYERS: Mapping[str, Rule] = {
+    **_rows(
+        slicewise.elementwise,
+        "Activation ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU "
+        "ReLU Rescaling SpatialDropout1D SpatialDropout2D SpatialDropout3D",
+    ),
+    **_rows(
+        slicewise.elementwise,
+        "Add Average Maximum Minimum Multiply Subtract",
+    ),
+    **_rows(
+        slicewise.other_axes,
+        "BatchNormalization LayerNormalization Normalization RMSNormalization Softmax UnitNormalization",
+    ),
+    "Concatenate": slicewise.other_axes,
+    "Dense": slicewise.dense,
+    "EinsumDense": slicewise.einsum,
+    "TimeDistributed": slicewise.time_distributed,
+    "Flatten": moving.reshape,
+    "Reshape": moving.reshape,
+    "Permute": moving.permute,
+    **_rows(
+        moving.crop,
+        "Cropping1D Cropping2D Cropping3D",
+    ),
+    **_rows(
+        moving.pad,
+        "ZeroPadding1D ZeroPadding2D ZeroPadding3D",
+    ),
+    **_rows(
+        convolutions.convolution,
+        "Conv1D Conv2D Conv3D",
+    ),
+    **_rows(
+        pooling.maximum,
+        "MaxPooling1D MaxPooling2D MaxPooling3D",
+    ),
+    **_rows(
+        pooling.average,
+        "AveragePooling1D AveragePooling2D AveragePooling3D",
+    ),
+    **_rows(
+        pooling.global_maximum,
+        "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D",
+    ),
+    **_rows(
+        pooling.global_average,
+        "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D",
+    ),
+    "GRU": recurrent.recurrent,
+    "LSTM": recurrent.recurrent,
+    "SimpleRNN": recurrent.recurrent,
+    "Bidirectional": recurrent.bidirectional,
+}
+
+OPERATIONS: Mapping[str, Rule] = {
+    **_rows(
+        slicewise.elementwise,
+        "Abs Absolute Add Cast Ceil Celu Clip Cos Divide Elu Equal Erf Exp Expm1 Floor Gelu Glu Greater GreaterEqual "
+        "HardSigmoid HardSilu HardTanh Less LessEqual LeakyRelu Log Log1p LogSigmoid LogicalAnd LogicalNot LogicalOr "
+        "Maximum Minimum Mod Multiply Negative NotEqual Power Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign "
+        "Silu Sin Softplus Softsign Sqrt Square Squareplus Subtract Tanh TrueDivide Where",
+    ),
+    **_rows(
+        slicewise.other_axes,
+        "Concatenate LogSoftmax Softmax",
+    ),
+    **_rows(
+        slicewise.reduction,
+        "All Amax Amin Any Argmax Argmin CountNonzero LogSumExp Logsumexp Max Mean Median Min Norm Prod Std Sum Var",
+    ),
+    "OneHot": slicewise.one_hot,
+    "Matmul": slicewise.matmul,
+    "Reshape": moving.reshape,
+    "Transpose": moving.transpose,
+    "ExpandDims": moving.expand,
+    "Squeeze": moving.squeeze,
+    "GetItem": moving.get_item,
+    "Take": moving.take,
+}
+
+
+def rule_of(operation: Any) -> Rule | None:
+    """The row of an operation of Keras's own; others may do anything with time."""
+    if not type(operation).__module__.startswith("keras."):
+        return None
+    return (LAYERS if isinstance(operation, keras.Layer) else OPERATIONS).get(type(operation).__name__)

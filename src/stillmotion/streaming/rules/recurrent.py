@@ -1,0 +1,148 @@
+"""Recurrent layers: what a frame gives to the gates is computed once; the recurrence runs over each window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+from stillmotion.streaming.actions import Each, Ruling, View, Whole
+
+# What a frame gives to the gates, and the state -> the new state; its first part is the output. All begin with an
+# axis of directions, which run side by side: 1, or 2 where a layer is bidirectional.
+State = tuple[Any, ...]
+Step = Callable[[Any, State], State]
+
+
+def recurrent(view: View) -> Ruling:
+    return _ruling(view, [view.operation])
+
+
+def bidirectional(view: View) -> Ruling:
+    return _ruling(view, [view.operation.forward_layer, view.operation.backward_layer])
+
+
+def _ruling(view: View, layers: list[Any]) -> Ruling:
+    if view.axis == 0:
+        return view.each()
+    kinds = {type(layer).__name__ for layer in layers}
+    if len(kinds) > 1 or not kinds <= STEPS.keys():
+        return f"{kinds.pop()} inside it is not known"
+    if view.axis != 1 or len(view.node.inputs) != 1 or any(layer.return_state for layer in layers):
+        return "it is given a state or a mask, or returns its state"
+    mode = getattr(view.operation, "merge_mode", "concat")
+    if mode is None:
+        return "it has two results"
+
+    def projected(frames: Any) -> Any:
+        return ops.stack([project(layer.cell, frames) for layer in layers], axis=2)
+
+    def joined(inputs: Any) -> Any:
+        found = run(layers, inputs)
+        if len(found) == 1:
+            return found[0]
+        one, other = found
+        if mode == "concat":
+            return ops.concatenate([one, other], axis=-1)
+        return one * other if mode == "mul" else (one + other) * (0.5 if mode == "ave" else 1.0)
+
+    once = len(layers) == 1 and not (layers[0].go_backwards or layers[0].return_sequences)
+    return [
+        Each(projected, 1),
+        Whole(joined, (lambda inputs, state: carry(layers[0], inputs, state)) if once else None),
+    ]
+
+
+def project(cell: Any, frames: Any) -> Any:
+    """What each frame gives to the gates: `(batch, time, features)` -> `(batch, time, gates * units)`."""
+    found = ops.matmul(frames, ops.cast(cell.kernel, frames.dtype))
+    if not cell.use_bias:
+        return found
+    bias = ops.cast(cell.bias, found.dtype)
+    if len(bias.shape) == 2:  # a GRU with reset_after: the gates' other bias is added here too, that of the rest later
+        inner = ops.concatenate([bias[1, : 2 * cell.units], ops.zeros((cell.units,), found.dtype)])
+        bias = bias[0] + inner
+    return found + bias
+
+
+def run(layers: list[Any], inputs: Any) -> list[Any]:
+    """The recurrence over a window: `(batch, time, directions, gates * units)` -> of each `(batch, [time,] units)`."""
+    inputs = ops.transpose(inputs, (1, 2, 0, 3))
+    if len(layers) == 2:
+        inputs = ops.stack([inputs[:, 0], ops.flip(inputs[:, 1], axis=0)], axis=1)
+    backwards = layers[0].go_backwards
+    if backwards:
+        inputs = ops.flip(inputs, axis=0)
+    step = STEPS[type(layers[0]).__name__]([layer.cell for layer in layers], inputs.dtype)
+    zero = ops.zeros_like(inputs[0, ..., : layers[0].units])
+    state: State = (zero, zero)
+    outputs = []
+    for frame in ops.unstack(inputs, axis=0):
+        state = step(frame, state)
+        outputs.append(state[0])
+    if not layers[0].return_sequences:
+        return list(ops.unstack(state[0], axis=0))
+    one, *other = ops.unstack(ops.stack(outputs, axis=2), axis=0)
+    return [one, *(ops.flip(found, axis=1) for found in other)]
+
+
+def carry(layer: Any, inputs: Any, state: Any) -> tuple[Any, Any]:
+    """The recurrence over new frames only: `(batch, time, 1, gates * units)` -> outputs `(batch, time, units)`."""
+    inputs = ops.transpose(inputs, (1, 2, 0, 3))
+    step = STEPS[type(layer).__name__]([layer.cell], inputs.dtype)
+    zero = ops.zeros_like(inputs[0, ..., : layer.units])
+    parts: State = (zero, zero) if state is None else tuple(ops.split(ops.transpose(state, (1, 0, 2)), 2, axis=-1))
+    outputs = []
+    for frame in ops.unstack(inputs, axis=0):
+        parts = step(frame, parts)
+        outputs.append(parts[0][0])
+    kept = ops.concatenate([parts[0], parts[-1]], axis=-1)
+    return ops.stack(outputs, axis=1), ops.transpose(kept, (1, 0, 2))
+
+
+def _kernels(cells: list[Any], dtype: str) -> Any:
+    return ops.stack([ops.cast(cell.recurrent_kernel, dtype) for cell in cells])
+
+
+def _lstm(cells: list[Any], dtype: str) -> Step:
+    cell, kernel = cells[0], _kernels(cells, dtype)
+
+    def step(inputs: Any, state: State) -> State:
+        h, c = state
+        i, f, new, o = ops.split(inputs + ops.matmul(h, kernel), 4, axis=-1)
+        gate = cell.recurrent_activation
+        c = gate(f) * c + gate(i) * cell.activation(new)
+        return gate(o) * cell.activation(c), c
+
+    return step
+
+
+def _gru(cells: list[Any], dtype: str) -> Step:
+    cell, kernel, units = cells[0], _kernels(cells, dtype), cells[0].units
+    gate, bias = cell.recurrent_activation, 0.0
+    if cell.reset_after and cell.use_bias:
+        bias = ops.stack([ops.cast(one.bias, dtype)[1:, 2 * units :] for one in cells])
+    gates_kernel, new_kernel = kernel[..., : 2 * units], kernel[..., 2 * units :]
+
+    def step(inputs: Any, state: State) -> State:
+        h = state[0]
+        for_gates, for_new = ops.split(inputs, [2 * units], axis=-1)
+        if cell.reset_after:
+            from_gates, from_new = ops.split(ops.matmul(h, kernel), [2 * units], axis=-1)
+            z, r = ops.split(gate(for_gates + from_gates), 2, axis=-1)
+            new = cell.activation(for_new + r * (from_new + bias))
+        else:
+            z, r = ops.split(gate(for_gates + ops.matmul(h, gates_kernel)), 2, axis=-1)
+            new = cell.activation(for_new + ops.matmul(r * h, new_kernel))
+        return (new + z * (h - new),)
+
+    return step
+
+
+def _simple(cells: list[Any], dtype: str) -> Step:
+    cell, kernel = cells[0], _kernels(cells, dtype)
+    return lambda inputs, state: (cell.activation(inputs + ops.matmul(state[0], kernel)),)
+
+
+STEPS: dict[str, Callable[[list[Any], str], Step]] = {"LSTM": _lstm, "GRU": _gru, "SimpleRNN": _simple}

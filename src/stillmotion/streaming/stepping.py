@@ -1,0 +1,128 @@
+"""The divided model as one Keras model: a block of new frames and what was kept -> answers, and what to keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from stillmotion.streaming.actions import Carried, Each, Local
+from stillmotion.streaming.graph import Ref
+from stillmotion.streaming.planning import Plan, places_of
+from stillmotion.streaming.timeline import Indices, Timeline
+
+
+class Block(keras.Model):
+    """Takes `[frames, *kept]`, with frames `(streams, windows * hop, height, width, 3)`; gives `[answers, *kept]`.
+
+    Answers are `(streams, windows, classes)`; what is kept has the shapes that it was given in, and is zero where
+    it was not given.
+    """
+
+    def __init__(self, model: keras.Model, plan: Plan, windows: int) -> None:
+        super().__init__(name=f"{model.name}_block{windows}")
+        self.whole_model = model  # its layers are used as they are, with their weights
+        self.plan, self.windows = plan, windows
+        if model.run_eagerly:
+            self.compile(run_eagerly=True)
+
+    def call(self, tensors: list[Any]) -> list[Any]:
+        plan = self.plan
+        frames = ops.cast(tensors[0], plan.graph.specs[plan.graph.clip].dtype)
+        count = len(plan.histories)
+        store = _Store(plan, self.windows, dict(zip(plan.histories, tensors[1:], strict=False)))
+        states = dict(zip(plan.states, tensors[1 + count :], strict=False))
+        store.put(plan.graph.clip, frames)
+        for task in plan.tasks:
+            if isinstance(task.action, Each):
+                result = plan.timed[task.outputs[0]]
+                axes = [plan.timed[ref].axis for ref in task.inputs]
+                slices = [
+                    _laid(store.gather(ref, places_of(plan.timed[ref].timeline, task.action, result.timeline,
+                                                      self.windows)[0][:, 0]), axis)
+                    for ref, axis in zip(task.inputs, axes, strict=True)
+                ]  # fmt: skip
+                count = result.timeline.packed(self.windows)
+                store.put(task.outputs[0], _packed(task.action.call(*slices), result.axis, count))
+            elif isinstance(task.action, Local):
+                (ref,), result = task.inputs, plan.timed[task.outputs[0]]
+                places, present = places_of(plan.timed[ref].timeline, task.action, result.timeline, self.windows)
+                found = store.gather(ref, places.ravel())
+                found = ops.reshape(found, (-1, *places.shape, *found.shape[2:]))
+                store.put(task.outputs[0], task.action.call(found, present))
+            elif isinstance(task.action, Carried):
+                (ref,), new = task.inputs, task.outputs[0]
+                slices = store.slices[ref]
+                found, states[new] = task.action.call(slices, states.get(new))
+                # Windows end with every hop-th frame.
+                ends = found[:, plan.hop - 1 :: plan.hop]
+                store.windows[new] = ops.reshape(ends, (-1, *ends.shape[2:]))
+            else:
+                found = task.action.call(*(store.window(ref) for ref in task.inputs))
+                results = keras.tree.flatten(found)
+                store.windows.update({ref: results[place] for place, ref in task.outputs.items()})
+        answers = store.window(plan.graph.answer)
+        answers = ops.reshape(answers, (-1, self.windows, *answers.shape[1:]))
+        return [answers, *store.kept(), *states.values()]
+
+
+class _Store:
+    """The tensors of a block: packed slices `(streams, packed, ...)`, and whole windows `(streams * windows, ...)`."""
+
+    def __init__(self, plan: Plan, block: int, history: dict[Ref, Any]) -> None:
+        self.plan, self.block, self.history = plan, block, history
+        self.slices: dict[Ref, Any] = {}
+        self.full: dict[Ref, Any] = {}
+        self.windows: dict[Ref, Any] = {}
+
+    def put(self, ref: Ref, packed: Any) -> None:
+        self.slices[ref] = packed
+        count = self.plan.histories.get(ref, 0)
+        kept = self.history.get(ref)
+        if count and kept is None:
+            kept = ops.zeros((packed.shape[0], count, *packed.shape[2:]), packed.dtype)
+        self.full[ref] = ops.concatenate([kept, packed], axis=1) if count else packed
+
+    def timeline(self, ref: Ref) -> Timeline:
+        return self.plan.timed[ref].timeline
+
+    def gather(self, ref: Ref, places: Indices) -> Any:
+        """Slices by their places `(n,)`, those below 0 from the history: `(streams, n, ...)`."""
+        if np.array_equal(places, np.arange(self.slices[ref].shape[1])):
+            return self.slices[ref]
+        places = places + self.plan.histories.get(ref, 0)
+        start = int(places[0])
+        if np.array_equal(places, start + np.arange(len(places))):
+            return self.full[ref][:, start : start + len(places)]
+        return ops.take(self.full[ref], places, axis=1)
+
+    def window(self, ref: Ref) -> Any:
+        """All slices of each window, as the model has them."""
+        if ref not in self.windows:
+            timed = self.plan.timed[ref]
+            found = self.gather(ref, timed.timeline.of_windows(self.block).ravel())
+            found = ops.reshape(found, (-1, timed.timeline.length, *found.shape[2:]))
+            self.windows[ref] = _laid(found, timed.axis)
+        return self.windows[ref]
+
+    def kept(self) -> list[Any]:
+        """The newest interior slices."""
+        return [
+            self.full[ref][:, (new := self.block * self.timeline(ref).fresh) : new + count]
+            for ref, count in self.plan.histories.items()
+        ]
+
+
+def _laid(slices: Any, axis: int) -> Any:
+    """`(batch, slices, ...)` -> the layout of the model."""
+    if axis == 0:
+        return ops.reshape(slices, (-1, *slices.shape[2:]))
+    return ops.moveaxis(slices, 1, axis) if axis > 1 else slices
+
+
+def _packed(found: Any, axis: int, count: int) -> Any:
+    if axis == 0:
+        return ops.reshape(found, (-1, count, *found.shape[1:]))
+    return ops.moveaxis(found, axis, 1) if axis > 1 else found

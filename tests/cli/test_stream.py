@@ -1,0 +1,94 @@
+"""The command: tables, a video and a summary, whole after Ctrl-C too."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from media import write_video
+
+pytestmark = pytest.mark.backend
+COMMAND = [sys.executable, "-m", "stillmotion", "stream"]
+LABELS = ["dark", "light"]
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Says whether four frames are light."""
+    import keras
+    from keras import layers
+
+    clip = keras.Input((4, 16, 16, 3), dtype="uint8")
+    level = layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 127.5, offset=-1)(clip))
+    dense = layers.Dense(2, activation="softmax")
+    made = keras.Model(clip, dense(level))
+    dense.set_weights([np.array([[-2, 2]] * 3, np.float32), np.zeros(2, np.float32)])
+    made.save(tmp_path / "light.keras")
+    return tmp_path / "light.keras"
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Dark for two seconds, light for two, dark for two."""
+    levels = np.repeat([20, 230, 20], 20).astype(np.uint8)
+    return write_video(tmp_path / "film.mp4", np.broadcast_to(levels[:, None, None, None], (60, 32, 48, 3)))
+
+
+def test_a_film_becomes_moments_events_and_a_video(model: Path, film: Path, tmp_path: Path) -> None:
+    words = [str(model), str(film), "--rate", "10", "--labels", ",".join(LABELS), "--smoothing", "0"]
+    outs = {"--out": "moments.jsonl", "--events": "events.csv", "--video": "seen.mp4"}
+    options = [word for option, name in outs.items() for word in (option, str(tmp_path / name))]
+    told = subprocess.run([*COMMAND, *words, *options], capture_output=True, text=True, timeout=120)
+    assert told.returncode == 0, told.stderr
+    assert "60 frames, 57 moments" in told.stderr
+    moments = [json.loads(line) for line in (tmp_path / "moments.jsonl").read_text().splitlines()]
+    assert [moment["seconds"] for moment in moments] == pytest.approx(np.arange(4, 61) / 10)
+    with (tmp_path / "events.csv").open() as file:
+        events = list(csv.DictReader(file))
+    assert [event["label"] for event in events] == ["dark", "light", "dark"]
+    # A window is light once most of it is.
+    assert [float(event["start_seconds"]) for event in events] == pytest.approx([0.4, 2.2, 4.2], abs=0.11)
+    assert told.stdout.count("light") == 1
+    with av.open(str(tmp_path / "seen.mp4")) as seen:
+        frames = [frame.to_ndarray(format="rgb24") for frame in seen.decode(video=0)]
+    assert len(frames) == 60 and frames[0].shape == (32, 48, 3)
+    assert frames[50][:18].std() > 5 > frames[50][24:].std()  # the strip is at the top
+
+
+def test_ctrl_c_ends_with_all_written(model: Path, film: Path, tmp_path: Path) -> None:
+    out = tmp_path / "moments.csv"
+    words = [str(model), str(film), "--rate", "10", "--paced", "--hop", "1", "--out", str(out)]
+    running = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while running.poll() is None and not (out.is_file() and out.read_text().count("\n") > 3):
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=60)
+    assert running.returncode == 0, err
+    assert f"written: {out}" in err.replace("\n", "") or "moments.csv" in err
+    with out.open() as file:
+        rows = list(csv.DictReader(file))
+    assert 3 <= len(rows) < 57
+    assert all(row["label"] in "01" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["absent", "film.mp4"], 2, "no such file; a source is"),
+        (["absent", "-", "--raw", "big"], 2, "expected WIDTHxHEIGHT@RATE"),
+        (["absent", "0"], 2, "absent: no such run folder"),
+    ],
+)
+def test_a_wrong_call_is_one_line(words: list[str], status: int, said: str, tmp_path: Path) -> None:
+    told = subprocess.run([*COMMAND, *words], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert told.returncode == status
+    assert said in told.stderr.replace("\n", " ") and "Traceback" not in told.stderr

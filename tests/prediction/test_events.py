@@ -1,0 +1,113 @@
+"""Moments become events, and rows that are kept at once."""
+
+from __future__ import annotations
+
+import csv
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.prediction.events import Event, EventFinder
+from stillmotion.prediction.outlets import (
+    EVENT_COLUMNS,
+    Webhook,
+    event_row,
+    moment_columns,
+    moment_row,
+    open_outlet,
+)
+from stillmotion.streaming import Moment
+
+LABELS = ("calm", "jam")
+
+
+def moments(jams: list[float], step: float = 0.5) -> list[Moment]:
+    return [
+        Moment(np.array([1 - jam, jam], np.float32), number, step * number, LABELS[jam > 0.5])
+        for number, jam in enumerate(jams)
+    ]
+
+
+def events(finder: EventFinder, jams: list[float]) -> list[tuple[float, float, str]]:
+    found = [event for moment in moments(jams) for event in finder.push(moment)] + finder.flush()
+    return [(event.start_seconds, event.end_seconds, event.label) for event in found]
+
+
+def test_a_label_holds_between_its_thresholds() -> None:
+    """It enters at 0.6, stays at 0.5, leaves below 0.4; what is between belongs to none."""
+    finder = EventFinder(LABELS, smoothing=0, enter=0.6, leave=0.4, least=0.5)
+    jams = [0.5, 0.7, 0.5, 0.45, 0.9, 0.3, 0.1, 0.1, 0.5]
+    assert events(finder, jams) == [(0.5, 2.0, "jam"), (2.5, 4.0, "calm")]
+    assert events(EventFinder(LABELS, smoothing=0, least=1.5), jams) == [(0.5, 2.0, "jam"), (2.5, 4.0, "calm")]
+    assert events(EventFinder(LABELS, smoothing=0, least=1.6), jams) == []
+
+
+def test_smoothing_ends_flicker() -> None:
+    jams = [0.9, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9, 0.9]
+    assert len(events(EventFinder(LABELS, smoothing=0, least=0), jams)) == 3
+    assert events(EventFinder(LABELS, smoothing=1.5, least=0), jams) == [(0.0, 3.5, "jam")]
+
+
+def test_confidence_is_the_mean_of_what_it_rests_on() -> None:
+    finder = EventFinder(LABELS, smoothing=0)
+    for moment in moments([0.7, 0.9]):
+        finder.push(moment)
+    (event,) = finder.flush()
+    assert event.confidence == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+def test_each_row_is_on_disk_at_once(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"moments{ending}"
+    outlet = open_outlet(path, moment_columns(LABELS))
+    for moment in moments([0.25, 0.75]):
+        outlet.write(moment_row(moment, LABELS))
+    with path.open() as file:
+        rows: list[Any] = list(csv.DictReader(file)) if ending == ".csv" else [json.loads(line) for line in file]
+    outlet.close()
+    assert [row["label"] for row in rows] == ["calm", "jam"]
+    assert [float(row["prob_jam"]) for row in rows] == [0.25, 0.75]
+    assert list(rows[0]) == moment_columns(LABELS)
+
+
+def test_a_table_of_another_kind_or_place_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"moments\.xlsx: a stream is written to one of \.jsonl, \.csv"):
+        open_outlet(tmp_path / "moments.xlsx", [])
+    with pytest.raises(StillmotionError, match="No such file or directory"):
+        open_outlet(tmp_path / "absent" / "moments.csv", [])
+
+
+def test_a_webhook_gets_events_and_a_dead_one_costs_nothing() -> None:
+    received = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    event = Event(1.0, 2.5, "jam", 0.75)
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        hook = Webhook(url)
+        hook.write(event_row(event))
+        hook.close()
+        server.shutdown()
+    assert received == [dict(zip(EVENT_COLUMNS, (1.0, 2.5, "jam", 0.75), strict=True))]
+    assert hook.failed == 0
+    dead = Webhook(url, timeout_seconds=1)
+    dead.write(event_row(event))
+    dead.close()
+    assert dead.failed == 1 and "refused" in dead.trouble
+    with pytest.raises(UsageError, match="begins with http"):
+        Webhook("ftp://somewhere")

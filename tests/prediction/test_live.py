@@ -1,0 +1,97 @@
+"""A stream of a file is what `predict` says of its windows; sources that stop and change; events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import stillmotion as sm
+from media import noise, write_video
+from stillmotion.clips import cut
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.models import FAMILIES, build_model, deployed_model
+from stillmotion.prediction import find_inputs, predict
+from stillmotion.prediction.live import Tally, make_watcher, stream, watch
+from stillmotion.prediction.whole import load_model, probabilities
+from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
+
+pytestmark = pytest.mark.backend
+LABELS = ("left", "right", "still")
+
+
+def untrained(folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0) -> Run:
+    """A run whose weights are random."""
+    folder.mkdir()
+    model = build_model(family, frames=spec.frames, height=spec.height, width=spec.width, classes=3)
+    rng = np.random.default_rng(1)
+    for weight in model.trainable_weights:
+        weight.assign(rng.normal(0, 0.3, weight.shape))
+    recipe = Recipe(family, sm.make_recipe(family).options, spec)
+    deployed_model(family, model, recipe.options).save(folder / "model.keras")
+    data = DataRecord(str(folder), "", (), typical_seconds=typical_seconds)
+    return write_run(Run(folder, RunRecord(recipe, LABELS, data, training=TrainingRecord(1, 1, 1.0, 1.0, 0.5))))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> None:
+    """Every window, and among them those that `predict` takes, end to end."""
+    spec = sm.ClipSpec(frames=4, rate=5.0, size=16)
+    run = untrained(tmp_path / "run", family, spec)
+    file = write_video(tmp_path / "film.mp4", noise(24), rate=10)  # three windows of 0.8 s
+
+    (answer,) = predict(run, find_inputs([file]))
+    assert isinstance(answer, sm.Answer)
+    moments = list(stream(run, file))
+    assert [moment.index for moment in moments] == list(range(9))
+    ends = [moment.seconds for moment in moments if moment.seconds]
+    windows = [(end - 0.8, end) for end in ends]
+    expected = probabilities(load_model(run.model_file), cut(file, windows, spec))
+    np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
+    assert [moment.label for moment in moments] == [LABELS[row.argmax()] for row in expected]
+
+    assert ends[::4] == pytest.approx([end for _, end in answer.windows])
+    np.testing.assert_allclose([m.probabilities for m in moments[::4]], answer.window_probabilities, atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [24, 9])
+def test_a_spread_model_sees_windows_as_long_as_its_videos_were(count: int, tmp_path: Path) -> None:
+    """A video of that length is answered as `predict` does, and so is a shorter one."""
+    run = untrained(tmp_path / "run", "cnn_rnn", sm.ClipSpec(frames=4, size=16), typical_seconds=2.4)
+    assert "windows of 2.4 s, as the training videos typically last" in make_watcher(run).note
+    film = write_video(tmp_path / "film.mp4", noise(count), rate=10)
+    (answer,) = predict(run, find_inputs([film]))
+    assert isinstance(answer, sm.Answer)
+    (moment,) = stream(run, film)
+    assert moment.seconds == pytest.approx(answer.windows[0][1])
+    np.testing.assert_allclose(moment.probabilities, answer.window_probabilities[0], atol=1e-5)
+
+
+def test_a_model_of_ones_own_needs_its_rate(tmp_path: Path) -> None:
+    model = build_model("conv3d", frames=4, height=16, width=16, classes=3)
+    model.save(tmp_path / "mine.keras")
+    file = write_video(tmp_path / "film.mp4", noise(10), rate=10)
+    with pytest.raises(UsageError, match="give --rate"):
+        next(stream(tmp_path / "mine.keras", file))
+    with pytest.raises(UsageError, match="2 labels for a model of 3"):
+        next(stream(tmp_path / "mine.keras", file, rate=10, labels=["a", "b"]))
+    moments = list(stream(tmp_path / "mine.keras", file, rate=10, labels=LABELS))
+    expected = np.asarray(model.predict_on_batch(cut(file, [(0.0, 0.4)], sm.ClipSpec(4, 10.0, 16))))
+    np.testing.assert_allclose(moments[0].probabilities, expected[0], atol=1e-5)
+    assert len(moments) == 7
+
+
+def test_a_file_at_its_own_pace_and_one_that_is_none(tmp_path: Path) -> None:
+    run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
+    file = write_video(tmp_path / "film.mp4", noise(8), rate=20)
+    tally = Tally()
+    seen = list(watch(make_watcher(run), file, hop=1, paced=True, tally=tally))
+    assert tally.source.frames == 8
+    assert len(seen) + tally.source.dropped == 8
+    assert sum(len(one.moments) for one in seen) == tally.moments
+    (tmp_path / "no.mp4").write_text("no video")
+    with pytest.raises(StillmotionError, match=r"no\.mp4: cannot be opened"):
+        list(stream(run, tmp_path / "no.mp4"))
+    with pytest.raises(UsageError, match="no such file; a source is"):
+        list(stream(run, "nothing.mp4"))

@@ -1,0 +1,248 @@
+"""A stream's moments are the windows' answers, whatever the network, the hop, the start and the cuts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from networks import network
+
+from stillmotion.errors import UsageError
+from stillmotion.streaming import stream_model
+from stillmotion.streaming.rules import recurrent
+
+pytestmark = pytest.mark.backend
+ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+CASES = settings(
+    max_examples=200 if ON_TENSORFLOW else 5,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # shrinking builds networks for minutes
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+
+
+def windows_of(model: keras.Model, frames: Any, hop: int, start: int) -> Any:
+    """The plain way: each window by itself."""
+    length = model.input_shape[1]
+    starts = range(start, len(frames) - length + 1, hop)
+    if not starts:
+        return np.zeros((0, 4), np.float32)
+    return np.asarray(model.predict_on_batch(np.stack([frames[at : at + length] for at in starts])))
+
+
+def noise(model: keras.Model, count: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).normal(0, 1, (count, *model.input_shape[2:])).astype(np.float32)
+
+
+@given(st.data())
+@CASES
+def test_every_window_of_a_random_network(data: Any) -> None:
+    model = network(data.draw)
+    length = model.input_shape[1]
+    hop, start = data.draw(st.integers(1, length + 2)), data.draw(st.integers(0, 3))
+    frames = noise(model, data.draw(st.integers(length, length + 12)))
+    stream = stream_model(model, hop=hop, start=start, check=False)
+    moments = []
+    rest = frames
+    while len(rest):
+        size = data.draw(st.sampled_from([0, 1, 2, 5, 30]))
+        moments += stream.push(rest[:size])
+        rest = rest[size:]
+    moments += stream.flush()
+    expected = windows_of(model, frames, hop, start)
+    assert [moment.index for moment in moments] == list(range(len(expected)))
+    found = np.array([moment.probabilities for moment in moments]).reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def classic(frames: int = 6) -> keras.Model:
+    """A user's own CNN-LSTM, as tutorials write it."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((frames, 12, 12, 3)),
+            layers.Rescaling(1 / 255),
+            layers.TimeDistributed(layers.Conv2D(4, 3, activation="relu")),
+            layers.TimeDistributed(layers.MaxPooling2D()),
+            layers.TimeDistributed(layers.Flatten()),
+            layers.LSTM(8),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
+
+
+def pixels(count: int, seed: int = 0, side: int = 12) -> Any:
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3)).astype(np.uint8)
+
+
+def test_streams_share_a_model_and_join_and_leave_freely() -> None:
+    model = classic()
+    stream = stream_model(model, streams=3, labels="abcd")
+    films = {name: pixels(20, seed) for seed, name in enumerate("abcd")}
+    expected = {name: windows_of(model, film, 1, 0) for name, film in films.items()}
+    cuts = [
+        {"a": 9, "b": 1}, {"a": 1, "b": 6, "c": 4}, {"b": 3}, {"c": 0, "a": 10}, {"c": 16, "d": 2},
+        {"b": 10, "d": 18},
+    ]  # fmt: skip
+    at, found = dict.fromkeys(films, 0), {name: [] for name in films}
+    for sizes in cuts:
+        new = {name: films[name][at[name] : at[name] + size] for name, size in sizes.items()}
+        times = {name: np.arange(at[name], at[name] + size) / 10 for name, size in sizes.items()}
+        for name, moments in stream.push(new, times).items():
+            found[name] += moments
+        for name, size in sizes.items():
+            at[name] += size
+        if at["a"] == 20:
+            stream.flush("a")  # its place is d's
+    assert at == dict.fromkeys(films, 20)
+    for name, moments in found.items():
+        assert [moment.index for moment in moments] == list(range(15))
+        assert [moment.seconds for moment in moments] == pytest.approx((np.arange(15) + 5) / 10)
+        np.testing.assert_allclose([moment.probabilities for moment in moments], expected[name], atol=1e-5)
+        assert [moment.label for moment in moments] == ["abcd"[row.argmax()] for row in expected[name]]
+    with pytest.raises(UsageError, match="3 places, all taken"):
+        stream.push({"e": films["a"]})
+
+
+def test_a_stream_begun_again_knows_nothing_of_the_last() -> None:
+    model = classic()
+    stream = stream_model(model, hop=2)
+    stream.push(pixels(9, 1))
+    assert stream.flush() == []
+    found = [moment.probabilities for moment in stream.push(pixels(9, 2))]
+    np.testing.assert_allclose(found, windows_of(model, pixels(9, 2), 2, 0), atol=1e-5)
+
+
+def test_state_does_not_grow() -> None:
+    stream = stream_model(classic(), check=False)
+    sizes = set()
+    for _ in range(40):
+        stream.push(pixels(7))
+        sizes.add((sum(kept.nbytes for kept in stream._kept), len(stream._open), len(stream._blocks)))
+    (stream_state,) = stream._open.values()
+    assert len(sizes) == 1
+    assert len(stream_state.waiting) == len(stream_state.seconds) == 0
+
+
+def test_parts_say_what_is_computed_for_each_window() -> None:
+    """A frame is seen once, for each hop; the LSTM runs over the window, on what the frames gave its gates."""
+    layers = keras.layers
+    stream = stream_model(classic(), hop=2, check=False)
+    kinds = {part.layer.rstrip("_0123456789"): (part.kind, part.computed, part.slices) for part in stream.parts}
+    assert kinds["rescaling"] == kinds["time_distributed"] == ("per frame", 2, 6)
+    assert kinds["lstm"] == ("whole window", 2, 6)
+    assert [part.kind for part in stream.parts][-1] == "whole window"
+
+    clip = keras.Input((8, 6, 6, 3))
+    x = layers.Conv3D(4, 3, padding="same", name="touched")(clip)
+    x = layers.Conv3D(4, 3, padding="valid", name="inner")(x)
+    x = layers.Conv3D(4, 3, strides=(2, 1, 1), padding="same", name="strided")(x)
+    x = layers.Conv3D(4, 3, padding="same", name="deep")(x)
+    x = layers.ConvLSTM2D(2, 1, name="unknown")(x)
+    parts = {part.layer: part for part in stream_model(keras.Model(clip, layers.Flatten()(x))).parts}
+    assert (parts["touched"].kind, parts["touched"].computed, parts["touched"].slices) == ("local in time", 3, 8)
+    assert (parts["inner"].computed, parts["inner"].slices) == (3, 6)
+    assert parts["deep"].kind == "whole window" and "feel the window's ends" in parts["deep"].reason
+    assert parts["unknown"].reason == ""  # all before it is whole already
+    first = keras.Model(clip, layers.Flatten()(layers.ConvLSTM2D(2, 1)(clip)))
+    (told,) = [part.reason for part in stream_model(first).parts if "conv_lstm" in part.layer]
+    assert told == "what ConvLSTM2D does with time is not known"
+
+
+class Alone(keras.Model):
+    """A model that is not made of operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = keras.layers.Dense(4)
+
+    def call(self, clip: Any) -> Any:
+        return self.dense(keras.ops.mean(clip, axis=(1, 2, 3)) - keras.ops.max(clip[:, 0], axis=(1, 2)))
+
+
+def test_a_layer_of_ones_own_runs_on_the_window() -> None:
+    clip = keras.Input((5, 4, 4, 3))
+    model = keras.Model(clip, Alone()(keras.layers.Rescaling(1 / 255)(clip)))
+    stream = stream_model(model)
+    (own,) = [part for part in stream.parts if part.reason]
+    assert own.reason == "what Alone does with time is not known"
+    found = [moment.probabilities for moment in stream.push(pixels(9, side=4))]
+    np.testing.assert_allclose(found, windows_of(model, pixels(9, side=4), 1, 0), atol=1e-5)
+
+
+def test_a_division_that_is_wrong_is_found_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recurrent, "project", lambda cell, frames: keras.ops.matmul(frames, cell.kernel) + 1.0)
+    model = classic()
+    stream = stream_model(model)
+    assert all("divided, its answers differ by" in part.reason for part in stream.parts)
+    found = [moment.probabilities for moment in stream.push(pixels(9))]
+    np.testing.assert_allclose(found, windows_of(model, pixels(9), 1, 0), atol=1e-5)
+
+
+def test_a_model_of_pictures_has_windows_of_one_frame() -> None:
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((12, 12, 3)), layers.Conv2D(3, 2), layers.Flatten(), layers.Dense(4)])
+    found = [moment.probabilities for moment in stream_model(model, hop=2).push(pixels(7))]
+    np.testing.assert_allclose(found, np.asarray(model.predict_on_batch(pixels(7)[::2])), atol=1e-3)
+
+
+def test_what_cannot_be_streamed_is_said() -> None:
+    layers = keras.layers
+    with pytest.raises(UsageError, match="build it with a known number of frames"):
+        stream_model(keras.Sequential([keras.Input((None, 3)), layers.LSTM(2)]))
+    with pytest.raises(UsageError, match="a stateful layer's answer depends on all earlier windows"):
+        stream_model(keras.Sequential([keras.Input((4, 3), batch_size=1), layers.LSTM(2, stateful=True)]))
+    one, other = keras.Input((4, 3)), keras.Input((4, 3))
+    with pytest.raises(UsageError, match="one input and one output"):
+        stream_model(keras.Model([one, other], layers.Add()([one, other])))
+    with pytest.raises(UsageError, match="hop is 0"):
+        stream_model(classic(), hop=0)
+    with pytest.raises(UsageError, match="2 labels for a model of 4"):
+        stream_model(classic(), labels=["a", "b"])
+    with pytest.raises(UsageError, match=r"expected \(n, 12, 12, 3\)"):
+        stream_model(classic(), check=False).push(np.zeros((12, 12, 3), np.uint8))
+
+
+def causal(frames: int, kind: str) -> keras.Model:
+    """Sees the past only; the weights are the same for any number of frames."""
+    layers, ops = keras.layers, keras.ops
+    keras.utils.set_random_seed(3)
+    x = clip = keras.Input((frames, 5, 5, 3))
+    if kind == "convolution":
+        x = layers.ZeroPadding3D(((2, 0), (1, 1), (1, 1)))(x)
+        x = layers.Conv3D(4, 3, activation="relu", bias_initializer="ones")(x)
+        x = ops.reshape(x, (-1, frames, 100))
+        x = layers.Conv1D(4, 3, padding="causal", dilation_rate=2)(x)[:, -1]
+    else:
+        x = ops.reshape(x, (-1, frames, 75))
+        x = {"gru": layers.GRU, "lstm": layers.LSTM}[kind](6)(x)
+    return keras.Model(clip, layers.Dense(4)(x))
+
+
+@pytest.mark.parametrize("kind", ["convolution", "gru", "lstm"])
+def test_an_unlimited_past_is_one_long_window(kind: str) -> None:
+    """A model of four frames that goes on answers as one of 12 would; windows of four do not."""
+    film = noise(causal(4, kind), 12)
+    stream = stream_model(causal(4, kind), past="unlimited")
+    found = []
+    for frames in (film[:3], film[3:7], film[7:]):
+        found += [moment.probabilities for moment in stream.push(frames)]
+    expected = [np.asarray(causal(end, kind).predict_on_batch(film[None, :end]))[0] for end in range(4, 13)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    stream.flush()
+    again = [moment.probabilities for moment in stream.push(film)]
+    np.testing.assert_allclose(again, expected, atol=1e-5)
+    assert np.abs(windows_of(causal(4, kind), film, 1, 0) - expected).max() > 1e-3
+
+
+def test_what_looks_ahead_cannot_go_on() -> None:
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((4, 3)), layers.Bidirectional(layers.GRU(2), name="both_ways")])
+    with pytest.raises(UsageError, match="both_ways: cannot go on from window to window"):
+        stream_model(model, past="unlimited")
