@@ -29,6 +29,7 @@ from stillmotion.audit.resampling import Picture
 SHARE, LEVELS = 0.05, 0.12
 SMALL = 128  # pixels, the longer side where colours are judged
 MOST = 4  # pictures that the dear comparisons are made on
+SHIFTED = 0.8  # what another moment must leave over of the first one's, to be believed
 LEAD = 6  # frames around a moment that faults of time look at
 LOSSY_LEVELS = 1.5  # left over, before an encoder is suspected
 
@@ -102,7 +103,7 @@ def explain(sightings: Sequence[Sighting]) -> Explanation:
                 break
         else:
             break
-    shifts = tuple(_best_shift(one, path)[1] for one in sightings)
+    shifts = tuple(_best_shift(one, path, (0, -1, 1, -2, 2))[1] for one in sightings)
     return Explanation(path, before, least, shifts, _lossy(detailed, path, least))
 
 
@@ -172,18 +173,23 @@ def _spread(picture: Picture) -> NDArray[np.float64]:
 
 
 def _off(sightings: Sequence[Sighting], path: dict[str, Setting]) -> float:
-    """How far the path's pictures are from those seen: the root of the mean square, in levels."""
-    return float(np.sqrt(np.mean([_best_shift(one, path)[0] for one in sightings])))
+    """How far the path's pictures are from those seen: the root of the mean square, in levels.
 
-
-def _best_shift(one: Sighting, path: dict[str, Setting]) -> tuple[float, int]:
-    """The mean square that the path leaves over, and where it is least: a blend's moment may be a frame off."""
+    The median of the pictures', as the moment of one may be wrong.
+    """
     blends = any(path[name] != FAULTS[name].normal for name in ("motion blur", "interlacing"))
-    radius = LEAD if blends or path["video compression"] != VIDEO_COMPRESSION.normal else 0
+    shifts = (0, -1, 1) if blends else (0,)  # a blend's moment may be a frame off
+    return float(np.sqrt(np.median([_best_shift(one, path, shifts)[0] for one in sightings])))
+
+
+def _best_shift(one: Sighting, path: dict[str, Setting], shifts: Sequence[int]) -> tuple[float, int]:
+    """The mean square that the path leaves over, and the shift of the moment where it is clearly least."""
     best = (np.inf, 0)
-    for shift in (0, -1, 1) if blends else (0,):
-        made = render_picture(path | {"moment": shift}, one.shot(radius), one.size)
-        best = min(best, (float(((made - one.levels) ** 2).mean()), shift), key=lambda found: found[0])
+    for shift in shifts:
+        made = render_picture(path | {"moment": shift}, one.shot(LEAD), one.size)
+        square = float(((made - one.levels) ** 2).mean())
+        if square < best[0] * (SHIFTED if shift else 1):
+            best = square, shift
     return best
 
 
