@@ -19,9 +19,9 @@ class Augment:
     """
 
     crop: float = 0.2
-    brightness: float = 0.2
-    contrast: float = 0.2
-    colour: float = 0.2
+    brightness: float = 0.4
+    contrast: float = 0.4
+    colour: float = 0.4
     flip: bool = False
 
 
