@@ -72,7 +72,10 @@ def residual(draw: Draw, x: Any) -> Any:
 def folded(draw: Draw, x: Any) -> Any:
     """Frames as a batch of pictures."""
     y = ops.reshape(x, (-1, *x.shape[2:]))
-    y = layers.Conv2D(3, 2, padding="same", activation="relu")(y)
+    y = draw(st.sampled_from([
+        layers.Conv2D(3, 2, padding="same", activation="relu"), layers.DepthwiseConv2D(2, padding="same"),
+        layers.SeparableConv2D(3, 2, padding="same"), layers.GroupNormalization(1),
+    ]))(y)  # fmt: skip
     if draw(st.booleans()):
         y = layers.GlobalAveragePooling2D()(y)
     return ops.reshape(y, (-1, x.shape[1], *y.shape[1:]))

@@ -111,7 +111,7 @@ def _divide(plan: Plan, node: Node) -> None:
     view, reason = _view(plan, node, timed)
     if view is None:
         return _whole(plan, node, reason)
-    rule = rule_of(node.operation)
+    rule = rule_of(node.operation, view.axis)
     if rule is None:
         return _whole(plan, node, f"what {type(node.operation).__name__} does with time is not known")
     ruling = rule(view)

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from stillmotion.streaming.actions import Rule
+from stillmotion.streaming.actions import Axis, Rule, View
 from stillmotion.streaming.rules import convolutions, moving, pooling, recurrent, slicewise
 
 
@@ -100,8 +100,20 @@ OPERATIONS: Mapping[str, Rule] = {
 }
 
 
-def rule_of(operation: Any) -> Rule | None:
-    """The row of an operation of Keras's own; others may do anything with time."""
+# These may do anything, with masks or code that is not Keras's.
+_OPAQUE = ("FlaxLayer", "JaxLayer", "Masking", "TFSMLayer", "TorchModuleWrapper")
+
+
+def rule_of(operation: Any, axis: Axis) -> Rule | None:
+    """The row of an operation of Keras's own; others may do anything with time.
+
+    A layer treats each picture of a batch alone, so that where frames are folded into the batch none needs a row.
+    """
     if not type(operation).__module__.startswith("keras."):
         return None
-    return (LAYERS if isinstance(operation, keras.Layer) else OPERATIONS).get(type(operation).__name__)
+    name = type(operation).__name__
+    if not isinstance(operation, keras.Layer):
+        return OPERATIONS.get(name)
+    if axis == 0 and name not in LAYERS and name not in _OPAQUE:
+        return View.each
+    return LAYERS.get(name)
