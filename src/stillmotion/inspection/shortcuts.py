@@ -61,8 +61,8 @@ def find_shortcuts(
     columns: dict[str, list[list[float]]] = {
         "the file's kind, size and rate": [_file_facts(stretch) for stretch in stretches],
         "how long it lasts": [[stretch.seconds] for stretch in stretches],
-        "how bright it is": [[float(picture.mean()), float(picture.std())] for picture in pictures],
-        "the background alone": [picture.ravel().tolist() for picture in pictures],
+        "how bright it is": [light for light, _ in pictures],
+        "the background alone": [picture.ravel().tolist() for _, picture in pictures],
     }
     level = 1 - 0.05 / (len(columns) + 1)
     guessing = max(Counter(labels.tolist()).values()) / len(labels)
@@ -95,16 +95,19 @@ def _file_facts(stretch: Stretch) -> list[float]:
     return [*kinds, facts.width, facts.height, facts.rate, facts.rotation, math.log(size / max(facts.seconds, 0.04))]
 
 
-def _background(stretch: Stretch) -> NDArray[np.float64]:
-    """What stays over the video: the median of its frames, tiny, without colour noise of single frames."""
+def _background(stretch: Stretch) -> tuple[list[float], NDArray[np.float64]]:
+    """Mean light of the video and contrast of its middle frame; and what stays over it: the median of its frames, tiny.
+
+    What moves less than its own length stays too, so that slow and fast may differ in this "background".
+    """
     try:
         clip = cut(stretch.file, [stretch.window], ClipSpec(FRAMES, "spread", 2 * BACKGROUND_SIDE))[0]
     except UnreadableVideo:
-        return np.zeros((BACKGROUND_SIDE, BACKGROUND_SIDE, 3))
-    still = np.median(clip, axis=0)
-    halves = still.reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)
+        return [0.0, 0.0], np.zeros((BACKGROUND_SIDE, BACKGROUND_SIDE, 3))
+    light = [float(clip.mean()), float(clip[FRAMES // 2].std())]
+    halves = np.median(clip, axis=0).reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)
     small: NDArray[np.float64] = halves.mean(axis=(1, 3))
-    return small
+    return light, small
 
 
 def _cross_validated(
