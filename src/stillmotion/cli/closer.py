@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stillmotion.comparison import Comparison, Predictions, Verdict
     from stillmotion.runs import Run
 
-FEW, MANY = 60, 400  # test videos that are looked at closer: quickly, and with more effort
+FEW, MANY = 24, 400  # test videos that are looked at closer: quickly, and with more effort
 
 
 def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable: Videos, shown: set[str]) -> Comparison:
