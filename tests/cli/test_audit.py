@@ -41,7 +41,7 @@ def test_an_audit_from_the_command_line(tmp_path: Path, monkeypatch: pytest.Monk
     page = (tmp_path / "out" / "audit.html").read_text()
     assert "Channel order</h1>" in page
     assert "<b>dog" not in page
-    assert "http" not in page
+    assert "http://" not in page and "https://" not in page
 
 
 def test_bad_calls(tmp_path: Path) -> None:
