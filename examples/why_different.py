@@ -129,7 +129,7 @@ def run(folder: Path, videos: int, epochs: int) -> None:
     usual = accuracy_on_videos(model, test, labels, read_frames)
     print(f"right on the same moments: {usual:4.0%}  by the usual OpenCV loop")
 
-    some = [test.file(video) for video in list(test)[:8]]
+    some = [test.file(video) for video in list(test)[:: max(1, len(test) // 8)]]  # of every label
     few = folder / "few"
     few.mkdir()
     for number, file in enumerate(sorted((folder / "test").rglob("*.png"))):
