@@ -35,7 +35,7 @@ class Recipe:
     options: Mapping[str, str | bool] = field(default_factory=dict)
     spec: ClipSpec = ClipSpec()
     augment: Augment = Augment()
-    epochs: int = 60
+    epochs: int = 90
     batch_size: int = 16
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
