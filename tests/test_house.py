@@ -33,11 +33,19 @@ def test_help_has_an_example_and_options_with_help(command: str) -> None:
     assert f"Example: stillmotion {command}" in " ".join(told.stdout.split())
 
 
+def test_help_tells_the_recipes_defaults() -> None:
+    told = " ".join(run("train", "--help").stdout.replace("│", " ").split())
+    recipe = stillmotion.Recipe("frame_pool")
+    for value in (recipe.spec.frames, recipe.epochs, recipe.batch_size, f"{recipe.learning_rate:g}"):
+        assert f"[default: ({value})]" in told
+
+
 def test_help_and_version_import_no_backend() -> None:
     code = (
         "import sys\nfrom stillmotion.cli import main\nsys.argv = ['stillmotion', '--version']\n"
         "try: main()\nexcept SystemExit: pass\n"
-        "print(sorted({'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'av'} & set(sys.modules)))"
+        "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'scipy', 'pydantic', 'av'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert told.stdout.splitlines()[-1] == "[]", told.stdout + told.stderr

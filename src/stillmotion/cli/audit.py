@@ -39,8 +39,8 @@ def audit(
         str | None,
         typer.Option(
             metavar="RANGE",
-            help="What the model is fed: 0..255, 0..1, -1..1 ... [default: found out]",
-            show_default=False,
+            help="What the model is fed: 0..255, 0..1, -1..1 ...",
+            show_default="found out",
         ),
     ] = None,
     channels: Annotated[str, typer.Option(metavar="rgb|bgr", help="In what order it is fed.")] = "rgb",

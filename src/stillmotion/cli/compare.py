@@ -12,7 +12,6 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.closer import look_closer
 from stillmotion.cli.dataset import open_data
 from stillmotion.cli.rounds import EFFORTS, Plan, run_plan
 from stillmotion.cli.screen import note, out, shown
@@ -32,8 +31,8 @@ def compare(
         typer.Option(
             "--out",
             metavar="OUT",
-            help="Where runs and report go. [default: DATA's name and -comparison]",
-            show_default=False,
+            help="Where runs and report go.",
+            show_default="DATA's name and -comparison",
         ),
     ] = None,
     families: Annotated[str, typer.Option(help="Which to train, comma between.")] = ",".join(FAMILIES),
@@ -96,6 +95,7 @@ def compare(
     opened = open_data(data, group=group, shares=split, seed=seed, rate=rate, frames=count, folds=folds)
     load_backend()
     import stillmotion as sm
+    from stillmotion.cli.closer import look_closer
 
     # Every family gets the same clips, augmentation, epochs and search.
     recipes = [

@@ -22,7 +22,7 @@ def evaluate(
     data: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DATA]", help="Other labelled videos. [default: the run's own test part]", show_default=False
+            metavar="[DATA]", help="Other labelled videos.", show_default="the run's own test part"
         ),
     ] = None,
     group: options.Group = None,

@@ -26,7 +26,7 @@ def inspect(
     group: options.Group = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="The contact sheet. [default: DATA-sheet.png]", show_default=False),
+        typer.Option(metavar="PNG", help="The contact sheet.", show_default="DATA-sheet.png"),
     ] = None,
 ) -> None:
     """What is in a data set, and what is wrong with it; and a contact sheet to look at.

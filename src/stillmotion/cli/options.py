@@ -28,7 +28,7 @@ Group = Annotated[
     ),
 ]
 Split = Annotated[str, typer.Option(metavar="A,B,C", help="Shares of the train, validation and test parts.")]
-Frames = Annotated[int | None, typer.Option(help="Frames of a clip. [default: 16]", show_default=False, min=1)]
+Frames = Annotated[int | None, typer.Option(help="Frames of a clip.", show_default="16", min=1)]
 RateText = Annotated[
     str,
     typer.Option(
@@ -45,7 +45,7 @@ SizeText = Annotated[
         help="Side of a clip's pictures, or height x width; 'classic' trains the tutorials' small architectures.",
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="At most so many. [default: 40]", show_default=False, min=1)]
+Epochs = Annotated[int | None, typer.Option(help="At most so many.", show_default="90", min=1)]
 Seed = Annotated[int, typer.Option(help="Of the split and of the training.", min=0)]
 Flip = Annotated[bool, typer.Option("--flip", help="Mirror half of the training clips. It turns left into right.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete another training that is there.")]

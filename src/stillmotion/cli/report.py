@@ -16,7 +16,7 @@ def report(
     ],
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="[default: report.html in that folder]", show_default=False),
+        typer.Option("--out", metavar="FILE", help="The page.", show_default="report.html in that folder"),
     ] = None,
 ) -> None:
     """Write a comparison's page anew from its records; no model is run.

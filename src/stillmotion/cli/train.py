@@ -20,7 +20,7 @@ def train(
     family: Annotated[str, typer.Option(metavar="|".join(FAMILIES), help="The kind of model.")] = "frame_pool",
     out_folder: Annotated[
         Path | None,
-        typer.Option("--out", metavar="RUN", help="The run's folder. [default: FAMILY-run]", show_default=False),
+        typer.Option("--out", metavar="RUN", help="The run's folder.", show_default="FAMILY-run"),
     ] = None,
     frames: options.Frames = None,
     rate: options.RateText = "auto",
@@ -41,10 +41,10 @@ def train(
         typer.Option("--input", metavar="rgb|difference|both", help="What a motion family sees.", show_default=False),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="At its peak. [default: 0.003]", show_default=False)
+        float | None, typer.Option(help="At its peak.", show_default="0.003")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Clips a step. [default: 16]", show_default=False, min=1)
+        int | None, typer.Option(help="Clips a step.", show_default="16", min=1)
     ] = None,
     precision: options.Precision = "float32",
     flip: options.Flip = False,
