@@ -10,8 +10,9 @@ answered alike, as if one disagreement had shown that: without any, every group 
 A difference of paired accuracies then gets Bonett & Price's adjusted Wald interval (2012, J.
 Educational and Behavioral Statistics 37): two imaginary disagreements, one each way, widen it, so that
 it has a width where nothing disagrees. Three things are added, each for a fault that simulation
-showed: Student's t on groups - 1 degrees of freedom, as the variance is measured from so many units;
-the centre moved by the skewness of the differences (Johnson 1978, J. American Statistical Association
+showed: Student's t, as the variance is measured from few units (groups - 1 degrees of freedom; of unequal groups,
+the harmonic mean of their number and Kish's effective number counts, for it is the large ones that it is measured
+from); the centre moved by the skewness of the differences (Johnson 1978, J. American Statistical Association
 73), without which too many one-sided differences were missed on one side; and, for several trainings,
 the variance between their means (degrees of freedom as Satterthwaite 1946, Biometrics 2).
 benchmarks/coverage.py shows how often all this holds the truth.
@@ -38,7 +39,8 @@ class Estimate:
     """The mean of a value in -1..1 over grouped videos, and what its interval rests on.
 
     square: mean of the squared values. skew: third central moment over variance. videos: how many
-    independent ones they are worth. groups: how many groups. between: what the choice of trainings adds to the
+    independent ones they are worth. groups: how many groups. units: how many equal groups the variance is as well
+    known from. between: what the choice of trainings adds to the
     variance of the mean; doubt: how badly that is known, its square over its degrees of freedom.
     imaginary: disagreements that are added to those seen.
     """
@@ -48,6 +50,7 @@ class Estimate:
     skew: float
     videos: float
     groups: float
+    units: float
     between: float = 0.0
     doubt: float = 0.0
     imaginary: float = _IMAGINARY
@@ -85,7 +88,7 @@ class Estimate:
 
     def times(self, factor: float) -> Estimate:
         """The same figures from so many times the groups."""
-        return replace(self, videos=self.videos * factor, groups=self.groups * factor)
+        return replace(self, videos=self.videos * factor, groups=self.groups * factor, units=self.units * factor)
 
     def _variance(self) -> float:
         if self.videos <= 0:
@@ -96,7 +99,7 @@ class Estimate:
 
     def _limit(self, tail: float, side: int) -> float:
         own = self._variance()
-        freedom = max(self.groups - 1, 1.0)
+        freedom = max(self.units - 1, 1.0)
         freedom = (own + self.between) ** 2 / (own**2 / freedom + self.doubt)
         z = float(ndtri(tail))
         centre = self.mean + (2 * z**2 + 1) / 6 * self.skew / self.videos
@@ -129,6 +132,8 @@ def estimate(values: Floats, codes: Ints, trainings: Sequence[Floats] = ()) -> E
     whole = _wholeness(trainings)
     videos = effective_videos(values, codes, _PRIOR * whole)
     design = len(values) / videos if videos else 1.0
+    sizes = np.bincount(codes)
+    groups = float((sizes > 0).sum())
     between, known = 0.0, 0.0
     for family in trainings:
         if len(family) > 1:
@@ -139,7 +144,8 @@ def estimate(values: Floats, codes: Ints, trainings: Sequence[Floats] = ()) -> E
         square=float((values**2).mean()),
         skew=float((rest**3).sum()) / (single + _PRIOR * whole * design),
         videos=videos,
-        groups=float(len(np.unique(codes))),
+        groups=groups,
+        units=2 / (1 / groups + float((sizes**2).sum()) / len(values) ** 2),
         between=between,
         doubt=known,
         imaginary=_IMAGINARY * whole,
