@@ -56,10 +56,13 @@ def normalised(x: KerasTensor, steps: int) -> KerasTensor:
 def picture_features(pictures: KerasTensor, steps: int) -> KerasTensor:
     """The residual picture CNN: `(batch, height, width, channels)` -> `(batch, at most 4, at most 4, 96)`.
 
-    A small ResNet (He et al. 2016), 0.3 million weights.
+    A small ResNet (He et al. 2016), 0.3 million weights. It begins with a single convolution: of a whole block at the
+    largest size, a third of the time of a training step went into the normalisation alone.
     """
-    x = pictures
-    for channels in WIDTHS:
+    first, *rest = WIDTHS
+    x = layers.Conv2D(first, 3, strides=2, padding="same", use_bias=False)(pictures)
+    x = layers.ReLU()(normalised(x, steps))
+    for channels in rest:
         shortcut = shortened(layers.AveragePooling2D(2, padding="same")(x), channels, steps)
         y = layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(x)
         y = layers.ReLU()(normalised(y, steps))

@@ -2,7 +2,8 @@
 
 Factored, a 3 x 3 x 3 convolution becomes one over space and one over time: (2+1)D, Tran et al. 2018. Both are
 written as 2D convolutions of reshaped tensors, which is exact, and on CPUs many times faster than Conv3D.
-The largest response is pooled, not every second one taken: what moves is small, and is not to be missed.
+The largest response is pooled, not every second one taken: what moves is small, and is not to be missed. It is
+normalised after the pooling, of what is left: before it, normalisation alone took half of the time of a training step.
 
 Causal, a convolution over time sees a frame and the two before it: such a model streams with an unlimited past.
 """
@@ -52,19 +53,19 @@ def _full(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -
     if causal:
         x = layers.ZeroPadding3D(((2, 0), (1, 1), (1, 1)))(x)
     y = layers.Conv3D(channels, 3, padding="valid" if causal else "same", use_bias=False)(x)
-    return layers.MaxPooling3D((halve, 2, 2), padding="same")(layers.ReLU()(normalised(y, steps)))
+    return layers.ReLU()(normalised(layers.MaxPooling3D((halve, 2, 2), padding="same")(y), steps))
 
 
 def _factored(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -> KerasTensor:
     """As `_full`: a convolution over space, then one over time."""
     frames = x.shape[1]
     y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(fold(x))
-    y = layers.MaxPooling2D(2, padding="same")(layers.ReLU()(normalised(y, steps)))
+    y = layers.ReLU()(normalised(layers.MaxPooling2D(2, padding="same")(y), steps))
     height, width = y.shape[1:3]
     y = ops.reshape(y, (-1, frames, height * width, channels))
     seen = layers.ZeroPadding2D(((2, 0), (0, 0)))(y) if causal else y
     y = layers.Conv2D(channels, (3, 1), padding="valid" if causal else "same", use_bias=False)(seen)
-    y = layers.ReLU()(normalised(y, steps))
     if halve > 1:
         y = layers.MaxPooling2D((halve, 1), padding="same")(y)
+    y = layers.ReLU()(normalised(y, steps))
     return ops.reshape(y, (-1, y.shape[1], height, width, channels))
