@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
+# A file's fixtures are made once.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test check lock clean
 
@@ -20,8 +22,8 @@ demo: $(VENV)/installed
 
 # The suite on TensorFlow, then the tests of models, training and prediction in part again on JAX.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m backend -k "overfits or copies or interrupted or alone or random_network"
+	$(BIN)/python -m pytest $(PARALLEL)
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "overfits or copies or interrupted or alone or random_network"
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
