@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,11 +19,24 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. `facts` turns the record into what the template names; no facts, no section."""
+    """A part of the page. `facts` turns the record into what the template names; no facts, no section.
+
+    A section with a `gist` is folded: its title and the gist, a line of text, stand for it until it is opened.
+    """
 
     title: str
     facts: Callable[[Record], Mapping[str, Any]]
     template: str
+    gist: Callable[[Record], str] | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A section as HTML. gist: None if it is not folded."""
+
+    title: str
+    body: Markup
+    gist: str | None
 
 
 @cache
@@ -43,16 +57,18 @@ def environment() -> Environment:
         "place": place,
         "span": span,
         "seconds": seconds,
+        "json": partial(json.dumps, separators=(",", ":")),
     }
     return jinja
 
 
-def render_section(section: Section, record: Record) -> Markup:
-    """Its HTML; empty if it has no facts to show."""
+def render_section(section: Section, record: Record) -> Rendered | None:
+    """Its HTML; None if it has no facts to show."""
     facts = section.facts(record)
     if not facts:
-        return Markup()
-    return Markup(environment().get_template(section.template).render(record=record, **facts))
+        return None
+    body = environment().get_template(section.template).render(record=record, **facts)
+    return Rendered(section.title, Markup(body), section.gist(record) if section.gist else None)
 
 
 def percent(share: float | None, digits: int | None = None) -> str:
