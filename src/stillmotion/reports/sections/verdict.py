@@ -31,7 +31,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 def _plot(verdict: Verdict) -> dict[str, Any]:
     low, high = min(verdict.low, 0.0, verdict.margin), max(verdict.high, 0.0, verdict.margin)
-    pad = max(0.15 * (high - low), 0.02)
+    pad = max(0.22 * (high - low), 0.02)
     low, high = low - pad, high + pad
     low = min(low, verdict.margin - 0.25 * (high - verdict.margin))  # both zones wide enough for their names
     high = max(high, verdict.margin + 0.25 * (verdict.margin - low))
