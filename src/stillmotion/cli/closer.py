@@ -54,10 +54,7 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
         [run.probes_file for run in motion],
         {} if plan.effort == "quick" else _retrained(verdict, motion, plan),
         _joined(motion),
-        {
-            family: [run.moments_file for run in first if run.recipe.family == family]
-            for family in comparison.families
-        },
+        {family: [run.moments_file for run in first if run.recipe.family == family] for family in comparison.families},
         verdict.still,
         verdict.margin,
     )

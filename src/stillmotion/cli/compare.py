@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +20,6 @@ from stillmotion.models import FAMILIES
 
 if TYPE_CHECKING:
     from stillmotion.comparison import Comparison
-    from stillmotion.runs import Run
 
 
 def compare(

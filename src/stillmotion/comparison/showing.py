@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,9 +29,14 @@ class Given:
 
 @dataclass(frozen=True)
 class Course:
-    """A family's answers through time. seconds: (k,). probabilities: (k,) for each label that is followed."""
+    """A family's answers through time. seconds, answers, highest (the answer's probability): (k,).
+
+    probabilities: (k,) for each label that is followed.
+    """
 
     seconds: tuple[float, ...]
+    answers: tuple[str, ...]
+    highest: tuple[float, ...]
     probabilities: Mapping[str, tuple[float, ...]]
 
 
@@ -87,15 +92,18 @@ def _courses(runs: Sequence[Run], wanted: set[str]) -> dict[str, Course]:
         try:
             table = read_table(run.moments_file)
             videos, seconds = np.array(table.column("video").to_pylist()), table.column("seconds").to_numpy()
-            chances = {label: table.column(PROBABILITY + label).to_numpy() for label in run.labels}
+            chances = np.stack([table.column(PROBABILITY + label).to_numpy() for label in run.labels], axis=1)
         except (StillmotionError, KeyError):
             continue
         for video in sorted((wanted & set(videos.tolist())) - set(found)):
             rows = np.flatnonzero(videos == video)
             rows = rows[np.argsort(seconds[rows], kind="stable")]
+            mine = np.round(chances[rows], 4)
             found[video] = Course(
-                tuple(np.round(seconds[rows], 3).tolist()),
-                {label: tuple(np.round(column[rows], 4).tolist()) for label, column in chances.items()},
+                seconds=tuple(np.round(seconds[rows], 3).tolist()),
+                answers=tuple(run.labels[column] for column in mine.argmax(axis=1)),
+                highest=tuple(mine.max(axis=1).tolist()),
+                probabilities={label: tuple(mine[:, column].tolist()) for column, label in enumerate(run.labels)},
             )
     return found
 
@@ -109,6 +117,6 @@ def _followed(courses: Mapping[str, Course], truth: str) -> dict[str, Course]:
     others = sorted((label for label in highest if label != truth), key=lambda label: -highest[label])
     kept = [truth, *others[: FOLLOWED - 1]]
     return {
-        family: Course(course.seconds, {label: course.probabilities[label] for label in kept})
+        family: replace(course, probabilities={label: course.probabilities[label] for label in kept})
         for family, course in courses.items()
     }

@@ -47,9 +47,8 @@ def costs(record: Record, verdict: Verdict) -> list[str]:
         against = f"as long as {other}"
     lines = [f"{chosen} answers in {number(cost)}{SPACE}ms a clip on the machine that measured it: {against}."]
     if one.get("multiply_adds") and two.get("multiply_adds"):
-        lines.append(
-            f"On any machine: {million(one['multiply_adds'])} multiply-adds a clip, against {million(two['multiply_adds'])}."
-        )
+        count, against = million(one["multiply_adds"]), million(two["multiply_adds"])
+        lines.append(f"On any machine: {count} multiply-adds a clip, against {against}.")
     if one.get("train_seconds"):
         lines.append(f"Training took {seconds(one['train_seconds'])}.")
     return lines
@@ -62,12 +61,9 @@ def failures(record: Record, verdict: Verdict) -> list[str]:
     accuracy, low = figures.get("accuracy"), figures.get("accuracy_low")
     if accuracy is None:
         return []
-    lines = [
-        f"{chosen} is wrong on {number(round((1 - accuracy) * verdict.videos, 1), 3)} of {verdict.videos} test videos; on other "
-        f"recordings it may be right in as few as {percent(low)}."
-        if low is not None and accuracy < 1
-        else f"{chosen} made no mistake here; on other recordings it may be right in as few as {percent(low)}."
-    ]
+    mistakes = f"{number(round((1 - accuracy) * verdict.videos, 1), 3)} of {verdict.videos} test videos"
+    told = f"is wrong on {mistakes}" if accuracy < 1 else "made no mistake here"
+    lines = [f"{chosen} {told}; on other recordings it may be right in as few as {percent(low)}."]
     found = {
         label: one for label, one in (figures.get("per_label") or {}).items()
         if one.get("videos") and one.get("recall", 1) < 1

@@ -96,10 +96,10 @@
         const course = courses[place.dataset.value];
         if (!course) continue;
         const moment = nearest(course.seconds, at);
-        const chances = course.probabilities.map((one) => one[moment]);
-        const best = chances.indexOf(Math.max(...chances));
-        const text = `${labels[best]} ${percent(chances[best])}`;
-        place.textContent = `at ${at.toFixed(1)} s: ${text}` + (best ? `, ${labels[0]} ${percent(chances[0])}` : "");
+        const answer = course.answers[moment];
+        const text = `${answer} ${percent(course.highest[moment])}`;
+        const truth = answer === labels[0] ? "" : `, ${labels[0]} ${percent(course.probabilities[0][moment])}`;
+        place.textContent = `at ${at.toFixed(1)} s: ${text}${truth}`;
         spoken.push(`${place.dataset.value}: ${text}`);
       }
       return spoken.join("; ");

@@ -44,9 +44,7 @@ class Record:
         """A CSS colour, the same for a family wherever it is shown."""
         if family in FIXED:
             return f"var({FIXED[family]})"
-        kind = (
-            self.comparison.families[family].kind if family in self.comparison.families else kind_of(family)
-        )
+        kind = self.comparison.families[family].kind if family in self.comparison.families else kind_of(family)
         families = self.comparison.families
         others = [name for name in families if name not in FIXED and families[name].kind == kind]
         free = [colour for colour in COLOURS[kind] if colour not in FIXED.values()]

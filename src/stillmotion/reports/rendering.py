@@ -57,6 +57,7 @@ def environment() -> Environment:
         "place": place,
         "span": span,
         "seconds": seconds,
+        "p_value": p_value,
         "json": partial(json.dumps, separators=(",", ":")),
     }
     return jinja
@@ -121,6 +122,11 @@ def seconds(value: float | None) -> str:
         if minutes
         else f"{number(value, 2)}\N{NO-BREAK SPACE}s"
     )
+
+
+def p_value(p: float) -> str:
+    """0.031 -> = 0.031; no more digits than anyone should believe."""
+    return "below 0.001" if p < 0.001 else "above 0.999" if p > 0.999 else f"= {number(p, 2)}"
 
 
 def place(value: float) -> str:

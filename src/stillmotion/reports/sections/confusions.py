@@ -56,11 +56,11 @@ def _count(count: float) -> str:
 
 
 def _gist(record: Record) -> str:
-    worst = []
-    for model in _facts(record).get("models", ()):
-        for label, answer, count in model["mistakes"][:1]:
-            worst.append(f"{model['name']} most often takes {label} for {answer} ({count} video{'' if count == '1' else 's'})")
-    return worst[-1] if worst else "no mistakes"
+    mistakes = [(one["name"], *worst) for one in _facts(record).get("models", ()) for worst in one["mistakes"][:1]]
+    if not mistakes:
+        return "no mistakes"
+    name, label, answer, count = mistakes[-1]
+    return f"{name} most often takes {label} for {answer} ({count} video{'' if count == '1' else 's'})"
 
 
 CONFUSIONS = Section("What is taken for what", _facts, "sections/confusions.html", _gist)

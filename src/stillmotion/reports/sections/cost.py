@@ -46,7 +46,7 @@ def _plot(record: Record, names: list[str]) -> dict[str, Any]:
     bottom = max(0.0, min(low for low, _ in bounds) - 0.05)
     up = scale(bottom, 1.0)
     tags = spread_labels([up(float(f["accuracy"])) for f in figures.values()], 16)
-    dots = [
+    dots: list[dict[str, Any]] = [
         {
             "name": name,
             "x": x,

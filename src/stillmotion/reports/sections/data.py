@@ -15,7 +15,9 @@ def _facts(record: Record) -> Mapping[str, Any]:
     data = record.comparison.data
     counts, videos, groups = (data.get(key) or {} for key in ("videos_per_label", "videos", "groups"))
     facts = {
-        "parts": [{"name": part, "videos": videos[part], "groups": groups.get(part)} for part in PARTS if part in videos],
+        "parts": [
+            {"name": part, "videos": videos[part], "groups": groups.get(part)} for part in PARTS if part in videos
+        ],
         "folds": bool(data.get("cross_validated")),
         "labels": [(label, counts.get(label)) for label in data.get("labels") or ()],
         "left_out": [(one.get("path", ""), one.get("reason", "")) for one in data.get("left_out") or ()],

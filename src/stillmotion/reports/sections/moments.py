@@ -72,7 +72,12 @@ def _cursor(
         "to": round(end, 3),
         "labels": followed,
         "courses": {
-            name: {"seconds": course.seconds, "probabilities": [course.probabilities[label] for label in followed]}
+            name: {
+                "seconds": course.seconds,
+                "answers": course.answers,
+                "highest": course.highest,
+                "probabilities": [course.probabilities[label] for label in followed],
+            }
             for name, course in courses.items()
         },
         "views": [sheet.view(index) for index in range(len(sheet.seconds))] if sheet else [],

@@ -43,8 +43,9 @@ def _lines(training: Mapping[str, Any], x: Scale) -> dict[str, Any]:
         kind: polyline(range(1, 1 + len(curves[key])), curves[key], x, y) for key, kind in
         (("accuracy", "train"), ("val_accuracy", "validation"))
     }  # fmt: skip
-    known = best is not None and 1 <= best <= len(curves["val_accuracy"])
-    return {**lines, "best": (x(best), y(curves["val_accuracy"][best - 1])) if known else None}
+    if best is None or best > len(curves["val_accuracy"]):
+        return {**lines, "best": None}
+    return {**lines, "best": (x(best), y(curves["val_accuracy"][best - 1]))}
 
 
 def _means(curves: Sequence[Sequence[float]]) -> list[float]:

@@ -39,17 +39,16 @@ def _plot(verdict: Verdict) -> dict[str, Any]:
     digits = 1 if any(abs(value - verdict.margin) < 0.01 for value in (verdict.low, verdict.high)) else 0
     marks = [mark for mark in ticks(100 * low, 100 * high) if -100 <= mark <= 100]
     measured, start, end = (points(value, digits) for value in (verdict.difference, verdict.low, verdict.high))
+    interval = f"interval from {start} to {end}; margin {points(verdict.margin, 1)}"
     return {
-        "spoken": f"Difference of {measured} points, interval from {start} to {end}; margin {points(verdict.margin, 1)}.",
+        "spoken": f"Difference of {measured} points, {interval}.",
         "zero": x(0.0),
         "margin": x(verdict.margin),
         "low": x(verdict.low),
         "high": x(verdict.high),
         "difference": x(verdict.difference),
         "digits": digits,
-        "ticks": [
-            (x(mark / 100), f"{mark:+g}".replace("-", "\N{MINUS SIGN}") if mark else "0") for mark in marks
-        ],
+        "ticks": [(x(mark / 100), f"{mark:+g}".replace("-", "\N{MINUS SIGN}") if mark else "0") for mark in marks],
     }
 
 
