@@ -62,6 +62,7 @@ def failures(record: Record, verdict: Verdict) -> list[str]:
     if accuracy is None:
         return []
     mistakes = f"{number(round((1 - accuracy) * verdict.videos, 1), 3)} of {verdict.videos} test videos"
+    mistakes += " on average" if verdict.seeds > 1 else ""
     told = f"is wrong on {mistakes}" if accuracy < 1 else "made no mistake here"
     lines = [f"{chosen} {told}; on other recordings it may be right in as few as {percent(low)}."]
     found = {

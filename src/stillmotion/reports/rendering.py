@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from stillmotion.reports.geometry import scale
 from stillmotion.reports.records import Record
 
 UNKNOWN = "\N{EN DASH}"
@@ -55,6 +56,7 @@ def environment() -> Environment:
         "number": number,
         "million": million,
         "place": place,
+        "inside": scale(0.0, 100.0),
         "span": span,
         "seconds": seconds,
         "p_value": p_value,

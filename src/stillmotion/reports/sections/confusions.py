@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from stillmotion.reports.advice import to_use
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
 
@@ -34,7 +35,6 @@ def _rows(labels: tuple[str, ...], table: Any) -> list[tuple[str, list[dict[str,
         cells = [
             {
                 "share": round(100 * share),
-                "full": share > 0.55,
                 "right": column == index,
                 "text": _count(count),
             }
@@ -56,11 +56,12 @@ def _count(count: float) -> str:
 
 
 def _gist(record: Record) -> str:
-    mistakes = [(one["name"], *worst) for one in _facts(record).get("models", ()) for worst in one["mistakes"][:1]]
-    if not mistakes:
-        return "no mistakes"
-    name, label, answer, count = mistakes[-1]
-    return f"{name} most often takes {label} for {answer} ({count} video{'' if count == '1' else 's'})"
+    verdict = record.comparison.verdict
+    chosen = (to_use(record, verdict) or verdict.motion) if verdict else record.families[0]
+    for one in _facts(record).get("models", ()):
+        for label, answer, count in one["mistakes"][:1] if one["name"] == chosen else ():
+            return f"{chosen} most often takes {label} for {answer} ({count} video{'' if count == '1' else 's'})"
+    return f"{chosen} makes no mistake"
 
 
 CONFUSIONS = Section("What is taken for what", _facts, "sections/confusions.html", _gist)
