@@ -89,7 +89,7 @@
     const step = (to - from) / Math.max(1, views.length || 32);
     const tell = (at) => {
       const part = clamp((at - from) / (to - from), 0, 0.9999);
-      if (frame) frame.setAttribute("viewBox", views[Math.floor(part * views.length)]);
+      if (frame) frame.setAttribute("viewBox", views[Math.floor(part * views.length + 1e-6)]);
       marks.forEach((mark, index) => mark.classList.toggle("on", index === Math.floor(part * marks.length)));
       const spoken = [`${at.toFixed(1)} seconds`];
       for (const place of all("[data-value]", article)) {
@@ -104,7 +104,7 @@
       }
       return spoken.join("; ");
     };
-    const move = follow(article, from, to, step / 4, tell);
+    const move = follow(article, from, to, step, tell);
     move(from);
 
     if (choice) {
