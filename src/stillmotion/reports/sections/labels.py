@@ -44,4 +44,4 @@ def _gist(record: Record) -> str:
     return f"surely in {helped} of {len(verdict.labels)} labels{apart}"
 
 
-LABELS = Section("Where motion helps, and where not", _facts, "sections/labels.html", _gist)
+LABELS = Section("Where motion helps", _facts, "sections/labels.html", _gist)
