@@ -85,10 +85,13 @@ def next_steps(record: Record, verdict: Verdict) -> list[str]:
         if chosen == verdict.motion:
             lines.append(f"Use {chosen}{f', chosen {verdict.chosen}' if len(verdict.contrasts) > 1 else ''}.")
         else:
-            lines.append(
-                f"Use {chosen}: of the motion models the cheapest that is not surely worse. The verdict rests on "
-                f"{verdict.motion}, chosen {verdict.chosen}."
+            best = record.comparison.recommendation.best if record.comparison.recommendation else chosen
+            why = (
+                "right most often on the test videos"
+                if chosen == best
+                else f"the cheapest that is surely not worse than {best} by more than the margin"
             )
+            lines.append(f"Use {chosen}: {why}. The verdict rests on {verdict.motion}, chosen {verdict.chosen}.")
         if evidence and evidence.moment and evidence.moment.one_frame_decides:
             lines.append(
                 Markup(
