@@ -20,7 +20,7 @@ TALLEST = 176
 COLUMNS = 8
 RATE = 12.5  # pictures a second, as far as the most suffice
 FEWEST, MOST = 8, 32  # pictures
-QUALITY = 58  # of WebP: 2 to 4 kB a picture
+QUALITY = 58  # of WebP: 1 to 3 kB a picture
 
 
 @dataclass(frozen=True)
