@@ -23,7 +23,7 @@ def test_plan_and_closer_look(moving: Path, tmp_path: Path, monkeypatch: pytest.
     assert given["cnn_rnn"] == [{"effort": "quick", "minutes": None, "epochs": 1, "trials": []}]
     comparison = sm.compare(runs, relative_to=tmp_path)
     plan = Plan(recipes, range(1), tmp_path, effort="standard")
-    closer = look_closer(comparison, runs, plan, videos, set())
+    closer = look_closer(comparison, runs, plan, videos)
     assert closer.evidence is not None
     assert [one.name for one in closer.evidence.retrained] == ["shuffled", "frozen"]
     assert closer.evidence.tampered[0].name == "as it is"

@@ -37,7 +37,7 @@ def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     ]
     write_comparison(compare(runs), tmp_path / "out")
     record = json.loads((tmp_path / "out/comparison.json").read_text())
-    assert set(record) == {"families", "verdict", "recommendation", "evidence", "shortcuts", "data", "spec"}
+    assert set(record) == {"families", "verdict", "recommendation", "evidence", "shortcuts", "data", "spec", "videos"}
     wanted = {"kind", "accuracy", "accuracy_low", "accuracy_high", "macro_f1", "log_loss", "parameters",
               "milliseconds_per_clip", "train_seconds", "per_label", "runs"}  # fmt: skip
     assert wanted <= set(record["families"]["frame_pool"])

@@ -7,6 +7,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -14,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillmotion.comparison import compare, write_comparison
+from stillmotion.comparison import Comparison, Evidence, Moment, Steadiness, Tampered, compare, write_comparison
+from stillmotion.inspection import Shortcut
 
 LABELS = ("forward", "backward", "jam", "two stations")
 SKILL = {"frame_pool": 0.32, "cnn_rnn": 0.85, "conv3d": 0.95}
@@ -65,8 +67,33 @@ def fabricate(
             )
             (run / "run.json").write_text(json.dumps(record))
             runs.append(run)
-    write_comparison(compare(runs, relative_to=folder), folder)
+    write_comparison(with_evidence(compare(runs, relative_to=folder)), folder)
     return folder
+
+
+def with_evidence(comparison: Comparison) -> Comparison:
+    """What the command adds to `compare`: how settings were searched for, the evidence, shortcuts."""
+    trials = [
+        {"name": name, "learning_rate": rate, "weight_decay": 0.01, "crop": 0.2, "frames": 16, "rate": "spread",
+         "epochs": 20, "seconds": 21.5, "validation_accuracy": 0.5 + rate, "validation_loss": 1.0, "chosen": chosen}
+        for name, rate, chosen in (("as it is", 0.003, False), ("a third of the learning rate", 0.001, True))
+    ]  # fmt: skip
+    given = [{"effort": "standard", "minutes": None, "epochs": 40, "trials": trials}]
+    families = {
+        name: replace(one, figures={**one.figures, "search": given, "peak_megabytes": 420})
+        for name, one in comparison.families.items()
+    }
+    evidence = Evidence(
+        tampered=(Tampered("as it is", 0.9, 0.0, -0.1, 0.1), Tampered("<reversed>", 0.3, -0.6, -0.8, -0.4)),
+        retrained=(Tampered("shuffled", 0.7, -0.2, -0.35, -0.05), Tampered("frozen", 0.4, -0.5, -0.7, -0.3)),
+        moment=Moment(0.3, 0.32, 0.33, 0.9, 0.88, False),
+        steadiness={name: Steadiness(0.4, 0.25, 0.3, 2.5, 60) for name in families},
+    )
+    shortcuts = (
+        Shortcut("how bright it is", 0.6, 0.25, 0.5, 0.7, True),
+        Shortcut("other videos of its group", 0.5, 0.25, 0.4, 0.6, True),
+    )
+    return replace(comparison, families=families, evidence=evidence, shortcuts=shortcuts)
 
 
 def film(path: Path, index: int) -> None:

@@ -31,6 +31,7 @@ def test_uses_and_needs_are_kept_apart(record: Record) -> None:
     told = page(record, Moment(0.3, 0.32, 0.33, 0.9, 0.88, False))
     assert "&lt;reversed&gt;" in told
     assert told.index("Needs: trained and tested on") < told.index("Uses: the finished model")
+    assert "only the first says what motion is worth" in told
     assert "hardly more often than some frame gives a wrong label" in told
     assert "Nothing that was tried predicts the label" in told
     assert "pool=max" not in told
@@ -38,7 +39,8 @@ def test_uses_and_needs_are_kept_apart(record: Record) -> None:
 
 def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> None:
     told = page(record, Moment(0.3, 0.4, 0.95, 0.98, 0.2, True), leaks=True)
-    first = told[: told.index('<section id="accuracy"')]
+    first = told[: told.index('<section id="cost"')]
     assert "First try the right moment" in first
     assert "It takes the right moment rather than motion" in told
     assert "Yes: how bright it is." in told
+    assert "Film so that nothing but the action tells the label" in first

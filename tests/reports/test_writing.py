@@ -1,16 +1,16 @@
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from fabricate_comparison import LABELS, fabricate, film
+from fabricate_comparison import LABELS, fabricate
 
-from stillmotion.comparison import Comparison, Example
+from stillmotion.comparison import compare, write_comparison
 from stillmotion.errors import StillmotionError
-from stillmotion.reports import Record, RunFiles, write_report
-from stillmotion.reports.sections.moments import find_video
-from stillmotion.reports.strips import read_strip
+from stillmotion.reports import write_report
 
 
 @pytest.fixture(scope="module")
@@ -22,16 +22,19 @@ def test_the_page_of_a_comparison(folder: Path) -> None:
     path = write_report(folder)
     page = path.read_text(encoding="utf-8")
     assert path == folder / "report.html"
-    assert path.stat().st_size < 1_500_000
+    pictures = sum(map(len, re.findall(r'href="(data:image/webp[^"]*)"', page)))
+    assert path.stat().st_size - pictures < 600_000
+    assert pictures < 2_000_000
     assert '<h1 class="motion-needed">Motion is needed</h1>' in page
-    assert page.count('<section id="') == 8  # no evidence was gathered
-    assert page.count('<img alt="" src="data:image/jpeg;base64,') == 64
-    assert page.count("<polyline") == 8 * 3 + 3 * 2
+    assert page.count('<section id="') == 3
+    assert page.count('<details class="part"') == 8
+    assert page.count('href="data:image/webp;base64,') == 24
+    assert page.count("<polyline") == 24 * 3 + 3 * 2 + 1
     assert "broken &lt;1&gt;.mp4" in page
     for label in LABELS:
         assert label in page
     verdict = json.loads((folder / "comparison.json").read_text())["verdict"]
-    assert verdict["sentence"].partition(": ")[2][1:40] in page
+    assert verdict["sentence"].partition(": ")[2][1:30] in page
     assert page == write_report(folder, folder / "again.html").read_text(encoding="utf-8")
 
 
@@ -41,20 +44,45 @@ def test_what_is_gone_is_said(tmp_path: Path) -> None:
         path.unlink()
     for path in folder.glob("runs/*/history.csv"):
         path.write_text("epoch,loss\n1,not a number\n")
+    write_comparison(compare(sorted(folder.glob("runs/*")), relative_to=folder), folder)
     page = write_report(folder).read_text(encoding="utf-8")
     assert "the video is no longer where it was" in page
     assert "The answers through time were not recorded" in page
-    assert "<polyline" not in page
+    assert page.count("<polyline") == 1  # the front of accuracy and cost
 
 
-def test_a_stretch_of_a_file_is_shown(tmp_path: Path) -> None:
-    film(tmp_path / "long.mp4", 0)
-    stretch = {"path": "long.mp4", "label": "jam", "group": "g", "start_seconds": 0.5, "end_seconds": 1.5}
-    files = RunFiles(tmp_path, {"data": {"root": str(tmp_path), "videos": [stretch]}})
-    record = Record(Comparison(families={}, verdict=None), {"conv3d": (files,)})
-    found = find_video(record, Example(0, "long.mp4@0.5-1.5", "jam", "Both right"))
-    assert found == (tmp_path / "long.mp4", 0.5, 1.5)
-    assert len(read_strip(found[0], [0.5, 1.0, 1.4])) == 3
+def test_every_figure_is_in_the_record(folder: Path, tmp_path: Path) -> None:
+    """The page is the same without the runs: all that it says is in comparison.json, but for the videos' pictures."""
+    shutil.copy(folder / "comparison.json", tmp_path)
+    again = write_report(tmp_path).read_text(encoding="utf-8")
+    assert again == write_report(folder).read_text(encoding="utf-8")
+
+
+def test_every_key_of_the_record_is_documented(folder: Path) -> None:
+    told = (Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8")
+    told = told[told.index("## comparison.json") :]
+    record = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    named = keys(record)
+    assert {"accuracy_low", "one_frame_decides", "best_epoch", "courses", "holm"} <= named
+    told_of = {key for key in named if f"`{key}`" in told or f"`{re.sub('_(low|high)$', '', key)}`" in told}
+    assert not sorted(named - told_of)
+
+
+BY_NAME = ("families", "per_label", "answers", "courses", "probabilities", "steadiness")  # of a family or a label
+AS_GIVEN = ("recipe", "versions", "videos_per_label", "spec")
+
+
+def keys(value: object) -> set[str]:
+    """All keys of a record that are ours to explain."""
+    if isinstance(value, list):
+        return set().union(*(keys(one) for one in value))
+    if not isinstance(value, dict):
+        return set()
+    found = set(value)
+    for key, one in value.items():
+        inner = one.values() if key in BY_NAME and isinstance(one, dict) else [one]
+        found |= set().union(*(keys(each) for each in inner if key not in AS_GIVEN))
+    return found
 
 
 def test_one_family_and_one_run(tmp_path: Path) -> None:

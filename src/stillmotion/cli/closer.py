@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 FEW, MANY = 24, 400  # test videos that are looked at closer: quickly, and with more effort
 
 
-def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable: Videos, shown: set[str]) -> Comparison:
+def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable: Videos) -> Comparison:
     """Trace and probe the runs on test videos; with more than quick effort, train controlled counterparts.
 
-    shown: test videos that the report shows. usable: all videos of the data set.
+    usable: all videos of the data set.
     """
     import stillmotion as sm
-    from stillmotion.comparison import gather_evidence
+    from stillmotion.comparison import gather_evidence, show_videos
     from stillmotion.inspection import describe_shortcuts, find_shortcuts
 
     verdict = comparison.verdict
     first = [run for run in runs if run.recipe.seed == plan.seeds[0]]
     most = FEW if plan.effort == "quick" else MANY
+    shown = {one.video.name for one in comparison.videos}
     with bar("looking at single moments") as watch:
         for done, run in enumerate(runs, 1):
             some = _some(run.record.data.part("test"), most if run in first else 0, shown)
@@ -53,16 +54,16 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
         [run.probes_file for run in motion],
         {} if plan.effort == "quick" else _retrained(verdict, motion, plan),
         _joined(motion),
-        {
-            family: [run.moments_file for run in first if run.recipe.family == family]
-            for family in comparison.families
-        },
+        {family: [run.moments_file for run in first if run.recipe.family == family] for family in comparison.families},
         verdict.still,
         verdict.margin,
     )
     if plan.effort != "quick":
         comparison = _with_memory(comparison, first)
-    return dataclasses.replace(comparison, verdict=verdict, evidence=evidence, shortcuts=tuple(shortcuts))
+    videos = show_videos(runs, (verdict.still, verdict.motion))
+    return dataclasses.replace(
+        comparison, verdict=verdict, evidence=evidence, shortcuts=tuple(shortcuts), videos=videos
+    )
 
 
 def _retrained(verdict: Verdict, motion: Sequence[Run], plan: Plan) -> dict[str, list[Predictions]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +20,6 @@ from stillmotion.models import FAMILIES
 
 if TYPE_CHECKING:
     from stillmotion.comparison import Comparison
-    from stillmotion.runs import Run
 
 
 def compare(
@@ -123,27 +121,12 @@ def compare(
     }
     comparison = dataclasses.replace(comparison, data=data_record, families=families_record)
     usable = opened.test.only([video for part in opened.folds[0] for video in part])
-    comparison = look_closer(comparison, runs, plan, usable, _videos_to_show(comparison, runs))
+    comparison = look_closer(comparison, runs, plan, usable)
     sm.write_comparison(comparison, folder)
     report = sm.write_report(folder)
 
     _show(comparison)
     out.print(f"report: {shown(report)}", markup=False)
-
-
-def _videos_to_show(comparison: Comparison, runs: Sequence[Run]) -> set[str]:
-    """The test videos that the report shows through time."""
-    from stillmotion.comparison import examples, join_folds, read_predictions
-
-    if comparison.verdict is None:
-        return {video.name for video in runs[0].record.data.part("test")[:8]}
-    pair = (comparison.verdict.still, comparison.verdict.motion)
-    members = [[run for run in runs if run.recipe.family == family] for family in pair]
-    still, motion = (
-        join_folds([run.recipe.seed for run in ones], [read_predictions(run.predictions_file) for run in ones])
-        for ones in members
-    )
-    return {example.video for example in examples(still, motion)}
 
 
 def _show(comparison: Comparison) -> None:

@@ -9,15 +9,18 @@ from stillmotion.comparison.metrics import Figure, LabelFigures, Metrics, confus
 from stillmotion.comparison.predictions import Predictions, align, read_predictions, read_seeds
 from stillmotion.comparison.recommending import Recommendation, recommend
 from stillmotion.comparison.records import Comparison, FamilyFigures, read_comparison, write_comparison
+from stillmotion.comparison.showing import Course, Given, ShownVideo, show_videos
 from stillmotion.comparison.verdict import Contrast, Verdict, decide, decide_among
 
 __all__ = [
     "Comparison",
     "Contrast",
+    "Course",
     "Evidence",
     "Example",
     "FamilyFigures",
     "Figure",
+    "Given",
     "LabelFigures",
     "LabelGain",
     "Metrics",
@@ -25,6 +28,7 @@ __all__ = [
     "PairGain",
     "Predictions",
     "Recommendation",
+    "ShownVideo",
     "Steadiness",
     "Tampered",
     "Verdict",
@@ -42,5 +46,6 @@ __all__ = [
     "read_predictions",
     "read_seeds",
     "recommend",
+    "show_videos",
     "write_comparison",
 ]

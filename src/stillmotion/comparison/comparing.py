@@ -7,12 +7,16 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from stillmotion.comparison.folds import join_folds
-from stillmotion.comparison.metrics import Figure, Metrics, measure
+from stillmotion.comparison.metrics import Figure, Metrics, confusion, measure
 from stillmotion.comparison.predictions import Predictions, align, read_predictions
 from stillmotion.comparison.recommending import recommend
 from stillmotion.comparison.records import Comparison, FamilyFigures, Kind
+from stillmotion.comparison.showing import show_videos
 from stillmotion.comparison.tables import read_models
+from stillmotion.comparison.trainings import describe_training
 from stillmotion.comparison.verdict import Verdict, decide, decide_among
 from stillmotion.data import PARTS, Video
 from stillmotion.errors import UsageError
@@ -76,6 +80,7 @@ def compare(
         data=_data(tested[0].run, len(answers[still or motion][0].videos) if crossed else None),
         spec=asdict(tested[0].run.recipe.spec),
         recommendation=recommend(answers, milliseconds, margin),
+        videos=show_videos([one.run for one in tested], (still, motion)) if still and motion else (),
     )
 
 
@@ -109,7 +114,7 @@ def _compare_tables(paths: Sequence[Path | str], margin: float, seed: int) -> Co
     motions = {name: runs for name, runs in models.items() if name != still}
     return Comparison(
         families={
-            name: FamilyFigures(kinds[name], {**_quality(measure(runs, seed=seed)), **_cost([])}, ())
+            name: FamilyFigures(kinds[name], {**_quality(measure(runs, seed=seed), runs), **_cost([])}, ())
             for name, runs in models.items()
         },
         verdict=decide_among(models[still], motions, margin=margin, name=still),
@@ -148,14 +153,17 @@ def _best(names: Sequence[str], members: Mapping[str, Sequence[Tested]]) -> str:
 def _figures(
     name: str, ones: Sequence[Tested], answers: Sequence[Predictions], seed: int, relative_to: Path | None
 ) -> FamilyFigures:
-    metrics = measure(answers, seed=seed)
-    figures = {**_quality(metrics), **_cost([one.run for one in ones])}
+    figures = {
+        **_quality(measure(answers, seed=seed), answers),
+        **_cost([one.run for one in ones]),
+        "trainings": [describe_training(*one) for one in ones],
+    }
     return FamilyFigures(
         kind_of(name), figures, tuple(_relative(one.run.folder, relative_to) for one in ones)
     )
 
 
-def _quality(metrics: Metrics) -> dict[str, Any]:
+def _quality(metrics: Metrics, answers: Sequence[Predictions]) -> dict[str, Any]:
     quality: dict[str, Any] = {}
     for name in ("accuracy", "macro_f1", "log_loss", "calibration_error"):
         quality |= _flat(name, getattr(metrics, name))
@@ -163,6 +171,8 @@ def _quality(metrics: Metrics) -> dict[str, Any]:
         label: {**_flat("recall", one.recall), "precision": one.precision, "f1": one.f1, "videos": one.videos}
         for label, one in metrics.per_label.items()
     }
+    quality["confusion"] = np.round(confusion(answers), 2).tolist()
+    quality["accuracies"] = [float(one.right.mean()) for one in answers]
     return quality
 
 
@@ -207,6 +217,8 @@ def _data(run: Run, tested: int | None = None) -> dict[str, Any]:
         "labels": list(run.labels),
         "left_out": [{"path": path, "reason": reason} for path, reason in data.left_out],
         "root": data.root,
+        "fingerprint": data.fingerprint,
+        "versions": dict(run.record.versions),
     }
 
 

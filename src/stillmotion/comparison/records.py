@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.recommending import Recommendation
+from stillmotion.comparison.showing import ShownVideo
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.errors import StillmotionError
 from stillmotion.inspection.shortcuts import Shortcut
@@ -19,6 +20,7 @@ _VERDICT: TypeAdapter[Verdict | None] = TypeAdapter(Verdict | None)
 _RECOMMENDATION: TypeAdapter[Recommendation | None] = TypeAdapter(Recommendation | None)
 _EVIDENCE: TypeAdapter[Evidence | None] = TypeAdapter(Evidence | None)
 _SHORTCUTS = TypeAdapter(tuple[Shortcut, ...])
+_VIDEOS = TypeAdapter(tuple[ShownVideo, ...])
 COMPARISON_FILE = "comparison.json"
 Kind = Literal["still", "motion"]
 
@@ -34,7 +36,9 @@ class FamilyFigures:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Families and their figures, the verdict (None without both a still and a motion family), the data."""
+    """Families and their figures, the verdict (None without both a still and a motion family), the data.
+
+    videos: some of the test part to look at."""
 
     families: Mapping[str, FamilyFigures]
     verdict: Verdict | None
@@ -43,6 +47,7 @@ class Comparison:
     recommendation: Recommendation | None = None
     evidence: Evidence | None = None
     shortcuts: tuple[Shortcut, ...] = ()
+    videos: tuple[ShownVideo, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         families = {
@@ -57,6 +62,7 @@ class Comparison:
             "shortcuts": [asdict(one) for one in self.shortcuts],
             "data": dict(self.data),
             "spec": dict(self.spec),
+            "videos": [asdict(one) for one in self.videos],
         }
 
 
@@ -89,6 +95,7 @@ def read_comparison(folder: Path) -> Comparison:
             recommendation=_RECOMMENDATION.validate_python(record.get("recommendation") or None),
             evidence=_EVIDENCE.validate_python(record.get("evidence") or None),
             shortcuts=_SHORTCUTS.validate_python(record.get("shortcuts") or ()),
+            videos=_VIDEOS.validate_python(record.get("videos") or ()),
         )
     except FileNotFoundError:
         raise StillmotionError(

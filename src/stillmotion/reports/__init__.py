@@ -1,6 +1,6 @@
 """A comparison's records -> one self-contained HTML page. A section is a module, its template and its row."""
 
-from stillmotion.reports.records import Moments, Record, RunFiles, read_record
+from stillmotion.reports.records import Record, read_record
 from stillmotion.reports.writing import render_report, write_report
 
-__all__ = ["Moments", "Record", "RunFiles", "read_record", "render_report", "write_report"]
+__all__ = ["Record", "read_record", "render_report", "write_report"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from stillmotion.reports.geometry import scale
 from stillmotion.reports.records import Record
 
 UNKNOWN = "\N{EN DASH}"
@@ -18,11 +20,24 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. `facts` turns the record into what the template names; no facts, no section."""
+    """A part of the page. `facts` turns the record into what the template names; no facts, no section.
+
+    A section with a `gist` is folded: its title and the gist, a line of text, stand for it until it is opened.
+    """
 
     title: str
     facts: Callable[[Record], Mapping[str, Any]]
     template: str
+    gist: Callable[[Record], str] | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A section as HTML. gist: None if it is not folded."""
+
+    title: str
+    body: Markup
+    gist: str | None
 
 
 @cache
@@ -41,18 +56,22 @@ def environment() -> Environment:
         "number": number,
         "million": million,
         "place": place,
+        "inside": scale(0.0, 100.0),
         "span": span,
         "seconds": seconds,
+        "p_value": p_value,
+        "json": partial(json.dumps, separators=(",", ":")),
     }
     return jinja
 
 
-def render_section(section: Section, record: Record) -> Markup:
-    """Its HTML; empty if it has no facts to show."""
+def render_section(section: Section, record: Record) -> Rendered | None:
+    """Its HTML; None if it has no facts to show."""
     facts = section.facts(record)
     if not facts:
-        return Markup()
-    return Markup(environment().get_template(section.template).render(record=record, **facts))
+        return None
+    body = environment().get_template(section.template).render(record=record, **facts)
+    return Rendered(section.title, Markup(body), section.gist(record) if section.gist else None)
 
 
 def percent(share: float | None, digits: int | None = None) -> str:
@@ -105,6 +124,11 @@ def seconds(value: float | None) -> str:
         if minutes
         else f"{number(value, 2)}\N{NO-BREAK SPACE}s"
     )
+
+
+def p_value(p: float) -> str:
+    """0.031 -> = 0.031; no more digits than anyone should believe."""
+    return "below 0.001" if p < 0.001 else "above 0.999" if p > 0.999 else f"= {number(p, 2)}"
 
 
 def place(value: float) -> str:

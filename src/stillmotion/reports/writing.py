@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
+
+from markupsafe import Markup
 
 from stillmotion.reports.records import Record, read_record
 from stillmotion.reports.rendering import environment, render_section
@@ -37,7 +42,8 @@ def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
 def render_report(record: Record) -> str:
     """The page as text. Its pictures come from the test videos, if those are still there."""
     answer = record.comparison.verdict.answer if record.comparison.verdict else None
-    rendered = [(name, section.title, render_section(section, record)) for name, section in SECTIONS.items()]
+    sections = {name: render_section(section, record) for name, section in SECTIONS.items()}
+    script = files("stillmotion.reports").joinpath("page.js").read_text(encoding="utf-8")
     return (
         environment()
         .get_template("page.html")
@@ -45,6 +51,8 @@ def render_report(record: Record) -> str:
             answer=answer,
             title=TITLES[answer],
             name=record.name,
-            sections=[(name, title, body) for name, title, body in rendered if body.strip()],
+            sections={name: section for name, section in sections.items() if section},
+            script=Markup(script),
+            script_hash=b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii"),
         )
     )

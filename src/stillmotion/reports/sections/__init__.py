@@ -5,8 +5,10 @@ from types import MappingProxyType
 
 from stillmotion.reports.rendering import Section
 from stillmotion.reports.sections.accuracy import ACCURACY
+from stillmotion.reports.sections.chance import CHANCE
 from stillmotion.reports.sections.confusions import CONFUSIONS
 from stillmotion.reports.sections.cost import COST
+from stillmotion.reports.sections.data import DATA
 from stillmotion.reports.sections.evidence import EVIDENCE
 from stillmotion.reports.sections.labels import LABELS
 from stillmotion.reports.sections.moments import MOMENTS
@@ -17,13 +19,15 @@ from stillmotion.reports.sections.words import WORDS
 SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
         "verdict": VERDICT,
-        "accuracy": ACCURACY,
         "cost": COST,
+        "moments": MOMENTS,
+        "accuracy": ACCURACY,
         "labels": LABELS,
         "evidence": EVIDENCE,
-        "moments": MOMENTS,
         "confusions": CONFUSIONS,
+        "chance": CHANCE,
         "training": TRAINING,
+        "data": DATA,
         "words": WORDS,
     }
 )

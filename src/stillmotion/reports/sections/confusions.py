@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.comparison import confusion
+import numpy as np
+
+from stillmotion.reports.advice import to_use
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
 
@@ -14,15 +16,14 @@ MISTAKES = 15
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    known = [(name, record.predictions(name)) for name in record.families]
-    known = [(name, runs) for name, runs in known if runs]
-    if not known:
-        return {}
-    labels = known[0][1][0].labels
+    labels = tuple(record.comparison.data.get("labels") or ())
     models = []
-    for name, runs in known:
-        table = confusion(runs)
-        models.append({"name": name, "rows": _rows(labels, table), "mistakes": _mistakes(labels, table)})
+    for name in record.families:
+        table = np.array(record.comparison.families[name].figures.get("confusion") or (), float)
+        if table.shape == (len(labels), len(labels)) and len(labels):
+            models.append({"name": name, "rows": _rows(labels, table), "mistakes": _mistakes(labels, table)})
+    if not models:
+        return {}
     return {"models": models, "labels": labels, "matrix": len(labels) <= LARGEST, "small": len(labels) <= 6}
 
 
@@ -34,7 +35,6 @@ def _rows(labels: tuple[str, ...], table: Any) -> list[tuple[str, list[dict[str,
         cells = [
             {
                 "share": round(100 * share),
-                "full": share > 0.55,
                 "right": column == index,
                 "text": _count(count),
             }
@@ -55,4 +55,13 @@ def _count(count: float) -> str:
     return "" if count == 0 else f"{count:.1f}".removesuffix(".0")
 
 
-CONFUSIONS = Section("What is taken for what", _facts, "sections/confusions.html")
+def _gist(record: Record) -> str:
+    verdict = record.comparison.verdict
+    chosen = (to_use(record, verdict) or verdict.motion) if verdict else record.families[0]
+    for one in _facts(record).get("models", ()):
+        for label, answer, count in one["mistakes"][:1] if one["name"] == chosen else ():
+            return f"{chosen} most often takes {label} for {answer} ({count} video{'' if count == '1' else 's'})"
+    return f"{chosen} makes no mistake"
+
+
+CONFUSIONS = Section("What is taken for what", _facts, "sections/confusions.html", _gist)

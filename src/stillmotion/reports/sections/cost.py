@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from math import log10
 from typing import Any
 
-from stillmotion.comparison import Recommendation
-from stillmotion.reports.geometry import scale, spread_labels, ticks
+from stillmotion.reports.advice import sound_advice
+from stillmotion.reports.geometry import polyline, scale, spread_labels, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number
 
@@ -23,22 +23,13 @@ def _facts(record: Record) -> Mapping[str, Any]:
     known = [
         (name, one) for name, one in table if one["accuracy"] is not None and one["milliseconds_per_clip"]
     ]
-    return {"table": table, "advice": _advice(record), **_plot(record, [name for name, _ in known])}
-
-
-def _advice(record: Record) -> Recommendation | None:
-    """None where no model is surely better than guessing."""
-    advice, verdict = record.comparison.recommendation, record.comparison.verdict
-    if advice is None or verdict is None:
-        return advice
-    least = record.comparison.families[advice.best].figures.get("accuracy_low") or 0.0
-    return advice if least > verdict.guessing else None
+    return {"table": table, "advice": sound_advice(record), **_plot(record, [name for name, _ in known])}
 
 
 def _plot(record: Record, names: list[str]) -> dict[str, Any]:
     figures = {name: record.comparison.families[name].figures for name in names}
     if not names:
-        return {"dots": [], "logarithmic": False, "xticks": [], "yticks": []}
+        return {"dots": [], "front": "", "logarithmic": False, "xticks": [], "yticks": []}
     times = [float(one["milliseconds_per_clip"]) for one in figures.values()]
     logarithmic = max(times) > 8 * min(times)
     if logarithmic:
@@ -54,8 +45,8 @@ def _plot(record: Record, names: list[str]) -> dict[str, Any]:
               for f in figures.values()]  # fmt: skip
     bottom = max(0.0, min(low for low, _ in bounds) - 0.05)
     up = scale(bottom, 1.0)
-    tags = spread_labels([up(float(f["accuracy"])) for f in figures.values()], 9)
-    dots = [
+    tags = spread_labels([up(float(f["accuracy"])) for f in figures.values()], 16)
+    dots: list[dict[str, Any]] = [
         {
             "name": name,
             "x": x,
@@ -63,11 +54,15 @@ def _plot(record: Record, names: list[str]) -> dict[str, Any]:
             "low": up(low),
             "high": up(high),
             "tag": tag,
+            "figures": figures[name],
         }
         for name, x, (low, high), tag in zip(names, places, bounds, tags, strict=True)
     ]
     yticks = [(up(tick / 100), f"{tick:g} %") for tick in ticks(100 * bottom, 100)]
-    return {"dots": dots, "logarithmic": logarithmic, "xticks": xticks, "yticks": yticks}
+    advice = record.comparison.recommendation
+    on_front = [dot for name in (advice.front if advice else ()) for dot in dots if dot["name"] == name]
+    front = polyline([dot["x"] for dot in on_front], [dot["y"] for dot in on_front], scale(0, 100), scale(0, 100))
+    return {"dots": dots, "front": front, "logarithmic": logarithmic, "xticks": xticks, "yticks": yticks}
 
 
 COST = Section("Accuracy against cost", _facts, "sections/cost.html")

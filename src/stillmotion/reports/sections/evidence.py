@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from markupsafe import Markup
 
-from stillmotion.comparison import Moment
+from stillmotion.comparison import Moment, Tampered
+from stillmotion.reports.advice import guessing
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import Section, percent
+from stillmotion.reports.rendering import Section, percent, points
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -24,8 +26,9 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "motion": pair[1],
         "moment": moment,
         "reading": _reading(moment) if moment else "",
-        "tampered": evidence.tampered if evidence else (),
-        "retrained": evidence.retrained if evidence else (),
+        "tampered": [_row(one) for one in evidence.tampered] if evidence else [],
+        "retrained": [_row(one) for one in evidence.retrained] if evidence else [],
+        "chance": guessing(record),
         "steadiness": [(name, steady[name]) for name in record.families if name in steady],
         "around": next((one.seconds for one in steady.values()), 0),
         "videos": next((one.videos for one in steady.values()), 0),
@@ -37,6 +40,26 @@ def _facts(record: Record) -> Mapping[str, Any]:
             else "Nothing that was tried predicts the label better than guessing does."
         ),
     }
+
+
+def _row(one: Tampered) -> dict[str, Any]:
+    """whole: the clips as they are, against which the others are measured. left, width: of the interval, in percent."""
+    base = one.accuracy - one.difference
+    left, right = (100 * min(1.0, max(0.0, base + bound)) for bound in (one.low, one.high))
+    return {**asdict(one), "whole": one.name == "as it is", "left": left, "width": right - left}
+
+
+def _gist(record: Record) -> str:
+    evidence, leaks = record.comparison.evidence, any(one.leaks for one in record.comparison.shortcuts)
+    told = []
+    if evidence and evidence.moment:
+        told.append("one good frame is enough" if evidence.moment.one_frame_decides else "no one frame is enough")
+    if evidence and evidence.retrained:
+        worst = min(evidence.retrained, key=lambda one: one.difference)
+        told.append(f"without motion, trained for it, {points(worst.difference)} points")
+    if record.comparison.shortcuts:
+        told.append("something else tells the label" if leaks else "no shortcut found")
+    return "; ".join(told)
 
 
 def _reading(moment: Moment) -> str | Markup:
@@ -59,4 +82,4 @@ def _reading(moment: Moment) -> str | Markup:
     )
 
 
-EVIDENCE = Section("What the answers rest on", _facts, "sections/evidence.html")
+EVIDENCE = Section("What the answers rest on", _facts, "sections/evidence.html", _gist)

@@ -34,4 +34,14 @@ def _table(record: Record) -> list[tuple[str, int, list[float | None]]]:
     ]  # fmt: skip
 
 
-LABELS = Section("Where motion helps most and least", _facts, "sections/labels.html")
+def _gist(record: Record) -> str:
+    verdict = record.comparison.verdict
+    if verdict is None or not verdict.labels:
+        return "label by label"
+    helped = sum(one.helps for one in verdict.labels)
+    only = sum(pair.only_motion for pair in verdict.pairs)
+    apart = f"; {only} pair{'' if only == 1 else 's'} told apart only by motion" if only else ""
+    return f"surely in {helped} of {len(verdict.labels)} labels{apart}"
+
+
+LABELS = Section("Where motion helps", _facts, "sections/labels.html", _gist)

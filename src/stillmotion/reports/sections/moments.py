@@ -1,107 +1,108 @@
-"""Some test videos: pictures over each family's answer through time."""
+"""Some test videos to look at: pictures over each family's answers through time."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stillmotion.comparison import Example, examples
-from stillmotion.comparison.predictions import Floats
+from stillmotion.comparison import Course, ShownVideo
 from stillmotion.errors import UnreadableVideo
 from stillmotion.reports.geometry import Scale, polyline, scale, ticks
-from stillmotion.reports.records import Moments, Record
+from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
-from stillmotion.reports.strips import read_strip, video_seconds
+from stillmotion.reports.sheets import MOST, Sheet, read_sheet, video_seconds
 
-COUNT = 8
-PICTURES = 8
+PICTURES = 8  # of the strip
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    pair = record.pair
-    both = [record.predictions(name) for name in pair] if pair else []
-    if not pair or not all(both):
+    shown = record.comparison.videos
+    if not shown or record.pair is None:
         return {}
-    chosen = examples(*both, count=COUNT)
-    return {"videos": [_video(record, example) for example in chosen], "pair": pair}
-
-
-def _video(record: Record, example: Example) -> dict[str, Any]:
-    through_time = {
-        name: moments
-        for name in record.families
-        if (moments := record.moments(name, example.video)) is not None
+    videos = [_video(record, one) for one in shown]
+    filmed = [one["sheet"] for one in videos if one["sheet"]]
+    for number, one in enumerate((one for one in videos if one["sheet"]), 1):
+        one["number"] = number
+    return {
+        "videos": videos,
+        "pair": record.pair,
+        "reasons": list(Counter(one.reason for one in shown).items()),
+        "labels": sorted(Counter(one["label"] for one in videos).items()),
+        "filmed": len(filmed),
+        "megabytes": sum(len(sheet.uri) for sheet in filmed) / 1e6,
+        "most": MOST,
     }
-    path, start, end = find_video(record, example)
-    times = (
-        np.concatenate([moments.seconds for moments in through_time.values()])
-        if through_time
-        else np.zeros(0)
-    )
-    facts: dict[str, Any] = {"label": example.label, "video": example.video, "reason": example.reason}
-    facts |= {"answers": _answers(record, example), "strip": [], "gone": "", "lines": [], "ticks": []}
+
+
+def _video(record: Record, shown: ShownVideo) -> dict[str, Any]:
+    video, label = shown.video, shown.video.label or ""
+    path = Path(str(record.comparison.data.get("root") or ".")) / video.path
+    courses = {name: shown.courses[name] for name in record.families if name in shown.courses}
+    start, end, gone = _span(path, shown)
+    sheet: Sheet | None = None
     try:
-        start, end = _span(path, start, end, times)
-        middles = start + (np.arange(PICTURES) + 0.5) / PICTURES * (end - start)
-        facts["strip"] = read_strip(path, middles.tolist())
+        sheet = None if gone else read_sheet(path, start, end)
     except UnreadableVideo as error:
-        facts["gone"] = str(error)
-        start, end = (float(times.min()), float(times.max())) if len(times) else (0.0, 1.0)
-    x, y = scale(start, end), scale(0.0, 1.0)
-    facts["lines"] = [
-        {"name": name, "points": _points(moments, _column(record, name, example.label), x, y)}
-        for name, moments in through_time.items()
-    ]
-    facts["ticks"] = [(x(tick), f"{tick:g}\N{NO-BREAK SPACE}s") for tick in ticks(start, end, 6)]
-    return facts
+        gone = str(error)
+    x, count = scale(start, end), len(sheet.seconds) if sheet else 0
+    followed = list(next(iter(courses.values())).probabilities) if courses else []
+    return {
+        "label": label,
+        "name": video.name,
+        "reason": shown.reason,
+        "sheet": sheet,
+        "gone": gone,
+        "strip": [int((index + 0.5) / PICTURES * count) for index in range(PICTURES)],
+        "answers": [{"name": name, **vars(shown.answers[name])} for name in record.families if name in shown.answers],
+        "lines": [{"name": name, "points": _points(course, label, x)} for name, course in courses.items()],
+        "followed": followed,
+        "ticks": [(x(tick), f"{tick:g}\N{NO-BREAK SPACE}s") for tick in ticks(start, end, 6)],
+        "cursor": _cursor(courses, followed, sheet, start, end),
+    }
 
 
-def _points(moments: Moments, column: int, x: Scale, y: Scale) -> str:
-    heights: Floats = moments.probabilities[:, column]
+def _cursor(
+    courses: Mapping[str, Course], followed: list[str], sheet: Sheet | None, start: float, end: float
+) -> dict[str, Any]:
+    """What the page's script needs to tell the answers at a moment, and to show its picture."""
+    return {
+        "from": round(start, 3),
+        "to": round(end, 3),
+        "labels": followed,
+        "courses": {
+            name: {
+                "seconds": course.seconds,
+                "answers": course.answers,
+                "highest": course.highest,
+                "probabilities": [course.probabilities[label] for label in followed],
+            }
+            for name, course in courses.items()
+        },
+        "views": [sheet.view(index) for index in range(len(sheet.seconds))] if sheet else [],
+    }
+
+
+def _points(course: Course, label: str, x: Scale) -> str:
+    heights = course.probabilities[label]
     if len(heights) == 1:  # one moment holds for the whole stretch
-        return f"0,{100 - y(float(heights[0])):.2f} 100,{100 - y(float(heights[0])):.2f}"
-    return polyline(moments.seconds, heights, x, y)
+        return f"0,{100 - 100 * heights[0]:.2f} 100,{100 - 100 * heights[0]:.2f}"
+    return polyline(course.seconds, heights, x, scale(0.0, 1.0))
 
 
-def _column(record: Record, name: str, label: str) -> int:
-    return record.predictions(name)[0].labels.index(label)
+def _span(path: Path, shown: ShownVideo) -> tuple[float, float, str]:
+    """Of the labelled stretch and of all answers, in seconds; and why there are no pictures, if there are none."""
+    times = [second for course in shown.courses.values() for second in course.seconds]
+    try:
+        length = video_seconds(path)
+    except UnreadableVideo as error:
+        return (min(times), max(times), str(error)) if times else (0.0, 1.0, str(error))
+    low, high = shown.video.start_seconds or 0.0, length
+    if shown.video.end_seconds is not None:
+        high = min(shown.video.end_seconds, length)
+    low, high = min([low, *times]), max([high, *times])
+    return low, max(high, low + 1e-3), ""
 
 
-def _answers(record: Record, example: Example) -> list[dict[str, Any]]:
-    answers = []
-    for name in record.families:
-        for run in record.predictions(name)[:1]:
-            column = int(run.answers[example.row])
-            answers.append({
-                "name": name, "label": run.labels[column], "right": bool(run.right[example.row]),
-                "probability": float(run.probabilities[example.row, column]),
-            })  # fmt: skip
-    return answers
-
-
-def find_video(record: Record, example: Example) -> tuple[Path, float | None, float | None]:
-    """The video's file and its labelled stretch, by the name that predictions know it by."""
-    data = record.first_run.get("data") or {}
-    root = Path(str(data.get("root") or record.comparison.data.get("root") or "."))
-    for video in data.get("videos") or []:
-        start, end = video.get("start_seconds"), video.get("end_seconds")
-        stretch = (
-            "" if start is None and end is None else f"@{start or 0:g}-{'' if end is None else f'{end:g}'}"
-        )
-        if str(video.get("path")) + stretch == example.video:
-            return root / str(video["path"]), start, end
-    return root / example.video, None, None
-
-
-def _span(path: Path, start: float | None, end: float | None, times: Floats) -> tuple[float, float]:
-    length = video_seconds(path)
-    low, high = start or 0.0, length if end is None else min(end, length)
-    if len(times):
-        low, high = min(low, float(times.min())), max(high, float(times.max()))
-    return low, max(high, low + 1e-3)
-
-
-MOMENTS = Section("Videos to look at", _facts, "sections/moments.html")
+MOMENTS = Section("See for yourself", _facts, "sections/moments.html")

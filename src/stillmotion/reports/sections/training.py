@@ -1,86 +1,73 @@
-"""How the families were trained, and on what."""
+"""How the families were trained: curves and recipes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from statistics import fmean
 from typing import Any
 
-from stillmotion.reports.geometry import polyline, scale, ticks
-from stillmotion.reports.records import Record, RunFiles
+from stillmotion.reports.geometry import Scale, polyline, scale, ticks
+from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number, seconds
 
-PARTS = ("train", "validation", "test")
+_KINDS = {"val_accuracy": "validation", "accuracy": "training"}
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    data, run = record.comparison.data, record.first_run
-    recipe, names = _recipe(record)
-    counts = data.get("videos_per_label") or {}
+    trainings = {name: record.comparison.families[name].figures.get("trainings") or [] for name in record.families}
+    curves = {name: [one for one in ones if (one.get("curves") or {}).get("val_accuracy")]
+              for name, ones in trainings.items()}  # fmt: skip
+    longest = max((len(one["curves"]["val_accuracy"]) for ones in curves.values() for one in ones), default=0)
+    x = scale(1.0, max(longest, 2.0))
+    recipe, names = _recipe(trainings)
     facts = {
-        "curves": [one for one in (_curves(record, name) for name in record.families) if one["runs"]],
+        "curves": [{"name": name, "runs": [_lines(one, x) for one in ones]} for name, ones in curves.items() if ones],
+        "cursor": {"from": 1, "to": longest, "step": 1, "unit": "epoch", "values": {
+            name: {kind: _means([one["curves"][key] for one in ones]) for key, kind in _KINDS.items()}
+            for name, ones in curves.items() if ones}},
+        "many": any(len(ones) > 1 for ones in curves.values()),
+        "ticks": [(x(mark), f"{mark:g}") for mark in ticks(1, longest, 8) if mark == int(mark)] if longest else [],
         "recipe": recipe,
         "names": names,
-        "searches": _searches(record),
-        "folds": bool(data.get("cross_validated")),
-        "parts": [
-            {"name": part, "videos": data["videos"].get(part), "groups": (data.get("groups") or {}).get(part)}
-            for part in (PARTS if data.get("videos") else ())
-        ],
-        "labels": [(label, counts.get(label)) for label in data.get("labels") or ()],
-        "left_out": [(one.get("path", ""), one.get("reason", "")) for one in data.get("left_out") or ()],
-        "versions": [f"{name} {version}" for name, version in (run.get("versions") or {}).items()],
-        "fingerprint": str((run.get("data") or {}).get("fingerprint", ""))[:12] or "unknown",
-    }
-    return facts if record.families or any(facts[key] for key in ("parts", "labels", "left_out")) else {}
+        "folds": bool(record.comparison.data.get("cross_validated")),
+        "versions": [f"{name} {version}" for name, version in (record.comparison.data.get("versions") or {}).items()],
+    }  # fmt: skip
+    return facts if facts["curves"] or recipe else {}
 
 
-def _searches(record: Record) -> list[dict[str, Any]]:
-    """What each family was given on each fold: the trials of its search, and the time where that was set."""
-    rows = []
-    for name in record.families:
-        given = record.comparison.families[name].figures.get("search") or ()
-        for place, fold in enumerate(given, 1):
-            for trial in fold.get("trials") or ():
-                rows.append({"family": name, "fold": place if len(given) > 1 else None, **trial})
-    return rows
+def _lines(training: Mapping[str, Any], x: Scale) -> dict[str, Any]:
+    y = scale(0.0, 1.0)
+    curves, best = training["curves"], training.get("best_epoch")
+    lines = {
+        kind: polyline(range(1, 1 + len(curves[key])), curves[key], x, y) for key, kind in
+        (("accuracy", "train"), ("val_accuracy", "validation"))
+    }  # fmt: skip
+    if best is None or best > len(curves["val_accuracy"]):
+        return {**lines, "best": None}
+    return {**lines, "best": (x(best), y(curves["val_accuracy"][best - 1]))}
 
 
-def _curves(record: Record, name: str) -> dict[str, Any]:
-    runs = [run for run in record.runs.get(name, ()) if run.history]
-    longest = max((row.get("epoch", 0.0) for run in runs for row in run.history), default=1.0)
-    x, y = scale(1.0, max(longest, 2.0)), scale(0.0, 1.0)
-
-    def curve(run: RunFiles, key: str) -> str:
-        rows = [row for row in run.history if "epoch" in row and key in row]
-        return polyline([row["epoch"] for row in rows], [row[key] for row in rows], x, y)
-
-    def best(run: RunFiles) -> tuple[float, float] | None:
-        epoch = (run.run.get("training") or {}).get("best_epoch")
-        rows = [row for row in run.history if row.get("epoch") == epoch and "val_accuracy" in row]
-        return (x(float(epoch)), y(rows[0]["val_accuracy"])) if rows and epoch is not None else None
-
-    lines = [
-        {"train": curve(run, "accuracy"), "validation": curve(run, "val_accuracy"), "best": best(run)}
-        for run in runs
-    ]
-    marks = [tick for tick in ticks(1, longest, 4) if tick == int(tick)]
-    return {"name": name, "runs": lines, "ticks": [(x(mark), f"{mark:g}") for mark in marks]}
+def _means(curves: Sequence[Sequence[float]]) -> list[float]:
+    """Over the trainings that went on to each epoch."""
+    return [round(fmean(value for value in values if value is not None), 4) for values in zip_longest(*curves)]
 
 
-def _recipe(record: Record) -> tuple[list[tuple[str, list[str]]], list[str]]:
+def _recipe(trainings: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[list[tuple[str, list[str]]], list[str]]:
     columns: dict[str, dict[str, str]] = {}
-    for name in record.families:
-        runs = [run.run for run in record.runs.get(name, ()) if run.run]
-        if runs:
-            recipe = dict(runs[0].get("recipe") or {})
-            recipe.pop("family", None)
-            recipe["seed"] = ", ".join(str((run.get("recipe") or {}).get("seed", "")) for run in runs)
-            training = runs[0].get("training") or {}
-            recipe |= {"epochs run": training.get("epochs"), "best epoch": training.get("best_epoch")}
-            recipe["training time"] = seconds(training.get("seconds"))
+    for name, ones in trainings.items():
+        if ones:
+            recipe = {key: value for key, value in ones[0]["recipe"].items() if key not in ("family", "seed")}
+            recipe["seed"] = ", ".join(dict.fromkeys(str(one["recipe"].get("seed", "")) for one in ones))
+            recipe |= {"epochs run": _each(ones, "epochs"), "best epoch": _each(ones, "best_epoch")}
+            recipe["training time"] = ", ".join(seconds(one.get("seconds")) for one in ones)
             columns[name] = dict(_flatten(recipe))
     keys = list(dict.fromkeys(key for column in columns.values() for key in column))
     return [(key, [column.get(key, "") for column in columns.values()]) for key in keys], list(columns)
+
+
+def _each(trainings: Sequence[Mapping[str, Any]], key: str) -> str:
+    return ", ".join(str(one.get(key, "")) for one in trainings)
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
@@ -98,4 +85,12 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str
     return rows
 
 
-TRAINING = Section("How they were trained", _facts, "sections/training.html")
+def _gist(record: Record) -> str:
+    spec = record.comparison.spec
+    rate = spec.get("rate")
+    how = "" if not spec else f"{spec.get('frames')} frames a clip, " + (
+        "spread over the video" if rate == "spread" else f"{rate} a second")  # fmt: skip
+    return f"curves and recipes{f'; {how}' if how else ''}"
+
+
+TRAINING = Section("How they were trained", _facts, "sections/training.html", _gist)

@@ -1,0 +1,148 @@
+"""What a reader should take home, a sentence a line: the cost, the failures, the next steps."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from stillmotion.comparison import Recommendation, Verdict
+from stillmotion.reports.records import Record
+from stillmotion.reports.rendering import million, number, percent, seconds
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def sound_advice(record: Record) -> Recommendation | None:
+    """The recommendation; None where no model is surely better than guessing."""
+    advice, verdict = record.comparison.recommendation, record.comparison.verdict
+    if advice is None or verdict is None:
+        return advice
+    least = record.comparison.families[advice.best].figures.get("accuracy_low") or 0.0
+    return advice if least > verdict.guessing else None
+
+
+def to_use(record: Record, verdict: Verdict) -> str | None:
+    """The family to use: the recommended one, if it is of the kind that the verdict asks for; None if undecided."""
+    kind = {"motion needed": "motion", "stills suffice": "still"}.get(verdict.answer)
+    if kind is None:
+        return None
+    advice = sound_advice(record)
+    if advice and record.comparison.families[advice.family].kind == kind:
+        return advice.family
+    return verdict.motion if kind == "motion" else verdict.still
+
+
+def costs(record: Record, verdict: Verdict) -> list[str]:
+    """Of the family to use beside the other kind; of both if it is undecided."""
+    chosen = to_use(record, verdict) or verdict.motion
+    other = verdict.motion if chosen == verdict.still else verdict.still
+    one, two = (record.comparison.families[name].figures for name in (chosen, other))
+    cost, base = one.get("milliseconds_per_clip"), two.get("milliseconds_per_clip")
+    if not cost or not base:
+        return []
+    if cost > 1.1 * base:
+        against = f"{number(cost / base, 2)} times as long as {other}"
+    elif base > 1.1 * cost:
+        against = f"{other} takes {number(base / cost, 2)} times as long"
+    else:
+        against = f"as long as {other}"
+    lines = [f"{chosen} answers in {number(cost)}{SPACE}ms a clip on the machine that measured it: {against}."]
+    if one.get("multiply_adds") and two.get("multiply_adds"):
+        count, against = million(one["multiply_adds"]), million(two["multiply_adds"])
+        lines.append(f"On any machine: {count} multiply-adds a clip, against {against}.")
+    if one.get("train_seconds"):
+        lines.append(f"Training took {seconds(one['train_seconds'])}.")
+    return lines
+
+
+def failures(record: Record, verdict: Verdict) -> list[str]:
+    """Of the family to use (the motion family if it is undecided): how often, where, and what to doubt."""
+    chosen = to_use(record, verdict) or verdict.motion
+    figures = record.comparison.families[chosen].figures
+    accuracy, low = figures.get("accuracy"), figures.get("accuracy_low")
+    if accuracy is None:
+        return []
+    mistakes = f"{number(round((1 - accuracy) * verdict.videos, 1), 3)} of {verdict.videos} test videos"
+    mistakes += " on average" if verdict.seeds > 1 else ""
+    told = f"is wrong on {mistakes}" if accuracy < 1 else "made no mistake here"
+    lines = [f"{chosen} {told}; on other recordings it may be right in as few as {percent(low)}."]
+    found = {
+        label: one for label, one in (figures.get("per_label") or {}).items()
+        if one.get("videos") and one.get("recall", 1) < 1
+    }  # fmt: skip
+    for label in sorted(found, key=lambda name: float(found[name]["recall"]))[:2]:
+        one = found[label]
+        lines.append(f"It finds {percent(one['recall'])} of \N{LEFT DOUBLE QUOTATION MARK}{label}"
+                     f"\N{RIGHT DOUBLE QUOTATION MARK} ({one['videos']} test videos).")  # fmt: skip
+    lines += [f"{line[0].upper()}{line[1:]}." for line in verdict.warnings]
+    return lines
+
+
+def next_steps(record: Record, verdict: Verdict) -> list[str]:
+    """What to use, film or try."""
+    evidence, chosen = record.comparison.evidence, to_use(record, verdict)
+    lines: list[str] = []
+    if verdict.answer == "motion needed" and chosen:
+        if chosen == verdict.motion:
+            lines.append(f"Use {chosen}{f', chosen {verdict.chosen}' if len(verdict.contrasts) > 1 else ''}.")
+        else:
+            best = record.comparison.recommendation.best if record.comparison.recommendation else chosen
+            why = (
+                "right most often on the test videos"
+                if chosen == best
+                else f"the cheapest that is surely not worse than {best} by more than the margin"
+            )
+            lines.append(f"Use {chosen}: {why}. The verdict rests on {verdict.motion}, chosen {verdict.chosen}.")
+        if evidence and evidence.moment and evidence.moment.one_frame_decides:
+            lines.append(
+                Markup(
+                    "First try the right moment: the frame that the still model is surest of does as well as motion. "
+                    "<code>stillmotion train --family frame_pool --option pool=max</code> looks for it."
+                )
+            )
+    elif verdict.answer == "stills suffice":
+        lines.append(f"Use {chosen}: it also answers for single pictures.")
+    elif verdict.groups_to_decide:
+        lines.append(
+            f"Film more separate recordings: about {verdict.groups_to_decide} groups of test videos would "
+            "decide it, four times in five, if the difference stays what it is. More clips of the same recordings "
+            "help less."
+        )
+    elif verdict.stills_beat_guessing:
+        lines.append(
+            "Film other recordings: one alone says nothing of the next."
+            if verdict.groups == 1
+            else Markup(
+                "Choose by cost, or set the margin (<code>--margin</code>) by what a point of accuracy is "
+                "worth to you: more videos will hardly decide between these two."
+            )
+        )
+    return lines + _cautions(record, verdict)
+
+
+def _cautions(record: Record, verdict: Verdict) -> list[str]:
+    lines = []
+    pair = [record.comparison.families[name].figures for name in (verdict.still, verdict.motion)]
+    if max(figures.get("accuracy_low") or 0 for figures in pair) < verdict.guessing:
+        lines.append(
+            f"Neither model is surely better than always giving the most frequent label "
+            f"({percent(verdict.guessing)}): look at the clips and labels before anything else."
+        )
+    if any(one.leaks and not one.name.endswith("its group") for one in record.comparison.shortcuts):
+        lines.append("Film so that nothing but the action tells the label, then compare again.")
+    if verdict.seeds == 1 and pair[1].get("trainings"):
+        lines.append(
+            Markup(
+                "Each model was trained once. Another training would give somewhat other figures: "
+                "<code>--seeds 3</code> shows how far."
+            )
+        )
+    return lines
+
+
+def guessing(record: Record) -> float | None:
+    """The accuracy of always answering the test videos' most frequent label."""
+    for family in record.comparison.families.values():
+        videos = [label.get("videos", 0) for label in family.figures.get("per_label", {}).values()]
+        if sum(videos):
+            return float(max(videos) / sum(videos))
+    return None
