@@ -80,9 +80,9 @@ def shortened(x: KerasTensor, channels: int, steps: int) -> KerasTensor:
     return normalised(layers.Dense(channels, use_bias=False)(x), steps)
 
 
-def coarse(x: KerasTensor) -> KerasTensor:
-    """Averages height and width to a grid of at most 4 x 4, whatever the size of the pictures."""
-    pool = tuple(-(-side // GRID) for side in x.shape[-3:-1])
+def coarse(x: KerasTensor, grid: int = GRID) -> KerasTensor:
+    """Averages height and width to a grid of at most so many rows and columns, whatever the size of the pictures."""
+    pool = tuple(-(-side // grid) for side in x.shape[-3:-1])
     return layers.AveragePooling2D(pool)(x) if max(pool) > 1 else x
 
 

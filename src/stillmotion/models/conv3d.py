@@ -25,6 +25,8 @@ from stillmotion.models.backbones import (
     unfold,
 )
 
+GRID = 2  # coarser than of single pictures: where a movement goes is in the slices, not in one place
+
 
 def build(
     *, frames: int, height: int, width: int, classes: int, options: dict[str, str | bool], steps: int
@@ -41,11 +43,11 @@ def build(
 
 
 def _features(x: KerasTensor, factored: bool, causal: bool, steps: int) -> KerasTensor:
-    """`(batch, time, height, width, channels)` -> `(batch, time, rows, columns, 96)`, at most 4 x 4 x 4."""
+    """`(batch, time, height, width, channels)` -> `(batch, time, rows, columns, 96)`, at most 4 x 2 x 2."""
     block = _factored if factored else _full
     for channels in WIDTHS:
         x = block(x, channels, 2 if x.shape[1] > 4 else 1, causal, steps)
-    return unfold(coarse(fold(x)), x.shape[1])
+    return unfold(coarse(fold(x), GRID), x.shape[1])
 
 
 def _full(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -> KerasTensor:
