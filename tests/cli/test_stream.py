@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
+import rtsp
 from media import write_video
 
 pytestmark = pytest.mark.backend
@@ -78,6 +81,58 @@ def test_ctrl_c_ends_with_all_written(model: Path, film: Path, tmp_path: Path) -
         rows = list(csv.DictReader(file))
     assert 3 <= len(rows) < 57
     assert all(row["label"] in "01" for row in rows)
+
+
+@pytest.mark.skipif(not rtsp.installed(), reason=f"needs {rtsp.PACKAGES}")
+def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path: Path) -> None:
+    """Black, then gone; white and wider, then silent; black again. Each is an event of its own."""
+    out = tmp_path / "moments.jsonl"
+    words = ["--rate", "10", "--labels", ",".join(LABELS), "--smoothing", "0", "--least", "0", "--out", str(out)]
+    words += ["--events", str(tmp_path / "events.csv"), "--video", str(tmp_path / "seen.mp4")]
+    server = rtsp.Server()
+    server.start(64)
+    running = subprocess.Popen(
+        [*COMMAND, str(model), server.url, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+    def rows() -> list[dict[str, Any]]:
+        lines = out.read_text().splitlines(keepends=True) if out.is_file() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def reach(label: str, count: int = 5) -> None:
+        while running.poll() is None and [row["label"] for row in rows()[-count:]] != [label] * count:
+            time.sleep(0.1)
+
+    try:
+        reach("dark")
+        server.kill()
+        server.start(96, "white")
+        reach("light")
+        server.stall()
+        before = len(rows())
+        while running.poll() is None and len(rows()) > before:
+            before = len(rows())
+            time.sleep(0.5)
+        server.kill()
+        server.start(96)
+        reach("dark")
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    finally:
+        server.kill()
+        running.kill()
+    assert running.returncode == 0, said
+    assert "2 sizes" in said and "reconnects" in said and "Traceback" not in said
+    seconds = [row["seconds"] for row in rows()]
+    assert seconds == sorted(seconds)
+    with (tmp_path / "events.csv").open() as file:
+        events = list(csv.DictReader(file))
+    assert [event["label"] for event in events] == ["dark", "light", "dark"]
+    ends = [(float(event["start_seconds"]), float(event["end_seconds"])) for event in events]
+    # Between them the server was away, and a window of 0.4 s had to be seen anew.
+    assert all(later[0] - earlier[1] > 0.4 for earlier, later in pairwise(ends))
+    with av.open(str(tmp_path / "seen.mp4")) as seen:
+        assert {(frame.width, frame.height) for frame in seen.decode(video=0)} == {(64, 48)}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from stillmotion.errors import StillmotionError
+
 if TYPE_CHECKING:
     import stillmotion as sm
     from stillmotion.prediction.live import Tally
@@ -49,7 +51,10 @@ class LiveView:
     def event(self, event: sm.Event) -> None:
         """A line above the view."""
         span = f"{event.start_seconds:8.2f} to {event.end_seconds:8.2f} s"
-        self.console.print(f"{span}  {escape(event.label)}  {event.confidence:.2f}")
+        try:
+            self.console.print(f"{span}  {escape(event.label)}  {event.confidence:.2f}")
+        except OSError as error:
+            raise StillmotionError(f"standard output: cannot be written ({error.strerror})") from None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = min(options.max_width, _WIDEST)
@@ -115,5 +120,7 @@ def told(tally: Tally) -> list[str]:
     if len(source.sizes) > 1:
         words.append(f"{len(source.sizes)} sizes")
     if tally.rate:
-        words.append(f"{tally.rate:.0f} frames/s, lag {tally.lag:.2f} s")
+        words.append(f"{tally.rate:.0f} frames/s")
+    if tally.lag is not None:
+        words.append(f"lag {tally.lag:.2f} s")
     return [*words, *([source.trouble] if source.trouble else [])]

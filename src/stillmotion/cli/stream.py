@@ -6,9 +6,8 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,13 +18,6 @@ from stillmotion.errors import UsageError
 
 if TYPE_CHECKING:
     import stillmotion as sm
-
-
-class Past(str, Enum):
-    """See `stream_model`."""
-
-    window = "window"
-    unlimited = "unlimited"
 
 
 def stream(
@@ -40,7 +32,7 @@ def stream(
         ),
     ],
     out_file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Moments: .jsonl, .csv, or - to print them as JSON lines.", show_default=False)
+        Path | None, typer.Option("--out", metavar="FILE", help="Moments: .jsonl or .csv; - prints JSON lines.", show_default=False)
     ] = None,
     events_file: Annotated[
         Path | None, typer.Option("--events", metavar="FILE", help="Events: .jsonl or .csv.", show_default=False)
@@ -72,12 +64,12 @@ def stream(
         str, typer.Option(metavar="WxH@FPS", help="Standard input is bare RGB pictures.", show_default=False)
     ] = "",
     past: Annotated[
-        Past,
+        Literal["window", "unlimited"],
         typer.Option(
             metavar="window|unlimited",
-            help="'unlimited' carries a recurrent layer's state on, and lets causal convolutions see on: another answer.",
+            help="What a window feels of what was before it. 'unlimited' is another definition of the answer.",
         ),
-    ] = Past.window,
+    ] = "window",
     smoothing: Annotated[float, typer.Option(metavar="SECONDS", help="Probabilities are averaged over.", min=0)] = 1.0,
     enter: Annotated[float, typer.Option(help="Probability at which an event begins.", min=0, max=1)] = 0.6,
     leave: Annotated[float, typer.Option(help="Probability below which it ends.", min=0, max=1)] = 0.4,
@@ -88,7 +80,6 @@ def stream(
     Example: stillmotion stream runs/cnn_rnn rtsp://camera/line --events events.csv
     """
     from stillmotion.decoding.cameras import find_source
-    from stillmotion.prediction import outlets
 
     found = find_source(source, raw=raw)
     if source == "-" and sys.stdin.isatty():
@@ -98,6 +89,7 @@ def stream(
     files = [path for path in (out_file, events_file, video_file) if path]
     _check_apart(files, source)
     load_backend()
+    from stillmotion.prediction import outlets
     from stillmotion.prediction.events import EventFinder
     from stillmotion.prediction.live import Tally, make_watcher, watch
 
@@ -118,7 +110,7 @@ def stream(
         video = stack.enter_context(closing(outlets.AnnotatedVideo(video_file))) if video_file else None
         view = stack.enter_context(LiveView(str(found), watcher.labels, tally, err if printed else out))
         seen_by = stack.enter_context(closing(watch(
-            watcher, found, hop=hop, every_frame=every_frame, paced=paced, at_once=1 if video else None, past=past.value,
+            watcher, found, hop=hop, every_frame=every_frame, paced=paced, at_once=1 if video else None, past=past,
             tally=tally, stop=interrupted,
         )))  # fmt: skip
 

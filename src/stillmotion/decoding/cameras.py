@@ -23,7 +23,7 @@ from stillmotion.decoding.ahead import Ahead, Shot
 from stillmotion.decoding.pyav import with_times
 from stillmotion.errors import StillmotionError, UnreadableVideo, UsageError
 
-# Silence, or a jump of a source's clock, after which it is given up and opened again; and the longest pause before that.
+# Silence after which a source is given up and opened again; and the longest pause before that.
 STALL_SECONDS = 10.0
 LONGEST_PAUSE = 30.0
 # A live source whose times go back by more has begun again.
@@ -115,7 +115,7 @@ def shots(
     paced: bool = False,
     counts: Counts | None = None,
     stop: threading.Event | None = None,
-) -> Iterator[Shot]:
+) -> Frames:
     """The frames of a source, until it ends. One that is live never does.
 
     A thread reads and decodes ahead of whoever asks, so that neither a silent source nor a slow one holds up `stop`.

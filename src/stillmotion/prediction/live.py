@@ -69,8 +69,8 @@ class Tally:
     hop: int = 1
     moments: int = 0
     skipped: int = 0  # frames of the model that were left out to catch up
-    lag: float = 0.0
-    rate: float = 0.0  # of the source's frames, a second of our time
+    lag: float | None = None  # of a file it is none
+    rate: float = 0.0  # frames a second that came lately
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Se
         model = load_model(path)
         shape = model.input_shape
         if len(shape) != 5 or None in shape[1:] or shape[-1] != 3:
-            raise StillmotionError(f"{path}: takes {shape}; expected (batch, frames, height, width, 3), all but the first known")
+            raise StillmotionError(f"{path}: takes {shape}; expected (batch, frames, height, width, 3), sides known")
         if rate is None:
             raise UsageError(f"{path} does not say how many frames a second it sees: give --rate")
         names = tuple(labels or map(str, range(model.output_shape[-1])))
@@ -186,7 +186,7 @@ def watch(
     live = source.live or paced
     model = _at_pace(watcher, hop, live, past)
     tally.hop = model.hop
-    work = _Work(watcher, model, tally, at_once or (1 if live else AT_ONCE), may_skip=live and not every_frame)
+    work = _Work(watcher, model, tally, at_once or (1 if live else AT_ONCE), live, may_skip=live and not every_frame)
     last = None
     arrivals: deque[float] = deque(maxlen=RECENT)
     with closing(shots(source, every_frame=every_frame, paced=paced, counts=tally.source, stop=stop)) as coming:
@@ -205,9 +205,11 @@ def watch(
 class _Work:
     """From frames at their own times to moments."""
 
-    def __init__(self, watcher: Watcher, model: StreamModel, tally: Tally, at_once: int, may_skip: bool) -> None:
+    def __init__(
+        self, watcher: Watcher, model: StreamModel, tally: Tally, at_once: int, live: bool, may_skip: bool
+    ) -> None:
         self.watcher, self.model, self.tally = watcher, model, tally
-        self.at_once, self.may_skip = at_once, may_skip
+        self.at_once, self.live, self.may_skip = at_once, live, may_skip
         self.resize = Resizer(watcher.spec.height, watcher.spec.width)
         self.ticker: Ticker[Shot] = Ticker(watcher.rate)
         self.waiting: list[tuple[float, Images]] = []
@@ -259,7 +261,7 @@ class _Work:
         self.tally.moments += len(moments)
         if moments:
             self.early = []
-            self.tally.lag = time.monotonic() - shot.arrived
+            self.tally.lag = time.monotonic() - shot.arrived if self.live else None
         return moments
 
     def _begin_anew(self, seconds: float) -> None:
