@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from networks import network
 
 from stillmotion.errors import UsageError
+from stillmotion.models import build_model
 from stillmotion.streaming import stream_model
 from stillmotion.streaming.rules import recurrent
 
@@ -239,6 +240,22 @@ def test_an_unlimited_past_is_one_long_window(kind: str) -> None:
     again = [moment.probabilities for moment in stream.push(film)]
     np.testing.assert_allclose(again, expected, atol=1e-5)
     assert np.abs(windows_of(causal(4, kind), film, 1, 0) - expected).max() > 1e-3
+
+
+@pytest.mark.parametrize("factored", [True, False])
+def test_a_causal_conv3d_feels_no_more_than_its_window(factored: bool) -> None:
+    """So that with an unlimited past it says what it was trained to say, and each of its slices is computed once."""
+    model = build_model("conv3d", frames=16, height=16, width=16, classes=4,
+                        options={"causal": True, "factored": factored})  # fmt: skip
+    rng = np.random.default_rng(1)
+    for weight in model.trainable_weights:
+        weight.assign(rng.normal(0, 0.3, weight.shape))
+    film = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3)).astype(np.uint8)
+    expected = windows_of(model, film, 1, 0)
+    assert expected.std(axis=0).max() > 0.01
+    stream = stream_model(model, past="unlimited")
+    assert all(part.computed == 1 for part in stream.parts if part.kind != "whole window")
+    np.testing.assert_allclose([moment.probabilities for moment in stream.push(film)], expected, atol=1e-5)
 
 
 def test_what_looks_ahead_cannot_go_on() -> None:

@@ -32,7 +32,8 @@ def stream(
         ),
     ],
     out_file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Moments: .jsonl or .csv; - prints JSON lines.", show_default=False)
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Moments: .jsonl or .csv; - prints JSON lines.", show_default=False),
     ] = None,
     events_file: Annotated[
         Path | None, typer.Option("--events", metavar="FILE", help="Events: .jsonl or .csv.", show_default=False)

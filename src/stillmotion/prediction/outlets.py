@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from fractions import Fraction
 from http.client import HTTPException
@@ -86,9 +86,11 @@ class Csv:
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         self.path, self.file = path, _opened(path)
         self.writer = csv.DictWriter(self.file, columns)
-        with _telling(path):
+        with ExitStack() as failing, _telling(path):
+            failing.callback(self.close)
             self.writer.writeheader()
             self.file.flush()
+            failing.pop_all()
 
     def write(self, row: Row) -> None:
         with _telling(self.path):
@@ -170,12 +172,13 @@ def open_outlet(path: Path, columns: Sequence[str]) -> Outlet:
     return OUTLETS[path.suffix.lower()](path, columns)
 
 
-# An mp4 is written in fragments, so that one that is cut off can be played, and made an ordinary one in the end.
+# Half a second at a time is whole on disk, whatever happens; closed, an mp4 is an ordinary one.
+_FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
 VIDEOS: Mapping[str, dict[str, str]] = {
-    ".mp4": {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"},
-    ".mov": {"movflags": "hybrid_fragmented+frag_keyframe", "flush_packets": "1"},
-    ".mkv": {"flush_packets": "1"},
-}  # fmt: skip
+    ".mp4": _FRAGMENTS,
+    ".mov": _FRAGMENTS,
+    ".mkv": {"cluster_time_limit": "500", "flush_packets": "1"},
+}
 # Fast enough to go along with a camera, and no frame held back for later.
 _CODING = {"crf": "20", "preset": "veryfast", "tune": "zerolatency", "g": "50"}
 
