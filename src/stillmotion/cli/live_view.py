@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ _COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red")
 # Labels that have a bar, of which the most probable come first; and columns, past which a view is no wider.
 _BARS, _WIDEST = 6, 88
 _HISTORY = 240
+# A silence that is worth a word.
+_SILENCE_SECONDS = 2.0
 
 
 class LiveView:
@@ -123,4 +126,6 @@ def told(tally: Tally) -> list[str]:
         words.append(f"{tally.rate:.0f} frames/s")
     if tally.lag is not None:
         words.append(f"lag {tally.lag:.2f} s")
+    if tally.newest is not None and (silence := time.monotonic() - tally.newest) > _SILENCE_SECONDS:
+        words.append(f"nothing for {silence:.0f} s")
     return [*words, *([source.trouble] if source.trouble else [])]

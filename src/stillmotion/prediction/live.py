@@ -71,6 +71,7 @@ class Tally:
     skipped: int = 0  # frames of the model that were left out to catch up
     lag: float | None = None  # of a file it is none
     rate: float = 0.0  # frames a second that came lately
+    newest: float | None = None  # when a live source's last frame came, by `time.monotonic`
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,7 @@ def watch(
                 yield Seen(last, moments)
             last = shot
             arrivals.append(time.monotonic())
+            tally.newest = arrivals[-1] if live else None
             tally.rate = (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1e-3)
     if last is not None:
         stopped = stop is not None and stop.is_set()
