@@ -69,16 +69,10 @@ def _factored(x: KerasTensor, channels: int, halve: int, causal: bool, steps: in
     y = layers.ReLU()(normalised(layers.MaxPooling2D(2, padding="same")(y), steps))
     height, width = y.shape[1:3]
     y = ops.reshape(y, (-1, frames, height * width, channels))
-<<<<<<< HEAD
-    seen = layers.ZeroPadding2D(((2, 0), (0, 0)))(y) if causal else y
-    y = layers.Conv2D(channels, (3, 1), padding="valid" if causal else "same", use_bias=False)(seen)
-=======
     if causal:
         y = layers.Conv2D(channels, (2, 1), use_bias=False)(layers.ZeroPadding2D(((1, 0), (0, 0)))(y))
     else:
         y = layers.Conv2D(channels, (3, 1), padding="same", use_bias=False)(y)
-    y = layers.ReLU()(normalised(y, steps))
->>>>>>> 62aa70f (What a stream writes can be read however it ends; a full disk, a dead webhook, a turned film)
     if halve > 1:
         y = layers.MaxPooling2D((halve, 1), padding="same")(y)
     y = layers.ReLU()(normalised(y, steps))
