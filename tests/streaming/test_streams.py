@@ -242,6 +242,38 @@ def test_an_unlimited_past_is_one_long_window(kind: str) -> None:
     assert np.abs(windows_of(causal(4, kind), film, 1, 0) - expected).max() > 1e-3
 
 
+def test_streams_come_and_go_with_their_own_past() -> None:
+    """Eight places, ten streams of unequal length: each is what it would be alone, whoever had its place before."""
+    model = causal(4, "gru")
+    films = {name: noise(model, 6 + name, seed=name) for name in range(10)}
+    alone = stream_model(model, past="unlimited")
+    expected = {}
+    for name, film in films.items():
+        expected[name] = [moment.probabilities for moment in alone.push(film)]
+        alone.flush()
+    together = stream_model(model, past="unlimited", streams=8)
+    found: dict[int, list[Any]] = {name: [] for name in films}
+    rng, fed, waiting = np.random.default_rng(0), dict.fromkeys(films, 0), list(films)
+    active: list[int] = []
+    while waiting or active:
+        while waiting and len(active) < 8:
+            active.append(waiting.pop(0))
+        # Some are fed, others have nothing new.
+        chosen = [name for name in active if rng.random() < 0.7]
+        counts = {name: int(rng.integers(1, 4)) for name in chosen}
+        given = {name: films[name][fed[name] : fed[name] + count] for name, count in counts.items()}
+        for name, moments in together.push(given).items():
+            found[name] += [moment.probabilities for moment in moments]
+        for name in chosen:
+            fed[name] += counts[name]
+            if fed[name] >= len(films[name]):
+                together.flush(name)
+                active.remove(name)
+    for name in films:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
+    assert np.ptp([answers[-1] for answers in expected.values()], axis=0).max() > 1e-3
+
+
 @pytest.mark.parametrize("factored", [True, False])
 def test_a_causal_conv3d_feels_no_more_than_its_window(factored: bool) -> None:
     """So that with an unlimited past it says what it was trained to say, and each of its slices is computed once."""

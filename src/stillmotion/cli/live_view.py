@@ -60,7 +60,7 @@ class LiveView:
             raise StillmotionError(f"standard output: cannot be written ({error.strerror})") from None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        width = min(options.max_width, _WIDEST)
+        width = min(options.max_width - 2, _WIDEST)  # two columns are for the terminal's ^C, that it may not wrap
         inside = max(20, width - 4)
         rows: list[Text | Table] = [Text("waiting for the first window", "dim")]
         if self.latest is not None:
