@@ -139,13 +139,13 @@ def stream(
     if hook and hook.failed:
         note(f"{hook.failed} events did not reach {webhook} ({hook.trouble})")
     for path in files:
-        if path != Path("-"):
+        if path.exists():  # not standard output, nor a video without a frame
             note(f"written: {shown(path)}")
 
 
 def _check_apart(files: Sequence[Path], source: str) -> None:
     """What is written goes to different places, and not over the source."""
-    taken = {Path(source).resolve()}
+    taken = set() if source == "-" else {Path(source).resolve()}
     for path in files:
         if path.resolve() in taken:
             raise UsageError(f"{path}: named twice; it would be written over")

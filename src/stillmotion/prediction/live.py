@@ -180,7 +180,7 @@ def watch(
             pace, and 16 from a file.
         past: see `stream_model`.
         tally: kept up to date.
-        stop: when it is set, the stream ends with the frames that are there, as if the source had.
+        stop: when it is set, the stream ends with what is answered.
     """
     source = source if isinstance(source, Source) else find_source(source)
     tally = tally or Tally()
@@ -201,7 +201,7 @@ def watch(
             tally.rate = (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1e-3)
     if last is not None:
         stopped = stop is not None and stop.is_set()
-        yield Seen(last, work.finish(last, whole=not live and not stopped))
+        yield Seen(last, [] if stopped else work.finish(last, whole=not live))
 
 
 class _Work:
