@@ -101,7 +101,8 @@ def test_moments_are_printed_for_the_next_program(model: Path, film: Path) -> No
     """And a program that goes away is no failure that anybody is told of."""
     words = [*COMMAND, str(model), str(film), "--rate", "10", "--smoothing", "0", "--out", "-"]
     piped = [*COMMAND, str(model), "-", *words[words.index("--rate") :]]
-    told = subprocess.run(piped, input=film.with_suffix(".mkv").read_bytes(), capture_output=True, timeout=120)
+    with film.open("rb") as content:
+        told = subprocess.run(piped, stdin=content, capture_output=True, text=True, timeout=120)
     assert [json.loads(line)["label"] for line in told.stdout.splitlines()].count("1") == 19
     assert "0.40 to" in told.stderr
     gone = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
