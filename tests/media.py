@@ -39,6 +39,21 @@ def write_video(
     return path
 
 
+def write_as_telephones_do(path: Path, frames: Pictures, seconds: Sequence[float]) -> Path:
+    """Encode with B-frames at uneven times; those before 0 s are cut off by an edit list, and are in the file still."""
+    with av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "20", "bf": "3", "sc_threshold": "0"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for picture, at in zip(frames, seconds, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = round(1000 * at), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
 def turn_clockwise(path: Path) -> Path:
     """Write into an mp4's header, as telephones do, that it is to be shown turned by a quarter, clockwise."""
     content = bytearray(path.read_bytes())

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
+import socket
 import threading
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 
+from media import turn_clockwise, write_video
+from stillmotion.decoding.ahead import Shot
+from stillmotion.decoding.cameras import find_source, shots
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction.events import Event, EventFinder
 from stillmotion.prediction.outlets import (
     EVENT_COLUMNS,
+    VIDEOS,
+    AnnotatedVideo,
     Webhook,
     event_row,
     moment_columns,
@@ -83,6 +92,67 @@ def test_a_table_of_another_kind_or_place_is_refused(tmp_path: Path) -> None:
         open_outlet(tmp_path / "absent" / "moments.csv", [])
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("name", ["moments.csv", "moments.jsonl", "seen.mp4", "seen.mkv"])
+def test_a_full_disk_is_one_line(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.symlink_to("/dev/full")
+    picture = VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+    with pytest.raises(StillmotionError, match=rf"{name}: cannot be written \(No space left on device\)"):
+        if path.suffix in VIDEOS:
+            video = AnnotatedVideo(path)
+            with closing(video):
+                for number in range(40):
+                    video.write(Shot(number / 25, picture, False, 0.0), None)
+        else:
+            with closing(open_outlet(path, moment_columns(LABELS))) as outlet:
+                outlet.write(moment_row(moments([0.5])[0], LABELS))
+
+
+def test_a_turned_film_is_annotated_upright(tmp_path: Path) -> None:
+    """A strip across the top of what is seen, whatever the header's matrix."""
+    film = turn_clockwise(write_video(tmp_path / "film.mp4", np.full((4, 48, 96, 3), 200, np.uint8)))
+    video = AnnotatedVideo(tmp_path / "seen.mp4")
+    with closing(video):
+        for shot in shots(find_source(film)):
+            video.write(shot, moments([0.9])[0])
+    with av.open(str(tmp_path / "seen.mp4")) as seen:
+        frame = next(seen.decode(video=0)).to_ndarray(format="rgb24")
+    assert frame.shape == (96, 48, 3)
+    assert frame[:10].mean() < 150 < frame[30:].mean()
+
+
+def test_an_event_ends_with_the_recording() -> None:
+    """After a break nothing of what was before is averaged, nor held on to."""
+    finder = EventFinder(LABELS, smoothing=10, least=0)
+    for moment in moments([0.9] * 5):
+        finder.push(moment)
+    assert [event.label for event in finder.flush()] == ["jam"]
+    later = Moment(np.array([0.9, 0.1], np.float32), 6, 3.0, "calm")
+    assert finder.push(later) == []
+    (event,) = finder.flush()
+    assert (event.label, event.start_seconds) == ("calm", 3.0)
+
+
+def test_a_webhook_whose_answers_are_nonsense_or_never_come() -> None:
+    """Each row that fails is counted, and no thread is left."""
+    with socket.create_server(("127.0.0.1", 0)) as nonsense:
+
+        def answer() -> None:
+            connection, _ = nonsense.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"what?\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        hook = Webhook(f"http://127.0.0.1:{nonsense.getsockname()[1]}", timeout_seconds=0.5)
+        for number in range(3):
+            hook.write({"number": number})
+        hook.close()
+    assert hook.failed == 3 and hook.trouble
+    assert not hook.thread.is_alive()
+
+
 def test_a_webhook_gets_events_and_a_dead_one_costs_nothing() -> None:
     received = []
 
@@ -109,5 +179,6 @@ def test_a_webhook_gets_events_and_a_dead_one_costs_nothing() -> None:
     dead.write(event_row(event))
     dead.close()
     assert dead.failed == 1 and "refused" in dead.trouble
-    with pytest.raises(UsageError, match="begins with http"):
-        Webhook("ftp://somewhere")
+    for wrong in ("ftp://somewhere", "http://"):
+        with pytest.raises(UsageError, match="expected an address like http"):
+            Webhook(wrong)

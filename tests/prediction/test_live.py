@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 
 import stillmotion as sm
-from media import noise, write_video
+from media import Pictures, noise, turn_clockwise, write_as_telephones_do, write_video
 from stillmotion.clips import cut
+from stillmotion.decoding import cameras
+from stillmotion.decoding.ahead import Shot
+from stillmotion.decoding.cameras import find_source, shots
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES, build_model, deployed_model
 from stillmotion.prediction import find_inputs, predict
@@ -21,14 +28,15 @@ pytestmark = pytest.mark.backend
 LABELS = ("left", "right", "still")
 
 
-def untrained(folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0) -> Run:
-    """A run whose weights are random."""
+def untrained(
+    folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0, **options: str | bool
+) -> Run:
+    """A run that has not learned anything, and answers differently to different clips all the same."""
     folder.mkdir()
-    model = build_model(family, frames=spec.frames, height=spec.height, width=spec.width, classes=3)
-    rng = np.random.default_rng(1)
-    for weight in model.trainable_weights:
-        weight.assign(rng.normal(0, 0.3, weight.shape))
-    recipe = Recipe(family, sm.make_recipe(family).options, spec)
+    model = build_model(family, frames=spec.frames, height=spec.height, width=spec.width, classes=3, options=options)
+    kernel = model.trainable_weights[-2]  # of the last layer
+    kernel.assign(np.random.default_rng(1).normal(0, 5, kernel.shape))
+    recipe = Recipe(family, sm.make_recipe(family, **options).options, spec)
     deployed_model(family, model, recipe.options).save(folder / "model.keras")
     data = DataRecord(str(folder), "", (), typical_seconds=typical_seconds)
     return write_run(Run(folder, RunRecord(recipe, LABELS, data, training=TrainingRecord(1, 1, 1.0, 1.0, 0.5))))
@@ -48,11 +56,48 @@ def test_a_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> N
     ends = [moment.seconds for moment in moments if moment.seconds]
     windows = [(end - 0.8, end) for end in ends]
     expected = probabilities(load_model(run.model_file), cut(file, windows, spec))
+    assert expected.std(0).max() > 1e-3
     np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
     assert [moment.label for moment in moments] == [LABELS[row.argmax()] for row in expected]
 
     assert ends[::4] == pytest.approx([end for _, end in answer.windows])
     np.testing.assert_allclose([m.probabilities for m in moments[::4]], answer.window_probabilities, atol=1e-5)
+
+
+def glide(count: int) -> Pictures:
+    """A bright square over a shaded ground: what B-frames are made for."""
+    ground = np.linspace(20, 120, 48, dtype=np.uint8)[None, :, None].repeat(32, 0).repeat(3, 2)
+    pictures = np.stack([ground] * count)
+    for number, picture in enumerate(pictures):
+        picture[8:20, number % 36 : number % 36 + 12] = [230, 40 + 5 * number % 200, 60]
+    return pictures
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> None:
+    """B-frames, uneven times, an edit list, turned by a quarter; and one that is shorter than the window."""
+    spec = sm.ClipSpec(frames=4, rate=5.0, size=16)
+    run = untrained(tmp_path / "run", family, spec)
+    gaps = np.random.default_rng(0).uniform(0.01, 0.3, 40)
+    long = turn_clockwise(write_as_telephones_do(tmp_path / "long.mp4", glide(40), list(np.cumsum(gaps) - 0.5)))
+    short = write_as_telephones_do(tmp_path / "short.mp4", glide(7), list(np.cumsum(gaps[:7]) - 0.5))
+    with av.open(str(long)) as content:
+        kinds = [(frame.pict_type, frame.rotation) for frame in content.decode(video=0)]
+        assert len(kinds) < 40 and (PictureType.B, -90) in kinds
+
+    watcher, model = make_watcher(run), load_model(run.model_file)
+    for file in (long, short):
+        (answer,) = predict(run, find_inputs([file]))
+        assert isinstance(answer, sm.Answer)
+        moments = [moment for seen in watch(watcher, file) for moment in seen.moments]
+        ends = [moment.seconds or 0.0 for moment in moments]
+        windows = [(end - 0.8, end) for end in ends] if file == long else answer.windows
+        assert ends == pytest.approx([end for _, end in windows])
+        expected = probabilities(model, cut(file, windows, spec))
+        np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
+        # The first of the windows that `predict` takes; where they overlap, others begin between a stream's slots.
+        np.testing.assert_allclose(moments[0].probabilities, answer.window_probabilities[0], atol=1e-5)
+        assert len(moments) == (1 if file == short else int(answer.windows[-1][1] * 5) - 3)
 
 
 @pytest.mark.parametrize("count", [24, 9])
@@ -80,6 +125,32 @@ def test_a_model_of_ones_own_needs_its_rate(tmp_path: Path) -> None:
     expected = np.asarray(model.predict_on_batch(cut(file, [(0.0, 0.4)], sm.ClipSpec(4, 10.0, 16))))
     np.testing.assert_allclose(moments[0].probabilities, expected[0], atol=1e-5)
     assert len(moments) == 7
+
+
+def test_an_unlimited_past_is_carried_on_until_a_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a source that goes away, the new beginning is answered as if it were the first."""
+    spec = sm.ClipSpec(frames=4, rate=10.0, size=16)
+    run = untrained(tmp_path / "run", "cnn_rnn", spec, bidirectional=False)
+    file = write_video(tmp_path / "film.mp4", noise(10), rate=10)
+    on = [moment.probabilities for moment in stream(run, file, past="unlimited")]
+    window = [moment.probabilities for moment in stream(run, file)]
+    assert len(on) == len(window) == 7
+    assert np.abs(on[-1] - window[-1]).max() > 1e-4
+
+    def lasting(*_: object) -> Iterator[Shot]:
+        film = list(shots(find_source(file)))
+        for again in range(2):
+            for number, shot in enumerate(film):
+                yield replace(shot, seconds=shot.seconds + 10 * again, fresh=not number)
+
+    monkeypatch.setattr(cameras, "_lasting", lasting)
+    watcher = make_watcher(run)
+    coming = watch(watcher, "rtsp://camera", hop=1, every_frame=True, past="unlimited")
+    found = [moment for seen in coming for moment in seen.moments]
+    assert [round(moment.seconds or 0, 1) for moment in found[5:8]] == [0.9, 10.4, 10.5]
+    np.testing.assert_allclose([moment.probabilities for moment in found], [*on[:6], *on[:6]], atol=1e-5)
+    with pytest.raises(UsageError, match="cannot go on from window to window"):
+        list(stream(untrained(tmp_path / "both", "cnn_rnn", spec), file, past="unlimited"))
 
 
 def test_a_file_at_its_own_pace_and_one_that_is_none(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from networks import network
 
 from stillmotion.errors import UsageError
+from stillmotion.models import build_model
 from stillmotion.streaming import stream_model
 from stillmotion.streaming.rules import recurrent
 
@@ -241,8 +242,60 @@ def test_an_unlimited_past_is_one_long_window(kind: str) -> None:
     assert np.abs(windows_of(causal(4, kind), film, 1, 0) - expected).max() > 1e-3
 
 
+def test_streams_come_and_go_with_their_own_past() -> None:
+    """Eight places, ten streams of unequal length: each is what it would be alone, whoever had its place before."""
+    model = causal(4, "gru")
+    films = {name: noise(model, 6 + name, seed=name) for name in range(10)}
+    alone = stream_model(model, past="unlimited")
+    expected = {}
+    for name, film in films.items():
+        expected[name] = [moment.probabilities for moment in alone.push(film)]
+        alone.flush()
+    together = stream_model(model, past="unlimited", streams=8)
+    found: dict[int, list[Any]] = {name: [] for name in films}
+    rng, fed, waiting = np.random.default_rng(0), dict.fromkeys(films, 0), list(films)
+    active: list[int] = []
+    while waiting or active:
+        while waiting and len(active) < 8:
+            active.append(waiting.pop(0))
+        # Some are fed, others have nothing new.
+        chosen = [name for name in active if rng.random() < 0.7]
+        counts = {name: int(rng.integers(1, 4)) for name in chosen}
+        given = {name: films[name][fed[name] : fed[name] + count] for name, count in counts.items()}
+        for name, moments in together.push(given).items():
+            found[name] += [moment.probabilities for moment in moments]
+        for name in chosen:
+            fed[name] += counts[name]
+            if fed[name] >= len(films[name]):
+                together.flush(name)
+                active.remove(name)
+    for name in films:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
+    assert np.ptp([answers[-1] for answers in expected.values()], axis=0).max() > 1e-3
+
+
+@pytest.mark.parametrize("factored", [True, False])
+def test_a_causal_conv3d_feels_no_more_than_its_window(factored: bool) -> None:
+    """So that with an unlimited past it says what it was trained to say, and each of its slices is computed once."""
+    model = build_model("conv3d", frames=16, height=16, width=16, classes=4,
+                        options={"causal": True, "factored": factored})  # fmt: skip
+    kernel = model.trainable_weights[-2]  # of the last layer
+    kernel.assign(np.random.default_rng(1).normal(0, 5, kernel.shape))
+    film = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3)).astype(np.uint8)
+    expected = windows_of(model, film, 1, 0)
+    assert expected.std(axis=0).max() > 1e-3
+    stream = stream_model(model, past="unlimited")
+    assert all(part.computed == 1 for part in stream.parts if part.kind != "whole window")
+    np.testing.assert_allclose([moment.probabilities for moment in stream.push(film)], expected, atol=1e-5)
+
+
 def test_what_looks_ahead_cannot_go_on() -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((4, 3)), layers.Bidirectional(layers.GRU(2), name="both_ways")])
     with pytest.raises(UsageError, match="both_ways: cannot go on from window to window"):
+        stream_model(model, past="unlimited")
+    clip = keras.Input((4, 3))
+    mixed = layers.Dense(12)(layers.Flatten()(clip))
+    model = keras.Model(clip, layers.GRU(2, name="late")(layers.Reshape((4, 3))(mixed)))
+    with pytest.raises(UsageError, match="late: cannot go on from window to window: what it takes is not known frame"):
         stream_model(model, past="unlimited")

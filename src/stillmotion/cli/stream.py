@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections import deque
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
 
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.screen import interrupted, note, out, shown
+from stillmotion.cli.live_view import LiveView, told
+from stillmotion.cli.screen import err, interrupted, note, out, shown
+from stillmotion.errors import UsageError
 
 if TYPE_CHECKING:
     import stillmotion as sm
-    from stillmotion.prediction.live import Tally
-
-_BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def stream(
@@ -35,7 +32,8 @@ def stream(
         ),
     ],
     out_file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Moments: .jsonl or .csv.", show_default=False)
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Moments: .jsonl or .csv; - prints JSON lines.", show_default=False),
     ] = None,
     events_file: Annotated[
         Path | None, typer.Option("--events", metavar="FILE", help="Events: .jsonl or .csv.", show_default=False)
@@ -66,6 +64,13 @@ def stream(
     raw: Annotated[
         str, typer.Option(metavar="WxH@FPS", help="Standard input is bare RGB pictures.", show_default=False)
     ] = "",
+    past: Annotated[
+        Literal["window", "unlimited"],
+        typer.Option(
+            metavar="window|unlimited",
+            help="What a window feels of what was before it. 'unlimited' is another definition of the answer.",
+        ),
+    ] = "window",
     smoothing: Annotated[float, typer.Option(metavar="SECONDS", help="Probabilities are averaged over.", min=0)] = 1.0,
     enter: Annotated[float, typer.Option(help="Probability at which an event begins.", min=0, max=1)] = 0.6,
     leave: Annotated[float, typer.Option(help="Probability below which it ends.", min=0, max=1)] = 0.4,
@@ -76,10 +81,16 @@ def stream(
     Example: stillmotion stream runs/cnn_rnn rtsp://camera/line --events events.csv
     """
     from stillmotion.decoding.cameras import find_source
-    from stillmotion.prediction import outlets
 
     found = find_source(source, raw=raw)
+    if source == "-" and sys.stdin.isatty():
+        raise UsageError("-: standard input is a terminal; pipe a video into it")
+    if leave > enter:
+        raise UsageError(f"--leave {leave:g} is above --enter {enter:g}; an event would end as it begins")
+    files = [path for path in (out_file, events_file, video_file) if path]
+    _check_apart(files, source)
     load_backend()
+    from stillmotion.prediction import outlets
     from stillmotion.prediction.events import EventFinder
     from stillmotion.prediction.live import Tally, make_watcher, watch
 
@@ -88,104 +99,71 @@ def stream(
         note(watcher.note)
     tally, events = Tally(), EventFinder(watcher.labels, smoothing, enter, leave, least)
     columns = outlets.moment_columns(watcher.labels)
+    printed = Path("-") in files
     with ExitStack() as stack:
-        moments_to = [stack.enter_context(closing(outlets.open_outlet(path, columns))) for path in [out_file] if path]
+
+        def opened(path: Path | None, columns: Sequence[str]) -> list[outlets.Outlet]:
+            return [stack.enter_context(closing(outlets.open_outlet(path, columns)))] if path else []
+
+        moments_to = opened(out_file, columns)
         hook = stack.enter_context(closing(outlets.Webhook(webhook))) if webhook else None
-        events_to = [
-            stack.enter_context(closing(outlets.open_outlet(path, outlets.EVENT_COLUMNS)))
-            for path in [events_file]
-            if path
-        ]
+        events_to = opened(events_file, outlets.EVENT_COLUMNS) + ([hook] if hook else [])
         video = stack.enter_context(closing(outlets.AnnotatedVideo(video_file))) if video_file else None
-        screen = stack.enter_context(_Screen(watcher.labels, tally))
+        view = stack.enter_context(LiveView(str(found), watcher.labels, tally, err if printed else out))
+        seen_by = stack.enter_context(closing(watch(
+            watcher, found, hop=hop, every_frame=every_frame, paced=paced, at_once=1 if video else None, past=past,
+            tally=tally, stop=interrupted,
+        )))  # fmt: skip
 
         def tell(ended: list[sm.Event]) -> None:
             for event in ended:
-                screen.event(event)
-                for outlet in [*events_to, *([hook] if hook else [])]:
+                for outlet in events_to:
                     outlet.write(outlets.event_row(event))
+                view.event(event)
 
         latest = None
-        try:
-            for seen in watch(watcher, found, hop=hop, every_frame=every_frame, paced=paced,
-                              at_once=1 if video else None, tally=tally):  # fmt: skip
+        with ending_between_frames():
+            for seen in seen_by:
+                if seen.shot.fresh:
+                    tell(events.flush())
                 for moment in seen.moments:
                     latest = moment
                     for outlet in moments_to:
                         outlet.write(outlets.moment_row(moment, watcher.labels))
-                    screen.moment(moment)
+                    view.moment(moment)
                     tell(events.push(moment))
                 if video:
                     video.write(seen.shot, latest)
-        except BaseException:
-            if not interrupted.is_set():
-                raise
-            # Ctrl-C is the way to end a stream, whatever the backend makes of it.
-        finally:
             tell(events.flush())
-    note(_summary(tally))
+    note(", ".join(told(tally)))
     if hook and hook.failed:
         note(f"{hook.failed} events did not reach {webhook} ({hook.trouble})")
-    for path in (out_file, events_file, video_file):
-        if path:
+    for path in files:
+        if path.exists():  # not standard output, nor a video without a frame
             note(f"written: {shown(path)}")
 
 
-class _Screen:
-    """The live view where there is a terminal; elsewhere a line an event."""
-
-    def __init__(self, labels: tuple[str, ...], tally: Tally) -> None:
-        self.labels, self.tally = labels, tally
-        self.history: deque[float] = deque(maxlen=48)
-        self.latest: sm.Moment | None = None
-        self.live = Live(get_renderable=self.view, console=out, refresh_per_second=8) if out.is_terminal else None
-
-    def __enter__(self) -> _Screen:
-        if self.live:
-            self.live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.live:
-            self.live.stop()
-
-    def moment(self, moment: sm.Moment) -> None:
-        self.latest = moment
-        self.history.append(moment.probability)
-
-    def event(self, event: sm.Event) -> None:
-        span = f"{event.start_seconds:8.2f} to {event.end_seconds:8.2f} s"
-        out.print(f"{span}  {escape(event.label)}  {event.confidence:.2f}")
-        sys.stdout.flush()
-
-    def view(self) -> Table:
-        """Label and bars now, the last moments as a sparkline, and how the stream goes."""
-        table = Table.grid(padding=(0, 2))
-        if self.latest is None:
-            table.add_row("waiting for the first window")
-            return table
-        table.add_row(f"[bold]{escape(self.latest.label or '')}[/bold]", f"at {self.latest.seconds or 0:.1f} s")
-        order = sorted(range(len(self.labels)), key=lambda n: -self.latest.probabilities[n] if self.latest else 0)[:6]
-        for number in order:
-            share = float(self.latest.probabilities[number])
-            table.add_row(escape(self.labels[number]), f"{'█' * round(30 * share):30} {share:.2f}")
-        line = "".join(_BLOCKS[round(share * (len(_BLOCKS) - 1))] for share in self.history)
-        table.add_row("", line)
-        table.add_row("", f"[dim]{escape(_summary(self.tally))}[/dim]")
-        return table
+def _check_apart(files: Sequence[Path], source: str) -> None:
+    """What is written goes to different places, and not over the source."""
+    taken = set() if source == "-" else {Path(source).resolve()}
+    for path in files:
+        if path.resolve() in taken:
+            raise UsageError(f"{path}: named twice; it would be written over")
+        taken.add(path.resolve())
 
 
-def _summary(tally: Tally) -> str:
-    source = tally.source
-    told = [f"{source.frames} frames, {tally.moments} moments"]
-    if tally.hop > 1:
-        told.append(f"a window every {tally.hop} frames")
-    if source.dropped or tally.skipped:
-        told.append(f"{source.dropped + tally.skipped} dropped")
-    if source.reconnects:
-        told.append(f"{source.reconnects} reconnects")
-    if len(source.sizes) > 1:
-        told.append(f"{len(source.sizes)} sizes")
-    if tally.rate:
-        told.append(f"{tally.rate:.0f} frames/s, lag {tally.lag:.2f} s")
-    return ", ".join([*told, *([source.trouble] if source.trouble else [])])
+@contextmanager
+def ending_between_frames() -> Iterator[None]:
+    """Ctrl-C, or a request to terminate, lets the frame at hand come to its end; pressed again, it does not wait."""
+
+    def ask(*_: object) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

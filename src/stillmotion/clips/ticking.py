@@ -33,6 +33,10 @@ class Ticker(Generic[P]):
             yield self._next(self.shown)
         self.shown = picture
 
+    def due(self, seconds: float) -> int:
+        """How many slots a picture that begins now would end, about."""
+        return 0 if self.shown is None else max(0, math.floor((seconds - self._middle()) * self.rate) + 1)
+
     def flush(self, end: float) -> Iterator[tuple[float, P]]:
         """The slots that are left, where the last picture is shown until `end`."""
         left = math.floor((end - self.start) * self.rate + 1e-6)

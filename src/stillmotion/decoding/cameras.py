@@ -1,33 +1,36 @@
 """Frames as they come: from a file, a camera, a network stream or a pipe, dropped rather than late.
 
-A thread reads and decodes, and keeps a few frames for whoever asks; what is not asked for in time is dropped and
-counted. A source that stops, stalls or breaks is opened again, with longer and longer pauses.
+A source that stops, stalls or breaks is opened again, with longer and longer pauses.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Literal
+from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
-from av.video.frame import VideoFrame
 
+from stillmotion.decoding.ahead import Ahead, Shot
 from stillmotion.decoding.pyav import with_times
 from stillmotion.errors import StillmotionError, UnreadableVideo, UsageError
 
-# Frames that wait, at most; the oldest is dropped for a newer one.
-WAITING = 8
-# Silence after which a live source is given up and opened again, and the longest pause before that.
+# Silence after which a source is given up and opened again; and the longest pause before that.
 STALL_SECONDS = 10.0
 LONGEST_PAUSE = 30.0
+# A live source whose times go back by more has begun again.
+BACK_SECONDS = 1.0
+# An address that ends so names a file that ends, too, and is read as one.
+_FILES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"})
+Frames = Generator[Shot, None, None]
 # What FFmpeg calls a camera on each system.
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
 
@@ -45,6 +48,16 @@ class Source:
         """Whether it goes on without us."""
         return self.kind in ("camera", "network")
 
+    def __str__(self) -> str:
+        """For a person, and without the password that an address may hold."""
+        if self.kind == "camera":
+            return f"camera {self.name}"
+        if self.name == "-":
+            return "standard input"
+        scheme, mark, rest = self.name.partition("://")
+        host, slash, path = rest.partition("/")
+        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if mark else self.name
+
 
 @dataclass
 class Counts:
@@ -58,19 +71,6 @@ class Counts:
     trouble: str = ""
 
 
-@dataclass(frozen=True)
-class Shot:
-    """A frame and its time in seconds since the first; `fresh` after a break: what went before is another recording.
-
-    `arrived` is when it was decoded, by `time.monotonic`.
-    """
-
-    seconds: float
-    frame: VideoFrame
-    fresh: bool
-    arrived: float
-
-
 def find_source(text: str | Path, *, raw: str = "") -> Source:
     """A path, a camera's number, a URL, or `-` for standard input.
 
@@ -82,83 +82,103 @@ def find_source(text: str | Path, *, raw: str = "") -> Source:
     """
     name = str(text)
     if raw:
-        try:
-            size, rate = raw.split("@")
-            width, height = (int(side) for side in size.lower().split("x"))
-            return Source(name, "pipe", (width, height, float(rate)))
-        except ValueError:
-            raise UsageError(f"--raw {raw!r}: expected WIDTHxHEIGHT@RATE, like 640x480@25") from None
+        return Source(name, "pipe", _read_raw(raw))
     if name == "-":
         return Source(name, "pipe")
     if name.isdecimal():
         return Source(name, "camera")
     if "://" in name:
-        return Source(name, "network")
-    if not Path(name).is_file():
+        web = urlsplit(name)
+        ends = web.scheme in ("http", "https") and PurePosixPath(web.path).suffix.lower() in _FILES
+        return Source(name, "file" if ends else "network")
+    path = Path(name)
+    if not path.exists() or path.is_dir():
         raise UsageError(f"{name}: no such file; a source is a file, a camera's number, a URL, or -")
-    return Source(name, "file")
+    return Source(name, "pipe" if path.is_fifo() else "file")
 
 
-def shots(source: Source, *, every_frame: bool = False, paced: bool = False, counts: Counts | None = None) -> Iterator[
-    Shot
-]:  # fmt: skip
+def _read_raw(text: str) -> tuple[int, int, float]:
+    try:
+        size, rate = text.split("@")
+        width, height = (int(side) for side in size.lower().split("x"))
+        if min(width, height) > 0 and 0 < float(rate) < 10_000:
+            return width, height, float(rate)
+    except ValueError:
+        pass
+    raise UsageError(f"--raw {text!r}: expected WIDTHxHEIGHT@RATE, like 640x480@25")
+
+
+def shots(
+    source: Source,
+    *,
+    every_frame: bool = False,
+    paced: bool = False,
+    counts: Counts | None = None,
+    stop: threading.Event | None = None,
+) -> Frames:
     """The frames of a source, until it ends. One that is live never does.
+
+    A thread reads and decodes ahead of whoever asks, so that neither a silent source nor a slow one holds up `stop`.
 
     Args:
         every_frame: wait for whoever asks, and drop nothing. So it is with files and pipes, if not `paced`.
         paced: play a file at its own pace, as if it were live.
         counts: kept up to date.
+        stop: when it is set, the frames end.
 
     Raises:
         UnreadableVideo: it cannot be opened, or gives no picture at all.
     """
-    counts = counts or Counts()
-    frames = _lasting(source, counts) if source.live else _once(source, counts)
+    counts, stop, closed = counts or Counts(), stop or threading.Event(), threading.Event()
+    frames = _lasting(source, counts, closed) if source.live else _once(source, counts)
     if paced and not source.live:
-        frames = _at_its_pace(frames)
-    if every_frame or not (source.live or paced):
-        yield from frames
-    else:
-        with closing(_Newest(frames, counts)) as newest:
-            yield from newest
+        frames = _at_its_pace(frames, closed)
+    drop = (source.live or paced) and not every_frame
+    with closing(Ahead(frames, drop=drop, stop=stop, closed=closed)) as ahead:
+        for shot in ahead:
+            counts.dropped = ahead.dropped
+            yield shot
 
 
 def _open(source: Source) -> InputContainer:
-    where: Any = source.name
+    where, form = source.name, None
     options: dict[str, str] = {}
-    form = None
+    timeout = None
     if source.kind == "camera":
         form, address = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
         where = address.format(source.name)
     elif source.kind == "pipe":
-        where = sys.stdin.buffer if source.name == "-" else source.name
+        where = "pipe:0" if source.name == "-" else source.name
         if source.raw:
             form = "rawvideo"
             width, height, rate = source.raw
             options = {"video_size": f"{width}x{height}", "pixel_format": "rgb24", "framerate": f"{rate:g}"}
-    elif source.name.startswith("rtsp"):
-        options = {"rtsp_transport": "tcp"}
+    elif "://" in source.name:
+        timeout = STALL_SECONDS
+        if source.name.startswith("rtsp"):
+            options = {"rtsp_transport": "tcp"}
     try:
         container: InputContainer = av.open(
-            where, format=form, options=options, metadata_errors="replace",
-            timeout=STALL_SECONDS if source.kind == "network" else None,
-        )  # fmt: skip
+            where, format=form, options=options, metadata_errors="replace", timeout=timeout
+        )
+    except av.error.ExitError:
+        raise UnreadableVideo(f"{source}: cannot be opened (nothing came for {STALL_SECONDS:g} s)") from None
     except (av.error.FFmpegError, OSError) as error:
-        raise UnreadableVideo(f"{source.name}: cannot be opened ({error.strerror or error})") from None
+        raise UnreadableVideo(f"{source}: cannot be opened ({error.strerror or error})") from None
     if not container.streams.video:
         container.close()
-        raise UnreadableVideo(f"{source.name}: no pictures in it")
+        raise UnreadableVideo(f"{source}: no pictures in it")
     return container
 
 
-def _once(source: Source, counts: Counts) -> Iterator[Shot]:
+def _once(source: Source, counts: Counts) -> Frames:
     """From opening to the end."""
     first = True
     with _open(source) as container:
         stream = container.streams.video[0]
         counts.rate = float(stream.average_rate or stream.guessed_rate or 25)
         stream.thread_type = "SLICE" if source.live else "AUTO"
-        for seconds, frame in with_times(container, stream):
+        for seconds, frame in with_times(container, stream, back=BACK_SECONDS if source.live else math.inf):
             size = frame.width, frame.height
             if not counts.sizes or counts.sizes[-1] != size:
                 counts.sizes.append(size)
@@ -166,84 +186,49 @@ def _once(source: Source, counts: Counts) -> Iterator[Shot]:
             yield Shot(seconds, frame, first, time.monotonic())
             first = False
     if first:
-        raise UnreadableVideo(f"{source.name}: no picture can be decoded")
+        raise UnreadableVideo(f"{source}: no picture can be decoded")
 
 
-def _lasting(source: Source, counts: Counts) -> Iterator[Shot]:
-    """Opened again and again. Time goes on by the clock while it is away."""
-    pause, began, ahead = 1.0, None, 0.0
+def pauses() -> Iterator[float]:
+    """Seconds before each new try to open a source: longer and longer, to a limit."""
+    pause = 1.0
     while True:
-        start = None
+        yield pause
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+def _lasting(source: Source, counts: Counts, closed: threading.Event) -> Frames:
+    """Opened again and again. Time goes on by the clock while it is away, or where its own clock jumps ahead."""
+    waits, began, ahead = pauses(), None, 0.0
+    while True:
+        start, last = None, None
         try:
             for shot in _once(source, counts):
-                if start is None:
-                    start, pause, counts.trouble = shot.seconds, 1.0, ""
+                fresh = shot.fresh or (last is not None and _jumped(last, shot))
+                if start is None or fresh:
+                    start, waits, counts.trouble = shot.seconds, pauses(), ""
                     began = shot.arrived if began is None else began
                     ahead = shot.arrived - began
-                yield Shot(shot.seconds - start + ahead, shot.frame, shot.fresh, shot.arrived)
-            counts.trouble = f"{source.name}: it stopped"
+                last = shot
+                yield replace(shot, seconds=shot.seconds - start + ahead, fresh=fresh)
+            counts.trouble = f"{source}: it stopped"
         except StillmotionError as error:
             if began is None:
                 raise
             counts.trouble = str(error)
-        time.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE)
+        if closed.wait(next(waits)):
+            return
         counts.reconnects += 1
 
 
-def _at_its_pace(frames: Iterator[Shot]) -> Iterator[Shot]:
+def _jumped(last: Shot, shot: Shot) -> bool:
+    return shot.seconds - last.seconds > shot.arrived - last.arrived + STALL_SECONDS
+
+
+def _at_its_pace(frames: Iterator[Shot], closed: threading.Event) -> Frames:
     began = None
     for shot in frames:
         began = time.monotonic() - shot.seconds if began is None else began
-        time.sleep(max(0.0, began + shot.seconds - time.monotonic()))
-        yield Shot(shot.seconds, shot.frame, shot.fresh, time.monotonic())
-
-
-class _Newest:
-    """What a thread has read and nobody has taken yet: the newest frames only."""
-
-    def __init__(self, frames: Iterator[Shot], counts: Counts) -> None:
-        self.frames, self.counts = frames, counts
-        self.waiting: deque[Shot] = deque()
-        self.changed = threading.Condition()
-        self.ended = False
-        self.failure: BaseException | None = None
-        threading.Thread(target=self._read, name="camera", daemon=True).start()
-
-    def _read(self) -> None:
-        try:
-            for shot in self.frames:
-                with self.changed:
-                    if self.ended:
-                        return
-                    if len(self.waiting) == WAITING:
-                        lost = self.waiting.popleft()
-                        self.counts.dropped += 1
-                        if lost.fresh:
-                            head = self.waiting[0]
-                            self.waiting[0] = Shot(head.seconds, head.frame, True, head.arrived)
-                    self.waiting.append(shot)
-                    self.changed.notify()
-        except BaseException as failure:  # told to whoever asks
-            self.failure = failure
-        finally:
-            with self.changed:
-                self.ended = True
-                self.changed.notify()
-
-    def __iter__(self) -> Iterator[Shot]:
-        while True:
-            with self.changed:
-                while not self.waiting and not self.ended:
-                    self.changed.wait(0.2)  # so that Ctrl-C is heard
-                if not self.waiting:
-                    break
-                shot = self.waiting.popleft()
-            yield shot
-        if self.failure is not None:
-            raise self.failure
-
-    def close(self) -> None:
-        """Let the thread end after the frame that it is at."""
-        with self.changed:
-            self.ended = True
+        if closed.wait(max(0.0, began + shot.seconds - time.monotonic())):
+            return
+        yield replace(shot, arrived=time.monotonic())

@@ -6,6 +6,7 @@ frames of a file: resize and colour conversion in one pass, the fastest way that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,6 +157,11 @@ class Resizer:
         return np.rot90(image, turns) if turns else image
 
 
+def upright_sides(frame: VideoFrame) -> tuple[int, int]:
+    """Height and width as shown, after rotation."""
+    return (frame.width, frame.height) if _turns(frame) % 2 else (frame.height, frame.width)
+
+
 def _turns(frame: VideoFrame) -> int:
     """The quarter turns, counter-clockwise, that put a frame upright; none where the header's matrix is nonsense."""
     return round(frame.rotation / 90) % 4 if abs(frame.rotation) <= 360 else 0
@@ -210,7 +216,10 @@ def _timed(container: InputContainer, stream: VideoStream, target: float) -> Ite
     yield from with_times(container, stream)
 
 
-def with_times(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
+def with_times(
+    container: InputContainer, stream: VideoStream, *, back: float = math.inf
+) -> Iterator[tuple[float, VideoFrame]]:
+    """Frames with their times, ascending. Where times go back by more than `back` seconds, they end."""
     rate = float(stream.average_rate or stream.guessed_rate or 25)
     avi = container.format.name == "avi"
     last = -1 / rate
@@ -219,6 +228,8 @@ def with_times(container: InputContainer, stream: VideoStream) -> Iterator[tuple
         timestamp = frame.dts - stream.codec_context.has_b_frames if avi and frame.dts is not None else frame.pts
         # A raw stream has no timestamps, and damaged ones go back: such a frame follows the last, or is left out.
         seconds = last + 1 / rate if timestamp is None else _seconds(stream, timestamp)
+        if seconds < last - back:
+            return
         if seconds <= last:
             continue
         last = seconds

@@ -5,7 +5,9 @@ written as 2D convolutions of reshaped tensors, which is exact, and on CPUs many
 The largest response is pooled, not every second one taken: what moves is small, and is not to be missed. It is
 normalised after the pooling, of what is left: before it, normalisation alone took half of the time of a training step.
 
-Causal, a convolution over time sees a frame and the two before it: such a model streams with an unlimited past.
+Causal, a convolution over time sees a frame and the one before it, and the answer rests on the last slice alone. From
+16 frames on, by doubling, what that slice has seen is the window and no more: padding is never felt, and an unlimited
+past changes nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ def build(
         x = classic_features(x)
     else:
         x = _features(x, bool(options["factored"]), bool(options["causal"]), steps)
-        x = layers.Dropout(0.5)(layers.Flatten()(x))
+        x = layers.Dropout(0.5)(layers.Flatten()(x[:, -1] if options["causal"] else x))
     logits = layers.Dense(classes, name="logits")(x)
     return keras.Model(clip, probabilities(logits), name="conv3d")
 
@@ -53,8 +55,10 @@ def _features(x: KerasTensor, factored: bool, causal: bool, steps: int) -> Keras
 def _full(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -> KerasTensor:
     """Height and width are halved, time divided by `halve`."""
     if causal:
-        x = layers.ZeroPadding3D(((2, 0), (1, 1), (1, 1)))(x)
-    y = layers.Conv3D(channels, 3, padding="valid" if causal else "same", use_bias=False)(x)
+        x = layers.ZeroPadding3D(((1, 0), (1, 1), (1, 1)))(x)
+        y = layers.Conv3D(channels, (2, 3, 3), use_bias=False)(x)
+    else:
+        y = layers.Conv3D(channels, 3, padding="same", use_bias=False)(x)
     return layers.ReLU()(normalised(layers.MaxPooling3D((halve, 2, 2), padding="same")(y), steps))
 
 
@@ -65,8 +69,10 @@ def _factored(x: KerasTensor, channels: int, halve: int, causal: bool, steps: in
     y = layers.ReLU()(normalised(layers.MaxPooling2D(2, padding="same")(y), steps))
     height, width = y.shape[1:3]
     y = ops.reshape(y, (-1, frames, height * width, channels))
-    seen = layers.ZeroPadding2D(((2, 0), (0, 0)))(y) if causal else y
-    y = layers.Conv2D(channels, (3, 1), padding="valid" if causal else "same", use_bias=False)(seen)
+    if causal:
+        y = layers.Conv2D(channels, (2, 1), use_bias=False)(layers.ZeroPadding2D(((1, 0), (0, 0)))(y))
+    else:
+        y = layers.Conv2D(channels, (3, 1), padding="same", use_bias=False)(y)
     if halve > 1:
         y = layers.MaxPooling2D((halve, 1), padding="same")(y)
     y = layers.ReLU()(normalised(y, steps))

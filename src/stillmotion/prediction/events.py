@@ -39,7 +39,7 @@ class EventFinder:
     _recent: deque[tuple[float, NDArray[np.float32]]] = field(default_factory=deque)
     _holding: int | None = None
     _start: float = 0.0
-    _end: float = 0.0
+    _last: float = 0.0
     _sum: float = 0.0
     _count: int = 0
 
@@ -55,18 +55,22 @@ class EventFinder:
         entered = best if mean[best] >= self.enter else None
         holding = self._holding
         if holding is not None and (mean[holding] < self.leave or (entered is not None and entered != holding)):
-            ended = self.flush()
+            ended = self._end()
         if self._holding is None and entered is not None:
             self._holding, self._start, self._sum, self._count = entered, moment.seconds, 0.0, 0
         if self._holding is not None:
-            self._end = moment.seconds
+            self._last = moment.seconds
             self._sum += float(mean[self._holding])
             self._count += 1
         return ended
 
     def flush(self) -> list[Event]:
-        """End what still holds."""
+        """End what still holds, and forget the past: what comes is another recording."""
+        self._recent.clear()
+        return self._end()
+
+    def _end(self) -> list[Event]:
         holding, self._holding = self._holding, None
-        if holding is None or self._end - self._start < self.least:
+        if holding is None or self._last - self._start < self.least:
             return []
-        return [Event(self._start, self._end, self.labels[holding], self._sum / self._count)]
+        return [Event(self._start, self._last, self.labels[holding], self._sum / self._count)]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -16,7 +19,8 @@ import numpy as np
 from stillmotion.clips import ClipSpec, frame_times
 from stillmotion.clips.ticking import Ticker
 from stillmotion.decoding import Images, index_shown_at
-from stillmotion.decoding.cameras import Counts, Shot, Source, find_source, shots
+from stillmotion.decoding.ahead import Shot
+from stillmotion.decoding.cameras import Counts, Source, find_source, shots
 from stillmotion.decoding.pyav import Resizer
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction.whole import check_input, load_model, probabilities
@@ -27,6 +31,10 @@ from stillmotion.streaming import Moment, StreamModel, stream_model
 AT_ONCE = 16
 # Of the time from one window to the next, so much may be spent on it.
 BUSY = 0.7
+# Frames a second are told of so many frames.
+RECENT = 50
+
+Past = Literal["window", "unlimited"]
 
 
 @dataclass(frozen=True)
@@ -61,8 +69,9 @@ class Tally:
     hop: int = 1
     moments: int = 0
     skipped: int = 0  # frames of the model that were left out to catch up
-    lag: float = 0.0
-    rate: float = 0.0  # of the source's frames, a second of our time
+    lag: float | None = None  # of a file it is none
+    rate: float = 0.0  # frames a second that came lately
+    newest: float | None = None  # when a live source's last frame came, by `time.monotonic`
 
 
 @dataclass(frozen=True)
@@ -87,11 +96,13 @@ def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Se
         StillmotionError: a run or model that cannot be read.
     """
     path = Path(run) if not isinstance(run, Run) else run.folder
+    if rate is not None and not 0 < rate < 10_000:
+        raise UsageError(f"the rate is {rate:g}; expected frames a second above 0")
     if not isinstance(run, Run) and path.is_file() and not (path.parent / "run.json").is_file():
         model = load_model(path)
         shape = model.input_shape
         if len(shape) != 5 or None in shape[1:] or shape[-1] != 3:
-            raise StillmotionError(f"{path}: takes {shape}; expected (batch, frames, height, width, 3)")
+            raise StillmotionError(f"{path}: takes {shape}; expected (batch, frames, height, width, 3), sides known")
         if rate is None:
             raise UsageError(f"{path} does not say how many frames a second it sees: give --rate")
         names = tuple(labels or map(str, range(model.output_shape[-1])))
@@ -99,6 +110,8 @@ def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Se
             raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")
         return Watcher(model, rate, names)
     found = run if isinstance(run, Run) else read_run(run)
+    if labels is not None:
+        raise UsageError(f"{found.folder}: a run has its own labels; leave --labels out")
     model, spec, note = load_model(found.model_file), found.recipe.spec, ""
     check_input(model, spec, found)
     if rate is None and spec.rate == "spread":
@@ -121,6 +134,7 @@ def stream(
     every_frame: bool = False,
     rate: float | None = None,
     labels: Sequence[str] | None = None,
+    past: Past = "window",
 ) -> Iterator[Moment]:
     """The answer of the window that ends with each new frame of the model's rate.
 
@@ -134,13 +148,16 @@ def stream(
         every_frame: never drop a frame of a live source, however late the answer.
         rate: see `make_watcher`.
         labels: likewise.
+        past: see `stream_model`.
 
     Raises:
-        UsageError: see `make_watcher`, `find_source`.
+        UsageError: see `make_watcher`, `find_source`, `stream_model`.
         UnreadableVideo: the source cannot be opened.
     """
-    for seen in watch(make_watcher(run, rate=rate, labels=labels), source, hop=hop, every_frame=every_frame):
-        yield from seen.moments
+    watcher = make_watcher(run, rate=rate, labels=labels)
+    with closing(watch(watcher, source, hop=hop, every_frame=every_frame, past=past)) as all_seen:
+        for seen in all_seen:
+            yield from seen.moments
 
 
 def watch(
@@ -151,40 +168,50 @@ def watch(
     every_frame: bool = False,
     paced: bool = False,
     at_once: int | None = None,
+    past: Past = "window",
     tally: Tally | None = None,
-) -> Iterator[Seen]:
+    stop: threading.Event | None = None,
+) -> Generator[Seen, None, None]:
     """Each frame of the source, with the moments that it completed; see `stream`.
 
     Args:
         paced: play a file at its own pace, as a camera would give it.
         at_once: slots to wait for before they are answered together. By default 1 where frames come at their own
             pace, and 16 from a file.
+        past: see `stream_model`.
         tally: kept up to date.
+        stop: when it is set, the stream ends with what is answered.
     """
     source = source if isinstance(source, Source) else find_source(source)
     tally = tally or Tally()
     live = source.live or paced
-    model = _at_pace(watcher, hop, live)
+    model = _at_pace(watcher, hop, live, past)
     tally.hop = model.hop
-    work = _Work(watcher, model, tally, at_once or (1 if live else AT_ONCE), may_skip=live and not every_frame)
-    last, began = None, time.monotonic()
-    for shot in shots(source, every_frame=every_frame, paced=paced, counts=tally.source):
-        if last is not None:
-            yield Seen(last, work.push(shot))
-        else:
-            work.push(shot)
-        last = shot
-        tally.rate = tally.source.frames / max(time.monotonic() - began, 1e-3)
+    work = _Work(watcher, model, tally, at_once or (1 if live else AT_ONCE), live, may_skip=live and not every_frame)
+    last = None
+    arrivals: deque[float] = deque(maxlen=RECENT)
+    with closing(shots(source, every_frame=every_frame, paced=paced, counts=tally.source, stop=stop)) as coming:
+        for shot in coming:
+            moments = work.push(shot)
+            if last is not None:
+                yield Seen(last, moments)
+            last = shot
+            arrivals.append(time.monotonic())
+            tally.newest = arrivals[-1] if live else None
+            tally.rate = (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1e-3)
     if last is not None:
-        yield Seen(last, work.finish(last, whole=not live))
+        stopped = stop is not None and stop.is_set()
+        yield Seen(last, [] if stopped else work.finish(last, whole=not live))
 
 
 class _Work:
     """From frames at their own times to moments."""
 
-    def __init__(self, watcher: Watcher, model: StreamModel, tally: Tally, at_once: int, may_skip: bool) -> None:
+    def __init__(
+        self, watcher: Watcher, model: StreamModel, tally: Tally, at_once: int, live: bool, may_skip: bool
+    ) -> None:
         self.watcher, self.model, self.tally = watcher, model, tally
-        self.at_once, self.may_skip = at_once, may_skip
+        self.at_once, self.live, self.may_skip = at_once, live, may_skip
         self.resize = Resizer(watcher.spec.height, watcher.spec.width)
         self.ticker: Ticker[Shot] = Ticker(watcher.rate)
         self.waiting: list[tuple[float, Images]] = []
@@ -195,23 +222,26 @@ class _Work:
     def push(self, shot: Shot) -> list[Moment]:
         if shot.fresh and self.ticker.shown is not None:
             self._begin_anew(shot.seconds)
-        slots = list(self.ticker.push(shot.seconds, shot))
-        if self.may_skip and len(slots) > self.watcher.frames + self.model.hop:
-            self.tally.skipped += len(slots)
+        if self.may_skip and self.ticker.due(shot.seconds) > self.watcher.frames + self.model.hop:
+            self.tally.skipped += self.ticker.due(shot.seconds)
             self._begin_anew(shot.seconds)
-            self.ticker.shown = shot
-            return []
-        self.waiting += [(end, self._image(shown)) for end, shown in slots]
+        moments = self._take(self.ticker.push(shot.seconds, shot), shot)
         if not self.tally.moments and not self.may_skip and shot.seconds <= self.watcher.frames / self.watcher.rate:
             self.early.append((shot.seconds, self._image(shot)))
-        if len(self.waiting) < self.at_once * self.model.hop:
-            return []
-        return self._answer(shot)
+        return moments
+
+    def _take(self, slots: Iterator[tuple[float, Shot]], newest: Shot) -> list[Moment]:
+        """Where one picture lasts for very many slots, they are not all held at once."""
+        moments = []
+        for end, shown in slots:
+            self.waiting.append((end, self._image(shown)))
+            if len(self.waiting) >= self.at_once * self.model.hop:
+                moments += self._answer(newest)
+        return moments
 
     def finish(self, last: Shot, whole: bool) -> list[Moment]:
         end = max(last.seconds, 0.0) + 1 / self.tally.source.rate
-        self.waiting += [(at, self._image(shown)) for at, shown in self.ticker.flush(end)]
-        moments = self._answer(last) + self.model.flush()
+        moments = self._take(self.ticker.flush(end), last) + self._answer(last) + self.model.flush()
         if self.tally.moments or not whole or not self.early:
             return moments
         times = frame_times(self.watcher.spec, (0.0, end))
@@ -233,7 +263,7 @@ class _Work:
         self.tally.moments += len(moments)
         if moments:
             self.early = []
-            self.tally.lag = time.monotonic() - shot.arrived
+            self.tally.lag = time.monotonic() - shot.arrived if self.live else None
         return moments
 
     def _begin_anew(self, seconds: float) -> None:
@@ -247,9 +277,9 @@ class _Work:
         return self.resized[1]
 
 
-def _at_pace(watcher: Watcher, hop: int | None, live: bool) -> StreamModel:
+def _at_pace(watcher: Watcher, hop: int | None, live: bool, past: Past) -> StreamModel:
     """The stream model, with a hop at which a live source is kept up with."""
-    settings: dict[str, Any] = {"labels": watcher.labels}
+    settings: dict[str, Any] = {"labels": watcher.labels, "past": past}
     model = stream_model(watcher.model, hop=hop or 1, **settings)
     if hop is not None or not live:
         return model

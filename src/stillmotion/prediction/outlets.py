@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import queue
+import sys
 import threading
+import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from fractions import Fraction
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol, TextIO
+from urllib.parse import urlsplit
 
 import av
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from PIL import Image, ImageDraw, ImageFont
 
-from stillmotion.decoding.cameras import Shot
+from stillmotion.decoding.ahead import Shot
+from stillmotion.decoding.pyav import Resizer, upright_sides
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction.events import Event
 from stillmotion.prediction.rows import named
@@ -62,30 +68,49 @@ class JsonLines:
     """One JSON object a line."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self.file = _opened(path)
+        self.path, self.file = path, _opened(path)
 
     def write(self, row: Row) -> None:
-        self.file.write(json.dumps(row, ensure_ascii=False) + "\n")
-        self.file.flush()
+        with _telling(self.path):
+            self.file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            self.file.flush()
 
     def close(self) -> None:
-        self.file.close()
+        with _telling(self.path):
+            self.file.close()
 
 
 class Csv:
     """A header, then one line a row."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self.file = _opened(path)
+        self.path, self.file = path, _opened(path)
         self.writer = csv.DictWriter(self.file, columns)
-        self.writer.writeheader()
+        with ExitStack() as failing, _telling(path):
+            failing.callback(self.close)
+            self.writer.writeheader()
+            self.file.flush()
+            failing.pop_all()
 
     def write(self, row: Row) -> None:
-        self.writer.writerow(row)
-        self.file.flush()
+        with _telling(self.path):
+            self.writer.writerow(row)
+            self.file.flush()
 
     def close(self) -> None:
-        self.file.close()
+        with _telling(self.path):
+            self.file.close()
+
+
+class StandardOutput:
+    """One JSON object a line, for the next program of a pipe."""
+
+    def write(self, row: Row) -> None:
+        sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        pass
 
 
 class Webhook:
@@ -95,10 +120,11 @@ class Webhook:
     """
 
     def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise UsageError(f"--webhook {url}: expected an address that begins with http:// or https://")
+        if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
+            raise UsageError(f"--webhook {url}: expected an address like http://host/path or https://host/path")
         self.url, self.timeout_seconds = url, timeout_seconds
         self.failed, self.trouble = 0, ""
+        self.until = math.inf
         self.rows: queue.Queue[Row | None] = queue.Queue(maxsize=100)
         self.thread = threading.Thread(target=self._post, name="webhook", daemon=True)
         self.thread.start()
@@ -110,21 +136,22 @@ class Webhook:
             self.failed, self.trouble = self.failed + 1, "too slow"
 
     def close(self) -> None:
-        """Post what waits still, for as long as one answer may take."""
-        try:
-            self.rows.put(None, timeout=self.timeout_seconds)
-        except queue.Full:
-            return
-        self.thread.join(self.timeout_seconds)
+        """Post what waits still, for as long as one answer may take; the rest counts as failed."""
+        self.until = time.monotonic() + self.timeout_seconds
+        self.rows.put(None)
+        self.thread.join(2 * self.timeout_seconds)
 
     def _post(self) -> None:
         while (row := self.rows.get()) is not None:
+            if time.monotonic() > self.until:
+                self.failed, self.trouble = self.failed + 1, self.trouble or "too slow"
+                continue
             body = json.dumps(row, ensure_ascii=False).encode()
             request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
             try:
                 with urllib.request.urlopen(request, timeout=self.timeout_seconds):
                     pass
-            except OSError as error:
+            except (OSError, HTTPException, ValueError) as error:
                 self.failed, self.trouble = self.failed + 1, str(getattr(error, "reason", error))
 
 
@@ -132,48 +159,78 @@ OUTLETS: Mapping[str, Callable[[Path, Sequence[str]], Outlet]] = {".jsonl": Json
 
 
 def open_outlet(path: Path, columns: Sequence[str]) -> Outlet:
-    """A table that grows row by row.
+    """A table that grows row by row; `-` is standard output.
 
     Raises:
         UsageError: an ending that is not in `OUTLETS`.
         StillmotionError: it cannot be written.
     """
+    if str(path) == "-":
+        return StandardOutput()
     if path.suffix.lower() not in OUTLETS:
-        raise UsageError(f"{path}: a stream is written to one of {', '.join(OUTLETS)}")
+        raise UsageError(f"{path}: a stream is written to one of {', '.join(OUTLETS)}, or - for standard output")
     return OUTLETS[path.suffix.lower()](path, columns)
 
 
+# Half a second at a time is whole on disk, whatever happens; closed, an mp4 is an ordinary one.
+_FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
+VIDEOS: Mapping[str, dict[str, str]] = {
+    ".mp4": _FRAGMENTS,
+    ".mov": _FRAGMENTS,
+    ".mkv": {"cluster_time_limit": "500", "flush_packets": "1"},
+}
+# Fast enough to go along with a camera, and no frame held back for later.
+_CODING = {"crf": "20", "preset": "veryfast", "tune": "zerolatency", "g": "50"}
+
+
 class AnnotatedVideo:
-    """The source's frames with the answer of the moment on them, at their own times."""
+    """The source's frames, upright, with the answer of the moment on them, at their own times.
+
+    Raises:
+        UsageError: an ending that is not in `VIDEOS`.
+        StillmotionError: it cannot be written.
+    """
 
     def __init__(self, path: Path) -> None:
-        try:
-            self.container = av.open(str(path), "w")
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise StillmotionError(f"{path}: cannot be written as a video ({error})") from None
+        options = VIDEOS.get(path.suffix.lower())
+        if options is None:
+            raise UsageError(f"{path}: a video is written to one of {', '.join(VIDEOS)}")
+        self.path = path
+        with _telling(path):
+            self.container = av.open(str(path), "w", options=options)
         self.stream: Any = None
-        self.reformatter = VideoReformatter()
+        self.resize: Resizer | None = None
         self.last = -1
 
     def write(self, shot: Shot, moment: Moment | None) -> None:
         """Add a frame, with the newest moment, if there is one."""
-        if self.stream is None:
-            self.stream = self.container.add_stream("libx264", rate=30, options={"crf": "20"})
-            self.stream.width, self.stream.height = shot.frame.width // 2 * 2, shot.frame.height // 2 * 2
-            self.stream.pix_fmt = "yuv420p"
-            self.stream.codec_context.time_base = Fraction(1, 1000)
-        picture = self.reformatter.reformat(shot.frame, self.stream.width, self.stream.height, "rgb24").to_ndarray()
-        if moment is not None:
-            picture = annotated(picture, f"{moment.label}  {moment.probability:.0%}", moment.probability)
-        frame = VideoFrame.from_ndarray(picture, format="rgb24")
-        self.last = max(self.last + 1, round(1000 * shot.seconds))
-        frame.pts, frame.time_base = self.last, Fraction(1, 1000)
-        self.container.mux(self.stream.encode(frame))
+        with _telling(self.path):
+            if self.resize is None:
+                self._begin(shot)
+            assert self.resize is not None
+            picture = self.resize(shot.frame)
+            if moment is not None:
+                picture = annotated(picture, f"{moment.label}  {moment.probability:.0%}", moment.probability)
+            frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            self.last = max(self.last + 1, round(1000 * shot.seconds))
+            frame.pts, frame.time_base = self.last, Fraction(1, 1000)
+            self.container.mux(self.stream.encode(frame))
 
     def close(self) -> None:
-        if self.stream is not None:
-            self.container.mux(self.stream.encode())
-        self.container.close()
+        with _telling(self.path):
+            try:
+                if self.stream is not None:
+                    self.container.mux(self.stream.encode())
+            finally:
+                self.container.close()
+
+    def _begin(self, shot: Shot) -> None:
+        """As large as the first frame, to an even number of pixels; later ones are stretched to that."""
+        height, width = (side // 2 * 2 for side in upright_sides(shot.frame))
+        self.resize = Resizer(height, width)
+        self.stream = self.container.add_stream("libx264", rate=30, options=_CODING)
+        self.stream.height, self.stream.width, self.stream.pix_fmt = height, width, "yuv420p"
+        self.stream.codec_context.time_base = Fraction(1, 1000)
 
 
 def annotated(picture: np.ndarray, text: str, share: float) -> np.ndarray:
@@ -188,7 +245,14 @@ def annotated(picture: np.ndarray, text: str, share: float) -> np.ndarray:
 
 
 def _opened(path: Path) -> TextIO:
-    try:
+    with _telling(path):
         return path.open("w", newline="", encoding="utf-8")
-    except OSError as error:
-        raise StillmotionError(f"{path}: {error.strerror}") from None
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    """What goes wrong with a file becomes one line that names it."""
+    try:
+        yield
+    except (OSError, av.error.FFmpegError) as error:
+        raise StillmotionError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -190,6 +190,11 @@ def _tell(plan: Plan, node: Node, chain: Sequence[Action], timelines: Sequence[T
 
 
 def _whole(plan: Plan, node: Node, reason: str) -> None:
+    if plan.unlimited and type(node.operation).__name__ in RECURRENT:
+        raise UsageError(
+            f"{node.operation.name}: cannot go on from window to window: "
+            f"{reason or 'what it takes is not known frame by frame'}"
+        )
     _keep_windows(plan, node.inputs)
     plan.tasks.append(Task(Whole(_caller(node)), node.inputs, node.outputs, node.operation.name, reason))
     slices = max((plan.timed[ref].timeline.length for ref in node.inputs if ref in plan.timed), default=plan.length)
