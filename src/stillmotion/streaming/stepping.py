@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from stillmotion.streaming.actions import Carried, Each, Local
+from stillmotion.streaming.actions import Abreast, Carried, Each, Local
 from stillmotion.streaming.graph import Ref
 from stillmotion.streaming.planning import Plan, places_of
 from stillmotion.streaming.timeline import Indices, Timeline
@@ -59,6 +59,10 @@ class Block(keras.Model):
                 # Windows end with every hop-th frame.
                 ends = found[:, plan.hop - 1 :: plan.hop]
                 store.windows[new] = ops.reshape(ends, (-1, *ends.shape[2:]))
+            elif isinstance(task.action, Abreast):
+                (ref,), new = task.inputs, task.outputs[0]
+                ended, states[new] = task.action.call(store.slices[ref], states.get(new), plan.hop)
+                store.windows[new] = ops.reshape(ended, (-1, *ended.shape[2:]))
             else:
                 found = task.action.call(*(store.window(ref) for ref in task.inputs))
                 results = keras.tree.flatten(found)
