@@ -125,7 +125,7 @@ def test_state_does_not_grow() -> None:
     sizes = set()
     for _ in range(40):
         stream.push(pixels(7))
-        sizes.add((sum(kept.nbytes for kept in stream._kept), len(stream._open), len(stream._blocks)))
+        sizes.add((sum(np.asarray(kept).nbytes for kept in stream._kept), len(stream._open), len(stream._steps)))
     (stream_state,) = stream._open.values()
     assert len(sizes) == 1
     assert len(stream_state.waiting) == len(stream_state.seconds) == 0
