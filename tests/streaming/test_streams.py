@@ -111,6 +111,24 @@ def test_streams_share_a_model_and_join_and_leave_freely() -> None:
         stream.push({"e": films["a"]})
 
 
+@pytest.mark.parametrize(("hop", "frames"), [(1, 4), (1, 7), (2, 8), (2, 9), (3, 13)])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "GRU of old", "SimpleRNN"])
+def test_open_windows_go_on_side_by_side(kind: str, hop: int, frames: int) -> None:
+    """A recurrence takes each frame up in all windows that it lies in; a window begins with nothing."""
+    layers = keras.layers
+    options = {"reset_after": False} if kind == "GRU of old" else {}
+    layer = getattr(layers, kind.split()[0])(5, bias_initializer="ones", **options)
+    model = keras.Sequential([keras.Input((frames, 3)), layer, layers.Dense(4)])
+    model.compile(run_eagerly=True)
+    stream = stream_model(model, hop=hop, check=False)
+    assert [type(task.action).__name__ for task in stream.plan.tasks][-2] == "Abreast"
+    film = noise(model, 40)
+    found = []
+    for part in (film[:1], film[1:8], film[8:]):
+        found += [moment.probabilities for moment in stream.push(part)]
+    np.testing.assert_allclose(found, windows_of(model, film, hop, 0), atol=1e-5)
+
+
 def test_a_stream_begun_again_knows_nothing_of_the_last() -> None:
     model = classic()
     stream = stream_model(model, hop=2)
