@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from stillmotion.exporting.program import Named, Program, Run, missing, threads, traced
+from stillmotion.exporting.recurrence import for_onnx, replace
 
 OPSET = 17
 
@@ -22,7 +23,13 @@ def convert(program: Program) -> bytes:
         raise missing("tf2onnx", "onnx", error) from None
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     function = traced(program)
-    model, _ = tf2onnx.convert.from_function(function, input_signature=function.input_signature, opset=OPSET)
+    with for_onnx() as recurrences:
+        model, _ = tf2onnx.convert.from_function(
+            function,
+            input_signature=function.input_signature,
+            opset=OPSET,
+            custom_op_handlers={"PyFunc": (replace(recurrences), [])},
+        )
     found: bytes = model.SerializeToString()
     return found
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras import ops
+from keras import activations, ops
 
+from stillmotion.exporting.recurrence import GATES, fused
 from stillmotion.streaming.actions import Abreast, Each, Ruling, View, Whole
 
 # What a frame gives to the gates, and the state -> the new state; its first part is the output. Where a layer is
@@ -78,6 +79,8 @@ def project(cell: Any, frames: Any) -> Any:
 
 def run(layers: list[Any], inputs: Any) -> list[Any]:
     """The recurrence over a window: `(batch, time, directions, gates * units)` -> of each `(batch, [time,] units)`."""
+    if (last := _fused(layers, inputs)) is not None:
+        return last
     inputs = ops.transpose(inputs, (1, 2, 0, 3))
     if len(layers) == 2:
         inputs = ops.stack([inputs[:, 0], ops.flip(inputs[:, 1], axis=0)], axis=1)
@@ -95,6 +98,22 @@ def run(layers: list[Any], inputs: Any) -> list[Any]:
         return list(ops.unstack(state[0], axis=0))
     one, *other = ops.unstack(ops.stack(outputs, axis=2), axis=0)
     return [one, *(ops.flip(found, axis=1) for found in other)]
+
+
+def _fused(layers: list[Any], inputs: Any) -> list[Any] | None:
+    """The last states as ONNX has them in one operation, where it has."""
+    found = []
+    for number, layer in enumerate(layers):
+        cell, kind = layer.cell, type(layer).__name__
+        if kind not in GATES or layer.return_sequences or not getattr(cell, "reset_after", True):
+            return None
+        if (cell.activation, cell.recurrent_activation) != (activations.tanh, activations.sigmoid):
+            return None
+        last = fused(kind, cell, layer.go_backwards, ops.transpose(inputs[:, :, number], (1, 0, 2)))
+        if last is None:
+            return None
+        found.append(last)
+    return found
 
 
 def carry(layer: Any, inputs: Any, state: Any) -> tuple[Any, Any]:
