@@ -23,7 +23,7 @@ demo: $(VENV)/installed
 # The suite on TensorFlow, then the tests of models, training and prediction in part again on JAX.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(PARALLEL)
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "overfits or copies or interrupted or alone or random_network"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "overfits or copies or interrupted or alone or random_network or begun_again"
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -33,6 +33,9 @@ def export(
 
     Example: stillmotion export runs/cnn_rnn --format onnx --stream
     """
+    from stillmotion.exporting import check_format
+
+    check_format(format)
     load_backend()
     from stillmotion.prediction.exporting import export_model
 

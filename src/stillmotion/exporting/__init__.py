@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stillmotion.errors import UsageError
 from stillmotion.exporting import litert, onnx, openvino, saved_model
 from stillmotion.exporting.program import Program, Run, Tensor, distance
 
-__all__ = ["FORMATS", "Format", "Program", "Run", "Tensor", "distance"]
+__all__ = ["FORMATS", "Format", "Program", "Run", "Tensor", "check_format", "distance"]
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,14 @@ FORMATS: Mapping[str, Format] = {
     "saved_model": Format("model", saved_model.write, saved_model.load, "tensorflow-cpu", saved_model.OPENING),
     "litert": Format("model.tflite", litert.write, litert.load, "ai-edge-litert", litert.OPENING, any_batch=False),
 }
+
+
+def check_format(format: str) -> Format:
+    """A row of the table.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"no format {format!r}: choose from {', '.join(FORMATS)}")
+    return FORMATS[format]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError
+
+if TYPE_CHECKING:
+    import keras
 
 Named = Mapping[str, NDArray[Any]]
 # A program's inputs -> its outputs, which last until the next but one run.
@@ -46,6 +48,8 @@ def traced(program: Program) -> Any:
     Raises:
         StillmotionError: Keras runs on another backend.
     """
+    import keras
+
     if keras.backend.backend() != "tensorflow":
         raise StillmotionError(
             f"models are exported from TensorFlow, and Keras runs on {keras.backend.backend()}: "

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.exporting import FORMATS, Program, Run, Tensor, distance
+from stillmotion.exporting import Program, Run, Tensor, check_format, distance
 from stillmotion.exporting.example import write_example
 from stillmotion.prediction.whole import check_input, load_model
 from stillmotion.runs import Run as TrainedRun
@@ -63,10 +63,9 @@ def export_model(
         StillmotionError: the format cannot hold the model, its converter is not installed, or the answers differ by
             more than 1e-4.
     """
-    if format not in FORMATS:
-        raise UsageError(f"no format {format!r}: choose from {', '.join(FORMATS)}")
+    form = check_format(format)
     model, names, rate, beside = _read(run, labels)
-    form, shape = FORMATS[format], tuple(model.input_shape)
+    shape = tuple(model.input_shape)
     window = int(shape[1] or 1) if len(shape) == 5 else 1
     if not 1 <= hop <= window:
         raise UsageError(f"hop is {hop}; expected 1 to {window}, the frames of a window")
