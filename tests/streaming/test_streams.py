@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from networks import network
 
@@ -19,8 +19,9 @@ from stillmotion.streaming.rules import recurrent
 
 pytestmark = pytest.mark.backend
 ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+SHARES = 4  # of the cases, which go side by side
 CASES = settings(
-    max_examples=200 if ON_TENSORFLOW else 5,
+    max_examples=50 if ON_TENSORFLOW else 2,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking builds networks for minutes
@@ -41,9 +42,18 @@ def noise(model: keras.Model, count: int, seed: int = 0) -> Any:
     return np.random.default_rng(seed).normal(0, 1, (count, *model.input_shape[2:])).astype(np.float32)
 
 
-@given(st.data())
-@CASES
-def test_every_window_of_a_random_network(data: Any) -> None:
+@pytest.mark.parametrize("share", range(SHARES))
+def test_every_window_of_a_random_network(share: int) -> None:
+    @seed(share)
+    @CASES
+    @given(st.data())
+    def check(data: Any) -> None:
+        every_window(data)
+
+    check()
+
+
+def every_window(data: Any) -> None:
     model = network(data.draw)
     length = model.input_shape[1]
     hop, start = data.draw(st.integers(1, length + 2)), data.draw(st.integers(0, 3))
