@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python benchmarks/streaming.py [--rounds 25] [--memory 100000]
         [--models cnn_rnn,classic] [--stdout]
 
-Each model is asked for an answer after every new frame. All ways are measured in turn, five calls of each a round, so
-that what else the machine does falls on all alike; a figure is the least of all calls, for what else it does only adds.
-The variables give all engines as many threads.
+Each model is asked for an answer after every new frame. All ways are measured in turn, five calls of each a round, and
+a figure is the least of all calls. It is the processor's time, all threads together, which other work on the machine
+hardly touches; with one thread for every engine, as the variables give, that is how long a call takes on an idle one.
 
 The ways, on Keras, ONNX Runtime and OpenVINO:
 
@@ -117,15 +117,15 @@ Way = Callable[[], Any]
 
 
 def least(ways: dict[str, tuple[Way, int]], rounds: int) -> dict[str, float]:
-    """Milliseconds a frame of each way, in turn; each has (what to run, the frames that it answers)."""
+    """Milliseconds of the processor for a frame, of each way in turn; each has (what to run, the frames that it answers)."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 2):
         for name, (way, count) in ways.items():
             for _ in range(IN_A_ROW):
-                began = time.perf_counter()
+                began = time.process_time()
                 way()
                 if turn > 1:
-                    taken[name].append(1000 * (time.perf_counter() - began) / count)
+                    taken[name].append(1000 * (time.process_time() - began) / count)
     return {name: min(times) for name, times in taken.items()}
 
 
@@ -261,7 +261,7 @@ def page(rows: Rows, together: dict[str, float], peaks: Sequence[str], versions:
         f" {8000 / together[f'{engine} alone']:.0f} one after the other."
         for engine in ENGINES
     ]
-    ways = (__doc__ or "").split("give all engines as many threads.\n")[1]
+    ways = (__doc__ or "").split("a call takes on an idle one.\n")[1]
     return "\n".join(
         [
             "# What streaming gains",
@@ -281,7 +281,7 @@ def page(rows: Rows, together: dict[str, float], peaks: Sequence[str], versions:
             "",
             *bars(rows, together),
             "",
-            "## Milliseconds for a frame and the answer of the window that it ends",
+            "## Milliseconds of the processor for a frame and the answer of the window that it ends",
             "",
             *times,
             "",
