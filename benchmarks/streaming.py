@@ -117,7 +117,7 @@ Way = Callable[[], Any]
 
 
 def least(ways: dict[str, tuple[Way, int]], rounds: int) -> dict[str, float]:
-    """Milliseconds of the processor for a frame, of each way in turn; each has (what to run, the frames that it answers)."""
+    """Milliseconds of the processor for a frame, of each way in turn: (what to run, the frames that it answers)."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 2):
         for name, (way, count) in ways.items():
