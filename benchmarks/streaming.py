@@ -4,8 +4,8 @@
         [--models cnn_rnn,classic] [--stdout]
 
 Each model is asked for an answer after every new frame. All ways are measured in turn, five calls of each a round, and
-a figure is the least of all calls. It is the processor's time, all threads together, which other work on the machine
-hardly touches; with one thread for every engine, as the variables give, that is how long a call takes on an idle one.
+a figure is the least of all calls. A call's time is the clock's or the processor's, whichever is less: the one counts
+other work on the machine too, the other threads that wait busily. The variables give every engine one thread.
 
 The ways, on Keras, ONNX Runtime and OpenVINO:
 
@@ -117,15 +117,16 @@ Way = Callable[[], Any]
 
 
 def least(ways: dict[str, tuple[Way, int]], rounds: int) -> dict[str, float]:
-    """Milliseconds of the processor for a frame, of each way in turn: (what to run, the frames that it answers)."""
+    """Milliseconds for a frame, of each way in turn: (what to run, the frames that it answers)."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 2):
         for name, (way, count) in ways.items():
             for _ in range(IN_A_ROW):
-                began = time.process_time()
+                began = time.perf_counter(), time.process_time()
                 way()
+                ended = time.perf_counter(), time.process_time()
                 if turn > 1:
-                    taken[name].append(1000 * (time.process_time() - began) / count)
+                    taken[name].append(1000 * min(np.subtract(ended, began)) / count)
     return {name: min(times) for name, times in taken.items()}
 
 
@@ -261,7 +262,7 @@ def page(rows: Rows, together: dict[str, float], peaks: Sequence[str], versions:
         f" {8000 / together[f'{engine} alone']:.0f} one after the other."
         for engine in ENGINES
     ]
-    ways = (__doc__ or "").split("a call takes on an idle one.\n")[1]
+    ways = (__doc__ or "").split("give every engine one thread.\n")[1]
     return "\n".join(
         [
             "# What streaming gains",
@@ -281,7 +282,7 @@ def page(rows: Rows, together: dict[str, float], peaks: Sequence[str], versions:
             "",
             *bars(rows, together),
             "",
-            "## Milliseconds of the processor for a frame and the answer of the window that it ends",
+            "## Milliseconds for a frame and the answer of the window that it ends",
             "",
             *times,
             "",
