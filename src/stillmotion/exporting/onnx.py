@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from stillmotion.errors import StillmotionError
 from stillmotion.exporting.program import Named, Program, Run, missing, threads, traced
 from stillmotion.exporting.recurrence import for_onnx, replace
 
@@ -15,7 +16,7 @@ def convert(program: Program) -> bytes:
     """The program as an ONNX model.
 
     Raises:
-        StillmotionError: tf2onnx is missing, or Keras does not run on TensorFlow.
+        StillmotionError: tf2onnx is missing, Keras does not run on TensorFlow, or ONNX cannot hold the model.
     """
     try:
         import tf2onnx
@@ -23,13 +24,17 @@ def convert(program: Program) -> bytes:
         raise missing("tf2onnx", "onnx", error) from None
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     function = traced(program)
-    with for_onnx() as recurrences:
-        model, _ = tf2onnx.convert.from_function(
-            function,
-            input_signature=function.input_signature,
-            opset=OPSET,
-            custom_op_handlers={"PyFunc": (replace(recurrences), [])},
-        )
+    try:
+        with for_onnx() as recurrences:
+            model, _ = tf2onnx.convert.from_function(
+                function,
+                input_signature=function.input_signature,
+                opset=OPSET,
+                custom_op_handlers={"PyFunc": (replace(recurrences), [])},
+            )
+    except Exception as error:  # the converter's are of every kind
+        told = " ".join(str(error).split())[:200]
+        raise StillmotionError(f"ONNX cannot hold this model ({type(error).__name__}: {told})") from error
     found: bytes = model.SerializeToString()
     return found
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from keras import activations, ops
+from keras.backend import standardize_dtype
 
 from stillmotion.exporting.recurrence import GATES, fused
 from stillmotion.streaming.actions import Abreast, Each, Ruling, View, Whole
@@ -103,6 +104,8 @@ def run(layers: list[Any], inputs: Any) -> list[Any]:
 def _fused(layers: list[Any], inputs: Any) -> list[Any] | None:
     """The last states as ONNX has them in one operation, where it has."""
     found = []
+    if standardize_dtype(inputs.dtype) != "float32":
+        return None
     for number, layer in enumerate(layers):
         cell, kind = layer.cell, type(layer).__name__
         if kind not in GATES or layer.return_sequences or not getattr(cell, "reset_after", True):
