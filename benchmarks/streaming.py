@@ -113,6 +113,14 @@ NAMES = {"keras": "Keras", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
 IN_A_ROW = 5  # calls of one way, before the next takes its turn: a call that follows another's finds cold caches
 
+WHY = [
+    "Where a bar is missed, it is for one of these reasons. `cnn_rnn` by default sees each frame's difference from the one",
+    "before, and a window's first frame has none: two pictures are computed for each window, and its own multiply-adds",
+    "allow less than 8x. Of its two directions one begins with the newest frame, and takes a step after the other. On",
+    "TensorFlow a frame is a hundred operations of some microseconds each, which a window shares among its frames; `16`",
+    "shows what that costs. A layer with a large matrix behind each frame reads all of it for one row.",
+]
+
 Way = Callable[[], Any]
 
 
@@ -281,6 +289,8 @@ def page(rows: Rows, together: dict[str, float], peaks: Sequence[str], versions:
             "## The bars",
             "",
             *bars(rows, together),
+            "",
+            *WHY,
             "",
             "## Milliseconds for a frame and the answer of the window that it ends",
             "",
