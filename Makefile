@@ -23,7 +23,7 @@ demo: $(VENV)/installed
 # The suite on TensorFlow, then the tests of models, training and prediction in part again on JAX.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(PARALLEL)
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "overfits or copies or interrupted or alone or random_network"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "overfits or copies or interrupted or alone or random_network or begun_again"
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
@@ -40,7 +40,7 @@ lock: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stillmotion needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[tensorflow,jax,tensorboard,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[tensorflow,jax,onnx,openvino,litert,tensorboard,dev]'
 	touch $@
 
 clean:

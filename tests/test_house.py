@@ -15,6 +15,7 @@ import stillmotion
 from stillmotion.cli import COMMANDS
 from stillmotion.data import formats
 from stillmotion.decoding import DECODERS
+from stillmotion.exporting import FORMATS
 from stillmotion.models import FAMILIES
 
 ROOT = Path(__file__).parents[1]
@@ -71,6 +72,11 @@ def test_every_family_is_in_the_docs(family: str) -> None:
     assert any(f"`{family}`" in page.read_text(encoding="utf-8") for page in PAGES)
 
 
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_is_in_the_docs(format: str) -> None:
+    assert f"| `{format}` |" in (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+
+
 def test_options_that_the_docs_name_exist() -> None:
     """A code line `stillmotion COMMAND ... --flag` names flags that the command has."""
     helps = {command: run(command, "--help").stdout for command in COMMANDS}
@@ -93,6 +99,9 @@ def test_links_between_pages_lead_somewhere() -> None:
 def test_tables_and_folders_agree() -> None:
     folder = Path(next(iter(formats.__path__)))
     assert {file.stem for file in folder.glob("*.py")} - {"__init__"} == set(formats.FORMATS)
+    folder = ROOT / "src" / "stillmotion" / "exporting"
+    shared = {"__init__", "example", "program", "recurrence"}
+    assert {file.stem for file in folder.glob("*.py")} - shared == set(FORMATS)
     for module in DECODERS:
         decoder = importlib.import_module(module)
         assert {"probe", "iter_frames", "read_frames"} <= set(dir(decoder))

@@ -58,6 +58,7 @@ from .models import build_model as build_model
 from .prediction import Answer as Answer
 from .prediction import Event as Event
 from .prediction import evaluate as evaluate
+from .prediction import export_model as export_model
 from .prediction import predict as predict
 from .prediction import probe_motion as probe_motion
 from .prediction import stream as stream

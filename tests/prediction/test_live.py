@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import av
+import keras
 import numpy as np
 import pytest
 from av.video.frame import PictureType
@@ -166,3 +167,17 @@ def test_a_file_at_its_own_pace_and_one_that_is_none(tmp_path: Path) -> None:
         list(stream(run, tmp_path / "no.mp4"))
     with pytest.raises(UsageError, match="no such file; a source is"):
         list(stream(run, "nothing.mp4"))
+
+
+def test_another_engine_says_the_same(tmp_path: Path) -> None:
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("exported from TensorFlow")
+    pytest.importorskip("tf2onnx")
+    pytest.importorskip("onnxruntime")
+    run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
+    file = write_video(tmp_path / "film.mp4", noise(8), rate=10)
+    found, expected = (
+        [moment.probabilities for moment in stream(run, file, engine=engine)] for engine in ("onnx", "keras")
+    )
+    assert len(found) == 7
+    np.testing.assert_allclose(found, expected, atol=1e-5)

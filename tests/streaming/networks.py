@@ -145,7 +145,10 @@ def sequences(draw: Draw, x: Any) -> Any:
 
 
 def attention(draw: Draw, x: Any) -> Any:
-    return layers.MultiHeadAttention(2, 2)(x, x)
+    layer = layers.MultiHeadAttention(2, 2, use_bias=draw(st.booleans()))  # Keras on JAX refuses another value_dim
+    if draw(st.booleans()):
+        return layer(x, x)
+    return layer(x, layers.Dense(3)(x), key=x, use_causal_mask=draw(st.booleans()))
 
 
 ON_VECTORS = [conv1d, conv1d, pooled1d, dense, sequences, attention]

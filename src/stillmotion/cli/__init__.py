@@ -13,7 +13,19 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from stillmotion.cli import audit, compare, evaluate, inspect, make_demo_data, predict, report, stream, train, verdict
+from stillmotion.cli import (
+    audit,
+    compare,
+    evaluate,
+    export,
+    inspect,
+    make_demo_data,
+    predict,
+    report,
+    stream,
+    train,
+    verdict,
+)
 from stillmotion.cli.screen import err, interrupted
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -25,6 +37,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "evaluate": evaluate.evaluate,
     "predict": predict.predict,
     "stream": stream.stream,
+    "export": export.export,
     "report": report.report,
     "audit": audit.audit,
     "make-demo-data": make_demo_data.make_demo_data,

@@ -19,7 +19,7 @@ def load_backend() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        with _silent():
+        with silent():
             import keras
 
             keras.ops.zeros(1)
@@ -34,8 +34,8 @@ def load_backend() -> None:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
-    """What C++ writes to standard error while it starts goes nowhere; exceptions still tell."""
+def silent() -> Iterator[None]:
+    """What C++ writes to standard error goes nowhere; exceptions still tell."""
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)

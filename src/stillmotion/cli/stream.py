@@ -61,6 +61,7 @@ def stream(
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Of a Keras model that is no run.", show_default=False)
     ] = None,
+    engine: Annotated[str, typer.Option(help="What runs the model: keras, onnx or openvino.")] = "keras",
     raw: Annotated[
         str, typer.Option(metavar="WxH@FPS", help="Standard input is bare RGB pictures.", show_default=False)
     ] = "",
@@ -94,7 +95,7 @@ def stream(
     from stillmotion.prediction.events import EventFinder
     from stillmotion.prediction.live import Tally, make_watcher, watch
 
-    watcher = make_watcher(run, rate=rate, labels=labels.split(",") if labels else None)
+    watcher = make_watcher(run, rate=rate, labels=labels.split(",") if labels else None, engine=engine)
     if watcher.note:
         note(watcher.note)
     tally, events = Tally(), EventFinder(watcher.labels, smoothing, enter, leave, least)

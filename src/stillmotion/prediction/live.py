@@ -39,7 +39,7 @@ Past = Literal["window", "unlimited"]
 
 @dataclass(frozen=True)
 class Watcher:
-    """A model with what it needs to know of its frames: how many a second, how large, and its labels.
+    """A model with what it needs to know of its frames: how many a second, how large, and its labels; and its engine.
 
     `note` says where the rate comes from, if not from the training.
     """
@@ -48,6 +48,7 @@ class Watcher:
     rate: float
     labels: tuple[str, ...]
     note: str = ""
+    engine: str = "keras"
 
     @property
     def frames(self) -> int:
@@ -82,7 +83,9 @@ class Seen:
     moments: Sequence[Moment]
 
 
-def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Sequence[str] | None = None) -> Watcher:
+def make_watcher(
+    run: Run | str | Path, *, rate: float | None = None, labels: Sequence[str] | None = None, engine: str = "keras"
+) -> Watcher:
     """A run, or a Keras model of clips with its rate, made ready for streams.
 
     Args:
@@ -90,6 +93,7 @@ def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Se
         rate: in frames a second. A run has its own: that of its clips, or, where they were spread over each video,
             that which makes a window as long as the videos typically are.
         labels: in the order of the model's outputs. A run has its own.
+        engine: see `stream_model`.
 
     Raises:
         UsageError: a model without a rate, or labels of another number.
@@ -108,7 +112,7 @@ def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Se
         names = tuple(labels or map(str, range(model.output_shape[-1])))
         if len(names) != model.output_shape[-1]:
             raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")
-        return Watcher(model, rate, names)
+        return Watcher(model, rate, names, engine=engine)
     found = run if isinstance(run, Run) else read_run(run)
     if labels is not None:
         raise UsageError(f"{found.folder}: a run has its own labels; leave --labels out")
@@ -123,7 +127,7 @@ def make_watcher(run: Run | str | Path, *, rate: float | None = None, labels: Se
             f"trained on {spec.frames} frames spread over each video: streams over windows of {typical:.3g} s, as the "
             f"training videos typically last ({rate:.3g} frames a second)"
         )
-    return Watcher(model, rate or float(spec.rate), found.labels, note)
+    return Watcher(model, rate or float(spec.rate), found.labels, note, engine)
 
 
 def stream(
@@ -135,6 +139,7 @@ def stream(
     rate: float | None = None,
     labels: Sequence[str] | None = None,
     past: Past = "window",
+    engine: str = "keras",
 ) -> Iterator[Moment]:
     """The answer of the window that ends with each new frame of the model's rate.
 
@@ -149,12 +154,13 @@ def stream(
         rate: see `make_watcher`.
         labels: likewise.
         past: see `stream_model`.
+        engine: "keras", "onnx" or "openvino"; see `stream_model`.
 
     Raises:
         UsageError: see `make_watcher`, `find_source`, `stream_model`.
         UnreadableVideo: the source cannot be opened.
     """
-    watcher = make_watcher(run, rate=rate, labels=labels)
+    watcher = make_watcher(run, rate=rate, labels=labels, engine=engine)
     with closing(watch(watcher, source, hop=hop, every_frame=every_frame, past=past)) as all_seen:
         for seen in all_seen:
             yield from seen.moments
@@ -279,7 +285,7 @@ class _Work:
 
 def _at_pace(watcher: Watcher, hop: int | None, live: bool, past: Past) -> StreamModel:
     """The stream model, with a hop at which a live source is kept up with."""
-    settings: dict[str, Any] = {"labels": watcher.labels, "past": past}
+    settings: dict[str, Any] = {"labels": watcher.labels, "past": past, "engine": watcher.engine}
     model = stream_model(watcher.model, hop=hop or 1, **settings)
     if hop is not None or not live:
         return model

@@ -46,12 +46,14 @@ class Local:
 class Whole:
     """From all slices of a window: `call` takes the tensors as the model has them. Nothing is shared after it.
 
-    `carry`, where there is one, goes on from the last slice seen instead of beginning anew with each window: it takes
-    new slices `(batch, slices, ...)` and a state or None, and gives its results `(batch, slices, ...)` and the state.
+    Both others, where there are any, take new slices `(batch, slices, ...)` and a state or None, and give results and
+    the state. `carry` goes on from the last slice seen instead of beginning anew with each window; its results are
+    `(batch, slices, ...)`. `abreast` is another way to the same answers, see `Abreast`.
     """
 
     call: Tensors
     carry: Tensors | None = None
+    abreast: Abreast | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,17 @@ class Carried:
     call: Tensors
 
 
-Action = Each | Local | Whole | Carried
+@dataclass(frozen=True)
+class Abreast:
+    """A `Whole` that does with each new slice a step of all windows that it lies in, side by side.
+
+    The windows' states are kept between blocks; `call` also takes the hop, and gives `(batch, windows, ...)`.
+    """
+
+    call: Tensors
+
+
+Action = Each | Local | Whole | Carried | Abreast
 
 
 @dataclass(frozen=True)

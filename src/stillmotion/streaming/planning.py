@@ -9,11 +9,13 @@ from typing import Any, Literal
 import keras
 
 from stillmotion.errors import UsageError
-from stillmotion.streaming.actions import Action, Axis, Carried, Each, Local, Present, View, Whole
+from stillmotion.streaming.actions import Abreast, Action, Axis, Carried, Each, Local, Present, View, Whole
 from stillmotion.streaming.graph import Graph, Node, Ref, read_graph
 from stillmotion.streaming.rules import rule_of
 from stillmotion.streaming.timeline import Indices, Taps, Timeline, aligned
 
+# Windows that overlap, from which it pays to step through them side by side.
+LEAST_ABREAST = 4
 RECURRENT = ("Bidirectional", "GRU", "LSTM", "SimpleRNN")
 Kind = Literal["per frame", "local in time", "whole window"]
 
@@ -156,7 +158,7 @@ def _chain(plan: Plan, node: Node, chain: Sequence[Action]) -> None:
         plan.tasks.append(Task(action, inputs, outputs, node.operation.name))
         if isinstance(action, Whole):
             _keep_windows(plan, inputs)
-        elif isinstance(action, Carried):
+        elif isinstance(action, Carried | Abreast):
             plan.states.append(outputs[0])
         else:
             _keep_sources(plan, inputs, action, timelines[number])
@@ -166,12 +168,18 @@ def _chain(plan: Plan, node: Node, chain: Sequence[Action]) -> None:
 
 
 def _going_on(plan: Plan, node: Node, chain: Sequence[Action]) -> list[Action]:
-    """With an unlimited past, a recurrence goes on where it was."""
+    """A recurrence takes up each frame as it comes: in all windows, or, with an unlimited past, where it was."""
     *before, last = chain
-    if not plan.unlimited or not isinstance(last, Whole) or type(node.operation).__name__ not in RECURRENT:
+    if not isinstance(last, Whole) or type(node.operation).__name__ not in RECURRENT:
         return [*chain]
     timeline = plan.timed[node.inputs[0]].timeline
-    if last.carry is None or (timeline.stride, timeline.edges) != (1, 0):
+    in_order = (timeline.stride, timeline.edges) == (1, 0)
+    if not plan.unlimited:
+        # Blocks of many windows that hardly overlap are quicker window by window.
+        if last.abreast is None or not in_order or plan.hop * LEAST_ABREAST > timeline.length:
+            return [*chain]
+        return [*before, last.abreast]
+    if last.carry is None or not in_order:
         raise UsageError(
             f"{node.operation.name}: cannot go on from window to window: that takes one direction, the last "
             "result only, and a result for each frame"

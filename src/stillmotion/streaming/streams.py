@@ -10,12 +10,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.errors import UsageError
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.exporting.program import distance
+from stillmotion.streaming.engines import ENGINES, Step
+from stillmotion.streaming.graph import Shape
 from stillmotion.streaming.planning import Part, Plan, make_plan
 from stillmotion.streaming.stepping import Block
 
-# Windows that are worked on at once, where so many are there: each size is compiled when first used.
-BLOCKS = (16, 4, 1)
 # How far the divided model may be from the model, in a trial at the start.
 EXACT = 1e-4
 
@@ -70,12 +71,14 @@ class StreamModel:
     streams: int
     labels: tuple[str, ...] | None
     plan: Plan
-    _blocks: dict[int, Block] = field(default_factory=dict)
-    _kept: list[NDArray[Any]] = field(default_factory=list)  # none before the first block
+    engine: str = "keras"
+    _steps: dict[int, Step] = field(default_factory=dict)  # by the windows that they take
+    _kept: list[Any] = field(default_factory=list)  # the engine's own
     _open: dict[Hashable, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._blocks = {size: Block(self.model, self.plan, size) for size in BLOCKS}
+        clip = self.plan.graph.specs[self.plan.graph.clip]
+        self._picture, self._dtype = _picture(clip.shape), np.dtype(clip.dtype)
 
     @property
     def frames(self) -> int:
@@ -109,7 +112,7 @@ class StreamModel:
             self._take(name, np.asarray(new), times.get(name))
         moments: dict[Hashable, list[Moment]] = {name: [] for name in given}
         while (ready := max((self._ready(self._open[name]) for name in given), default=0)) > 0:
-            size = next(block for block in BLOCKS if block <= ready)
+            size = next(block for block in ENGINES[self.engine].blocks if block <= ready)
             self._advance({name: self._open[name] for name in given if self._ready(self._open[name]) >= size},
                           size, moments)  # fmt: skip
         return moments if several else moments[_ONE]
@@ -126,20 +129,22 @@ class StreamModel:
         return len(stream.waiting) // self.plan.hop
 
     def _take(self, name: Hashable, new: Frames, seconds: Times | None) -> None:
-        shape = self.plan.graph.shape(self.plan.graph.clip)
-        slice_shape = shape[1:] if len(shape) == 4 else shape[2:]
-        if new.shape[1:] != slice_shape:
-            raise UsageError(f"frames of shape {new.shape}: expected (n, {', '.join(map(str, slice_shape))})")
+        if new.shape[1:] != self._picture:
+            raise UsageError(f"frames of shape {new.shape}: expected (n, {', '.join(map(str, self._picture))})")
         times = np.full(len(new), np.nan) if seconds is None else np.asarray(seconds, np.float64)
         if times.shape != (len(new),):
             raise UsageError(f"{times.size} times for {len(new)} frames")
         stream = self._open.get(name) or self._join(name, new)
-        number = np.arange(stream.seen, stream.seen + len(new)) - self.start
-        stream.seen += len(new)
-        # Frames before the first window, and between windows that leave gaps, are not looked at.
-        wanted = (number >= 0) & (number % self.hop < self.frames if self.hop > self.frames else True)
-        stream.waiting = np.concatenate([stream.waiting, new[wanted]])
-        stream.seconds = np.concatenate([stream.seconds, times[wanted]])
+        if stream.seen < self.start or self.hop > self.frames:
+            # Frames before the first window, and between windows that leave gaps, are not looked at.
+            number = np.arange(stream.seen, stream.seen + len(new)) - self.start
+            wanted = (number >= 0) & (number % self.hop < self.frames)
+            stream.seen, new, times = stream.seen + len(new), new[wanted], times[wanted]
+        else:
+            stream.seen += len(new)
+        # Copied: whose frames they are may write over them.
+        stream.waiting = np.concatenate([stream.waiting, new]) if len(stream.waiting) else np.array(new)
+        stream.seconds = np.concatenate([stream.seconds, times])
 
     def _join(self, name: Hashable, like: Frames) -> _Stream:
         taken = {stream.place for stream in self._open.values()}
@@ -162,18 +167,18 @@ class StreamModel:
     def _advance(self, active: dict[Hashable, _Stream], size: int, moments: dict[Hashable, list[Moment]]) -> None:
         """One block of frames of the active streams; the others stay as they are."""
         hop = self.plan.hop
-        first = next(iter(active.values())).waiting
-        batch = np.zeros((self.streams, size * hop, *first.shape[1:]), first.dtype)
+        step = self._step(size)
+        batch = np.zeros((self.streams, size * hop, *self._picture), self._dtype)
         for stream in active.values():
             batch[stream.place] = stream.waiting[: size * hop]
-        answers, *kept = (np.asarray(one) for one in self._blocks[size].predict_on_batch([batch, *self._kept]))
-        if len(active) < self.streams and self._kept:
-            still = np.ones(self.streams, bool)
-            still[[stream.place for stream in active.values()]] = False
-            for old, new in zip(self._kept, kept, strict=True):
-                old[~still] = new[~still]
-        else:
-            self._kept = kept
+        answers, kept = step(batch, self._kept)
+        if len(active) < self.streams:
+            moved = [stream.place for stream in active.values()]
+            # The others stay as they are.
+            for number, one in enumerate(kept):
+                kept[number] = np.array(self._kept[number])
+                kept[number][moved] = np.asarray(one)[moved]
+        self._kept = kept
         for name, stream in active.items():
             for number in range(size):
                 if stream.windows >= 0:
@@ -181,6 +186,14 @@ class StreamModel:
                     moments[name].append(self._moment(answers[stream.place, number], stream.windows, end))
                 stream.windows += 1
             stream.waiting, stream.seconds = stream.waiting[size * hop :], stream.seconds[size * hop :]
+
+    def _step(self, size: int) -> Step:
+        if size not in self._steps:
+            block = Block(self.model, self.plan, size)
+            self._steps[size] = ENGINES[self.engine].compile(block, self.streams)
+            if not self._kept:
+                self._kept = [np.zeros(one.shape, one.dtype) for one in block.specs(self.streams)[1]]
+        return self._steps[size]
 
     def _moment(self, found: NDArray[Any], index: int, end: float) -> Moment:
         probabilities = np.asarray(found, np.float32)
@@ -196,6 +209,7 @@ def stream_model(
     streams: int = 1,
     labels: Sequence[str] | None = None,
     past: Literal["window", "unlimited"] = "window",
+    engine: str = "keras",
     check: bool = True,
 ) -> StreamModel:
     """A clip model that is fed a frame at a time, and answers each window as the model would.
@@ -213,37 +227,52 @@ def stream_model(
             recurrent layer carries its state on. It is another definition of the answer, and the same only for what
             a model of longer windows would say; a `conv3d` with `causal=True` is trained for it. Before a
             stream's first frame there is nothing: zeros.
+        engine: "keras", or "onnx" or "openvino": the divided model is exported, and runs there.
         check: with windows, compare with the model's own answers first, on noise. Should they differ by more than
-            1e-4, all layers run on the whole window, and `parts` says so.
+            1e-4, all layers run on the whole window, and `parts` says so; another engine than Keras is refused.
 
     Raises:
         UsageError: a hop below 1, a start below 0, or a model that cannot be streamed: several inputs or outputs,
             an open number of frames, a stateful layer; or, for an unlimited past, a recurrent layer that looks ahead.
+        StillmotionError: an engine that is not installed, or whose answers differ by more than 1e-4.
     """
     if past not in ("window", "unlimited"):
         raise UsageError(f"past is {past!r}; expected 'window' or 'unlimited'")
+    if engine not in ENGINES:
+        raise UsageError(f"no engine {engine!r}: choose from {', '.join(ENGINES)}")
     if hop < 1 or start < 0 or streams < 1:
         raise UsageError(f"hop is {hop}, start {start}, streams {streams}; expected 1, 0, 1 or more")
     if labels is not None and len(labels) != model.output_shape[-1]:
         raise UsageError(f"{len(labels)} labels for a model of {model.output_shape[-1]} probabilities")
     names = None if labels is None else tuple(labels)
     unlimited = past == "unlimited"
-    made = StreamModel(model, hop, start, streams, names, make_plan(model, hop, unlimited=unlimited))
-    if check and not unlimited and not (off := _distance(made)) <= EXACT:
-        plan = make_plan(model, hop, undivided=f"divided, its answers differ by {off:.1e}")
-        made = StreamModel(model, hop, start, streams, names, plan)
-    return made
+
+    def made(plan: Plan) -> StreamModel:
+        return StreamModel(model, hop, start, streams, names, plan, engine)
+
+    found = made(make_plan(model, hop, unlimited=unlimited))
+    if not check or (unlimited and engine == "keras") or (off := _off_by(found)) <= EXACT:
+        return found
+    if engine == "keras":
+        return made(make_plan(model, hop, undivided=f"divided, its answers differ by {off:.1e}"))
+    raise StillmotionError(f"on {engine} the model's answers differ by {off:.1e}, {EXACT:.0e} is allowed; use keras")
 
 
-def _distance(made: StreamModel) -> float:
-    """The greatest difference from the model's own answers, on two windows of noise."""
+def _off_by(made: StreamModel) -> float:
+    """How far its answers are from the model's own, on two windows of noise; with an unlimited past, from Keras's."""
     shape = made.plan.graph.shape(made.plan.graph.clip)
-    many = made.start + made.frames + made.hop
-    sides = [int(side or 0) for side in shape[1 if len(shape) == 4 else 2 :]]
-    frames = np.random.default_rng(0).integers(0, 256, [many, *sides]).astype(np.uint8)
-    found = np.stack([moment.probabilities for moment in made.push(frames)])
+    frames = np.random.default_rng(0).integers(0, 256, [made.start + made.frames + made.hop, *_picture(shape)])
+    frames = frames.astype(np.uint8)
+    found = [moment.probabilities for moment in made.push(frames)]
     made.flush()
+    if made.plan.unlimited:
+        plain = StreamModel(made.model, made.hop, made.start, made.streams, None, made.plan)
+        return distance(found, [moment.probabilities for moment in plain.push(frames)])
     starts = [made.start, made.start + made.hop]
     windows = np.stack([frames[at : at + made.frames] for at in starts])
-    expected = np.asarray(made.model.predict_on_batch(windows[:, 0] if len(shape) == 4 else windows))
-    return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
+    return distance(found, made.model.predict_on_batch(windows[:, 0] if len(shape) == 4 else windows))
+
+
+def _picture(clip: Shape) -> tuple[int, ...]:
+    """The shape of a frame, from that of a clip or a picture with its batch."""
+    return tuple(int(side or 0) for side in clip[1 if len(clip) == 4 else 2 :])

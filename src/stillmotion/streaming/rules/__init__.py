@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from stillmotion.streaming.actions import Axis, Rule, View
-from stillmotion.streaming.rules import convolutions, moving, pooling, recurrent, slicewise
+from stillmotion.streaming.rules import attention, convolutions, moving, pooling, recurrent, slicewise
 
 
 def _rows(rule: Rule, names: str) -> dict[str, Rule]:
@@ -71,6 +71,7 @@ LAYERS: Mapping[str, Rule] = {
     "LSTM": recurrent.recurrent,
     "SimpleRNN": recurrent.recurrent,
     "Bidirectional": recurrent.bidirectional,
+    "MultiHeadAttention": attention.attention,
 }
 
 OPERATIONS: Mapping[str, Rule] = {

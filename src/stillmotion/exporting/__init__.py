@@ -1,0 +1,51 @@
+"""A model as a file for somebody else's runtime: one table. A new format is its file and its row in `FORMATS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stillmotion.errors import UsageError
+from stillmotion.exporting import litert, onnx, openvino, saved_model
+from stillmotion.exporting.program import Program, Run, Tensor, distance
+
+__all__ = ["FORMATS", "Format", "Program", "Run", "Tensor", "check_format", "distance"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a program is written, and read back to be tried.
+
+    Attributes:
+        file: its name, or its folder's.
+        needs: what its example installs.
+        opening: lines of the example that read the file and define `run(name=array, ...) -> {name: array}`.
+        any_batch: whether a whole model takes any number of clips at once.
+    """
+
+    file: str
+    write: Callable[[Program, Path], None]
+    load: Callable[[Path], Run]
+    needs: str
+    opening: str
+    any_batch: bool = True
+
+
+FORMATS: Mapping[str, Format] = {
+    "onnx": Format("model.onnx", onnx.write, onnx.load, "onnxruntime", onnx.OPENING),
+    "openvino": Format("model.xml", openvino.write, openvino.load, "openvino", openvino.OPENING),
+    "saved_model": Format("model", saved_model.write, saved_model.load, "tensorflow-cpu", saved_model.OPENING),
+    "litert": Format("model.tflite", litert.write, litert.load, "ai-edge-litert", litert.OPENING, any_batch=False),
+}
+
+
+def check_format(format: str) -> Format:
+    """A row of the table.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"no format {format!r}: choose from {', '.join(FORMATS)}")
+    return FORMATS[format]

@@ -1,0 +1,127 @@
+"""An exported model gives the model's answers in its own runtime, without stillmotion, or is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.exporting import FORMATS, Format
+from stillmotion.models import build_model
+from stillmotion.prediction import exporting
+from stillmotion.prediction.exporting import export_model
+
+pytestmark = [
+    pytest.mark.backend,
+    pytest.mark.skipif(
+        os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="exported from TensorFlow"
+    ),
+]
+NEEDS = {
+    "onnx": ["tf2onnx", "onnxruntime"], "openvino": ["tf2onnx", "openvino"], "saved_model": [],
+    "litert": ["ai_edge_litert"],
+}  # fmt: skip
+LABELS = ("left", "right", "still")
+
+
+def need(format: str) -> None:
+    for package in NEEDS[format]:
+        pytest.importorskip(package)
+
+
+def saved(folder: Path, family: str, frames: int = 4, **options: Any) -> tuple[Path, keras.Model]:
+    model = build_model(family, frames=frames, height=16, width=16, classes=3, options=options)
+    rng = np.random.default_rng(1)
+    for weight in model.trainable_weights:
+        weight.assign(rng.normal(0, 0.3, weight.shape))
+    model.save(folder / "mine.keras")
+    return folder / "mine.keras", model
+
+
+def told_by(example: Path, *words: str | Path) -> list[list[float]]:
+    """The probabilities that the example prints, in an interpreter that has no stillmotion."""
+    block = "import sys; sys.modules['stillmotion'] = None; sys.modules['keras'] = None; sys.argv = sys.argv[1:]; "
+    code = f"{block}import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
+    if "tensorflow" in example.read_text():  # which imports Keras by itself
+        code = code.replace("sys.modules['keras'] = None; ", "")
+    told = subprocess.run(
+        [sys.executable, "-c", code, example, *words], capture_output=True, text=True, timeout=120
+    )
+    assert told.returncode == 0, told.stderr
+    return [[float(one) for one in re.findall(r"\d\.\d{6}", line)] for line in told.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_whole_model_and_its_example(format: str, tmp_path: Path) -> None:
+    need(format)
+    file, model = saved(tmp_path, "cnn_rnn")
+    made = export_model(file, format, tmp_path / "out", labels=LABELS)
+    assert made.off_by < 1e-5 and made.file.exists()
+    about = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert about["parity"]["off_by"] == made.off_by and about["labels"] == list(LABELS)
+    assert about["inputs"][0]["shape"][1:] == [4, 16, 16, 3]
+    clip = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "clip.npy", clip)
+    found = told_by(tmp_path / "out" / "use_it.py", tmp_path / "clip.npy")
+    np.testing.assert_allclose(np.ravel(found), model.predict_on_batch(clip[None])[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_streams_step_and_its_example(format: str, tmp_path: Path) -> None:
+    """Two new frames and the state -> the answer of the last four frames, and the next state."""
+    need(format)
+    file, model = saved(tmp_path, "conv3d")
+    made = export_model(file, format, tmp_path / "out", stream=True, hop=2)
+    assert made.off_by < 1e-5
+    film = np.random.default_rng(3).integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "film.npy", film)
+    found = told_by(tmp_path / "out" / "use_it.py", tmp_path / "film.npy")
+    expected = model.predict_on_batch(np.stack([film[at : at + 4] for at in (0, 2, 4)]))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_what_litert_lacks_is_named(tmp_path: Path) -> None:
+    need("litert")
+    file, _ = saved(tmp_path, "conv3d", frames=10, size="classic")
+    with pytest.raises(StillmotionError, match="not exported: LiteRT alone has no MaxPool3D") as told:
+        export_model(file, "litert", tmp_path / "out")
+    assert "\n" not in str(told.value)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_file_that_answers_otherwise_is_refused_with_the_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = FORMATS["saved_model"]
+
+    def load(file: Path) -> Any:
+        run = plain.load(file)
+        return lambda tensors: {name: one + 0.01 for name, one in run(tensors).items()}
+
+    wrong = Format(plain.file, plain.write, load, plain.needs, plain.opening)
+    monkeypatch.setattr(exporting, "check_format", lambda name: wrong)
+    file, _ = saved(tmp_path, "frame_pool")
+    for stream in (False, True):
+        with pytest.raises(StillmotionError, match=r"in saved_model its answers differ by 1\.0e-02; 1e-04 is allowed"):
+            export_model(file, "saved_model", tmp_path / "out", stream=stream)
+    assert not (tmp_path / "out" / "model").exists()
+
+
+def test_wrong_calls(tmp_path: Path) -> None:
+    file, _ = saved(tmp_path, "frame_pool")
+    for words, said in [
+        ({"format": "pdf"}, "no format 'pdf': choose from onnx, openvino, saved_model, litert"),
+        ({"format": "onnx", "stream": True, "hop": 5}, "hop is 5; expected 1 to 4"),
+        ({"format": "onnx", "labels": ["a"]}, "1 labels for a model of 3"),
+    ]:
+        with pytest.raises(UsageError, match=said):
+            export_model(file, **words)  # type: ignore[arg-type]

@@ -1,0 +1,116 @@
+"""Every engine gives the windows' answers, is refused where it does not, and says what is missing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from networks import network
+from test_streams import noise, pixels, windows_of
+
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.models import build_model
+from stillmotion.streaming import ENGINES, engines, stream_model
+
+pytestmark = pytest.mark.backend
+ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+NEEDS = {"keras": "keras", "onnx": "onnxruntime", "openvino": "openvino"}
+on_tensorflow = pytest.mark.skipif(not ON_TENSORFLOW, reason="exported from TensorFlow")
+
+
+def need(engine: str) -> None:
+    pytest.importorskip(NEEDS[engine])
+    if engine != "keras":
+        pytest.importorskip("tf2onnx")
+
+
+def model_of(family: str, **options: Any) -> keras.Model:
+    model = build_model(family, frames=6, height=16, width=16, classes=4, options=options)
+    rng = np.random.default_rng(2)
+    for weight in model.trainable_weights:
+        weight.assign(rng.normal(0, 0.3, weight.shape))
+    return model
+
+
+@on_tensorflow
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("family", "options"), [("cnn_rnn", {"bidirectional": False, "input": "rgb"}), ("conv3d", {})])
+def test_streams_on_every_engine(engine: str, family: str, options: dict[str, Any]) -> None:
+    """Two streams share it, in unequal cuts; one rests while the other goes on."""
+    need(engine)
+    model = model_of(family, **options)
+    stream = stream_model(model, streams=2, engine=engine)
+    films = {name: pixels(20, seed, side=16) for seed, name in enumerate("ab")}
+    found: dict[str, list[Any]] = {"a": [], "b": []}
+    at = dict.fromkeys(found, 0)
+    for sizes in ({"a": 7, "b": 9}, {"a": 5}, {"b": 11, "a": 2}, {"a": 6}):
+        for name, moments in stream.push({n: films[n][at[n] : at[n] + size] for n, size in sizes.items()}).items():
+            found[name] += [moment.probabilities for moment in moments]
+            at[name] += sizes[name]
+    for name, film in films.items():
+        np.testing.assert_allclose(found[name], windows_of(model, film, 1, 0), atol=1e-5)
+
+
+@on_tensorflow
+@given(st.data())
+@settings(
+    max_examples=4, deadline=None, derandomize=True, phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)  # fmt: skip
+def test_a_random_network_on_onnx(data: Any) -> None:
+    need("onnx")
+    model = network(data.draw)
+    hop = data.draw(st.integers(1, 3))
+    film = noise(model, model.input_shape[1] + 6)
+    found = [moment.probabilities for moment in stream_model(model, hop=hop, engine="onnx").push(film)]
+    np.testing.assert_allclose(found, windows_of(model, film, hop, 0), atol=1e-4)
+
+
+@on_tensorflow
+def test_an_unlimited_past_is_the_same_on_onnx() -> None:
+    need("onnx")
+    model, film = model_of("cnn_rnn", bidirectional=False), pixels(20, side=16)
+    found = [[moment.probabilities for moment in stream_model(model, engine=engine, past="unlimited").push(film)]
+             for engine in ("onnx", "keras")]  # fmt: skip
+    np.testing.assert_allclose(*found, atol=1e-5)
+
+
+@on_tensorflow
+def test_an_engine_that_answers_otherwise_is_refused_with_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("onnx")
+    load = engines.onnx.load
+
+    def wrong(model: bytes) -> Any:
+        run = load(model)
+        return lambda tensors: {name: one + 0.01 for name, one in run(tensors).items()}
+
+    monkeypatch.setattr(engines, "ENGINES", {**ENGINES, "onnx": engines.Engine(engines._exported(wrong), (1,))})
+    monkeypatch.setattr("stillmotion.streaming.streams.ENGINES", engines.ENGINES)
+    with pytest.raises(StillmotionError, match=r"on onnx the model's answers differ by 1\.0e-02, 1e-04 is"):
+        stream_model(model_of("frame_pool"), engine="onnx")
+
+
+@on_tensorflow
+@pytest.mark.parametrize(("engine", "lacks"), [("onnx", "tf2onnx"), ("onnx", "onnxruntime"), ("openvino", "openvino")])
+def test_what_is_not_installed_is_one_line(engine: str, lacks: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if lacks != "tf2onnx":
+        need("onnx")
+    monkeypatch.setitem(sys.modules, lacks, None)
+    with pytest.raises(StillmotionError, match=rf"{lacks} cannot be imported .*pip install 'stillmotion\[{engine}\]'"):
+        stream_model(model_of("frame_pool"), engine=engine)
+
+
+def test_wrong_calls() -> None:
+    model = model_of("frame_pool")
+    with pytest.raises(UsageError, match="no engine 'fast': choose from keras, onnx, openvino"):
+        stream_model(model, engine="fast")
+    if not ON_TENSORFLOW:
+        pytest.importorskip("tf2onnx")
+        with pytest.raises(StillmotionError, match="exported from TensorFlow, and Keras runs on jax"):
+            stream_model(model, engine="onnx")
