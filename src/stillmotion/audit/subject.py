@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.audit.faults.scaling import SCALES
-from stillmotion.audit.loading import load_any
+from stillmotion.audit.loading import custom_objects, load_any
+from stillmotion.clips import ClipSpec
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.runs import read_run
 
@@ -37,6 +38,8 @@ class Subject:
         scale: the range that it is fed: a name in `SCALES`; None as long as it is unknown.
         channels: "RGB" or "BGR", as it is fed.
         outputs: what its last layer gives: probabilities, logits, or one sigmoid for two labels.
+        custom: what its custom layers are, by name.
+        unsafe: whether Python code in its file may run.
     """
 
     file: Path
@@ -50,6 +53,8 @@ class Subject:
     scale: str | None
     channels: str
     outputs: Literal["probabilities", "logits", "one"]
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    unsafe: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -88,6 +93,13 @@ class Subject:
         return given.astype(np.float32)
 
 
+def clip_spec(subject: Subject) -> ClipSpec:
+    """How the clips of a clip model are cut: as its run was trained, else spread over the video."""
+    if (subject.file / "run.json").is_file():
+        return read_run(subject.file).recipe.spec
+    return ClipSpec(subject.frames, "spread", subject.size)
+
+
 def load_subject(
     file: str | Path,
     *,
@@ -122,7 +134,8 @@ def load_subject(
     if (folder / "run.json").is_file():
         run = read_run(folder)
         ours, at, scale = run.labels, path if path.is_file() else run.model_file, scale or "0..255"
-    model = load_any(at, custom=custom, unsafe=unsafe)
+    known = custom_objects(custom) if custom else {}
+    model = load_any(at, known=known, unsafe=unsafe)
     kind, frames, height, width = _shape(path, model)
     classes, one = _outputs(path, model)
     names = read_labels(Path(labels)) if labels is not None else ours
@@ -140,6 +153,8 @@ def load_subject(
         scale=scale,
         channels=channels.upper(),
         outputs="one" if one else "probabilities",
+        custom=known,
+        unsafe=unsafe,
     )
     return dataclasses.replace(subject, outputs="one" if one else _probabilities_or_logits(subject))
 

@@ -122,7 +122,8 @@ def _show(found: "auditing.Audit") -> None:  # type: ignore[name-defined]  # noq
         for way in found.preprocessing[:3]:
             out.print(
                 f"  {way.scale}, {way.channels}, {way.framing}, {way.resizing}: "
-                f"{way.accuracy:.0%} right, probability {way.probability:.2f}"
+                f"{way.accuracy:.0%} right, probability {way.probability:.2f}, "
+                f"the likeliest in {way.best:.0%} of resamplings of the snapshots"
             )
     if found.sensitivity:
         worst: dict[str, float] = {}
