@@ -90,7 +90,7 @@ SNAPSHOTS = [
     Injection("resizing", "cv2 linear to 64", "snapshot", lambda f, i: cv2.resize(f[i], (64, 64))),
     Injection("JPEG compression", "Pillow quality 10", "snapshot", lambda f, i: (f[i], {"quality": 10})),
     Injection("JPEG compression", "Pillow quality 30", "snapshot", lambda f, i: (f[i], {"quality": 30})),
-    Injection("JPEG compression", "a PNG of a JPEG, quality 15", "snapshot", lambda f, i: cv2.imdecode(cv2.imencode(".jpg", f[i], [cv2.IMWRITE_JPEG_QUALITY, 15])[1], cv2.IMREAD_UNCHANGED)),
+    Injection("JPEG compression", "a PNG of OpenCV's JPEG, quality 15", "snapshot", lambda f, i: _jpeg(f[i])),
     Injection("motion blur", "3 frames blended", "snapshot", lambda f, i: np.mean(f[max(0, i - 1) : i + 2], axis=0).round()),
     Injection("motion blur", "5 frames blended", "snapshot", lambda f, i: np.mean(f[max(0, i - 2) : i + 3], axis=0).round()),
     Injection("interlacing", "two frames woven", "snapshot", lambda f, i: _woven(f, i)),
@@ -107,6 +107,11 @@ def _other(picture: Any) -> tuple[int, int]:
 def _cropped(picture: Any) -> Any:
     height, width = picture.shape[:2]
     return picture[height // 10 : height // 10 + int(0.6 * height), width // 4 : width // 4 + int(0.6 * width)]
+
+
+def _jpeg(picture: Any) -> Any:
+    stored = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, 15])[1]
+    return cv2.imdecode(stored, cv2.IMREAD_COLOR)[..., ::-1]
 
 
 def _woven(frames: Pictures, index: int) -> Any:

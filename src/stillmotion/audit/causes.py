@@ -33,9 +33,10 @@ def find_causes(comparison: Comparison, floor: float, reader: str | None) -> tup
     for name in names:
         change = np.array([one.change.get(name, 0.0) for one in found])
         share = float(change.sum() / total.sum())
-        if change.mean() <= floor or share < LEAST:
-            continue
         low, high = _interval(change, total, videos)
+        # Within the floor a stage counts if it moves answers one way on all videos: its difference was seen in pixels.
+        if share < LEAST or (change.mean() <= floor and (low <= 0 or name == UNEXPLAINED)):
+            continue
         flips = sum(one.flip.get(name, 0.0) for one in found if one.flipped)
         causes.append(
             dataclasses.replace(
