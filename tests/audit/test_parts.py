@@ -13,7 +13,7 @@ from stillmotion.audit import FAULTS, faults
 from stillmotion.audit.attributing import shapley
 from stillmotion.audit.faults import Shot, difference, normal_path, render_picture
 from stillmotion.audit.faults.orientation import ALL_TURNS, ORIENTATION
-from stillmotion.audit.resampling import resize
+from stillmotion.audit.resampling import KERNELS, resize
 from stillmotion.audit.sensitivity import divergence
 
 PILLOW = {
@@ -45,6 +45,18 @@ def test_kernels_are_those_of_opencv(kernel: str, size: tuple[int, int]) -> None
     off = np.abs(resize(picture.astype(np.float32), *size, kernel) - theirs)
     assert off.mean() < 0.2
     assert np.quantile(off, 0.99) <= 1
+
+
+@pytest.mark.parametrize("how", ["area", "bilinear", "bicubic"])
+def test_kernels_are_those_of_swscale(how: str) -> None:
+    import av
+
+    frame = av.VideoFrame.from_ndarray(pictures(0)[0], format="rgb24").reformat(format="yuv420p")
+    seen = frame.to_ndarray(format="rgb24").astype(np.float32)
+    theirs = frame.to_ndarray(format="rgb24", width=24, height=20, interpolation=how.upper())
+    off = {kernel: np.abs(resize(seen, 20, 24, kernel) - theirs).mean() for kernel in KERNELS}
+    assert min(off, key=lambda kernel: off[kernel]) == f"swscale {how}"
+    assert off[f"swscale {how}"] < 1
 
 
 def test_shapley_values_of_a_known_game() -> None:

@@ -10,13 +10,12 @@ import keras
 import numpy as np
 
 from stillmotion.audit.comparing_paths import feed
-from stillmotion.audit.consistency import all_layers
 from stillmotion.audit.faults import FAULTS
 from stillmotion.audit.faults.framing import FRAMING
 from stillmotion.audit.records import Preprocessing
 from stillmotion.audit.resampling import Picture, resize
 from stillmotion.audit.snapshots import Snapshot
-from stillmotion.audit.subject import Floats, Subject
+from stillmotion.audit.subject import Floats, Subject, all_layers
 from stillmotion.errors import UsageError
 
 USUAL = ("0..255", "0..1", "-1..1", "ImageNet mean and deviation", "ImageNet mean of BGR")

@@ -40,8 +40,8 @@ def _paths(
     said: list[str] = []
     failed = [check.name for check in checks if not check.passed]
     if failed:
-        count = "One check" if len(failed) == 1 else f"{len(failed)} checks"
-        said.append(f"{count} of the model itself failed: not {'; not '.join(failed)}.")
+        count = "One check of the model itself fails" if len(failed) == 1 else f"{len(failed)} checks of the model fail"
+        said.append(f"{count}: {'; '.join(failed)}.")
     if comparison is None:
         said.append("No snapshots and no frame reader were given: there is nothing to compare the videos' frames with.")
         return said
