@@ -74,11 +74,12 @@ def make_videos(folder: Path, look: sm.Videos) -> list[Path]:
 def real_videos(data: Path) -> list[Path]:
     """Ten clips of gestures that are long enough, one after the other of every gesture."""
     gestures = sm.read_videos(data / "gestures" / "gestures.csv")
-    long = [gestures.file(video) for video in gestures if _count(gestures.file(video)) >= LONG]
+    long = [gestures.file(video) for video in gestures if count_frames(gestures.file(video)) >= LONG]
     return long[:: max(1, len(long) // REAL)][:REAL]
 
 
-def _count(file: Path) -> int:
+def count_frames(file: Path) -> int:
+    """As its container says."""
     with av.open(str(file)) as container:
         return container.streams.video[0].frames
 
@@ -112,6 +113,12 @@ def make_models(folder: Path, look: sm.Videos, data: Path | None) -> list[Traine
         )
     record.write_text(json.dumps([vars(one) for one in made], indent=1))
     return made
+
+
+def make_scene_model(file: Path, scenes: sm.Videos) -> None:
+    """A small CNN on levels of 0 to 255."""
+    trained = _plain(file.parent, "real", scenes, {file.stem: (_small(True, True), "0..255")})
+    assert trained[0].file == str(file)
 
 
 def _plain(folder: Path, world: str, videos: sm.Videos, builders: dict[str, tuple[Build, str]]) -> list[Trained]:
