@@ -92,6 +92,7 @@ def audit_model(
     subject, scale_from = _settle_scale(subject, reels, shots, reader)
     if scale_from.startswith("nothing"):
         notes.append(f"{scale_from}; give --scale to be sure")
+    ways = _find_preprocessing(subject, shots) if find_preprocessing else ()
     progress("checking the model", 0, 1)
     checks = check_model(subject, _inputs(subject, reels))
     noise = Noise(numeric=numeric_noise(checks))
@@ -122,7 +123,7 @@ def audit_model(
         noise=noise,
         change=float(np.mean([one.total for one in comparison.attributions])) if comparison and comparison.pairs else 0,
         unexplained=unexplained,
-        preprocessing=_find_preprocessing(subject, shots) if find_preprocessing else (),
+        preprocessing=ways,
         motion=motion,
         pictures=views_of(subject, comparison) if comparison else (),
         videos=tuple(str(reel.file) for reel in reels),

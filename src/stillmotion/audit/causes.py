@@ -17,12 +17,15 @@ from stillmotion.audit.resampling import Picture
 from stillmotion.audit.subject import Subject
 
 RESAMPLES = 1000
-LEAST = 0.01  # a share below this is not worth a line
+LEAST = 0.01  # a share below this is no effect
 NOISE_PAIRS = 12
 
 
 def find_causes(comparison: Comparison, floor: float, reader: str | None) -> tuple[Cause, ...]:
-    """The causes of the change, the largest first; none where it lies within the noise floor."""
+    """The causes of the change, the largest first; none where it lies within the noise floor.
+
+    A difference that was recognised is told even where it moves no answer now: another may hide it until it is mended.
+    """
     found = comparison.attributions
     total = np.array([one.total for one in found])
     if not len(total) or total.mean() <= floor:
@@ -33,10 +36,9 @@ def find_causes(comparison: Comparison, floor: float, reader: str | None) -> tup
     for name in names:
         change = np.array([one.change.get(name, 0.0) for one in found])
         share = float(change.sum() / total.sum())
-        low, high = _interval(change, total, videos)
-        # Within the floor a stage counts if it moves answers one way on all videos: its difference was seen in pixels.
-        if share < LEAST or (change.mean() <= floor and (low <= 0 or name == UNEXPLAINED)):
+        if name == UNEXPLAINED and (change.mean() <= floor or share < LEAST):
             continue
+        low, high = _interval(change, total, videos)
         flips = sum(one.flip.get(name, 0.0) for one in found if one.flipped)
         causes.append(
             dataclasses.replace(

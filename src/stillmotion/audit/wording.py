@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from stillmotion.audit.attributing import UNEXPLAINED
+from stillmotion.audit.causes import LEAST
 from stillmotion.audit.comparing_paths import Comparison
 from stillmotion.audit.records import Cause, Check, Motion, Noise
 
@@ -67,17 +69,17 @@ def _paths(
         return said
     if not flips:
         said.append(f"Their probabilities differ by {_percent(change)} on average.")
-    for number, cause in enumerate([one for one in causes if one.cause != "unexplained"][:LARGEST]):
+    known = [one for one in causes if one.cause != UNEXPLAINED]
+    moving = [one for one in known if one.share >= LEAST]
+    for number, cause in enumerate(moving[:LARGEST]):
         if number == 0:
             said.append(f"{_percent(cause.share)} of the change comes from {cause.cause}: {cause.sentence}.")
         else:
             said.append(f"{_percent(cause.share)} from {cause.cause} ({cause.brief}).")
+    if still := [f"{one.cause} ({one.brief})" for one in known if one.share < LEAST]:
+        said.append(f"Different too, without effect on these answers: {', '.join(still)}.")
     if unexplained >= 0.005:
-        alone = (
-            ": the pictures differ in a way that is none of the known ones"
-            if [one.cause for one in causes] == ["unexplained"]
-            else ""
-        )
+        alone = "" if known else ": the pictures differ in a way that is none of the known ones"
         within = ", within the noise floor" if unexplained * change <= noise.floor else alone
         said.append(f"{_percent(unexplained)} unexplained{within}.")
     return said

@@ -97,7 +97,7 @@ def audit(
     for line in found.notes:
         note(line)
     if as_json:
-        out.print(auditing.as_json(found), markup=False)
+        out.print(auditing.as_json(found), markup=False, emoji=False)
     else:
         _show(found)
     if out_folder is not None:
