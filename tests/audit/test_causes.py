@@ -121,6 +121,20 @@ def test_a_reader_of_zeros_and_ones(tmp_path: Path, films: list[Path], model: Pa
     assert "whole numbers" in found.causes[0].evidence
 
 
+def test_a_difference_without_effect_is_told_last(tmp_path: Path, films: list[Path]) -> None:
+    write_snapshots(tmp_path / "s", films)
+    given = keras.Input((SIDE, SIDE, 3))
+    brightness = keras.ops.mean(given, axis=-1, keepdims=True) / 255
+    outputs = keras.layers.Dense(4, activation="softmax")(keras.layers.Flatten()(brightness))
+    keras.Model(given, outputs).save(tmp_path / "brightness.keras")
+    swapped = reader(lambda picture: small(picture)[..., ::-1] / 255)
+    found = quick(tmp_path / "brightness.keras", films, snapshots=tmp_path / "s", frames=swapped, scale="0..255")
+    assert [cause.cause for cause in found.causes] == ["scaling", "channel order"]
+    assert abs(found.causes[1].share) < 0.01
+    assert "Different too, without effect on these answers: channel order (BGR against RGB)" in found.answer
+    assert {picture.file[:5] for picture in found.pictures} == {"film0", "film1", "film2"}
+
+
 def test_a_late_reader(tmp_path: Path, films: list[Path], model: Path) -> None:
     write_snapshots(tmp_path / "s", films)
 

@@ -54,19 +54,23 @@ class Kernel:
 
 
 KERNELS: dict[str, Kernel] = {
-    "area": Kernel(None, 0.5, True, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_AREA)"),
-    "nearest": Kernel(None, 0.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_NEAREST)"),
-    "nearest, centred": Kernel(None, 0.0, False, "keras.utils.load_img(file, target_size=(h, w))"),
-    "linear": Kernel(_linear, 1.0, False, "cv2.resize(frame, (w, h))"),
-    "linear, smooth": Kernel(_linear, 1.0, True, "image.resize((w, h), Image.Resampling.BILINEAR)"),
-    "cubic": Kernel(_cubic(-0.75), 2.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_CUBIC)"),
-    "cubic, smooth": Kernel(_cubic(-0.5), 2.0, True, "image.resize((w, h))"),
-    "Lanczos": Kernel(_lanczos(4), 4.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_LANCZOS4)"),
-    "Lanczos, smooth": Kernel(_lanczos(3), 3.0, True, "image.resize((w, h), Image.Resampling.LANCZOS)"),
-    "swscale area": Kernel(
-        None, 0.5, True, 'frame.to_ndarray(format="rgb24", width=w, height=h, interpolation="AREA")  # PyAV'
+    "area": Kernel(None, 0.5, True, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_AREA)"),
+    "nearest": Kernel(None, 0.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_NEAREST)"),
+    "nearest, centred": Kernel(None, 0.0, False, "frame = keras.utils.load_img(file, target_size=(h, w))"),
+    "linear": Kernel(_linear, 1.0, False, "frame = cv2.resize(frame, (w, h))"),
+    "linear, smooth": Kernel(
+        _linear, 1.0, True, "frame = Image.fromarray(frame).resize((w, h), Image.Resampling.BILINEAR)"
     ),
-    "swscale bilinear": Kernel(_linear, 1.0, True, 'frame.to_ndarray(format="rgb24", width=w, height=h)  # PyAV'),
+    "cubic": Kernel(_cubic(-0.75), 2.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_CUBIC)"),
+    "cubic, smooth": Kernel(_cubic(-0.5), 2.0, True, "frame = Image.fromarray(frame).resize((w, h))"),
+    "Lanczos": Kernel(_lanczos(4), 4.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_LANCZOS4)"),
+    "Lanczos, smooth": Kernel(
+        _lanczos(3), 3.0, True, "frame = Image.fromarray(frame).resize((w, h), Image.Resampling.LANCZOS)"
+    ),
+    "swscale area": Kernel(
+        None, 0.5, True, 'frame.to_ndarray(format="rgb24", width=w, height=h, interpolation="AREA")'
+    ),
+    "swscale bilinear": Kernel(_linear, 1.0, True, 'frame.to_ndarray(format="rgb24", width=w, height=h)'),
     "swscale bicubic": Kernel(_cubic(-0.6), 2.0, True, "ffmpeg -i in.mp4 -vf scale=w:h ..."),
 }
 
