@@ -144,7 +144,7 @@ def _strength(name: str, setting: Setting) -> str:
     if name == "JPEG compression":
         return f"quality {text(setting)}"
     if name == "video compression":
-        return FAULTS[name].words(setting).removeprefix("went through ").replace("about ", "")
+        return FAULTS[name].words(setting).removeprefix("are coded again, by ").replace("about ", "")
     if name == "rate":
         return f"x {text(setting)}"
     if name == "window position":

@@ -70,7 +70,7 @@ VIDEO_COMPRESSION = Fault(
     candidates=(*((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)), ("H.264", 48)),
     apply=_apply,
     words=lambda setting: (
-        "are as the file has them" if setting == NONE else f"went through {setting[0]} at about CRF {setting[1]}"
+        "are as the file has them" if setting == NONE else f"are coded again, by {setting[0]} at about CRF {setting[1]}"
     ),
     cure=lambda video, snapshots: "record at a lower CRF or a higher bit rate, and train on frames of such videos",
 )
