@@ -10,13 +10,15 @@ import numpy as np
 
 from stillmotion.audit.aligning import Match, align, align_near
 from stillmotion.audit.attributing import UNEXPLAINED, Attribution, Pair, attribute
-from stillmotion.audit.estimating import Explanation, Sighting, explain, find_scale, grouped
+from stillmotion.audit.colours import find_scale
+from stillmotion.audit.estimating import Explanation, explain
 from stillmotion.audit.faults import FAULTS, Setting, normal_path, render
 from stillmotion.audit.faults.framing import WHOLE, Box
 from stillmotion.audit.faults.scaling import WHOLE_NUMBERS, as_levels
 from stillmotion.audit.reading import Reader, first_look
 from stillmotion.audit.reels import Reel
 from stillmotion.audit.resampling import Picture, resize
+from stillmotion.audit.sightings import Sighting, grouped
 from stillmotion.audit.snapshots import Snapshot
 from stillmotion.audit.subject import Floats, Subject
 from stillmotion.errors import StillmotionError
