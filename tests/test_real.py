@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,6 +50,41 @@ def test_gestures() -> None:
     parts = split(videos)
     assert straddling_groups(parts) == []
     assert all(part.labels == videos.labels for part in parts)
+
+
+@pytest.mark.backend
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="no ffmpeg on the command line")
+@pytest.mark.parametrize(("ending", "scale"), [("png", "null"), ("jpg", "scale=112:112")])
+def test_snapshots_that_ffmpeg_grabs_find_their_moments(tmp_path: Path, ending: str, scale: str) -> None:
+    """And what the usual OpenCV loop does otherwise is named."""
+    cv2 = pytest.importorskip("cv2")
+    from pipeline import SIDE, colour_model
+
+    from stillmotion.audit import audit_model
+
+    def read(path: Path) -> Iterator[Any]:
+        capture = cv2.VideoCapture(str(path))
+        while (got := capture.read())[0]:
+            yield cv2.resize(got[1], (SIDE, SIDE)) / 255
+
+    videos = read_videos(ROOT / "gestures" / "gestures.csv")
+    files = [videos.file(video) for video in list(videos)[::42]]
+    truth = {}
+    (tmp_path / "stills").mkdir()
+    for file in files:
+        for index in (7, 15):
+            still = tmp_path / "stills" / f"{file.stem}-{index:02d}.{ending}"
+            words = ["-i", str(file), "-vf", f"select=eq(n\\,{index}),{scale}", "-frames:v", "1", str(still)]
+            subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *words], check=True)
+            truth[str(still)] = (str(file), index)
+    colour_model().save(tmp_path / "model.keras")
+    found = audit_model(tmp_path / "model.keras", files, snapshots=tmp_path / "stills", frames=read, sensitivity=False)
+    seconds = {str(file): np.array([at for at, _ in iter_frames(file, 8, 8)]) for file in files}
+    for row in found.snapshots:
+        file, index = truth[row.file]
+        assert row.video == file
+        assert abs(int(np.abs(seconds[file] - row.seconds).argmin()) - index) <= 1
+    assert {"scaling", "channel order"} <= {cause.cause for cause in found.causes[:3]}
 
 
 def test_every_format() -> None:

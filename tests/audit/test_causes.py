@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import av
+import keras
 import numpy as np
 import pytest
 from PIL import Image
 from pipeline import SIDE, colour_model, write_films, write_snapshots
 
 from stillmotion.audit import Audit, as_json, audit_model, read_audit, write_audit
+from stillmotion.audit.comparing_paths import feed
+from stillmotion.audit.subject import load_subject
 from stillmotion.errors import StillmotionError
 
 pytestmark = pytest.mark.backend
@@ -117,15 +121,105 @@ def test_a_reader_of_zeros_and_ones(tmp_path: Path, films: list[Path], model: Pa
     assert "whole numbers" in found.causes[0].evidence
 
 
+def test_a_difference_without_effect_is_told_last(tmp_path: Path, films: list[Path]) -> None:
+    write_snapshots(tmp_path / "s", films)
+    given = keras.Input((SIDE, SIDE, 3))
+    brightness = keras.ops.mean(given, axis=-1, keepdims=True) / 255
+    outputs = keras.layers.Dense(4, activation="softmax")(keras.layers.Flatten()(brightness))
+    keras.Model(given, outputs).save(tmp_path / "brightness.keras")
+    swapped = reader(lambda picture: small(picture)[..., ::-1] / 255)
+    found = quick(tmp_path / "brightness.keras", films, snapshots=tmp_path / "s", frames=swapped, scale="0..255")
+    assert [cause.cause for cause in found.causes] == ["scaling", "channel order"]
+    assert abs(found.causes[1].share) < 0.01
+    assert "Different too, without effect on these answers: channel order (BGR against RGB)" in found.answer
+    assert {picture.file[:5] for picture in found.pictures} == {"film0", "film1", "film2"}
+
+
 def test_a_late_reader(tmp_path: Path, films: list[Path], model: Path) -> None:
     write_snapshots(tmp_path / "s", films)
 
     def late(path: Path) -> Iterator[Any]:
-        yield from list(reader(small)(path))[2:]
+        yield from list(reader(small)(path))[3:]
 
     found = quick(model, films, snapshots=tmp_path / "s", frames=late)
     assert found.causes[0].cause == "moment"
-    assert "2 frames too late" in found.causes[0].evidence
+    assert "3 frames too late" in found.causes[0].evidence
+    assert "late yields 21 frames of film0.mp4, which has 24" in found.notes
+
+
+def test_a_reader_that_leaves_every_other_frame_out_is_not_late(tmp_path: Path, films: list[Path], model: Path) -> None:
+    (tmp_path / "s").mkdir()
+    for name in write_snapshots(tmp_path / "all", films):
+        if int(name[-6:-4]) % 2 == 0:
+            (tmp_path / "all" / name).rename(tmp_path / "s" / name)
+
+    def half(path: Path) -> Iterator[Any]:
+        yield from list(reader(small)(path))[::2]
+
+    assert quick(model, films, snapshots=tmp_path / "s", frames=half).causes == ()
+
+
+def test_a_reader_by_swscale(tmp_path: Path, films: list[Path], model: Path) -> None:
+    write_snapshots(tmp_path / "s", films)
+
+    def scaled(path: Path) -> Iterator[Any]:
+        with av.open(str(path)) as container:
+            for frame in container.decode(video=0):
+                yield frame.to_ndarray(format="rgb24", width=SIDE, height=SIDE)
+
+    found = quick(model, films, snapshots=tmp_path / "s", frames=scaled)
+    assert found.causes[0].cause == "resizing"
+    assert "swscale bilinear" in found.causes[0].evidence
+
+
+def test_the_answer_reads_as_it_should(tmp_path: Path, films: list[Path], model: Path) -> None:
+    write_snapshots(tmp_path / "s", films)
+    both = reader(lambda picture: small(picture, Image.Resampling.NEAREST)[..., ::-1])
+    told = quick(model, films, snapshots=tmp_path / "s", frames=both).answer
+    assert re.match(
+        r"\d+ of 12 snapshots get another label than their frame\. \d+ % of the change comes from channel order: your "
+        r"snapshots are RGB, your frame reader yields BGR\. \d+ % from resizing \(nearest, centred against area\)\.",
+        told,
+    ), told
+
+
+def test_the_preprocessing_is_found(tmp_path: Path, films: list[Path]) -> None:
+    colour_model(scaled=False).save(tmp_path / "raw.keras")
+    (tmp_path / "labels.txt").write_text("a\nb\nc\nd\n")
+    subject = load_subject(tmp_path / "raw.keras", labels=tmp_path / "labels.txt", scale="0..1", channels="bgr")
+    for name in write_snapshots(tmp_path / "all", films):
+        picture = np.asarray(Image.open(tmp_path / "all" / name), np.float32)
+        label = subject.labels[int(subject.answers([feed(subject, picture)])[0].argmax())]
+        (tmp_path / "s" / label).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "all" / name).rename(tmp_path / "s" / label / name)
+    found = audit_model(
+        tmp_path / "raw.keras", films[:1], snapshots=tmp_path / "s", labels=tmp_path / "labels.txt",
+        find_preprocessing=True, sensitivity=False,
+    ).preprocessing  # fmt: skip
+    right = [way for way in found if (way.scale, way.channels) == ("0..1", "BGR")]
+    assert max(way.accuracy for way in right) == 1
+    assert found[0].accuracy >= 0.9
+    assert sum(way.probability for way in found) == pytest.approx(1)
+    assert sum(way.best for way in found) == pytest.approx(1)
+    assert [way.log_likelihood for way in found] == sorted((way.log_likelihood for way in found), reverse=True)
+
+
+def test_a_clip_model_is_asked_about_motion_rate_and_window(tmp_path: Path, films: list[Path]) -> None:
+    write_snapshots(tmp_path / "s", films[:2])
+    given = keras.Input((6, SIDE, SIDE, 3))
+    x = keras.layers.Rescaling(1 / 255)(given)
+    x = keras.layers.Conv3D(4, (3, 5, 5), strides=(1, 4, 4), activation="relu")(x)
+    outputs = keras.layers.Dense(4, activation="softmax")(keras.layers.Flatten()(x))
+    keras.Model(given, outputs).save(tmp_path / "clip.keras")
+    found = audit_model(tmp_path / "clip.keras", films[:2], snapshots=tmp_path / "s")
+    rows = {(row.fault, row.strength) for row in found.sensitivity}
+    assert {("rate", "x 2"), ("rate", "x 0.5"), ("window position", "+25 % of a clip")} <= rows
+    assert len([row for row in rows if row[0] == "moment"]) == 20
+    assert len(found.noise.unsteady) == 10
+    assert list(found.noise.unsteady) == sorted(found.noise.unsteady)
+    assert len(found.motion) == 8
+    assert all(0 <= value <= 1 for one in found.motion for value in (one.frozen_to_clip, one.frozen_to_others))
+    assert "motion moves probabilities by" in found.answer
 
 
 def test_a_stranger_matches_no_moment(tmp_path: Path, films: list[Path], model: Path) -> None:
@@ -161,6 +255,8 @@ def test_the_record_comes_back(tmp_path: Path, films: list[Path], model: Path) -
         (lambda picture: small(picture) * np.nan, "yields NaN"),
         (lambda picture: "frame", "expected numbers"),
         (lambda picture: 1 / 0, "raised ZeroDivisionError"),
+        (lambda picture: float("two\nlines"), "raised ValueError"),
+        (lambda picture: small(picture) * 1e30, "yields numbers up to"),
         (lambda picture: np.full((SIDE, SIDE, 3), 7), "pictures of one colour"),
         (lambda picture: np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3)), "match no frame"),
     ],

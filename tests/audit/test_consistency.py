@@ -75,6 +75,35 @@ def test_dropout_held_in_training_mode_is_named(tmp_path: Path) -> None:
     assert "stuck_dropout" in found["no layer is held in training mode"]
 
 
+def test_a_state_that_is_not_reset_is_named(tmp_path: Path) -> None:
+    given = keras.Input((FRAMES, SIDE, SIDE, 3), batch_size=3)
+    x = layers.Reshape((FRAMES, -1))(given)
+    x = layers.GRU(4, stateful=True, name="keeps_state")(x)
+    model = keras.Model(given, layers.Dense(3, activation="softmax")(x))
+    found = failed(saved(tmp_path, model), inputs(8, FRAMES, SIDE, SIDE, 3))
+    assert list(found) == ["the same answer twice"]
+    assert "keeps_state" in found["the same answer twice"]
+
+
+def test_sixteen_bits_are_not_taken_for_a_fault(tmp_path: Path) -> None:
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = colour_model()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    checks = check_model(saved(tmp_path, model), 255 * inputs(4, SIDE, SIDE, 3))
+    assert [check.name for check in checks if not check.passed] == []
+    assert "the same answer in float32 as in mixed_bfloat16" in [check.name for check in checks]
+
+
+def test_logits_are_evaluated_too(tmp_path: Path) -> None:
+    given = keras.Input((SIDE, SIDE, 3))
+    subject = saved(tmp_path, keras.Model(given, layers.Dense(3)(layers.Flatten()(given))))
+    assert subject.outputs == "logits"
+    checks = {check.name: check.passed for check in check_model(subject, inputs(4, SIDE, SIDE, 3))}
+    assert checks["evaluate agrees with predict"]
+
+
 def test_answers_that_depend_on_the_batch(tmp_path: Path) -> None:
     given = keras.Input((SIDE, SIDE, 3))
     x = layers.Flatten()(given)
@@ -153,7 +182,9 @@ def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: p
     monkeypatch.delitem(__import__("sys").modules, "own_layers")
     with pytest.raises(StillmotionError, match=r"'Own'.*--custom"):
         load_subject(tmp_path / "own.keras")
-    assert load_subject(tmp_path / "own.keras", custom="own_layers").labels == ("class 0", "class 1", "class 2")
+    subject = load_subject(tmp_path / "own.keras", custom="own_layers")
+    assert subject.labels == ("class 0", "class 1", "class 2")
+    assert failed(subject, inputs(4, SIDE, SIDE, 3)) == {}
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")

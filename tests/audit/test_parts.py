@@ -13,7 +13,7 @@ from stillmotion.audit import FAULTS, faults
 from stillmotion.audit.attributing import shapley
 from stillmotion.audit.faults import Shot, difference, normal_path, render_picture
 from stillmotion.audit.faults.orientation import ALL_TURNS, ORIENTATION
-from stillmotion.audit.resampling import resize
+from stillmotion.audit.resampling import KERNELS, resize
 from stillmotion.audit.sensitivity import divergence
 
 PILLOW = {
@@ -47,6 +47,18 @@ def test_kernels_are_those_of_opencv(kernel: str, size: tuple[int, int]) -> None
     assert np.quantile(off, 0.99) <= 1
 
 
+@pytest.mark.parametrize("how", ["area", "bilinear", "bicubic"])
+def test_kernels_are_those_of_swscale(how: str) -> None:
+    import av
+
+    frame = av.VideoFrame.from_ndarray(pictures(0)[0], format="rgb24").reformat(format="yuv420p")
+    seen = frame.to_ndarray(format="rgb24").astype(np.float32)
+    theirs = frame.to_ndarray(format="rgb24", width=24, height=20, interpolation=how.upper())
+    off = {kernel: np.abs(resize(seen, 20, 24, kernel) - theirs).mean() for kernel in KERNELS}
+    assert min(off, key=lambda kernel: off[kernel]) == f"swscale {how}"
+    assert off[f"swscale {how}"] < 1
+
+
 def test_shapley_values_of_a_known_game() -> None:
     # Two players who are worth 1 and 2 alone, and 6 together: the surplus is shared.
     assert shapley(["one", "two"], np.array([0.0, 1.0, 2.0, 6.0])) == {"one": 2.5, "two": 3.5}
@@ -76,7 +88,9 @@ def test_every_fault_changes_the_picture_or_its_values(name: str) -> None:
             continue
         path = normal_path() | {name: setting}
         assert difference(path, normal_path()) == [name]
-        if name != "precision":
+        if FAULTS[name].stage == "clip":
+            assert np.abs(FAULTS[name].apply(shot.seconds, setting, (24, 30)) - shot.seconds).max() > 0.05
+        elif name != "precision":
             assert np.abs(faults.render(path, shot, (24, 30)) - plain).max() > 0.5, setting
         assert FAULTS[name].words(setting) != FAULTS[name].words(FAULTS[name].normal)
     assert np.array_equal(render_picture(normal_path(), shot, film.shape[1:3]), film[12])

@@ -54,7 +54,8 @@ def align(picture: Picture, reels: Sequence[Reel], boxes: Sequence[Box] = ()) ->
     Args:
         boxes: framings to try beside the usual ones.
     """
-    found = [_coarse(picture, reel, boxes) for reel in reels]
+    bars = _bars(picture)
+    found = [_coarse(picture, reel, [*bars, *boxes]) for reel in reels]
     found.sort(key=lambda one: -one[0])
     tried = [_fine(picture, reel, boxes) for top, reel, boxes in found[:3] if top > found[0][0] - 0.1]
     best = max(tried, key=lambda match: match.likeness)
@@ -77,13 +78,19 @@ def leftover(picture: Picture, seen: Picture) -> float:
 
     Both `(height, width, 3)`, of the same size.
     """
-    wanted = np.asarray(picture, np.float64).reshape(-1, 3)
-    levels = seen.reshape(-1, 3).astype(np.float64) / 255
-    given = np.concatenate([levels, levels**2, np.ones((len(wanted), 1))], axis=1)
-    gram = given.T @ given + 1e-7 * len(wanted) * np.eye(7)
-    rest = wanted - given @ np.linalg.solve(gram, given.T @ wanted)
-    spread = float(((wanted - wanted.mean(0)) ** 2).sum())
-    return min(1.0, float(np.sqrt((rest**2).sum() / spread))) if spread > 1e-12 else 1.0
+    count = picture.shape[0] * picture.shape[1]
+    both = np.empty((count, 9), np.float32)
+    both[:, :3] = seen.reshape(-1, 3)
+    both[:, :3] /= 255
+    np.square(both[:, :3], out=both[:, 3:6])
+    both[:, 6:] = picture.reshape(-1, 3)
+    both -= both.mean(0)
+    gram = (both.T @ both).astype(np.float64)
+    shared, spread = gram[:6, 6:], float(np.trace(gram[6:, 6:]))
+    if spread <= 1e-9 * count:
+        return 1.0
+    explained = float((shared * np.linalg.solve(gram[:6, :6] + 1e-7 * count * np.eye(6), shared)).sum())
+    return float(np.sqrt(np.clip(1 - explained / spread, 0, 1)))
 
 
 def _alike(picture: Picture, match: Match) -> float:
@@ -185,8 +192,7 @@ def _boxes(picture: Picture, reel: Reel, turn: Turn) -> list[Box]:
     size = (picture.shape[0], picture.shape[1])
     source = (reel.facts.width, reel.facts.height) if turn[0] % 2 else (reel.facts.height, reel.facts.width)
     found = [WHOLE, box_of("crop", source, size), box_of("crop of 7/8", source, size)]
-    bars = _bars(picture)
-    return [box for box in dict.fromkeys([*found, *bars]) if box == WHOLE or _differs(box, WHOLE)]
+    return [box for box in dict.fromkeys(found) if box == WHOLE or _differs(box, WHOLE)]
 
 
 def _differs(one: Box, other: Box) -> bool:

@@ -92,6 +92,7 @@ def audit_model(
     subject, scale_from = _settle_scale(subject, reels, shots, reader)
     if scale_from.startswith("nothing"):
         notes.append(f"{scale_from}; give --scale to be sure")
+    ways = _find_preprocessing(subject, shots) if find_preprocessing else ()
     progress("checking the model", 0, 1)
     checks = check_model(subject, _inputs(subject, reels))
     noise = Noise(numeric=numeric_noise(checks))
@@ -100,6 +101,7 @@ def audit_model(
     if shots or reader is not None:
         comparison, noise, causes = explain_change(subject, reels, shots, reader, noise, progress)
         notes += comparison.notes
+    motion = compare_motion(subject, comparison) if comparison and subject.kind == "clip" else ()
     unexplained = unexplained_share(comparison.attributions) if comparison else 0.0
     rows: tuple[Sensitivity, ...] = ()
     if sensitivity:
@@ -113,7 +115,7 @@ def audit_model(
             str(subject.file), subject.kind, subject.frames, subject.height, subject.width, subject.labels,
             subject.scale or "0..255", scale_from, subject.channels,
         ),
-        answer=tell(comparison, causes, noise, checks, unexplained),
+        answer=tell(comparison, causes, noise, checks, unexplained, motion),
         consistency=checks,
         sensitivity=rows,
         snapshots=tuple(_rows(subject, comparison)) if comparison else (),
@@ -121,8 +123,8 @@ def audit_model(
         noise=noise,
         change=float(np.mean([one.total for one in comparison.attributions])) if comparison and comparison.pairs else 0,
         unexplained=unexplained,
-        preprocessing=_find_preprocessing(subject, shots) if find_preprocessing else (),
-        motion=compare_motion(subject, comparison) if comparison and subject.kind == "clip" else (),
+        preprocessing=ways,
+        motion=motion,
         pictures=views_of(subject, comparison) if comparison else (),
         videos=tuple(str(reel.file) for reel in reels),
         reader=reader.name if reader else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -16,12 +17,15 @@ from stillmotion.audit.resampling import Picture
 from stillmotion.audit.subject import Subject
 
 RESAMPLES = 1000
-LEAST = 0.01  # a share below this is not worth a line
+LEAST = 0.01  # a share below this is no effect
 NOISE_PAIRS = 12
 
 
 def find_causes(comparison: Comparison, floor: float, reader: str | None) -> tuple[Cause, ...]:
-    """The causes of the change, the largest first; none where it lies within the noise floor."""
+    """The causes of the change, the largest first; none where it lies within the noise floor.
+
+    A difference that was recognised is told even where it moves no answer now: another may hide it until it is mended.
+    """
     found = comparison.attributions
     total = np.array([one.total for one in found])
     if not len(total) or total.mean() <= floor:
@@ -32,13 +36,18 @@ def find_causes(comparison: Comparison, floor: float, reader: str | None) -> tup
     for name in names:
         change = np.array([one.change.get(name, 0.0) for one in found])
         share = float(change.sum() / total.sum())
-        if change.mean() <= floor or share < LEAST:
+        if name == UNEXPLAINED and (change.mean() <= floor or share < LEAST):
             continue
         low, high = _interval(change, total, videos)
         flips = sum(one.flip.get(name, 0.0) for one in found if one.flipped)
-        evidence, sentence, cure = _told(name, comparison, reader)
         causes.append(
-            Cause(name, share, low, high, evidence, cure, flips / max(1, sum(one.flipped for one in found)), sentence)
+            dataclasses.replace(
+                _told(name, comparison, reader),
+                share=share,
+                low=low,
+                high=high,
+                flips=flips / max(1, sum(one.flipped for one in found)),
+            )
         )
     return tuple(sorted(causes, key=lambda cause: -cause.share))
 
@@ -98,16 +107,17 @@ def _interval(change: NDArray[np.float64], total: NDArray[np.float64], videos: S
     return float(np.quantile(shares, 0.025)), float(np.quantile(shares, 0.975))
 
 
-def _told(name: str, comparison: Comparison, reader: str | None) -> tuple[str, str, str]:
-    """Evidence, the same as the end of a sentence, and the cure."""
+def _told(name: str, comparison: Comparison, reader: str | None) -> Cause:
+    """A cause in words, its share still open."""
     whose = "your frame reader's pictures" if reader else "the video's frames"
     if name == UNEXPLAINED:
         left = float(np.mean(comparison.after)) if comparison.after else 0.0
-        return (
+        return Cause(
+            name, 0, 0, 0,
             f"after all that was recognised, {whose} and the snapshots still differ by {left:.1f} levels",
-            "the pictures differ in a way that is none of the known ones",
             "look at the difference pictures in audit.html",
-        )
+            sentence="the pictures differ in a way that is none of the known ones",
+        )  # fmt: skip
     fault = FAULTS[name]
     settings: Counter[tuple[Setting, Setting]] = Counter(
         (pair.video_path.get(name, fault.normal), pair.snapshot_path.get(name, fault.normal))
@@ -115,6 +125,23 @@ def _told(name: str, comparison: Comparison, reader: str | None) -> tuple[str, s
         if pair.video_path.get(name, fault.normal) != pair.snapshot_path.get(name, fault.normal)
     )
     (video, snapshot), count = settings.most_common(1)[0]
-    sentence = f"your snapshots {fault.words(snapshot)}, {whose} {fault.words(video)}"
-    evidence = f"{sentence} ({count} of {len(comparison.pairs)} snapshots)"
-    return evidence, sentence, fault.cure(video, snapshot)
+    frames = f"{whose} {fault.words(video)}"
+    if reader and fault.yields:
+        frames = f"your frame reader yields {fault.yields(video)}"
+    sentence = f"your snapshots {fault.words(snapshot)}, {frames}"
+    return Cause(
+        name, 0, 0, 0,
+        f"{sentence} ({count} of {len(comparison.pairs)} snapshots)",
+        fault.cure(video, snapshot),
+        sentence=sentence,
+        brief=_against(fault.words(video), fault.words(snapshot)),
+    )  # fmt: skip
+
+
+def _against(video: str, snapshots: str) -> str:
+    """Two predicates as "one against the other", less what both begin with."""
+    one, other = video.split(), snapshots.split()
+    while len(one) > 1 and len(other) > 1 and one[0] == other[0]:
+        one, other = one[1:], other[1:]
+    said = [" ".join(words[words[0] in ("are", "have", "show") and len(words) > 1 :]) for words in (one, other)]
+    return " against ".join(said)

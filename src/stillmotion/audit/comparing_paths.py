@@ -10,13 +10,15 @@ import numpy as np
 
 from stillmotion.audit.aligning import Match, align, align_near
 from stillmotion.audit.attributing import UNEXPLAINED, Attribution, Pair, attribute
-from stillmotion.audit.estimating import Explanation, Sighting, explain, find_scale, grouped
+from stillmotion.audit.colours import find_scale
+from stillmotion.audit.estimating import Explanation, explain
 from stillmotion.audit.faults import FAULTS, Setting, normal_path, render
 from stillmotion.audit.faults.framing import WHOLE, Box
 from stillmotion.audit.faults.scaling import WHOLE_NUMBERS, as_levels
 from stillmotion.audit.reading import Reader, first_look
 from stillmotion.audit.reels import Reel
 from stillmotion.audit.resampling import Picture, resize
+from stillmotion.audit.sightings import Sighting, grouped
 from stillmotion.audit.snapshots import Snapshot
 from stillmotion.audit.subject import Floats, Subject
 from stillmotion.errors import StillmotionError
@@ -158,6 +160,16 @@ def _snapshot_paths(subject: Subject, matched: list[Moment]) -> list[tuple[dict[
     return paths
 
 
+def _in_step(sure: Sequence[tuple[int, Match]], rate: float) -> bool:
+    """Whether a reader's pictures go frame by frame, some left out at an end, and not every `rate`-th or so.
+
+    sure: pictures by number, and the frames that they are.
+    """
+    numbers, frames = np.array([number for number, _ in sure]), np.array([match.index for _, match in sure])
+    off = [np.abs(apart - np.median(apart)).mean() for apart in (frames - numbers, frames - rate * numbers)]
+    return len(sure) > 1 and bool(off[0] < off[1])
+
+
 def _at_model_size(found: Explanation, size: tuple[int, int], subject: Subject) -> dict[str, Setting]:
     """A path to a picture's own size, as one to the model's: what is stored at that size needs no second resizing."""
     path = dict(found.path)
@@ -179,19 +191,20 @@ def _reader_paths(
     for reel in reels:
         count, some = first_look(reader.frames(reel.file, *subject.size))
         whole = all(np.isin(picture, (0, 1)).all() for _, picture in some)
+        even = full = abs(count - len(reel)) <= max(2, 0.02 * len(reel))
         if whole or max(float(np.ptp(picture)) for _, picture in some) == 0:
             if not whole:
                 raise StillmotionError(f"{reader.name} on {reel.file}: yields pictures of one colour")
             turn, box = (0, False), WHOLE
         else:
-            aligned = [align(picture, [reel]) for _, picture in some[:: max(1, len(some) // 5)]]
-            sure = [match for match in aligned if match is not None]
+            looked = some[:: max(1, len(some) // 5)]
+            sure = [(number, match) for number, picture in looked if (match := align(picture, [reel])) is not None]
             if not sure:
                 raise StillmotionError(f"{reader.name} on {reel.file}: its pictures match no frame of this video")
-            ways = [(match.turn, match.box) for match in sure]
+            ways = [(match.turn, match.box) for _, match in sure]
             turn, box = max(dict.fromkeys(ways), key=ways.count)
-        even = abs(count - len(reel)) <= max(2, 0.02 * len(reel))
-        if not even:
+            even = even or _in_step(sure, len(reel) / count)
+        if not full:
             notes.append(f"{reader.name} yields {count} frames of {reel.file.name}, which has {len(reel)}")
         wanted: dict[int, list[int]] = {}
         for number, one in enumerate(matched):

@@ -7,19 +7,18 @@ import numpy as np
 from stillmotion.audit.attributing import distance
 from stillmotion.audit.comparing_paths import Comparison, feed
 from stillmotion.audit.records import Motion
-from stillmotion.audit.subject import Subject, load_subject
-from stillmotion.clips import ClipSpec, cut, even_windows
+from stillmotion.audit.subject import Subject, clip_spec, load_subject
+from stillmotion.clips import cut, even_windows
 from stillmotion.models import FAMILIES
 from stillmotion.runs import read_run
 
 MOST = 12  # moments
+INSTANTS = 8  # of each clip, or a few more
 
 
 def compare_motion(subject: Subject, comparison: Comparison) -> tuple[Motion, ...]:
     """Answers at up to 12 moments: how far they depend on the moment, and how far on motion."""
-    run = read_run(subject.file) if (subject.file / "run.json").is_file() else None
-    spec = run.recipe.spec if run else ClipSpec(subject.frames, "spread", subject.size)
-    still = _still_beside(subject) if run else None
+    spec, still = clip_spec(subject), _still_beside(subject)
     found = []
     for moment, one in list(zip(comparison.matched, comparison.attributions, strict=True))[:MOST]:
         assert moment.match is not None
@@ -28,6 +27,7 @@ def compare_motion(subject: Subject, comparison: Comparison) -> tuple[Motion, ..
         window = min(windows, key=lambda span: abs((span[0] + span[1]) / 2 - at))
         clip = np.stack([feed(subject, picture.astype(np.float32)) for picture in cut(reel.file, [window], spec)[0]])
         full = subject.answers([clip])[0]
+        others = subject.answers(list(clip[:: max(1, len(clip) // INSTANTS)]))
         answer = still.answers([feed(still, moment.picture)])[0] if still else None
         found.append(
             Motion(
@@ -38,6 +38,7 @@ def compare_motion(subject: Subject, comparison: Comparison) -> tuple[Motion, ..
                 clip=subject.labels[int(full.argmax())],
                 snapshot_to_frozen=one.total,
                 frozen_to_clip=distance(one.video_answer, full),
+                frozen_to_others=float(np.mean([distance(one.video_answer, other) for other in others])),
                 still=still.labels[int(answer.argmax())] if still and answer is not None else None,
             )
         )

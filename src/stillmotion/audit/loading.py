@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +14,25 @@ import keras
 from stillmotion.errors import StillmotionError, UsageError
 
 
-def load_any(file: Path, *, custom: str | None = None, unsafe: bool = False) -> keras.Model:
+def load_any(file: Path, *, known: Mapping[str, Any], unsafe: bool = False) -> keras.Model:
     """The model, not compiled.
 
     Args:
-        custom: a module whose layers and functions the model may need, as `package.module`.
+        known: custom layers and functions that the model may need, by name.
         unsafe: whether Python code inside the file may run.
 
     Raises:
-        UsageError: nothing is there, or no such module.
+        UsageError: nothing is there.
         StillmotionError: not a model, or one that needs custom layers or unsafe loading.
     """
     if not file.exists():
         raise UsageError(f"{file}: no such model")
-    known = custom_objects(custom) if custom else {}
     if file.is_dir():
         return _saved_model(file)
     if file.suffix.lower() not in (".keras", ".h5", ".hdf5"):
         raise UsageError(f"{file}: not a model; expected a run's folder, .keras, .h5 or a SavedModel folder")
     try:
-        return keras.saving.load_model(file, custom_objects=known, compile=False, safe_mode=not unsafe)
+        return keras.saving.load_model(file, custom_objects=dict(known), compile=False, safe_mode=not unsafe)
     except Exception as error:  # what a damaged or foreign file raises is of every kind
         raise StillmotionError(_why(file, str(error))) from None
 
@@ -54,7 +54,9 @@ def import_user_module(module: str, option: str) -> Any:
     try:
         return importlib.import_module(module)
     except Exception as error:
-        raise UsageError(f"{option} {module}: cannot be imported ({type(error).__name__}: {error})") from None
+        raise UsageError(
+            f"{option} {module}: cannot be imported ({type(error).__name__}: {' '.join(str(error).split())})"
+        ) from None
 
 
 def _why(file: Path, text: str) -> str:
@@ -71,6 +73,8 @@ def _why(file: Path, text: str) -> str:
             f"{file}: has a custom layer or function {missing[1]!r}; name the module that defines it: "
             "--custom package.module"
         )
+    if "File not found" in text:  # Keras's words for a file that is there, and is no archive
+        return f"{file}: not a Keras model (no such archive as Keras writes)"
     first = " ".join(text.split())[:200]
     return f"{file}: not a Keras model that can be loaded ({first})"
 

@@ -10,17 +10,17 @@ import keras
 import numpy as np
 
 from stillmotion.audit.comparing_paths import feed
-from stillmotion.audit.consistency import all_layers
 from stillmotion.audit.faults import FAULTS
 from stillmotion.audit.faults.framing import FRAMING
 from stillmotion.audit.records import Preprocessing
 from stillmotion.audit.resampling import Picture, resize
 from stillmotion.audit.snapshots import Snapshot
-from stillmotion.audit.subject import Floats, Subject
+from stillmotion.audit.subject import Floats, Subject, all_layers
 from stillmotion.errors import UsageError
 
 USUAL = ("0..255", "0..1", "-1..1", "ImageNet mean and deviation", "ImageNet mean of BGR")
 KERNELS = ("nearest, centred", "linear", "linear, smooth", "area")
+RESAMPLES = 1000
 FRAMINGS = ("stretch", "crop", "letterbox")
 
 
@@ -35,6 +35,8 @@ def find_range(subject: Subject, pictures: Sequence[Picture]) -> tuple[str | Non
             scale = float(np.max(np.asarray(layer.scale)))
             if scale < 0.05:
                 return "0..255", f"its layer {layer.name} scales by 1/{1 / scale:.4g}"
+            if abs(scale - 2) < 0.01 and abs(float(np.min(np.asarray(layer.offset))) + 1) < 0.01:
+                return "0..1", f"its layer {layer.name} takes 0..1 to -1..1"
         if isinstance(layer, keras.layers.Normalization) and layer.mean is not None:
             largest = float(np.max(np.abs(keras.ops.convert_to_numpy(layer.mean))))
             return ("0..255" if largest > 2 else "0..1"), f"its layer {layer.name} subtracts up to {largest:.3g}"
@@ -93,7 +95,7 @@ def find_preprocessing(subject: Subject, snapshots: Sequence[Snapshot]) -> tuple
             f"({', '.join(subject.labels[:3])}...)"
         )
     truth = np.array([subject.labels.index(one.label or "") for one in labelled])
-    rows = []
+    rows, each = [], []
     for framing, kernel in product(FRAMINGS, KERNELS):
         pictures = [
             resize(FRAMING.apply(one.picture, framing, subject.size), *subject.size, kernel) for one in labelled
@@ -102,11 +104,18 @@ def find_preprocessing(subject: Subject, snapshots: Sequence[Snapshot]) -> tuple
             ordered = [FAULTS["channel order"].apply(picture, channels, subject.size) for picture in pictures]
             values = [FAULTS["scaling"].apply(picture, scale, subject.size) for picture in ordered]
             found = subject.answers(values)
-            likely = np.log(np.clip(found[np.arange(len(truth)), truth], 1e-6, 1)).sum()
+            each.append(np.log(np.clip(found[np.arange(len(truth)), truth], 1e-6, 1)))
             right = float((found.argmax(1) == truth).mean())
-            rows.append(Preprocessing(scale, channels, kernel, framing, float(likely), right, 0.0))
+            rows.append(Preprocessing(scale, channels, kernel, framing, float(each[-1].sum()), right, 0.0, 0.0))
     likelihoods = np.array([row.log_likelihood for row in rows])
     weights = np.exp(likelihoods - likelihoods.max())
     weights /= weights.sum()
-    rows = [dataclasses.replace(row, probability=float(weight)) for row, weight in zip(rows, weights, strict=True)]
+    drawn = np.random.default_rng((0, len(truth))).multinomial(
+        len(truth), np.full(len(truth), 1 / len(truth)), RESAMPLES
+    )
+    best = np.bincount((drawn @ np.array(each).T).argmax(1), minlength=len(rows)) / RESAMPLES
+    rows = [
+        dataclasses.replace(row, probability=float(weight), best=float(share))
+        for row, weight, share in zip(rows, weights, best, strict=True)
+    ]
     return tuple(sorted(rows, key=lambda row: -row.log_likelihood))

@@ -13,6 +13,7 @@ from stillmotion.audit.loading import import_user_module
 from stillmotion.errors import StillmotionError, UsageError
 
 Floats = NDArray[np.float32]
+LARGEST = 1e6  # no range of pictures goes beyond
 KEPT = 16  # frames of a first look, at most
 
 
@@ -48,7 +49,8 @@ class Reader:
             raise
         except Exception as error:  # whatever the user's code raises
             raise StillmotionError(
-                f"{self.name} on {file}, after {number + 1} frames: raised {type(error).__name__}: {error}"
+                f"{self.name} on {file}, after {number + 1} frames: raised {type(error).__name__}: "
+                + " ".join(str(error).split())
             ) from None
         if number < 0:
             raise StillmotionError(f"{self.name} on {file}: yields no frames")
@@ -62,6 +64,8 @@ class Reader:
             )
         if picture.dtype.kind == "f" and not np.isfinite(picture).all():
             raise StillmotionError(f"{where}: yields NaN or infinity")
+        if picture.size and np.abs(picture.astype(np.float64)).max() > LARGEST:
+            raise StillmotionError(f"{where}: yields numbers up to {np.abs(picture).max():.3g}; expected a picture")
 
 
 def first_look(frames: Iterable[Floats]) -> tuple[int, list[tuple[int, Floats]]]:

@@ -11,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.runs import write_json
 
+ROUNDING = 1e-3  # differences of probability up to this are rounding
+
 
 @dataclass(frozen=True)
 class Check:
@@ -56,7 +58,7 @@ class SnapshotRow:
 class Cause:
     """A cause of the change: its share of it, with a 95 % interval, how it was recognised, what mends it.
 
-    `flips` is its share of the changed labels. `sentence` is the evidence in a reader's words.
+    `flips` is its share of the changed labels. `sentence` is the evidence in a reader's words, `brief` the same in few.
     """
 
     cause: str
@@ -67,6 +69,7 @@ class Cause:
     cure: str
     flips: float = 0.0
     sentence: str = ""
+    brief: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,19 +81,20 @@ class Noise:
         decoding: the same frame by another decoder's rounding and chroma; the mean.
         flicker: neighbouring frames; the mean.
         flicker_flips: the share of neighbouring frames with another label.
-        unsteady: the share of moments with another label on any of the 10 frames around (1 - pm-10 of agreement).
+        unsteady: the share of moments with another label on any frame within 1, 2, ... 10 of it: 1 - pm-k, with a
+            moment's own label for the truth (Shankar et al. 2019).
     """
 
     numeric: float = 0.0
     decoding: float = 0.0
     flicker: float | None = None
     flicker_flips: float | None = None
-    unsteady: float | None = None
+    unsteady: tuple[float, ...] = ()
 
     @property
     def floor(self) -> float:
-        """Below this a change is noise."""
-        return max(self.numeric, self.decoding)
+        """Below this a change is noise; never less than the rounding that checks let pass."""
+        return max(self.numeric, self.decoding, ROUNDING)
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,14 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """One way to feed the model, and how well the labelled snapshots' labels come out."""
+    """One way to feed the model, and how well the labelled snapshots' labels come out.
+
+    Attributes:
+        log_likelihood: of the labels, in all.
+        accuracy: the share of labels that come out.
+        probability: of this way among all that were tried, with all equal beforehand.
+        best: the share of resamplings of the snapshots in which it is the likeliest: how sure it is.
+    """
 
     scale: str
     channels: str
@@ -119,11 +130,19 @@ class Preprocessing:
     log_likelihood: float
     accuracy: float
     probability: float
+    best: float
 
 
 @dataclass(frozen=True)
 class Motion:
-    """A clip model's answers at a moment: frozen to the snapshot, frozen to the frame, and on the full clip."""
+    """A clip model's answers at a moment: frozen to the snapshot, frozen to the frame, and on the full clip.
+
+    Attributes:
+        snapshot_to_frozen: how far apart two of them are, in probability: the two paths' difference.
+        frozen_to_clip: likewise: what motion does.
+        frozen_to_others: the mean over the clip's other instants, each frozen: what the choice of the moment does.
+        still: the label that the still family trained beside it gives the snapshot, if there is one.
+    """
 
     video: str
     seconds: float
@@ -132,6 +151,7 @@ class Motion:
     clip: str
     snapshot_to_frozen: float
     frozen_to_clip: float
+    frozen_to_others: float
     still: str | None = None
 
 

@@ -2,7 +2,8 @@
 
 Where they differ: the kernel; whether it is widened to cover all pixels when an image gets smaller ("smooth": Pillow,
 swscale, `tf.image.resize(antialias=True)`) or takes single pixels (OpenCV, `keras.layers.Resizing`); and, for nearest,
-whether the corner (OpenCV) or the middle (Pillow, Keras) of the new pixel is looked up.
+whether the corner (OpenCV) or the middle (Pillow, Keras) of the new pixel is looked up. FFmpeg's swscale is asked
+itself, as it resizes luma and chroma before it makes RGB of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 Picture = NDArray[np.float32]  # (height, width, channels), 0 to 255
+
+
+# RGB of 0 to 255 -> BT.601 of limited range, less the offsets.
+_YCC = np.array(
+    [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]], np.float32
+) / np.float32(255)  # fmt: skip
 
 
 def _linear(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -47,15 +54,24 @@ class Kernel:
 
 
 KERNELS: dict[str, Kernel] = {
-    "area": Kernel(None, 0.5, True, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_AREA)"),
-    "nearest": Kernel(None, 0.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_NEAREST)"),
-    "nearest, centred": Kernel(None, 0.0, False, "keras.utils.load_img(file, target_size=(h, w))"),
-    "linear": Kernel(_linear, 1.0, False, "cv2.resize(frame, (w, h))"),
-    "linear, smooth": Kernel(_linear, 1.0, True, "image.resize((w, h), Image.Resampling.BILINEAR)"),
-    "cubic": Kernel(_cubic(-0.75), 2.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_CUBIC)"),
-    "cubic, smooth": Kernel(_cubic(-0.5), 2.0, True, "image.resize((w, h))"),
-    "Lanczos": Kernel(_lanczos(4), 4.0, False, "cv2.resize(frame, (w, h), interpolation=cv2.INTER_LANCZOS4)"),
-    "Lanczos, smooth": Kernel(_lanczos(3), 3.0, True, "image.resize((w, h), Image.Resampling.LANCZOS)"),
+    "area": Kernel(None, 0.5, True, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_AREA)"),
+    "nearest": Kernel(None, 0.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_NEAREST)"),
+    "nearest, centred": Kernel(None, 0.0, False, "frame = keras.utils.load_img(file, target_size=(h, w))"),
+    "linear": Kernel(_linear, 1.0, False, "frame = cv2.resize(frame, (w, h))"),
+    "linear, smooth": Kernel(
+        _linear, 1.0, True, "frame = Image.fromarray(frame).resize((w, h), Image.Resampling.BILINEAR)"
+    ),
+    "cubic": Kernel(_cubic(-0.75), 2.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_CUBIC)"),
+    "cubic, smooth": Kernel(_cubic(-0.5), 2.0, True, "frame = Image.fromarray(frame).resize((w, h))"),
+    "Lanczos": Kernel(_lanczos(4), 4.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_LANCZOS4)"),
+    "Lanczos, smooth": Kernel(
+        _lanczos(3), 3.0, True, "frame = Image.fromarray(frame).resize((w, h), Image.Resampling.LANCZOS)"
+    ),
+    "swscale area": Kernel(
+        None, 0.5, True, 'frame.to_ndarray(format="rgb24", width=w, height=h, interpolation="AREA")'
+    ),
+    "swscale bilinear": Kernel(_linear, 1.0, True, 'frame.to_ndarray(format="rgb24", width=w, height=h)'),
+    "swscale bicubic": Kernel(_cubic(-0.6), 2.0, True, "ffmpeg -i in.mp4 -vf scale=w:h ..."),
 }
 
 
@@ -63,11 +79,29 @@ def resize(picture: Picture, height: int, width: int, kernel: str) -> Picture:
     """The picture at another size, rounded to whole levels and held to 0 to 255, as 8-bit libraries leave it."""
     if picture.shape[:2] == (height, width):
         return picture
+    if kernel.startswith("swscale"):
+        return _swscale(picture, height, width, kernel.removeprefix("swscale ").upper())
     resized = apply_weights(
         picture, weights(kernel, picture.shape[0], height), weights(kernel, picture.shape[1], width)
     )
     result: Picture = np.clip(np.rint(resized), 0, 255)
     return result
+
+
+def _swscale(picture: Picture, height: int, width: int, how: str) -> Picture:
+    """From YCbCr 4:2:0, as a decoder gives it, by FFmpeg."""
+    import av
+
+    even = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
+    planes = even @ _YCC.T + np.array([17, 128, 128], np.float32)  # its plain way to RGB had lost a level: it truncates
+    chroma = planes[..., 1:].reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, 2).mean((1, 3))
+    flat = np.concatenate([planes[..., 0].ravel(), chroma[..., 0].ravel(), chroma[..., 1].ravel()])
+    whole = np.clip(np.rint(flat), 0, 255).astype(np.uint8).reshape(even.shape[0] * 3 // 2, even.shape[1])
+    frame = av.VideoFrame.from_ndarray(whole, format="yuv420p")
+    resized: Picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation=how).astype(
+        np.float32
+    )
+    return resized
 
 
 def apply_weights(picture: Picture, rows: csr_matrix, columns: csr_matrix) -> Picture:

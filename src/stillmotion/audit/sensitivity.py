@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from stillmotion.audit.faults import FAULTS, Setting, Shot, normal_path, render, text
 from stillmotion.audit.records import Sensitivity
 from stillmotion.audit.reels import Reel
-from stillmotion.audit.subject import Floats, Subject
+from stillmotion.audit.subject import Floats, Subject, clip_spec
+from stillmotion.clips import even_windows, frame_times
 from stillmotion.comparison.intervals import proportion_interval
 
 Progress = Callable[[str, int, int], None]
+Times = NDArray[np.float64]
 MOMENTS, CLIPS = 36, 8  # that are looked at, over all videos
 PIXELS = 2e7  # of all moments' frames: of large videos fewer are looked at
 ENCODED, ENCODED_CLIPS = 12, 3  # that go through an encoder: it is slow
@@ -28,14 +30,17 @@ class Measured:
     rows: tuple[Sensitivity, ...]
     flicker: float
     flicker_flips: float
-    unsteady: float
+    unsteady: tuple[float, ...]
 
 
 def measure_sensitivity(subject: Subject, reels: Sequence[Reel], progress: Progress) -> Measured:
     """Every fault at every strength, on moments spread evenly over the videos."""
     places = _places(subject, reels)
     tried: list[tuple[str, Setting]] = [
-        (name, setting) for name, fault in FAULTS.items() for setting in fault.strengths
+        (name, setting)
+        for name, fault in FAULTS.items()
+        if fault.stage != "clip" or subject.kind == "clip"
+        for setting in fault.strengths
     ]
     own = normal_path() | {"scaling": subject.scale or "0..255", "channel order": subject.channels}
     order = "RGB" if subject.channels == "BGR" else "BGR"
@@ -43,12 +48,16 @@ def measure_sensitivity(subject: Subject, reels: Sequence[Reel], progress: Progr
     tried = [(name, setting) for name, setting in tried if setting != own[name]]
     base: list[Floats] = []
     found: dict[tuple[str, Setting], dict[int, Floats]] = {key: {} for key in tried}
-    for number, (video, indices) in enumerate(places):
+    for number, (video, times) in enumerate(places):
         progress("sensitivity", number, len(places))
-        shots = tuple(reels[video].shot(index, RADIUS) for index in indices)
+        shots = _shots(reels[video], times)
         encode = number < (ENCODED if subject.kind == "image" else ENCODED_CLIPS)
         keys = [key for key in tried if key[0] != "video compression" or encode]
-        inputs = [_see(subject, shots, own)] + [_see(subject, shots, own | {name: setting}) for name, setting in keys]
+        inputs = [_see(subject, shots, own)]
+        for name, setting in keys:
+            cut = FAULTS[name].stage == "clip"
+            others = _shots(reels[video], FAULTS[name].apply(times, setting, subject.size)) if cut else shots
+            inputs.append(_see(subject, others, own | {name: setting}))
         answers = subject.answers(inputs)
         base.append(answers[0])
         for key, answer in zip(keys, answers[1:], strict=True):
@@ -60,34 +69,49 @@ def measure_sensitivity(subject: Subject, reels: Sequence[Reel], progress: Progr
         if got
     )
     near = [row for row in rows if row.fault == "moment" and row.strength in ("-1 frames", "1 frames")]
-    other = np.zeros(len(places), bool)
-    for (name, _), got in found.items():
-        if name == "moment":
-            for number, answer in got.items():
-                other[number] |= bool(answer.argmax() != base[number].argmax())
     return Measured(
         rows,
         float(np.mean([row.change for row in near])),
         float(np.mean([row.flips for row in near])),
-        float(other.mean()),
+        _unsteady(base, {int(str(shift)): got for (name, shift), got in found.items() if name == "moment"}),
     )
 
 
-def _places(subject: Subject, reels: Sequence[Reel]) -> list[tuple[int, list[int]]]:
-    """Videos by number, with the frames of one input each."""
+def _unsteady(base: Sequence[Floats], moved: Mapping[int, Mapping[int, Floats]]) -> tuple[float, ...]:
+    """The share of moments with another label on any frame within 1, 2, ... RADIUS of it.
+
+    moved: shift in frames -> the moment's number -> the answer there.
+    """
+    other = np.zeros((len(base), RADIUS), bool)
+    for shift, answers in moved.items():
+        for number, answer in answers.items():
+            other[number, abs(shift) - 1] |= bool(answer.argmax() != base[number].argmax())
+    return tuple(float(share) for share in np.logical_or.accumulate(other, axis=1).mean(0))
+
+
+def _places(subject: Subject, reels: Sequence[Reel]) -> list[tuple[int, Times]]:
+    """Videos by number, with the times of one input's frames each."""
     if subject.kind == "clip":
-        return [
-            (video, [int(i) for i in (np.arange(subject.frames) + 0.5) * len(reel) / subject.frames])
-            for video, reel in enumerate(reels[:CLIPS])
-        ]
+        spec = clip_spec(subject)
+        chosen = []
+        for video, reel in enumerate(reels[:CLIPS]):
+            windows = even_windows(spec, (0.0, float(reel.facts.seconds)))
+            chosen.append((video, frame_times(spec, windows[len(windows) // 2])))
+        return chosen
     size = float(np.mean([reel.facts.height * reel.facts.width for reel in reels]))
     most = int(np.clip(PIXELS / size, 6, MOMENTS))
     each = max(1, most // len(reels))
     places = []
     for video, reel in enumerate(reels[:most]):
         spread = np.linspace(0, len(reel) - 1, each + 2).round().astype(int)[1:-1]
-        places += [(video, [int(index)]) for index in np.unique(spread)]
+        places += [(video, reel.seconds[[index]]) for index in np.unique(spread)]
     return places
+
+
+def _shots(reel: Reel, times: Times) -> tuple[Shot, ...]:
+    """The frames that are shown at these times, with what surrounds them."""
+    indices = np.searchsorted(reel.seconds, times + 1e-6, side="right") - 1
+    return tuple(reel.shot(int(index), RADIUS) for index in np.clip(indices, 0, len(reel) - 1))
 
 
 def _see(subject: Subject, shots: Sequence[Shot], path: dict[str, Setting]) -> Floats:
@@ -120,7 +144,11 @@ def _strength(name: str, setting: Setting) -> str:
     if name == "JPEG compression":
         return f"quality {text(setting)}"
     if name == "video compression":
-        return FAULTS[name].words(setting).removeprefix("went through ").replace("about ", "")
+        return FAULTS[name].words(setting).removeprefix("are coded again, by ").replace("about ", "")
+    if name == "rate":
+        return f"x {text(setting)}"
+    if name == "window position":
+        return f"{100 * float(str(setting)):+.0f} % of a clip"
     if name in ("moment", "motion blur"):
         return f"{text(setting)} frames"
     return text(setting)

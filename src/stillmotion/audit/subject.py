@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.audit.faults.scaling import SCALES
-from stillmotion.audit.loading import load_any
+from stillmotion.audit.loading import custom_objects, load_any
+from stillmotion.clips import ClipSpec
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.runs import read_run
 
@@ -37,6 +38,9 @@ class Subject:
         scale: the range that it is fed: a name in `SCALES`; None as long as it is unknown.
         channels: "RGB" or "BGR", as it is fed.
         outputs: what its last layer gives: probabilities, logits, or one sigmoid for two labels.
+        fixed: how many inputs it takes at once, where its graph says so; None for any number.
+        custom: what its custom layers are, by name.
+        unsafe: whether Python code in its file may run.
     """
 
     file: Path
@@ -50,6 +54,9 @@ class Subject:
     scale: str | None
     channels: str
     outputs: Literal["probabilities", "logits", "one"]
+    fixed: int | None = None
+    custom: Mapping[str, Any] = field(default_factory=dict)
+    unsafe: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,12 +70,34 @@ class Subject:
         At two batch sizes only, 1 and 16: every new shape costs a compilation.
         """
         found = []
-        for start in range(0, len(values), BATCH):
-            part = np.stack([np.asarray(one, np.float32) for one in values[start : start + BATCH]])
-            size = 1 if len(values) == 1 else BATCH
+        size = self.fixed or (1 if len(values) == 1 else BATCH)
+        for start in range(0, len(values), size):
+            part = np.stack([np.asarray(one, np.float32) for one in values[start : start + size]])
             filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-            found.append(self.probabilities(self.model.predict_on_batch(self.batch(filled)))[: len(part)])
+            found.append(self.probabilities(self.ask(self.batch(filled)))[: len(part)])
         return np.concatenate(found)
+
+    def ask(self, inputs: Floats) -> Floats:
+        """What the model gives for inputs as it takes them, by `predict_on_batch`, from a fresh state."""
+        self.reset()
+        size = self.fixed or len(inputs)
+        given = []
+        for start in range(0, len(inputs), size):
+            part = inputs[start : start + size]
+            filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
+            given.append(keras.ops.convert_to_numpy(self.model.predict_on_batch(filled))[: len(part)])
+        return np.concatenate(given)
+
+    @property
+    def stateful(self) -> list[keras.layers.Layer]:
+        """Layers that keep a state from one batch to the next."""
+        return [layer for layer in all_layers(self.model) if getattr(layer, "stateful", False) is True]
+
+    def reset(self) -> None:
+        """Forget what was asked before."""
+        for layer in self.stateful:
+            if hasattr(layer, "reset_state"):
+                layer.reset_state()
 
     def batch(self, pictures: Floats) -> Floats:
         """Pictures `(n, height, width, 3)` as the model takes them: the same, or clips that stand still."""
@@ -86,6 +115,13 @@ class Subject:
             given = np.exp(given - given.max(1, keepdims=True))
             given /= given.sum(1, keepdims=True)
         return given.astype(np.float32)
+
+
+def clip_spec(subject: Subject) -> ClipSpec:
+    """How the clips of a clip model are cut: as its run was trained, else spread over the video."""
+    if (subject.file / "run.json").is_file():
+        return read_run(subject.file).recipe.spec
+    return ClipSpec(subject.frames, "spread", subject.size)
 
 
 def load_subject(
@@ -122,7 +158,8 @@ def load_subject(
     if (folder / "run.json").is_file():
         run = read_run(folder)
         ours, at, scale = run.labels, path if path.is_file() else run.model_file, scale or "0..255"
-    model = load_any(at, custom=custom, unsafe=unsafe)
+    known = custom_objects(custom) if custom else {}
+    model = load_any(at, known=known, unsafe=unsafe)
     kind, frames, height, width = _shape(path, model)
     classes, one = _outputs(path, model)
     names = read_labels(Path(labels)) if labels is not None else ours
@@ -140,6 +177,9 @@ def load_subject(
         scale=scale,
         channels=channels.upper(),
         outputs="one" if one else "probabilities",
+        fixed=_batch_of(model),
+        custom=known,
+        unsafe=unsafe,
     )
     return dataclasses.replace(subject, outputs="one" if one else _probabilities_or_logits(subject))
 
@@ -195,6 +235,27 @@ def _shape(path: Path, model: keras.Model) -> tuple[Literal["image", "clip"], in
     return ("clip" if len(shape) == 5 else "image"), frames, height or 224, width or 224
 
 
+def _batch_of(model: keras.Model) -> int | None:
+    shape = model.input_shape
+    while isinstance(shape, (list, dict)):
+        shape = next(iter(shape.values() if isinstance(shape, dict) else shape))
+    size: int | None = shape[0]
+    return size
+
+
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Every layer, those inside models and wrappers too."""
+    for layer in model.layers:
+        yield layer
+        inside = getattr(layer, "layer", None)
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)
+        elif isinstance(inside, keras.layers.Layer):
+            yield inside
+            if isinstance(inside, keras.Model):
+                yield from all_layers(inside)
+
+
 def _outputs(path: Path, model: keras.Model) -> tuple[int, bool]:
     """How many labels, and whether one output stands for two."""
     shape = model.output_shape
@@ -212,7 +273,7 @@ def _probabilities_or_logits(subject: Subject) -> Literal["probabilities", "logi
     rng = np.random.default_rng(0)
     for top in (1.0, 255.0):
         noise = rng.uniform(0, top, (2, subject.height, subject.width, 3)).astype(np.float32)
-        given = np.asarray(subject.model.predict_on_batch(subject.batch(noise)), np.float64)
+        given = np.asarray(subject.ask(subject.batch(noise)), np.float64)
         if given.min() < -1e-3 or np.abs(given.sum(1) - 1).max() > 2e-2:
             return "logits"
     return "probabilities"

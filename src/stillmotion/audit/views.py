@@ -16,9 +16,12 @@ MOST = 3
 
 
 def views_of(subject: Subject, comparison: Comparison) -> tuple[View, ...]:
-    """The instants whose answers change most."""
+    """The instants whose answers change most, first one of each video."""
     found = list(zip(comparison.matched, comparison.pairs, comparison.attributions, strict=True))
     found.sort(key=lambda one: -one[2].total)
+    videos = [one[0].match and one[0].match.reel for one in found]
+    turn = [videos[:number].count(video) for number, video in enumerate(videos)]
+    found = [found[number] for number in np.argsort(turn, kind="stable")]
     return tuple(
         View(
             str(moment.file.name),

@@ -97,7 +97,7 @@ def audit(
     for line in found.notes:
         note(line)
     if as_json:
-        out.print(auditing.as_json(found), markup=False)
+        out.print(auditing.as_json(found), markup=False, emoji=False)
     else:
         _show(found)
     if out_folder is not None:
@@ -122,7 +122,8 @@ def _show(found: "auditing.Audit") -> None:  # type: ignore[name-defined]  # noq
         for way in found.preprocessing[:3]:
             out.print(
                 f"  {way.scale}, {way.channels}, {way.framing}, {way.resizing}: "
-                f"{way.accuracy:.0%} right, probability {way.probability:.2f}"
+                f"{way.accuracy:.0%} right, probability {way.probability:.2f}, "
+                f"the likeliest in {way.best:.0%} of resamplings of the snapshots"
             )
     if found.sensitivity:
         worst: dict[str, float] = {}

@@ -23,9 +23,11 @@ from stillmotion.audit.faults.moment import MOMENT
 from stillmotion.audit.faults.motion_blur import MOTION_BLUR
 from stillmotion.audit.faults.orientation import ORIENTATION
 from stillmotion.audit.faults.precision import PRECISION
+from stillmotion.audit.faults.rate import RATE
 from stillmotion.audit.faults.resizing import RESIZING, stored_size
 from stillmotion.audit.faults.scaling import SCALING
 from stillmotion.audit.faults.video_compression import VIDEO_COMPRESSION
+from stillmotion.audit.faults.window_position import WINDOW_POSITION
 from stillmotion.audit.resampling import Picture, resize
 
 __all__ = [
@@ -37,6 +39,8 @@ FAULTS: Mapping[str, Fault] = MappingProxyType(
     {
         fault.name: fault
         for fault in (
+            RATE,
+            WINDOW_POSITION,
             MOMENT,
             MOTION_BLUR,
             INTERLACING,

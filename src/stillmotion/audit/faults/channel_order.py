@@ -25,4 +25,5 @@ CHANNEL_ORDER = Fault(
     apply=_apply,
     words=lambda setting: f"are {setting}",
     cure=_cure,
+    yields=str,
 )

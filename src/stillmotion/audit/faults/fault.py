@@ -43,25 +43,28 @@ class Fault:
 
     Attributes:
         name: as the audit says it.
-        stage: what `apply` turns: a "time" fault a Shot into a Shot, a "picture" one a picture at the source's size, a
-            "size" one brings it to the wanted size, a "file" one is what storing it does, a "value" one turns levels of
-            0 to 255 into the numbers that the model is given.
+        stage: what `apply` turns: a "clip" fault the times of a clip's frames, in seconds, into others, a "time" fault
+            a Shot into a Shot, a "picture" one a picture at the source's size, a "size" one brings it to the wanted
+            size, a "file" one is what storing it does, a "value" one turns levels of 0 to 255 into the numbers that
+            the model is given.
         normal: the setting of a healthy path.
         strengths: settings that the sensitivity table tries.
         candidates: settings that are tried to explain a difference.
         apply: (Shot or picture, setting, size) -> the same, changed.
         words: what a path with this setting does, after "your snapshots ..." or "your frames ...".
         cure: (the video's setting, the snapshots') -> the line that makes the video's path do as the snapshots' does.
+        yields: the same as words, after "your frame reader yields ..."; None where that cannot be said so.
     """
 
     name: str
-    stage: Literal["time", "picture", "size", "file", "value"]
+    stage: Literal["clip", "time", "picture", "size", "file", "value"]
     normal: Setting
     strengths: tuple[Setting, ...]
     candidates: tuple[Setting, ...]
     apply: Callable[[Any, Any, Size], Any]
     words: Callable[[Any], str]
     cure: Callable[[Any, Any], str]
+    yields: Callable[[Any], str] | None = None
 
 
 def clipped(picture: NDArray[Any]) -> Picture:

@@ -44,9 +44,7 @@ JPEG = Fault(
     strengths=((10, "4:2:0"), (30, "4:2:0"), (50, "4:2:0"), (75, "4:2:0"), (95, "4:2:0"), (95, "4:4:4")),
     candidates=tuple((quality, "4:2:0") for quality in (5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90)),
     apply=_apply,
-    words=lambda setting: (
-        "are not JPEG" if setting == NONE else f"went through JPEG of quality {setting[0]}, {setting[1]}"
-    ),
+    words=lambda setting: "were never JPEG" if setting == NONE else f"were JPEG of quality {setting[0]}, {setting[1]}",
     cure=lambda video, snapshots: (
         'save without loss: image.save("snapshot.png"), cv2.imwrite("snapshot.png", frame); or train on such JPEGs'
     ),

@@ -29,8 +29,8 @@ def _words(setting: Setting) -> str:
 
 def _cure(video: Setting, snapshots: Setting) -> str:
     kernel, stored = stored_size(snapshots)
-    first = f", first to {stored[1]}x{stored[0]}" if stored else ""
-    return f"resize frames as the snapshots are{first}: {KERNELS[kernel].calls}"
+    first = f", to {stored[1]}x{stored[0]} first" if stored else ""
+    return f"{KERNELS[kernel].calls}  # resized as the snapshots are{first}"
 
 
 RESIZING = Fault(

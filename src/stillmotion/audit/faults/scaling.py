@@ -74,4 +74,5 @@ SCALING = Fault(
     apply=_apply,
     words=_words,
     cure=lambda video, snapshots: _LINES.get(str(snapshots), f"scale frames as the snapshots are: {snapshots}"),
+    yields=lambda setting: _words(setting).removeprefix("are scaled to ").removeprefix("are scaled as "),
 )

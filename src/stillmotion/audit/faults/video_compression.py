@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import lru_cache
 from io import BytesIO
 
 import numpy as np
@@ -44,13 +45,20 @@ def encoded(frames: Images, setting: Codec) -> Images:
     return np.stack(decoded)[:, :height, :width].astype(np.uint8)
 
 
+@lru_cache(maxsize=4)
+def _last_of(frames: bytes, shape: tuple[int, ...], setting: Codec) -> Images:
+    """The last frame after coding; kept, as one moment's paths are rendered many times."""
+    last: Images = encoded(np.frombuffer(frames, np.uint8).reshape(shape), setting)[-1]
+    return last
+
+
 def _apply(shot: Shot, setting: Codec, size: Size) -> Shot:
     if setting == NONE:
         return shot
     first = max(0, shot.centre - _LEAD)
     last = shot.centre + 1
     frames = shot.frames.copy()
-    frames[shot.centre] = encoded(shot.frames[first:last], setting)[-1]
+    frames[shot.centre] = _last_of(shot.frames[first:last].tobytes(), shot.frames[first:last].shape, setting)
     return dataclasses.replace(shot, frames=frames)
 
 
@@ -62,7 +70,7 @@ VIDEO_COMPRESSION = Fault(
     candidates=(*((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)), ("H.264", 48)),
     apply=_apply,
     words=lambda setting: (
-        "are as the file has them" if setting == NONE else f"went through {setting[0]} at about CRF {setting[1]}"
+        "are as the file has them" if setting == NONE else f"are coded again, by {setting[0]} at about CRF {setting[1]}"
     ),
     cure=lambda video, snapshots: "record at a lower CRF or a higher bit rate, and train on frames of such videos",
 )

@@ -1,0 +1,176 @@
+"""The videos and models that `audits.py` asks: rendered and real, plain Keras, Keras's architectures, and ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import keras
+import numpy as np
+from audit_faults import SIDE
+from keras import layers
+
+import stillmotion as sm
+
+# Ten videos: width, height, codec, options.
+FORMS = [
+    (160, 120, "libx264", {"crf": "18"}),
+    (320, 240, "libx264", {"crf": "23"}),
+    (640, 480, "libx264", {"crf": "28"}),
+    (240, 320, "libx264", {"crf": "23"}),
+    (320, 180, "libx265", {"x265-params": "log-level=none:crf=26"}),
+    (640, 360, "libx265", {"x265-params": "log-level=none:crf=30"}),
+    (176, 144, "mpeg4", {"qscale": "4"}),
+    (352, 288, "mpeg4", {"qscale": "3"}),
+    (320, 240, "mjpeg", {"qscale": "3"}),
+    (200, 200, "libx264", {"crf": "20", "bf": "3"}),
+]
+REAL = 10  # clips of gestures that are asked about, as they are
+LONG = 36  # frames that each of them has at least
+
+FED = {"0..255": lambda x: x, "0..1": lambda x: x / 255, "-1..1": lambda x: x / 127.5 - 1}
+Build = Callable[[int], keras.Model]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model, the range that it is fed, and the kind of videos that it knows: "demo" or "real"."""
+
+    name: str
+    file: str
+    scale: str
+    world: str
+
+
+def make_videos(folder: Path, look: sm.Videos) -> list[Path]:
+    """Ten of the demo's videos, each at its own size and by its own codec; those that are there are kept."""
+    files = []
+    for number, (width, height, codec, options) in enumerate(FORMS):
+        source = look.file(look[number * len(look) // len(FORMS)])
+        file = folder / f"{number}-{width}x{height}-{codec}.{'avi' if codec == 'mjpeg' else 'mp4'}"
+        files.append(file)
+        if file.exists():
+            continue
+        part = file.with_name("part-" + file.name)
+        with av.open(str(source)) as given, av.open(str(part), "w") as made:
+            stream = made.add_stream(codec, rate=25, options=options)
+            stream.width, stream.height = width, height
+            stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+            for frame in given.decode(video=0):
+                fresh = av.VideoFrame.from_ndarray(
+                    frame.to_ndarray(format="rgb24", width=width, height=height), format="rgb24"
+                )
+                made.mux(stream.encode(fresh))
+            made.mux(stream.encode())
+        part.rename(file)
+    return files
+
+
+def real_videos(data: Path) -> list[Path]:
+    """Ten clips of gestures that are long enough, one after the other of every gesture."""
+    gestures = sm.read_videos(data / "gestures" / "gestures.csv")
+    long = [gestures.file(video) for video in gestures if count_frames(gestures.file(video)) >= LONG]
+    return long[:: max(1, len(long) // REAL)][:REAL]
+
+
+def count_frames(file: Path) -> int:
+    """As its container says."""
+    with av.open(str(file)) as container:
+        return container.streams.video[0].frames
+
+
+def make_models(folder: Path, look: sm.Videos, data: Path | None) -> list[Trained]:
+    """Models on the demo's parts, and on the gestures and scenes of `data` if it is given; trained once, then kept."""
+    record = folder / "models.json"
+    if record.exists():
+        return [Trained(**row) for row in json.loads(record.read_text())]
+    own = {"plain": (_small(True, False), "0..255"), "normed": (_small(False, True), "0..1")}
+    made = _plain(folder, "demo", look, own)
+    made += _ours(folder, "demo", {"frame_pool on demo data": ("frame_pool", look, 4, 12)})
+    applications: dict[str, tuple[Build, str]] = {
+        "MobileNet": (_application(keras.applications.MobileNet, alpha=0.25), "-1..1"),
+        "MobileNetV2": (_application(keras.applications.MobileNetV2, alpha=0.35), "-1..1"),
+        "MobileNetV3Small": (_application(keras.applications.MobileNetV3Small, alpha=0.75), "0..255"),
+    }
+    if data is None:
+        made += _plain(folder, "demo", look, applications)
+    else:
+        gestures, scenes = (sm.read_videos(data / "gestures" / f"{name}.csv") for name in ("gestures", "scenes"))
+        made += _plain(folder, "real", scenes, applications)
+        made += _ours(
+            folder,
+            "real",
+            {
+                "frame_pool on scenes": ("frame_pool", scenes, 4, 12),
+                "frame_pool on gestures": ("frame_pool", gestures, 8, 12),
+                "conv3d on gestures": ("conv3d", gestures, 8, 12),
+            },
+        )
+    record.write_text(json.dumps([vars(one) for one in made], indent=1))
+    return made
+
+
+def make_scene_model(file: Path, scenes: sm.Videos) -> None:
+    """A small CNN on levels of 0 to 255."""
+    trained = _plain(file.parent, "real", scenes, {file.stem: (_small(True, True), "0..255")})
+    assert trained[0].file == str(file)
+
+
+def _plain(folder: Path, world: str, videos: sm.Videos, builders: dict[str, tuple[Build, str]]) -> list[Trained]:
+    """Image models in plain Keras, on every eighth frame."""
+    labels = sorted({str(video.label) for video in videos})
+    frames: list[Any] = []
+    truth: list[int] = []
+    for video in videos:
+        with av.open(str(videos.file(video))) as container:
+            some = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][4::8]
+        frames += [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in some]
+        truth += [labels.index(str(video.label))] * len(some)
+    x, y = np.stack(frames).astype(np.float32), np.array(truth)
+    made = []
+    for name, (build, scale) in builders.items():
+        keras.utils.set_random_seed(0)
+        model = build(len(labels))
+        for layer in model.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.momentum = 0.9  # the training is short
+        model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = model.fit(FED[scale](x), y, batch_size=32, epochs=20, verbose=0)
+        print(f"{name}: {len(y)} frames, {history.history['accuracy'][-1]:.0%} right in training", flush=True)
+        model.save(folder / f"{name}.keras")
+        made.append(Trained(name, str(folder / f"{name}.keras"), scale, world))
+    return made
+
+
+def _small(scaled: bool, norm: bool) -> Build:
+    def build(classes: int) -> keras.Model:
+        given = keras.Input((SIDE, SIDE, 3))
+        z = layers.Rescaling(1 / 255)(given) if scaled else given
+        for width in (16, 32, 48):
+            z = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=not norm)(z)
+            z = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(z) if norm else z)
+        return keras.Model(given, layers.Dense(classes, activation="softmax")(layers.GlobalAveragePooling2D()(z)))
+
+    return build
+
+
+def _application(build: Callable[..., keras.Model], **options: Any) -> Build:
+    return lambda classes: build(input_shape=(SIDE, SIDE, 3), weights=None, classes=classes, **options)
+
+
+def _ours(folder: Path, world: str, wanted: dict[str, tuple[str, sm.Videos, int, int]]) -> list[Trained]:
+    """Runs of ours: name -> (family, videos, frames of a clip, epochs). Of a still family the image model is asked."""
+    made = []
+    for name, (family, videos, frames, epochs) in wanted.items():
+        train, validation, _ = sm.split(videos, (0.75, 0.15, 0.1), seed=0)
+        spec = sm.ClipSpec(frames=frames, rate="spread", size=SIDE)
+        run = sm.train(family, train, validation, spec=spec, epochs=epochs, out=folder / name.replace(" ", "-"))
+        image = folder / name.replace(" ", "-") / "snapshot.keras"
+        print(f"{name}: trained", flush=True)
+        made.append(Trained(name, str(image if image.exists() else run.folder), "0..255", world))
+    return made
