@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -89,10 +88,10 @@ def _shortcut(name: str, right: NDArray[np.float64], guessing: float, span: tupl
 
 
 def _file_facts(stretch: Stretch) -> list[float]:
+    """What the file says of itself. Not its bytes a second: the action makes those, and no model sees them."""
     facts = stretch.facts
-    size = stretch.file.stat().st_size
     kinds = [float(sum(map(ord, text)) % 997) for text in (facts.container, facts.codec)]  # a number for a name
-    return [*kinds, facts.width, facts.height, facts.rate, facts.rotation, math.log(size / max(facts.seconds, 0.04))]
+    return [*kinds, facts.width, facts.height, facts.rate, facts.rotation]
 
 
 def _background(stretch: Stretch) -> tuple[list[float], NDArray[np.float64]]:
