@@ -20,10 +20,10 @@ demo: $(VENV)/installed
 	  answer = json.load(open(sys.argv[1] + '/comparison.json'))['verdict']['answer']; \
 	  print(f'{sys.argv[2]:6} {answer:15} {sys.argv[1]}/report.html')" $(DEMO)/$$kind-comparison $$kind; done
 
-# The suite on TensorFlow, then the tests of models, training and prediction in part again on JAX.
+# The suite on TensorFlow, then on JAX the contract of the families, and training, prediction and streaming in part.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(PARALLEL)
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "overfits or copies or interrupted or alone or random_network or begun_again"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "test_contract or copies or interrupted or alone or random_network or begun_again"
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
