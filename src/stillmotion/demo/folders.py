@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 from typing import get_args
@@ -85,23 +86,31 @@ def _fill(folder: Path, kind: Kind, videos: int, seed: int, progress: Callable[[
 
     number = get_args(Kind).index(kind)
     names = deal_labels(list(LABELS[kind]), videos, np.random.default_rng((seed, number)))
-    paths = []
-    shift = None
-    for index, name in enumerate(names):
-        place, clip = divmod(index, CLIPS_A_SHIFT)
-        if clip == 0:
-            shift = None
-        path = folder / name / f"shift{place:03d}_clip{clip:02d}.mp4"
-        if not path.exists():
-            shift = shift or draw_shift(np.random.default_rng((seed, number, place)), LOOP)
-            frames = film_clip(shift, LABELS[kind][name], np.random.default_rng((seed, number, place, clip)))
-            rate = shift.rate
-            path.parent.mkdir(exist_ok=True)
-            _write_whole(path, lambda part, frames=frames, rate=rate: _encode(part, frames, rate))
-        paths.append(path)
-        if progress:
-            progress(index + 1, videos)
-    return paths
+
+    def film_shift(place: int) -> list[Path]:
+        shift, paths = None, []
+        for clip, name in enumerate(names[place * CLIPS_A_SHIFT : (place + 1) * CLIPS_A_SHIFT]):
+            path = folder / name / f"shift{place:03d}_clip{clip:02d}.mp4"
+            if not path.exists():
+                shift = shift or draw_shift(np.random.default_rng((seed, number, place)), LOOP)
+                frames = film_clip(shift, LABELS[kind][name], np.random.default_rng((seed, number, place, clip)))
+                rate = shift.rate
+                path.parent.mkdir(exist_ok=True)
+                _write_whole(path, lambda part, frames=frames, rate=rate: _encode(part, frames, rate))
+            paths.append(path)
+        return paths
+
+    done: list[Path] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            for paths in pool.map(film_shift, range(-(-videos // CLIPS_A_SHIFT))):
+                done += paths
+                if progress:
+                    progress(len(done), videos)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return done
 
 
 def deal_labels(labels: list[str], videos: int, rng: np.random.Generator) -> list[str]:
