@@ -57,11 +57,12 @@ def test_an_interrupted_call_is_completed(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         make_demo_data(tmp_path / "d", kind="look", videos=4, seed=0, progress=stop)
+    max((tmp_path / "d").rglob("*.mp4")).unlink(missing_ok=True)  # shifts are filmed side by side: it may be there
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "d").rglob("*.mp4")}
     paths = make_demo_data(tmp_path / "d", kind="look", videos=4, seed=0)
-    assert len(kept) == 3 and all(path.stat().st_mtime_ns == time for path, time in kept.items())
+    assert len(kept) >= 2 and all(path.stat().st_mtime_ns == time for path, time in kept.items())
     whole = make_demo_data(tmp_path / "whole", kind="look", videos=4, seed=0)
-    assert np.array_equal(read(paths[3]), read(whole[3]))
+    assert all(np.array_equal(read(a), read(b)) for a, b in zip(paths, whole, strict=True))
     assert not list((tmp_path / "d").rglob("*.part"))
 
 

@@ -104,9 +104,10 @@ def _fill(folder: Path, kind: Kind, videos: int, seed: int, progress: Callable[[
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for paths in pool.map(film_shift, range(-(-videos // CLIPS_A_SHIFT))):
-                done += paths
-                if progress:
-                    progress(len(done), videos)
+                for path in paths:
+                    done.append(path)
+                    if progress:
+                        progress(len(done), videos)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
