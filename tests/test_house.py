@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import stillmotion
-from stillmotion.cli import COMMANDS
+from stillmotion.cli import COMMANDS, app
 from stillmotion.data import formats
 from stillmotion.decoding import DECODERS
 from stillmotion.exporting import FORMATS
@@ -32,6 +33,24 @@ def test_help_has_an_example_and_options_with_help(command: str) -> None:
     told = run(command, "--help")
     assert told.returncode == 0
     assert f"Example: stillmotion {command}" in " ".join(told.stdout.split())
+
+
+def test_no_help_has_markup() -> None:
+    """Square brackets vanish: a default is given as show_default."""
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert [
+        (name, option.name) for name, one in commands.items() for option in one.params if "[" in (option.help or "")
+    ] == []
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "export", "stream", "audit", "train"])
+def test_no_backend_before_it_is_silenced(command: str) -> None:
+    source = (ROOT / "src" / "stillmotion" / "cli" / f"{command}.py").read_text(encoding="utf-8")
+    before = source.split("load_backend()")[0].split('"""', 4)[-1]
+    code = "\n".join(line.strip() for line in before.splitlines() if line.startswith("    from stillmotion"))
+    code += "\nimport sys; print('keras' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert told.stdout == "False\n", told.stderr
 
 
 def test_help_tells_the_recipes_defaults() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -194,3 +195,30 @@ def test_a_saved_model_folder(tmp_path: Path) -> None:
     found = audit_model(tmp_path / "exported", films, scale="0..255", sensitivity=False)
     assert found.model.kind == "image"
     assert all(check.passed for check in found.consistency)
+
+
+def test_a_model_of_its_own_class_is_not_said_to_be_looked_into(tmp_path: Path) -> None:
+    """It has no configuration to read, and its own test_step, which fails, is named rather than left out."""
+
+    class Odd(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.pool, self.dense = layers.GlobalAveragePooling2D(), layers.Dense(4, activation="softmax")
+
+        def call(self, pictures):  # type: ignore[no-untyped-def]
+            return self.dense(self.pool(pictures))
+
+        def get_config(self):  # type: ignore[no-untyped-def]
+            raise NotImplementedError
+
+        def test_step(self, *_):  # type: ignore[no-untyped-def]
+            raise ValueError("wants masks")
+
+    model = Odd()
+    pictures = 255 * inputs(4, SIDE, SIDE, 3)
+    model(pictures)
+    subject = dataclasses.replace(saved(tmp_path, colour_model()), model=model)
+    checks = {check.name: check for check in check_model(subject, pictures)}
+    assert "no layer is held in training mode" not in checks
+    assert not checks["evaluate agrees with predict"].passed
+    assert "evaluate fails (wants masks" in checks["evaluate agrees with predict"].cure

@@ -129,5 +129,6 @@ def _show(found: "auditing.Audit") -> None:  # type: ignore[name-defined]  # noq
         worst: dict[str, float] = {}
         for row in found.sensitivity:
             worst[row.fault] = max(worst.get(row.fault, 0.0), row.flips)
-        most = sorted(worst, key=lambda name: -worst[name])[:5]
-        out.print("\nMost sensitive to: " + ", ".join(f"{name} ({worst[name]:.0%} of labels flip)" for name in most))
+        most = [name for name in sorted(worst, key=lambda name: -worst[name])[:5] if worst[name] > 0]
+        told = ", ".join(f"{name} ({worst[name]:.0%} of labels flip)" for name in most)
+        out.print(f"\nMost sensitive to: {told or 'nothing that was tried: no label flips'}")

@@ -23,7 +23,7 @@ def export(
     hop: Annotated[int, typer.Option(help="New frames that a stream's step takes.", min=1)] = 1,
     out_folder: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="[default: exports/ in the run's folder]", show_default=False),
+        typer.Option("--out", metavar="FOLDER", help="Where it goes.", show_default="exports/ in the run's folder"),
     ] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Of a Keras model that is no run.", show_default=False)

@@ -36,15 +36,17 @@ def predict(
 
     Example: stillmotion predict runs/cnn_rnn new.mp4 snapshot.png archive/ --out answers.csv
     """
+    from stillmotion.runs import read_run
+
+    run = read_run(run_folder)
+    load_backend()
+    import stillmotion as sm
     from stillmotion.prediction.inputs import find_inputs
     from stillmotion.prediction.rows import answer_rows, check_ending, write_rows
-    from stillmotion.runs import read_run
 
     if out_file is not None:
         check_ending(out_file)
-    run, videos = read_run(run_folder), find_inputs(inputs)
-    load_backend()
-    import stillmotion as sm
+    videos = find_inputs(inputs)
 
     answers: list[sm.Answer] = []
     failed = 0

@@ -48,15 +48,15 @@ def stream(
     hop: Annotated[
         int | None,
         typer.Option(
-            help="Frames from a window to the next. [default: 1, or what this machine keeps up with]",
-            show_default=False,
+            help="Frames from a window to the next.",
+            show_default="1, or what this machine keeps up with",
             min=1,
         ),
     ] = None,
     every_frame: Annotated[bool, typer.Option("--every-frame", help="Never drop a frame, however late.")] = False,
     paced: Annotated[bool, typer.Option("--paced", help="Play a file at its own pace, as a camera would.")] = False,
     rate: Annotated[
-        float | None, typer.Option(help="Frames a second that the model sees. [default: the run's]", show_default=False)
+        float | None, typer.Option(help="Frames a second that the model sees.", show_default="the run's")
     ] = None,
     labels: Annotated[
         str | None, typer.Option(metavar="A,B,...", help="Of a Keras model that is no run.", show_default=False)
