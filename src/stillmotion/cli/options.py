@@ -15,7 +15,7 @@ Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="A folder with a folder for each label, or a CSV or Parquet table: path,label and, if you like, group,split.",
+        help="A folder with a folder for each label, or a CSV or Parquet table with path,label and maybe group,split.",
         show_default=False,
     ),
 ]
