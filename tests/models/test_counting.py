@@ -30,4 +30,4 @@ def test_a_picture_model_in_a_clip_model_counts_once_a_frame() -> None:
     build = {"height": 32, "width": 32, "classes": 3}
     one, eight = (count_multiply_adds(build_model("frame_pool", frames=frames, **build)) for frames in (1, 8))
     assert eight == 8 * one > 0
-    assert count_multiply_adds(build_model("cnn_rnn", frames=8, **build)) > eight
+    assert count_multiply_adds(build_model("cnn_rnn", frames=8, options={"input": "rgb"}, **build)) > eight

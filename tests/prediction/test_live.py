@@ -151,7 +151,7 @@ def test_an_unlimited_past_is_carried_on_until_a_break(tmp_path: Path, monkeypat
     assert [round(moment.seconds or 0, 1) for moment in found[5:8]] == [0.9, 10.4, 10.5]
     np.testing.assert_allclose([moment.probabilities for moment in found], [*on[:6], *on[:6]], atol=1e-5)
     with pytest.raises(UsageError, match="cannot go on from window to window"):
-        list(stream(untrained(tmp_path / "both", "cnn_rnn", spec), file, past="unlimited"))
+        list(stream(untrained(tmp_path / "both", "cnn_rnn", spec, bidirectional=True), file, past="unlimited"))
 
 
 def test_a_file_at_its_own_pace_and_one_that_is_none(tmp_path: Path) -> None:

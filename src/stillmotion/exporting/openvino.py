@@ -35,13 +35,18 @@ def load(model: Path | bytes) -> Run:
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads()}
     compiled = core.compile_model(core.read_model(model), "CPU", settings)
     inputs, outputs = ([one.any_name for one in ports] for ports in (compiled.inputs, compiled.outputs))
-    # Results are not copied: those of one request may be the inputs of the other.
+    # Nothing is copied: the results of one request may be the inputs of the other. Tensors are set one by one, which
+    # costs a third of what `infer` takes to look at a dictionary of arrays.
     requests = [compiled.create_infer_request(), compiled.create_infer_request()]
 
     def run(tensors: Named) -> Named:
         requests.reverse()
-        found = requests[0].infer([tensors[name] for name in inputs], share_inputs=True, share_outputs=True)
-        return {name: found[place] for place, name in enumerate(outputs)}
+        request = requests[0]
+        for place, name in enumerate(inputs):
+            request.set_input_tensor(place, openvino.Tensor(tensors[name], shared_memory=True))
+        request.start_async()
+        request.wait()
+        return {name: request.get_output_tensor(place).data for place, name in enumerate(outputs)}
 
     return run
 

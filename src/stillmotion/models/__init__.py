@@ -41,7 +41,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "cnn_rnn": Family(
             kind="motion",
             summary="the same CNN on each frame, then a GRU or LSTM over the frames",
-            options={"rnn": ("gru", "lstm"), "bidirectional": (True, False), "input": _INPUT, "size": _SIZE},
+            options={"rnn": ("gru", "lstm"), "bidirectional": (False, True), "input": _INPUT, "size": _SIZE},
             builder="stillmotion.models.cnn_rnn:build",
             classic={"rnn": "lstm", "bidirectional": False, "input": "rgb"},
         ),

@@ -28,15 +28,20 @@ def scaled(clip: KerasTensor) -> KerasTensor:
 def motion_input(clip: KerasTensor, kind: str) -> KerasTensor:
     """Scaled pixels, their differences from the frame before, or both in 6 channels.
 
-    `(batch, time, height, width, 3)` -> `(batch, time, height, width, 3 or 6)`. The first frame's difference
-    is zero, so the number of frames stays.
+    `(batch, time, height, width, 3)` -> `(batch, slices, height, width, 3 or 6)`. A difference takes two frames, so
+    that there are time - 1 slices, and none feels where the clip begins: streamed, each is computed once.
+
+    Raises:
+        StillmotionError: a difference of a single frame.
     """
     pixels = scaled(clip)
     if kind == "rgb":
         return pixels
-    previous = ops.take(pixels, [0, *range(clip.shape[1] - 1)], axis=1)  # not ops.pad: TensorFlow misfuses it
-    difference = pixels - previous
-    return difference if kind == "difference" else ops.concatenate([pixels, difference], axis=-1)
+    if clip.shape[1] < 2:
+        raise StillmotionError(f"input={kind} takes the difference of two frames, and a clip has one: use input=rgb")
+    newest = pixels[:, 1:]
+    difference = newest - pixels[:, :-1]
+    return difference if kind == "difference" else ops.concatenate([newest, difference], axis=-1)
 
 
 def fold(clip: KerasTensor) -> KerasTensor:
@@ -44,9 +49,9 @@ def fold(clip: KerasTensor) -> KerasTensor:
     return ops.reshape(clip, (-1, *clip.shape[2:]))
 
 
-def unfold(pictures: KerasTensor, frames: int) -> KerasTensor:
+def unfold(pictures: KerasTensor, slices: int) -> KerasTensor:
     """`(batch * time, ...)` -> `(batch, time, ...)`."""
-    return ops.reshape(pictures, (-1, frames, *pictures.shape[1:]))
+    return ops.reshape(pictures, (-1, slices, *pictures.shape[1:]))
 
 
 def normalised(x: KerasTensor, steps: int) -> KerasTensor:

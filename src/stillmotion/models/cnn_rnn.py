@@ -21,13 +21,14 @@ def build(
     *, frames: int, height: int, width: int, classes: int, options: dict[str, str | bool], steps: int
 ) -> keras.Model:
     clip = clip_input(frames, height, width)
-    pictures = fold(motion_input(clip, str(options["input"])))
+    seen = motion_input(clip, str(options["input"]))
+    pictures, slices = fold(seen), seen.shape[1]
     if options["size"] == "classic":
-        x = layers.LSTM(128)(unfold(classic_features(pictures), frames))
+        x = layers.LSTM(128)(unfold(classic_features(pictures), slices))
     else:
         x = layers.Flatten()(picture_features(pictures, steps))
         x = layers.Dense(96, use_bias=False)(layers.Dropout(0.3)(x))
-        x = unfold(layers.ReLU()(normalised(x, steps)), frames)
+        x = unfold(layers.ReLU()(normalised(x, steps)), slices)
         recurrent = layers.GRU(96) if options["rnn"] == "gru" else layers.LSTM(96)
         x = layers.Bidirectional(recurrent)(x) if options["bidirectional"] else recurrent(x)
         x = layers.Dropout(0.3)(x)

@@ -5,9 +5,9 @@ written as 2D convolutions of reshaped tensors, which is exact, and on CPUs many
 The largest response is pooled, not every second one taken: what moves is small, and is not to be missed. It is
 normalised after the pooling, of what is left: before it, normalisation alone took half of the time of a training step.
 
-Causal, a convolution over time sees a frame and the one before it, and the answer rests on the last slice alone. From
-16 frames on, by doubling, what that slice has seen is the window and no more: padding is never felt, and an unlimited
-past changes nothing.
+Causal, a convolution over time sees a slice and the one before it, slices are pooled in pairs that end with the last,
+and the answer rests on the last alone. From 16 frames on, what that has seen is the window and no more: padding is
+never felt, and an unlimited past changes nothing.
 """
 
 from __future__ import annotations
@@ -57,9 +57,16 @@ def _full(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -
     if causal:
         x = layers.ZeroPadding3D(((1, 0), (1, 1), (1, 1)))(x)
         y = layers.Conv3D(channels, (2, 3, 3), use_bias=False)(x)
+        y = _paired(y, halve)
     else:
         y = layers.Conv3D(channels, 3, padding="same", use_bias=False)(x)
     return layers.ReLU()(normalised(layers.MaxPooling3D((halve, 2, 2), padding="same")(y), steps))
+
+
+def _paired(y: KerasTensor, halve: int) -> KerasTensor:
+    """Without the first slice, where it would have no partner."""
+    odd = y.shape[1] % halve
+    return y[:, odd:] if odd else y
 
 
 def _factored(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -> KerasTensor:
@@ -71,6 +78,7 @@ def _factored(x: KerasTensor, channels: int, halve: int, causal: bool, steps: in
     y = ops.reshape(y, (-1, frames, height * width, channels))
     if causal:
         y = layers.Conv2D(channels, (2, 1), use_bias=False)(layers.ZeroPadding2D(((1, 0), (0, 0)))(y))
+        y = _paired(y, halve)
     else:
         y = layers.Conv2D(channels, (3, 1), padding="same", use_bias=False)(y)
     if halve > 1:

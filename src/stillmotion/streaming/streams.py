@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+from math import isnan, nan
 from typing import Any, Literal, overload
 
 import keras
@@ -50,7 +52,7 @@ class _Stream:
 
     place: int
     waiting: Frames
-    seconds: NDArray[np.float64]
+    seconds: list[float]
     seen: int = 0
     windows: int = 0
 
@@ -131,20 +133,20 @@ class StreamModel:
     def _take(self, name: Hashable, new: Frames, seconds: Times | None) -> None:
         if new.shape[1:] != self._picture:
             raise UsageError(f"frames of shape {new.shape}: expected (n, {', '.join(map(str, self._picture))})")
-        times = np.full(len(new), np.nan) if seconds is None else np.asarray(seconds, np.float64)
-        if times.shape != (len(new),):
-            raise UsageError(f"{times.size} times for {len(new)} frames")
+        times = [nan] * len(new) if seconds is None else [float(second) for second in seconds]
+        if len(times) != len(new):
+            raise UsageError(f"{len(times)} times for {len(new)} frames")
         stream = self._open.get(name) or self._join(name, new)
         if stream.seen < self.start or self.hop > self.frames:
             # Frames before the first window, and between windows that leave gaps, are not looked at.
             number = np.arange(stream.seen, stream.seen + len(new)) - self.start
             wanted = (number >= 0) & (number % self.hop < self.frames)
-            stream.seen, new, times = stream.seen + len(new), new[wanted], times[wanted]
+            stream.seen, new, times = stream.seen + len(new), new[wanted], list(compress(times, wanted))
         else:
             stream.seen += len(new)
         # Copied: whose frames they are may write over them.
         stream.waiting = np.concatenate([stream.waiting, new]) if len(stream.waiting) else np.array(new)
-        stream.seconds = np.concatenate([stream.seconds, times])
+        stream.seconds += times
 
     def _join(self, name: Hashable, like: Frames) -> _Stream:
         taken = {stream.place for stream in self._open.values()}
@@ -160,7 +162,7 @@ class StreamModel:
             self._kept = [np.array(kept) for kept in self._kept]
             for kept in self._kept:
                 kept[place] = 0
-        stream = _Stream(place, blank, np.full(padding, np.nan), windows=1 - early)
+        stream = _Stream(place, blank, [nan] * padding, windows=1 - early)
         self._open[name] = stream
         return stream
 
@@ -182,7 +184,7 @@ class StreamModel:
         for name, stream in active.items():
             for number in range(size):
                 if stream.windows >= 0:
-                    end = float(stream.seconds[(number + 1) * hop - 1])
+                    end = stream.seconds[(number + 1) * hop - 1]
                     moments[name].append(self._moment(answers[stream.place, number], stream.windows, end))
                 stream.windows += 1
             stream.waiting, stream.seconds = stream.waiting[size * hop :], stream.seconds[size * hop :]
@@ -198,7 +200,7 @@ class StreamModel:
     def _moment(self, found: NDArray[Any], index: int, end: float) -> Moment:
         probabilities = np.asarray(found, np.float32)
         label = self.labels[int(probabilities.argmax())] if self.labels else None
-        return Moment(probabilities, index, None if np.isnan(end) else end, label)
+        return Moment(probabilities, index, None if isnan(end) else end, label)
 
 
 def stream_model(

@@ -1,4 +1,8 @@
-"""A small search over settings, alike for every family: on the validation part only, with half the epochs each."""
+"""A small search over settings, alike for every family: on the validation part only.
+
+Trials are short, a quarter of the epochs each, as in the first rung of successive halving (Jamieson & Talwalkar 2016):
+for the same time more settings are tried.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from stillmotion.training.fitting import train
 from stillmotion.training.watching import Watch
 
 LARGEST_CROP = 0.5
+SHORT = 4  # a trial's share of the epochs: one in so many
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def search(
         changed = apply(change, recipe)
         if any(changed == before for before, _ in tried):
             continue  # a rate has no meaning where frames are spread
-        short = dataclasses.replace(changed, epochs=max(1, recipe.epochs // 2))
+        short = dataclasses.replace(changed, epochs=max(1, recipe.epochs // SHORT))
         run = train(short, learn, validation, out=out / f"{number}", watch=watch)
         tried.append((changed, _trial(change.name, run)))
     if not tried:
@@ -103,7 +108,7 @@ def search(
 def apply(change: Change, recipe: Recipe) -> Recipe:
     """The recipe with a change."""
     spec = recipe.spec
-    frames = max(1, round(spec.frames * change.frames))
+    frames = max(min(2, spec.frames), round(spec.frames * change.frames))  # two make a movement
     rate = spec.rate if spec.rate == "spread" else float(spec.rate) * frames / spec.frames * change.rate
     return dataclasses.replace(
         recipe,
