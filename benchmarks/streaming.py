@@ -22,9 +22,12 @@ of a window.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
-import resource
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -94,7 +97,8 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
         for family, options, told in [
             ("frame_pool", {}, ""),
             ("cnn_rnn", {}, ""),
-            ("cnn_rnn", {"input": "rgb", "bidirectional": False}, " input=rgb bidirectional=false"),
+            ("cnn_rnn", {"input": "rgb"}, " input=rgb"),
+            ("cnn_rnn", {"bidirectional": True}, " bidirectional=true"),
             ("conv3d", {}, ""),
         ]
     },
@@ -106,21 +110,22 @@ MODELS: dict[str, Callable[[], keras.Model]] = {
 # The bars, for models like cnn_rnn at 16 frames: so many windows' time saved, and no further from the limit.
 LIKE_CNN_RNN = [
     "classic CNN-LSTM, 16 frames", "the same with TimeDistributed", "cnn_rnn, 16 frames",
-    "cnn_rnn input=rgb bidirectional=false, 16 frames", "MobileNetV2 and GRU, 160x160, 16 frames",
+    "cnn_rnn input=rgb, 16 frames", "cnn_rnn bidirectional=true, 16 frames", "MobileNetV2 and GRU, 160x160, 16 frames",
 ]  # fmt: skip
 GAIN, NEAR, CONV3D_GAIN, SHARED_GAIN, EXACT = 8.0, 1.3, 4.0, 2.0, 1e-5
 PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
 NAMES = {"keras": "Keras", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")  # what gives every engine one
+
 IN_A_ROW = 5  # calls of one way, before the next takes its turn: a call that follows another's finds cold caches
 
 WHY = [
-    "Where a bar is missed, it is for one of these reasons. `cnn_rnn` by default sees each frame's difference from the",
-    "one before, and a window's first frame has none: two pictures are computed for each window, and its own",
-    "multiply-adds allow less than 8x. Of its two directions one begins with the newest frame, and takes a step after",
-    "the other. On TensorFlow a frame is a hundred operations of some microseconds each, which a window shares among",
-    "its frames; `16` shows what that costs. A layer with a large matrix behind each frame reads all of it for one.",
-    "Eight streams in one batch save calls: where a call costs next to nothing, so does that.",
+    "Where a bar is missed, it is for one of these reasons. A frame of 64 x 64 is some seventy operations of one to",
+    "ten microseconds each, and a call around them, which a window shares among its frames; `16` shows what that",
+    "costs. With `bidirectional=true` one direction begins with the newest frame, and takes a step after the other for",
+    "each answer. A layer with a large matrix behind each frame reads all of it for one. Eight streams in one batch",
+    "save calls, and keep all cores busy: where a call costs next to nothing, on one core, there is nothing to save.",
 ]
 
 Way = Callable[[], Any]
@@ -178,7 +183,7 @@ def measure(model: keras.Model, rounds: int) -> dict[str, Any]:
 
 def shared(rounds: int, streams: int = 8) -> dict[str, float]:
     """Milliseconds for a frame of each of so many streams, in one batch and one after the other, by engine."""
-    model = ours("cnn_rnn", 16, input="rgb", bidirectional=False)
+    model = ours("cnn_rnn", 16)
     frames = np.random.default_rng(0).integers(0, 256, (17, 64, 64, 3), dtype=np.uint8)
     ways: dict[str, tuple[Way, int]] = {}
     for engine in ENGINES:
@@ -192,19 +197,35 @@ def shared(rounds: int, streams: int = 8) -> dict[str, float]:
     return least(ways, rounds)
 
 
-def memory(frames: int, engine: str) -> tuple[float, float]:
+def memory(frames: int, engine: str) -> list[float]:
     """The process's peak in MB after a tenth of so many frames, and after all of them."""
-    stream = sm.stream_model(ours("cnn_rnn", 16, input="rgb", bidirectional=False), engine=engine)
+    stream = sm.stream_model(ours("cnn_rnn", 16), engine=engine)
     film = np.random.default_rng(0).integers(0, 256, (32, 64, 64, 3), dtype=np.uint8)
     peaks = []
     for part in (frames // 10, frames - frames // 10):
         for _ in range(part // len(film)):
             stream.push(film)
-        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    return peaks[0], peaks[1]
+        # Not of getrusage: that is the parent's, where it is more.
+        told = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        peaks.append(int(told[1]) / 1024 if told else float("nan"))
+    return peaks
+
+
+def part(name: str, threads: str | None, *arguments: object) -> Any:
+    """`PARTS[name]` in a process of its own, which has used no memory yet, with so many threads or all."""
+    variables = {name: value for name, value in os.environ.items() if name not in THREADS}
+    if threads is not None:
+        variables |= dict.fromkeys(THREADS, threads)
+    command = [sys.executable, __file__, "--part", json.dumps([name, *arguments])]
+    done = subprocess.run(command, env=variables, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+PARTS: dict[str, Callable[..., Any]] = {"shared": shared, "memory": memory}
 
 
 Rows = Sequence[tuple[str, dict[str, Any]]]
+Together = dict[str, dict[str, float]]  # what `shared` found, by the threads that engines had
 
 
 def gain(one: dict[str, Any], engine: str) -> float:
@@ -212,12 +233,12 @@ def gain(one: dict[str, Any], engine: str) -> float:
     return float(one[f"{engine} window"] / one[f"{engine} frame"])
 
 
-def bars(rows: Rows, together: dict[str, float]) -> list[str]:
+def bars(rows: Rows, together: Together) -> list[str]:
     """What was asked for, and what came of it."""
-    found = dict(rows)
+    measured = dict(rows)
     told = []
     for engine, name in NAMES.items():
-        like = [(model, found[model]) for model in LIKE_CNN_RNN if model in found]
+        like = [(model, measured[model]) for model in LIKE_CNN_RNN if model in measured]
         quick = [model for model, one in like if gain(one, engine) >= GAIN]
         near = [model for model, one in like if one["limit"] / gain(one, engine) <= NEAR]
         told.append(
@@ -229,13 +250,14 @@ def bars(rows: Rows, together: dict[str, float]) -> list[str]:
             f"{missed([model for model, _ in like if model not in near])} |"
         )
         classic = "classic Conv3D, 16 frames"
-        if classic in found:
-            reached = gain(found[classic], engine)
+        if classic in measured:
+            reached = gain(measured[classic], engine)
             said = f"{verdict(reached >= CONV3D_GAIN)}: {reached:.1f}x"
             told.append(f"| {CONV3D_GAIN:g}x, classic Conv3D | {name} | {said} |")
-        times = together[f"{engine} alone"] / together[f"{engine} together"]
-        said = f"{verdict(times >= SHARED_GAIN)}: {times:.1f}x"
-        told.append(f"| {SHARED_GAIN:g}x, 8 streams in one batch | {name} | {said} |")
+        for threads, found in together.items():
+            times = found[f"{engine} alone"] / found[f"{engine} together"]
+            said = f"{verdict(times >= SHARED_GAIN)}: {times:.1f}x"
+            told.append(f"| {SHARED_GAIN:g}x, 8 streams in one batch, {threads} | {name} | {said} |")
         worst = max(one["off"][engine] for _, one in rows)
         told.append(f"| answers within {EXACT:.0e} | {name} | {verdict(worst <= EXACT)}: {worst:.0e} at most |")
     return ["| asked for | engine | reached |", "|---|---|---|", *told]
@@ -249,7 +271,7 @@ def missed(models: Sequence[str]) -> str:
     return f"; not {', '.join(model.removesuffix(', 16 frames') for model in models)}" if models else ""
 
 
-def page(rows: Rows, together: dict[str, float], peaks: Sequence[str], versions: str) -> str:
+def page(rows: Rows, together: Together, peaks: Sequence[str], versions: str) -> str:
     gains = [
         "| model | its limit | Keras | ONNX Runtime | OpenVINO |",
         "|---|---|---|---|---|",
@@ -268,9 +290,10 @@ def page(rows: Rows, together: dict[str, float], peaks: Sequence[str], versions:
         times.append(f"| {name} | {' | '.join(cells)} | {max(one['off'].values()):.0e} |")
     notes = [f"- {name}: {'; '.join(one['reasons'])}." for name, one in rows if one["reasons"]]
     eight = [
-        f"- {NAMES[engine]}: {8000 / together[f'{engine} together']:.0f} frames a second in one batch,"
-        f" {8000 / together[f'{engine} alone']:.0f} one after the other."
+        f"- {NAMES[engine]}, {threads}: {8000 / found[f'{engine} together']:.0f} frames a second in one batch,"
+        f" {8000 / found[f'{engine} alone']:.0f} one after the other."
         for engine in ENGINES
+        for threads, found in together.items()
     ]
     ways = (__doc__ or "").split("give every engine one thread.\n")[1]
     return "\n".join(
@@ -306,7 +329,7 @@ def page(rows: Rows, together: dict[str, float], peaks: Sequence[str], versions:
             "",
             "## Many streams, and long ones",
             "",
-            "Eight streams of cnn_rnn (rgb, one direction), a frame of each at a time:",
+            "Eight streams of cnn_rnn, a frame of each at a time:",
             "",
             *eight,
             "",
@@ -324,27 +347,36 @@ def main() -> None:
     )
     parser.add_argument("--models", default="", help="only those whose names hold one of these, comma between")
     parser.add_argument("--stdout", action="store_true", help="print the page instead of writing it")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
+    if chosen.part:
+        name, *arguments = json.loads(chosen.part)
+        print(json.dumps(PARTS[name](*arguments)))
+        return
     wanted = chosen.models.split(",")
     rows = []
     for name, build in MODELS.items():
         if any(word in name for word in wanted):
             rows.append((name, measure(build(), chosen.rounds)))
             print(name, {key: value for key, value in rows[-1][1].items() if key != "reasons"}, flush=True)
-    together = shared(chosen.rounds)
+    threads = os.environ.get("OMP_NUM_THREADS")
+    together = {
+        "one thread" if count == "1" else f"{count or 'all'} threads": part("shared", count, chosen.rounds)
+        for count in dict.fromkeys([threads, None])
+    }
+    print(together, flush=True)
     peaks = []
     for engine in ENGINES if chosen.memory else ():
-        early, late = memory(chosen.memory, engine)
+        early, late = part("memory", threads, chosen.memory, engine)
         peaks.append(
             f"- {NAMES[engine]}: the process's memory at its highest after {chosen.memory // 10} frames {early:.0f} MB,"
             f" after {chosen.memory} {late:.0f} MB."
         )
         print(peaks[-1], flush=True)
-    threads = os.environ.get("OMP_NUM_THREADS", "all")
     engines = ", ".join(f"{NAMES[name]} {version(package)}" for name, package in PACKAGES.items())
     versions = (
         f"Keras {keras.__version__} on {keras.backend.backend()}, {engines}, Python {platform.python_version()},"
-        f" {os.cpu_count()} cores, {threads} threads, the least of {chosen.rounds} rounds"
+        f" {os.cpu_count()} cores, {threads or 'all'} threads, the least of {chosen.rounds} rounds"
     )
     text = page(rows, together, peaks, versions)
     if chosen.stdout:
