@@ -44,8 +44,7 @@ def load(model: Path | bytes) -> Run:
         request = requests[0]
         for place, name in enumerate(inputs):
             request.set_input_tensor(place, openvino.Tensor(tensors[name], shared_memory=True))
-        request.start_async()
-        request.wait()
+        request.infer(share_outputs=True)
         return {name: request.get_output_tensor(place).data for place, name in enumerate(outputs)}
 
     return run
