@@ -2,7 +2,7 @@
 
     python benchmarks/unlimited.py --folder work [--epochs 40] [--data gestures.csv --rate 8]
 
-`cnn_rnn` in one direction and the causal `conv3d` are trained on windows, as always. Then each test video is streamed
+`cnn_rnn` and the causal `conv3d` are trained on windows, as always. Then each test video is streamed
 twice with every model, answered by windows and with an unlimited past: alone, from a state of nothing; and all of them
 on end, as one long film in which what goes on changes every few seconds and nobody tells the model. Right is
 
@@ -31,7 +31,7 @@ from stillmotion.prediction.whole import load_model
 
 FRAMES, SIDE = 16, 64
 MODELS = {
-    "cnn_rnn bidirectional=false": ("cnn_rnn", {"bidirectional": False}),
+    "cnn_rnn": ("cnn_rnn", {}),
     "conv3d causal=true": ("conv3d", {"causal": True}),
 }
 PASTS: tuple[Literal["window", "unlimited"], ...] = ("window", "unlimited")
