@@ -211,6 +211,10 @@ def memory(frames: int, engine: str) -> list[float]:
     return peaks
 
 
+def told(threads: str | None) -> str:
+    return "one thread" if threads == "1" else f"{threads or 'all'} threads"
+
+
 def part(name: str, threads: str | None, *arguments: object) -> Any:
     """`PARTS[name]` in a process of its own, which has used no memory yet, with so many threads or all."""
     variables = {name: value for name, value in os.environ.items() if name not in THREADS}
@@ -361,7 +365,7 @@ def main() -> None:
             print(name, {key: value for key, value in rows[-1][1].items() if key != "reasons"}, flush=True)
     threads = os.environ.get("OMP_NUM_THREADS")
     together = {
-        "one thread" if count == "1" else f"{count or 'all'} threads": part("shared", count, chosen.rounds)
+        told(count): part("shared", count, chosen.rounds)
         for count in dict.fromkeys([threads, None])
     }
     print(together, flush=True)
@@ -376,7 +380,7 @@ def main() -> None:
     engines = ", ".join(f"{NAMES[name]} {version(package)}" for name, package in PACKAGES.items())
     versions = (
         f"Keras {keras.__version__} on {keras.backend.backend()}, {engines}, Python {platform.python_version()},"
-        f" {os.cpu_count()} cores, {threads or 'all'} threads, the least of {chosen.rounds} rounds"
+        f" {os.cpu_count()} cores, {told(threads)}, the least of {chosen.rounds} rounds"
     )
     text = page(rows, together, peaks, versions)
     if chosen.stdout:
