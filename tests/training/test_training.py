@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -94,3 +96,17 @@ def test_a_wrong_setting_is_named():
         sm.make_recipe("conv3d", speed=3)
     with pytest.raises(UsageError, match="epochs is 0"):
         sm.make_recipe("conv3d", epochs=0)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's registry of gradients")
+def test_the_graphs_of_a_training_are_let_go(parts, tmp_path):
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    def graphs():
+        keras.utils.clear_session()
+        gc.collect()
+        return sum(isinstance(one, FuncGraph) and one.name == "one_step_on_data" for one in gc.get_objects())
+
+    before = graphs()
+    train(parts, tmp_path / "run", epochs=1)
+    assert graphs() <= before

@@ -42,6 +42,7 @@ from stillmotion.runs import (
     write_run,
 )
 from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips
+from stillmotion.training.forgetting import graphs_forgotten
 from stillmotion.training.keeping import Keeper, State, load_variables, other_training, read_state
 from stillmotion.training.watching import Watch, Watched
 
@@ -176,15 +177,16 @@ def train(
             callbacks.append(Watched(watch, recipe.epochs, len(clips)))
         if tensorboard:
             callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
-        model.fit(
-            clips,
-            validation_data=ValidationClips(check, labels, recipe),
-            initial_epoch=state.epochs,
-            epochs=recipe.epochs,
-            callbacks=callbacks,
-            shuffle=False,
-            verbose=0,
-        )
+        with graphs_forgotten():
+            model.fit(
+                clips,
+                validation_data=ValidationClips(check, labels, recipe),
+                initial_epoch=state.epochs,
+                epochs=recipe.epochs,
+                callbacks=callbacks,
+                shuffle=False,
+                verbose=0,
+            )
 
     # The best weights are the run's; run.json is written last, and says that all else is there.
     load_variables(keeper.best(), model.weights)
