@@ -93,6 +93,18 @@ def difference(draw: Draw, x: Any) -> Any:
     return following - x
 
 
+def beside(draw: Draw, x: Any) -> Any:
+    """Frames and their differences from those before, as channels of one picture each."""
+    if x.shape[1] < 3:
+        return x
+    newest = x[:, 1:]
+    parts = ops.concatenate([newest, newest - x[:, :-1], newest * 2], axis=-1)
+    y = ops.reshape(parts, (-1, *parts.shape[2:]))
+    stride, biased = draw(st.integers(1, 2)), draw(st.booleans())
+    y = layers.Conv2D(4, 2, stride, "same", activation=draw(ACTIVATIONS), use_bias=biased)(y)
+    return ops.reshape(y, (-1, parts.shape[1], *y.shape[1:]))
+
+
 def cut(draw: Draw, x: Any) -> Any:
     if x.shape[1] < 3:
         return x
@@ -117,7 +129,7 @@ def nested(draw: Draw, x: Any) -> Any:
     return keras.Sequential([keras.Input(x.shape[1:]), layers.Rescaling(0.5), model])(x)
 
 
-ON_PIXELS = [conv3d, conv3d, factored, pooled, residual, folded, distributed, difference, cut, turned, nested]
+ON_PIXELS = [conv3d, conv3d, factored, pooled, residual, folded, distributed, difference, beside, cut, turned, nested]
 
 
 # On (batch, time, features).

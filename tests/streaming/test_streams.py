@@ -327,3 +327,15 @@ def test_what_looks_ahead_cannot_go_on() -> None:
     model = keras.Model(clip, layers.GRU(2, name="late")(layers.Reshape((4, 3))(mixed)))
     with pytest.raises(UsageError, match="late: cannot go on from window to window: what it takes is not known frame"):
         stream_model(model, past="unlimited")
+
+
+def test_channels_side_by_side_are_not_put_there() -> None:
+    """A frame and its difference go into a convolution each, and the answers stay."""
+    model = build_model("cnn_rnn", frames=6, height=16, width=16, classes=4)
+    stream = stream_model(model, check=False)
+    kinds = [type(task.operation).__name__ for task in stream.plan.tasks]
+    assert "Concatenate" not in kinds
+    assert [len(task.inputs) for task in stream.plan.tasks if type(task.operation).__name__ == "Conv2D"][:2] == [2, 1]
+    film = pixels(20, side=16)
+    found = [moment.probabilities for moment in stream.push(film)]
+    np.testing.assert_allclose(found, windows_of(model, film, 1, 0), atol=1e-5)

@@ -3,80 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import keras
 
 from stillmotion.errors import UsageError
-from stillmotion.streaming.actions import Abreast, Action, Axis, Carried, Each, Local, Present, View, Whole
-from stillmotion.streaming.graph import Graph, Node, Ref, read_graph
+from stillmotion.streaming.actions import Abreast, Action, Carried, Each, Local, Present, View, Whole
+from stillmotion.streaming.graph import Node, Ref, read_graph
+from stillmotion.streaming.merging import split_convolutions
+from stillmotion.streaming.plan import Kind, Part, Plan, Task, Timed
 from stillmotion.streaming.rules import rule_of
 from stillmotion.streaming.timeline import Indices, Taps, Timeline, aligned
 
 # Windows that overlap, from which it pays to step through them side by side.
 LEAST_ABREAST = 4
 RECURRENT = ("Bidirectional", "GRU", "LSTM", "SimpleRNN")
-Kind = Literal["per frame", "local in time", "whole window"]
-
-
-@dataclass(frozen=True)
-class Timed:
-    """A tensor with slices in time, and where its time axis is in the model."""
-
-    timeline: Timeline
-    axis: Axis
-
-
-@dataclass(frozen=True)
-class Task:
-    """One action on tensors of the graph, its results, and how it came about."""
-
-    action: Action
-    inputs: tuple[Ref, ...]
-    outputs: dict[int, Ref]  # by their place among the results
-    layer: str
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What becomes of one layer: `computed` of `slices` slices are computed for each window.
-
-    A recurrent layer or a mean over the whole window still computes what it can of each frame once. A layer that
-    shares nothing has the reason why, but for those that take what such a layer gives.
-    """
-
-    layer: str
-    kind: Kind
-    computed: int
-    slices: int
-    reason: str = ""
-
-
-@dataclass
-class Plan:
-    """A model as tasks, in order.
-
-    `histories` counts the slices of a tensor that are kept between blocks, `states` are what recurrences carry on.
-    With `unlimited`, a window's start is not felt: what was before it is seen as the rest is.
-    """
-
-    graph: Graph
-    hop: int
-    length: int
-    unlimited: bool = False
-    timed: dict[Ref, Timed] = field(default_factory=dict)
-    tasks: list[Task] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
-    histories: dict[Ref, int] = field(default_factory=dict)
-    states: list[Ref] = field(default_factory=list)
-
-    def keep(self, ref: Ref, places: Indices) -> None:
-        """Slices at places below 0 come from earlier blocks."""
-        least = int(places.min(initial=0))
-        if least < 0:
-            self.histories[ref] = max(self.histories.get(ref, 0), -least)
 
 
 def make_plan(model: keras.Model, hop: int, *, undivided: str = "", unlimited: bool = False) -> Plan:
@@ -103,6 +45,7 @@ def make_plan(model: keras.Model, hop: int, *, undivided: str = "", unlimited: b
     answer = graph.answer
     if answer in plan.timed:
         plan.keep(answer, plan.timed[answer].timeline.of_windows(1))
+    split_convolutions(plan)
     return plan
 
 
@@ -155,7 +98,7 @@ def _chain(plan: Plan, node: Node, chain: Sequence[Action]) -> None:
     for number, action in enumerate(_going_on(plan, node, chain)):
         last = number == len(chain) - 1
         outputs = node.outputs if last else {0: Ref(-1 - len(plan.tasks))}
-        plan.tasks.append(Task(action, inputs, outputs, node.operation.name))
+        plan.tasks.append(Task(action, inputs, outputs, node.operation))
         if isinstance(action, Whole):
             _keep_windows(plan, inputs)
         elif isinstance(action, Carried | Abreast):
@@ -204,7 +147,7 @@ def _whole(plan: Plan, node: Node, reason: str) -> None:
             f"{reason or 'what it takes is not known frame by frame'}"
         )
     _keep_windows(plan, node.inputs)
-    plan.tasks.append(Task(Whole(_caller(node)), node.inputs, node.outputs, node.operation.name, reason))
+    plan.tasks.append(Task(Whole(_caller(node)), node.inputs, node.outputs, node.operation))
     slices = max((plan.timed[ref].timeline.length for ref in node.inputs if ref in plan.timed), default=plan.length)
     plan.parts.append(Part(node.operation.name, "whole window", slices, slices, reason))
 

@@ -10,7 +10,8 @@ from keras import ops
 
 from stillmotion.streaming.actions import Abreast, Carried, Each, Local
 from stillmotion.streaming.graph import Ref
-from stillmotion.streaming.planning import Plan, places_of
+from stillmotion.streaming.plan import Plan
+from stillmotion.streaming.planning import places_of
 from stillmotion.streaming.timeline import Indices, Timeline
 
 

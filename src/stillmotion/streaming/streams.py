@@ -16,7 +16,8 @@ from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting.program import distance
 from stillmotion.streaming.engines import ENGINES, Step
 from stillmotion.streaming.graph import Shape
-from stillmotion.streaming.planning import Part, Plan, make_plan
+from stillmotion.streaming.plan import Part, Plan
+from stillmotion.streaming.planning import make_plan
 from stillmotion.streaming.stepping import Block
 
 # How far the divided model may be from the model, in a trial at the start.
