@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python benchmarks/streaming.py [--rounds 25] [--memory 100000]
         [--models cnn_rnn,classic] [--stdout]
 
-Each model is asked for an answer after every new frame. All ways are measured in turn, five calls of each a round, and
-a figure is the least of all calls. A call's time is the clock's or the processor's, whichever is less: the one counts
+Each model is asked for an answer after every new frame. All ways are measured in turn, of each five calls and fifteen
+milliseconds or more a round, and a figure is the least of all calls. A call's time is the clock's or the processor's, whichever is less: the one counts
 other work on the machine too, the other threads that wait busily. The variables give every engine one thread.
 
 The ways, on Keras, ONNX Runtime and OpenVINO:
@@ -118,7 +118,8 @@ NAMES = {"keras": "Keras", "onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")  # what gives every engine one
 
-IN_A_ROW = 5  # calls of one way, before the next takes its turn: a call that follows another's finds cold caches
+# A turn of one way: a call that follows another's finds cold caches, so quick ways get as much time as slow ones.
+CALLS, SECONDS = 5, 0.015
 
 WHY = [
     "Where a bar is missed, it is for one of these reasons. A frame of 64 x 64 is some seventy operations of one to",
@@ -136,10 +137,12 @@ def least(ways: dict[str, tuple[Way, int]], rounds: int) -> dict[str, float]:
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 2):
         for name, (way, count) in ways.items():
-            for _ in range(IN_A_ROW):
+            calls, first = 0, time.perf_counter()
+            while calls < CALLS or time.perf_counter() < first + SECONDS:
                 began = time.perf_counter(), time.process_time()
                 way()
                 ended = time.perf_counter(), time.process_time()
+                calls += 1
                 if turn > 1:
                     taken[name].append(1000 * min(np.subtract(ended, began)) / count)
     return {name: min(times) for name, times in taken.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import keras
@@ -85,11 +86,8 @@ def _by_tensorflow(block: Block, streams: int) -> Callable[[list[Any]], Any]:
     concrete = function.get_concrete_function()
     dtypes, captured = [one.dtype for one in concrete.outputs], concrete.captured_inputs
 
-    def call(tensors: list[Any]) -> Any:
-        given = [tf.convert_to_tensor(one) for one in tensors]
-        return tf.raw_ops.StatefulPartitionedCall(args=[*given, *captured], Tout=dtypes, f=concrete.inference_fn)
-
-    return call
+    run = partial(tf.raw_ops.StatefulPartitionedCall, Tout=dtypes, f=concrete.inference_fn)
+    return lambda tensors: run(args=[*tensors, *captured])
 
 
 def _by_jax(block: Block, streams: int) -> Callable[[list[Any]], Any]:

@@ -171,9 +171,13 @@ class StreamModel:
         """One block of frames of the active streams; the others stay as they are."""
         hop = self.plan.hop
         step = self._step(size)
-        batch = np.zeros((self.streams, size * hop, *self._picture), self._dtype)
-        for stream in active.values():
-            batch[stream.place] = stream.waiting[: size * hop]
+        if self.streams == 1:
+            (only,) = active.values()
+            batch = only.waiting[None, : size * hop].astype(self._dtype, copy=False)
+        else:
+            batch = np.zeros((self.streams, size * hop, *self._picture), self._dtype)
+            for stream in active.values():
+                batch[stream.place] = stream.waiting[: size * hop]
         answers, kept = step(batch, self._kept)
         if len(active) < self.streams:
             moved = [stream.place for stream in active.values()]
