@@ -4,8 +4,9 @@
         [--models cnn_rnn,classic] [--stdout]
 
 Each model is asked for an answer after every new frame. All ways are measured in turn, of each five calls and fifteen
-milliseconds or more a round, and a figure is the least of all calls. A call's time is the clock's or the processor's, whichever is less: the one counts
-other work on the machine too, the other threads that wait busily. The variables give every engine one thread.
+milliseconds or more a round, and a figure is the least of all calls. A call's time is the clock's or the processor's,
+whichever is less: the one counts other work on the machine too, the other threads that wait busily. The variables give
+every engine one thread.
 
 The ways, on Keras, ONNX Runtime and OpenVINO:
 
@@ -302,7 +303,7 @@ def page(rows: Rows, together: Together, peaks: Sequence[str], versions: str) ->
         for engine in ENGINES
         for threads, found in together.items()
     ]
-    ways = (__doc__ or "").split("give every engine one thread.\n")[1]
+    ways = (__doc__ or "").split("every engine one thread.\n")[1]
     return "\n".join(
         [
             "# What streaming gains",
