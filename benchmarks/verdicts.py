@@ -161,6 +161,7 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
 
     import stillmotion as sm
     from stillmotion.clips import find_stretches
+    from stillmotion.comparison import temper
     from stillmotion.comparison.intervals import proportion_interval
     from stillmotion.inspection import describe_shortcuts
 
@@ -177,10 +178,11 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
         run = sm.train(family, learn, validation, out=out, spec=spec, epochs=epochs, batch_size=8)
         runs.append(sm.evaluate(run, test))
     comparison = sm.compare(runs)
-    verdict = comparison.verdict
+    assert comparison.verdict is not None
+    tested = [(run, fold[2]) for run, fold in zip(runs[1::2], folds, strict=True)]
+    verdict = temper(comparison.verdict, evidence_of(tested, comparison.verdict))
     leaks = describe_shortcuts(sm.find_shortcuts(find_stretches(videos)[0], proportion_interval))
     still, motion = (comparison.families[family].figures["accuracy"] for family in ("frame_pool", "conv3d"))
-    assert verdict is not None
     found = {
         **dataclasses.asdict(one),
         "name": one.name,
@@ -200,6 +202,18 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
         found["as trained"] = power_as_trained(one, runs, verdict.groups)
     shutil.rmtree(folder)
     return found
+
+
+def evidence_of(tested: Sequence[tuple[Any, Any]], verdict: Any) -> Any:
+    """What the motion runs make of tampered test clips, and the still ones' single frames are left out."""
+    import stillmotion as sm
+    from stillmotion.comparison import gather_evidence, join_folds, read_predictions
+
+    if verdict.answer == "motion needed":
+        for run, test in tested:
+            sm.probe_motion(run, test)
+    answers = join_folds([0] * len(tested), [read_predictions(run.predictions_file) for run, _ in tested])
+    return gather_evidence([run.probes_file for run, _ in tested], {}, answers, {}, verdict.still, verdict.margin)
 
 
 def score(one: Set, answer: str) -> str:

@@ -8,7 +8,18 @@ import pyarrow.parquet as pq
 import pytest
 from fabricate import predictions
 
-from stillmotion.comparison import Predictions, gather_evidence, join_folds, recommend
+from stillmotion.comparison import (
+    Evidence,
+    Moment,
+    Predictions,
+    Tampered,
+    Verdict,
+    decide,
+    gather_evidence,
+    join_folds,
+    recommend,
+    temper,
+)
 from stillmotion.errors import StillmotionError
 
 LABELS = ("a", "b", "c")
@@ -121,3 +132,31 @@ def test_the_cheapest_that_is_not_worse_is_recommended() -> None:
     assert strict is not None
     assert strict.family == strict.best == "dear"
     assert recommend(answers, costs | {"cheap": None}, 0.2) is None
+
+
+def test_a_gain_that_rests_on_one_moment_is_no_need_of_motion() -> None:
+    """Half of the videos show their moment in either half of the clip; the order of frames does not matter."""
+    still, whole = run(np.arange(60) % 3 == 0), run(np.ones(60, bool))
+    verdict = decide([still], [whole], names=("pool", "conv"))
+    assert verdict.answer == "motion needed"
+
+    def tempered(shuffled: float, first: float, last: float, width: float = 0.1) -> Verdict:
+        falls = {"shuffled": shuffled, "first half only": first, "last half only": last}
+        return temper(
+            verdict,
+            Evidence(tampered=tuple(Tampered(name, 1 + fall, fall, fall - width, fall + width)
+                                    for name, fall in falls.items())),
+        )  # fmt: skip
+
+    moment = tempered(-0.05, -0.35, -0.3)
+    assert moment.answer == "undecided"
+    assert moment.by_moment
+    assert moment.sentence.startswith("Undecided: the motion model conv gets 100 %")
+    assert "pool=max" in moment.sentence
+    assert tempered(-0.6, -0.35, -0.3) == verdict  # the order counts
+    assert tempered(-0.05, -0.02, -0.3) == verdict  # half a clip holds all of it: change anywhere
+    assert tempered(-0.05, -0.35, -0.3, width=0.4) == verdict  # too few videos to say
+    sure = Moment(0.2, 0.3, 1.0, 1.0, 0.1, one_frame_decides=True)
+    assert temper(verdict, Evidence(moment=sure)).by_moment
+    undecided = decide([whole], [whole])
+    assert temper(undecided, Evidence(moment=sure)) == undecided

@@ -27,7 +27,7 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
     usable: all videos of the data set.
     """
     import stillmotion as sm
-    from stillmotion.comparison import gather_evidence, show_videos
+    from stillmotion.comparison import gather_evidence, show_videos, temper
     from stillmotion.inspection import describe_shortcuts, find_shortcuts
 
     verdict = comparison.verdict
@@ -58,6 +58,7 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
         verdict.still,
         verdict.margin,
     )
+    verdict = temper(verdict, evidence)
     if plan.effort != "quick":
         comparison = _with_memory(comparison, first)
     videos = show_videos(runs, (verdict.still, verdict.motion))

@@ -153,9 +153,6 @@ def _show(comparison: Comparison) -> None:
     out.print(verdict.sentence, markup=False)
     for line in describe(verdict):
         out.print(line, markup=False)
-    moment = comparison.evidence.moment if comparison.evidence else None
-    if verdict.answer == "motion needed" and moment and moment.one_frame_decides:
-        out.print("but the frame that the still model is surest of does as well: try --option pool=max", markup=False)
     advice = comparison.recommendation
     if advice is not None and comparison.families[advice.best].figures["accuracy_low"] > verdict.guessing:
         why = "right most often" if advice.family == advice.best else f"surely within the margin of {advice.best}"

@@ -10,7 +10,7 @@ from stillmotion.comparison.predictions import Predictions, align, read_predicti
 from stillmotion.comparison.recommending import Recommendation, recommend
 from stillmotion.comparison.records import Comparison, FamilyFigures, read_comparison, write_comparison
 from stillmotion.comparison.showing import Course, Given, ShownVideo, show_videos
-from stillmotion.comparison.verdict import Contrast, Verdict, decide, decide_among
+from stillmotion.comparison.verdict import Contrast, Verdict, decide, decide_among, temper
 
 __all__ = [
     "Comparison",
@@ -47,5 +47,6 @@ __all__ = [
     "read_seeds",
     "recommend",
     "show_videos",
+    "temper",
     "write_comparison",
 ]

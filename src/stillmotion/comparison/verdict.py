@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri
 
+from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.gains import LabelGain, PairGain, label_gains, pair_gains
 from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes, proportion_interval
 from stillmotion.comparison.predictions import Predictions, align
@@ -43,7 +44,9 @@ class Verdict:
     guessing: accuracy of always giving the most frequent label; stills_beat_guessing: whether the still model is surely
     better. groups_to_decide: how many groups of test videos would decide in 80 % of such tests, if the difference and
     its spread stayed what they are; None if decided or out of reach. contrasts: all motion models.
-    labels, pairs: where motion helps. warnings: what the answer must be read with.
+    by_moment: whether the motion model is surely better by more than the margin, but goes by one moment of the clip
+    rather than by motion; then it is undecided too. labels, pairs: where motion helps. warnings: what the answer must
+    be read with.
     """
 
     answer: Answer
@@ -69,6 +72,7 @@ class Verdict:
     guessing: float = 0.0
     stills_beat_guessing: bool = True
     contrasts: tuple[Contrast, ...] = ()
+    by_moment: bool = False
     labels: tuple[LabelGain, ...] = ()
     pairs: tuple[PairGain, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -161,6 +165,33 @@ def decide_among(
         return settled
     chosen = f"of {len(found)} motion models on the test videos, so its interval is at {settled.level:.2%} (Bonferroni)"
     return replace(settled, chosen=chosen, contrasts=tuple(contrast for one in found for contrast in one.contrasts))
+
+
+def temper(verdict: Verdict, evidence: Evidence) -> Verdict:
+    """*Motion needed* only where motion is what the motion model goes by; else undecided, with the reason.
+
+    One moment decides, which a still model may find too, where the frame that it is surest of does as well; or where
+    the gain surely outlives shuffling by half, so that the order of frames is not what counts, and neither half of a
+    clip has all of it, so that change as such is not either.
+    """
+    if verdict.answer != "motion needed":
+        return verdict
+    tampered = {one.name: one for one in evidence.tampered}
+    halves = [tampered.get(f"{part} half only") for part in ("first", "last")]
+    shuffled = tampered.get("shuffled")
+    outlives = shuffled is not None and shuffled.low > -verdict.difference / 2
+    if evidence.moment and evidence.moment.one_frame_decides:
+        reason = "the frame that the still model is surest of does as well"
+    elif outlives and all(half is not None and half.high < 0 for half in halves):
+        reason = f"{verdict.motion} does not need the frames in order, and either half of a clip is too little for it"
+    else:
+        return verdict
+    figures = verdict.sentence.removeprefix("Motion is needed: ").removesuffix(".")
+    sentence = (
+        f"Undecided: {figures}; but {reason}: it takes the right moment rather than motion, and a still model that is "
+        "trained with pool=max may find that too."
+    )
+    return replace(verdict, answer="undecided", by_moment=True, sentence=sentence)
 
 
 def _answer(low: float, high: float, margin: float) -> Answer:

@@ -79,7 +79,7 @@ def failures(record: Record, verdict: Verdict) -> list[str]:
 
 def next_steps(record: Record, verdict: Verdict) -> list[str]:
     """What to use, film or try."""
-    evidence, chosen = record.comparison.evidence, to_use(record, verdict)
+    chosen = to_use(record, verdict)
     lines: list[str] = []
     if verdict.answer == "motion needed" and chosen:
         if chosen == verdict.motion:
@@ -92,15 +92,16 @@ def next_steps(record: Record, verdict: Verdict) -> list[str]:
                 else f"the cheapest that is surely not worse than {best} by more than the margin"
             )
             lines.append(f"Use {chosen}: {why}. The verdict rests on {verdict.motion}, chosen {verdict.chosen}.")
-        if evidence and evidence.moment and evidence.moment.one_frame_decides:
-            lines.append(
-                Markup(
-                    "First try the right moment: the frame that the still model is surest of does as well as motion. "
-                    "<code>stillmotion train --family frame_pool --option pool=max</code> looks for it."
-                )
-            )
     elif verdict.answer == "stills suffice":
         lines.append(f"Use {chosen}: it also answers for single pictures.")
+    elif verdict.by_moment:
+        lines.append(
+            Markup(
+                "Try whether a still model finds the right moment: "
+                "<code>stillmotion train --family frame_pool --option pool=max</code> looks for it. Until then "
+            )
+            + f"use {verdict.motion}."
+        )
     elif verdict.groups_to_decide:
         lines.append(
             f"Film more separate recordings: about {verdict.groups_to_decide} groups of test videos would "
