@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from fabricate_comparison import fabricate
 
-from stillmotion.comparison import Evidence, Moment, Steadiness, Tampered
+from stillmotion.comparison import Evidence, Moment, Steadiness, Tampered, temper
 from stillmotion.inspection import Shortcut
 from stillmotion.reports import Record, read_record, render_report
 
@@ -23,7 +23,9 @@ def page(record: Record, moment: Moment, leaks: bool = False) -> str:
         steadiness={"frame_pool": Steadiness(0.4, 0.25, 0.3, 2.5, 60)},
     )
     shortcuts = (Shortcut("how bright it is", 0.6, 0.25, 0.5, 0.7, leaks),)
-    comparison = replace(record.comparison, evidence=evidence, shortcuts=shortcuts)
+    assert record.comparison.verdict is not None
+    verdict = temper(record.comparison.verdict, evidence)
+    comparison = replace(record.comparison, verdict=verdict, evidence=evidence, shortcuts=shortcuts)
     return render_report(replace(record, comparison=comparison))
 
 
@@ -40,7 +42,9 @@ def test_uses_and_needs_are_kept_apart(record: Record) -> None:
 def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> None:
     told = page(record, Moment(0.3, 0.4, 0.95, 0.98, 0.2, True), leaks=True)
     first = told[: told.index('<section id="cost"')]
-    assert "First try the right moment" in first
+    assert "Undecided" in first
+    assert "Try whether a still model finds the right moment" in first
+    assert "use conv3d." in first
     assert "It takes the right moment rather than motion" in told
     assert "Yes: how bright it is." in told
     assert "Film so that nothing but the action tells the label" in first
