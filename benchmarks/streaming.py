@@ -128,6 +128,8 @@ WHY = [
     "costs. With `bidirectional=true` one direction begins with the newest frame, and takes a step after the other for",
     "each answer. A layer with a large matrix behind each frame reads all of it for one. Eight streams in one batch",
     "save calls, and keep all cores busy: where a call costs next to nothing, on one core, there is nothing to save.",
+    "TensorFlow shares even small operations among all threads, which slows single frames down more than a batch: its",
+    "gain there is partly that.",
 ]
 
 Way = Callable[[], Any]
