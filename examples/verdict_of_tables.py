@@ -1,7 +1,7 @@
 """A verdict on two scikit-learn models that stillmotion knows nothing of: tables in, answer out.
 
-    python examples/verdict_of_tables.py OUT
-    stillmotion verdict OUT/still.csv OUT/motion.csv
+    python examples/verdict_of_tables.py tables
+    stillmotion verdict tables/still.csv tables/motion.csv
 
 A part passes a sensor array. The still model gets the mean of the readings, the motion model also how they change.
 Labels: an empty belt, a part that goes forward, a part that goes backward.
@@ -50,4 +50,4 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1] if sys.argv[1:] else "tables"))

@@ -18,7 +18,7 @@ def audit(
         typer.Argument(metavar="MODEL", help="A run's folder, .keras, .h5 or a SavedModel folder.", show_default=False),
     ],
     videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO...", help="Videos, or folders of them.", show_default=False)
+        list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of them.", show_default=False)
     ],
     snapshots: Annotated[
         Path | None,

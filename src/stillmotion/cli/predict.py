@@ -22,7 +22,7 @@ def predict(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT...",
+            metavar="INPUT",
             help="Videos, snapshots, folders of them, tables with a column 'path'.",
             show_default=False,
         ),

@@ -22,7 +22,7 @@ def verdict(
     ],
     motion: Annotated[
         list[Path],
-        typer.Argument(metavar="MOTION...", help="Those of one motion model or more.", show_default=False),
+        typer.Argument(metavar="MOTION", help="Those of one motion model or more.", show_default=False),
     ],
     margin: Annotated[
         float, typer.Option(help="The smallest gain in accuracy that is worth motion.", min=0, max=0.99)

@@ -67,6 +67,8 @@ class PairGain:
 
 def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> tuple[LabelGain, ...]:
     """One for each label that has test videos, in the order of what motion adds."""
+    from scipy.stats import false_discovery_control  # half a second: imported where it is used
+
     first, (_, codes) = still[0], group_codes(still[0].groups)
     tables = [np.array([run.right for run in runs], float) for runs in (still, motion)]
     rows: list[tuple[int, Estimate, Estimate]] = []
@@ -80,7 +82,8 @@ def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> 
             rows.append((index, gain, estimate(apart[1].mean(0) - apart[0].mean(0), codes, apart)))
     p = np.array([told.p_zero() for *_, told in rows])
     gains = []
-    for (index, gain, told), plain, one_false, some_false in zip(rows, p, holm(p), step_up(p), strict=True):
+    adjusted = zip(rows, p, holm(p), false_discovery_control(p), strict=True)
+    for (index, gain, told), plain, one_false, some_false in adjusted:
         mine = first.truth == index
         still_share, motion_share = (float(table[:, mine].mean()) for table in tables)
         helps = bool(gain.mean > 0 and told.mean > 0 and one_false < LEVEL)
@@ -127,15 +130,6 @@ def holm(p: Floats) -> Floats:
     """p values adjusted for their number: any below 0.05 is a false claim in 5 % of tables at most (Holm 1979)."""
     order = np.argsort(p)
     steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(steps, 1.0)
-    return adjusted
-
-
-def step_up(p: Floats) -> Floats:
-    """p values adjusted so that of those below 0.05 a share of 5 % is false (Benjamini & Hochberg 1995)."""
-    order = np.argsort(p)[::-1]
-    steps = np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1))
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(steps, 1.0)
     return adjusted
