@@ -47,4 +47,4 @@ def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> N
     assert "use conv3d." in first
     assert "It takes the right moment rather than motion" in told
     assert "Yes: how bright it is." in told
-    assert "Film so that nothing but the action tells the label" in first
+    assert "Unless your labels mean just that (how bright it is), film all of them in the same places" in first

@@ -128,8 +128,12 @@ def _cautions(record: Record, verdict: Verdict) -> list[str]:
             f"Neither model is surely better than always giving the most frequent label "
             f"({percent(verdict.guessing)}): look at the clips and labels before anything else."
         )
-    if any(one.leaks and not one.name.endswith("its group") for one in record.comparison.shortcuts):
-        lines.append("Film so that nothing but the action tells the label, then compare again.")
+    leaks = [one.name for one in record.comparison.shortcuts if one.leaks and not one.name.endswith("its group")]
+    if leaks:
+        lines.append(
+            f"Unless your labels mean just that ({', '.join(leaks)}), film all of them in the same places and the same "
+            "way, then compare again."
+        )
     if verdict.seeds == 1 and pair[1].get("trainings"):
         lines.append(
             Markup(
