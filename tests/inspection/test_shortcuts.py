@@ -1,3 +1,4 @@
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,6 +34,20 @@ def test_a_leak_is_found_and_named(leaking: Videos) -> None:
     assert found["other videos of its group"].accuracy == 0.0  # each group has one of each label
     told = describe_shortcuts(list(found.values()))
     assert any(line.startswith("how bright it is predicts the label in 100%") for line in told)
+
+
+def test_what_moves_is_no_background(tmp_path: Path) -> None:
+    """A bright square drifts or runs over a wall that tells nothing, under a light that flickers."""
+    rng, videos = np.random.default_rng((0,)), []
+    for i in range(40):
+        frames = rng.integers(80, 100) + rng.normal(0, 3, (16, 48, 48, 3)) + rng.uniform(-15, 15, (16, 1, 1, 1))
+        x, step = rng.integers(48), (1, 6)[i % 2]
+        for t in range(16):
+            frames[t, 17:31, (x + step * t + np.arange(14)) % 48] += 110
+        write_video(tmp_path / f"{i}.mp4", np.clip(frames, 0, 255).astype(np.uint8))
+        videos.append(Video(f"{i}.mp4", "ab"[i % 2], f"g{i // 2}"))
+    found = find_shortcuts(find_stretches(Videos(tmp_path, tuple(videos)))[0], proportion_interval)
+    assert not describe_shortcuts(found)
 
 
 def test_too_few_to_say(leaking: Videos) -> None:

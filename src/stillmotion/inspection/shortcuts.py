@@ -15,6 +15,7 @@ from stillmotion.errors import UnreadableVideo
 
 BACKGROUND_SIDE = 8  # pixels: a picture so small shows where and how it was filmed, hardly what
 FRAMES = 16
+MUCH, LEAST = 2.5, 8.0  # times what half of the picture changes, and levels of 255: more is movement
 FOLDS = 5
 FEWEST = 10  # videos
 
@@ -95,18 +96,33 @@ def _file_facts(stretch: Stretch) -> list[float]:
 
 
 def _background(stretch: Stretch) -> tuple[list[float], NDArray[np.float64]]:
-    """Mean light of the video and contrast of its middle frame; and what stays over it: the median of its frames, tiny.
-
-    What moves less than its own length stays too, so that slow and fast may differ in this "background".
-    """
+    """Mean light of the video and contrast of its middle frame; and the picture of what stays over it, tiny."""
     try:
         clip = cut(stretch.file, [stretch.window], ClipSpec(FRAMES, "spread", 2 * BACKGROUND_SIDE))[0]
     except UnreadableVideo:
         return [0.0, 0.0], np.zeros((BACKGROUND_SIDE, BACKGROUND_SIDE, 3))
     light = [float(clip.mean()), float(clip[FRAMES // 2].std())]
-    halves = np.median(clip, axis=0).reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)
+    halves = _what_stays(clip).reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)
     small: NDArray[np.float64] = halves.mean(axis=(1, 3))
     return light, small
+
+
+def _what_stays(clip: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """(height, width, 3): the median of the frames, where something moves that of the nearest place where nothing does.
+
+    For what moves slowly stays in a median, and tells slow from fast. A place moves that changes, beside the light of
+    all, much more than half of the picture does; where the camera moves, none stands out.
+    """
+    from scipy.ndimage import binary_dilation, distance_transform_edt
+
+    change = np.ptp(clip - np.median(clip, axis=(1, 2), keepdims=True), axis=0).max(axis=-1)
+    moves = binary_dilation(change > np.maximum(MUCH * np.median(change), LEAST))
+    middle: NDArray[np.float64] = np.median(clip, axis=0)
+    if moves.all():
+        return middle
+    nearest = distance_transform_edt(moves, return_distances=False, return_indices=True)
+    stays: NDArray[np.float64] = middle[tuple(nearest)]
+    return stays
 
 
 def _cross_validated(
