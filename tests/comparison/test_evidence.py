@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 import pytest
 from fabricate import predictions
@@ -56,7 +57,7 @@ def write_moments(path: Path, answers: np.ndarray, sure: np.ndarray) -> Path:
 def test_tampering_and_retraining_are_kept_apart(tmp_path: Path) -> None:
     whole = run(np.arange(60) % 10 > 0)
     probes = write_probes(tmp_path / "p.parquet", {"whole": whole, "frozen": run(np.arange(60) % 3 == 0)})
-    found = gather_evidence([probes], {"frozen": [run(np.arange(60) % 5 > 0)]}, [whole], {}, "still", 0.05)
+    found = gather_evidence([probes], {"frozen": [run(np.arange(60) % 5 > 0)]}, [whole], {}, "still")
     assert [one.name for one in found.tampered] == ["whole", "frozen"]
     assert found.tampered[0].difference == 0
     assert found.tampered[1].accuracy == pytest.approx(1 / 3)
@@ -71,18 +72,44 @@ def test_one_frame_that_decides(tmp_path: Path) -> None:
     answers, sure = np.zeros((60, 10), int), np.full((60, 10), 0.5)
     answers[:, 4], sure[:, 4] = truth, 0.95
     path = write_moments(tmp_path / "m.parquet", answers, sure)
-    moment = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still", 0.05).moment
+    moment = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").moment
     assert moment is not None
     assert (moment.surest, moment.oracle) == (1.0, 1.0)
     assert moment.average < 0.5
     assert moment.one_frame_decides
 
 
+def test_a_frame_that_is_surely_worse_than_motion_does_not_decide(tmp_path: Path) -> None:
+    """It is right in two of three videos; in one of three it is not, and motion is."""
+    truth = np.arange(60) % 3
+    answers, sure = np.zeros((60, 10), int), np.full((60, 10), 0.5)
+    answers[:, 4], sure[:, 4] = np.where(np.arange(60) // 3 % 3 > 0, truth, (truth + 1) % 3), 0.95
+    path = write_moments(tmp_path / "m.parquet", answers, sure)
+    moment = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").moment
+    assert moment is not None
+    assert moment.surest == pytest.approx(0.65)
+    assert moment.motion == 1.0
+    assert moment.high < 0
+    assert not moment.one_frame_decides
+
+
+def test_videos_that_were_picked_to_be_looked_at_do_not_count(tmp_path: Path) -> None:
+    truth = np.arange(60) % 3
+    answers = np.repeat(np.where(np.arange(60) < 20, (truth + 1) % 3, truth)[:, None], 4, axis=1)
+    path = write_moments(tmp_path / "m.parquet", answers, np.full((60, 4), 0.8))
+    drawn = {"still": {f"{i:04d}.mp4" for i in range(20, 60)}}
+    found = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still", drawn)
+    assert found.moment is not None
+    assert found.steadiness is not None
+    assert found.moment.single == found.steadiness["still"].pm_0 == 1.0
+    assert found.steadiness["still"].videos == 40
+
+
 def test_a_guesser_is_right_on_some_frame_by_luck(tmp_path: Path) -> None:
     rng = np.random.default_rng((0,))
     answers = rng.integers(3, size=(60, 10))
     path = write_moments(tmp_path / "m.parquet", answers, rng.uniform(0.4, 0.6, (60, 10)))
-    found = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still", 0.05)
+    found = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still")
     assert found.moment is not None
     assert found.moment.oracle > 0.95
     assert found.moment.oracle - found.moment.chance < 0.05
@@ -94,11 +121,16 @@ def test_steadiness_counts_changes_and_neighbours(tmp_path: Path) -> None:
     answers = np.repeat(truth[:, None], 10, axis=1)
     answers[:, 5] = (truth + 1) % 3  # wrong for one moment of ten, 0.2 s apart
     path = write_moments(tmp_path / "m.parquet", answers, np.full((60, 10), 0.8))
-    steady = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still", 0.05).steadiness
+    steady = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").steadiness
     assert steady is not None
     assert steady["still"].pm_0 == pytest.approx(0.9)
     assert steady["still"].pm_k == pytest.approx(0.7)
     assert steady["still"].flips == pytest.approx(2 / 1.8)
+    assert steady["still"].every == pytest.approx(0.2)
+    pq.write_table(pq.read_table(path).filter(pa.compute.equal(pq.read_table(path)["seconds"], 0.0)), path)
+    once = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").steadiness
+    assert once is not None
+    assert once["still"].pm_k is None  # no moment has a neighbour
 
 
 def test_folds_are_joined_and_overlaps_refused() -> None:
@@ -156,7 +188,7 @@ def test_a_gain_that_rests_on_one_moment_is_no_need_of_motion() -> None:
     assert tempered(-0.6, -0.35, -0.3) == verdict  # the order counts
     assert tempered(-0.05, -0.02, -0.3) == verdict  # half a clip holds all of it: change anywhere
     assert tempered(-0.05, -0.35, -0.3, width=0.4) == verdict  # too few videos to say
-    sure = Moment(0.2, 0.3, 1.0, 1.0, 0.1, one_frame_decides=True)
+    sure = Moment(0.2, 0.3, 1.0, 1.0, 0.1, 1.0, -0.05, 0.05, one_frame_decides=True)
     assert temper(verdict, Evidence(moment=sure)).by_moment
     undecided = decide([whole], [whole])
     assert temper(undecided, Evidence(moment=sure)) == undecided

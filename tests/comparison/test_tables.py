@@ -72,6 +72,18 @@ def test_of_several_motion_models_the_interval_is_corrected(tmp_path: Path) -> N
     assert [one.motion for one in both.contrasts] == ["half", "good"]
 
 
+def test_stills_suffice_without_correction(tmp_path: Path) -> None:
+    """They must against every motion model: two that alone are ruled out are so together."""
+    still = write(tmp_path / "s.csv", rows([i > 0 for i in range(90)]))
+    wrong = {"a": 1, "b": 2}
+    files = [write(tmp_path / f"{name}.csv", rows([i != at for i in range(90)])) for name, at in wrong.items()]
+    together = sm.compare([still, *files]).verdict
+    assert together is not None
+    assert (together.answer, together.level) == ("stills suffice", 0.95)
+    alone = [sm.compare([still, file]).verdict for file in files]
+    assert together.high == max(one.high for one in alone if one)
+
+
 def test_stills_suffice_only_if_no_motion_model_may_be_better(tmp_path: Path) -> None:
     right = [i % 6 > 0 for i in range(90)]
     better = [True] * 90

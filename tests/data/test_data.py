@@ -82,6 +82,12 @@ def test_too_few_groups_are_refused_with_the_numbers(tmp_path):
         split(many(tmp_path), (0.5, 0.5))
 
 
+def test_few_groups_each_of_its_own_label(tmp_path):
+    rows = tuple(Video(f"{i}.mp4", f"label{i // 4}", f"g{i}") for i in range(16))
+    for parts in (split(Videos(tmp_path, rows)), *split_folds(Videos(tmp_path, rows), 2)):
+        assert all(len(part.labels) == 4 for part in parts)
+
+
 def test_the_tables_own_split_is_obeyed(tmp_path):
     rows = [Video(f"{n}.mp4", "ab"[n % 2], str(n), "train" if n < 20 else "test") for n in range(24)]
     train, validation, test = split(Videos(tmp_path, tuple(rows)))

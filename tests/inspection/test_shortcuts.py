@@ -50,5 +50,17 @@ def test_what_moves_is_no_background(tmp_path: Path) -> None:
     assert not describe_shortcuts(found)
 
 
+def test_labels_of_few_videos_each(leaking: Videos) -> None:
+    few = [Video(one.path, f"label{i // 3}", one.group) for i, one in enumerate(leaking)]
+    found = find_shortcuts(find_stretches(Videos(leaking.root, tuple(few)))[0], proportion_interval)
+    assert len(found) == 5
+
+
+def test_what_the_group_tells_is_no_warning(leaking: Videos) -> None:
+    pure = [Video(one.path, "ab"[i // 12], f"g{i // 2}") for i, one in enumerate(leaking)]
+    found = find_shortcuts(find_stretches(Videos(leaking.root, tuple(pure)))[0], proportion_interval)
+    assert [one.name for one in found if one.leaks and not one.warns] == ["other videos of its group"]
+
+
 def test_too_few_to_say(leaking: Videos) -> None:
     assert find_shortcuts(find_stretches(leaking.only(leaking[:8]))[0], proportion_interval) == []

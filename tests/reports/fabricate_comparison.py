@@ -86,12 +86,12 @@ def with_evidence(comparison: Comparison) -> Comparison:
     evidence = Evidence(
         tampered=(Tampered("as it is", 0.9, 0.0, -0.1, 0.1), Tampered("<reversed>", 0.3, -0.6, -0.8, -0.4)),
         retrained=(Tampered("shuffled", 0.7, -0.2, -0.35, -0.05), Tampered("frozen", 0.4, -0.5, -0.7, -0.3)),
-        moment=Moment(0.3, 0.32, 0.33, 0.9, 0.88, False),
-        steadiness={name: Steadiness(0.4, 0.25, 0.3, 2.5, 60) for name in families},
+        moment=Moment(0.3, 0.32, 0.33, 0.9, 0.88, 0.9, -0.7, -0.4, False),
+        steadiness={name: Steadiness(0.4, 0.25, 0.3, 2.5, 0.2, 60) for name in families},
     )
     shortcuts = (
         Shortcut("how bright it is", 0.6, 0.25, 0.5, 0.7, True),
-        Shortcut("other videos of its group", 0.5, 0.25, 0.4, 0.6, True),
+        Shortcut("other videos of its group", 0.5, 0.25, 0.4, 0.6, True, harmless=True),
     )
     return replace(comparison, families=families, evidence=evidence, shortcuts=shortcuts)
 

@@ -20,7 +20,7 @@ def page(record: Record, moment: Moment, leaks: bool = False) -> str:
         tampered=(Tampered("as it is", 0.9, 0.0, -0.1, 0.1), Tampered("<reversed>", 0.3, -0.6, -0.8, -0.4)),
         retrained=(Tampered("shuffled", 0.7, -0.2, -0.35, -0.05),),
         moment=moment,
-        steadiness={"frame_pool": Steadiness(0.4, 0.25, 0.3, 2.5, 60)},
+        steadiness={"frame_pool": Steadiness(0.4, None, 0.3, 2.5, 0.4, 60)},
     )
     shortcuts = (Shortcut("how bright it is", 0.6, 0.25, 0.5, 0.7, leaks),)
     assert record.comparison.verdict is not None
@@ -30,7 +30,7 @@ def page(record: Record, moment: Moment, leaks: bool = False) -> str:
 
 
 def test_uses_and_needs_are_kept_apart(record: Record) -> None:
-    told = page(record, Moment(0.3, 0.32, 0.33, 0.9, 0.88, False))
+    told = page(record, Moment(0.3, 0.32, 0.33, 0.9, 0.88, 0.9, -0.7, -0.4, False))
     assert "&lt;reversed&gt;" in told
     assert told.index("Needs: trained and tested on") < told.index("Uses: the finished model")
     assert "only the first says what motion is worth" in told
@@ -40,11 +40,11 @@ def test_uses_and_needs_are_kept_apart(record: Record) -> None:
 
 
 def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> None:
-    told = page(record, Moment(0.3, 0.4, 0.95, 0.98, 0.2, True), leaks=True)
+    told = page(record, Moment(0.3, 0.4, 0.95, 0.98, 0.2, 0.9, -0.02, 0.12, True), leaks=True)
     first = told[: told.index('<section id="cost"')]
     assert "Undecided" in first
     assert "Try whether a still model finds the right moment" in first
     assert "use conv3d." in first
-    assert "It takes the right moment rather than motion" in told
+    assert "It may be: the frame that the still model is surest of" in told
     assert "Yes: how bright it is." in told
     assert "Unless your labels mean just that (how bright it is), film all of them in the same places" in first

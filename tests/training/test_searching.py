@@ -4,7 +4,7 @@ import pytest
 
 import stillmotion as sm
 from stillmotion.cli import rounds
-from stillmotion.errors import UsageError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.training import EFFORTS, epochs_within, search
 from stillmotion.training.searching import STANDARD, Change, apply
 
@@ -41,6 +41,10 @@ def test_search_and_time(moving, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/model.keras")}
     assert search(recipe(), parts[0], parts[1], effort="standard", out=tmp_path) == (best, trials)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/model.keras")} == before
+    with pytest.raises(StillmotionError, match="overwrite"):
+        search(recipe(epochs=8), parts[0], parts[1], effort="standard", out=tmp_path)
+    anew = search(recipe(epochs=8), parts[0], parts[1], effort="standard", out=tmp_path, overwrite=True)[1]
+    assert [trial.epochs for trial in anew] == [2] * 4
     few = epochs_within(0.0, recipe(), parts[0], parts[1], out=tmp_path / "timing")
     many = epochs_within(1e9, recipe(), parts[0], parts[1], out=tmp_path / "timing")
     assert (few, many) == (2, 400)

@@ -34,9 +34,14 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
     first = [run for run in runs if run.recipe.seed == plan.seeds[0]]
     most = FEW if plan.effort == "quick" else MANY
     shown = {one.video.name for one in comparison.videos}
+    drawn: dict[str, set[str]] = {family: set() for family in comparison.families}
     with bar("looking at single moments") as watch:
         for done, run in enumerate(runs, 1):
-            some = _some(run.record.data.part("test"), most if run in first else 0, shown)
+            test, family = run.record.data.part("test"), run.recipe.family
+            still = comparison.families[family].kind == "still"  # its moments are cheap, and the verdict asks for them
+            sample = _draw(test, MANY if still else most) if run in first else set()
+            drawn[family] |= sample
+            some = _only(test, sample | shown)
             if len(some):
                 sm.trace(run, some)
             watch("", done, len(runs))
@@ -49,14 +54,15 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
     motion = [run for run in first if run.recipe.family == verdict.motion]
     with bar(f"{verdict.motion}") as watch:
         for run in motion:
-            sm.probe_motion(run, _some(run.record.data.part("test"), most, set()), watch=watch)
+            test = run.record.data.part("test")
+            sm.probe_motion(run, _only(test, _draw(test, most)), watch=watch)
     evidence = gather_evidence(
         [run.probes_file for run in motion],
         {} if plan.effort == "quick" else _retrained(verdict, motion, plan),
         _joined(motion),
         {family: [run.moments_file for run in first if run.recipe.family == family] for family in comparison.families},
         verdict.still,
-        verdict.margin,
+        drawn,
     )
     verdict = temper(verdict, evidence)
     if plan.effort != "quick":
@@ -106,8 +112,12 @@ def _with_memory(comparison: Comparison, first: Sequence[Run]) -> Comparison:
     return dataclasses.replace(comparison, families=families)
 
 
-def _some(test: Videos, most: int, always: set[str]) -> Videos:
-    """At most so many videos, labels in turn, and those that must be."""
+def _only(test: Videos, names: set[str]) -> Videos:
+    return test.only([video for video in test if video.name in names])
+
+
+def _draw(test: Videos, most: int) -> set[str]:
+    """The names of at most so many videos, drawn by chance, labels in turn."""
     order = np.random.default_rng((0, len(test))).permutation(len(test))
     seen: dict[str | None, int] = {}
     turns = []
@@ -115,5 +125,4 @@ def _some(test: Videos, most: int, always: set[str]) -> Videos:
         label = test[row].label
         turns.append((seen.setdefault(label, 0), row))
         seen[label] += 1
-    chosen = {row for _, row in sorted(turns)[:most]}
-    return test.only([video for row, video in enumerate(test) if row in chosen or video.name in always])
+    return {test[row].name for _, row in sorted(turns)[:most]}

@@ -130,6 +130,11 @@ def compare(
 
 
 def _show(comparison: Comparison) -> None:
+    from markupsafe import Markup
+
+    from stillmotion.reports.advice import actions
+    from stillmotion.reports.records import Record
+
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms a clip", "trained"):
         table.add_column(column, justify="left" if column == "family" else "right", no_wrap=True)
@@ -153,9 +158,7 @@ def _show(comparison: Comparison) -> None:
     out.print(verdict.sentence, markup=False)
     for line in describe(verdict):
         out.print(line, markup=False)
-    advice = comparison.recommendation
-    if advice is not None and comparison.families[advice.best].figures["accuracy_low"] > verdict.guessing:
-        why = "right most often" if advice.family == advice.best else f"surely within the margin of {advice.best}"
-        out.print(f"use {advice.family}: the cheapest that is {why}", markup=False)
+    for line in actions(Record(comparison), verdict):
+        out.print(f"next: {Markup(line).striptags()}", markup=False)
     for warning in verdict.warnings:
         note(f"warning: {warning}")

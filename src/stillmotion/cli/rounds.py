@@ -69,19 +69,22 @@ def _choose(
     plan: Plan, folds: int, fold: str, train: Videos, validation: Videos, given: dict[str, list[dict[str, Any]]]
 ) -> list[Recipe]:
     """Each family's recipe for a fold: epochs by the time there is, the rest by the search."""
-    from stillmotion.training import EFFORTS, epochs_within, search
+    from stillmotion.training import EFFORTS, SHORT, epochs_within, search
 
     chosen = []
     for recipe in plan.recipes:
         place = plan.folder / "search" / f"{recipe.family}{fold}"
         with bar(f"{recipe.family}, search") as watch:
             if plan.minutes is not None:
-                shares = len(plan.recipes) * folds * (len(plan.seeds) + len(EFFORTS[plan.effort]) / 2)
+                shares = len(plan.recipes) * folds * (len(plan.seeds) + len(EFFORTS[plan.effort]) / SHORT)
                 epochs = epochs_within(
-                    60 * plan.minutes / shares, recipe, train, validation, out=place / "timing", watch=watch
-                )
+                    60 * plan.minutes / shares, recipe, train, validation, out=place / "timing",
+                    overwrite=plan.overwrite, watch=watch,
+                )  # fmt: skip
                 recipe = dataclasses.replace(recipe, epochs=epochs, patience=epochs)
-            best, trials = search(recipe, train, validation, effort=plan.effort, out=place, watch=watch)
+            best, trials = search(
+                recipe, train, validation, effort=plan.effort, out=place, overwrite=plan.overwrite, watch=watch
+            )
         for trial in trials:
             if trial.chosen:
                 note(f"{recipe.family}: of {len(trials)} settings tried, {trial.name} was best on validation")

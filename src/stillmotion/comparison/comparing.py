@@ -181,22 +181,34 @@ def _flat(name: str, figure: Figure) -> dict[str, float]:
 
 
 def _cost(runs: Sequence[Run]) -> dict[str, float | None]:
-    """The median over seeds, but the mean of what is no timing."""
-    costs = [run.record.cost for run in runs if run.record.cost]
+    """The median over trainings, which may differ where a search chose anew in each fold; of accuracy the mean.
+
+    A clip's cost over the video that it covers is that of live video, for windows that follow each other.
+    """
+    known = [(run.record.cost, _clip_seconds(run)) for run in runs if run.record.cost]
     trainings = [run.record.training for run in runs if run.record.training]
+
+    def middle(values: Iterable[float | None]) -> float | None:
+        there = [value for value in values if value is not None]
+        return median(there) if there else None
+
     return {
-        "parameters": costs[0].parameters if costs else None,
-        "multiply_adds": costs[0].multiply_adds if costs else None,
-        "clip_seconds": _clip_seconds(runs[0]) if costs else None,
-        "milliseconds_per_clip": median(cost.milliseconds_per_clip for cost in costs) if costs else None,
-        "frames_per_second": median(cost.frames_per_second for cost in costs) if costs else None,
-        "train_seconds": median(training.seconds for training in trainings) if trainings else None,
+        "parameters": middle(cost.parameters for cost, _ in known),
+        "multiply_adds": middle(cost.multiply_adds for cost, _ in known),
+        "clip_seconds": middle(seconds for _, seconds in known),
+        "milliseconds_per_clip": middle(cost.milliseconds_per_clip for cost, _ in known),
+        "milliseconds_per_second": middle(cost.milliseconds_per_clip / seconds for cost, seconds in known if seconds),
+        "multiply_adds_per_second": middle(
+            cost.multiply_adds / seconds for cost, seconds in known if seconds and cost.multiply_adds
+        ),
+        "frames_per_second": middle(cost.frames_per_second for cost, _ in known),
+        "train_seconds": middle(training.seconds for training in trainings),
         "validation_accuracy": fmean(one.validation_accuracy for one in trainings) if trainings else None,
     }
 
 
 def _clip_seconds(run: Run) -> float | None:
-    """How much video a clip covers: multiply-adds and time a second of live video are those of a clip over this."""
+    """How much video a clip covers."""
     seconds = run.recipe.spec.seconds
     return seconds if seconds is not None else run.record.data.typical_seconds or None
 

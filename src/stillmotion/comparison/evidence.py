@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -33,8 +33,8 @@ class Moment:
 
     single: a frame's accuracy. average: of their mean. surest: of the frame that is surest of itself. oracle: videos
     with any frame that is right. chance: videos with any frame that gives a certain wrong label, the mean over those:
-    an oracle finds that much by luck. one_frame_decides: the surest frame does as well as motion, within the margin,
-    and the oracle better than by luck.
+    an oracle finds that much by luck. motion: the motion model's accuracy on the same videos; low, high: 95 % interval
+    of `surest` less that. one_frame_decides: that is not surely below 0, and the oracle does better than by luck.
     """
 
     single: float
@@ -42,18 +42,23 @@ class Moment:
     surest: float
     oracle: float
     chance: float
+    motion: float
+    low: float
+    high: float
     one_frame_decides: bool
 
 
 @dataclass(frozen=True)
 class Steadiness:
     """A family's answers through time. pm_0: right at a moment; pm_k: right there and at all moments within `seconds`
-    (Shankar et al. 2019, Do image classifiers generalize across time). flips: changes of the answer a second."""
+    (Shankar et al. 2019, Do image classifiers generalize across time), None where moments are further apart than that.
+    flips: changes of the answer a second. every: seconds from a moment to the next, the median over videos."""
 
     pm_0: float
-    pm_k: float
+    pm_k: float | None
     seconds: float
     flips: float
+    every: float
     videos: int
 
 
@@ -81,19 +86,22 @@ def gather_evidence(
     motion: Sequence[Predictions],
     moments: Mapping[str, Sequence[Path]],
     still: str,
-    margin: float,
+    drawn: Mapping[str, Collection[str]] | None = None,
 ) -> Evidence:
     """What the files of a comparison's runs show, as far as they are there.
 
     probes: probes.parquet of the motion family's runs of one seed. retrained: by name ("shuffled", "frozen"),
     predictions of controlled counterparts. motion: the motion family's predictions. moments: moments.parquet of each
-    family's runs of one seed. still: the still family's name. margin: the verdict's.
+    family's runs of one seed. still: the still family's name. drawn: by family, the videos that were drawn to stand for
+    all; others in its files, picked to be looked at, are left out.
     """
     tracks = {name: _tracks(paths, motion[0]) for name, paths in moments.items()}
+    if drawn is not None:
+        tracks = {name: {v: one for v, one in found.items() if v in drawn[name]} for name, found in tracks.items()}
     return Evidence(
         tampered=_tampered(probes),
         retrained=tuple(_against(name, runs, motion) for name, runs in retrained.items()),
-        moment=_moment(tracks.get(still, {}), motion, margin),
+        moment=_moment(tracks.get(still, {}), motion),
         steadiness={name: _steadiness(found, motion[0]) for name, found in tracks.items() if found},
     )
 
@@ -143,11 +151,12 @@ def _tracks(paths: Sequence[Path], first: Predictions) -> dict[str, Track]:
 
 
 def _truths(tracks: Mapping[str, Track], first: Predictions) -> list[tuple[Track, int]]:
-    truth = dict(zip(first.videos, first.truth.tolist(), strict=True))
-    return [(track, truth[video]) for video, track in tracks.items() if video in truth]
+    """In the order of the predictions."""
+    truths = zip(first.videos, first.truth.tolist(), strict=True)
+    return [(tracks[video], truth) for video, truth in truths if video in tracks]
 
 
-def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions], margin: float) -> Moment | None:
+def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions]) -> Moment | None:
     first = motion[0]
     known = _truths(tracks, first)
     if not known:
@@ -160,14 +169,18 @@ def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions], margin: 
         others = np.delete(given, truth).mean()
         average = track.probabilities.mean(axis=0).argmax() == truth
         rows.append([(answers == truth).mean(), average, surest == truth, given[truth], others])
+    table = np.array(rows, float)
+    single, average, surest, oracle, chance = table.mean(axis=0).tolist()
     seen = np.array([video in tracks for video in first.videos])
-    goal = float(np.mean([run.right[seen].mean() for run in motion]))
-    single, average, surest, oracle, chance = np.mean(rows, axis=0).tolist()
-    return Moment(single, average, surest, oracle, chance, bool(surest >= goal - margin and oracle > chance + 0.1))
+    goal = np.mean([run.right[seen] for run in motion], axis=0)
+    _, codes = group_codes([group for group, one in zip(first.groups, seen, strict=True) if one])
+    low, high = estimate(table[:, 2] - goal, codes).interval()
+    decides = high >= 0 and oracle > chance + 0.1
+    return Moment(single, average, surest, oracle, chance, float(goal.mean()), low, high, bool(decides))
 
 
 def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> Steadiness:
-    right, steady, flips, length, videos = [], [], 0, 0.0, 0
+    right, steady, flips, length, apart = [], [], 0, 0.0, []
     for track, truth in _truths(tracks, first):
         answers: Ints = track.probabilities.argmax(axis=1)
         good = answers == truth
@@ -176,6 +189,8 @@ def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> Steadiness:
         steady.append((good & ~(near & ~good[None, :]).any(axis=1)).mean())
         flips += int((np.diff(answers) != 0).sum())
         length += float(np.ptp(track.seconds))
-        videos += 1
+        apart.append(float(np.median(np.diff(track.seconds))) if len(answers) > 1 else np.inf)
+    every = float(np.median(apart))
+    known = float(np.mean(steady)) if every <= WITHIN_SECONDS + 1e-6 else None
     rate = flips / length if length else 0.0
-    return Steadiness(float(np.mean(right)), float(np.mean(steady)), WITHIN_SECONDS, rate, videos)
+    return Steadiness(float(np.mean(right)), known, WITHIN_SECONDS, rate, every, len(right))

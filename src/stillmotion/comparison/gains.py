@@ -49,7 +49,7 @@ class PairGain:
 
     still, motion: mean over the two labels of the share of videos to whose true label the model gives the higher
     probability; 0.5 is guessing. only_motion: the gain is sure over all pairs (holm below 0.05), and the still model's
-    interval holds 0.5.
+    interval holds 0.5 and ends below 0.75: it is surely nearer to guessing than to telling.
     """
 
     labels: tuple[str, str]
@@ -119,7 +119,7 @@ def pair_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> t
         low, high = gain.interval()
         still_low, still_high = (min(1.0, max(0.0, 0.5 + value)) for value in guess.interval())
         one = 0.5 + guess.mean
-        only = bool(gain.mean > 0 and p < LEVEL and still_low <= 0.5 <= still_high)
+        only = bool(gain.mean > 0 and p < LEVEL and still_low <= 0.5 <= still_high < 0.75)
         pairs.append(
             PairGain(labels, videos, one, still_low, still_high, one + gain.mean, gain.mean, low, high, float(p), only)
         )

@@ -36,11 +36,12 @@ class Verdict:
 
     difference: accuracy of motion minus accuracy of still on the same videos, mean over seeds.
     low, high: its interval by group and, with more than one seed, by training. level: how sure the interval
-    is; 0.95, or more where the motion model was chosen among several on the test videos themselves
-    (Bonferroni). chosen: how it was chosen. p_needed: one-sided p of "the difference is the margin or less";
-    p_suffice: of "the margin or more"; either answer takes p below (1 - level) / 2. better: whether motion is
-    surely better at all (low above 0). equivalent: whether two one-sided tests at 5 % (TOST) put the
-    difference between minus and plus the margin; equivalence_low, equivalence_high: the 90 % interval that says so.
+    is; 0.95, or more where the motion model was chosen among several on the test videos themselves, unless stills
+    suffice against all of them (`decide_among`). chosen: how it was chosen. p_needed: one-sided p of "the difference is
+    the margin or less"; p_suffice: of "the margin or more"; *motion needed* takes p below (1 - level) / 2, *stills
+    suffice* below 0.025. better: whether motion is surely better at all (low above 0).
+    equivalent: whether two one-sided tests at 5 % (TOST) put the difference between minus and plus the margin;
+    equivalence_low, equivalence_high: the 90 % interval that says so.
     guessing: accuracy of always giving the most frequent label; stills_beat_guessing: whether the still model is surely
     better. groups_to_decide: how many groups of test videos would decide in 80 % of such tests, if the difference and
     its spread stayed what they are; None if decided or out of reach. contrasts: all motion models.
@@ -95,7 +96,8 @@ def decide(
     The whole interval of the difference above the margin: motion needed; below it: stills suffice;
     else undecided. A still model that is not surely better than always giving the most frequent label does not suffice
     for anything: then it is undecided too. names: what to call the two. among: of how many motion models on these very
-    videos this one is. Raises StillmotionError if the videos differ.
+    videos this one is: its interval is at the level 1 - 0.05 / among (Bonferroni).
+    Raises StillmotionError if the videos differ.
     """
     align([*still, *motion])
     n_groups, codes = group_codes(still[0].groups)
@@ -151,28 +153,35 @@ def decide_among(
 ) -> Verdict:
     """Compare a still model with several motion models of which no validation part chose one.
 
-    Every interval is at the level 1 - 0.05 / models (Bonferroni), so that all hold at once. Motion is needed if any
-    interval lies above the margin; stills suffice if all lie below. The verdict is that of the motion model
+    Stills suffice if every 95 % interval lies below the margin: a claim that takes all of several tests needs no
+    correction (intersection-union, Berger 1982, Technometrics 24). Motion is needed if any interval lies above it, each
+    at the level 1 - 0.05 / models (Bonferroni), so that all hold at once. The verdict is that of the motion model
     that settled it: the best, or the one that is hardest to rule out.
     """
-    found = [
-        decide(still, runs, margin=margin, names=(name, motion), among=len(motions))
-        for motion, runs in motions.items()
-    ]
+
+    def decided(among: int) -> list[Verdict]:
+        pairs = motions.items()
+        return [decide(still, runs, margin=margin, names=(name, motion), among=among) for motion, runs in pairs]
+
+    count = len(motions)
+    found = decided(count)
+    chosen = f"of {count} motion models on the test videos, so its interval is at {found[0].level:.2%} (Bonferroni)"
+    if count > 1 and all(one.p_suffice < (1 - LEVEL) / 2 for one in found):
+        found = decided(1)
+        chosen = f"of {count} motion models, as the hardest to rule out on the test videos"
     needed = [one for one in found if one.answer == "motion needed"]
     settled = max(needed, key=lambda one: one.difference) if needed else max(found, key=lambda one: one.high)
-    if len(found) == 1:
+    if count == 1:
         return settled
-    chosen = f"of {len(found)} motion models on the test videos, so its interval is at {settled.level:.2%} (Bonferroni)"
     return replace(settled, chosen=chosen, contrasts=tuple(contrast for one in found for contrast in one.contrasts))
 
 
 def temper(verdict: Verdict, evidence: Evidence) -> Verdict:
     """*Motion needed* only where motion is what the motion model goes by; else undecided, with the reason.
 
-    One moment decides, which a still model may find too, where the frame that it is surest of does as well; or where
-    the gain surely outlives shuffling by half, so that the order of frames is not what counts, and neither half of a
-    clip has all of it, so that change as such is not either.
+    One moment may decide, which a still model may find too, where the frame that it is surest of is not surely worse;
+    or where the gain surely outlives shuffling by half, so that the order of frames is not what counts, and neither
+    half of a clip has all of it, so that change as such is not either.
     """
     if verdict.answer != "motion needed":
         return verdict
@@ -181,15 +190,15 @@ def temper(verdict: Verdict, evidence: Evidence) -> Verdict:
     shuffled = tampered.get("shuffled")
     outlives = shuffled is not None and shuffled.low > -verdict.difference / 2
     if evidence.moment and evidence.moment.one_frame_decides:
-        reason = "the frame that the still model is surest of does as well"
+        reason = f"the frame that {verdict.still} is surest of is not surely worse"
     elif outlives and all(half is not None and half.high < 0 for half in halves):
         reason = f"{verdict.motion} does not need the frames in order, and either half of a clip is too little for it"
     else:
         return verdict
     figures = verdict.sentence.removeprefix("Motion is needed: ").removesuffix(".")
     sentence = (
-        f"Undecided: {figures}; but {reason}: it takes the right moment rather than motion, and a still model that is "
-        "trained with pool=max may find that too."
+        f"Undecided: {figures}; but {reason}: it may take the right moment rather than motion, which a still model "
+        "that is trained with pool=max may find too."
     )
     return replace(verdict, answer="undecided", by_moment=True, sentence=sentence)
 
@@ -204,12 +213,13 @@ def _groups_to_decide(found: Estimate, margin: float, level: float) -> int | Non
     """The groups with which the interval would clear the margin in `POWER` of tests.
 
     With the sampling error se of a mean over so many groups, the limit next to the margin must lie z(POWER) * se
-    beyond it (docs/verdict.md has the formula and its source).
+    beyond it (docs/verdict.md has the formula and its source). The level is that of *motion needed*; *stills suffice*
+    needs no correction for several models.
     """
     z = float(ndtri(POWER))
     for factor in np.geomspace(1.0, HOPELESS, 200):
         more = found.times(float(factor))
-        low, high = more.interval(level)
+        low, high = more.interval(level)[0], more.interval()[1]
         if max(low - margin, margin - high) >= z * more.noise:
             return ceil(more.groups - 1e-9)
     return None

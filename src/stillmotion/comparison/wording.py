@@ -39,8 +39,8 @@ def write_sentence(
         return f"Stills suffice: {figures}, all of it below the margin of {margin:g}."
     if guessing is not None:
         return (
-            f"Undecided: {figures}; that is below the margin of {margin:g}, but the still model is not surely better "
-            f"than always giving the most frequent label ({100 * guessing:.0f} %): it suffices for nothing."
+            f"Undecided: {figures}; that is below the margin of {margin:g}, but the still model is not shown to be "
+            f"better than always giving the most frequent label ({100 * guessing:.0f} %): it is not shown to suffice."
         )
     if needed:
         more = f"about {needed} groups of test videos instead of {groups} would decide it, four times in five"

@@ -14,6 +14,7 @@ from stillmotion.errors import StillmotionError, UsageError
 
 P = TypeVar("P", bound=str)
 FRACTIONS = (0.7, 0.15, 0.15)
+LACKING = 1e6  # the cost of a part without a label
 
 
 def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0) -> tuple[Videos, Videos, Videos]:
@@ -119,7 +120,10 @@ def _assign(videos: Videos, shares: dict[P, float], seed: int) -> list[P]:
     crowding = 4 * excess / target[:, :-1].sum(1)[:, None] ** 2
     everyone = np.arange(len(groups))
     best, best_cost = np.zeros(len(groups), int), np.inf
-    for attempt in range(max(1, min(200, 40_000 // len(groups)))):
+    attempts = max(1, min(200, 40_000 // len(groups)))
+    for attempt in range(2 * attempts):
+        if attempt >= attempts and best_cost < LACKING:
+            break
         rng = np.random.default_rng((seed, attempt))
         # Large groups first, while there is room; equal ones in random order.
         order = np.lexsort((rng.random(len(groups)), -counts.sum(1) * rng.uniform(0.7, 1.3, len(groups))))
@@ -127,14 +131,17 @@ def _assign(videos: Videos, shares: dict[P, float], seed: int) -> list[P]:
         for group in order:
             short = target - filled
             cost = (weight * (counts[group] ** 2 - 2 * counts[group] * short)).sum(1) + crowding[:, group]
+            if attempt >= attempts:  # nothing good had all labels everywhere: those that a part lacks come first
+                cost -= LACKING * ((filled == 0) & (counts[group] > 0)).sum(1)
             chosen[group] = part = int(np.argmin(cost))
             filled[part] += counts[group]
-        cost = (weight * (filled - target) ** 2).sum() + crowding[chosen, everyone].sum() + 1e6 * (filled == 0).sum()
+        cost = (weight * (filled - target) ** 2).sum() + crowding[chosen, everyone].sum()
+        cost += LACKING * (filled == 0).sum()
         if cost < best_cost:
             best, best_cost = chosen, cost
-    if best_cost >= 1e6:
+    if best_cost >= LACKING:
         raise StillmotionError(
-            f"no split of {len(groups)} groups gives each of {len(labels)} labels a video in each of "
+            f"found no split of {len(groups)} groups that gives each of {len(labels)} labels a video in each of "
             f"{', '.join(parts)}; add recordings, or give the table a column 'split'"
         )
     return [parts[best[group_index[video.group]]] for video in videos]

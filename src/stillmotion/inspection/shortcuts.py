@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class Shortcut:
     """How well one thing alone predicts the label, cross-validated by group. leaks: surely better than guessing.
 
     guessing: the accuracy of always giving the most frequent label. low, high: interval of the accuracy, 95 % over all
-    that was tried.
+    that was tried. harmless: it leaks only where groups are split, and they never are.
     """
 
     name: str
@@ -34,6 +34,12 @@ class Shortcut:
     low: float
     high: float
     leaks: bool
+    harmless: bool = False
+
+    @property
+    def warns(self) -> bool:
+        """Whether it flatters every model."""
+        return self.leaks and not self.harmless
 
 
 Interval = Callable[[NDArray[np.float64], NDArray[np.intp], float], tuple[float, float]]
@@ -54,8 +60,9 @@ def find_shortcuts(
     Decodes 16 small frames of each video. Empty if there are too few videos or groups to cross-validate.
     """
     labels = np.array([stretch.video.label or "" for stretch in stretches])
+    most = max(Counter(labels.tolist()).values(), default=0)
     names, codes = np.unique([stretch.video.group for stretch in stretches], return_inverse=True)
-    if len(stretches) < FEWEST or len(names) < FOLDS or len(set(labels)) < 2:
+    if len(stretches) < FEWEST or len(names) < FOLDS or len(set(labels)) < 2 or most < 2:
         return []
     pictures = in_threads(_background, stretches, progress)
     columns: dict[str, list[list[float]]] = {
@@ -65,22 +72,23 @@ def find_shortcuts(
         "the background alone": [picture.ravel().tolist() for _, picture in pictures],
     }
     level = 1 - 0.05 / (len(columns) + 1)
-    guessing = max(Counter(labels.tolist()).values()) / len(labels)
+    guessing = most / len(labels)
     found = []
     for name, rows in columns.items():
         right = _cross_validated(np.array(rows), labels, codes, seed)
         found.append(_shortcut(name, right, guessing, interval(right, codes, level)))
     right = np.array([_from_its_group(row, labels, codes) for row in range(len(labels))])
-    return [*found, _shortcut("other videos of its group", right, guessing, interval(right, codes, level))]
+    group = _shortcut("other videos of its group", right, guessing, interval(right, codes, level))
+    return [*found, replace(group, harmless=True)]
 
 
 def describe_shortcuts(found: Sequence[Shortcut]) -> list[str]:
-    """A warning for each that leaks. What the group tells is harmless as long as groups are never split."""
+    """A line for each that warns."""
     return [
         f"{one.name} predicts the label in {one.accuracy:.0%} of videos ({one.guessing:.0%} by guessing): unless that "
         "is what the label means, the data set leaks, and flatters every model"
         for one in found
-        if one.leaks and not one.name.endswith("its group")
+        if one.warns
     ]
 
 
@@ -133,7 +141,8 @@ def _cross_validated(
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
     forest = ExtraTreesClassifier(100, min_samples_leaf=2, class_weight="balanced", random_state=seed)
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    most = max(Counter(labels.tolist()).values())
+    folds = StratifiedGroupKFold(min(FOLDS, most), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # rare labels make folds uneven
         found = cross_val_predict(forest, rows, labels, groups=codes, cv=folds)

@@ -78,6 +78,11 @@ def failures(record: Record, verdict: Verdict) -> list[str]:
 
 
 def next_steps(record: Record, verdict: Verdict) -> list[str]:
+    """What to use, film or try; and what to be careful about."""
+    return actions(record, verdict) + _cautions(record, verdict)
+
+
+def actions(record: Record, verdict: Verdict) -> list[str]:
     """What to use, film or try."""
     chosen = to_use(record, verdict)
     lines: list[str] = []
@@ -85,15 +90,14 @@ def next_steps(record: Record, verdict: Verdict) -> list[str]:
         if chosen == verdict.motion:
             lines.append(f"Use {chosen}{f', chosen {verdict.chosen}' if len(verdict.contrasts) > 1 else ''}.")
         else:
-            best = record.comparison.recommendation.best if record.comparison.recommendation else chosen
-            why = (
-                "right most often on the test videos"
-                if chosen == best
-                else f"the cheapest that is surely not worse than {best} by more than the margin"
-            )
-            lines.append(f"Use {chosen}: {why}. The verdict rests on {verdict.motion}, chosen {verdict.chosen}.")
+            advice = sound_advice(record)
+            why = f": it is {_merit(record, advice)}" if advice else ""
+            lines.append(f"Use {chosen}{why}. The verdict rests on {verdict.motion}, chosen {verdict.chosen}.")
     elif verdict.answer == "stills suffice":
         lines.append(f"Use {chosen}: it also answers for single pictures.")
+        advice = sound_advice(record)
+        if advice and advice.family != chosen:
+            lines.append(f"On video alone {advice.family} is {_merit(record, advice)}.")
     elif verdict.by_moment:
         lines.append(
             Markup(
@@ -117,7 +121,14 @@ def next_steps(record: Record, verdict: Verdict) -> list[str]:
                 "worth to you: more videos will hardly decide between these two."
             )
         )
-    return lines + _cautions(record, verdict)
+    return lines
+
+
+def _merit(record: Record, advice: Recommendation) -> str:
+    """What the recommended family is."""
+    if advice.family != advice.best:
+        return f"the cheapest that is surely not worse than {advice.best} by more than the margin"
+    return "right most often" + (" and the cheapest" if advice.front[0] == advice.family else "")
 
 
 def _cautions(record: Record, verdict: Verdict) -> list[str]:
@@ -128,7 +139,7 @@ def _cautions(record: Record, verdict: Verdict) -> list[str]:
             f"Neither model is surely better than always giving the most frequent label "
             f"({percent(verdict.guessing)}): look at the clips and labels before anything else."
         )
-    leaks = [one.name for one in record.comparison.shortcuts if one.leaks and not one.name.endswith("its group")]
+    leaks = [one.name for one in record.comparison.shortcuts if one.warns]
     if leaks:
         lines.append(
             f"Unless your labels mean just that ({', '.join(leaks)}), film all of them in the same places and the same "

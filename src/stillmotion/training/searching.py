@@ -77,7 +77,8 @@ class Trial:
 
 
 def search(
-    recipe: Recipe, learn: Videos, validation: Videos, *, effort: str, out: Path, watch: Watch | None = None
+    recipe: Recipe, learn: Videos, validation: Videos, *, effort: str, out: Path, overwrite: bool = False,
+    watch: Watch | None = None,
 ) -> tuple[Recipe, tuple[Trial, ...]]:
     """Try the changes of an effort on a recipe; return the best recipe, and what was tried.
 
@@ -96,7 +97,7 @@ def search(
         if any(changed == before for before, _ in tried):
             continue  # a rate has no meaning where frames are spread
         short = dataclasses.replace(changed, epochs=max(1, recipe.epochs // SHORT))
-        run = train(short, learn, validation, out=out / f"{number}", watch=watch)
+        run = train(short, learn, validation, out=out / f"{number}", overwrite=overwrite, watch=watch)
         tried.append((changed, _trial(change.name, run)))
     if not tried:
         return recipe, ()
@@ -120,13 +121,14 @@ def apply(change: Change, recipe: Recipe) -> Recipe:
 
 
 def epochs_within(
-    seconds: float, recipe: Recipe, learn: Videos, validation: Videos, *, out: Path, watch: Watch | None = None
+    seconds: float, recipe: Recipe, learn: Videos, validation: Videos, *, out: Path, overwrite: bool = False,
+    watch: Watch | None = None,
 ) -> int:
     """How many epochs fit into so many seconds of training here: two are run and the second is timed.
 
     At least 2 and at most 400. What decoding and compiling take comes on top.
     """
-    run = train(dataclasses.replace(recipe, epochs=2), learn, validation, out=out, watch=watch)
+    run = train(dataclasses.replace(recipe, epochs=2), learn, validation, out=out, overwrite=overwrite, watch=watch)
     training = run.record.training
     one = _second_epoch(run) if training else 1.0
     return max(2, min(400, int(seconds / max(one, 1e-3))))

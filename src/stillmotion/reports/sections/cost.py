@@ -12,7 +12,7 @@ from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number
 
 _KEYS = ("accuracy", "milliseconds_per_clip", "frames_per_second", "parameters", "train_seconds", "multiply_adds",
-         "clip_seconds", "peak_megabytes")  # fmt: skip
+         "clip_seconds", "milliseconds_per_second", "multiply_adds_per_second", "peak_megabytes")  # fmt: skip
 
 
 def _facts(record: Record) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         return {}
     steady = evidence.steadiness if evidence and evidence.steadiness else {}
     moment = evidence.moment if evidence else None
-    leaking = [one.name for one in shortcuts if one.leaks and not one.name.endswith("its group")]
+    leaking = [one.name for one in shortcuts if one.warns]
     return {
         "still": pair[0],
         "motion": pair[1],
@@ -31,11 +31,10 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "chance": guessing(record),
         "steadiness": [(name, steady[name]) for name in record.families if name in steady],
         "around": next((one.seconds for one in steady.values()), 0),
-        "videos": next((one.videos for one in steady.values()), 0),
         "shortcuts": shortcuts,
         "leaks": (
             f"Yes: {', '.join(leaking)}. Unless that is what the label means, the data set leaks: that flatters every "
-            "model, still and motion. Film so that it does not."
+            "model, still and motion."
             if leaking
             else "Nothing that was tried predicts the label better than guessing does."
         ),
@@ -50,10 +49,10 @@ def _row(one: Tampered) -> dict[str, Any]:
 
 
 def _gist(record: Record) -> str:
-    evidence, leaks = record.comparison.evidence, any(one.leaks for one in record.comparison.shortcuts)
+    evidence, leaks = record.comparison.evidence, any(one.warns for one in record.comparison.shortcuts)
     told = []
     if evidence and evidence.moment:
-        told.append("one good frame is enough" if evidence.moment.one_frame_decides else "no one frame is enough")
+        told.append("one good frame may do" if evidence.moment.one_frame_decides else "no one frame is enough")
     if evidence and evidence.retrained:
         worst = min(evidence.retrained, key=lambda one: one.difference)
         told.append(f"without motion, trained for it, {points(worst.difference)} points")
@@ -64,13 +63,15 @@ def _gist(record: Record) -> str:
 
 def _reading(moment: Moment) -> str | Markup:
     lucky = moment.oracle - moment.chance
+    against = f"{points(moment.low)} to {points(moment.high)} points against motion, 95 % interval"
     if moment.one_frame_decides and moment.surest > moment.average + 0.02:
         return Markup(
-            "Yes: the frame that the still model is surest of does as well as motion, and better than the average over "
-            "frames. It takes the right moment rather than motion: try <code>--option pool=max</code>."
+            f"It may be: the frame that the still model is surest of does better than the average over frames, and is "
+            f"not surely worse than motion ({against}). Then it takes the right moment rather than motion: try "
+            "<code>--option pool=max</code>."
         )
     if moment.one_frame_decides:
-        return "Single frames do as well as motion here, and averaging them costs nothing."
+        return f"It may be: single frames are not surely worse than motion ({against}), and averaging costs nothing."
     if lucky < 0.1:
         return (
             "No. Often some frame is right by luck, but hardly more often than some frame gives a wrong label: no one "
