@@ -48,12 +48,23 @@ def test_json_is_the_verdict_of_comparison_json(tmp_path: Path) -> None:
     assert json.loads(told.stdout) == json.loads((tmp_path / "out/comparison.json").read_text())["verdict"]
 
 
+def test_labels_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    files = [table(tmp_path / "s.csv", [False] * 60), table(tmp_path / "m.csv", [True] * 60)]
+    for file in files:
+        file.write_text(file.read_text().replace("jam", "\x1b[31mjam"))
+    told = run("verdict", *files)
+    assert told.returncode == 0
+    assert "\x1b" not in told.stdout
+    assert r"\x1b[31mjam" in told.stdout
+
+
 def test_what_is_wrong_is_one_line_and_a_status(tmp_path: Path) -> None:
     still, short = table(tmp_path / "s.csv", [True] * 60), table(tmp_path / "m.csv", [True] * 59)
     for status, says, words in (
         (1, "different videos: 1 differ (59.mp4)", (still, short)),
         (2, "none.csv: no such file", (still, tmp_path / "none.csv")),
         (2, "given twice", (still, still)),
+        (1, "File name too long", (still, tmp_path / ("x" * 300))),
         (2, "a folder; give a table", (tmp_path, still)),
     ):
         told = run("verdict", *words)

@@ -58,6 +58,39 @@ def test_parquet_other_order_of_rows_and_labels_is_the_same(tmp_path: Path) -> N
     assert sm.compare([still, one]).verdict == sm.compare([still, tmp_path / "m.parquet"]).verdict
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_other_delimiters_and_spaces_in_the_header(tmp_path: Path, delimiter: str) -> None:
+    still, made = write(tmp_path / "s.csv", rows(BAD)), rows(GOOD)
+    lines = [f"{delimiter} ".join(made[0]), *(delimiter.join(map(str, row.values())) for row in made)]
+    (tmp_path / "m.txt").write_text("\n".join(lines), encoding="utf-8-sig")
+    comma = sm.compare([still, write(tmp_path / "m.csv", made)]).verdict
+    assert sm.compare([still, tmp_path / "m.txt"]).verdict == comma
+
+
+def test_of_equal_probabilities_no_column_is_first(tmp_path: Path) -> None:
+    good = write(tmp_path / "good.csv", rows(GOOD))
+    told = []
+    for names in (["prob_a", "prob_b"], ["prob_b", "prob_a"]):
+        unsure = [{**row, "prob_a": 0.5, "prob_b": 0.5} for row in rows(GOOD)]
+        order = ["video", "group", "label", *names]
+        told.append(sm.compare([write(tmp_path / "tie.csv", [{n: row[n] for n in order} for row in unsure]), good]))
+    assert [one.families["tie"].figures["accuracy"] for one in told] == [0.5, 0.5]
+    one, other = (found.verdict for found in told)
+    assert one is not None
+    assert other is not None
+    assert (one.answer, one.sentence) == (other.answer, other.sentence)
+
+
+def test_windows_of_a_video_are_of_one_group(tmp_path: Path) -> None:
+    made = [{**row, "window": 0} for row in rows(GOOD)]
+    made.append({**made[0], "window": 1, "group": "elsewhere"})
+    with pytest.raises(StillmotionError, match="the video 'v000' has two groups: 'g0', 'elsewhere'"):
+        sm.compare([write(tmp_path / "s.csv", made), write(tmp_path / "m.csv", rows(BAD))])
+    other = [{**row, "group": "g9"} if row["video"] == "v003" else row for row in rows(BAD)]
+    with pytest.raises(StillmotionError, match="'v003' is in 'g1' and in 'g9'"):
+        sm.compare([write(tmp_path / "s.csv", rows(GOOD)), write(tmp_path / "m.csv", other)])
+
+
 def test_of_several_motion_models_the_interval_is_corrected(tmp_path: Path) -> None:
     half = [i % 2 == 0 for i in range(90)]
     still = write(tmp_path / "s.csv", rows(BAD))

@@ -85,7 +85,7 @@ def test_what_is_no_data_set(tmp_path: Path) -> None:
     (tmp_path / "b.csv").write_bytes(b"path,label\n\xff\xfe\n")
     with pytest.raises(UsageError, match="not a data set"):
         read_videos(tmp_path / "a.xlsx")
-    with pytest.raises(StillmotionError, match="not a readable table"):
+    with pytest.raises(StillmotionError, match="UTF-8"):
         read_videos(tmp_path / "b.csv")
     with pytest.raises(StillmotionError, match=r"a\.mp4 has no label"):
         check_labelled(Videos(tmp_path, (Video("a.mp4"),)))

@@ -9,7 +9,7 @@ import pytest
 from fabricate_comparison import LABELS, fabricate
 
 from stillmotion.comparison import compare, write_comparison
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports import write_report
 
 
@@ -101,6 +101,23 @@ def test_not_a_comparison(tmp_path: Path) -> None:
     folder = fabricate(tmp_path / "c", skill={"conv3d": 0.8}, videos=4, filmed=0)
     with pytest.raises(StillmotionError):
         write_report(folder, tmp_path / "file" / "report.html")
+
+
+def test_a_record_of_wrong_types_is_said_to_be_none(folder: Path, tmp_path: Path) -> None:
+    record = json.loads((folder / "comparison.json").read_text())
+    broken = tmp_path / "comparison.json"
+    for key, value in (("macro_f1", "x"), ("kind", "moving"), ("trainings", [{}])):
+        families = {**record["families"], "conv3d": {**record["families"]["conv3d"], key: value}}
+        broken.write_text(json.dumps({**record, "families": families}))
+        with pytest.raises(StillmotionError, match="not a comparison's record"):
+            write_report(tmp_path)
+
+
+def test_the_record_is_not_overwritten_by_the_page(folder: Path) -> None:
+    for name in ("comparison.json", ""):
+        with pytest.raises(UsageError, match=r"\.html"):
+            write_report(folder, folder / name if name else name)
+    assert json.loads((folder / "comparison.json").read_text())
 
 
 def test_no_backend_is_imported() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import shutil
 import subprocess
 import sys
 
@@ -49,6 +50,9 @@ def test_interrupted_goes_on_to_the_same_end(parts, tmp_path):
     with pytest.raises(StillmotionError, match="other settings"):
         train(parts, tmp_path / "whole", epochs=1)
     assert train(parts, tmp_path / "whole", epochs=1, overwrite=True).record.training.epochs == 1
+    kept = (tmp_path / "whole" / "model.keras").stat().st_mtime_ns
+    train(parts, tmp_path / "whole", epochs=1, overwrite=True)  # not another: nothing is deleted
+    assert (tmp_path / "whole" / "model.keras").stat().st_mtime_ns == kept
 
 
 def test_a_still_run_tested_saved_and_loaded_with_keras_alone(parts, tmp_path, moving, film):
@@ -59,6 +63,9 @@ def test_a_still_run_tested_saved_and_loaded_with_keras_alone(parts, tmp_path, m
         "video", "label", "group", "window", "start_seconds", "end_seconds", "prob_left", "prob_right",
     }  # fmt: skip
     assert sm.read_run(run.folder) == run
+    moved = shutil.copytree(moving, tmp_path / "moved")
+    tested = sm.evaluate(run, sm.split(sm.read_videos(moved), (0.6, 0.2, 0.2))[2])
+    assert tested.record.data.part("test").root == moved
     assert run.record.cost and run.record.cost.parameters > 0
 
     sm.trace(run, parts[2].only(parts[2][:1]))

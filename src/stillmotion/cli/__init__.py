@@ -5,6 +5,7 @@ A command ends with 0; with 1 where the work failed; with 2 where the call was w
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -84,6 +85,9 @@ def _interrupt(*_: object) -> None:
 def main() -> None:
     """Run the command line: one clear line and a status for whatever goes wrong."""
     signal.signal(signal.SIGINT, _interrupt)
+    for pipe in (sys.stdout, sys.stderr):
+        if isinstance(pipe, io.TextIOWrapper):
+            pipe.reconfigure(errors="backslashreplace")  # whatever a label holds and the terminal does not
     try:
         app()
     except StillmotionError as error:
@@ -98,6 +102,9 @@ def main() -> None:
             _stopped()
         if os.environ.get("STILLMOTION_DEBUG"):
             raise
+        if isinstance(error, OSError) and error.strerror:
+            err.print(f"error: {error.filename or 'standard output'}: {error.strerror}", markup=False)
+            sys.exit(1)
         err.print(
             f"error: {type(error).__name__}: {' '.join(str(error).split())[:300]} "
             "(not foreseen; STILLMOTION_DEBUG=1 shows where, and a report of it helps)",

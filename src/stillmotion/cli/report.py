@@ -25,4 +25,5 @@ def report(
     """
     from stillmotion.reports import write_report
 
+    folder = folder.parent if folder.name == "comparison.json" else folder
     out.print(shown(write_report(folder, out_file)), markup=False)

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from stillmotion.clips import LeftOut
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Screen(Console):
+    """A console on which labels and names of files cannot steer the terminal."""
+
+    def render_str(self, text: str, **style: Any) -> Text:
+        return super().render_str(CONTROL.sub(lambda found: ascii(found[0])[1:-1], text), **style)
+
+
+out = Screen(highlight=False, soft_wrap=True)
+err = Screen(stderr=True, highlight=False, soft_wrap=True)
 
 # Ctrl-C was pressed. A backend may swallow the exception: the next step of a bar raises it again.
 interrupted = threading.Event()

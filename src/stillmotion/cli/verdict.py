@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stillmotion.cli.screen import note, out
-from stillmotion.errors import UsageError
 
 if TYPE_CHECKING:
     from stillmotion.comparison import Verdict
@@ -36,15 +35,9 @@ def verdict(
 
     Example: stillmotion verdict still.csv motion.csv --margin 0.03
     """
-    import stillmotion as sm
+    from stillmotion.comparison import decide_on_tables
 
-    for path in (still, *motion):
-        if path.is_dir():
-            raise UsageError(f"{path}: a folder; give a table, such as the predictions.parquet of a run")
-        if not path.exists():
-            raise UsageError(f"{path}: no such file")
-    found = sm.compare([still, *motion], margin=margin).verdict
-    assert found is not None
+    found = decide_on_tables([still, *motion], margin=margin)
     if as_json:
         typer.echo(json.dumps(found.to_json(), indent=1, ensure_ascii=False))
         return

@@ -1,7 +1,7 @@
 """Stored predictions in; metrics, paired statistics and the verdict out. No Keras, no plots."""
 
 from stillmotion.comparison.choosing import Example, examples
-from stillmotion.comparison.comparing import compare, kind_of
+from stillmotion.comparison.comparing import compare, decide_on_tables, kind_of
 from stillmotion.comparison.evidence import Evidence, Moment, Steadiness, Tampered, gather_evidence
 from stillmotion.comparison.folds import join_folds
 from stillmotion.comparison.gains import LabelGain, PairGain
@@ -37,6 +37,7 @@ __all__ = [
     "confusion",
     "decide",
     "decide_among",
+    "decide_on_tables",
     "examples",
     "gather_evidence",
     "join_folds",

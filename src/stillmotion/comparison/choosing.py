@@ -31,13 +31,14 @@ def examples(still: Sequence[Predictions], motion: Sequence[Predictions], *, cou
     rows = np.arange(len(one.truth))
     gap = two.probabilities[rows, one.truth] - one.probabilities[rows, one.truth]
     sure = np.maximum(one.probabilities.max(axis=1), two.probabilities.max(axis=1))
-    wrong = ~one.right & ~two.right
+    still_right, motion_right = (run.answers == run.truth for run in (one, two))
+    wrong = ~still_right & ~motion_right
     kinds = (
-        ("Only motion is right", two.right & ~one.right, np.abs(gap)),
-        ("Only the still model is right", one.right & ~two.right, np.abs(gap)),
+        ("Only motion is right", motion_right & ~still_right, np.abs(gap)),
+        ("Only the still model is right", still_right & ~motion_right, np.abs(gap)),
         ("Both wrong, with different answers", wrong & (one.answers != two.answers), np.abs(gap)),
         ("Both wrong", wrong & (one.answers == two.answers), sure),
-        ("Both right", one.right & two.right, np.abs(gap)),
+        ("Both right", still_right & motion_right, np.abs(gap)),
     )
     queues = [(reason, _in_turn(np.flatnonzero(mask), one.truth, weight)) for reason, mask, weight in kinds]
     differing = _round_robin(queues[:2]) + _round_robin(queues[2:3])

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean, median, median_low
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +19,11 @@ from stillmotion.comparison.tables import read_models
 from stillmotion.comparison.trainings import describe_training
 from stillmotion.comparison.verdict import Verdict, decide, decide_among
 from stillmotion.data import PARTS, Video
-from stillmotion.errors import UsageError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES
 from stillmotion.runs import Run, read_run
 
-TABLES = (".csv", ".parquet")
+TABLES = (".csv", ".tsv", ".parquet")
 _KINDS: tuple[Kind, Kind] = ("still", "motion")
 
 
@@ -106,18 +106,32 @@ def _is_table(path: Path) -> bool:
     return path.name != "model.keras" and (path.suffix.lower() in TABLES or path.is_file())
 
 
+def decide_on_tables(paths: Sequence[Path | str], *, margin: float = 0.05) -> Verdict:
+    """The verdict alone, without the models' figures: the first table is the still model's.
+
+    Raises:
+        UsageError: no such file, or the same one twice.
+        StillmotionError: tables that cannot be used, or do not fit together.
+    """
+    return _verdict_of(read_models(paths), margin)
+
+
+def _verdict_of(models: Mapping[str, Sequence[Predictions]], margin: float) -> Verdict:
+    still, *motions = models
+    return decide_among(models[still], {name: models[name] for name in motions}, margin=margin, name=still)
+
+
 def _compare_tables(paths: Sequence[Path | str], margin: float, seed: int) -> Comparison:
     models = read_models(paths)
     still = next(iter(models))
     first = models[still][0]
     kinds: dict[str, Kind] = {name: "still" if name == still else "motion" for name in models}
-    motions = {name: runs for name, runs in models.items() if name != still}
     return Comparison(
         families={
             name: FamilyFigures(kinds[name], {**_quality(measure(runs, seed=seed), runs), **_cost([])}, ())
             for name, runs in models.items()
         },
-        verdict=decide_among(models[still], motions, margin=margin, name=still),
+        verdict=_verdict_of(models, margin),
         data={
             "videos": {"test": len(first.videos)},
             "groups": {"test": len(set(first.groups))},
@@ -136,6 +150,8 @@ def kind_of(family: str) -> Kind:
 
 def _tested(run: Run | Path | str) -> Tested:
     run = run if isinstance(run, Run) else read_run(run)
+    if not run.predictions_file.exists():
+        raise StillmotionError(f"{run.folder}: was not tested yet; evaluate the run first")
     return Tested(run, read_predictions(run.predictions_file))
 
 
@@ -193,7 +209,7 @@ def _cost(runs: Sequence[Run]) -> dict[str, float | None]:
         return median(there) if there else None
 
     return {
-        "parameters": middle(cost.parameters for cost, _ in known),
+        "parameters": median_low(cost.parameters for cost, _ in known) if known else None,
         "multiply_adds": middle(cost.multiply_adds for cost, _ in known),
         "clip_seconds": middle(seconds for _, seconds in known),
         "milliseconds_per_clip": middle(cost.milliseconds_per_clip for cost, _ in known),

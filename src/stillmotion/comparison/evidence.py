@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from stillmotion.comparison.intervals import estimate, group_codes
-from stillmotion.comparison.predictions import PROBABILITY, Floats, Ints, Predictions, align, read_seeds, read_table
+from stillmotion.comparison.predictions import PROBABILITY, Floats, Ints, Predictions, align, read_seeds
+from stillmotion.data.tables import read_table
 from stillmotion.errors import StillmotionError
 
 WITHIN_SECONDS = 0.3  # of pm-k, as Shankar et al. 2019
@@ -109,7 +110,7 @@ def gather_evidence(
 def _tampered(paths: Sequence[Path]) -> tuple[Tampered, ...]:
     from stillmotion.comparison.folds import join_folds
 
-    tables = [_by_probe(path) for path in paths if path.is_file()]
+    tables = [found for path in paths if path.is_file() and (found := _by_probe(path))]
     if not tables:
         return ()
     joined = {name: join_folds([0] * len(tables), [table[name] for table in tables]) for name in tables[0]}
@@ -120,6 +121,8 @@ def _tampered(paths: Sequence[Path]) -> tuple[Tampered, ...]:
 def _by_probe(path: Path) -> dict[str, Predictions]:
     """The table's column `probe` is read as its seeds are."""
     table = read_table(path)
+    if not table.num_rows:
+        return {}
     names = [str(name) for name in dict.fromkeys(table.column("probe").to_pylist())]
     found = read_seeds(path, by="probe")
     return {name: found[sorted(names).index(name)] for name in names}

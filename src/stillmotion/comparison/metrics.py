@@ -1,6 +1,6 @@
 """How good one family is on the test videos: figures with 95 % intervals by group."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from stillmotion.comparison.intervals import LEVEL, group_codes, proportion_interval
 from stillmotion.comparison.predictions import Floats, Ints, Predictions, align
 
-BOOTSTRAPS = 2000
+BOOTSTRAPS, BLOCK = 2000, 100  # draws, and how many are held at once
 BINS = 15
 _TINY = 1e-7
 Statistic = Callable[[Floats], Floats]
@@ -57,13 +57,15 @@ def measure(predictions: Sequence[Predictions], *, seed: int = 0) -> Metrics:
     align(predictions)
     first = predictions[0]
     n_groups, codes = group_codes(first.groups)
-    draws = _group_draws(n_groups, seed)
     rights = np.mean([run.right for run in predictions], axis=0)
     accuracy = Figure(float(rights.mean()), *proportion_interval(rights, codes))
-    macro = _bootstrap([(_by_group(_counts(run), codes, n_groups), _macro_f1) for run in predictions], draws)
-    loss = _bootstrap([(_by_group(_losses(run), codes, n_groups), _mean) for run in predictions], draws)
-    bins = [(_by_group(_bin_gaps(run), codes, n_groups), _binned_error) for run in predictions]
-    error = _bootstrap(bins, draws)
+    kinds: tuple[tuple[Callable[[Predictions], Floats], Statistic], ...] = (
+        (_counts, _macro_f1), (_losses, _mean), (_bin_gaps, _binned_error),
+    )  # fmt: skip
+    macro, loss, error = _bootstrap(
+        [[(_by_group(rows(run), codes, n_groups), statistic) for run in predictions] for rows, statistic in kinds],
+        _group_draws(n_groups, seed),
+    )
     error = Figure(error.value, max(0.0, 2 * error.value - error.high), min(1.0, 2 * error.value - error.low))
     macro = Figure(
         macro.value,
@@ -84,11 +86,12 @@ def confusion(predictions: Sequence[Predictions]) -> Floats:
     return mean
 
 
-def _group_draws(n_groups: int, seed: int) -> Floats:
-    """(1 + draws, groups): how often each group is taken; the first row is the sample itself."""
+def _group_draws(n_groups: int, seed: int) -> Iterator[Floats]:
+    """Blocks of (draws, groups): how often each group is taken; the first row is the sample itself."""
     rng = np.random.default_rng((seed, n_groups))
-    drawn = rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=BOOTSTRAPS)
-    return np.vstack([np.ones((1, n_groups)), drawn])
+    yield np.ones((1, n_groups))
+    for _ in range(BOOTSTRAPS // BLOCK):
+        yield rng.multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=BLOCK).astype(float)
 
 
 def _by_group(rows: Floats, codes: Ints, n_groups: int) -> Floats:
@@ -98,9 +101,16 @@ def _by_group(rows: Floats, codes: Ints, n_groups: int) -> Floats:
     return sums
 
 
-def _bootstrap(parts: Sequence[tuple[Floats, Statistic]], draws: Floats) -> Figure:
-    """parts: for each seed its sums by group (groups, k) and the statistic (draws, k) -> (draws,)."""
-    values = np.mean([statistic(draws @ sums) for sums, statistic in parts], axis=0)
+def _bootstrap(kinds: Sequence[Sequence[tuple[Floats, Statistic]]], draws: Iterable[Floats]) -> list[Figure]:
+    """kinds: for each figure, and each seed, its sums by group (groups, k) and the statistic (draws, k) -> (draws,)."""
+    blocks = [
+        [np.mean([statistic(block @ sums) for sums, statistic in parts], axis=0) for parts in kinds] for block in draws
+    ]
+    return [_percentile(np.concatenate(values)) for values in zip(*blocks, strict=True)]
+
+
+def _percentile(values: Floats) -> Figure:
+    """values: (1 + draws,); the first is that of the sample."""
     low, high = np.quantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Figure(float(values[0]), float(min(low, values[0])), float(max(high, values[0])))
 

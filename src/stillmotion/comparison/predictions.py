@@ -1,20 +1,18 @@
 """What one run answered for each test video, read back from its table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
+from stillmotion.data.tables import read_table
 from stillmotion.errors import StillmotionError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-Bools = NDArray[np.bool_]
 
 PROBABILITY = "prob_"
 _TEXT = ("video", "label", "group", "window", "seed")
@@ -36,14 +34,19 @@ class Predictions:
 
     @property
     def answers(self) -> Ints:
-        """(n,) int: the label of the highest probability."""
+        """(n,) int: the label of the highest probability; of several, the first."""
         answers: Ints = self.probabilities.argmax(axis=1)
         return answers
 
     @property
-    def right(self) -> Bools:
-        """(n,) bool: whether the answer is the truth."""
-        return np.equal(self.answers, self.truth)
+    def right(self) -> Floats:
+        """(n,) float: 1 where the truth is likeliest, its share where others are as likely, else 0.
+
+        So that the order of columns does not count.
+        """
+        likeliest = self.probabilities == self.probabilities.max(axis=1, keepdims=True)
+        right: Floats = likeliest[np.arange(len(self.truth)), self.truth] / likeliest.sum(axis=1)
+        return right
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -64,7 +67,7 @@ def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
     by: another column that does.
     """
     path = Path(path)
-    table = read_table(path)
+    table = read_table(path, _TEXT)
     missing = [name for name in ("video", "label") if name not in table.column_names]
     columns = [name for name in table.column_names if name.startswith(PROBABILITY)]
     if len(columns) < 2:
@@ -72,7 +75,7 @@ def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
     if missing:
         raise StillmotionError(
             f"{path}: no column {', '.join(missing)}; a table of predictions has video, label, group and a "
-            f"{PROBABILITY}<label> for each label"
+            f"{PROBABILITY}<label> for each label, this one has {', '.join(table.column_names)[:200]}"
         )
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
@@ -84,7 +87,8 @@ def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
     group = _text(table, "group") if "group" in table.column_names else list(video)
     windows = np.column_stack([_floats(table, name, path) for name in columns])
     keys = [_text(table, name) if name in table.column_names else [""] * len(video) for name in (by, "window")]
-    _check_rows(path, labels, video, label, keys, windows)
+    group = [own or name for own, name in zip(group, video, strict=True)]
+    _check_rows(path, labels, video, {"label": label, "group": group}, keys, windows)
     found = []
     for seed in sorted(set(keys[0])):
         mine = np.array([row for row, one in enumerate(keys[0]) if one == seed], dtype=np.intp)
@@ -104,11 +108,12 @@ def _check_rows(
     path: Path,
     labels: tuple[str, ...],
     video: Sequence[str],
-    label: Sequence[str],
+    facts: Mapping[str, Sequence[str]],
     keys: Sequence[Sequence[str]],
     windows: Floats,
 ) -> None:
-    unknown = sorted(set(label) - set(labels))
+    """facts: what is one of each video."""
+    unknown = sorted(set(facts["label"]) - set(labels))
     if unknown:
         raise StillmotionError(
             f"{path}: no probabilities for the label {unknown[0]!r}; columns are for {list(labels)}"
@@ -121,7 +126,7 @@ def _check_rows(
         if bad.any():
             raise StillmotionError(f"{path}: a probability of the video {video[int(bad.argmax())]!r} {what}")
     first: dict[tuple[str, ...], int] = {}
-    truth: dict[str, str] = {}
+    seen: dict[str, dict[str, str]] = {name: {} for name in facts}
     for row, key in enumerate(zip(video, *keys, strict=True)):
         if not video[row]:
             raise StillmotionError(f"{path}: row {row + 1} has no video")
@@ -130,8 +135,9 @@ def _check_rows(
                 f"{path}: rows {first[key] + 1} and {row + 1} are both for the video {video[row]!r}; give one row a "
                 "video, or tell them apart by a column 'window' or 'seed'"
             )
-        if truth.setdefault(video[row], label[row]) != label[row]:
-            raise StillmotionError(f"{path}: the video {video[row]!r} has two labels")
+        for name, column in facts.items():
+            if (before := seen[name].setdefault(video[row], column[row])) != column[row]:
+                raise StillmotionError(f"{path}: the video {video[row]!r} has two {name}s: {before!r}, {column[row]!r}")
 
 
 def _of_videos(
@@ -144,7 +150,7 @@ def _of_videos(
     sums = np.zeros((len(names), len(labels)))
     np.add.at(sums, rows, windows)
     truth = dict(zip(video, label, strict=True))
-    group_of = {name: own or name for name, own in zip(video, group, strict=True)}
+    group_of = dict(zip(video, group, strict=True))
     return Predictions(
         videos=tuple(names),
         groups=tuple(group_of[name] for name in names),
@@ -152,19 +158,6 @@ def _of_videos(
         truth=np.array([labels.index(truth[name]) for name in names], dtype=np.intp),
         probabilities=sums / np.bincount(rows, minlength=len(names))[:, None],
     )
-
-
-def read_table(path: Path) -> pa.Table:
-    """A Parquet table, or a CSV by its ending. Raises StillmotionError if it cannot be read."""
-    try:
-        if path.suffix.lower() != ".csv":
-            return pa_parquet.read_table(path)
-        texts = {name: pa.string() for name in _TEXT}
-        return pa_csv.read_csv(path, convert_options=pa_csv.ConvertOptions(column_types=texts))
-    except FileNotFoundError:
-        raise StillmotionError(f"{path}: no such file; evaluate the run first") from None
-    except (OSError, pa.ArrowException) as error:
-        raise StillmotionError(f"{path}: not a readable table ({str(error).splitlines()[0]})") from None
 
 
 def align(runs: Sequence[Predictions]) -> None:
@@ -183,13 +176,25 @@ def align(runs: Sequence[Predictions]) -> None:
             some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             raise StillmotionError(f"the runs were tested on different videos: {len(names)} differ ({some})")
         if run.groups != first.groups:
-            raise StillmotionError("the runs put the same videos into different groups; give all the same groups")
+            rows = zip(first.videos, first.groups, run.groups, strict=True)
+            video, own, its = next(row for row in rows if row[1] != row[2])
+            raise StillmotionError(
+                f"they put the same videos into different groups: {video!r} is in {own!r} and in {its!r}; give all the "
+                "same column 'group'"
+            )
 
 
 def _text(table: pa.Table, name: str) -> list[str]:
     values = table.column(name).to_pylist()
-    whole = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]  # 1.0 is "1"
-    return ["" if value is None else str(value) for value in whole]
+    return [_word(value) for value in values]
+
+
+def _word(value: object) -> str:
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # 1.0 is "1"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return "" if value is None else str(value)
 
 
 def _floats(table: pa.Table, name: str, path: Path) -> Floats:

@@ -16,13 +16,14 @@ from stillmotion.errors import StillmotionError
 from stillmotion.inspection.shortcuts import Shortcut
 from stillmotion.runs import make_folder, write_json
 
+Kind = Literal["still", "motion"]
 _VERDICT: TypeAdapter[Verdict | None] = TypeAdapter(Verdict | None)
 _RECOMMENDATION: TypeAdapter[Recommendation | None] = TypeAdapter(Recommendation | None)
 _EVIDENCE: TypeAdapter[Evidence | None] = TypeAdapter(Evidence | None)
 _SHORTCUTS = TypeAdapter(tuple[Shortcut, ...])
 _VIDEOS = TypeAdapter(tuple[ShownVideo, ...])
+_KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
 COMPARISON_FILE = "comparison.json"
-Kind = Literal["still", "motion"]
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def read_comparison(folder: Path) -> Comparison:
         record = json.loads(path.read_text(encoding="utf-8"))
         families = {
             name: FamilyFigures(
-                kind=figures["kind"],
+                kind=_KIND.validate_python(figures["kind"]),
                 figures={key: value for key, value in figures.items() if key not in ("kind", "runs")},
                 runs=tuple(figures.get("runs", ())),
             )
@@ -103,6 +104,6 @@ def read_comparison(folder: Path) -> Comparison:
         ) from None
     except OSError as error:
         raise StillmotionError(f"{path}: {error.strerror or error}") from None
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         why = " ".join(str(error).split())[:200]
         raise StillmotionError(f"{path}: not a comparison's record ({why}); compare again") from None

@@ -9,8 +9,9 @@ import numpy as np
 
 from stillmotion.comparison.choosing import Example, examples
 from stillmotion.comparison.folds import join_folds
-from stillmotion.comparison.predictions import PROBABILITY, Predictions, read_predictions, read_table
+from stillmotion.comparison.predictions import PROBABILITY, Predictions, read_predictions
 from stillmotion.data import Video
+from stillmotion.data.tables import read_table
 from stillmotion.errors import StillmotionError
 from stillmotion.runs import Run
 
@@ -82,7 +83,7 @@ def _given(answers: Predictions, example: Example) -> Given:
     row = example.row
     column = int(answers.answers[row])
     probability = round(float(answers.probabilities[row, column]), 4)
-    return Given(answers.labels[column], probability, bool(answers.right[row]))
+    return Given(answers.labels[column], probability, column == int(answers.truth[row]))
 
 
 def _courses(runs: Sequence[Run], wanted: set[str]) -> dict[str, Course]:

@@ -23,8 +23,10 @@ def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
     """
     files = [Path(path) for path in paths]
     for file in files:
+        if file.is_dir():
+            raise UsageError(f"{file}: a folder; give a table, such as the predictions.parquet of a run")
         if not file.is_file():
-            raise UsageError(f"{file}: no such file")
+            raise UsageError(f"{file}: {'not a file; save the table first' if file.exists() else 'no such file'}")
     if len({file.resolve() for file in files}) < len(files):
         raise UsageError("the same table is given twice; give one for each model")
     found = {name: read_seeds(file) for name, file in zip(_names(files), files, strict=True)}

@@ -59,6 +59,7 @@ def evaluate(run: Run, test: Videos, *, watch: Watch | None = None) -> Run:
     tested = tuple(dataclasses.replace(answer.video, part="test") for answer in answers)
     data = dataclasses.replace(
         data,
+        root=str(test.root.resolve()),
         videos=kept + tested,
         left_out=tuple(dict.fromkeys([*data.left_out, *((one.video.name, one.reason) for one in left_out)])),
     )

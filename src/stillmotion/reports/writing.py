@@ -7,8 +7,10 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
+from jinja2 import UndefinedError
 from markupsafe import Markup
 
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports.records import Record, read_record
 from stillmotion.reports.rendering import environment, render_section
 from stillmotion.reports.sections import SECTIONS
@@ -29,10 +31,18 @@ def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
         folder: what `compare` wrote; report.html goes there unless `out` names a file.
 
     Raises:
+        UsageError: `out` is no name of a page.
         StillmotionError: the folder holds no comparison, or the page cannot be written.
     """
     path = Path(out) if out is not None else Path(folder) / "report.html"
-    page = render_report(read_record(Path(folder)))
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{out or repr(str(out))}: give the page a name that ends in .html")
+    record = read_record(Path(folder))
+    try:
+        page = render_report(record)
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError, UndefinedError) as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise StillmotionError(f"{folder}: not a comparison's record ({why}); compare again") from error
     make_folder(path.parent)
     with whole_file(path) as part:
         part.write_text(page, encoding="utf-8", errors="replace")

@@ -114,8 +114,6 @@ def train(
 
     # Where it goes, and how far it has come.
     folder = Path(out)
-    if overwrite and (folder / "run.json").exists() | (folder / "unfinished").exists():
-        shutil.rmtree(folder)
     data = DataRecord(
         root=str(train.root.resolve()),
         fingerprint=_fingerprint(learn, check),
@@ -127,13 +125,16 @@ def train(
         typical_seconds=float(np.median(durations)),
     )
     identity = _identity(recipe, data)
-    if (folder / "run.json").exists():
-        run = read_run(folder)
-        if _identity(run.recipe, run.record.data) != identity:
-            raise other_training(folder)
+    try:
+        run, state = _found(folder, identity)
+    except StillmotionError:
+        if not overwrite:
+            raise
+        shutil.rmtree(folder)
+        run, state = None, State(identity)
+    if run:
         return run
     unfinished = make_folder(make_folder(folder) / "unfinished")
-    state = read_state(unfinished, identity)
 
     # Decode once.
     trim_cache()
@@ -251,6 +252,16 @@ def _fingerprint(*parts: Sequence[Stretch]) -> str:
         for s in part
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _found(folder: Path, identity: str) -> tuple[Run | None, State]:
+    """The finished run in the folder, or the state to go on from. Raises StillmotionError if they are another's."""
+    if not (folder / "run.json").exists():
+        return None, read_state(folder / "unfinished", identity)
+    run = read_run(folder)
+    if _identity(run.recipe, run.record.data) != identity:
+        raise other_training(folder)
+    return run, State(identity)
 
 
 def _identity(recipe: Recipe, data: DataRecord) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from stillmotion.data.grouping import group_of
+from stillmotion.data.tables import read_table
 from stillmotion.data.videos import Part, Video, Videos
 from stillmotion.errors import StillmotionError
 
@@ -37,7 +38,7 @@ def read(path: Path, group: str | None) -> Videos:
     Raises:
         StillmotionError: not a table, no `path` column, or a cell that cannot be; the row is named.
     """
-    rows = _rows(path)
+    rows = read_table(path).to_pylist()
     if not rows:
         raise StillmotionError(f"{path}: the table has no rows")
     if "path" not in rows[0]:
@@ -75,27 +76,6 @@ def read(path: Path, group: str | None) -> Videos:
     elif group is None:
         grouping = "groups: each file its own (the table has no column 'group')"
     return Videos(root, tuple(dict.fromkeys(videos)), grouping)
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    try:
-        if path.suffix.lower() == ".parquet":
-            return list(parquet.read_table(path).to_pylist())
-        header = path.read_text(encoding="utf-8-sig").split("\n", 1)[0]
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t", key=header.count)
-        names = [name.strip().strip('"') for name in header.strip().split(delimiter)]
-        table = csv.read_csv(
-            path,
-            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            # Labels and groups are text: '01' stays '01', and a label 'null' or 'NA' is a label.
-            convert_options=csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-        )
-        return [{str(key).strip(): value for key, value in row.items()} for row in table.to_pylist()]
-    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
-        raise StillmotionError(f"{path}: not a readable table: {str(error).splitlines()[0]}") from None
 
 
 def _text(cell: Any) -> str | None:
