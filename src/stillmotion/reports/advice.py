@@ -87,17 +87,15 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
     chosen = to_use(record, verdict)
     lines: list[str] = []
     if verdict.answer == "motion needed" and chosen:
-        if chosen == verdict.motion:
-            lines.append(f"Use {chosen}{f', chosen {verdict.chosen}' if len(verdict.contrasts) > 1 else ''}.")
-        else:
-            advice = sound_advice(record)
-            why = f": it is {_merit(record, advice)}" if advice else ""
-            lines.append(f"Use {chosen}{why}. The verdict rests on {verdict.motion}, chosen {verdict.chosen}.")
+        advice = sound_advice(record)
+        why = f": it is {_merit(advice)}" if advice and advice.family == chosen else ""
+        rest = f" The verdict rests on {verdict.motion}, chosen {verdict.chosen}." if chosen != verdict.motion else ""
+        lines.append(f"Use {chosen}{why}.{rest}")
     elif verdict.answer == "stills suffice":
         lines.append(f"Use {chosen}: it also answers for single pictures.")
         advice = sound_advice(record)
         if advice and advice.family != chosen:
-            lines.append(f"On video alone {advice.family} is {_merit(record, advice)}.")
+            lines.append(f"On video alone {advice.family} is {_merit(advice)}.")
     elif verdict.by_moment:
         lines.append(
             Markup(
@@ -124,7 +122,7 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
     return lines
 
 
-def _merit(record: Record, advice: Recommendation) -> str:
+def _merit(advice: Recommendation) -> str:
     """What the recommended family is."""
     if advice.family != advice.best:
         return f"the cheapest that is surely not worse than {advice.best} by more than the margin"
