@@ -179,7 +179,7 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
         runs.append(sm.evaluate(run, test))
     comparison = sm.compare(runs)
     assert comparison.verdict is not None
-    tested = [(run, fold[2]) for run, fold in zip(runs[1::2], folds, strict=True)]
+    tested = [(still, motion, fold[2]) for still, motion, fold in zip(runs[::2], runs[1::2], folds, strict=True)]
     verdict = temper(comparison.verdict, evidence_of(tested, comparison.verdict))
     leaks = describe_shortcuts(sm.find_shortcuts(find_stretches(videos)[0], proportion_interval))
     still, motion = (comparison.families[family].figures["accuracy"] for family in ("frame_pool", "conv3d"))
@@ -204,16 +204,21 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
     return found
 
 
-def evidence_of(tested: Sequence[tuple[Any, Any]], verdict: Any) -> Any:
-    """What the motion runs make of tampered test clips, and the still ones' single frames are left out."""
+def evidence_of(tested: Sequence[tuple[Any, Any, Any]], verdict: Any) -> Any:
+    """What tempers *motion needed*: tampered clips, and the still model's single frames.
+
+    tested: for each fold its still run, its motion run, and the test part.
+    """
     import stillmotion as sm
     from stillmotion.comparison import gather_evidence, join_folds, read_predictions
 
     if verdict.answer == "motion needed":
-        for run, test in tested:
-            sm.probe_motion(run, test)
-    answers = join_folds([0] * len(tested), [read_predictions(run.predictions_file) for run, _ in tested])
-    return gather_evidence([run.probes_file for run, _ in tested], {}, answers, {}, verdict.still)
+        for still, motion, test in tested:
+            sm.trace(still, test)
+            sm.probe_motion(motion, test)
+    moments = {verdict.still: [still.moments_file for still, _, _ in tested]}
+    answers = join_folds([0] * len(tested), [read_predictions(motion.predictions_file) for _, motion, _ in tested])
+    return gather_evidence([motion.probes_file for _, motion, _ in tested], {}, answers, moments, verdict.still)
 
 
 def score(one: Set, answer: str) -> str:
