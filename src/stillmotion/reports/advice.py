@@ -140,8 +140,8 @@ def _cautions(record: Record, verdict: Verdict) -> list[str]:
     leaks = [one.name for one in record.comparison.shortcuts if one.warns]
     if leaks:
         lines.append(
-            f"Unless your labels mean just that ({', '.join(leaks)}), film all of them in the same places and the same "
-            "way, then compare again."
+            f"Unless your labels mean just that ({', '.join(leaks)}), film all of them in the same places, the same "
+            "way and for as long, then compare again."
         )
     if verdict.seeds == 1 and pair[1].get("trainings"):
         lines.append(
