@@ -13,6 +13,23 @@ def test_adjusted_p_values() -> None:
     np.testing.assert_allclose(holm(p), [0.03, 0.06, 0.06, 0.02])
 
 
+def test_one_video_shows_nothing_of_a_rare_label() -> None:
+    """Eight labels; motion finds one video more of one of them, and one less of another."""
+    labels = tuple("abcdefgh")
+    right = np.ones(88, bool)
+    still, motion = right.copy(), right.copy()
+    still[0] = motion[1] = False
+    groups = [str(i) for i in range(88)]
+    found = decide([predictions(still, groups, labels)], [predictions(motion, groups, labels)])
+    gained = {one.label: round(one.gain * one.videos) for one in found.labels}
+    assert gained == {**dict.fromkeys(labels, 0), "a": 1, "b": -1}
+    assert min(one.p for one in found.labels) > 0.1
+    assert not any(one.helps for one in found.labels)
+    assert min(one.holm for one in found.pairs) > 0.1
+    told = {one.label: one.told for one in found.labels}
+    assert told["a"] == pytest.approx(0.5 * (1 / 11 + 0 / 77), abs=0.01)
+
+
 def test_labels_that_motion_helps_and_pairs_that_only_motion_tells_apart() -> None:
     """The still model tells a from the others, and guesses between b and c."""
     labels = ("a", "b", "c")

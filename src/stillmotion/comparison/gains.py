@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.comparison.intervals import Estimate, estimate, group_codes
 from stillmotion.comparison.predictions import Floats, Predictions
@@ -71,26 +72,26 @@ def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> 
 
     first, (_, codes) = still[0], group_codes(still[0].groups)
     tables = [np.array([run.right for run in runs], float) for runs in (still, motion)]
-    rows: list[tuple[int, Estimate, Estimate]] = []
+    rows: list[tuple[int, Estimate, Estimate, float]] = []
     for index in range(len(first.labels)):
         mine = first.truth == index
         if mine.any():
             found = [table[:, mine] for table in tables]
             gain = estimate(found[1].mean(0) - found[0].mean(0), codes[mine], found)
-            weight = len(mine) / 2 / np.where(mine, mine.sum(), max(1, (~mine).sum()))  # balances label and others
+            weight, scale = _balance(mine)
             apart = [weight * np.array([(run.answers == index) == mine for run in runs]) for runs in (still, motion)]
-            rows.append((index, gain, estimate(apart[1].mean(0) - apart[0].mean(0), codes, apart)))
-    p = np.array([told.p_zero() for *_, told in rows])
+            rows.append((index, gain, estimate(apart[1].mean(0) - apart[0].mean(0), codes, apart), scale))
+    p = np.array([told.p_zero() for *_, told, _ in rows])
     gains = []
     adjusted = zip(rows, p, holm(p), false_discovery_control(p), strict=True)
-    for (index, gain, told), plain, one_false, some_false in adjusted:
+    for (index, gain, told, scale), plain, one_false, some_false in adjusted:
         mine = first.truth == index
         still_share, motion_share = (float(table[:, mine].mean()) for table in tables)
         helps = bool(gain.mean > 0 and told.mean > 0 and one_false < LEVEL)
         gains.append(
             LabelGain(
                 first.labels[index], int(mine.sum()), int(gain.groups), still_share, motion_share, gain.mean,
-                *gain.interval(), told.mean, float(plain), float(one_false), float(some_false), helps,
+                *gain.interval(), scale * told.mean, float(plain), float(one_false), float(some_false), helps,
             )
         )  # fmt: skip
     return tuple(sorted(gains, key=lambda gain: -gain.gain))
@@ -106,24 +107,33 @@ def pair_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> t
         truth = first.truth[mine]
         other = np.where(truth == a, b, a)
         at = np.flatnonzero(mine)
-        weight = len(truth) / 2 / np.where(truth == a, (truth == a).sum(), (truth == b).sum())  # balances the two
+        weight, scale = _balance(truth == a)
         one, two = (
             weight * np.array([_prefers(run, at, truth, other) for run in runs]) for runs in (still, motion)
         )
         gain = estimate(two.mean(0) - one.mean(0), codes[mine], (one, two))
         guess = estimate(one.mean(0) - weight / 2, codes[mine], (one,))
-        rows.append(((first.labels[a], first.labels[b]), len(truth), guess, gain))
-    adjusted = holm(np.array([gain.p_zero() for *_, gain in rows]))
+        rows.append(((first.labels[a], first.labels[b]), len(truth), guess, gain, scale))
+    adjusted = holm(np.array([gain.p_zero() for *_, gain, _ in rows]))
     pairs = []
-    for (labels, videos, guess, gain), p in zip(rows, adjusted, strict=True):
-        low, high = gain.interval()
-        still_low, still_high = (min(1.0, max(0.0, 0.5 + value)) for value in guess.interval())
-        one = 0.5 + guess.mean
+    for (labels, videos, guess, gain, scale), p in zip(rows, adjusted, strict=True):
+        low, high = (min(1.0, max(-1.0, scale * value)) for value in gain.interval())
+        still_low, still_high = (min(1.0, max(0.0, 0.5 + scale * value)) for value in guess.interval())
+        one, more = 0.5 + scale * guess.mean, scale * gain.mean
         only = bool(gain.mean > 0 and p < LEVEL and still_low <= 0.5 <= still_high < 0.75)
         pairs.append(
-            PairGain(labels, videos, one, still_low, still_high, one + gain.mean, gain.mean, low, high, float(p), only)
+            PairGain(labels, videos, one, still_low, still_high, one + more, more, low, high, float(p), only)
         )
     return tuple(sorted(pairs, key=lambda pair: -pair.gain)[:MOST_PAIRS])
+
+
+def _balance(mine: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """(n,) weights by which those that are `mine` and the others count alike in a mean, and what to multiply it by.
+
+    None is above 1, for an interval takes values of single videos for whole disagreements or less.
+    """
+    weight: Floats = len(mine) / 2 / np.where(mine, mine.sum(), max(1, (~mine).sum()))
+    return weight / weight.max(), float(weight.max())
 
 
 def holm(p: Floats) -> Floats:
