@@ -83,12 +83,14 @@ def find_shortcuts(
 
 
 def describe_shortcuts(found: Sequence[Shortcut]) -> list[str]:
-    """A line for each that warns."""
+    """One line on all that warn, the surest first; none if none does."""
+    leaks = sorted((one for one in found if one.warns), key=lambda one: -one.accuracy)
+    if not leaks:
+        return []
+    named = ", ".join(f"{one.name} ({one.accuracy:.0%})" for one in leaks)
     return [
-        f"{one.name} predicts the label in {one.accuracy:.0%} of videos ({one.guessing:.0%} by guessing): unless that "
-        "is what the label means, the data set leaks, and flatters every model"
-        for one in found
-        if one.warns
+        f"{named} {'predicts' if len(leaks) == 1 else 'each predict'} the label, where guessing is right in "
+        f"{leaks[0].guessing:.0%}: unless that is what the label means, the data set leaks, and flatters every model"
     ]
 
 
