@@ -11,9 +11,9 @@ PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 .PHONY: demo test check lock clean
 
 demo: $(VENV)/installed
-	$(BIN)/stillmotion make-demo-data $(DEMO)/motion --kind motion --videos 200
+	$(BIN)/stillmotion make-demo-data $(DEMO)/motion --kind motion --videos 300
 	$(BIN)/stillmotion make-demo-data $(DEMO)/look --kind look --videos 400
-	$(BIN)/stillmotion compare $(DEMO)/motion --out $(DEMO)/motion-comparison --epochs 30
+	$(BIN)/stillmotion compare $(DEMO)/motion --out $(DEMO)/motion-comparison --frames 12 --epochs 22 --split 0.8,0.1,0.1
 	$(BIN)/stillmotion compare $(DEMO)/look --out $(DEMO)/look-comparison --frames 4 --epochs 40 --split 0.6,0.05,0.35
 	@echo
 	@for kind in motion look; do $(BIN)/python -c "import json, sys; \
