@@ -93,9 +93,6 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
         lines.append(f"Use {chosen}{why}.{rest}")
     elif verdict.answer == "stills suffice":
         lines.append(f"Use {chosen}: it also answers for single pictures.")
-        advice = sound_advice(record)
-        if advice and advice.family != chosen:
-            lines.append(f"On video alone {advice.family} is {_merit(advice)}.")
     elif verdict.by_moment:
         lines.append(
             Markup(
