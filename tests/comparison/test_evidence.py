@@ -130,7 +130,7 @@ def test_steadiness_counts_changes_and_neighbours(tmp_path: Path) -> None:
     pq.write_table(pq.read_table(path).filter(pa.compute.equal(pq.read_table(path)["seconds"], 0.0)), path)
     once = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").steadiness
     assert once is not None
-    assert once["still"].pm_k is None  # no moment has a neighbour
+    assert (once["still"].pm_k, once["still"].every) == (None, None)  # no moment has a neighbour
 
 
 def test_folds_are_joined_and_overlaps_refused() -> None:

@@ -103,7 +103,7 @@ def main() -> None:
         if os.environ.get("STILLMOTION_DEBUG"):
             raise
         if isinstance(error, OSError) and error.strerror:
-            err.print(f"error: {error.filename or 'standard output'}: {error.strerror}", markup=False)
+            err.print(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", markup=False)
             sys.exit(1)
         err.print(
             f"error: {type(error).__name__}: {' '.join(str(error).split())[:300]} "

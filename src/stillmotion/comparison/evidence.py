@@ -53,13 +53,14 @@ class Moment:
 class Steadiness:
     """A family's answers through time. pm_0: right at a moment; pm_k: right there and at all moments within `seconds`
     (Shankar et al. 2019, Do image classifiers generalize across time), None where moments are further apart than that.
-    flips: changes of the answer a second. every: seconds from a moment to the next, the median over videos."""
+    flips: changes of the answer a second. every: seconds from a moment to the next, the median over videos; None where
+    each has one moment only."""
 
     pm_0: float
     pm_k: float | None
     seconds: float
     flips: float
-    every: float
+    every: float | None
     videos: int
 
 
@@ -183,7 +184,8 @@ def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions]) -> Momen
 
 
 def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> Steadiness:
-    right, steady, flips, length, apart = [], [], 0, 0.0, []
+    right, steady, flips, length = [], [], 0, 0.0
+    apart: list[float] = []
     for track, truth in _truths(tracks, first):
         answers: Ints = track.probabilities.argmax(axis=1)
         good = answers == truth
@@ -192,8 +194,8 @@ def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> Steadiness:
         steady.append((good & ~(near & ~good[None, :]).any(axis=1)).mean())
         flips += int((np.diff(answers) != 0).sum())
         length += float(np.ptp(track.seconds))
-        apart.append(float(np.median(np.diff(track.seconds))) if len(answers) > 1 else np.inf)
-    every = float(np.median(apart))
-    known = float(np.mean(steady)) if every <= WITHIN_SECONDS + 1e-6 else None
+        apart += [float(np.median(np.diff(track.seconds)))] if len(answers) > 1 else []
+    every = float(np.median(apart)) if apart else None
+    known = float(np.mean(steady)) if every is not None and every <= WITHIN_SECONDS + 1e-6 else None
     rate = flips / length if length else 0.0
     return Steadiness(float(np.mean(right)), known, WITHIN_SECONDS, rate, every, len(right))
