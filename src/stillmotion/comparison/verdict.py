@@ -94,8 +94,8 @@ def decide(
     """Compare a still and a motion family, one `Predictions` a seed, on the same test videos.
 
     The whole interval of the difference above the margin: motion needed; below it: stills suffice;
-    else undecided. A still model that is not surely better than always giving the most frequent label does not suffice
-    for anything: then it is undecided too. names: what to call the two. among: of how many motion models on these very
+    else undecided. A still model that is not surely better than always giving the most frequent label is not shown
+    to suffice: then it is undecided too. names: what to call the two. among: of how many motion models on these very
     videos this one is: its interval is at the level 1 - 0.05 / among (Bonferroni).
     Raises StillmotionError if the videos differ.
     """
