@@ -78,7 +78,7 @@ def test_not_a_comparison(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "flags",
     [["--families", "resnet"], ["--rate", "fast"], ["--size", "big"], ["--split", "0.5,0.5"], ["--margin", "2"],
-     ["--frames", "0"], ["--input", "grey"], ["--no-such-flag"]],
+     ["--frames", "0"], ["--input", "grey"], ["--pool", "best"], ["--no-such-flag"]],
 )  # fmt: skip
 def test_wrong_calls_end_with_2(tmp_path: Path, flags: list[str]) -> None:
     data = label_folder(tmp_path / "d", "jam", "run")

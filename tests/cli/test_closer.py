@@ -27,7 +27,10 @@ def test_plan_and_closer_look(moving: Path, tmp_path: Path, monkeypatch: pytest.
     assert closer.evidence is not None
     assert [one.name for one in closer.evidence.retrained] == ["shuffled", "frozen"]
     assert closer.evidence.tampered[0].name == "as it is"
-    assert set(closer.evidence.steadiness or ()) == {"frame_pool", "cnn_rnn"}
+    steadiness = closer.evidence.steadiness or {}
+    assert {family: one.videos for family, one in steadiness.items()} == dict.fromkeys(
+        ("frame_pool", "cnn_rnn"), len(folds[0][2])
+    )
     assert closer.evidence.moment is not None
     assert closer.families["cnn_rnn"].figures["peak_megabytes"] == 321.0
     assert len(closer.shortcuts) == 5

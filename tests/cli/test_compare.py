@@ -42,7 +42,7 @@ def table(moving: Path) -> Path:
 
 
 def start(table: Path, out: Path, families: str = "frame_pool", epochs: int = 30) -> subprocess.Popen[str]:
-    flags = ["--families", families, "--epochs", str(epochs), "--frames", "4", "--size", "16"]
+    flags = ["--families", families, "--epochs", str(epochs), "--frames", "4", "--size", "16", "--pool", "max"]
     return subprocess.Popen(
         [sys.executable, "-m", "stillmotion", "compare", str(table), "--out", str(out), *flags],
         stdout=subprocess.PIPE,
@@ -62,6 +62,9 @@ def test_broken_files_are_left_out_and_labels_may_be_anything(table: Path, tmp_p
     assert {"empty.mp4", "text.mp4", "gone.mp4"} <= out <= {"empty.mp4", "text.mp4", "gone.mp4", "cut.mp4"}
     assert set(record["data"]["labels"]) == set(LABELS.values())
     assert record["verdict"]["answer"] in said
+    recipes = {name: family["trainings"][0]["recipe"] for name, family in record["families"].items()}
+    assert recipes["frame_pool"]["options"]["pool"] == "max"
+    assert "pool" not in recipes["conv3d"]["options"]
     assert (tmp_path / "out" / "report.html").stat().st_size > 10_000
 
 

@@ -36,7 +36,7 @@ def test_uses_and_needs_are_kept_apart(record: Record) -> None:
     assert "only the first says what motion is worth" in told
     assert "hardly more often than some frame gives a wrong label" in told
     assert "Nothing that was tried predicts the label" in told
-    assert "pool=max" not in told
+    assert "--pool max" not in told
 
 
 def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> None:
@@ -48,3 +48,16 @@ def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> N
     assert "It may be: the frame that the still model is surest of" in told
     assert "Yes: how bright it is." in told
     assert "Unless your labels mean just that (how bright it is), film all of them in the same places" in first
+
+
+def test_a_model_that_looked_for_the_right_moment_is_not_offered_again(record: Record) -> None:
+    still = record.comparison.families["frame_pool"]
+    trainings = [{**one, "recipe": {"options": {"pool": "max"}}} for one in still.figures["trainings"]]
+    families = {
+        **record.comparison.families,
+        "frame_pool": replace(still, figures={**still.figures, "trainings": trainings}),
+    }
+    looked = replace(record, comparison=replace(record.comparison, families=families))
+    told = page(looked, Moment(0.3, 0.4, 0.95, 0.98, 0.2, 0.9, -0.02, 0.12, True))
+    assert "Try whether a still model finds" not in told
+    assert "Use conv3d: a still model that looked for the right moment did not find it." in told

@@ -28,6 +28,8 @@ def test_changes():
     assert apply(Change("", rate=2), recipe(rate=8.0)).spec.rate == 16.0
     assert apply(Change("", rate=2), recipe()) == recipe()  # spread has no rate
     assert apply(Change("", crop=5), recipe()).augment.crop == 0.5
+    assert apply(Change("", frames=2), recipe(epochs=9)).epochs == 9
+    assert apply(Change("", frames=2), recipe(epochs=9), even=True).epochs == 4  # as long as 9 of half the frames
 
 
 def test_search_and_time(moving, tmp_path):
@@ -48,11 +50,26 @@ def test_search_and_time(moving, tmp_path):
     few = epochs_within(0.0, recipe(), parts[0], parts[1], out=tmp_path / "timing")
     many = epochs_within(1e9, recipe(), parts[0], parts[1], out=tmp_path / "timing")
     assert (few, many) == (2, 400)
+    history = tmp_path / "timing" / "history.csv"
+    first, second = (line.rsplit(",", 1)[0] for line in history.read_text(encoding="utf-8").splitlines()[1:])
+    history.write_text(f"epoch,seconds\n{first},5.0\n{second},2.0\n", encoding="utf-8")
+    some = epochs_within(30.0, recipe(), parts[0], parts[1], out=tmp_path / "timing", starts=2)
+    assert some == 12  # (30 - 2 x 3) / 2
     with pytest.raises(UsageError, match="effort 'mad'"):
         search(recipe(), parts[0], parts[1], effort="mad", out=tmp_path)
 
 
 def test_a_still_model_averages_over_as_many_frames():
     still, motion = recipe(), sm.make_recipe("conv3d", spec=sm.ClipSpec(frames=8, size=16))
-    assert rounds._as_many_frames(still, [still, motion]).spec.frames == 8
-    assert rounds._as_many_frames(motion, [still, motion]) == motion
+    assert rounds._as_many_frames(still, [still, motion], even=False).spec.frames == 8
+    assert rounds._as_many_frames(motion, [still, motion], even=False) == motion
+    assert rounds._as_many_frames(recipe(epochs=6), [still, motion], even=True).epochs == 3
+
+
+def test_minutes_are_shared_by_all_that_is_trained():
+    """Of 100 minutes in 2 folds: 3 families of 2 seeds and 4 quarter trials each, and 2 controls of one family: 11."""
+    recipes = [recipe(), recipe(), recipe()]
+    seconds, starts = rounds._share(rounds.Plan(recipes, range(2), None, "standard", 100.0), 2)
+    assert seconds == pytest.approx(60 * 100 / 2 / (3 * 3 + 2))
+    assert starts == pytest.approx(6 / 3)
+    assert rounds._share(rounds.Plan(recipes, range(1), None, "quick", 3.0), 1) == (60.0, 1.0)

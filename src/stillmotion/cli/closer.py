@@ -6,9 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from stillmotion.cli.rounds import Plan
+from stillmotion.cli.rounds import ORDERS, Plan
 from stillmotion.cli.screen import bar, note
 from stillmotion.clips import find_stretches
 from stillmotion.comparison.intervals import proportion_interval
@@ -17,8 +15,6 @@ from stillmotion.data import Videos
 if TYPE_CHECKING:
     from stillmotion.comparison import Comparison, Predictions, Verdict
     from stillmotion.runs import Run
-
-FEW, MANY = 24, 400  # test videos that are looked at closer: quickly, and with more effort
 
 
 def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable: Videos) -> Comparison:
@@ -32,19 +28,13 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
 
     verdict = comparison.verdict
     first = [run for run in runs if run.recipe.seed == plan.seeds[0]]
-    most = FEW if plan.effort == "quick" else MANY
     shown = {one.video.name for one in comparison.videos}
-    drawn: dict[str, set[str]] = {family: set() for family in comparison.families}
-    with bar("looking at single moments") as watch:
-        for done, run in enumerate(runs, 1):
-            test, family = run.record.data.part("test"), run.recipe.family
-            still = comparison.families[family].kind == "still"  # its moments are cheap, and the verdict asks for them
-            sample = _draw(test, MANY if still else most) if run in first else set()
-            drawn[family] |= sample
-            some = _only(test, sample | shown)
+    for run in runs:
+        test = run.record.data.part("test")
+        some = test if run in first else test.only([video for video in test if video.name in shown])
+        with bar(run.recipe.family) as watch:
             if len(some):
-                sm.trace(run, some)
-            watch("", done, len(runs))
+                sm.trace(run, some, watch=watch)
     with bar("looking for shortcuts") as watch:
         stretches = find_stretches(usable)[0]
         shortcuts = find_shortcuts(stretches, proportion_interval, progress=lambda done, total: watch("", done, total))
@@ -54,15 +44,13 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
     motion = [run for run in first if run.recipe.family == verdict.motion]
     with bar(f"{verdict.motion}") as watch:
         for run in motion:
-            test = run.record.data.part("test")
-            sm.probe_motion(run, _only(test, _draw(test, most)), watch=watch)
+            sm.probe_motion(run, run.record.data.part("test"), watch=watch)
     evidence = gather_evidence(
         [run.probes_file for run in motion],
         {} if plan.effort == "quick" else _retrained(verdict, motion, plan),
         _joined(motion),
         {family: [run.moments_file for run in first if run.recipe.family == family] for family in comparison.families},
         verdict.still,
-        drawn,
     )
     verdict = temper(verdict, evidence)
     if plan.effort != "quick":
@@ -78,7 +66,7 @@ def _retrained(verdict: Verdict, motion: Sequence[Run], plan: Plan) -> dict[str,
     import stillmotion as sm
 
     found: dict[str, list[Run]] = {}
-    for order in ("shuffled", "frozen"):
+    for order in ORDERS:
         for run in motion:
             parts = run.record.data
             recipe = dataclasses.replace(run.recipe, spec=dataclasses.replace(run.recipe.spec, order=order))
@@ -110,19 +98,3 @@ def _with_memory(comparison: Comparison, first: Sequence[Run]) -> Comparison:
         run = next(run for run in first if run.recipe.family == name)
         families[name] = dataclasses.replace(family, figures={**family.figures, "peak_megabytes": measure_memory(run)})
     return dataclasses.replace(comparison, families=families)
-
-
-def _only(test: Videos, names: set[str]) -> Videos:
-    return test.only([video for video in test if video.name in names])
-
-
-def _draw(test: Videos, most: int) -> set[str]:
-    """The names of at most so many videos, drawn by chance, labels in turn."""
-    order = np.random.default_rng((0, len(test))).permutation(len(test))
-    seen: dict[str | None, int] = {}
-    turns = []
-    for row in order.tolist():
-        label = test[row].label
-        turns.append((seen.setdefault(label, 0), row))
-        seen[label] += 1
-    return {test[row].name for _, row in sorted(turns)[:most]}

@@ -16,7 +16,7 @@ from stillmotion.cli.rounds import EFFORTS, Plan, run_plan
 from stillmotion.cli.screen import note, out, shown
 from stillmotion.cli.verdict import describe
 from stillmotion.errors import UsageError
-from stillmotion.models import FAMILIES
+from stillmotion.models import FAMILIES, check_options
 
 if TYPE_CHECKING:
     from stillmotion.comparison import Comparison
@@ -42,6 +42,14 @@ def compare(
         str | None,
         typer.Option(
             "--input", metavar="rgb|difference|both", help="What the motion families see.", show_default=False
+        ),
+    ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(
+            metavar="mean|max|vote",
+            help="What a still model makes of its frames; max is for labels that one moment tells.",
+            show_default="mean",
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How many times each is trained.", min=1)] = 1,
@@ -77,8 +85,10 @@ def compare(
     names = options.read_families(families)
     pixels, classic = options.read_size(size)
     options.check_precision(precision)
-    if input_ is not None and input_ not in ("rgb", "difference", "both"):
-        raise UsageError(f"--input {input_!r}: expected rgb, difference or both")
+    given = {name: value for name, value in (("input", input_), ("pool", pool)) if value is not None}
+    own = {family: {name: given[name] for name in given if name in FAMILIES[family].options} for family in names}
+    for family, chosen in own.items():
+        check_options(family, chosen)
     if effort not in EFFORTS:
         raise UsageError(f"--effort {effort!r}: expected one of {', '.join(EFFORTS)}")
     if folds == 1:
@@ -103,20 +113,20 @@ def compare(
             augment=sm.Augment(flip=flip),
             precision=precision,
             **classic,
-            **({"input": input_} if input_ and FAMILIES[family].kind == "motion" else {}),
+            **own[family],
             **({"epochs": epochs} if epochs else {}),
         )
         for family in names
     ]
     plan = Plan(recipes, range(seed, seed + seeds), folder, effort, minutes, overwrite, tensorboard)
-    runs, given = run_plan(plan, opened.folds)
+    runs, searches = run_plan(plan, opened.folds)
 
     # Predictions in, verdict out.
     comparison = sm.compare(runs, margin=margin, seed=seed, relative_to=folder)
     left_out = [{"path": one.video.name, "reason": one.reason} for one in opened.left_out]
     data_record = {**comparison.data, "left_out": [*left_out, *comparison.data["left_out"]]}
     families_record = {
-        name: dataclasses.replace(family, figures={**family.figures, "search": given[name]})
+        name: dataclasses.replace(family, figures={**family.figures, "search": searches[name]})
         for name, family in comparison.families.items()
     }
     comparison = dataclasses.replace(comparison, data=data_record, families=families_record)

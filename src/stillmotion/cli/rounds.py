@@ -13,9 +13,11 @@ from stillmotion.data import Videos
 from stillmotion.models import FAMILIES
 
 if TYPE_CHECKING:
+    from stillmotion.clips.spec import Order
     from stillmotion.runs import Recipe, Run
 
 EFFORTS = ("quick", "standard", "thorough")  # as stillmotion.training.EFFORTS, which needs a backend
+ORDERS: tuple[Order, Order] = ("shuffled", "frozen")  # of the controlled counterparts
 Fold = tuple[Videos, Videos, Videos]
 
 
@@ -69,36 +71,52 @@ def _choose(
     plan: Plan, folds: int, fold: str, train: Videos, validation: Videos, given: dict[str, list[dict[str, Any]]]
 ) -> list[Recipe]:
     """Each family's recipe for a fold: epochs by the time there is, the rest by the search."""
-    from stillmotion.training import EFFORTS, SHORT, epochs_within, search
+    from stillmotion.training import epochs_within, search
 
-    chosen = []
+    found, tried = [], []
     for recipe in plan.recipes:
         place = plan.folder / "search" / f"{recipe.family}{fold}"
         with bar(f"{recipe.family}, search") as watch:
             if plan.minutes is not None:
-                shares = len(plan.recipes) * folds * (len(plan.seeds) + len(EFFORTS[plan.effort]) / SHORT)
+                seconds, starts = _share(plan, folds)
                 epochs = epochs_within(
-                    60 * plan.minutes / shares, recipe, train, validation, out=place / "timing",
-                    overwrite=plan.overwrite, watch=watch,
+                    seconds, recipe, train, validation, out=place / "timing", starts=starts, overwrite=plan.overwrite,
+                    watch=watch,
                 )  # fmt: skip
                 recipe = dataclasses.replace(recipe, epochs=epochs, patience=epochs)
             best, trials = search(
-                recipe, train, validation, effort=plan.effort, out=place, overwrite=plan.overwrite, watch=watch
-            )
+                recipe, train, validation, effort=plan.effort, out=place, even=plan.minutes is not None,
+                overwrite=plan.overwrite, watch=watch,
+            )  # fmt: skip
         for trial in trials:
             if trial.chosen:
                 note(f"{recipe.family}: of {len(trials)} settings tried, {trial.name} was best on validation")
+        found.append(best)
+        tried.append(trials)
+    chosen = [_as_many_frames(recipe, found, even=plan.minutes is not None) for recipe in found]
+    for recipe, trials in zip(chosen, tried, strict=True):
         given[recipe.family].append({
-            "effort": plan.effort, "minutes": plan.minutes, "epochs": best.epochs,
+            "effort": plan.effort, "minutes": plan.minutes, "epochs": recipe.epochs,
             "trials": [dataclasses.asdict(trial) for trial in trials],
         })  # fmt: skip
-        chosen.append(best)
-    return [_as_many_frames(recipe, chosen) for recipe in chosen]
+    return chosen
 
 
-def _as_many_frames(recipe: Recipe, others: Sequence[Recipe]) -> Recipe:
+def _share(plan: Plan, folds: int) -> tuple[float, float]:
+    """A training's seconds of the plan's minutes, and how many trainings begin in them: trials are short."""
+    from stillmotion.training import EFFORTS, SHORT
+
+    trials, seeds = len(EFFORTS[plan.effort]), len(plan.seeds)
+    whole = seeds + trials / SHORT
+    controls = len(ORDERS) if plan.effort != "quick" else 0  # of one family
+    return 60 * (plan.minutes or 0) / folds / (len(plan.recipes) * whole + controls), (seeds + trials) / whole
+
+
+def _as_many_frames(recipe: Recipe, others: Sequence[Recipe], *, even: bool) -> Recipe:
     """A still model averages over as many frames as any motion model sees."""
+    from stillmotion.training import on_clips
+
     specs = [one.spec for one in others if FAMILIES[one.family].kind == "motion"]
     most = max(specs, key=lambda spec: spec.frames, default=recipe.spec)
     more = FAMILIES[recipe.family].kind == "still" and most.frames > recipe.spec.frames
-    return dataclasses.replace(recipe, spec=most) if more else recipe
+    return on_clips(recipe, most, even=even) if more else recipe

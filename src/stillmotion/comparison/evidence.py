@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -88,18 +88,14 @@ def gather_evidence(
     motion: Sequence[Predictions],
     moments: Mapping[str, Sequence[Path]],
     still: str,
-    drawn: Mapping[str, Collection[str]] | None = None,
 ) -> Evidence:
     """What the files of a comparison's runs show, as far as they are there.
 
     probes: probes.parquet of the motion family's runs of one seed. retrained: by name ("shuffled", "frozen"),
     predictions of controlled counterparts. motion: the motion family's predictions. moments: moments.parquet of each
-    family's runs of one seed. still: the still family's name. drawn: by family, the videos that were drawn to stand for
-    all; others in its files, picked to be looked at, are left out.
+    family's runs of one seed. still: the still family's name.
     """
     tracks = {name: _tracks(paths, motion[0]) for name, paths in moments.items()}
-    if drawn is not None:
-        tracks = {name: {v: one for v, one in found.items() if v in drawn[name]} for name, found in tracks.items()}
     return Evidence(
         tampered=_tampered(probes),
         retrained=tuple(_against(name, runs, motion) for name, runs in retrained.items()),

@@ -196,10 +196,7 @@ def temper(verdict: Verdict, evidence: Evidence) -> Verdict:
     else:
         return verdict
     figures = verdict.sentence.removeprefix("Motion is needed: ").removesuffix(".")
-    sentence = (
-        f"Undecided: {figures}; but {reason}: it may take the right moment rather than motion, which a still model "
-        "that is trained with pool=max may find too."
-    )
+    sentence = f"Undecided: {figures}; but {reason}: it may take the right moment rather than motion."
     return replace(verdict, answer="undecided", by_moment=True, sentence=sentence)
 
 

@@ -106,7 +106,7 @@ def measure_memory(run: Run) -> float | None:
     return int(peak[0]) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def trace(run: Run, videos: Videos) -> Run:
+def trace(run: Run, videos: Videos, *, watch: Watch | None = None) -> Run:
     """The run's answer through time for each video; moments.parquet is left in the run.
 
     At each moment, a still model's answer is that on the frame then shown, alone. A motion model's is
@@ -116,7 +116,10 @@ def trace(run: Run, videos: Videos) -> Run:
     still = FAMILIES[run.recipe.family].kind == "still"
     model = load_model(run.folder / "snapshot.keras" if still else run.model_file)
     rows = []
-    for stretch in find_stretches(videos)[0]:
+    stretches = find_stretches(videos)[0]
+    for number, stretch in enumerate(stretches, 1):
+        if watch:
+            watch("looking at single moments", number, len(stretches))
         try:
             seconds, found = (_still_moments if still else _motion_moments)(model, run, stretch)
         except UnreadableVideo:

@@ -93,11 +93,13 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
         lines.append(f"Use {chosen}{why}.{rest}")
     elif verdict.answer == "stills suffice":
         lines.append(f"Use {chosen}: it also answers for single pictures.")
+    elif verdict.by_moment and _pool(record, verdict) == "max":
+        lines.append(f"Use {verdict.motion}: a still model that looked for the right moment did not find it.")
     elif verdict.by_moment:
         lines.append(
             Markup(
-                "Try whether a still model finds the right moment: "
-                "<code>stillmotion train --family frame_pool --option pool=max</code> looks for it. Until then "
+                "Try whether a still model finds the right moment: the same command with "
+                "<code>--pool max --overwrite</code> trains one anew that looks for it. Until then "
             )
             + f"use {verdict.motion}."
         )
@@ -117,6 +119,13 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
             )
         )
     return lines
+
+
+def _pool(record: Record, verdict: Verdict) -> str | None:
+    """What the still model makes of its frames."""
+    trainings = record.comparison.families[verdict.still].figures.get("trainings") or [{}]
+    options = trainings[0].get("recipe", {}).get("options", {})
+    return str(options["pool"]) if "pool" in options else None
 
 
 def _merit(advice: Recommendation) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from stillmotion.clips import ClipSpec
 from stillmotion.data import Videos
 from stillmotion.errors import UsageError
 from stillmotion.runs import Recipe, Run
@@ -77,13 +78,13 @@ class Trial:
 
 
 def search(
-    recipe: Recipe, learn: Videos, validation: Videos, *, effort: str, out: Path, overwrite: bool = False,
-    watch: Watch | None = None,
+    recipe: Recipe, learn: Videos, validation: Videos, *, effort: str, out: Path, even: bool = False,
+    overwrite: bool = False, watch: Watch | None = None,
 ) -> tuple[Recipe, tuple[Trial, ...]]:
     """Try the changes of an effort on a recipe; return the best recipe, and what was tried.
 
     Best is the highest validation accuracy, then the lowest validation loss. Each trial is a run in `out`, so a search
-    that was interrupted goes on.
+    that was interrupted goes on. even: whether all take the same time rather than the same epochs.
 
     Raises:
         UsageError: no such effort.
@@ -93,10 +94,10 @@ def search(
         raise UsageError(f"effort {effort!r}: choose from {', '.join(EFFORTS)}")
     tried: list[tuple[Recipe, Trial]] = []
     for number, change in enumerate(EFFORTS[effort]):
-        changed = apply(change, recipe)
+        changed = apply(change, recipe, even=even)
         if any(changed == before for before, _ in tried):
             continue  # a rate has no meaning where frames are spread
-        short = dataclasses.replace(changed, epochs=max(1, recipe.epochs // SHORT))
+        short = dataclasses.replace(changed, epochs=max(1, changed.epochs // SHORT))
         run = train(short, learn, validation, out=out / f"{number}", overwrite=overwrite, watch=watch)
         tried.append((changed, _trial(change.name, run)))
     if not tried:
@@ -106,37 +107,40 @@ def search(
     return tried[best][0], trials
 
 
-def apply(change: Change, recipe: Recipe) -> Recipe:
-    """The recipe with a change."""
+def apply(change: Change, recipe: Recipe, *, even: bool = False) -> Recipe:
+    """The recipe with a change. even: as `on_clips`."""
     spec = recipe.spec
     frames = max(min(2, spec.frames), round(spec.frames * change.frames))  # two make a movement
     rate = spec.rate if spec.rate == "spread" else float(spec.rate) * frames / spec.frames * change.rate
-    return dataclasses.replace(
+    changed = dataclasses.replace(
         recipe,
         learning_rate=recipe.learning_rate * change.learning_rate,
         weight_decay=recipe.weight_decay * change.weight_decay,
         augment=dataclasses.replace(recipe.augment, crop=min(LARGEST_CROP, recipe.augment.crop * change.crop)),
-        spec=dataclasses.replace(spec, frames=frames, rate=rate),
     )
+    return on_clips(changed, dataclasses.replace(spec, frames=frames, rate=rate), even=even)
+
+
+def on_clips(recipe: Recipe, spec: ClipSpec, *, even: bool) -> Recipe:
+    """The recipe for other clips. even: for the same time, so for fewer epochs of more frames."""
+    epochs = max(1, recipe.epochs * recipe.spec.frames // spec.frames) if even else recipe.epochs
+    return dataclasses.replace(recipe, spec=spec, epochs=epochs)
 
 
 def epochs_within(
-    seconds: float, recipe: Recipe, learn: Videos, validation: Videos, *, out: Path, overwrite: bool = False,
-    watch: Watch | None = None,
+    seconds: float, recipe: Recipe, learn: Videos, validation: Videos, *, out: Path, starts: float = 1,
+    overwrite: bool = False, watch: Watch | None = None,
 ) -> int:
-    """How many epochs fit into so many seconds of training here: two are run and the second is timed.
+    """How many epochs fit into so many seconds here, with so many starts: two are run and timed.
 
-    At least 2 and at most 400. What decoding and compiling take comes on top.
+    A start (compiling) is what the first took longer than the second. At least 2 and at most 400. What decoding takes
+    comes on top.
     """
     run = train(dataclasses.replace(recipe, epochs=2), learn, validation, out=out, overwrite=overwrite, watch=watch)
-    training = run.record.training
-    one = _second_epoch(run) if training else 1.0
-    return max(2, min(400, int(seconds / max(one, 1e-3))))
-
-
-def _second_epoch(run: Run) -> float:
-    last = run.history_file.read_text(encoding="utf-8").strip().splitlines()[-1]
-    return float(last.rsplit(",", 1)[1])
+    lines = run.history_file.read_text(encoding="utf-8").strip().splitlines()[-2:]
+    first, second = (float(line.rsplit(",", 1)[1]) for line in lines)
+    left = seconds - starts * max(0.0, first - second)
+    return max(2, min(400, int(left / max(second, 1e-3))))
 
 
 def _trial(name: str, run: Run) -> Trial:

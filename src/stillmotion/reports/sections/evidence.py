@@ -68,7 +68,7 @@ def _reading(moment: Moment) -> str | Markup:
         return Markup(
             f"It may be: the frame that the still model is surest of does better than the average over frames, and is "
             f"not surely worse than motion ({against}). Then it takes the right moment rather than motion: try "
-            "<code>--option pool=max</code>."
+            "<code>--pool max</code>."
         )
     if moment.one_frame_decides:
         return f"It may be: single frames are not surely worse than motion ({against}), and averaging costs nothing."
