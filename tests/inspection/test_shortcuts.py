@@ -34,8 +34,8 @@ def test_a_leak_is_found_and_named(leaking: Videos) -> None:
     assert found["other videos of its group"].accuracy == 0.0  # each group has one of each label
     told = describe_shortcuts(list(found.values()))
     assert len(told) == 1
-    assert "how bright it is (100%)" in told[0]
-    assert "each predict the label, where guessing is right in 50%" in told[0]
+    assert "how bright it is (100 %)" in told[0]
+    assert "each predict the label, where guessing is right in 50 %" in told[0]
 
 
 def test_what_moves_is_no_background(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def choose(browser: Chrome, selector: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("width", [390, 640, 1280])
 def test_it_can_be_read_by_all_without_an_error_or_a_request(
     browser: Chrome, page: str, width: int, scheme: str
 ) -> None:

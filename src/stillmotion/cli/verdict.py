@@ -65,8 +65,8 @@ def describe(found: Verdict) -> list[str]:
         lines.append("motion is surely better, though not surely by the margin")
     helped = [one for one in found.labels if one.helps]
     if helped:
-        named = ", ".join(f"{one.label} ({100 * one.gain:+.0f})" for one in helped[:8])
-        lines.append(f"labels that motion surely helps: {named}{', ...' if len(helped) > 8 else ''}")
+        named = ", ".join(f"{one.label} ({100 * one.told:+.0f})" for one in helped[:8])
+        lines.append(f"labels that motion surely tells better: {named}{', ...' if len(helped) > 8 else ''}")
     only = [" / ".join(one.labels) for one in found.pairs if one.only_motion]
     if only:
         lines.append(f"told apart only by motion: {'; '.join(only[:5])}{'; ...' if len(only) > 5 else ''}")

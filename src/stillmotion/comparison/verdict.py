@@ -165,7 +165,8 @@ def decide_among(
 
     count = len(motions)
     found = decided(count)
-    chosen = f"of {count} motion models on the test videos, so its interval is at {found[0].level:.2%} (Bonferroni)"
+    level = f"{100 * found[0].level:.3g} %"
+    chosen = f"of {count} motion models on the test videos, so its interval is at {level} (Bonferroni)"
     if count > 1 and all(one.p_suffice < (1 - LEVEL) / 2 for one in found):
         found = decided(1)
         chosen = f"of {count} motion models, as the hardest to rule out on the test videos"

@@ -87,10 +87,11 @@ def describe_shortcuts(found: Sequence[Shortcut]) -> list[str]:
     leaks = sorted((one for one in found if one.warns), key=lambda one: -one.accuracy)
     if not leaks:
         return []
-    named = ", ".join(f"{one.name} ({one.accuracy:.0%})" for one in leaks)
+    named = ", ".join(f"{one.name} ({100 * one.accuracy:.0f} %)" for one in leaks)
     return [
         f"{named} {'predicts' if len(leaks) == 1 else 'each predict'} the label, where guessing is right in "
-        f"{leaks[0].guessing:.0%}: unless that is what the label means, the data set leaks, and flatters every model"
+        f"{100 * leaks[0].guessing:.0f} %: unless that is what the label means, the data set leaks, and flatters every "
+        "model"
     ]
 
 

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from stillmotion.comparison import Recommendation, Verdict
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import million, number, percent, seconds
+from stillmotion.reports.rendering import million, number, percent, seconds, videos
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -50,7 +50,11 @@ def costs(record: Record, verdict: Verdict) -> list[str]:
         count, against = million(one["multiply_adds"]), million(two["multiply_adds"])
         lines.append(f"On any machine: {count} multiply-adds a clip, against {against}.")
     if one.get("train_seconds"):
-        lines.append(f"Training took {seconds(one['train_seconds'])}.")
+        many = len(one.get("trainings") or ())
+        searches = one.get("search") or ()
+        trials = [trial.get("seconds") or 0.0 for found in searches for trial in found.get("trials") or ()]
+        searched = f"; choosing its settings took {seconds(sum(trials))} in all" if trials else ""
+        lines.append(f"{'One training' if many > 1 else 'Training'} took {seconds(one['train_seconds'])}{searched}.")
     return lines
 
 
@@ -61,10 +65,10 @@ def failures(record: Record, verdict: Verdict) -> list[str]:
     accuracy, low = figures.get("accuracy"), figures.get("accuracy_low")
     if accuracy is None:
         return []
-    mistakes = f"{number(round((1 - accuracy) * verdict.videos, 1), 3)} of {verdict.videos} test videos"
+    mistakes = f"{number(round((1 - accuracy) * verdict.videos, 1), 3)} of {videos(verdict.videos, 'test ')}"
     mistakes += " on average" if verdict.seeds > 1 else ""
     told = f"is wrong on {mistakes}" if accuracy < 1 else "made no mistake here"
-    lines = [f"{chosen} {told}; on other recordings it may be right in as few as {percent(low)}."]
+    lines = [f"{chosen} {told}; on other recordings it may be right in as few as {percent(low)} (95{SPACE}% interval)."]
     found = {
         label: one for label, one in (figures.get("per_label") or {}).items()
         if one.get("videos") and one.get("recall", 1) < 1
@@ -72,7 +76,7 @@ def failures(record: Record, verdict: Verdict) -> list[str]:
     for label in sorted(found, key=lambda name: float(found[name]["recall"]))[:2]:
         one = found[label]
         lines.append(f"It finds {percent(one['recall'])} of \N{LEFT DOUBLE QUOTATION MARK}{label}"
-                     f"\N{RIGHT DOUBLE QUOTATION MARK} ({one['videos']} test videos).")  # fmt: skip
+                     f"\N{RIGHT DOUBLE QUOTATION MARK} ({videos(one['videos'], 'test ')}).")  # fmt: skip
     lines += [f"{line[0].upper()}{line[1:]}." for line in verdict.warnings]
     return lines
 
@@ -88,11 +92,11 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
     lines: list[str] = []
     if verdict.answer == "motion needed" and chosen:
         advice = sound_advice(record)
-        why = f": it is {_merit(advice)}" if advice and advice.family == chosen else ""
+        why = f": it is {_merit(record, advice)}" if advice and advice.family == chosen else ""
         rest = f" The verdict rests on {verdict.motion}, chosen {verdict.chosen}." if chosen != verdict.motion else ""
         lines.append(f"Use {chosen}{why}.{rest}")
     elif verdict.answer == "stills suffice":
-        lines.append(f"Use {chosen}: it also answers for single pictures.")
+        lines.append(f"Use {chosen}: it also answers for single pictures.{_quicker_motion(record, verdict)}")
     elif verdict.by_moment and _pool(record, verdict) == "max":
         lines.append(f"Use {verdict.motion}: a still model that looked for the right moment did not find it.")
     elif verdict.by_moment:
@@ -128,11 +132,32 @@ def _pool(record: Record, verdict: Verdict) -> str | None:
     return str(options["pool"]) if "pool" in options else None
 
 
-def _merit(advice: Recommendation) -> str:
+def _merit(record: Record, advice: Recommendation) -> str:
     """What the recommended family is."""
     if advice.family != advice.best:
         return f"the cheapest that is surely not worse than {advice.best} by more than the margin"
-    return "right most often" + (" and the cheapest" if advice.front[0] == advice.family else "")
+    return "right most often" + quickness(record, advice.family)
+
+
+def quickness(record: Record, family: str) -> str:
+    """That a family is the quickest, or as quick as that; nothing if it is not. Within a tenth is as quick."""
+    costs = {name: one.figures.get("milliseconds_per_clip") for name, one in record.comparison.families.items()}
+    own, others = costs.pop(family), [cost for cost in costs.values() if cost]
+    if not own or not others or own > 1.1 * min(others):
+        return ""
+    return " and the quickest" if 1.1 * own < min(others) else " and as quick as any"
+
+
+def _quicker_motion(record: Record, verdict: Verdict) -> str:
+    """Of a motion model that takes less time than the stills that suffice."""
+    figures, advice = record.comparison.families, sound_advice(record)
+    own = figures[verdict.still].figures.get("milliseconds_per_clip") or 0.0
+    name = advice.family if advice and figures[advice.family].kind == "motion" else verdict.motion
+    cost = figures[name].figures.get("milliseconds_per_clip")
+    if not cost or 1.1 * cost > own:
+        return ""
+    within = "surely" if advice and advice.family == name else "not shown to be"
+    return f" {name} is quicker here, and {within} within the margin of the best."
 
 
 def _cautions(record: Record, verdict: Verdict) -> list[str]:

@@ -73,7 +73,7 @@
       }
       return spoken.join("; ");
     });
-    move(lines.to);
+    move(lines.at);
   }
 
   // A video: its picture, and what each model answers at the cursor.
@@ -165,11 +165,11 @@
           item.hidden = filters.some((one) => one.value && item.dataset[one.dataset.filter] !== one.value);
         }
         const left = items.filter((item) => !item.hidden);
-        viewer.querySelector(".none").hidden = left.length > 0;
-        if (left.length && !left.some((item) => item.firstElementChild.checked)) {
-          left[0].firstElementChild.checked = true;
-          pick(left[0].firstElementChild.value);
-        }
+        const few = left.length < items.length;
+        viewer.querySelector(".left").textContent = !left.length ? "No video matches both." : few ? `${left.length} of ${items.length} videos` : "";
+        if (left.some((item) => item.firstElementChild.checked)) return;
+        for (const item of items) item.firstElementChild.checked = item === left[0];
+        pick(left.length ? left[0].firstElementChild.value : "");
       });
     }
     pick("1");

@@ -7,15 +7,11 @@ from pathlib import Path
 
 from stillmotion.comparison import Comparison, compare, kind_of, read_comparison
 
-COLOURS = {
-    "still": ("--still", "--still-2"),
-    "motion": ("--motion", "--motion-2", "--motion-3", "--motion-4"),
+LOOKS = {
+    "still": ("still", "still-2"),
+    "motion": ("motion", "motion-2", "motion-3", "motion-4"),
 }
-FIXED = {
-    "frame_pool": "--still",
-    "conv3d": "--motion",
-    "cnn_rnn": "--motion-2",
-}  # a family, a colour, on every page
+FIXED = {"frame_pool": "still", "conv3d": "motion", "cnn_rnn": "motion-2"}  # a family, a look, on every page
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +36,19 @@ class Record:
         verdict = self.comparison.verdict
         return (verdict.still, verdict.motion) if verdict else None
 
-    def colour(self, family: str) -> str:
-        """A CSS colour, the same for a family wherever it is shown."""
+    def look(self, family: str) -> str:
+        """Its colour, mark and kind of line, as the style sheet names them: the same wherever a family is shown."""
+        name = self._look(family)
+        return f"--c: var(--{name}); --m: var(--{name}-mark); --d: var(--{name}-dash)"
+
+    def _look(self, family: str) -> str:
         if family in FIXED:
-            return f"var({FIXED[family]})"
+            return FIXED[family]
         kind = self.comparison.families[family].kind if family in self.comparison.families else kind_of(family)
         families = self.comparison.families
         others = [name for name in families if name not in FIXED and families[name].kind == kind]
-        free = [colour for colour in COLOURS[kind] if colour not in FIXED.values()]
-        return f"var({free[others.index(family) % len(free)] if family in others else free[0]})"
+        free = [look for look in LOOKS[kind] if look not in FIXED.values()]
+        return free[others.index(family) % len(free)] if family in others else free[0]
 
 
 def read_record(folder: Path) -> Record:

@@ -54,6 +54,7 @@ def environment() -> Environment:
         "percent": percent,
         "points": points,
         "number": number,
+        "videos": videos,
         "million": million,
         "place": place,
         "inside": scale(0.0, 100.0),
@@ -70,7 +71,7 @@ def render_section(section: Section, record: Record) -> Rendered | None:
     facts = section.facts(record)
     if not facts:
         return None
-    body = environment().get_template(section.template).render(record=record, **facts)
+    body = environment().get_template(section.template).render(record=record, section=section.title, **facts)
     return Rendered(section.title, Markup(body), section.gist(record) if section.gist else None)
 
 
@@ -89,7 +90,8 @@ def span(shares: tuple[float | None, float | None]) -> str:
     low, high = shares
     if low is None or high is None:
         return ""
-    return f"{100 * low:.0f}\N{EN DASH}{100 * high:.0f}\N{NO-BREAK SPACE}%"
+    ends = [percent(share).removesuffix("\N{NO-BREAK SPACE}%") for share in shares]
+    return f"{ends[0]}\N{EN DASH}{ends[1]}\N{NO-BREAK SPACE}%"
 
 
 def points(share: float | None, digits: int = 0) -> str:
@@ -100,13 +102,18 @@ def points(share: float | None, digits: int = 0) -> str:
     return "0" if float(text) == 0 else text.replace("-", MINUS)
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Digits that matter, thousands apart: 1234567 -> 1 234 567."""
+def number(value: float | None, digits: int = 3, measured: bool = False) -> str:
+    """Digits that matter, thousands apart: 1234567 -> 1 234 567. measured: zeros at the end matter too: 3.00."""
     if value is None:
         return UNKNOWN
     if isinstance(value, int) or abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}").replace("-", MINUS)
-    return f"{value:.{digits}g}".replace("-", MINUS)
+    return (f"{value:#.{digits}g}" if measured else f"{value:.{digits}g}").replace("-", MINUS)
+
+
+def videos(count: int, kind: str = "") -> str:
+    """1 video, 2 videos; `kind` comes before the word."""
+    return f"{number(count)} {kind}{'video' if count == 1 else 'videos'}"
 
 
 def million(value: float | None) -> str:
@@ -128,7 +135,7 @@ def seconds(value: float | None) -> str:
 
 def p_value(p: float) -> str:
     """0.031 -> = 0.031; no more digits than anyone should believe."""
-    return "below 0.001" if p < 0.001 else "above 0.999" if p > 0.999 else f"= {number(p, 2)}"
+    return "below 0.001" if p < 0.001 else "above 0.99" if p > 0.99 else f"= {number(p, 2)}"
 
 
 def place(value: float) -> str:

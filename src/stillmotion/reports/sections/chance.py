@@ -21,8 +21,12 @@ def _facts(record: Record) -> Mapping[str, Any]:
         for fold, one in enumerate(folds, 1)
         for trial in one.get("trials") or ()
     ]
-    return {"rows": [_row(record, name, folds) for name, folds in searches.items()], "trials": trials,
-            "given": _given(next(folds for folds in searches.values() if folds))}  # fmt: skip
+    return {
+        "crossed": bool(record.comparison.data.get("cross_validated")),
+        "rows": [_row(record, name, folds) for name, folds in searches.items()],
+        "trials": trials,
+        "given": _given(next(folds for folds in searches.values() if folds)),
+    }
 
 
 def _given(folds: Sequence[Mapping[str, Any]]) -> str:
@@ -39,7 +43,8 @@ def _row(record: Record, name: str, folds: Sequence[Mapping[str, Any]]) -> dict[
     epochs = sorted({one["epochs"] for one in folds if one.get("epochs")})
     span = "" if not epochs else f"{epochs[0]} epochs" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
     tried = f"{count} trial{'' if count == 1 else 's'}, then " if count else ""
-    folded = ", ".join(f"{setting}{f' ({times} folds)' if len(folds) > 1 else ''}" for setting, times in chosen.items())
+    several = [f"{setting} ({times} fold{'' if times == 1 else 's'})" for setting, times in chosen.items()]
+    folded = ", ".join(several if len(folds) > 1 else chosen)
     return {
         "name": name,
         "given": f"{tried}at most {span}" if span else tried,

@@ -12,6 +12,7 @@ from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
 
 LARGEST = 24  # labels; beyond, a list of the most frequent mistakes is easier to read
+NAMED, SIDE_BY_SIDE = 8, 6  # labels whose columns have names; whose matrices stand three in a row
 MISTAKES = 15
 
 
@@ -24,7 +25,9 @@ def _facts(record: Record) -> Mapping[str, Any]:
             models.append({"name": name, "rows": _rows(labels, table), "mistakes": _mistakes(labels, table)})
     if not models:
         return {}
-    return {"models": models, "labels": labels, "matrix": len(labels) <= LARGEST, "small": len(labels) <= 6}
+    many = len(labels)
+    width = "" if many <= SIDE_BY_SIDE else "wide" if many <= NAMED else "one"
+    return {"models": models, "labels": labels, "matrix": many <= LARGEST, "width": width, "numbered": many > NAMED}
 
 
 def _rows(labels: tuple[str, ...], table: Any) -> list[tuple[str, list[dict[str, Any]]]]:
@@ -59,7 +62,10 @@ def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
     chosen = (to_use(record, verdict) or verdict.motion) if verdict else record.families[0]
     for one in _facts(record).get("models", ()):
-        for label, answer, count in one["mistakes"][:1] if one["name"] == chosen else ():
+        mistakes = one["mistakes"] if one["name"] == chosen else []
+        if len(mistakes) > 1 and mistakes[0][2] == mistakes[1][2]:
+            return f"no mistake of {chosen} stands out"
+        for label, answer, count in mistakes[:1]:
             return f"{chosen} most often takes {label} for {answer} ({count} video{'' if count == '1' else 's'})"
     return f"{chosen} makes no mistake"
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Any
 
-from stillmotion.reports.advice import sound_advice
+from stillmotion.comparison import Recommendation
+from stillmotion.reports.advice import quickness, sound_advice
 from stillmotion.reports.geometry import polyline, scale, spread_labels, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number
 
+WIDE, TALL = 32, 14  # of a tag, in percent of the plot
 _KEYS = ("accuracy", "milliseconds_per_clip", "frames_per_second", "parameters", "train_seconds", "multiply_adds",
          "clip_seconds", "milliseconds_per_second", "multiply_adds_per_second", "peak_megabytes")  # fmt: skip
 
@@ -23,7 +25,9 @@ def _facts(record: Record) -> Mapping[str, Any]:
     known = [
         (name, one) for name, one in table if one["accuracy"] is not None and one["milliseconds_per_clip"]
     ]
-    return {"table": table, "advice": sound_advice(record), **_plot(record, [name for name, _ in known])}
+    advice = sound_advice(record)
+    plot = _plot(record, [name for name, _ in known])
+    return {"table": table, "advice": advice, "and_cheap": _and_cheap(record, advice), **plot}
 
 
 def _plot(record: Record, names: list[str]) -> dict[str, Any]:
@@ -45,24 +49,44 @@ def _plot(record: Record, names: list[str]) -> dict[str, Any]:
               for f in figures.values()]  # fmt: skip
     bottom = max(0.0, min(low for low, _ in bounds) - 0.05)
     up = scale(bottom, 1.0)
-    tags = spread_labels([up(float(f["accuracy"])) for f in figures.values()], 16)
+    heights = [up(float(f["accuracy"])) for f in figures.values()]
+    tags = spread_labels(heights, 16)
     dots: list[dict[str, Any]] = [
         {
             "name": name,
             "x": x,
-            "y": up(float(figures[name]["accuracy"])),
+            "y": y,
             "low": up(low),
             "high": up(high),
             "tag": tag,
+            "left": _to_the_left(x, tag, list(zip(places, heights, strict=True))),
             "figures": figures[name],
         }
-        for name, x, (low, high), tag in zip(names, places, bounds, tags, strict=True)
+        for name, x, y, (low, high), tag in zip(names, places, heights, bounds, tags, strict=True)
     ]
     yticks = [(up(tick / 100), f"{tick:g} %") for tick in ticks(100 * bottom, 100)]
     advice = record.comparison.recommendation
     on_front = [dot for name in (advice.front if advice else ()) for dot in dots if dot["name"] == name]
     front = polyline([dot["x"] for dot in on_front], [dot["y"] for dot in on_front], scale(0, 100), scale(0, 100))
     return {"dots": dots, "front": front, "logarithmic": logarithmic, "xticks": xticks, "yticks": yticks}
+
+
+def _and_cheap(record: Record, advice: Recommendation | None) -> str:
+    """Of the model that is right most often."""
+    if advice is None or advice.family != advice.best:
+        return ""
+    return quickness(record, advice.family) or ", and none that is quicker is surely within the margin of it"
+
+
+def _to_the_left(x: float, height: float, dots: Sequence[tuple[float, float]]) -> bool:
+    """Whether a tag stands better to the left of its dot at x: where others lie in its way, or the box ends."""
+
+    def others(low: float, high: float) -> int:
+        return sum(low < at - x < high and abs(up - height) < TALL for at, up in dots)
+
+    if x > 100 - WIDE or x < WIDE:
+        return x > 50
+    return others(-WIDE, -0.01) < others(0.01, WIDE)
 
 
 COST = Section("Accuracy against cost", _facts, "sections/cost.html")

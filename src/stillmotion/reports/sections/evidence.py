@@ -45,7 +45,7 @@ def _row(one: Tampered) -> dict[str, Any]:
     """whole: the clips as they are, against which the others are measured. left, width: of the interval, in percent."""
     base = one.accuracy - one.difference
     left, right = (100 * min(1.0, max(0.0, base + bound)) for bound in (one.low, one.high))
-    return {**asdict(one), "whole": one.name == "as it is", "left": left, "width": right - left}
+    return {**asdict(one), "whole": one.name == "as it is", "base": base, "left": left, "width": right - left}
 
 
 def _gist(record: Record) -> str:
@@ -55,7 +55,8 @@ def _gist(record: Record) -> str:
         told.append("one good frame may do" if evidence.moment.one_frame_decides else "no one frame is enough")
     if evidence and evidence.retrained:
         worst = min(evidence.retrained, key=lambda one: one.difference)
-        told.append(f"without motion, trained for it, {points(worst.difference)} points")
+        lost = f"{points(worst.difference)} points" if worst.difference < 0 else "nothing lost"
+        told.append(f"without motion, trained for it, {lost}")
     if record.comparison.shortcuts:
         told.append("something else tells the label" if leaks else "no shortcut found")
     return "; ".join(told)
@@ -74,8 +75,8 @@ def _reading(moment: Moment) -> str | Markup:
         return f"It may be: single frames are not surely worse than motion ({against}), and averaging costs nothing."
     if lucky < 0.1:
         return (
-            "No. Often some frame is right by luck, but hardly more often than some frame gives a wrong label: no one "
-            "frame tells."
+            f"No. Some frame is right in {percent(moment.oracle)} of the videos, but some frame gives a certain wrong "
+            f"label in {percent(moment.chance)}: that much is luck, and no one frame tells."
         )
     return (
         f"Not by itself: in {percent(moment.oracle)} of the videos some frame would have been right "

@@ -37,11 +37,11 @@ def _table(record: Record) -> list[tuple[str, int, list[float | None]]]:
 def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
     if verdict is None or not verdict.labels:
-        return "label by label"
+        return "the share of each label's videos that is found"
     helped = sum(one.helps for one in verdict.labels)
     only = sum(pair.only_motion for pair in verdict.pairs)
     apart = f"; {only} pair{'' if only == 1 else 's'} told apart only by motion" if only else ""
-    return f"surely in {helped} of {len(verdict.labels)} labels{apart}"
+    return f"{helped} of {len(verdict.labels)} labels surely told better{apart}"
 
 
-LABELS = Section("Where motion helps", _facts, "sections/labels.html", _gist)
+LABELS = Section("Label by label", _facts, "sections/labels.html", _gist)

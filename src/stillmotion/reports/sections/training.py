@@ -19,11 +19,12 @@ def _facts(record: Record) -> Mapping[str, Any]:
     curves = {name: [one for one in ones if (one.get("curves") or {}).get("val_accuracy")]
               for name, ones in trainings.items()}  # fmt: skip
     longest = max((len(one["curves"]["val_accuracy"]) for ones in curves.values() for one in ones), default=0)
+    shortest = min((len(one["curves"]["val_accuracy"]) for ones in curves.values() for one in ones), default=1)
     x = scale(1.0, max(longest, 2.0))
     recipe, names = _recipe(trainings)
     facts = {
         "curves": [{"name": name, "runs": [_lines(one, x) for one in ones]} for name, ones in curves.items() if ones],
-        "cursor": {"from": 1, "to": longest, "step": 1, "unit": "epoch", "values": {
+        "cursor": {"from": 1, "to": longest, "at": shortest, "step": 1, "unit": "epoch", "values": {
             name: {kind: _means([one["curves"][key] for one in ones]) for key, kind in _KINDS.items()}
             for name, ones in curves.items() if ones}},
         "many": any(len(ones) > 1 for ones in curves.values()),

@@ -10,7 +10,7 @@ from stillmotion.comparison import Verdict
 from stillmotion.reports.advice import costs, failures, next_steps
 from stillmotion.reports.geometry import scale, ticks
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import MINUS, Section, points
+from stillmotion.reports.rendering import MINUS, Section, number, points
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -20,13 +20,17 @@ def _facts(record: Record) -> Mapping[str, Any]:
         has = "Here are the figures of what there is." if record.families else "There are no figures yet."
         return {"sentence": f"{missing} {has}", "plot": None, "verdict": None}
     rest = verdict.sentence.partition(": ")[2] or verdict.sentence  # the heading has said the answer
-    sentence = re.sub(r"(?<=[ (])-(?=\d)", MINUS, rest[:1].upper() + rest[1:]).replace(" %", "\N{NO-BREAK SPACE}%")
     cards = [
         ("What it costs", costs(record, verdict), "cost"),
         ("Where it fails", failures(record, verdict), "labels"),
         ("What to do next", next_steps(record, verdict), None),
     ]
-    return {"sentence": sentence, "plot": _plot(verdict), "cards": cards, "verdict": verdict}
+    return {"sentence": _typeset(rest[:1].upper() + rest[1:]), "plot": _plot(verdict), "cards": cards,
+            "verdict": verdict, "chosen": _typeset(verdict.chosen)}  # fmt: skip
+
+
+def _typeset(text: str) -> str:
+    return re.sub(r"(?<=[ (])-(?=\d)", MINUS, text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _plot(verdict: Verdict) -> dict[str, Any]:
@@ -39,9 +43,10 @@ def _plot(verdict: Verdict) -> dict[str, Any]:
     digits = 1 if any(abs(value - verdict.margin) < 0.01 for value in (verdict.low, verdict.high)) else 0
     marks = [mark for mark in ticks(100 * low, 100 * high) if -100 <= mark <= 100]
     measured, start, end = (points(value, digits) for value in (verdict.difference, verdict.low, verdict.high))
-    interval = f"interval from {start} to {end}; margin {points(verdict.margin, 1)}"
+    level, margin = number(100 * verdict.level), points(verdict.margin, digits)
+    interval = f"{level} % interval from {start} to {end}; margin {margin}"
     return {
-        "spoken": f"Difference of {measured} points, {interval}.",
+        "spoken": f"{verdict.motion} minus {verdict.still}: a difference of {measured} points, {interval}.",
         "zero": x(0.0),
         "margin": x(verdict.margin),
         "low": x(verdict.low),
