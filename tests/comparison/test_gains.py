@@ -53,6 +53,36 @@ def test_labels_that_motion_helps_and_pairs_that_only_motion_tells_apart() -> No
     assert found.pairs[0].labels == ("b", "c")
 
 
+@pytest.mark.parametrize("seeds", [1, 3, 5])
+def test_trainings_that_agree_show_no_more_than_one(seeds: int) -> None:
+    """A label of one video in ten, of which motion finds two more."""
+    truth = np.where(np.arange(100) % 10 == 0, 1, 0)
+    sure = replace(predictions([True] * 100), truth=truth)
+    right = np.ones(100, bool)
+    right[[0, 10]] = False
+    chances = np.where(truth[:, None] == [0, 1], 0.8, 0.2)
+    motion = replace(sure, probabilities=chances)
+    still = replace(sure, probabilities=np.where(right[:, None], chances, chances[:, ::-1]))
+    found = decide([still] * seeds, [motion] * seeds)
+    assert min(one.holm for one in [*found.labels, *found.pairs]) > 0.1
+    assert not any(one.helps for one in found.labels)
+
+
+def test_the_order_of_labels_does_not_count() -> None:
+    labels = ("a", "b", "c")
+    groups = [f"g{i // 3}" for i in range(60)]
+    motion = predictions(np.arange(60) % 7 > 0, groups, labels)
+    still = replace(motion, probabilities=np.full((60, 3), 1 / 3))
+    turned = [
+        replace(one, labels=labels[::-1], truth=2 - one.truth, probabilities=one.probabilities[:, ::-1])
+        for one in (still, motion)
+    ]
+    gains = [{one.label: one for one in decide([a], [b]).labels} for a, b in ((still, motion), turned)]
+    for label in labels:
+        assert gains[0][label].holm == pytest.approx(gains[1][label].holm)
+        assert gains[0][label].told == pytest.approx(gains[1][label].told)
+
+
 def test_nothing_helps_where_nothing_differs() -> None:
     run = predictions(np.arange(60) % 4 > 0, labels=("a", "b", "c"))
     found = decide([run], [run])

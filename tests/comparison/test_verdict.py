@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fabricate import predictions
@@ -45,8 +47,8 @@ def test_videos_of_like_groups_count_less() -> None:
 
 def test_one_large_group_beside_small_ones_does_not_hide_a_plain_answer() -> None:
     names = ["scene"] * 12 + [f"g{i}" for i in range(9)]
-    right = [i % 5 != 0 for i in range(21)]
-    assert verdict([False] * 21, right, names).answer == "motion needed"
+    still, motion = (predictions(right, names, "abcd") for right in ([False] * 21, [i % 10 < 9 for i in range(21)]))
+    assert decide([still], [motion]).answer == "motion needed"
     assert verdict([False] * 21, [True] * 12 + [False] * 9, names).answer == "undecided"
 
 
@@ -83,6 +85,41 @@ def test_stills_do_not_suffice_for_what_nobody_can_tell() -> None:
     assert found.high < 0.05
     assert found.answer == "undecided"
     assert "most frequent label (50 %)" in found.sentence
+
+
+def test_motion_is_not_needed_for_what_always_the_same_answer_does() -> None:
+    """Seven in ten videos have label a; the motion model always says so, the still model guesses."""
+    truth = np.where(np.arange(300) % 10 < 7, 0, 1)
+    motion = predictions([True] * 300)
+    motion = replace(motion, truth=truth, probabilities=np.tile([0.8, 0.2], (300, 1)))
+    guess = np.random.default_rng((0,)).random(300) < 0.5
+    still = replace(motion, probabilities=np.where(guess[:, None], [0.6, 0.4], [0.4, 0.6]))
+    found = decide([still], [motion])
+    assert found.low > 0.05
+    assert (found.answer, found.motion_beats_guessing, found.groups_to_decide) == ("undecided", False, None)
+    assert "motion model is not shown to be better than always giving the most frequent label (70 %)" in found.sentence
+
+
+def test_no_number_of_groups_makes_a_guesser_suffice() -> None:
+    guess = [list(np.random.default_rng((seed,)).random(40) < 0.5) for seed in (0, 1)]
+    found = verdict(*guess)
+    assert found.answer == "undecided"
+    assert found.groups_to_decide is None
+
+
+def test_large_groups_that_agree_are_few() -> None:
+    """Motion alone is right in all of three large groups, and in half of the single clips: three say little."""
+    names = [f"large{i // 25}" for i in range(75)] + [f"g{i}" for i in range(17)]
+    motion = [True] * 75 + [i % 2 == 0 for i in range(17)]
+    found = verdict([not one for one in motion], motion, names)
+    assert found.low < 0
+
+
+def test_undecided_by_little_shows_its_digits() -> None:
+    still, motion = ([True] * 1500 + one for one in ([False] * 290 + [True] * 150, [True] * 290 + [False] * 150))
+    found = verdict(still + [False] * 60, motion + [False] * 60)
+    assert (found.answer, round(100 * found.low)) == ("undecided", 5)
+    assert f"{100 * found.low:+.1f} to" in found.sentence
 
 
 def test_equivalence_is_said_apart() -> None:

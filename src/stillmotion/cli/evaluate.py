@@ -54,9 +54,10 @@ def evaluate(
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("", "value", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")
-    for name in ("accuracy", "macro_f1", "log_loss", "calibration_error"):
+    for name in ("accuracy", "macro_f1", "log_loss"):
         one = getattr(figures, name)
         table.add_row(name.replace("_", " "), f"{one.value:.3f}", f"{one.low:.3f} to {one.high:.3f}")
+    table.add_row("calibration error", f"{figures.calibration_error:.3f}", "")
     for label, one in figures.per_label.items():
         table.add_row(
             f"recall of {escape(label)}", f"{one.recall.value:.3f}", f"{one.recall.low:.3f} to {one.recall.high:.3f}"

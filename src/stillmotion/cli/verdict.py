@@ -56,7 +56,7 @@ def describe(found: Verdict) -> list[str]:
         lines.append(f"{found.motion} was chosen {found.chosen}:")
         lines += [f"  {one.motion}: {_span(one.difference, one.low, one.high)}" for one in found.contrasts]
     if found.answer != "motion needed":
-        within = f"the 90 % interval {_span(None, found.equivalence_low, found.equivalence_high)}"
+        within = f"the limits are {_span(None, found.equivalence_low, found.equivalence_high)}"
         lines.append(
             f"equal within {100 * found.margin:g} points either way (two one-sided tests at 5 %): "
             f"{'yes' if found.equivalent else 'not shown'}, {within}"

@@ -181,8 +181,9 @@ def _figures(
 
 def _quality(metrics: Metrics, answers: Sequence[Predictions]) -> dict[str, Any]:
     quality: dict[str, Any] = {}
-    for name in ("accuracy", "macro_f1", "log_loss", "calibration_error"):
+    for name in ("accuracy", "macro_f1", "log_loss"):
         quality |= _flat(name, getattr(metrics, name))
+    quality["calibration_error"] = metrics.calibration_error
     quality["per_label"] = {
         label: {**_flat("recall", one.recall), "precision": one.precision, "f1": one.f1, "videos": one.videos}
         for label, one in metrics.per_label.items()

@@ -79,8 +79,12 @@ def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> 
             found = [table[:, mine] for table in tables]
             gain = estimate(found[1].mean(0) - found[0].mean(0), codes[mine], found)
             weight, scale = _balance(mine)
-            apart = [weight * np.array([(run.answers == index) == mine for run in runs]) for runs in (still, motion)]
-            rows.append((index, gain, estimate(apart[1].mean(0) - apart[0].mean(0), codes, apart), scale))
+            apart = [
+                weight * np.array([np.where(mine, run.given[:, index], 1 - run.given[:, index]) for run in runs])
+                for runs in (still, motion)
+            ]
+            told = estimate(apart[1].mean(0) - apart[0].mean(0), codes, apart, weight)
+            rows.append((index, gain, told, scale))
     p = np.array([told.p_zero() for *_, told, _ in rows])
     gains = []
     adjusted = zip(rows, p, holm(p), false_discovery_control(p), strict=True)
@@ -111,7 +115,7 @@ def pair_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> t
         one, two = (
             weight * np.array([_prefers(run, at, truth, other) for run in runs]) for runs in (still, motion)
         )
-        gain = estimate(two.mean(0) - one.mean(0), codes[mine], (one, two))
+        gain = estimate(two.mean(0) - one.mean(0), codes[mine], (one, two), weight)
         guess = estimate(one.mean(0) - weight / 2, codes[mine], (one,))
         rows.append(((first.labels[a], first.labels[b]), len(truth), guess, gain, scale))
     adjusted = holm(np.array([gain.p_zero() for *_, gain, _ in rows]))

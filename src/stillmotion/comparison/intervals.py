@@ -3,7 +3,9 @@
 Videos of one group are alike, so n videos say less than n. How much less is measured: the design
 effect is the variance of the mean with whole groups as units (by the jackknife, which holds for
 unequal groups: Bell & McCaffrey 2002, Survey Methodology 28) over that with single videos (Kish
-1965, Survey Sampling), and the effective number of videos is n over it. Few disagreements measure
+1965, Survey Sampling), and the effective number of videos is n over it. Where a few large groups happen
+to agree, the jackknife's is too small: it is taken to be at least what Kish's formula gives for the correlation
+within groups, from the analysis of variance (Donner & Klar 2000). Few disagreements measure
 it badly, and none not at all. So it is drawn towards what it would be if all videos of a group
 answered alike, as if one disagreement had shown that: without any, every group counts as one video.
 
@@ -22,16 +24,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, stdtrit
 
 from stillmotion.comparison.predictions import Floats, Ints
 
 LEVEL = 0.95
 _PRIOR = 1.0  # disagreements; of 0.5, 1, 2, 4 the one that kept false answers at 2.5 % and was not wider than need be
 _IMAGINARY = 2.0  # disagreements, one each way (Bonett & Price)
-_LEAST = 1e-12  # no p is told smaller
+_MOST, _STEP = 7.0, 0.25  # normal scores: no p is told smaller than 1e-12, and they are looked through so far apart
 
 
 @dataclass(frozen=True)
@@ -110,30 +114,32 @@ class Estimate:
         if self.videos <= 0:
             return 0.5
 
-        low, high = float(np.log(_LEAST)), 0.0
-        for _ in range(50):  # the limit moves one way as the tail grows
+        def beyond(score: float) -> bool:
+            return side * (value - self._limit(float(ndtr(score)), side)) > 0
+
+        scores = np.arange(_MOST, -_MOST - _STEP, -_STEP).tolist()  # normal scores of ever smaller tails
+        low = next((score for score in scores if not beyond(score)), -_MOST)
+        high = low + _STEP
+        for _ in range(40):
             middle = (low + high) / 2
-            if side * (value - self._limit(min(float(np.exp(middle)), 1 - _LEAST), side)) > 0:
-                high = middle
-            else:
-                low = middle
-        return float(np.exp(high))
+            low, high = (low, middle) if beyond(middle) else (middle, high)
+        return float(ndtr(high))
 
 
-def estimate(values: Floats, codes: Ints, trainings: Sequence[Floats] = ()) -> Estimate:
+def estimate(
+    values: Floats, codes: Ints, trainings: Sequence[Floats] = (), weights: Floats | float = 1.0
+) -> Estimate:
     """The mean of `values` and what an interval needs.
 
     values: (n,) float in -1..1, the mean over trainings. codes: (n,) int, the group of each video.
     trainings: for each family (seeds, n), what each of its trainings gave; the variance between their means
-    is added where there are two or more.
+    is added where there are two or more. weights: (n,) in 0..1, what values and trainings were multiplied by.
     """
     rest = values - values.mean()
     single = float((rest**2).sum())
-    whole = _wholeness(trainings)
+    whole = _wholeness(trainings, weights)
     videos = effective_videos(values, codes, _PRIOR * whole)
     design = len(values) / videos if videos else 1.0
-    sizes = np.bincount(codes)
-    groups = float((sizes > 0).sum())
     between, known = 0.0, 0.0
     for family in trainings:
         if len(family) > 1:
@@ -144,21 +150,22 @@ def estimate(values: Floats, codes: Ints, trainings: Sequence[Floats] = ()) -> E
         square=float((values**2).mean()),
         skew=float((rest**3).sum()) / (single + _PRIOR * whole * design),
         videos=videos,
-        groups=groups,
-        units=2 / (1 / groups + float((sizes**2).sum()) / len(values) ** 2),
+        groups=float(len(np.unique(codes))),
+        units=units(codes),
         between=between,
         doubt=known,
         imaginary=_IMAGINARY * whole,
     )
 
 
-def _wholeness(trainings: Sequence[Floats]) -> float:
+def _wholeness(trainings: Sequence[Floats], weights: Floats | float) -> float:
     """How large a disagreement is after averaging over trainings: 1 if all trainings share it, else less."""
     fewest = min((len(family) for family in trainings), default=1)
     if len(trainings) < 2 or fewest < 2:
         return 1.0
     one, two = (family.mean(axis=0) for family in trainings)
-    apart = float((one + two - 2 * one * two).mean())  # how often two trainings disagree: rights are 0 or 1
+    # how often two trainings disagree: rights are 0 or 1, before they were weighted
+    apart = float((weights * (one + two) - 2 * one * two).mean())
     return min(1.0, max(1 / fewest, float(((two - one) ** 2).mean()) / apart)) if apart > 0 else 1.0
 
 
@@ -195,32 +202,80 @@ def effective_videos(values: Floats, codes: Ints, prior: float = _PRIOR) -> floa
     others. If no value differs from another, equal groups count as one video each. For unequal
     ones that is taken halfway between the number of groups and (sum of sizes)^2 / (sum of squares).
     """
-    sizes = np.bincount(codes).astype(float)
-    present = sizes > 0
-    n_groups, videos = int(present.sum()), float(sizes.sum())
+    counts = np.bincount(codes)
+    present = counts > 0
+    sizes, videos = counts[present].astype(float), float(len(values))
+    n_groups = len(sizes)
     if n_groups < 2:
         return 0.0
-    largest = float((sizes**2).sum()) / videos  # the design effect of groups of one mind, by their sizes
+    largest = videos / kish(codes)  # the design effect of groups of one mind, by their sizes
     alike = (largest + videos / n_groups) / 2
     rest = values - values.mean()
-    moved = np.bincount(codes, rest)[present] / (videos - sizes[present])  # the mean without each group
-    whole = videos**2 * float((moved**2).sum()) * (n_groups - 1) / n_groups
+    sums = np.bincount(codes, rest)[present]
+    moved = sums / (videos - sizes)  # the mean without each group
     single = float((rest**2).sum())
+    whole = videos**2 * float((moved**2).sum()) * (n_groups - 1) / n_groups
+    whole = max(whole, single * (1 + (largest - 1) * _correlation(sums, sizes, single)))
     design = (whole + prior * alike) / (single + prior)
     return float(videos / np.clip(design, 1.0, largest))
 
 
-def proportion_interval(rights: Floats, codes: Ints, level: float = LEVEL) -> tuple[float, float]:
+def units(codes: Ints) -> float:
+    """How many equal groups a variance is as well known from: the harmonic mean of their number and Kish's."""
+    return 2 / (1 / len(np.unique(codes)) + 1 / kish(codes))
+
+
+def kish(codes: Ints) -> float:
+    """How many equal groups unequal ones are worth: (sum of sizes)^2 / (sum of squares)."""
+    sizes = np.bincount(codes).astype(float)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def _correlation(sums: NDArray[Any], sizes: NDArray[Any], total: float) -> float:
+    """Of two videos of a group, by the analysis of variance; at most 1, below 0 where groups are mixed.
+
+    sums: (groups,), of the values less their mean. sizes: (groups,), how many. total: the sum of their squares.
+    """
+    n_groups, videos = len(sizes), float(sizes.sum())
+    if n_groups == videos:
+        return 0.0
+    explained = float((sums**2 / sizes).sum())
+    among, within = explained / (n_groups - 1), max(0.0, total - explained) / (videos - n_groups)
+    typical = (videos - float((sizes**2).sum()) / videos) / (n_groups - 1)
+    spread = among + (typical - 1) * within
+    return min(1.0, (among - within) / spread) if spread > 0 else 0.0
+
+
+def mean_interval(values: Floats, codes: Ints, most: float, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of the mean of values in 0..most: Student's t on the jackknife over groups; all of it for one group.
+
+    values: (n,). codes: (n,) int, the group of each.
+    """
+    counts = np.bincount(codes)
+    sizes = counts[counts > 0]
+    if len(sizes) < 2:
+        return 0.0, most
+    sums = np.bincount(codes, values - values.mean())[counts > 0]
+    moved = sums / (len(values) - sizes)
+    error = float(np.sqrt((moved**2).sum() * (len(sizes) - 1) / len(sizes)))
+    half = float(stdtrit(max(units(codes) - 1, 1.0), (1 + level) / 2)) * error
+    return max(0.0, float(values.mean()) - half), min(most, float(values.mean()) + half)
+
+
+def proportion_interval(
+    rights: Floats, codes: Ints, level: float = LEVEL, *, times: float = 1.0
+) -> tuple[float, float]:
     """The interval of a share of videos: Wilson's, on the effective number of videos, with Student's t.
 
-    rights: (n,) float in 0..1 (the mean over seeds). Wilson with effective sizes did best of seven in
-    Franco, Little, Louis & Slud 2019, J. Survey Statistics and Methodology 7. Never of zero width.
+    rights: (n,) float in 0..1 (the mean over seeds). times: as if there were so many times the groups. Wilson with
+    effective sizes did best of seven in Franco, Little, Louis & Slud 2019, J. Survey Statistics and Methodology 7.
+    Never of zero width.
     """
     videos = effective_videos(rights, codes) if len(rights) else 0.0
     if videos <= 0:
         return 0.0, 1.0
-    share = float(rights.mean())
-    square = float(stdtrit(max(len(np.unique(codes)) - 1, 1), (1 + level) / 2)) ** 2
+    share, videos = float(rights.mean()), times * videos
+    square = float(stdtrit(max(times * units(codes) - 1, 1.0), (1 + level) / 2)) ** 2
     centre = (videos * share + square / 2) / (videos + square)
     half = np.sqrt(square * (videos * share * (1 - share) + square / 4)) / (videos + square)
     return min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half)))

@@ -1,17 +1,17 @@
 """How good one family is on the test videos: figures with 95 % intervals by group."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from stillmotion.comparison.intervals import LEVEL, group_codes, proportion_interval
+from stillmotion.comparison.intervals import LEVEL, group_codes, mean_interval, proportion_interval
 from stillmotion.comparison.predictions import Floats, Ints, Predictions, align
 
 BOOTSTRAPS, BLOCK = 2000, 100  # draws, and how many are held at once
 BINS = 15
 _TINY = 1e-7
-Statistic = Callable[[Floats], Floats]
+WORST = float(-np.log(_TINY))  # the log loss of a video is at most that
 
 
 @dataclass(frozen=True)
@@ -35,38 +35,38 @@ class LabelFigures:
 
 @dataclass(frozen=True)
 class Metrics:
-    """Figures of one family, the mean over its seeds. log_loss in nats a video."""
+    """Figures of one family, the mean over its seeds. log_loss in nats a video.
+
+    calibration_error: of the top label in 15 bins of equal mass (Nixon et al. 2019, Measuring calibration in deep
+    learning). It is biased upwards where videos are few, and no interval that was tried held: it has none.
+    """
 
     accuracy: Figure
     macro_f1: Figure
     log_loss: Figure
-    calibration_error: Figure
+    calibration_error: float
     per_label: dict[str, LabelFigures]
 
 
 def measure(predictions: Sequence[Predictions], *, seed: int = 0) -> Metrics:
     """Measure one family from one `Predictions` a seed, all on the same videos.
 
-    Intervals resample whole groups (percentile bootstrap, 2000 times); those of accuracy and recall
-    are Wilson's on an effective number of videos, which a bootstrap of all-right answers cannot
-    give, and that of macro-F1 is held no narrower than that of accuracy. The calibration error is
-    that of the top label in 15 bins of equal mass (Nixon et al. 2019, Measuring calibration in deep
-    learning); it is biased upwards, so its interval is the basic bootstrap's, which takes twice the
-    bias away. Raises StillmotionError if the videos differ.
+    Intervals of accuracy and recall are Wilson's on an effective number of videos; that of macro-F1 resamples whole
+    groups (percentile bootstrap, 2000 times) and is held no narrower than that of accuracy, for a bootstrap of few
+    groups is too narrow; that of log loss is Student's t on the jackknife over groups. Raises StillmotionError if the
+    videos differ.
     """
     align(predictions)
     first = predictions[0]
     n_groups, codes = group_codes(first.groups)
     rights = np.mean([run.right for run in predictions], axis=0)
     accuracy = Figure(float(rights.mean()), *proportion_interval(rights, codes))
-    kinds: tuple[tuple[Callable[[Predictions], Floats], Statistic], ...] = (
-        (_counts, _macro_f1), (_losses, _mean), (_bin_gaps, _binned_error),
+    counts = [_by_group(_counts(run), codes, n_groups) for run in predictions]
+    macro = _percentile(
+        np.concatenate([
+            np.mean([_macro_f1(block @ sums) for sums in counts], axis=0) for block in _group_draws(n_groups, seed)
+        ])
     )  # fmt: skip
-    macro, loss, error = _bootstrap(
-        [[(_by_group(rows(run), codes, n_groups), statistic) for run in predictions] for rows, statistic in kinds],
-        _group_draws(n_groups, seed),
-    )
-    error = Figure(error.value, max(0.0, 2 * error.value - error.high), min(1.0, 2 * error.value - error.low))
     macro = Figure(
         macro.value,
         max(0.0, min(macro.low, macro.value - accuracy.value + accuracy.low)),
@@ -77,7 +77,9 @@ def measure(predictions: Sequence[Predictions], *, seed: int = 0) -> Metrics:
         name: _label_figures(index, rights, first.truth, codes, tables)
         for index, name in enumerate(first.labels)
     }
-    return Metrics(accuracy, macro, loss, error, per_label)
+    losses = np.mean([_losses(run) for run in predictions], axis=0)
+    loss = Figure(float(losses.mean()), *mean_interval(losses, codes, WORST))
+    return Metrics(accuracy, macro, loss, float(np.mean([_calibration(run) for run in predictions])), per_label)
 
 
 def confusion(predictions: Sequence[Predictions]) -> Floats:
@@ -101,14 +103,6 @@ def _by_group(rows: Floats, codes: Ints, n_groups: int) -> Floats:
     return sums
 
 
-def _bootstrap(kinds: Sequence[Sequence[tuple[Floats, Statistic]]], draws: Iterable[Floats]) -> list[Figure]:
-    """kinds: for each figure, and each seed, its sums by group (groups, k) and the statistic (draws, k) -> (draws,)."""
-    blocks = [
-        [np.mean([statistic(block @ sums) for sums, statistic in parts], axis=0) for parts in kinds] for block in draws
-    ]
-    return [_percentile(np.concatenate(values)) for values in zip(*blocks, strict=True)]
-
-
 def _percentile(values: Floats) -> Figure:
     """values: (1 + draws,); the first is that of the sample."""
     low, high = np.quantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -117,46 +111,27 @@ def _percentile(values: Floats) -> Figure:
 
 def _table(run: Predictions) -> Floats:
     """(classes, classes): videos by truth and answer."""
-    classes = len(run.labels)
-    return (
-        np.bincount(run.truth * classes + run.answers, minlength=classes**2)
-        .reshape(classes, classes)
-        .astype(float)
-    )
+    table: Floats = np.eye(len(run.labels))[run.truth].T @ run.given
+    return table
 
 
 def _counts(run: Predictions) -> Floats:
-    """(n, 2 * classes): by label, whether it was hit; then how often it was truth or answer (0, 1, 2)."""
-    each = np.eye(len(run.labels))
-    truth, answer = each[run.truth], each[run.answers]
-    return np.hstack([truth * answer, truth + answer])
+    """(n, 2 * classes): by label, whether it was hit; then how often it was truth or answer (0 to 2)."""
+    truth = np.eye(len(run.labels))[run.truth]
+    return np.hstack([truth * run.given, truth + run.given])
 
 
 def _losses(run: Predictions) -> Floats:
-    """(n, 2): the log loss of each video, and 1 to count it."""
-    chosen = run.probabilities[np.arange(len(run.truth)), run.truth]
-    return np.column_stack([-np.log(np.clip(chosen, _TINY, 1.0)), np.ones(len(chosen))])
+    """(n,): the log loss of each video."""
+    losses: Floats = -np.log(np.clip(run.probabilities[np.arange(len(run.truth)), run.truth], _TINY, 1.0))
+    return losses
 
 
-def _bin_gaps(run: Predictions) -> Floats:
-    """(n, bins + 1): confidence minus right in the bin of its confidence, and 1 to count."""
+def _calibration(run: Predictions) -> float:
+    """Confidence minus right, in bins of equal mass by confidence."""
     top = run.probabilities.max(axis=1)
-    n_bins = min(BINS, len(top))
-    place = np.argsort(np.argsort(top, kind="stable"), kind="stable") * n_bins // len(top)
-    gaps = np.zeros((len(top), n_bins + 1))
-    gaps[np.arange(len(top)), place] = top - run.right
-    gaps[:, -1] = 1
-    return gaps
-
-
-def _mean(sums: Floats) -> Floats:
-    mean: Floats = sums[:, 0] / sums[:, 1]
-    return mean
-
-
-def _binned_error(sums: Floats) -> Floats:
-    error: Floats = np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1]
-    return error
+    place = np.argsort(np.argsort(top, kind="stable"), kind="stable") * min(BINS, len(top)) // len(top)
+    return float(np.abs(np.bincount(place, top - run.right)).sum() / len(top))
 
 
 def _f1(hits: Floats, both: Floats) -> Floats:

@@ -39,13 +39,19 @@ class Predictions:
         return answers
 
     @property
-    def right(self) -> Floats:
-        """(n,) float: 1 where the truth is likeliest, its share where others are as likely, else 0.
+    def given(self) -> Floats:
+        """(n, classes) float: 1 for the likeliest label; several that are as likely share it.
 
         So that the order of columns does not count.
         """
         likeliest = self.probabilities == self.probabilities.max(axis=1, keepdims=True)
-        right: Floats = likeliest[np.arange(len(self.truth)), self.truth] / likeliest.sum(axis=1)
+        given: Floats = likeliest / likeliest.sum(axis=1, keepdims=True)
+        return given
+
+    @property
+    def right(self) -> Floats:
+        """(n,) float: the share of the answer that is the truth; 0 or 1, but for ties."""
+        right: Floats = self.given[np.arange(len(self.truth)), self.truth]
         return right
 
 

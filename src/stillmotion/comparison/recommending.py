@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillmotion.comparison.intervals import estimate, group_codes
+from stillmotion.comparison.intervals import LEVEL, estimate, group_codes
 from stillmotion.comparison.predictions import Predictions
 
 
@@ -16,8 +16,8 @@ class Recommendation:
     """family: the cheapest, by time a clip, that is surely not worse than the best by more than the margin.
 
     best: the family with the highest accuracy. loss: accuracy of the best less that of `family`; loss_high: the
-    most that it may be (one-sided 2.5 %). front: families than which none is both cheaper and more often right,
-    cheapest first.
+    most that it may be (one-sided 2.5 % over all that are cheaper). front: families than which none is both cheaper
+    and more often right, cheapest first.
     """
 
     family: str
@@ -32,8 +32,8 @@ def recommend(
 ) -> Recommendation | None:
     """None without a known cost for every family.
 
-    The cheapest is tried first, and the first that is surely good enough is taken: a fixed order needs no correction
-    (Maurer, Hothorn & Lehmacher 1995), but the best is chosen on the test videos, so read it with the verdict.
+    Of those that are cheaper than the best, the cheapest that is surely good enough is taken, at 2.5 % over all that
+    are asked (Bonferroni). The best is chosen on the test videos, so read it with the verdict.
     """
     costs = {name: cost for name, cost in milliseconds.items() if cost is not None}
     if not answers or set(costs) < set(answers):
@@ -44,12 +44,11 @@ def recommend(
     best = max(order, key=accuracy.__getitem__)
     front = [name for i, name in enumerate(order) if all(accuracy[name] > accuracy[cheap] for cheap in order[:i])]
     _, codes = group_codes(next(iter(answers.values()))[0].groups)
-    for name in order:
-        if name == best:
-            break
+    cheaper = order[: order.index(best)]
+    for name in cheaper:
         tables = (rights[name], rights[best])
         loss = estimate(tables[1].mean(0) - tables[0].mean(0), codes, tables)
-        _, high = loss.interval()
+        _, high = loss.interval(1 - (1 - LEVEL) / len(cheaper))
         if high < margin:
             return Recommendation(name, best, loss.mean, high, tuple(front))
     return Recommendation(best, best, 0.0, 0.0, tuple(front))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -13,7 +14,7 @@ from scipy.special import ndtri
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.gains import LabelGain, PairGain, label_gains, pair_gains
 from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes, proportion_interval
-from stillmotion.comparison.predictions import Predictions, align
+from stillmotion.comparison.predictions import Floats, Predictions, align
 from stillmotion.comparison.wording import Answer, write_sentence
 
 POWER = 0.8
@@ -41,10 +42,12 @@ class Verdict:
     the margin or less"; p_suffice: of "the margin or more"; *motion needed* takes p below (1 - level) / 2, *stills
     suffice* below 0.025. better: whether motion is surely better at all (low above 0).
     equivalent: whether two one-sided tests at 5 % (TOST) put the difference between minus and plus the margin;
-    equivalence_low, equivalence_high: the 90 % interval that says so.
-    guessing: accuracy of always giving the most frequent label; stills_beat_guessing: whether the still model is surely
-    better. groups_to_decide: how many groups of test videos would decide in 80 % of such tests, if the difference and
-    its spread stayed what they are; None if decided or out of reach. contrasts: all motion models.
+    equivalence_low, equivalence_high: the limits that say so, those of a 90 % interval; of several motion models that
+    only the test videos chose among, the lower one is at 5 % / models.
+    guessing: accuracy of always giving the most frequent label; stills_beat_guessing, motion_beats_guessing: whether
+    the models are surely better. groups_to_decide: how many groups of test videos would decide in 80 % of such tests,
+    if the difference and its spread stayed what they are; None if decided or out of reach. contrasts: all motion
+    models.
     by_moment: whether the motion model is surely better by more than the margin, but goes by one moment of the clip
     rather than by motion; then it is undecided too. labels, pairs: where motion helps. warnings: what the answer must
     be read with.
@@ -72,6 +75,7 @@ class Verdict:
     equivalence_high: float = 1.0
     guessing: float = 0.0
     stills_beat_guessing: bool = True
+    motion_beats_guessing: bool = True
     contrasts: tuple[Contrast, ...] = ()
     by_moment: bool = False
     labels: tuple[LabelGain, ...] = ()
@@ -95,8 +99,9 @@ def decide(
 
     The whole interval of the difference above the margin: motion needed; below it: stills suffice;
     else undecided. A still model that is not surely better than always giving the most frequent label is not shown
-    to suffice: then it is undecided too. names: what to call the two. among: of how many motion models on these very
-    videos this one is: its interval is at the level 1 - 0.05 / among (Bonferroni).
+    to suffice, nor motion to be needed by a motion model that is not: then it is undecided too. names: what to call
+    the two. among: of how many motion models on these very videos this one is: its interval is at the level
+    1 - 0.05 / among (Bonferroni).
     Raises StillmotionError if the videos differ.
     """
     align([*still, *motion])
@@ -106,16 +111,18 @@ def decide(
     found = estimate(rights[1] - rights[0], codes, tables)
     level = 1 - (1 - LEVEL) / among
     low, high = found.interval(level)
-    near, far = found.interval(0.9)
-    answer = _answer(low, high, margin)
-    needed = _groups_to_decide(found, margin, level) if answer == "undecided" else None
+    near, far = found.interval(1 - 0.1 / among)[0], found.interval(0.9)[1]
     guessing = float(np.bincount(still[0].truth).max() / len(codes))
-    beaten = proportion_interval(rights[0], codes)[0] > guessing
-    lost = answer == "stills suffice" and not beaten
-    answer = "undecided" if lost else answer
+
+    def beats(right: Floats, times: float = 1.0) -> bool:
+        return proportion_interval(right, codes, times=times)[0] > guessing
+
+    answer = _answer(low, high, margin)
+    needed = _groups_to_decide(found, margin, level, [partial(beats, right) for right in rights])
+    lost = (answer == "motion needed" and not beats(rights[1])) or (answer == "stills suffice" and not beats(rights[0]))
     accuracies = (float(rights[0].mean()), float(rights[1].mean()))
     return Verdict(
-        answer=answer,
+        answer="undecided" if lost else answer,
         still=names[0],
         motion=names[1],
         difference=found.mean,
@@ -127,7 +134,7 @@ def decide(
         seeds=min(len(still), len(motion)),
         sentence=write_sentence(answer, names, accuracies, (low, high, margin), level, n_groups, needed,
                                 guessing if lost else None),
-        groups_to_decide=needed,
+        groups_to_decide=needed if answer == "undecided" else None,
         level=level,
         p_needed=found.p_above(margin),
         p_suffice=found.p_below(margin),
@@ -136,7 +143,8 @@ def decide(
         equivalence_low=near,
         equivalence_high=far,
         guessing=guessing,
-        stills_beat_guessing=beaten,
+        stills_beat_guessing=beats(rights[0]),
+        motion_beats_guessing=beats(rights[1]),
         contrasts=(Contrast(names[1], found.mean, low, high),),
         labels=label_gains(still, motion),
         pairs=pair_gains(still, motion),
@@ -168,7 +176,9 @@ def decide_among(
     level = f"{100 * found[0].level:.3g} %"
     chosen = f"of {count} motion models on the test videos, so its interval is at {level} (Bonferroni)"
     if count > 1 and all(one.p_suffice < (1 - LEVEL) / 2 for one in found):
-        found = decided(1)
+        kept = ("better", "equivalent", "equivalence_low")  # claims of one model, that the test videos chose
+        plain = zip(decided(1), found, strict=True)
+        found = [replace(one, **{key: getattr(corrected, key) for key in kept}) for one, corrected in plain]
         chosen = f"of {count} motion models, as the hardest to rule out on the test videos"
     needed = [one for one in found if one.answer == "motion needed"]
     settled = max(needed, key=lambda one: one.difference) if needed else max(found, key=lambda one: one.high)
@@ -207,18 +217,22 @@ def _answer(low: float, high: float, margin: float) -> Answer:
     return "stills suffice" if high < margin else "undecided"
 
 
-def _groups_to_decide(found: Estimate, margin: float, level: float) -> int | None:
+def _groups_to_decide(
+    found: Estimate, margin: float, level: float, beat: Sequence[Callable[[float], bool]]
+) -> int | None:
     """The groups with which the interval would clear the margin in `POWER` of tests.
 
     With the sampling error se of a mean over so many groups, the limit next to the margin must lie z(POWER) * se
     beyond it (docs/verdict.md has the formula and its source). The level is that of *motion needed*; *stills suffice*
-    needs no correction for several models.
+    needs no correction for several models. beat: whether the still and the motion model, right as often as they are,
+    would surely beat guessing on so many times the groups; the answer takes that too.
     """
     z = float(ndtri(POWER))
     for factor in np.geomspace(1.0, HOPELESS, 200):
         more = found.times(float(factor))
         low, high = more.interval(level)[0], more.interval()[1]
-        if max(low - margin, margin - high) >= z * more.noise:
+        side = 1 if low > margin else 0
+        if max(low - margin, margin - high) >= z * more.noise and beat[side](float(factor)):
             return ceil(more.groups - 1e-9)
     return None
 

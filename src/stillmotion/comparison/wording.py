@@ -20,12 +20,12 @@ def write_sentence(
     """The answer, what it rests on, and what is missing where it is undecided.
 
     names, accuracies: of the still and the motion model. interval: low, high and the margin, as shares.
-    needed: groups that would decide. guessing: accuracy of the most frequent label, where the still model does not
-    surely beat it and would else suffice.
+    needed: groups that would decide. guessing: accuracy of the most frequent label, where the model that the answer
+    would rest on does not surely beat it.
     """
     low, high, margin = (round(100 * value, 6) for value in interval)
     still, motion = (100 * value for value in accuracies)
-    close = answer != "undecided" and min(abs(low - margin), abs(high - margin)) < 1
+    close = min(abs(low - margin), abs(high - margin)) < 1
     digits = 1 if close or margin != round(margin) else 0  # never "5 points, above the margin of 5"
     change, start, end = (_signed(value, digits) for value in (motion - still, low, high))
     figures = (
@@ -33,17 +33,25 @@ def write_sentence(
         f"model {names[0]} {still:.{digits}f} %, a difference of {change} points "
         f"({100 * level:.3g} % interval {start} to {end})"
     )
+    if guessing is not None:
+        side, model, claim = (
+            ("above", "motion", "motion is not shown to be needed")
+            if answer == "motion needed"
+            else ("below", "still", "it is not shown to suffice")
+        )
+        return (
+            f"Undecided: {figures}; that is {side} the margin of {margin:g}, but the {model} model is not shown to be "
+            f"better than always giving the most frequent label ({100 * guessing:.0f} %): {claim}."
+        )
     if answer == "motion needed":
         return f"Motion is needed: {figures}, all of it above the margin of {margin:g}."
     if answer == "stills suffice":
         return f"Stills suffice: {figures}, all of it below the margin of {margin:g}."
-    if guessing is not None:
-        return (
-            f"Undecided: {figures}; that is below the margin of {margin:g}, but the still model is not shown to be "
-            f"better than always giving the most frequent label ({100 * guessing:.0f} %): it is not shown to suffice."
-        )
     if needed:
-        more = f"about {needed} groups of test videos instead of {groups} would decide it, four times in five"
+        more = (
+            f"about {needed} groups of test videos instead of {groups} would decide it, four times in five, "
+            f"if the difference is really {change}"
+        )
     elif groups == 1:
         more = "one group of test videos cannot decide it"
     else:
