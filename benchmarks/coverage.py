@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from stillmotion.comparison.gains import label_gains, pair_gains
 from stillmotion.comparison.intervals import estimate, proportion_interval
-from stillmotion.comparison.predictions import Floats, Ints
+from stillmotion.comparison.predictions import Floats, Ints, Predictions
 
 GROUPS = (5, 10, 20, 50, 100)
 DIFFERENCES = {  # only motion right, only still right
@@ -29,6 +30,7 @@ DIFFERENCES = {  # only motion right, only still right
     "at the margin, one-sided": (0.05, 0.0),
     "at the margin": (0.1, 0.05),
     "at the margin, often differ": (0.3, 0.25),
+    "at the margin, hardly ever agree": (0.5, 0.45),
     "motion gains 0.45": (0.5, 0.05),
     "motion gains 0.88": (0.9, 0.02),
     "motion loses 0.10, one-sided": (0.0, 0.1),
@@ -46,13 +48,24 @@ SHAPES = (  # clips of each group, or what the first group holds beside single c
     ("half in one group", 0.0),
     ("half in one group", 0.3),
     ("sizes fall off", 0.2),
+    ("sizes fall off", 1.0),
+    ("two of 20", 0.3),
+    ("two of 20", 1.0),
+    ("three of 25", 0.3),
+    ("three of 25", 1.0),
+    ("four of 10", 0.3),
 )
+LARGE = {"two of 20": (2, 20), "three of 25": (3, 25), "four of 10": (4, 10)}  # the other groups are single clips
+LABELS = ((1, 1, 1), (8, 1, 1), (16, 1, 1, 1, 1))  # videos of each label, in proportion
 
 
 def group_codes_of(shape: int | str, groups: int) -> Ints:
     """(n,) int: the group of each clip."""
     if shape == "half in one group":
         sizes = np.array([groups - 1, *[1] * (groups - 1)])
+    elif shape in LARGE:
+        many, size = LARGE[str(shape)]
+        sizes = np.array([size] * many + [1] * (groups - many))
     elif shape == "sizes fall off":
         sizes = np.maximum(1, 20 // np.arange(1, groups + 1))
     else:
@@ -174,6 +187,47 @@ def seed_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 60)) -> Itera
                 yield {"groups": groups, "case": f"{seeds} trainings, {spread:g} apart", **hits(np.array(found), truth)}
 
 
+def label_rows(draws: int, groups: int = 40) -> Iterator[dict[str, Any]]:
+    """How often any label is said to be helped, or any pair told apart only by motion, where nothing differs.
+
+    Both models are right in 70 % of the clips, 4 a group, and answer any other label else; a training differs from its
+    siblings in a clip as often as `flip` says.
+    """
+    for shares in LABELS:
+        for seeds in (1, 3, 5):
+            for flip in (0.0, 0.03):
+                rng = np.random.default_rng((3, len(shares), shares[0], seeds, round(100 * flip)))
+                found = [_claims(rng, shares, groups, seeds, flip) for _ in range(draws)]
+                helps, pairs = np.mean(found, axis=0)
+                yield {"labels": " : ".join(map(str, shares)), "seeds": seeds, "flip": flip, "helps": helps, "pairs": pairs}
+
+
+def _claims(
+    rng: np.random.Generator, shares: tuple[int, ...], groups: int, seeds: int, flip: float
+) -> tuple[bool, bool]:
+    clips, classes = 4 * groups, len(shares)
+    names = tuple(map(str, range(classes)))
+    truth = rng.choice(classes, size=clips, p=np.array(shares) / sum(shares))
+    codes = tuple(str(clip // 4) for clip in range(clips))
+
+    def trained() -> list[Predictions]:
+        def answers() -> Ints:
+            other = (truth + rng.integers(1, classes, clips)) % classes
+            return np.where(rng.random(clips) < 0.7, truth, other)
+
+        first, runs = answers(), []
+        for _ in range(seeds):
+            given = np.where(rng.random(clips) < flip, answers(), first)
+            chances = np.full((clips, classes), 0.1 / (classes - 1)) + rng.uniform(0, 1e-3, (clips, classes))
+            chances[np.arange(clips), given] = 0.9
+            runs.append(Predictions(tuple(map(str, range(clips))), codes, names, truth, chances))
+        return runs
+
+    still, motion = trained(), trained()
+    helped = any(one.helps for one in label_gains(still, motion))
+    return helped, any(one.holm < 0.05 for one in pair_gains(still, motion))
+
+
 def seeded_interval(rng: np.random.Generator, codes: Ints, seeds: int, spread: float) -> tuple[float, float]:
     """Of one test set: clips differ in difficulty between groups and within, trainings in skill."""
     groups, clips = int(codes.max()) + 1, len(codes)
@@ -233,6 +287,10 @@ def main() -> None:
     print_table("difference", rows)
     print_table("difference over trainings", list(seed_rows(draws)))
     print_table("accuracy", list(accuracy_rows(draws)))
+    print("| videos of the labels | trainings | apart in | any label said to be helped | any pair |\n" + "|---" * 5 + "|")
+    for row in label_rows(max(1, draws // 10)):
+        print(f"| {row['labels']} | {row['seeds']} | {row['flip']:.0%} | {row['helps']:.4f} | {row['pairs']:.4f} |")
+    print()
     print_summary(rows)
     if chosen.again:
         print()
