@@ -199,7 +199,8 @@ def label_rows(draws: int, groups: int = 40) -> Iterator[dict[str, Any]]:
                 rng = np.random.default_rng((3, len(shares), shares[0], seeds, round(100 * flip)))
                 found = [_claims(rng, shares, groups, seeds, flip) for _ in range(draws)]
                 helps, pairs = np.mean(found, axis=0)
-                yield {"labels": " : ".join(map(str, shares)), "seeds": seeds, "flip": flip, "helps": helps, "pairs": pairs}
+                labels = " : ".join(map(str, shares))
+                yield {"labels": labels, "seeds": seeds, "flip": flip, "helps": helps, "pairs": pairs}
 
 
 def _claims(
@@ -287,7 +288,8 @@ def main() -> None:
     print_table("difference", rows)
     print_table("difference over trainings", list(seed_rows(draws)))
     print_table("accuracy", list(accuracy_rows(draws)))
-    print("| videos of the labels | trainings | apart in | any label said to be helped | any pair |\n" + "|---" * 5 + "|")
+    print("| videos of the labels | trainings | apart in | any label said to be helped | any pair |")
+    print("|---" * 5 + "|")
     for row in label_rows(max(1, draws // 10)):
         print(f"| {row['labels']} | {row['seeds']} | {row['flip']:.0%} | {row['helps']:.4f} | {row['pairs']:.4f} |")
     print()
