@@ -38,7 +38,8 @@ class Metrics:
     """Figures of one family, the mean over its seeds. log_loss in nats a video.
 
     calibration_error: of the top label in 15 bins of equal mass (Nixon et al. 2019, Measuring calibration in deep
-    learning). It is biased upwards where videos are few, and an interval that resamples them lies above the truth: it has none.
+    learning). It is biased upwards where videos are few, and an interval that resamples them lies above the truth: it
+    has none.
     """
 
     accuracy: Figure
