@@ -12,7 +12,8 @@ from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
 
 LARGEST = 24  # labels; beyond, a list of the most frequent mistakes is easier to read
-NAMED, SIDE_BY_SIDE = 8, 6  # labels whose columns have names; whose matrices stand three in a row
+NAMED = 8  # labels whose columns have names, not numbers
+THREE, TWO = 6, 10  # labels whose matrices stand so many in a row
 MISTAKES = 15
 
 
@@ -26,7 +27,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
     if not models:
         return {}
     many = len(labels)
-    width = "" if many <= SIDE_BY_SIDE else "wide" if many <= NAMED else "one"
+    width = "" if many <= THREE else "wide" if many <= TWO else "one"
     return {"models": models, "labels": labels, "matrix": many <= LARGEST, "width": width, "numbered": many > NAMED}
 
 
