@@ -20,6 +20,7 @@ from scipy.special import expit
 
 from stillmotion.comparison.gains import label_gains, pair_gains
 from stillmotion.comparison.intervals import estimate, proportion_interval
+from stillmotion.comparison.metrics import measure
 from stillmotion.comparison.predictions import Floats, Ints, Predictions
 
 GROUPS = (5, 10, 20, 50, 100)
@@ -187,6 +188,31 @@ def seed_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 60)) -> Itera
                 yield {"groups": groups, "case": f"{seeds} trainings, {spread:g} apart", **hits(np.array(found), truth)}
 
 
+def figure_rows(draws: int) -> Iterator[dict[str, Any]]:
+    """Coverage of the intervals of log loss and macro-F1, four labels, a skill that varies between groups."""
+    rng = np.random.default_rng((5,))
+    truth = measure([_graded(rng, 20_000, 5)])
+    for groups, clips in ((3, 4), (5, 4), (5, 20), (10, 4), (20, 20), (50, 20)):
+        held = []
+        for _ in range(draws):
+            found = measure([_graded(rng, groups, clips)])
+            pairs = ((found.log_loss, truth.log_loss), (found.macro_f1, truth.macro_f1))
+            held.append([one.low <= true.value <= one.high for one, true in pairs])
+        loss, macro = np.mean(held, axis=0)
+        yield {"groups": groups, "clips": clips, "log loss": loss, "macro-F1": macro}
+
+
+def _graded(rng: np.random.Generator, groups: int, clips: int) -> Predictions:
+    """Answers with honest doubts: the true label's score is higher, by more in some groups than in others."""
+    n = groups * clips
+    truth, codes = rng.integers(4, size=n), np.repeat(np.arange(groups), clips)
+    scores = rng.normal(size=(n, 4))
+    scores[np.arange(n), truth] += 1.2 + 0.8 * rng.normal(size=groups)[codes]
+    chances = np.exp(1.3 * scores)
+    chances /= chances.sum(axis=1, keepdims=True)
+    return Predictions(tuple(map(str, range(n))), tuple(map(str, codes)), tuple("abcd"), truth, chances)
+
+
 def label_rows(draws: int, groups: int = 40) -> Iterator[dict[str, Any]]:
     """How often any label is said to be helped, or any pair told apart only by motion, where nothing differs.
 
@@ -288,6 +314,10 @@ def main() -> None:
     print_table("difference", rows)
     print_table("difference over trainings", list(seed_rows(draws)))
     print_table("accuracy", list(accuracy_rows(draws)))
+    print("| groups | clips a group | log loss | macro-F1 |\n|---|---|---|---|")
+    for row in figure_rows(max(1, draws // 4)):
+        print(f"| {row['groups']} | {row['clips']} | {row['log loss']:.3f} | {row['macro-F1']:.3f} |")
+    print()
     print("| videos of the labels | trainings | apart in | any label said to be helped | any pair |")
     print("|---" * 5 + "|")
     for row in label_rows(max(1, draws // 10)):
