@@ -236,7 +236,8 @@ def power(one: Set, videos: int, groups: int, draws: int = 400) -> float:
     decided = 0
     for _ in range(draws):
         shared = rng.random(videos)  # labels that both get wrong
-        decided += is_decided((shared < still).astype(float), (shared < motion).astype(float), codes, 1 / one.labels)
+        frequent = rng.integers(one.labels, size=videos) == 0
+        decided += is_decided(np.array([shared < still, shared < motion, frequent], float), codes)
     return decided / draws
 
 
@@ -248,27 +249,32 @@ def power_as_trained(one: Set, runs: Sequence[Any], groups: int, draws: int = 40
     labels = [f"label{number}" for number in range(one.labels)]
     rights = []
     for group in range(1000, 1000 + FRESH):
-        clips, given = zip(*recording(one, group), strict=True)
+        clips, labelled = zip(*recording(one, group), strict=True)
+        given = np.array(labelled)
         fold = 2 * (group % (len(models) // 2))
         still, motion = (
             np.array([run.labels.index(labels[label]) for label in given])
             == model.predict_on_batch(np.stack(clips)).argmax(axis=1)
             for run, model in zip(runs[fold : fold + 2], models[fold : fold + 2], strict=True)
         )
-        rights.append(np.array([still, motion], float))
+        rights.append(np.array([still, motion, given == 0], float))
     rng = np.random.default_rng((8,))
     codes = np.repeat(np.arange(groups), rights[0].shape[1])
     drawn = (np.concatenate([rights[at] for at in rng.integers(FRESH, size=groups)], axis=1) for _ in range(draws))
-    return sum(is_decided(still, motion, codes, 1 / one.labels) for still, motion in drawn) / draws
+    return sum(is_decided(table, codes) for table in drawn) / draws
 
 
-def is_decided(still: np.ndarray, motion: np.ndarray, codes: np.ndarray, guessing: float) -> bool:
-    """As `decide`: the interval on one side of the margin, and the model that the answer rests on beats guessing."""
-    from stillmotion.comparison.intervals import estimate, proportion_interval
+def is_decided(rights: np.ndarray, codes: np.ndarray) -> bool:
+    """As `decide`: the interval on one side of the margin, and the model that the answer rests on beats guessing.
 
+    rights: (3, n), of the still model, the motion model, and one that always gives the same label.
+    """
+    from stillmotion.comparison.intervals import estimate
+
+    still, motion, frequent = rights
     low, high = estimate(motion - still, codes).interval()
     rests_on = motion if low > 0.05 else still if high < 0.05 else None
-    return rests_on is not None and proportion_interval(rests_on, codes)[0] > guessing
+    return rests_on is not None and estimate(rests_on - frequent, codes).interval()[0] > 0
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:

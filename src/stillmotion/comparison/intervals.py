@@ -262,20 +262,17 @@ def mean_interval(values: Floats, codes: Ints, most: float, level: float = LEVEL
     return max(0.0, float(values.mean()) - half), min(most, float(values.mean()) + half)
 
 
-def proportion_interval(
-    rights: Floats, codes: Ints, level: float = LEVEL, *, times: float = 1.0
-) -> tuple[float, float]:
+def proportion_interval(rights: Floats, codes: Ints, level: float = LEVEL) -> tuple[float, float]:
     """The interval of a share of videos: Wilson's, on the effective number of videos, with Student's t.
 
-    rights: (n,) float in 0..1 (the mean over seeds). times: as if there were so many times the groups. Wilson with
-    effective sizes did best of seven in Franco, Little, Louis & Slud 2019, J. Survey Statistics and Methodology 7.
-    Never of zero width.
+    rights: (n,) float in 0..1 (the mean over seeds). Wilson with effective sizes did best of seven in
+    Franco, Little, Louis & Slud 2019, J. Survey Statistics and Methodology 7. Never of zero width.
     """
     videos = effective_videos(rights, codes) if len(rights) else 0.0
     if videos <= 0:
         return 0.0, 1.0
-    share, videos = float(rights.mean()), times * videos
-    square = float(stdtrit(max(times * units(codes) - 1, 1.0), (1 + level) / 2)) ** 2
+    share = float(rights.mean())
+    square = float(stdtrit(max(units(codes) - 1, 1.0), (1 + level) / 2)) ** 2
     centre = (videos * share + square / 2) / (videos + square)
     half = np.sqrt(square * (videos * share * (1 - share) + square / 4)) / (videos + square)
     return min(share, max(0.0, float(centre - half))), max(share, min(1.0, float(centre + half)))

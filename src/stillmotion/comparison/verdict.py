@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from math import ceil
 from typing import Any
 
@@ -13,8 +12,8 @@ from scipy.special import ndtri
 
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.gains import LabelGain, PairGain, label_gains, pair_gains
-from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes, proportion_interval
-from stillmotion.comparison.predictions import Floats, Predictions, align
+from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes
+from stillmotion.comparison.predictions import Predictions, align
 from stillmotion.comparison.wording import Answer, write_sentence
 
 POWER = 0.8
@@ -112,14 +111,12 @@ def decide(
     level = 1 - (1 - LEVEL) / among
     low, high = found.interval(level)
     near, far = found.interval(1 - 0.1 / among)[0], found.interval(0.9)[1]
-    guessing = float(np.bincount(still[0].truth).max() / len(codes))
-
-    def beats(right: Floats, times: float = 1.0) -> bool:
-        return proportion_interval(right, codes, times=times)[0] > guessing
-
+    frequent = (still[0].truth == np.bincount(still[0].truth).argmax()).astype(float)
+    above = [estimate(right - frequent, codes) for right in rights]  # always giving the most frequent label
+    beats = [one.interval()[0] > 0 for one in above]
     answer = _answer(low, high, margin)
-    needed = _groups_to_decide(found, margin, level, [partial(beats, right) for right in rights])
-    lost = (answer == "motion needed" and not beats(rights[1])) or (answer == "stills suffice" and not beats(rights[0]))
+    needed = _groups_to_decide(found, above, margin, level)
+    lost = (answer == "motion needed" and not beats[1]) or (answer == "stills suffice" and not beats[0])
     accuracies = (float(rights[0].mean()), float(rights[1].mean()))
     return Verdict(
         answer="undecided" if lost else answer,
@@ -133,7 +130,7 @@ def decide(
         groups=n_groups,
         seeds=min(len(still), len(motion)),
         sentence=write_sentence(answer, names, accuracies, (low, high, margin), level, n_groups, needed,
-                                guessing if lost else None),
+                                float(frequent.mean()) if lost else None),
         groups_to_decide=needed if answer == "undecided" else None,
         level=level,
         p_needed=found.p_above(margin),
@@ -142,9 +139,9 @@ def decide(
         equivalent=-margin < near and far < margin,
         equivalence_low=near,
         equivalence_high=far,
-        guessing=guessing,
-        stills_beat_guessing=beats(rights[0]),
-        motion_beats_guessing=beats(rights[1]),
+        guessing=float(frequent.mean()),
+        stills_beat_guessing=beats[0],
+        motion_beats_guessing=beats[1],
         contrasts=(Contrast(names[1], found.mean, low, high),),
         labels=label_gains(still, motion),
         pairs=pair_gains(still, motion),
@@ -217,22 +214,20 @@ def _answer(low: float, high: float, margin: float) -> Answer:
     return "stills suffice" if high < margin else "undecided"
 
 
-def _groups_to_decide(
-    found: Estimate, margin: float, level: float, beat: Sequence[Callable[[float], bool]]
-) -> int | None:
+def _groups_to_decide(found: Estimate, above: Sequence[Estimate], margin: float, level: float) -> int | None:
     """The groups with which the interval would clear the margin in `POWER` of tests.
 
     With the sampling error se of a mean over so many groups, the limit next to the margin must lie z(POWER) * se
     beyond it (docs/verdict.md has the formula and its source). The level is that of *motion needed*; *stills suffice*
-    needs no correction for several models. beat: whether the still and the motion model, right as often as they are,
-    would surely beat guessing on so many times the groups; the answer takes that too.
+    needs no correction for several models. above: of the still and the motion model over guessing, which the one that
+    the answer rests on must surely beat, too.
     """
     z = float(ndtri(POWER))
     for factor in np.geomspace(1.0, HOPELESS, 200):
         more = found.times(float(factor))
         low, high = more.interval(level)[0], more.interval()[1]
-        side = 1 if low > margin else 0
-        if max(low - margin, margin - high) >= z * more.noise and beat[side](float(factor)):
+        rests_on = above[1 if low > margin else 0].times(float(factor))
+        if max(low - margin, margin - high) >= z * more.noise and rests_on.interval()[0] > 0:
             return ceil(more.groups - 1e-9)
     return None
 
