@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.dataset import open_data
+from stillmotion.cli.dataset import open_data, read_labelled
 from stillmotion.cli.rounds import EFFORTS, Plan, run_plan
 from stillmotion.cli.screen import note, out, shown
 from stillmotion.cli.verdict import describe
@@ -31,6 +31,7 @@ def compare(
             metavar="OUT",
             help="Where runs and report go.",
             show_default="DATA's name and -comparison",
+            parser=options.read_folder,
         ),
     ] = None,
     families: Annotated[str, typer.Option(help="Which to train, comma between.")] = ",".join(FAMILIES),
@@ -82,6 +83,8 @@ def compare(
 
     Example: stillmotion compare clips/ --out comparison
     """
+    from stillmotion.runs import make_folder
+
     names = options.read_families(families)
     pixels, classic = options.read_size(size)
     options.check_precision(precision)
@@ -95,12 +98,11 @@ def compare(
         raise UsageError("--folds 1: cross-validation takes 2 or more")
     if minutes and epochs:
         raise UsageError("--minutes sets the epochs: give it or --epochs")
+    fractions, fps = options.read_split(split), options.read_rate(rate)
     count = frames or (10 if classic else 16)
-    folder = out_folder or Path(f"{data.resolve().stem}-comparison")
-    from stillmotion.runs import make_folder
-
-    make_folder(folder)
-    opened = open_data(data, group=group, shares=split, seed=seed, rate=rate, frames=count, folds=folds)
+    videos = read_labelled(data, group=group)
+    folder = make_folder(out_folder or Path(f"{data.resolve().stem}-comparison"))
+    opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count, folds=folds)
     load_backend()
     import stillmotion as sm
     from stillmotion.cli.closer import look_closer

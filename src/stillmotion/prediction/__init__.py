@@ -11,6 +11,6 @@ from stillmotion.prediction.whole import Answer, load_model, predict
 
 __all__ = [
     "PROBES", "Answer", "Event", "EventFinder", "Export", "answer", "answer_rows", "check_ending", "evaluate",
-    "export_model", "find_inputs", "load_model", "make_watcher", "measure_cost", "measure_memory", "predict", "probe_motion",
-    "record_rows", "stream", "trace", "watch", "write_rows",
+    "export_model", "find_inputs", "load_model", "make_watcher", "measure_cost", "measure_memory", "predict",
+    "probe_motion", "record_rows", "stream", "trace", "watch", "write_rows",
 ]  # fmt: skip
