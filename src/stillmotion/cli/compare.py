@@ -166,7 +166,8 @@ def _show(comparison: Comparison) -> None:
     if verdict is None:
         out.print("no verdict: it takes a still and a motion family")
         return
-    out.print(f"\n[bold]{verdict.answer}[/bold]")
+    out.print()
+    out.print(f"[bold]{verdict.answer}[/bold]")
     out.print(verdict.sentence, markup=False)
     for line in describe(verdict):
         out.print(line, markup=False)
