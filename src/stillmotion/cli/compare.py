@@ -83,7 +83,7 @@ def compare(
 
     Example: stillmotion compare clips/ --out comparison
     """
-    from stillmotion.runs import make_folder
+    from stillmotion.runs import sole_user
 
     names = options.read_families(families)
     pixels, classic = options.read_size(size)
@@ -101,41 +101,42 @@ def compare(
     fractions, fps = options.read_split(split), options.read_rate(rate)
     count = frames or (10 if classic else 16)
     videos = read_labelled(data, group=group)
-    folder = make_folder(out_folder or Path(f"{data.resolve().stem}-comparison"))
-    opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count, folds=folds)
-    load_backend()
-    import stillmotion as sm
-    from stillmotion.cli.closer import look_closer
+    folder = out_folder or Path(f"{data.resolve().stem}-comparison")
+    with sole_user(folder):
+        opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count, folds=folds)
+        load_backend()
+        import stillmotion as sm
+        from stillmotion.cli.closer import look_closer
 
-    # Every family gets the same clips, augmentation, epochs and search.
-    recipes = [
-        sm.make_recipe(
-            family,
-            spec=sm.ClipSpec(count, opened.rate, pixels),
-            augment=sm.Augment(flip=flip),
-            precision=precision,
-            **classic,
-            **own[family],
-            **({"epochs": epochs} if epochs else {}),
-        )
-        for family in names
-    ]
-    plan = Plan(recipes, range(seed, seed + seeds), folder, effort, minutes, overwrite, tensorboard)
-    runs, searches = run_plan(plan, opened.folds)
+        # Every family gets the same clips, augmentation, epochs and search.
+        recipes = [
+            sm.make_recipe(
+                family,
+                spec=sm.ClipSpec(count, opened.rate, pixels),
+                augment=sm.Augment(flip=flip),
+                precision=precision,
+                **classic,
+                **own[family],
+                **({"epochs": epochs} if epochs else {}),
+            )
+            for family in names
+        ]
+        plan = Plan(recipes, range(seed, seed + seeds), folder, effort, minutes, overwrite, tensorboard)
+        runs, searches = run_plan(plan, opened.folds)
 
-    # Predictions in, verdict out.
-    comparison = sm.compare(runs, margin=margin, seed=seed, relative_to=folder)
-    left_out = [{"path": one.video.name, "reason": one.reason} for one in opened.left_out]
-    data_record = {**comparison.data, "left_out": [*left_out, *comparison.data["left_out"]]}
-    families_record = {
-        name: dataclasses.replace(family, figures={**family.figures, "search": searches[name]})
-        for name, family in comparison.families.items()
-    }
-    comparison = dataclasses.replace(comparison, data=data_record, families=families_record)
-    usable = opened.test.only([video for part in opened.folds[0] for video in part])
-    comparison = look_closer(comparison, runs, plan, usable)
-    sm.write_comparison(comparison, folder)
-    report = sm.write_report(folder)
+        # Predictions in, verdict out.
+        comparison = sm.compare(runs, margin=margin, seed=seed, relative_to=folder)
+        left_out = [{"path": one.video.name, "reason": one.reason} for one in opened.left_out]
+        data_record = {**comparison.data, "left_out": [*left_out, *comparison.data["left_out"]]}
+        families_record = {
+            name: dataclasses.replace(family, figures={**family.figures, "search": searches[name]})
+            for name, family in comparison.families.items()
+        }
+        comparison = dataclasses.replace(comparison, data=data_record, families=families_record)
+        usable = opened.test.only([video for part in opened.folds[0] for video in part])
+        comparison = look_closer(comparison, runs, plan, usable)
+        sm.write_comparison(comparison, folder)
+        report = sm.write_report(folder)
 
     _show(comparison)
     out.print(f"report: {shown(report)}", markup=False)

@@ -19,7 +19,7 @@ from stillmotion.models import FAMILIES
 from stillmotion.models.counting import count_multiply_adds
 from stillmotion.prediction.rows import named, record_rows, write_rows
 from stillmotion.prediction.whole import BATCH, Answer, Probabilities, load_model, predict, probabilities
-from stillmotion.runs import CostRecord, Run, write_run
+from stillmotion.runs import CostRecord, Run, sole_user, write_run
 from stillmotion.training import Watch
 
 # Of a long video, so many moments are asked for.
@@ -38,19 +38,20 @@ def evaluate(run: Run, test: Videos, *, watch: Watch | None = None) -> Run:
     Raises:
         StillmotionError: a label that the run does not know, or no readable video.
     """
-    answers, left_out = answer(run, test, watch=watch)
-    write_rows(record_rows(answers), run.predictions_file)
-    data = run.record.data
-    kept = tuple(video for video in data.videos if video.part != "test")
-    tested = tuple(dataclasses.replace(one.video, part="test") for one in answers)
-    data = dataclasses.replace(
-        data,
-        root=str(test.root.resolve()),
-        videos=kept + tested,
-        left_out=tuple(dict.fromkeys([*data.left_out, *((one.video.name, one.reason) for one in left_out)])),
-    )
-    record = dataclasses.replace(run.record, data=data, cost=measure_cost(run))
-    return write_run(dataclasses.replace(run, record=record))
+    with sole_user(run.folder):
+        answers, left_out = answer(run, test, watch=watch)
+        write_rows(record_rows(answers), run.predictions_file)
+        data = run.record.data
+        kept = tuple(video for video in data.videos if video.part != "test")
+        tested = tuple(dataclasses.replace(one.video, part="test") for one in answers)
+        data = dataclasses.replace(
+            data,
+            root=str(test.root.resolve()),
+            videos=kept + tested,
+            left_out=tuple(dict.fromkeys([*data.left_out, *((one.video.name, one.reason) for one in left_out)])),
+        )
+        record = dataclasses.replace(run.record, data=data, cost=measure_cost(run))
+        return write_run(dataclasses.replace(run, record=record))
 
 
 def answer(run: Run, test: Videos, *, watch: Watch | None = None) -> tuple[list[Answer], list[LeftOut]]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stillmotion.errors import StillmotionError
+
+LOCK = ".lock"
 
 
 def make_folder(folder: Path) -> Path:
@@ -29,8 +33,59 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextmanager
+def sole_user(folder: Path) -> Iterator[None]:
+    """While this lasts, no other process works in the folder (made if need be).
+
+    The lock is the system's, on a file that stays: however a process ends, its lock goes with it.
+
+    Raises:
+        StillmotionError: another one does, or the folder cannot be written.
+    """
+    file = make_folder(folder) / LOCK
+    try:
+        lock = file.open("ab")
+    except OSError as error:
+        raise StillmotionError(f"{file}: cannot be written ({error.strerror or error})") from None
+    with lock:
+        if _taken(lock):
+            raise StillmotionError(
+                f"{folder}: another stillmotion is at work in this folder; wait for its end, or give another --out"
+            )
+        yield
+
+
+def _taken(lock: IO[bytes]) -> bool:
+    """Whether another process has locked the file; if not, we have."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:  # a network drive without locks
+        return False
+    return False
+
+
+def empty_folder(folder: Path) -> None:
+    """Delete all that is in a folder but its lock."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+@contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to, which takes its name at the end. Its ending is the same.
+
+    Two processes must not write one file: see `sole_user`.
 
     Raises:
         StillmotionError: it cannot be written.
@@ -40,7 +95,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        raise StillmotionError(f"{path}: cannot be written ({error.strerror or error})") from None
+        why = os.strerror(error.errno) if error.errno else error  # PyArrow's own words name the path beside
+        raise StillmotionError(f"{path}: cannot be written ({why})") from None
     finally:
         part.unlink(missing_ok=True)
 
