@@ -73,7 +73,7 @@ def test_tables_as_spreadsheets_and_people_write_them(tmp_path: Path) -> None:
     plain = sm.compare([write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))]).verdict
     still, motion = ((tmp_path / name).read_text() for name in ("s.csv", "m.csv"))
     (tmp_path / "s.csv").write_text(still.replace(",", ";").replace("0.", "0,") + ";;;;\n;;;;\n")
-    (tmp_path / "m.csv").write_text(motion.replace(",a,", ",a ,").replace("prob_a", "prob_a "))
+    (tmp_path / "m.csv").write_text(motion.replace(",a,", ",a ,").replace("prob_a", "prob_ a "))
     assert sm.compare([tmp_path / "s.csv", tmp_path / "m.csv"]).verdict == plain
     for name, text in (("s.csv", still), ("m.csv", motion)):
         (tmp_path / name).write_text(text.replace(",a,", ",a;b;c;d;e,").replace("prob_a", "prob_a;b;c;d;e"))

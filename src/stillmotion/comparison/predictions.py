@@ -84,8 +84,10 @@ def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
         raise StillmotionError(f"{path}: has two columns {twice[0]!r}")
     if not table.num_rows:
         raise StillmotionError(f"{path}: has no rows")
-    labels = tuple(name.removeprefix(PROBABILITY) for name in columns)
     video, label = _text(table, "video"), _text(table, "label")
+    known = set(label)  # a CSV's texts come without the blanks around
+    named = [name.removeprefix(PROBABILITY) for name in columns]
+    labels = tuple(name if name in known else name.strip() for name in named)
     group = _text(table, "group") if "group" in table.column_names else list(video)
     windows = np.column_stack([_floats(table, name, path) for name in columns])
     keys = [_text(table, name) if name in table.column_names else [""] * len(video) for name in (by, "window")]
