@@ -79,7 +79,8 @@ def _warn_of_copies(stretches: Sequence[Stretch]) -> None:
     found = copies(stretches)
     if found:
         one, other = found[0]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         note(
-            f"warning: {len(found)} files are copies of others under another label or in another group "
-            f"({other.video.path} of {one.video.path}, ...); they mislead or flatter every model"
+            f"warning: {other.video.path} is a copy of {one.video.path}, under another label or in another group{more}; "
+            "copies mislead or flatter every model"
         )
