@@ -113,5 +113,6 @@ def test_numbers_that_cannot_be_are_told_before_a_video_is_opened(tmp_path: Path
 def test_no_folder_is_left_for_data_that_are_none(tmp_path: Path) -> None:
     refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
     refused(1, "only one label", "compare", label_folder(tmp_path / "d", "jam"), "--out", tmp_path / "out")
+    refused(1, "can be read", "compare", label_folder(tmp_path / "f", "jam", "run"), "--out", tmp_path / "out")
     refused(2, "--out is empty", "compare", label_folder(tmp_path / "e", "jam", "run"), "--out", "")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "e"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "e", "f"]

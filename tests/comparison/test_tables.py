@@ -210,6 +210,15 @@ def test_labels_may_be_numbers(tmp_path: Path) -> None:
     assert sm.compare([still, tmp_path / "m.parquet"]).verdict is not None
 
 
+def test_more_than_there_is_memory_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_csv(*_: object, **__: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 9 failed")
+
+    monkeypatch.setattr(pa_csv, "read_csv", read_csv)
+    with pytest.raises(StillmotionError, match=r"s\.csv: too large for this machine's memory"):
+        read_seeds(write(tmp_path / "s.csv", rows(BAD)))
+
+
 def test_a_column_twice(tmp_path: Path) -> None:
     still = write(tmp_path / "s.csv", rows(BAD))
     text = still.read_text().replace("prob_b", "prob_a", 1)

@@ -20,6 +20,7 @@ from stillmotion.runs import (
     Run,
     RunRecord,
     TrainingRecord,
+    check_folder,
     empty_folder,
     make_folder,
     read_run,
@@ -81,6 +82,8 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(StillmotionError, match="cannot make this folder"):
         make_folder(path / "below")
+    with pytest.raises(StillmotionError, match=r"a\.txt is a file"):
+        check_folder(path / "below" / "further")
 
 
 def test_the_systems_words_and_the_files_own_name(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def compare(
 
     Example: stillmotion compare clips/ --out comparison
     """
-    from stillmotion.runs import sole_user
+    from stillmotion.runs import check_folder, sole_user
 
     names = options.read_families(families)
     pixels, classic = options.read_size(size)
@@ -102,8 +102,9 @@ def compare(
     count = frames or (10 if classic else 16)
     videos = read_labelled(data, group=group)
     folder = out_folder or Path(f"{data.resolve().stem}-comparison")
+    check_folder(folder)
+    opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count, folds=folds)
     with sole_user(folder):
-        opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count, folds=folds)
         load_backend()
         import stillmotion as sm
         from stillmotion.cli.closer import look_closer

@@ -81,6 +81,6 @@ def _warn_of_copies(stretches: Sequence[Stretch]) -> None:
         one, other = found[0]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         note(
-            f"warning: {other.video.path} is a copy of {one.video.path}, under another label or in another group{more}; "
-            "copies mislead or flatter every model"
+            f"warning: {other.video.path} is a copy of {one.video.path}, under another label or in another group"
+            f"{more}; copies mislead or flatter every model"
         )

@@ -66,7 +66,7 @@ def train(
 
     Example: stillmotion train clips/ --family cnn_rnn --out runs/cnn_rnn
     """
-    from stillmotion.runs import make_folder
+    from stillmotion.runs import check_folder
 
     chosen = options.read_options(option or [])
     if input_ is not None:
@@ -77,7 +77,8 @@ def train(
     fractions, fps = options.read_split(split), options.read_rate(rate)
     count = frames or (10 if classic else 16)
     videos = read_labelled(data, group=group)
-    folder = make_folder(out_folder or Path(f"{family}-run"))
+    folder = out_folder or Path(f"{family}-run")
+    check_folder(folder)
     opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count)
     load_backend()
     import stillmotion as sm

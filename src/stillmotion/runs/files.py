@@ -17,6 +17,19 @@ from stillmotion.errors import StillmotionError
 LOCK = ".lock"
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that could not be made or written to, without making it.
+
+    Raises:
+        StillmotionError: a file is in its way, or there is no permission.
+    """
+    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not place.is_dir():
+        raise StillmotionError(f"{folder}: cannot make this folder ({place} is a file)")
+    if not os.access(place, os.W_OK):
+        raise StillmotionError(f"{folder}: no permission to write in {place}; choose another with --out")
+
+
 def make_folder(folder: Path) -> Path:
     """The folder, made if need be.
 
