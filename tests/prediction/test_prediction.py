@@ -21,7 +21,7 @@ from stillmotion.data import Video, Videos, read_videos, split
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction import answer_rows, evaluate, find_inputs, predict, trace, write_rows
 from stillmotion.prediction.whole import Answer
-from stillmotion.runs import Run
+from stillmotion.runs import Run, sole_user
 
 pytestmark = pytest.mark.backend
 SPEC = sm.ClipSpec(frames=4, size=16)
@@ -86,6 +86,11 @@ def test_a_motion_run_from_videos_to_answers(
     evaluating.evaluate(run.folder, other)
     assert recorded == {name: (run.folder / name).read_bytes() for name in recorded}
     assert "recall of left" in capsys.readouterr().out
+
+    # Another process is at work in the run's folder.
+    for work in (lambda: evaluate(run, test), lambda: sm.train("conv3d", learn, check, out=run.folder, **options)):
+        with sole_user(run.folder), pytest.raises(StillmotionError, match="another stillmotion is at work"):
+            work()
 
     # What the run cannot be tested on.
     with pytest.raises(StillmotionError, match="the label 'up'"):
