@@ -64,6 +64,7 @@ def test_what_is_wrong_is_one_line_and_a_status(tmp_path: Path) -> None:
         (1, "different videos: 1 differ (59.mp4)", (still, short)),
         (2, "none.csv: no such file", (still, tmp_path / "none.csv")),
         (2, "given twice", (still, still)),
+        (2, "standard input is not read", (still, "-")),
         (1, "File name too long", (still, tmp_path / ("x" * 300))),
         (2, "a folder; give a table", (tmp_path, still)),
     ):

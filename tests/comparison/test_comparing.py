@@ -83,9 +83,21 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
 def test_no_comparison_to_read(tmp_path: Path) -> None:
     with pytest.raises(StillmotionError, match=r"has no comparison\.json"):
         read_comparison(tmp_path)
-    (tmp_path / "comparison.json").write_text('{"verdict": {"answer": 1}}')
-    with pytest.raises(StillmotionError, match="not a comparison"):
-        read_comparison(tmp_path)
+    one = '"families": {"conv3d": {"kind": "motion", "accuracy": 0.5}}'
+    for text, says in (
+        ("{}", r"not a comparison's record \(no 'families'\)"),
+        ('{"families": {}}', "it has no families"),
+        ('{"families": {"conv3d": {}}}', r"conv3d|kind"),
+        (f'{{{one}, "verdict": {{"answer": 1}}}}', r"\(verdict.answer: Input should be [^(]*\)"),
+        (f'{{{one}, "data": {{"x": NaN}}}}', "NaN is no finite number"),
+        (f'{{{one}, "data": {{"x": 1e999}}}}', "1e999 is no finite number"),
+    ):
+        (tmp_path / "comparison.json").write_text(text)
+        with pytest.raises(StillmotionError, match=says) as told:
+            read_comparison(tmp_path)
+        assert "http" not in str(told.value) and "\n" not in str(told.value)
+    (tmp_path / "comparison.json").write_text(f"\ufeff{{{one}}}", encoding="utf-8")
+    assert read_comparison(tmp_path).families["conv3d"].figures == {"accuracy": 0.5}
 
 
 def test_folds_are_one_test_and_the_choice_is_corrected_for(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import stillmotion as sm
+from stillmotion.comparison.predictions import read_seeds
 from stillmotion.errors import StillmotionError, UsageError
 
 Row = dict[str, object]
@@ -58,13 +59,27 @@ def test_parquet_other_order_of_rows_and_labels_is_the_same(tmp_path: Path) -> N
     assert sm.compare([still, one]).verdict == sm.compare([still, tmp_path / "m.parquet"]).verdict
 
 
-@pytest.mark.parametrize("delimiter", [";", "\t"])
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_other_delimiters_and_spaces_in_the_header(tmp_path: Path, delimiter: str) -> None:
     still, made = write(tmp_path / "s.csv", rows(BAD)), rows(GOOD)
     lines = [f"{delimiter} ".join(made[0]), *(delimiter.join(map(str, row.values())) for row in made)]
     (tmp_path / "m.txt").write_text("\n".join(lines), encoding="utf-8-sig")
     comma = sm.compare([still, write(tmp_path / "m.csv", made)]).verdict
     assert sm.compare([still, tmp_path / "m.txt"]).verdict == comma
+
+
+def test_tables_as_spreadsheets_and_people_write_them(tmp_path: Path) -> None:
+    """Semicolons in labels, blanks after texts, decimal commas, empty rows at the end, Parquet by another name."""
+    plain = sm.compare([write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))]).verdict
+    still, motion = ((tmp_path / name).read_text() for name in ("s.csv", "m.csv"))
+    (tmp_path / "s.csv").write_text(still.replace(",", ";").replace("0.", "0,") + ";;;;\n;;;;\n")
+    (tmp_path / "m.csv").write_text(motion.replace(",a,", ",a ,").replace("prob_a", "prob_ a "))
+    assert sm.compare([tmp_path / "s.csv", tmp_path / "m.csv"]).verdict == plain
+    for name, text in (("s.csv", still), ("m.csv", motion)):
+        (tmp_path / name).write_text(text.replace(",a,", ",a;b;c;d;e,").replace("prob_a", "prob_a;b;c;d;e"))
+    assert read_seeds(tmp_path / "s.csv")[0].labels == ("a;b;c;d;e", "b")
+    pq.write_table(pa_csv.read_csv(tmp_path / "m.csv"), tmp_path / "m")
+    assert sm.compare([tmp_path / "s.csv", tmp_path / "m"]).verdict.difference == plain.difference  # type: ignore[union-attr]
 
 
 def test_of_equal_probabilities_no_column_is_first(tmp_path: Path) -> None:
@@ -164,14 +179,17 @@ def changed(place: int, **values: object) -> list[Row]:
         (changed(4, label="b"), r"tested on different videos: 1 differ \(v004\)"),
         (changed(4, group="elsewhere"), "different groups"),
         (changed(4, label="c"), "no probabilities for the label 'c'"),
-        (changed(4, prob_a="nan"), "probability of the video 'v004' is missing or not a number"),
+        (changed(4, prob_a="nan"), "row 6: a probability of the video 'v004' is missing or not a number"),
         (changed(4, prob_a=""), "is missing or not a number"),
-        (changed(4, prob_a="high"), "holds something that is not a number"),
+        (changed(4, prob_a="high"), r"row 6: prob_a is 'high', which is not a number; a probability is from 0 to 1"),
+        (changed(4, prob_a="80.0%"), r"row 6: prob_a is '80.0%'"),
         (changed(4, prob_a=3.5), "is not between 0 and 1"),
         (changed(4, prob_a=0.1, prob_b=0.1), "do not add up to 1"),
-        (changed(4, video="v003"), "rows 4 and 5 are both for the video 'v003'"),
-        (changed(4, video=""), "row 5 has no video"),
+        (changed(4, video="v003"), "rows 5 and 6 are both for the video 'v003'"),
+        (changed(4, video=""), "row 6 has no video"),
         ([{name: value for name, value in row.items() if name != "prob_b"} for row in rows(GOOD)], "second label"),
+        ([row | {"seed": "" if i == 7 else "1"} for i, row in enumerate(rows(GOOD))], "row 9 has no seed"),
+        ([{name.title(): value for name, value in row.items()} for row in rows(GOOD)], "write them in small letters"),
         ([row | {"prob_c": 0.0} for row in rows(GOOD)], "no column prob_c"),
         ([{name: value for name, value in row.items() if name != "label"} for row in rows(GOOD)], "no column label"),
     ],
@@ -190,6 +208,15 @@ def test_labels_may_be_numbers(tmp_path: Path) -> None:
     floats = pa.table({name: [float(row[name]) for row in numbers] for name in numbers[0]})
     pq.write_table(floats, tmp_path / "m.parquet")
     assert sm.compare([still, tmp_path / "m.parquet"]).verdict is not None
+
+
+def test_more_than_there_is_memory_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_csv(*_: object, **__: object) -> None:
+        raise pa.ArrowMemoryError("malloc of size 9 failed")
+
+    monkeypatch.setattr(pa_csv, "read_csv", read_csv)
+    with pytest.raises(StillmotionError, match=r"s\.csv: too large for this machine's memory"):
+        read_seeds(write(tmp_path / "s.csv", rows(BAD)))
 
 
 def test_a_column_twice(tmp_path: Path) -> None:
@@ -211,6 +238,12 @@ def test_calls_that_are_wrong(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(StillmotionError, match="not a readable table"):
         sm.compare([still, tmp_path / "empty.csv"])
+    alike = write(tmp_path / "alike.csv", [row for row in rows(BAD) if row["label"] == "a"])
+    with pytest.raises(StillmotionError, match="all videos have the label 'a'"):
+        sm.compare([alike, write(tmp_path / "like.csv", [row for row in rows(GOOD) if row["label"] == "a"])])
+    (tmp_path / "open.csv").write_text('video,label,prob_a,prob_b\nv0,"a,1,0\n' + 3_000_000 * "x")
+    with pytest.raises(StillmotionError, match="is a quotation mark not closed"):
+        sm.compare([still, tmp_path / "open.csv"])
     (tmp_path / "bare.csv").write_text("video,label,prob_a,prob_b\n")
     with pytest.raises(StillmotionError, match="has no rows"):
         sm.compare([still, tmp_path / "bare.csv"])

@@ -106,3 +106,5 @@ def test_folds_test_every_video_once_and_keep_groups_whole(tmp_path):
         assert all(part.labels == videos.labels for part in parts)
     with pytest.raises(UsageError, match="2 or more"):
         split_folds(videos, 1)
+    with pytest.raises(StillmotionError, match="the label 'label0' has 12 groups; at most 12 folds are possible"):
+        split_folds(videos, 999)

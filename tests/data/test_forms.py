@@ -51,7 +51,7 @@ def test_a_parquet_table_and_a_semicolon_one_say_the_same(tmp_path: Path) -> Non
     ]
     parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
     (tmp_path / "t.csv").write_text(
-        "\ufeffpath;label;group;split;start_seconds;end_seconds\na.mp4;x;g;Test;1.5;\nb.mp4;NA;;;;2\n"
+        "\ufeffpath;label;group;split;start_seconds;end_seconds\na.mp4;x ;g;Test;1,5;\nb.mp4;NA;;;;2\n;;;;;\n"
     )
     first, second = read_videos(tmp_path / "t.parquet")
     assert first == Video("a.mp4", "x", "g", "test", 1.5, None)

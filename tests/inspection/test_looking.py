@@ -7,8 +7,9 @@ from pathlib import Path
 import av
 import numpy as np
 
+from stillmotion.clips import find_stretches
 from stillmotion.data import read_videos
-from stillmotion.inspection import look_over, write_contact_sheet
+from stillmotion.inspection import copies, look_over, write_contact_sheet
 
 
 def film(path: Path, seed: int, *, crf: int = 18, frames: int = 20) -> Path:
@@ -35,14 +36,28 @@ def test_each_fault_is_found(tmp_path: Path) -> None:
     film(tmp_path / "b" / "copy.mp4", 1, crf=30)  # of a/1.mp4, encoded anew
     (tmp_path / "a" / "empty.mp4").touch()
     (tmp_path / "a" / "text.mp4").write_text("no video")
+    film(tmp_path / "loose.mp4", 5)
     film(tmp_path / "rare 🎉" / "one.mp4", 99)
     found = look_over(read_videos(tmp_path))
+    assert copies(found.stretches) == []
     assert {(p.first.video.path, p.second.video.path) for p in found.duplicates} == {("a/1.mp4", "b/copy.mp4")}
-    assert {one.video.path for one in found.left_out} == {"a/empty.mp4", "a/text.mp4"}
+    assert {one.video.path for one in found.left_out} == {"a/empty.mp4", "a/text.mp4", "loose.mp4"}
     assert found.few_groups == {"rare 🎉": 1}
     assert found.labels["b"].videos == 4
     sheet = write_contact_sheet(found.stretches, tmp_path / "sheet.png")
     assert sheet.stat().st_size > 1000
+
+
+def test_a_copy_under_another_label_or_in_another_group(tmp_path: Path) -> None:
+    content = film(tmp_path / "a" / "1.mp4", 1).read_bytes()
+    film(tmp_path / "a" / "2.mp4", 2)
+    for name in ("a/1_clip1.mp4", "b/1.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    found = copies(find_stretches(read_videos(tmp_path))[0])
+    assert {(one.video.path, other.video.path) for one, other in found} == {
+        ("a/1.mp4", "a/1_clip1.mp4"), ("a/1.mp4", "b/1.mp4"),
+    }  # fmt: skip
 
 
 def test_a_static_scene_is_no_duplicate_of_itself(tmp_path: Path) -> None:

@@ -15,12 +15,13 @@ from PIL import Image
 
 import stillmotion as sm
 from media import noise, write_video
+from stillmotion.cli import evaluate as evaluating
 from stillmotion.clips import cut
 from stillmotion.data import Video, Videos, read_videos, split
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction import answer_rows, evaluate, find_inputs, predict, trace, write_rows
 from stillmotion.prediction.whole import Answer
-from stillmotion.runs import Run
+from stillmotion.runs import Run, sole_user
 
 pytestmark = pytest.mark.backend
 SPEC = sm.ClipSpec(frames=4, size=16)
@@ -31,7 +32,9 @@ def history(run: Run) -> list[list[str]]:
         return [[cell for name, cell in row.items() if name != "seconds"] for row in csv.DictReader(file)]
 
 
-def test_a_motion_run_from_videos_to_answers(moving: Path, tmp_path: Path) -> None:
+def test_a_motion_run_from_videos_to_answers(
+    moving: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One training, for each costs seconds."""
     learn, check, test = split(read_videos(moving), (0.6, 0.2, 0.2))
     options = {"spec": SPEC, "epochs": 2, "batch_size": 8, "watch": None}
@@ -73,6 +76,21 @@ def test_a_motion_run_from_videos_to_answers(moving: Path, tmp_path: Path) -> No
     assert isinstance(still, Answer) and still.windows == ((0.0, 0.0),)
     assert isinstance(broken, sm.LeftOut) and "broken.mp4" in broken.reason
     assert isinstance(film, Answer) and film.probabilities.shape == (2,)
+
+    # Other videos are tested without a trace in the run; the run's own leave their record.
+    recorded = {path.name: path.read_bytes() for path in (run.predictions_file, run.folder / "run.json")}
+    other = tmp_path / "other"
+    for label in ("left", "right"):
+        write_video(other / label / "film.mp4", noise(9))
+    monkeypatch.setattr(evaluating, "load_backend", lambda: None)
+    evaluating.evaluate(run.folder, other)
+    assert recorded == {name: (run.folder / name).read_bytes() for name in recorded}
+    assert "recall of left" in capsys.readouterr().out
+
+    # Another process is at work in the run's folder.
+    for work in (lambda: evaluate(run, test), lambda: sm.train("conv3d", learn, check, out=run.folder, **options)):
+        with sole_user(run.folder), pytest.raises(StillmotionError, match="another stillmotion is at work"):
+            work()
 
     # What the run cannot be tested on.
     with pytest.raises(StillmotionError, match="the label 'up'"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fabricate_comparison import LABELS, fabricate
 
+from stillmotion.cli.report import report
 from stillmotion.comparison import compare, write_comparison
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports import write_report
@@ -38,7 +39,7 @@ def test_the_page_of_a_comparison(folder: Path) -> None:
     assert page == write_report(folder, folder / "again.html").read_text(encoding="utf-8")
 
 
-def test_what_is_gone_is_said(tmp_path: Path) -> None:
+def test_what_is_gone_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = fabricate(tmp_path, filmed=0, videos=12)
     for path in folder.glob("runs/*/moments.parquet"):
         path.unlink()
@@ -49,6 +50,10 @@ def test_what_is_gone_is_said(tmp_path: Path) -> None:
     assert "the video is no longer where it was" in page
     assert "The answers through time were not recorded" in page
     assert page.count("<polyline") == 1  # the front of accuracy and cost
+    report(folder / "report.html")
+    told = capsys.readouterr()
+    assert told.out.strip().endswith("report.html")
+    assert re.fullmatch(r"(\d+) of the \1 videos to look at are no longer where they were\n", told.err)
 
 
 def test_every_figure_is_in_the_record(folder: Path, tmp_path: Path) -> None:
@@ -106,7 +111,7 @@ def test_not_a_comparison(tmp_path: Path) -> None:
 def test_a_record_of_wrong_types_is_said_to_be_none(folder: Path, tmp_path: Path) -> None:
     record = json.loads((folder / "comparison.json").read_text())
     broken = tmp_path / "comparison.json"
-    for key, value in (("macro_f1", "x"), ("kind", "moving"), ("trainings", [{}])):
+    for key, value in (("macro_f1", "x"), ("kind", "moving"), ("trainings", [{}]), ("parameters", 10**400)):
         families = {**record["families"], "conv3d": {**record["families"]["conv3d"], key: value}}
         broken.write_text(json.dumps({**record, "families": families}))
         with pytest.raises(StillmotionError, match="not a comparison's record"):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,8 +20,11 @@ from stillmotion.runs import (
     Run,
     RunRecord,
     TrainingRecord,
+    check_folder,
+    empty_folder,
     make_folder,
     read_run,
+    sole_user,
     whole_file,
     write_run,
 )
@@ -76,3 +82,29 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(StillmotionError, match="cannot make this folder"):
         make_folder(path / "below")
+    with pytest.raises(StillmotionError, match=r"a\.txt is a file"):
+        check_folder(path / "below" / "further")
+
+
+def test_the_systems_words_and_the_files_own_name(tmp_path: Path) -> None:
+    """PyArrow names what it writes to."""
+    says = pytest.raises(StillmotionError, match=r"a\.txt: cannot be written \(No space left on device\)$")
+    with says, whole_file(tmp_path / "a.txt") as part:
+        raise OSError(errno.ENOSPC, f"Failed to open local file '{part}'")
+
+
+def test_one_process_works_in_a_folder(tmp_path: Path) -> None:
+    with sole_user(tmp_path / "out"):
+        (tmp_path / "out" / "below").mkdir()
+        (tmp_path / "out" / "below" / "a.txt").touch()
+        empty_folder(tmp_path / "out")
+        with pytest.raises(StillmotionError, match="another stillmotion"), sole_user(tmp_path / "out"):
+            pass
+    code = (
+        "import os, sys; from pathlib import Path; from stillmotion.runs import sole_user\n"
+        "with sole_user(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], check=False, timeout=60)
+    assert killed.returncode
+    with sole_user(tmp_path / "out"):
+        assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
@@ -27,6 +26,7 @@ from stillmotion.cli import (
     train,
     verdict,
 )
+from stillmotion.cli.interrupting import end_at_once, heed_interrupts
 from stillmotion.cli.screen import err, interrupted
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -77,14 +77,9 @@ def stillmotion(
     """
 
 
-def _interrupt(*_: object) -> None:
-    interrupted.set()
-    raise KeyboardInterrupt
-
-
 def main() -> None:
     """Run the command line: one clear line and a status for whatever goes wrong."""
-    signal.signal(signal.SIGINT, _interrupt)
+    heed_interrupts()
     for pipe in (sys.stdout, sys.stderr):
         if isinstance(pipe, io.TextIOWrapper):
             pipe.reconfigure(errors="backslashreplace")  # whatever a label holds and the terminal does not
@@ -97,11 +92,16 @@ def main() -> None:
         if end.code == INTERRUPTED:
             _stopped()
         raise
+    except KeyboardInterrupt:
+        _stopped()
     except Exception as error:
         if interrupted.is_set():  # a backend in the middle of its work makes something else of it
             _stopped()
         if os.environ.get("STILLMOTION_DEBUG"):
             raise
+        if isinstance(error, MemoryError):
+            err.print("error: too large for this machine's memory")
+            sys.exit(1)
         if isinstance(error, OSError) and error.strerror:
             err.print(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", markup=False)
             sys.exit(1)
@@ -114,5 +114,6 @@ def main() -> None:
 
 
 def _stopped() -> NoReturn:
+    end_at_once()
     err.print("stopped; the same command takes a training up where it was")
     sys.exit(INTERRUPTED)

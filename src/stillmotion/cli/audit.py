@@ -97,7 +97,7 @@ def audit(
     for line in found.notes:
         note(line)
     if as_json:
-        out.print(auditing.as_json(found), markup=False, emoji=False)
+        typer.echo(auditing.as_json(found))
     else:
         _show(found)
     if out_folder is not None:
@@ -114,11 +114,13 @@ def _show(found: "auditing.Audit") -> None:  # type: ignore[name-defined]  # noq
             out.print(f"[red]fails[/red]: {escape(check.name)}. {escape(check.cure)}")
     cured = [cause for cause in found.causes if cause.cause != "unexplained"]
     if cured:
-        out.print("\nTo mend it, the largest first:")
+        out.print()
+        out.print("To mend it, the largest first:")
     for cause in cured:
         out.print(f"  {escape(cause.cause)} ({cause.low:.0%} to {cause.high:.0%} of the change): {escape(cause.cure)}")
     if found.preprocessing:
-        out.print("\nThe model was evidently trained with:")
+        out.print()
+        out.print("The model was evidently trained with:")
         for way in found.preprocessing[:3]:
             out.print(
                 f"  {way.scale}, {way.channels}, {way.framing}, {way.resizing}: "
@@ -131,4 +133,5 @@ def _show(found: "auditing.Audit") -> None:  # type: ignore[name-defined]  # noq
             worst[row.fault] = max(worst.get(row.fault, 0.0), row.flips)
         most = [name for name in sorted(worst, key=lambda name: -worst[name])[:5] if worst[name] > 0]
         told = ", ".join(f"{name} ({worst[name]:.0%} of labels flip)" for name in most)
-        out.print(f"\nMost sensitive to: {told or 'nothing that was tried: no label flips'}")
+        out.print()
+        out.print(f"Most sensitive to: {told or 'nothing that was tried: no label flips'}")

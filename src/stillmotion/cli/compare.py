@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.dataset import open_data
+from stillmotion.cli.dataset import open_data, read_labelled
 from stillmotion.cli.rounds import EFFORTS, Plan, run_plan
 from stillmotion.cli.screen import note, out, shown
 from stillmotion.cli.verdict import describe
@@ -31,6 +31,7 @@ def compare(
             metavar="OUT",
             help="Where runs and report go.",
             show_default="DATA's name and -comparison",
+            parser=options.read_folder,
         ),
     ] = None,
     families: Annotated[str, typer.Option(help="Which to train, comma between.")] = ",".join(FAMILIES),
@@ -82,6 +83,8 @@ def compare(
 
     Example: stillmotion compare clips/ --out comparison
     """
+    from stillmotion.runs import check_folder, sole_user
+
     names = options.read_families(families)
     pixels, classic = options.read_size(size)
     options.check_precision(precision)
@@ -95,45 +98,46 @@ def compare(
         raise UsageError("--folds 1: cross-validation takes 2 or more")
     if minutes and epochs:
         raise UsageError("--minutes sets the epochs: give it or --epochs")
+    fractions, fps = options.read_split(split), options.read_rate(rate)
     count = frames or (10 if classic else 16)
+    videos = read_labelled(data, group=group)
     folder = out_folder or Path(f"{data.resolve().stem}-comparison")
-    from stillmotion.runs import make_folder
+    check_folder(folder)
+    opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count, folds=folds)
+    with sole_user(folder):
+        load_backend()
+        import stillmotion as sm
+        from stillmotion.cli.closer import look_closer
 
-    make_folder(folder)
-    opened = open_data(data, group=group, shares=split, seed=seed, rate=rate, frames=count, folds=folds)
-    load_backend()
-    import stillmotion as sm
-    from stillmotion.cli.closer import look_closer
+        # Every family gets the same clips, augmentation, epochs and search.
+        recipes = [
+            sm.make_recipe(
+                family,
+                spec=sm.ClipSpec(count, opened.rate, pixels),
+                augment=sm.Augment(flip=flip),
+                precision=precision,
+                **classic,
+                **own[family],
+                **({"epochs": epochs} if epochs else {}),
+            )
+            for family in names
+        ]
+        plan = Plan(recipes, range(seed, seed + seeds), folder, effort, minutes, overwrite, tensorboard)
+        runs, searches = run_plan(plan, opened.folds)
 
-    # Every family gets the same clips, augmentation, epochs and search.
-    recipes = [
-        sm.make_recipe(
-            family,
-            spec=sm.ClipSpec(count, opened.rate, pixels),
-            augment=sm.Augment(flip=flip),
-            precision=precision,
-            **classic,
-            **own[family],
-            **({"epochs": epochs} if epochs else {}),
-        )
-        for family in names
-    ]
-    plan = Plan(recipes, range(seed, seed + seeds), folder, effort, minutes, overwrite, tensorboard)
-    runs, searches = run_plan(plan, opened.folds)
-
-    # Predictions in, verdict out.
-    comparison = sm.compare(runs, margin=margin, seed=seed, relative_to=folder)
-    left_out = [{"path": one.video.name, "reason": one.reason} for one in opened.left_out]
-    data_record = {**comparison.data, "left_out": [*left_out, *comparison.data["left_out"]]}
-    families_record = {
-        name: dataclasses.replace(family, figures={**family.figures, "search": searches[name]})
-        for name, family in comparison.families.items()
-    }
-    comparison = dataclasses.replace(comparison, data=data_record, families=families_record)
-    usable = opened.test.only([video for part in opened.folds[0] for video in part])
-    comparison = look_closer(comparison, runs, plan, usable)
-    sm.write_comparison(comparison, folder)
-    report = sm.write_report(folder)
+        # Predictions in, verdict out.
+        comparison = sm.compare(runs, margin=margin, seed=seed, relative_to=folder)
+        left_out = [{"path": one.video.name, "reason": one.reason} for one in opened.left_out]
+        data_record = {**comparison.data, "left_out": [*left_out, *comparison.data["left_out"]]}
+        families_record = {
+            name: dataclasses.replace(family, figures={**family.figures, "search": searches[name]})
+            for name, family in comparison.families.items()
+        }
+        comparison = dataclasses.replace(comparison, data=data_record, families=families_record)
+        usable = opened.test.only([video for part in opened.folds[0] for video in part])
+        comparison = look_closer(comparison, runs, plan, usable)
+        sm.write_comparison(comparison, folder)
+        report = sm.write_report(folder)
 
     _show(comparison)
     out.print(f"report: {shown(report)}", markup=False)
@@ -164,7 +168,8 @@ def _show(comparison: Comparison) -> None:
     if verdict is None:
         out.print("no verdict: it takes a still and a motion family")
         return
-    out.print(f"\n[bold]{verdict.answer}[/bold]")
+    out.print()
+    out.print(f"[bold]{verdict.answer}[/bold]")
     out.print(verdict.sentence, markup=False)
     for line in describe(verdict):
         out.print(line, markup=False)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillmotion.cli.options import read_rate, read_split
 from stillmotion.cli.screen import bar, note, show_left_out
-from stillmotion.clips import LeftOut, Rate, choose_rate, find_stretches
+from stillmotion.clips import LeftOut, Rate, Stretch, choose_rate, find_stretches
 from stillmotion.data import PARTS, Videos, check_labelled, read_videos, split, split_folds, straddling_groups
 from stillmotion.errors import StillmotionError
 
@@ -24,23 +24,30 @@ class Opened:
     folds: tuple[tuple[Videos, Videos, Videos], ...] = ()  # train, validation, test; one or more
 
 
-def open_data(
-    data: Path, *, group: str | None, shares: str, seed: int, rate: str, frames: int, folds: int = 0
-) -> Opened:
-    """Read and split a data set, and tell the user what it is. folds: for cross-validation, 2 or more.
+def read_labelled(data: Path, *, group: str | None) -> Videos:
+    """Read a data set to train on; no video is opened yet.
 
     Raises:
-        UsageError: an option that cannot be read.
-        StillmotionError: nothing readable, one label only, too few groups.
+        StillmotionError: as `read_videos`, or nothing can be learned from it.
     """
-    fractions, chosen = read_split(shares), read_rate(rate)
     videos = read_videos(data, group=group)
     check_labelled(videos)
+    return videos
+
+
+def open_data(
+    videos: Videos, *, fractions: tuple[float, ...], seed: int, rate: Rate | None, frames: int, folds: int = 0
+) -> Opened:
+    """Open and split a data set, and tell the user what it is. folds: for cross-validation, 2 or more.
+
+    Raises:
+        StillmotionError: nothing readable, too few groups.
+    """
     with bar("opening") as watch:
         stretches, left_out = find_stretches(videos, progress=lambda done, total: watch("", done, total))
-    show_left_out(left_out, len(videos))
+    show_left_out(left_out, len(stretches) + len(left_out))
     if not stretches:
-        raise StillmotionError(f"{data}: none of {len(videos)} videos can be read")
+        raise StillmotionError(f"{videos.root}: none of {len(videos)} videos can be read")
     usable = videos.only([stretch.video for stretch in stretches])
     divided = (
         tuple(split_folds(usable, folds, fractions, seed=seed)) if folds else (split(usable, fractions, seed=seed),)
@@ -59,7 +66,21 @@ def open_data(
                 f"warning: {len(straddling)} groups lie in more than one part of the table's own split "
                 f"({straddling[0]!r}, ...); clips of one recording in train and test flatter every model"
             )
-    if chosen is None:
-        chosen, why = choose_rate([stretch.seconds for stretch in stretches], frames)
+    _warn_of_copies(stretches)
+    if rate is None:
+        rate, why = choose_rate([stretch.seconds for stretch in stretches], frames)
         note(why)
-    return Opened(*divided[0], left_out, chosen, divided)
+    return Opened(*divided[0], left_out, rate, divided)
+
+
+def _warn_of_copies(stretches: Sequence[Stretch]) -> None:
+    from stillmotion.inspection import copies
+
+    found = copies(stretches)
+    if found:
+        one, other = found[0]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        note(
+            f"warning: {other.video.path} is a copy of {one.video.path}, under another label or in another group"
+            f"{more}; copies mislead or flatter every model"
+        )

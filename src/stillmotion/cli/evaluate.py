@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.screen import bar, note, out
+from stillmotion.cli.screen import bar, note, out, show_left_out
 from stillmotion.errors import StillmotionError
 
 
@@ -28,6 +29,8 @@ def evaluate(
     group: options.Group = None,
 ) -> None:
     """Test a run: accuracy, macro-F1, log loss and calibration, over all and for each label.
+
+    Other videos leave the run as it is; only a run that has no test part yet takes them as its own.
 
     Example: stillmotion evaluate runs/cnn_rnn
     """
@@ -47,10 +50,17 @@ def evaluate(
         raise StillmotionError(f"{run_folder}: this run has no test part; give the videos to test it on")
     load_backend()
     import stillmotion as sm
+    from stillmotion.prediction import answer, record_rows, write_rows
 
-    with bar(run.recipe.family) as watch:
-        run = sm.evaluate(run, test, watch=watch)
-    figures = sm.measure([sm.read_predictions(run.predictions_file)])
+    with bar(run.recipe.family) as watch, TemporaryDirectory() as place:
+        if data is None or not run.record.data.part("test"):
+            file = sm.evaluate(run, test, watch=watch).predictions_file
+        else:
+            answers, left_out = answer(run, test, watch=watch)
+            show_left_out(left_out, len(test))
+            file = Path(place) / "predictions.parquet"
+            write_rows(record_rows(answers), file)
+        figures = sm.measure([sm.read_predictions(file)])
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("", "value", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")

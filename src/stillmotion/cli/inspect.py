@@ -64,7 +64,7 @@ def _say(found: Inspection) -> None:
         table.add_row(escape(label or "(none)"), str(count.videos), str(count.groups))
     out.print(table)
 
-    _list("cannot be read", [one.reason for one in found.left_out])
+    _list("left out", [one.reason for one in found.left_out])
     _list(
         "end before their header says",
         [f"{s.file}: {s.facts.seconds:.3g} s of {s.facts.promised_seconds:.3g} s" for s in found.ends_early],

@@ -8,8 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from stillmotion.clips import ClipSpec, Rate
+from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES
+
+FASTEST, SMALLEST, LARGEST = 1000, 16, 4096  # frames a second; pixels of a side
 
 Data = Annotated[
     Path,
@@ -56,10 +59,13 @@ Precision = Annotated[str, typer.Option(metavar="POLICY", help="float32, mixed_b
 def read_split(text: str) -> tuple[float, ...]:
     """`0.7,0.15,0.15` as numbers. Raises UsageError."""
     try:
-        train, validation, test = (float(part) for part in text.split(","))
-        return train, validation, test
-    except ValueError:
-        raise UsageError(f"--split {text!r}: expected three shares, like 0.7,0.15,0.15") from None
+        fractions = tuple(float(part) for part in text.split(","))
+        check_fractions(fractions)
+    except (ValueError, UsageError):
+        raise UsageError(
+            f"--split {text!r}: expected three shares above 0 that add up to 1, like 0.7,0.15,0.15"
+        ) from None
+    return fractions
 
 
 def read_rate(text: str) -> Rate | None:
@@ -67,9 +73,12 @@ def read_rate(text: str) -> Rate | None:
     if text in ("auto", "spread"):
         return None if text == "auto" else "spread"
     try:
-        return float(text)
+        rate = float(text)
     except ValueError:
-        raise UsageError(f"--rate {text!r}: expected auto, spread, or frames a second") from None
+        rate = 0.0
+    if not 0 < rate <= FASTEST:
+        raise UsageError(f"--rate {text!r}: expected auto, spread, or frames a second, above 0 and at most {FASTEST}")
+    return rate
 
 
 def read_size(text: str) -> tuple[int | tuple[int, int], dict[str, Any]]:
@@ -82,7 +91,16 @@ def read_size(text: str) -> tuple[int | tuple[int, int], dict[str, Any]]:
         sides = []
     if len(sides) not in (1, 2):
         raise UsageError(f"--size {text!r}: expected pixels like 64, height x width like 48x64, or classic")
+    if not SMALLEST <= min(sides) <= max(sides) <= LARGEST:
+        raise UsageError(f"--size {text!r}: a side has {SMALLEST} to {LARGEST} pixels")
     return sides[0] if len(sides) == 1 else (sides[0], sides[1]), {}
+
+
+def read_folder(text: str) -> Path:
+    """The folder of `--out`: an empty name, as of a variable that is not set, is none. Raises UsageError."""
+    if not text.strip():
+        raise UsageError("--out is empty; give the name of a folder")
+    return Path(text)
 
 
 def read_families(text: str) -> list[str]:

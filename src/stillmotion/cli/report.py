@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stillmotion.cli.screen import out, shown
+from stillmotion.cli.screen import note, out, shown
 
 
 def report(
@@ -24,6 +24,11 @@ def report(
     Example: stillmotion report comparison --out page.html
     """
     from stillmotion.reports import write_report
+    from stillmotion.reports.records import read_record
 
-    folder = folder.parent if folder.name == "comparison.json" else folder
-    out.print(shown(write_report(folder, out_file)), markup=False)
+    folder = folder.parent if folder.name in ("comparison.json", "report.html") else folder
+    page = write_report(folder, out_file)
+    record = read_record(folder)
+    if record.gone:
+        note(f"{record.gone} of the {len(record.comparison.videos)} videos to look at are no longer where they were")
+    out.print(shown(page), markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,11 +17,12 @@ from rich.text import Text
 
 from stillmotion.clips import LeftOut
 
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+EVERY = 30.0  # seconds between lines of progress where there is no terminal
 
 
 class Screen(Console):
-    """A console on which labels and names of files cannot steer the terminal."""
+    """A console on which labels and names of files cannot steer the terminal: a text is a line, whatever is in it."""
 
     def render_str(self, text: str, **style: Any) -> Text:
         return super().render_str(CONTROL.sub(lambda found: ascii(found[0])[1:-1], text), **style)
@@ -56,9 +58,27 @@ class Bar:
         )
 
 
+class Lines:
+    """Progress where there is no terminal: a line now and then, none for short work."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.told = name, time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        if time.monotonic() >= self.told + EVERY:
+            self.told = time.monotonic()
+            latest = _figures(figures)
+            note(f"{f'{self.name} {stage}'.strip()}: {done} of {total}{', ' if latest else ''}{latest}")
+
+
 @contextmanager
-def bar(name: str) -> Iterator[Bar]:
-    """A bar while work goes on; it is gone when it ends."""
+def bar(name: str) -> Iterator[Bar | Lines]:
+    """A bar while work goes on, gone when it ends; without a terminal, a line now and then."""
+    if not err.is_terminal:
+        yield Lines(name)
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=28),
@@ -68,7 +88,7 @@ def bar(name: str) -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[figures]}"),
     )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
+    with Progress(*columns, console=err, transient=True) as progress:
         yield Bar(progress, name)
 
 

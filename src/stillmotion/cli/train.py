@@ -10,7 +10,7 @@ import typer
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.dataset import open_data
+from stillmotion.cli.dataset import open_data, read_labelled
 from stillmotion.cli.screen import bar, note, out, shown
 from stillmotion.models import FAMILIES, check_options
 
@@ -20,7 +20,13 @@ def train(
     family: Annotated[str, typer.Option(metavar="|".join(FAMILIES), help="The kind of model.")] = "frame_pool",
     out_folder: Annotated[
         Path | None,
-        typer.Option("--out", metavar="RUN", help="The run's folder.", show_default="FAMILY-run"),
+        typer.Option(
+            "--out",
+            metavar="RUN",
+            help="The run's folder.",
+            show_default="FAMILY-run",
+            parser=options.read_folder,
+        ),
     ] = None,
     frames: options.Frames = None,
     rate: options.RateText = "auto",
@@ -60,14 +66,20 @@ def train(
 
     Example: stillmotion train clips/ --family cnn_rnn --out runs/cnn_rnn
     """
+    from stillmotion.runs import check_folder
+
     chosen = options.read_options(option or [])
     if input_ is not None:
         chosen["input"] = input_
     pixels, classic = options.read_size(size)
     chosen = check_options(family, {**chosen, **classic})
     options.check_precision(precision)
+    fractions, fps = options.read_split(split), options.read_rate(rate)
     count = frames or (10 if classic else 16)
-    opened = open_data(data, group=group, shares=split, seed=seed, rate=rate, frames=count)
+    videos = read_labelled(data, group=group)
+    folder = out_folder or Path(f"{family}-run")
+    check_folder(folder)
+    opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count)
     load_backend()
     import stillmotion as sm
 
@@ -77,7 +89,7 @@ def train(
             family,
             opened.train,
             opened.validation,
-            out=out_folder or Path(f"{family}-run"),
+            out=folder,
             spec=sm.ClipSpec(count, opened.rate, pixels),
             augment=sm.Augment(flip=flip),
             seed=seed,

@@ -46,7 +46,7 @@ class LeftOut:
 
 
 def find_stretches(videos: Videos, *, progress: Progress | None = None) -> tuple[list[Stretch], list[LeftOut]]:
-    """Open every video, and find its labelled stretch; those that cannot be read are left out.
+    """Open every video, and find its labelled stretch; those that cannot be read or have no place are left out.
 
     A file that ends before its header says is used as far as it goes.
     """
@@ -64,7 +64,11 @@ def find_stretches(videos: Videos, *, progress: Progress | None = None) -> tuple
         return Stretch(video, file, facts, (start, end))
 
     found = in_threads(look, videos, progress)
-    return [one for one in found if isinstance(one, Stretch)], [one for one in found if isinstance(one, LeftOut)]
+    loose = [
+        LeftOut(Video(name), f"{videos.root / name}: in no label's folder; move it into one") for name in videos.loose
+    ]
+    bad = [one for one in found if isinstance(one, LeftOut)]
+    return [one for one in found if isinstance(one, Stretch)], loose + bad
 
 
 def cut(file: Path, windows: Sequence[Window], spec: ClipSpec, *, keep: bool = False) -> Images:

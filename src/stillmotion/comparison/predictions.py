@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stillmotion.data.tables import read_table
+from stillmotion.data.tables import columns_told, read_table
 from stillmotion.errors import StillmotionError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 PROBABILITY = "prob_"
+HEADER = 2  # rows are told as an editor counts them: the header is the first
 _TEXT = ("video", "label", "group", "window", "seed")
 
 
@@ -73,7 +75,7 @@ def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
     by: another column that does.
     """
     path = Path(path)
-    table = read_table(path, _TEXT)
+    table = read_table(path, _TEXT, needed=_TEXT)
     missing = [name for name in ("video", "label") if name not in table.column_names]
     columns = [name for name in table.column_names if name.startswith(PROBABILITY)]
     if len(columns) < 2:
@@ -81,19 +83,24 @@ def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
     if missing:
         raise StillmotionError(
             f"{path}: no column {', '.join(missing)}; a table of predictions has video, label, group and a "
-            f"{PROBABILITY}<label> for each label, this one has {', '.join(table.column_names)[:200]}"
+            f"{PROBABILITY}<label> for each label, this one has {columns_told(table.column_names, _TEXT)}"
         )
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
         raise StillmotionError(f"{path}: has two columns {twice[0]!r}")
     if not table.num_rows:
         raise StillmotionError(f"{path}: has no rows")
-    labels = tuple(name.removeprefix(PROBABILITY) for name in columns)
     video, label = _text(table, "video"), _text(table, "label")
+    known = set(label)  # a CSV's texts come without the blanks around
+    named = [name.removeprefix(PROBABILITY) for name in columns]
+    labels = tuple(name if name in known else name.strip() for name in named)
     group = _text(table, "group") if "group" in table.column_names else list(video)
     windows = np.column_stack([_floats(table, name, path) for name in columns])
     keys = [_text(table, name) if name in table.column_names else [""] * len(video) for name in (by, "window")]
     group = [own or name for own, name in zip(group, video, strict=True)]
+    bare = [row for row, key in enumerate(keys[0]) if not key]
+    if bare and len(bare) < len(video):
+        raise StillmotionError(f"{path}: row {bare[0] + HEADER} has no {by}; give one to every row or to none")
     _check_rows(path, labels, video, {"label": label, "group": group}, keys, windows)
     found = []
     for seed in sorted(set(keys[0])):
@@ -130,16 +137,17 @@ def _check_rows(
         (abs(windows.sum(axis=1) - 1) > 0.05, "is wrong, for those of the row do not add up to 1"),
     ):
         if bad.any():
-            raise StillmotionError(f"{path}: a probability of the video {video[int(bad.argmax())]!r} {what}")
+            row = int(bad.argmax())
+            raise StillmotionError(f"{path}: row {row + HEADER}: a probability of the video {video[row]!r} {what}")
     first: dict[tuple[str, ...], int] = {}
     seen: dict[str, dict[str, str]] = {name: {} for name in facts}
     for row, key in enumerate(zip(video, *keys, strict=True)):
         if not video[row]:
-            raise StillmotionError(f"{path}: row {row + 1} has no video")
+            raise StillmotionError(f"{path}: row {row + HEADER} has no video")
         if first.setdefault(key, row) != row:
             raise StillmotionError(
-                f"{path}: rows {first[key] + 1} and {row + 1} are both for the video {video[row]!r}; give one row a "
-                "video, or tell them apart by a column 'window' or 'seed'"
+                f"{path}: rows {first[key] + HEADER} and {row + HEADER} are both for the video {video[row]!r}; give "
+                "one row a video, or tell them apart by a column 'window' or 'seed'"
             )
         for name, column in facts.items():
             if (before := seen[name].setdefault(video[row], column[row])) != column[row]:
@@ -204,7 +212,24 @@ def _word(value: object) -> str:
 
 
 def _floats(table: pa.Table, name: str, path: Path) -> Floats:
+    """A column's numbers; in texts a comma is a decimal point too."""
+    column = table.column(name)
+    if pa.types.is_string(column.type):
+        column = pc.replace_substring(column, ",", ".")
     try:
-        return np.array(table.column(name).cast(pa.float64()).to_pylist(), dtype=float)
+        return np.array(column.cast(pa.float64()).to_pylist(), dtype=float)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise StillmotionError(f"{path}: the column {name!r} holds something that is not a number") from None
+        values = table.column(name).to_pylist()
+        row = next((row for row, value in enumerate(values) if not _is_number(value)), 0)
+        raise StillmotionError(
+            f"{path}: row {row + HEADER}: {name} is {str(values[row])[:50]!r}, which is not a number; a probability is "
+            "from 0 to 1, such as 0.7 for 70 %"
+        ) from None
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value).replace(",", "."))
+    except ValueError:
+        return value is None
+    return True

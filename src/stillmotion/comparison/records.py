@@ -1,12 +1,13 @@
 """comparison.json: what a comparison leaves on disk, and the runs that it reads."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.recommending import Recommendation
@@ -16,6 +17,7 @@ from stillmotion.errors import StillmotionError
 from stillmotion.inspection.shortcuts import Shortcut
 from stillmotion.runs import make_folder, write_json
 
+T = TypeVar("T")
 Kind = Literal["still", "motion"]
 _VERDICT: TypeAdapter[Verdict | None] = TypeAdapter(Verdict | None)
 _RECOMMENDATION: TypeAdapter[Recommendation | None] = TypeAdapter(Recommendation | None)
@@ -79,24 +81,26 @@ def read_comparison(folder: Path) -> Comparison:
     """Read it back. Raises StillmotionError if the folder holds none."""
     path = Path(folder) / COMPARISON_FILE
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
+        if not record["families"]:
+            raise ValueError("it has no families")
         families = {
             name: FamilyFigures(
-                kind=_KIND.validate_python(figures["kind"]),
+                kind=_read(figures, "kind", _KIND),
                 figures={key: value for key, value in figures.items() if key not in ("kind", "runs")},
                 runs=tuple(figures.get("runs", ())),
             )
-            for name, figures in record.get("families", {}).items()
+            for name, figures in record["families"].items()
         }
         return Comparison(
             families,
-            verdict=_VERDICT.validate_python(record.get("verdict") or None),
+            verdict=_read(record, "verdict", _VERDICT),
             data=record.get("data") or {},
             spec=record.get("spec") or {},
-            recommendation=_RECOMMENDATION.validate_python(record.get("recommendation") or None),
-            evidence=_EVIDENCE.validate_python(record.get("evidence") or None),
-            shortcuts=_SHORTCUTS.validate_python(record.get("shortcuts") or ()),
-            videos=_VIDEOS.validate_python(record.get("videos") or ()),
+            recommendation=_read(record, "recommendation", _RECOMMENDATION),
+            evidence=_read(record, "evidence", _EVIDENCE),
+            shortcuts=_read(record, "shortcuts", _SHORTCUTS, ()),
+            videos=_read(record, "videos", _VIDEOS, ()),
         )
     except FileNotFoundError:
         raise StillmotionError(
@@ -105,5 +109,21 @@ def read_comparison(folder: Path) -> Comparison:
     except OSError as error:
         raise StillmotionError(f"{path}: {error.strerror or error}") from None
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        why = " ".join(str(error).split())[:200]
+        why = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
         raise StillmotionError(f"{path}: not a comparison's record ({why}); compare again") from None
+
+
+def _read(record: Mapping[str, Any], key: str, adapter: TypeAdapter[T], nothing: Any = None) -> T:
+    try:
+        return adapter.validate_python(record.get(key) or nothing)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, (key, *first["loc"])))
+        raise ValueError(f"{where}: {first['msg']}") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no finite number")
+    return number

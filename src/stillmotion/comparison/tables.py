@@ -23,6 +23,8 @@ def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
     """
     files = [Path(path) for path in paths]
     for file in files:
+        if str(file) == "-":
+            raise UsageError("-: standard input is not read; save the table to a file")
         if file.is_dir():
             raise UsageError(f"{file}: a folder; give a table, such as the predictions.parquet of a run")
         if not file.is_file():
@@ -31,6 +33,11 @@ def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
         raise UsageError("the same table is given twice; give one for each model")
     found = {name: read_seeds(file) for name, file in zip(_names(files), files, strict=True)}
     labels = next(iter(found.values()))[0].labels
+    truth = {labels[index] for index in next(iter(found.values()))[0].truth}
+    if len(truth) < 2:
+        raise StillmotionError(
+            f"{files[0]}: all videos have the label {truth.pop()!r}; it takes two or more to tell apart"
+        )
     for name, file in zip(found, files, strict=True):
         other = found[name][0].labels
         if set(other) != set(labels):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from stillmotion.data.formats import FORMATS
@@ -25,8 +26,25 @@ def read_videos(data: str | Path, *, group: str | None = None) -> Videos:
         raise UsageError(f"{path}: no such file or folder")
     for form in FORMATS.values():
         if form.holds(path):
-            return form.read(path, group)
+            videos = form.read(path, group)
+            check_names(videos)
+            return videos
     raise UsageError(f"{path}: not a data set; expected " + ", or ".join(form.summary for form in FORMATS.values()))
+
+
+def check_names(videos: Videos) -> None:
+    """Refuse names that no table and no page can hold.
+
+    Raises:
+        StillmotionError: a file's or folder's name is not in UTF-8.
+    """
+    root = videos.root.resolve()
+    for path in (*(video.path for video in videos), *videos.loose):
+        try:
+            str(root / path).encode()
+        except UnicodeEncodeError:
+            shown = os.fsencode(root / path).decode("utf-8", "backslashreplace")
+            raise StillmotionError(f"{shown}: a name that is not in UTF-8; rename it") from None
 
 
 def check_labelled(videos: Videos) -> None:

@@ -32,10 +32,7 @@ def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int =
         UsageError: fractions that are not three shares.
         StillmotionError: too few groups for each label to occur in each part; the numbers are given.
     """
-    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise UsageError(
-            f"the split {tuple(fractions)} is not three shares above 0 that add up to 1, like 0.7,0.15,0.15"
-        )
+    check_fractions(fractions)
     check_labelled(videos)
     own = {video.part for video in videos}
     if own == {None}:
@@ -45,6 +42,14 @@ def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int =
     return tuple(  # type: ignore[return-value]
         videos.only([video for video, part in zip(videos, parts, strict=True) if part == wanted]) for wanted in PARTS
     )
+
+
+def check_fractions(fractions: Sequence[float]) -> None:
+    """Raises UsageError for what is not three shares."""
+    if not (len(fractions) == 3 and min(fractions) > 0 and abs(sum(fractions) - 1) <= 1e-6):  # nor NaN
+        raise UsageError(
+            f"the split {tuple(fractions)} is not three shares above 0 that add up to 1, like 0.7,0.15,0.15"
+        )
 
 
 def split_folds(
@@ -61,7 +66,12 @@ def split_folds(
     """
     if folds < 2:
         raise UsageError(f"{folds} folds; cross-validation takes 2 or more")
+    check_fractions(fractions)
     check_labelled(videos)
+    count, label = min((len({v.group for v in videos if v.label == label}), label) for label in videos.labels)
+    if folds > count:
+        possible = f"at most {count} folds are possible" if count > 2 else "cross-validation takes 3 or more"
+        raise StillmotionError(f"{folds} folds, but the label {label!r} has {count} groups; {possible}")
     share = fractions[1] / (fractions[0] + fractions[1])
     places = _assign(videos, {f"fold {number + 1}": 1 / folds for number in range(folds)}, seed)
     parts = []
@@ -140,9 +150,10 @@ def _assign(videos: Videos, shares: dict[P, float], seed: int) -> list[P]:
         if cost < best_cost:
             best, best_cost = chosen, cost
     if best_cost >= LACKING:
+        named = ", ".join(parts) if len(parts) <= len(PARTS) else f"{len(parts)} folds"
         raise StillmotionError(
             f"found no split of {len(groups)} groups that gives each of {len(labels)} labels a video in each of "
-            f"{', '.join(parts)}; add recordings, or give the table a column 'split'"
+            f"{named}; add recordings, or give the table a column 'split'"
         )
     return [parts[best[group_index[video.group]]] for video in videos]
 

@@ -37,11 +37,15 @@ class Video:
 
 @dataclass(frozen=True)
 class Videos(Sequence[Video]):
-    """The videos of a data set, in a fixed order. `grouping` says in words how groups were found."""
+    """The videos of a data set, in a fixed order. `grouping` says in words how groups were found.
+
+    loose: files that are videos, but have no place in the data set.
+    """
 
     root: Path
     items: tuple[Video, ...]
     grouping: str = ""
+    loose: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Video: ...

@@ -1,9 +1,12 @@
-"""The same footage twice, where it flatters or misleads: under two labels, or in two parts of a split."""
+"""The same footage twice, where it flatters or misleads: under two labels, in two groups, in two parts of a split."""
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +27,26 @@ class Pair:
     first: Stretch
     second: Stretch
     difference: float
+
+
+def copies(stretches: Sequence[Stretch]) -> list[tuple[Stretch, Stretch]]:
+    """Files that are copies, byte for byte, under two labels or in two groups: an earlier one, and its copy.
+
+    Only files of one size are read; footage that was encoded anew is a matter for `near_duplicates`.
+    """
+    sizes: dict[int, dict[Path, Stretch]] = defaultdict(dict)
+    for stretch in stretches:
+        sizes[stretch.file.stat().st_size].setdefault(stretch.file, stretch)
+    first: dict[bytes, Stretch] = {}
+    found = []
+    for alike in sizes.values():
+        for stretch in alike.values() if len(alike) > 1 else ():
+            with stretch.file.open("rb") as file:
+                digest = hashlib.file_digest(file, "blake2b").digest()
+            one, other = first.setdefault(digest, stretch).video, stretch.video
+            if (one.label, one.group) != (other.label, other.group):
+                found.append((first[digest], stretch))
+    return found
 
 
 def near_duplicates(stretches: Sequence[Stretch]) -> list[Pair]:

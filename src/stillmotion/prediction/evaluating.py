@@ -19,7 +19,7 @@ from stillmotion.models import FAMILIES
 from stillmotion.models.counting import count_multiply_adds
 from stillmotion.prediction.rows import named, record_rows, write_rows
 from stillmotion.prediction.whole import BATCH, Answer, Probabilities, load_model, predict, probabilities
-from stillmotion.runs import CostRecord, Run, write_run
+from stillmotion.runs import CostRecord, Run, sole_user, write_run
 from stillmotion.training import Watch
 
 # Of a long video, so many moments are asked for.
@@ -27,7 +27,9 @@ MOST_MOMENTS = 64
 
 
 def evaluate(run: Run, test: Videos, *, watch: Watch | None = None) -> Run:
-    """Predict the test videos; predictions.parquet and the costs are left in the run.
+    """Predict the test videos and record them: predictions.parquet, the test part and the costs are the run's.
+
+    A run has one test part: another one takes the place of what was recorded before.
 
     Args:
         test: videos none of whose groups the run was trained on.
@@ -35,6 +37,28 @@ def evaluate(run: Run, test: Videos, *, watch: Watch | None = None) -> Run:
 
     Raises:
         StillmotionError: a label that the run does not know, or no readable video.
+    """
+    with sole_user(run.folder):
+        answers, left_out = answer(run, test, watch=watch)
+        write_rows(record_rows(answers), run.predictions_file)
+        data = run.record.data
+        kept = tuple(video for video in data.videos if video.part != "test")
+        tested = tuple(dataclasses.replace(one.video, part="test") for one in answers)
+        data = dataclasses.replace(
+            data,
+            root=str(test.root.resolve()),
+            videos=kept + tested,
+            left_out=tuple(dict.fromkeys([*data.left_out, *((one.video.name, one.reason) for one in left_out)])),
+        )
+        record = dataclasses.replace(run.record, data=data, cost=measure_cost(run))
+        return write_run(dataclasses.replace(run, record=record))
+
+
+def answer(run: Run, test: Videos, *, watch: Watch | None = None) -> tuple[list[Answer], list[LeftOut]]:
+    """The run's answers for labelled videos, and those that are left out; nothing is recorded.
+
+    Raises:
+        StillmotionError: as `evaluate`.
     """
     strange = sorted(set(test.labels) - set(run.labels))
     if strange or any(video.label is None for video in test):
@@ -53,18 +77,7 @@ def evaluate(run: Run, test: Videos, *, watch: Watch | None = None) -> Run:
             watch("testing", len(answers) + len(left_out), len(test))
     if not answers:
         raise StillmotionError(f"no readable video in the test part{f': {left_out[0].reason}' if left_out else ''}")
-    write_rows(record_rows(answers), run.predictions_file)
-    data = run.record.data
-    kept = tuple(video for video in data.videos if video.part != "test")
-    tested = tuple(dataclasses.replace(answer.video, part="test") for answer in answers)
-    data = dataclasses.replace(
-        data,
-        root=str(test.root.resolve()),
-        videos=kept + tested,
-        left_out=tuple(dict.fromkeys([*data.left_out, *((one.video.name, one.reason) for one in left_out)])),
-    )
-    record = dataclasses.replace(run.record, data=data, cost=measure_cost(run))
-    return write_run(dataclasses.replace(run, record=record))
+    return answers, left_out
 
 
 def measure_cost(run: Run) -> CostRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from stillmotion.data import Video, Videos, read_videos
+from stillmotion.data import Video, Videos, check_names, read_videos
 from stillmotion.data.formats import table
 from stillmotion.data.media import is_media
 from stillmotion.errors import StillmotionError, UsageError
@@ -19,7 +19,7 @@ def find_inputs(inputs: Sequence[str | Path]) -> Videos:
 
     Raises:
         UsageError: nothing is there.
-        StillmotionError: a folder without videos, or a table that cannot be read.
+        StillmotionError: a folder without videos, a table that cannot be read, or a name that is not in UTF-8.
     """
     found: list[Video] = []
     for path in map(Path, inputs):
@@ -38,4 +38,6 @@ def find_inputs(inputs: Sequence[str | Path]) -> Videos:
             ]
         else:
             found.append(Video(str(path)))
-    return Videos(Path(), tuple(found))
+    videos = Videos(Path(), tuple(found))
+    check_names(videos)
+    return videos

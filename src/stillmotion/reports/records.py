@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stillmotion.comparison import Comparison, compare, kind_of, read_comparison
+from stillmotion.data import Video
 
 LOOKS = {
     "still": ("still", "still-2"),
@@ -20,6 +21,15 @@ class Record:
 
     comparison: Comparison
     name: str = ""
+
+    def file(self, video: Video) -> Path:
+        """Where a video lay."""
+        return Path(str(self.comparison.data.get("root") or ".")) / video.path
+
+    @property
+    def gone(self) -> int:
+        """How many of the videos to look at are no longer where they were."""
+        return sum(not self.file(one.video).is_file() for one in self.comparison.videos)
 
     @property
     def families(self) -> list[str]:

@@ -7,7 +7,6 @@ from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
-from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from stillmotion.errors import StillmotionError, UsageError
@@ -40,7 +39,9 @@ def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
     record = read_record(Path(folder))
     try:
         page = render_report(record)
-    except (LookupError, TypeError, AttributeError, ValueError, RecursionError, UndefinedError) as error:
+    except StillmotionError:
+        raise
+    except Exception as error:  # whatever somebody else's record leads to
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise StillmotionError(f"{folder}: not a comparison's record ({why}); compare again") from error
     make_folder(path.parent)

@@ -5,12 +5,29 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from stillmotion.errors import StillmotionError
+
+LOCK = ".lock"
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that could not be made or written to, without making it.
+
+    Raises:
+        StillmotionError: a file is in its way, or there is no permission.
+    """
+    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not place.is_dir():
+        raise StillmotionError(f"{folder}: cannot make this folder ({place} is a file)")
+    if not os.access(place, os.W_OK):
+        raise StillmotionError(f"{folder}: no permission to write in {place}; choose another with --out")
 
 
 def make_folder(folder: Path) -> Path:
@@ -29,8 +46,59 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextmanager
+def sole_user(folder: Path) -> Iterator[None]:
+    """While this lasts, no other process works in the folder (made if need be).
+
+    The lock is the system's, on a file that stays: however a process ends, its lock goes with it.
+
+    Raises:
+        StillmotionError: another one does, or the folder cannot be written.
+    """
+    file = make_folder(folder) / LOCK
+    try:
+        lock = file.open("ab")
+    except OSError as error:
+        raise StillmotionError(f"{file}: cannot be written ({error.strerror or error})") from None
+    with lock:
+        if _taken(lock):
+            raise StillmotionError(
+                f"{folder}: another stillmotion is at work in this folder; wait for its end, or give another --out"
+            )
+        yield
+
+
+def _taken(lock: IO[bytes]) -> bool:
+    """Whether another process has locked the file; if not, we have."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return True
+    except OSError:  # a network drive without locks
+        return False
+    return False
+
+
+def empty_folder(folder: Path) -> None:
+    """Delete all that is in a folder but its lock."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
+
+
+@contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to, which takes its name at the end. Its ending is the same.
+
+    Two processes must not write one file: see `sole_user`.
 
     Raises:
         StillmotionError: it cannot be written.
@@ -40,7 +108,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        raise StillmotionError(f"{path}: cannot be written ({error.strerror or error})") from None
+        why = os.strerror(error.errno) if error.errno else error  # PyArrow's own words name the path beside
+        raise StillmotionError(f"{path}: cannot be written ({why})") from None
     finally:
         part.unlink(missing_ok=True)
 

@@ -35,8 +35,10 @@ from stillmotion.runs import (
     Run,
     RunRecord,
     TrainingRecord,
+    empty_folder,
     make_folder,
     read_run,
+    sole_user,
     versions,
     whole_file,
     write_run,
@@ -125,93 +127,94 @@ def train(
         typical_seconds=float(np.median(durations)),
     )
     identity = _identity(recipe, data)
-    try:
-        run, state = _found(folder, identity)
-    except StillmotionError:
-        if not overwrite:
-            raise
-        shutil.rmtree(folder)
-        run, state = None, State(identity)
-    if run:
+    with sole_user(folder):
+        try:
+            run, state = _found(folder, identity)
+        except StillmotionError:
+            if not overwrite:
+                raise
+            empty_folder(folder)
+            run, state = None, State(identity)
+        if run:
+            return run
+        unfinished = make_folder(folder / "unfinished")
+
+        # Decode once.
+        trim_cache()
+        _decode(learn, check, recipe, watch)
+
+        # The model. Restored weights bring the optimiser's state and step along.
+        keras.config.set_dtype_policy(recipe.precision)
+        clips = TrainingClips(learn, labels, recipe, epoch=state.epochs)
+        steps = recipe.epochs * len(clips)
+        model = build_model(
+            recipe.family,
+            frames=recipe.spec.frames,
+            height=recipe.spec.height,
+            width=recipe.spec.width,
+            classes=len(labels),
+            options=recipe.options,
+            steps=steps,
+            seed=recipe.seed,
+        )
+        keras.config.set_dtype_policy("float32")
+        model.compile(
+            optimizer=keras.optimizers.AdamW(
+                schedule(recipe, steps),
+                weight_decay=recipe.weight_decay,
+                use_ema=True,
+                ema_momentum=averaging(steps),
+            ),
+            loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+            metrics=["accuracy"],
+        )
+        keeper = Keeper(unfinished, state, recipe.patience, recipe.seed)
+        if state.epochs:
+            model.optimizer.build(model.trainable_variables)
+            load_variables(keeper.latest(), [*model.weights, *model.optimizer.variables])
+
+        # Fit.
+        if state.epochs < recipe.epochs and (not state.epochs or keeper.waited < recipe.patience):
+            # Validation sees the averaged weights, as the run's user will.
+            callbacks: list[keras.callbacks.Callback] = [keeper.averaged, keeper]
+            if watch:
+                callbacks.append(Watched(watch, recipe.epochs, len(clips)))
+            if tensorboard:
+                callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+            with graphs_forgotten():
+                model.fit(
+                    clips,
+                    validation_data=ValidationClips(check, labels, recipe),
+                    initial_epoch=state.epochs,
+                    epochs=recipe.epochs,
+                    callbacks=callbacks,
+                    shuffle=False,
+                    verbose=0,
+                )
+
+        # The best weights are the run's; run.json is written last, and says that all else is there.
+        load_variables(keeper.best(), model.weights)
+        _save(deployed_model(recipe.family, model, recipe.options), folder / "model.keras")
+        snapshot = snapshot_model(recipe.family, model)
+        if snapshot is not None:
+            _save(snapshot, folder / "snapshot.keras")
+        _write_history(folder / "history.csv", state)
+        record = RunRecord(
+            recipe,
+            labels,
+            data,
+            versions(keras.backend.backend(), keras.__version__),
+            TrainingRecord(
+                epochs=state.epochs,
+                best_epoch=state.best_epoch,
+                seconds=state.seconds,
+                validation_loss=state.best["val_loss"],
+                validation_accuracy=state.best["val_accuracy"],
+            ),
+        )
+        run = write_run(Run(folder, record))
+        shutil.rmtree(unfinished, ignore_errors=True)
         return run
-    unfinished = make_folder(make_folder(folder) / "unfinished")
-
-    # Decode once.
-    trim_cache()
-    _decode(learn, check, recipe, watch)
-
-    # The model. Restored weights bring the optimiser's state and step along.
-    keras.config.set_dtype_policy(recipe.precision)
-    clips = TrainingClips(learn, labels, recipe, epoch=state.epochs)
-    steps = recipe.epochs * len(clips)
-    model = build_model(
-        recipe.family,
-        frames=recipe.spec.frames,
-        height=recipe.spec.height,
-        width=recipe.spec.width,
-        classes=len(labels),
-        options=recipe.options,
-        steps=steps,
-        seed=recipe.seed,
-    )
-    keras.config.set_dtype_policy("float32")
-    model.compile(
-        optimizer=keras.optimizers.AdamW(
-            schedule(recipe, steps),
-            weight_decay=recipe.weight_decay,
-            use_ema=True,
-            ema_momentum=averaging(steps),
-        ),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-        metrics=["accuracy"],
-    )
-    keeper = Keeper(unfinished, state, recipe.patience, recipe.seed)
-    if state.epochs:
-        model.optimizer.build(model.trainable_variables)
-        load_variables(keeper.latest(), [*model.weights, *model.optimizer.variables])
-
-    # Fit.
-    if state.epochs < recipe.epochs and (not state.epochs or keeper.waited < recipe.patience):
-        # Validation sees the averaged weights, as the run's user will.
-        callbacks: list[keras.callbacks.Callback] = [keeper.averaged, keeper]
-        if watch:
-            callbacks.append(Watched(watch, recipe.epochs, len(clips)))
-        if tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
-        with graphs_forgotten():
-            model.fit(
-                clips,
-                validation_data=ValidationClips(check, labels, recipe),
-                initial_epoch=state.epochs,
-                epochs=recipe.epochs,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=0,
-            )
-
-    # The best weights are the run's; run.json is written last, and says that all else is there.
-    load_variables(keeper.best(), model.weights)
-    _save(deployed_model(recipe.family, model, recipe.options), folder / "model.keras")
-    snapshot = snapshot_model(recipe.family, model)
-    if snapshot is not None:
-        _save(snapshot, folder / "snapshot.keras")
-    _write_history(folder / "history.csv", state)
-    record = RunRecord(
-        recipe,
-        labels,
-        data,
-        versions(keras.backend.backend(), keras.__version__),
-        TrainingRecord(
-            epochs=state.epochs,
-            best_epoch=state.best_epoch,
-            seconds=state.seconds,
-            validation_loss=state.best["val_loss"],
-            validation_accuracy=state.best["val_accuracy"],
-        ),
-    )
-    run = write_run(Run(folder, record))
-    shutil.rmtree(unfinished, ignore_errors=True)
-    return run
 
 
 def schedule(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

@@ -30,7 +30,7 @@ def read(path: Path, group: str | None) -> Videos:
     """Read every video and picture below `path`; the first folder on the way to it is its label.
 
     Raises:
-        StillmotionError: nothing to read, or files that lie in no label's folder.
+        StillmotionError: nothing to read, or nothing that lies in a label's folder.
     """
     files = sorted(
         file.relative_to(path)
@@ -49,5 +49,8 @@ def read(path: Path, group: str | None) -> Videos:
         )
     name, grouping = group_of(group)
     return Videos(
-        path, tuple(Video(file.as_posix(), label=file.parts[0], group=name(file)) for file in labelled), grouping
+        path,
+        tuple(Video(file.as_posix(), label=file.parts[0], group=name(file)) for file in labelled),
+        grouping,
+        loose=tuple(file.name for file in files if len(file.parts) == 1),
     )

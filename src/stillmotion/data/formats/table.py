@@ -16,10 +16,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from stillmotion.data.grouping import group_of
-from stillmotion.data.tables import read_table
+from stillmotion.data.tables import columns_told, read_table
 from stillmotion.data.videos import Part, Video, Videos
 from stillmotion.errors import StillmotionError
 
+COLUMNS = ("path", "label", "group", "split", "start_seconds", "end_seconds")
+COLUMNS = ("path", "label", "group", "split", "start_seconds", "end_seconds")
 PART_NAMES: dict[str, Part] = {
     "train": "train", "training": "train",
     "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
@@ -38,11 +40,13 @@ def read(path: Path, group: str | None) -> Videos:
     Raises:
         StillmotionError: not a table, no `path` column, or a cell that cannot be; the row is named.
     """
-    rows = read_table(path).to_pylist()
+    table = read_table(path, needed=COLUMNS)
+    rows = table.to_pylist()
     if not rows:
         raise StillmotionError(f"{path}: the table has no rows")
     if "path" not in rows[0]:
-        raise StillmotionError(f"{path}: no column 'path'; the columns are {', '.join(map(str, rows[0]))}")
+        told = columns_told(table.column_names, COLUMNS)
+        raise StillmotionError(f"{path}: no column 'path'; the columns are {told}")
     name, grouping = group_of(group)
     own_groups = "group" in rows[0] and group is None
     root, videos = path.parent, []
@@ -88,7 +92,7 @@ def _seconds(row: dict[str, Any], column: str, where: str) -> float | None:
     if text is None:
         return None
     try:
-        seconds = float(text)
+        seconds = float(text.replace(",", "."))
     except ValueError:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds >= 0):

@@ -38,7 +38,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 def _video(record: Record, shown: ShownVideo) -> dict[str, Any]:
     video, label = shown.video, shown.video.label or ""
-    path = Path(str(record.comparison.data.get("root") or ".")) / video.path
+    path = record.file(video)
     courses = {name: shown.courses[name] for name in record.families if name in shown.courses}
     start, end, gone = _span(path, shown)
     sheet: Sheet | None = None
