@@ -269,12 +269,15 @@ def is_decided(rights: np.ndarray, codes: np.ndarray) -> bool:
 
     rights: (3, n), of the still model, the motion model, and one that always gives the same label.
     """
-    from stillmotion.comparison.intervals import estimate
+    from stillmotion.comparison.intervals import estimate, proportion_interval
 
     still, motion, frequent = rights
     low, high = estimate(motion - still, codes).interval()
     rests_on = motion if low > 0.05 else still if high < 0.05 else None
-    return rests_on is not None and estimate(rests_on - frequent, codes).interval()[0] > 0
+    return rests_on is not None and bool(
+        estimate(rests_on - frequent, codes).interval()[0] > 0
+        or proportion_interval(rests_on, codes)[0] > frequent.mean()
+    )
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.gains import LabelGain, PairGain, label_gains, pair_gains
-from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes
+from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes, proportion_interval
 from stillmotion.comparison.predictions import Predictions, align
 from stillmotion.comparison.wording import Answer, write_sentence
 
@@ -44,7 +44,7 @@ class Verdict:
     equivalence_low, equivalence_high: the limits that say so, those of a 90 % interval; of several motion models that
     only the test videos chose among, the lower one is at 5 % / models.
     guessing: accuracy of always giving the most frequent label; stills_beat_guessing, motion_beats_guessing: whether
-    the models are surely better. groups_to_decide: how many groups of test videos would decide in 80 % of such tests,
+    the models are surely better, by the interval of their accuracy or video by video. groups_to_decide: how many groups of test videos would decide in 80 % of such tests,
     if the difference and its spread stayed what they are; None if decided or out of reach. contrasts: all motion
     models.
     by_moment: whether the motion model is surely better by more than the margin, but goes by one moment of the clip
@@ -113,7 +113,11 @@ def decide(
     near, far = found.interval(1 - 0.1 / among)[0], found.interval(0.9)[1]
     frequent = (still[0].truth == np.bincount(still[0].truth).argmax()).astype(float)
     above = [estimate(right - frequent, codes) for right in rights]  # always giving the most frequent label
-    beats = [one.interval()[0] > 0 for one in above]
+    guessing = float(frequent.mean())
+    beats = [
+        one.interval()[0] > 0 or proportion_interval(right, codes)[0] > guessing
+        for one, right in zip(above, rights, strict=True)
+    ]
     answer = _answer(low, high, margin)
     needed = _groups_to_decide(found, above, margin, level)
     lost = (answer == "motion needed" and not beats[1]) or (answer == "stills suffice" and not beats[0])
@@ -130,7 +134,7 @@ def decide(
         groups=n_groups,
         seeds=min(len(still), len(motion)),
         sentence=write_sentence(answer, names, accuracies, (low, high, margin), level, n_groups, needed,
-                                float(frequent.mean()) if lost else None),
+                                guessing if lost else None),
         groups_to_decide=needed if answer == "undecided" else None,
         level=level,
         p_needed=found.p_above(margin),
@@ -139,7 +143,7 @@ def decide(
         equivalent=-margin < near and far < margin,
         equivalence_low=near,
         equivalence_high=far,
-        guessing=float(frequent.mean()),
+        guessing=guessing,
         stills_beat_guessing=beats[0],
         motion_beats_guessing=beats[1],
         contrasts=(Contrast(names[1], found.mean, low, high),),
