@@ -44,9 +44,9 @@ class Verdict:
     equivalence_low, equivalence_high: the limits that say so, those of a 90 % interval; of several motion models that
     only the test videos chose among, the lower one is at 5 % / models.
     guessing: accuracy of always giving the most frequent label; stills_beat_guessing, motion_beats_guessing: whether
-    the models are surely better, by the interval of their accuracy or video by video. groups_to_decide: how many groups of test videos would decide in 80 % of such tests,
-    if the difference and its spread stayed what they are; None if decided or out of reach. contrasts: all motion
-    models.
+    the models are surely better, by the interval of their accuracy or video by video. groups_to_decide: how many groups
+    of test videos would decide in 80 % of such tests, if the difference and its spread stayed what they are; None if
+    decided or out of reach. contrasts: all motion models.
     by_moment: whether the motion model is surely better by more than the margin, but goes by one moment of the clip
     rather than by motion; then it is undecided too. labels, pairs: where motion helps. warnings: what the answer must
     be read with.
