@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ def test_plan_and_closer_look(moving: Path, tmp_path: Path, monkeypatch: pytest.
     runs, given = run_plan(Plan(recipes, range(1), tmp_path), folds)
     assert given["cnn_rnn"] == [{"effort": "quick", "minutes": None, "epochs": 1, "trials": []}]
     comparison = sm.compare(runs, relative_to=tmp_path)
+    assert comparison.verdict is not None
+    comparison = replace(comparison, verdict=replace(comparison.verdict, answer="motion needed"))
     plan = Plan(recipes, range(1), tmp_path, effort="standard")
     closer = look_closer(comparison, runs, plan, videos)
     assert closer.evidence is not None
@@ -36,6 +39,10 @@ def test_plan_and_closer_look(moving: Path, tmp_path: Path, monkeypatch: pytest.
     assert len(closer.shortcuts) == 5
     control = sm.read_run(tmp_path / "controls" / "cnn_rnn-seed0-frozen")
     assert control.recipe.spec.order == "frozen"
+    looking = sm.read_run(tmp_path / "controls" / "frame_pool-seed0-max")
+    assert looking.recipe.options["pool"] == "max"
+    assert closer.evidence.looking is not None
+    assert closer.evidence.looking.accuracy == sm.read_predictions(looking.predictions_file).right.mean()
     sm.write_comparison(closer, tmp_path)
     assert sm.read_comparison(tmp_path) == closer
     page = sm.write_report(tmp_path).read_text(encoding="utf-8")

@@ -176,7 +176,16 @@ def test_a_gain_that_rests_on_one_moment_is_no_need_of_motion() -> None:
     assert tempered(-0.6, -0.35, -0.3) == verdict  # the order counts
     assert tempered(-0.05, -0.02, -0.3) == verdict  # half a clip holds all of it: change anywhere
     assert tempered(-0.05, -0.35, -0.3, width=0.4) == verdict  # too few videos to say
+    for high, answer in ((-0.02, "undecided"), (-0.06, "motion needed")):
+        looking = Tampered("pool=max", 0.8, -0.1, -0.2, high)
+        found = temper(verdict, Evidence(looking=looking))
+        assert (found.answer, found.by_moment) == (answer, answer == "undecided")
+    assert "pool trained to look for the right moment gets 80 %" in temper(
+        verdict, Evidence(looking=Tampered("pool=max", 0.8, -0.1, -0.2, 0.0))
+    ).sentence
     sure = Moment(0.2, 0.3, 1.0, 1.0, 0.1, 1.0, -0.05, 0.05, one_frame_decides=True)
+    ruled_out = Evidence(moment=sure, looking=Tampered("pool=max", 0.3, -0.7, -0.8, -0.5))
+    assert temper(verdict, ruled_out) == verdict  # what was trained tells more than what one frame may
     assert temper(verdict, Evidence(moment=sure)).by_moment
     undecided = decide([whole], [whole])
     assert temper(undecided, Evidence(moment=sure)) == undecided

@@ -37,6 +37,7 @@ def test_uses_and_needs_are_kept_apart(record: Record) -> None:
     assert "that much is luck, and no one frame tells" in told
     assert "Nothing that was tried predicts the label" in told
     assert "--pool max" not in told
+    assert "was not tried: <code>--effort standard</code> trains one" in told
 
 
 def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> None:

@@ -67,9 +67,9 @@ def test_a_still_model_averages_over_as_many_frames():
 
 
 def test_minutes_are_shared_by_all_that_is_trained():
-    """Of 100 minutes in 2 folds: 3 families of 2 seeds and 4 quarter trials each, and 2 controls of one family: 11."""
+    """Of 100 minutes in 2 folds: 3 families of 2 seeds and 4 quarter trials each, and 3 controls: 12."""
     recipes = [recipe(), recipe(), recipe()]
     seconds, starts = rounds._share(rounds.Plan(recipes, range(2), None, "standard", 100.0), 2)
-    assert seconds == pytest.approx(60 * 100 / 2 / (3 * 3 + 2))
+    assert seconds == pytest.approx(60 * 100 / 2 / (3 * 3 + 3))
     assert starts == pytest.approx(6 / 3)
     assert rounds._share(rounds.Plan(recipes, range(1), None, "quick", 3.0), 1) == (60.0, 1.0)

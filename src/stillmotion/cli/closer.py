@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from stillmotion.cli.rounds import ORDERS, Plan
+from stillmotion.cli.rounds import MOMENT, ORDERS, Plan
 from stillmotion.cli.screen import bar, note
 from stillmotion.clips import find_stretches
 from stillmotion.comparison.intervals import proportion_interval
 from stillmotion.data import Videos
 
 if TYPE_CHECKING:
-    from stillmotion.comparison import Comparison, Predictions, Verdict
-    from stillmotion.runs import Run
+    from stillmotion.comparison import Comparison, Predictions
+    from stillmotion.runs import Recipe, Run
 
 
 def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable: Videos) -> Comparison:
@@ -39,49 +39,69 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
         stretches = find_stretches(usable)[0]
         shortcuts = find_shortcuts(stretches, proportion_interval, progress=lambda done, total: watch("", done, total))
     if verdict is None:
-        return dataclasses.replace(comparison, shortcuts=tuple(shortcuts))
-    verdict = dataclasses.replace(verdict, warnings=(*verdict.warnings, *describe_shortcuts(shortcuts)))
-    motion = [run for run in first if run.recipe.family == verdict.motion]
+        return replace(comparison, shortcuts=tuple(shortcuts))
+    verdict = replace(verdict, warnings=(*verdict.warnings, *describe_shortcuts(shortcuts)))
+    motion, still = ([run for run in first if run.recipe.family == name] for name in (verdict.motion, verdict.still))
     with bar(f"{verdict.motion}") as watch:
         for run in motion:
             sm.probe_motion(run, run.record.data.part("test"), watch=watch)
     evidence = gather_evidence(
         [run.probes_file for run in motion],
-        {} if plan.effort == "quick" else _retrained(verdict, motion, plan),
+        {} if plan.effort == "quick" else _retrained(motion, plan),
         _joined(motion),
         {family: [run.moments_file for run in first if run.recipe.family == family] for family in comparison.families},
         verdict.still,
+        [] if plan.effort == "quick" or verdict.answer != "motion needed" else _looking(still, plan),
     )
     verdict = temper(verdict, evidence)
     if plan.effort != "quick":
         comparison = _with_memory(comparison, first)
     videos = show_videos(runs, (verdict.still, verdict.motion))
-    return dataclasses.replace(
+    return replace(
         comparison, verdict=verdict, evidence=evidence, shortcuts=tuple(shortcuts), videos=videos
     )
 
 
-def _retrained(verdict: Verdict, motion: Sequence[Run], plan: Plan) -> dict[str, list[Predictions]]:
-    """The motion family trained and tested without motion, on the same folds: its controlled counterparts."""
+def _retrained(motion: Sequence[Run], plan: Plan) -> dict[str, list[Predictions]]:
+    """The motion family trained and tested without motion: its controlled counterparts."""
+    found: dict[str, list[Predictions]] = {}
+    for order in ORDERS:
+        recipes = [replace(run.recipe, spec=replace(run.recipe.spec, order=order)) for run in motion]
+        found[order] = _counterparts(motion, recipes, order, plan)
+        note(f"{motion[0].recipe.family} trained on {order} clips")
+    return found
+
+
+def _looking(still: Sequence[Run], plan: Plan) -> list[Predictions]:
+    """The still family trained to look for the right moment; none if it does so already, or cannot."""
+    if any(run.recipe.options.get("pool", MOMENT) == MOMENT for run in still):
+        return []
+    recipes = [replace(run.recipe, options={**run.recipe.options, "pool": MOMENT}) for run in still]
+    found = _counterparts(still, recipes, MOMENT, plan)
+    note(f"{still[0].recipe.family} trained with pool={MOMENT}, which looks for the right moment")
+    return found
+
+
+def _counterparts(
+    runs: Sequence[Run], recipes: Sequence[Recipe], name: str, plan: Plan
+) -> list[Predictions]:
+    """Runs trained and tested anew on the same folds, with other recipes."""
     import stillmotion as sm
 
-    found: dict[str, list[Run]] = {}
-    for order in ORDERS:
-        for run in motion:
-            parts = run.record.data
-            recipe = dataclasses.replace(run.recipe, spec=dataclasses.replace(run.recipe.spec, order=order))
-            with bar(f"{verdict.motion}, {order}") as watch:
-                other = sm.train(
-                    recipe,
-                    parts.part("train"),
-                    parts.part("validation"),
-                    out=plan.folder / "controls" / f"{run.folder.name}-{order}",
-                    overwrite=plan.overwrite,
-                    watch=watch,
-                )
-                found.setdefault(order, []).append(sm.evaluate(other, parts.part("test"), watch=watch))
-        note(f"{verdict.motion} trained on {order} clips")
-    return {order: _joined(others) for order, others in found.items()}
+    found = []
+    for run, recipe in zip(runs, recipes, strict=True):
+        parts = run.record.data
+        with bar(f"{recipe.family}, {name}") as watch:
+            other = sm.train(
+                recipe,
+                parts.part("train"),
+                parts.part("validation"),
+                out=plan.folder / "controls" / f"{run.folder.name}-{name}",
+                overwrite=plan.overwrite,
+                watch=watch,
+            )
+            found.append(sm.evaluate(other, parts.part("test"), watch=watch))
+    return _joined(found)
 
 
 def _joined(runs: Sequence[Run]) -> list[Predictions]:
@@ -96,5 +116,5 @@ def _with_memory(comparison: Comparison, first: Sequence[Run]) -> Comparison:
     families = {}
     for name, family in comparison.families.items():
         run = next(run for run in first if run.recipe.family == name)
-        families[name] = dataclasses.replace(family, figures={**family.figures, "peak_megabytes": measure_memory(run)})
-    return dataclasses.replace(comparison, families=families)
+        families[name] = replace(family, figures={**family.figures, "peak_megabytes": measure_memory(run)})
+    return replace(comparison, families=families)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from stillmotion.runs import Recipe, Run
 
 EFFORTS = ("quick", "standard", "thorough")  # as stillmotion.training.EFFORTS, which needs a backend
-ORDERS: tuple[Order, Order] = ("shuffled", "frozen")  # of the controlled counterparts
+ORDERS: tuple[Order, Order] = ("shuffled", "frozen")  # of the motion family's controlled counterparts
+MOMENT = "max"  # how the still family's counterpart pools its frames
 Fold = tuple[Videos, Videos, Videos]
 
 
@@ -108,7 +109,7 @@ def _share(plan: Plan, folds: int) -> tuple[float, float]:
 
     trials, seeds = len(EFFORTS[plan.effort]), len(plan.seeds)
     whole = seeds + trials / SHORT
-    controls = len(ORDERS) if plan.effort != "quick" else 0  # of one family
+    controls = len([*ORDERS, MOMENT]) if plan.effort != "quick" else 0
     return 60 * (plan.minutes or 0) / folds / (len(plan.recipes) * whole + controls), (seeds + trials) / whole
 
 

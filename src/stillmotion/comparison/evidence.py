@@ -67,12 +67,14 @@ class Steadiness:
 @dataclass(frozen=True)
 class Evidence:
     """tampered: the trained motion model on clips it was not trained for. retrained: motion models trained and tested
-    without the motion. moment: of the still family. steadiness: of each family."""
+    without the motion. moment: of the still family. steadiness: of each family. looking: the still family trained to
+    look for the right moment (pool=max); its difference is from the motion model."""
 
     tampered: tuple[Tampered, ...] = ()
     retrained: tuple[Tampered, ...] = ()
     moment: Moment | None = None
     steadiness: Mapping[str, Steadiness] | None = None
+    looking: Tampered | None = None
 
 
 class Track(NamedTuple):
@@ -88,12 +90,14 @@ def gather_evidence(
     motion: Sequence[Predictions],
     moments: Mapping[str, Sequence[Path]],
     still: str,
+    looking: Sequence[Predictions] = (),
 ) -> Evidence:
     """What the files of a comparison's runs show, as far as they are there.
 
     probes: probes.parquet of the motion family's runs of one seed. retrained: by name ("shuffled", "frozen"),
     predictions of controlled counterparts. motion: the motion family's predictions. moments: moments.parquet of each
-    family's runs of one seed. still: the still family's name.
+    family's runs of one seed. still: the still family's name. looking: predictions of its counterpart that looks for
+    the right moment.
     """
     tracks = {name: _tracks(paths, motion[0]) for name, paths in moments.items()}
     return Evidence(
@@ -101,6 +105,7 @@ def gather_evidence(
         retrained=tuple(_against(name, runs, motion) for name, runs in retrained.items()),
         moment=_moment(tracks.get(still, {}), motion),
         steadiness={name: _steadiness(found, motion[0]) for name, found in tracks.items() if found},
+        looking=_against("pool=max", looking, motion) if looking else None,
     )
 
 

@@ -191,25 +191,34 @@ def decide_among(
 def temper(verdict: Verdict, evidence: Evidence) -> Verdict:
     """*Motion needed* only where motion is what the motion model goes by; else undecided, with the reason.
 
-    One moment may decide, which a still model may find too, where the frame that it is surest of is not surely worse;
-    or where the gain surely outlives shuffling by half, so that the order of frames is not what counts, and neither
-    half of a clip has all of it, so that change as such is not either.
+    One moment may decide, which a still model may find too. Where one was trained to look for it, motion must surely be
+    better than that by more than the margin, too. Where none was, one moment may decide where the frame that the still
+    model is surest of is not surely worse; or where the gain surely outlives shuffling by half, so that the order of
+    frames is not what counts, and neither half of a clip has all of it, so that change as such is not either.
     """
-    if verdict.answer != "motion needed":
-        return verdict
-    tampered = {one.name: one for one in evidence.tampered}
-    halves = [tampered.get(f"{part} half only") for part in ("first", "last")]
-    shuffled = tampered.get("shuffled")
-    outlives = shuffled is not None and shuffled.low > -verdict.difference / 2
-    if evidence.moment and evidence.moment.one_frame_decides:
-        reason = f"the frame that {verdict.still} is surest of is not surely worse"
-    elif outlives and all(half is not None and half.high < 0 for half in halves):
-        reason = f"{verdict.motion} does not need the frames in order, and either half of a clip is too little for it"
-    else:
+    reason = _not_motion(verdict, evidence) if verdict.answer == "motion needed" else None
+    if reason is None:
         return verdict
     figures = verdict.sentence.removeprefix("Motion is needed: ").removesuffix(".")
     sentence = f"Undecided: {figures}; but {reason}: it may take the right moment rather than motion."
     return replace(verdict, answer="undecided", by_moment=True, sentence=sentence)
+
+
+def _not_motion(verdict: Verdict, evidence: Evidence) -> str | None:
+    """Why it may be one moment rather than motion; None if that is not to be feared."""
+    looking = evidence.looking
+    if looking:
+        found = f"{verdict.still} trained to look for the right moment gets {100 * looking.accuracy:.0f} %"
+        near = looking.high >= -verdict.margin
+        return f"{found}, which is not surely worse by more than the margin" if near else None
+    if evidence.moment and evidence.moment.one_frame_decides:
+        return f"the frame that {verdict.still} is surest of is not surely worse"
+    tampered = {one.name: one for one in evidence.tampered}
+    shuffled, *halves = (tampered.get(name) for name in ("shuffled", "first half only", "last half only"))
+    outlives = shuffled is not None and shuffled.low > -verdict.difference / 2
+    if outlives and all(half is not None and half.high < 0 for half in halves):
+        return f"{verdict.motion} does not need the frames in order, and either half of a clip is too little for it"
+    return None
 
 
 def _answer(low: float, high: float, margin: float) -> Answer:

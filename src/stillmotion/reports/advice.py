@@ -103,7 +103,7 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
         lines.append(
             Markup(
                 "Try whether a still model finds the right moment: the same command with "
-                "<code>--pool max --overwrite</code> trains one anew that looks for it. Until then "
+                "<code>--pool max --overwrite</code> compares with one that looks for it. Until then "
             )
             + f"use {verdict.motion}."
         )
@@ -173,6 +173,14 @@ def _cautions(record: Record, verdict: Verdict) -> list[str]:
         lines.append(
             f"Unless your labels mean just that ({', '.join(leaks)}), film all of them in the same places, the same "
             "way and for as long, then compare again."
+        )
+    evidence = record.comparison.evidence
+    if verdict.answer == "motion needed" and evidence and not evidence.looking and _pool(record, verdict) != "max":
+        lines.append(
+            Markup(
+                "Whether a still model would do that looks for the right moment was not tried: "
+                "<code>--effort standard</code> trains one."
+            )
         )
     if verdict.seeds == 1 and pair[1].get("trainings"):
         lines.append(

@@ -25,7 +25,8 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "still": pair[0],
         "motion": pair[1],
         "moment": moment,
-        "reading": _reading(moment) if moment else "",
+        "looking": evidence.looking if evidence else None,
+        "reading": _reading(moment, evidence.looking if evidence else None) if moment else "",
         "tampered": [_row(one) for one in evidence.tampered] if evidence else [],
         "retrained": [_row(one) for one in evidence.retrained] if evidence else [],
         "chance": guessing(record),
@@ -62,7 +63,11 @@ def _gist(record: Record) -> str:
     return "; ".join(told)
 
 
-def _reading(moment: Moment) -> str | Markup:
+def _reading(moment: Moment, looking: Tampered | None) -> str | Markup:
+    if looking:
+        interval = f"95 % interval {points(looking.low)} to {points(looking.high)}"
+        against = f"{points(looking.difference)} points against motion ({interval})"
+        return f"A still model was trained to look for it: it gets {percent(looking.accuracy)}, {against}."
     lucky = moment.oracle - moment.chance
     against = f"{points(moment.low)} to {points(moment.high)} points against motion, 95 % interval"
     if moment.one_frame_decides and moment.surest > moment.average + 0.02:
