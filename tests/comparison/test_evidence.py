@@ -154,6 +154,15 @@ def test_the_cheapest_that_is_not_worse_is_recommended() -> None:
     assert recommend(answers, costs | {"cheap": None}, 0.2) is None
 
 
+def test_the_more_cheap_models_are_asked_the_surer_they_must_be() -> None:
+    good, like, bad = run(np.ones(60, bool)), run(np.arange(60) % 30 != 1), run(np.arange(60) % 2 != 1)
+    alone = recommend({"dear": [good], "cheap": [like]}, {"dear": 9.0, "cheap": 3.0}, 0.2)
+    both = recommend({"dear": [good], "cheap": [like], "bad": [bad]}, {"dear": 9.0, "cheap": 3.0, "bad": 1.0}, 0.2)
+    assert alone is not None and both is not None
+    assert alone.family == both.family == "cheap"
+    assert both.loss_high > alone.loss_high
+
+
 def test_a_gain_that_rests_on_one_moment_is_no_need_of_motion() -> None:
     """Half of the videos show their moment in either half of the clip; the order of frames does not matter."""
     still, whole = run(np.arange(60) % 3 == 0), run(np.ones(60, bool))

@@ -50,6 +50,15 @@ def test_all_right_is_not_certainty() -> None:
     assert found.per_label["a"].recall.low < 0.8
 
 
+def test_the_interval_of_log_loss_is_students_t_by_group() -> None:
+    run = noisy()
+    losses = -np.log(run.probabilities[np.arange(120), run.truth])
+    means = losses.reshape(20, 6).mean(axis=1)  # 20 groups of 6
+    half = 2.093 * means.std(ddof=1) / np.sqrt(20)  # t of 19 degrees of freedom
+    found = measure([run]).log_loss
+    assert (found.low, found.high) == pytest.approx((losses.mean() - half, losses.mean() + half), abs=1e-4)
+
+
 def test_calibration_error_of_honest_and_overconfident_answers() -> None:
     honest = predictions(np.arange(500) % 5 != 0)  # 0.8 sure, right 4 times in 5
     assert measure([honest]).calibration_error < 0.05

@@ -100,6 +100,14 @@ def test_motion_is_not_needed_for_what_always_the_same_answer_does() -> None:
     assert "motion model is not shown to be better than always giving the most frequent label (70 %)" in found.sentence
 
 
+def test_a_model_that_is_right_in_two_of_three_beats_guessing() -> None:
+    """Of 80 videos, half of each label: its interval is above one half, though video by video it is not surely."""
+    right = [i % 3 > 0 for i in range(80)]
+    found = verdict(right, right)
+    assert found.guessing == 0.5
+    assert found.stills_beat_guessing
+
+
 def test_no_number_of_groups_makes_a_guesser_suffice() -> None:
     guess = [list(np.random.default_rng((seed,)).random(40) < 0.5) for seed in (0, 1)]
     found = verdict(*guess)

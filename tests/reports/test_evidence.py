@@ -61,4 +61,5 @@ def test_a_model_that_looked_for_the_right_moment_is_not_offered_again(record: R
     looked = replace(record, comparison=replace(record.comparison, families=families))
     told = page(looked, Moment(0.3, 0.4, 0.95, 0.98, 0.2, 0.9, -0.02, 0.12, True))
     assert "Try whether a still model finds" not in told
+    assert "--pool max" not in told
     assert "Use conv3d: a still model that looked for the right moment did not find it." in told

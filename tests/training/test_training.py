@@ -63,6 +63,9 @@ def test_a_still_run_tested_saved_and_loaded_with_keras_alone(parts, tmp_path, m
         "video", "label", "group", "window", "start_seconds", "end_seconds", "prob_left", "prob_right",
     }  # fmt: skip
     assert sm.read_run(run.folder) == run
+    (run.folder / ".lock").unlink()
+    assert train(parts, tmp_path / "run", family="frame_pool", epochs=1).record.recipe == run.record.recipe
+    assert not (run.folder / ".lock").exists()  # a finished run may lie where nothing can be written
     moved = shutil.copytree(moving, tmp_path / "moved")
     tested = sm.evaluate(run, sm.split(sm.read_videos(moved), (0.6, 0.2, 0.2))[2])
     assert tested.record.data.part("test").root == moved

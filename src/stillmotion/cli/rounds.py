@@ -105,9 +105,9 @@ def _choose(
 
 def _share(plan: Plan, folds: int) -> tuple[float, float]:
     """A training's seconds of the plan's minutes, and how many trainings begin in them: trials are short."""
-    from stillmotion.training import EFFORTS, SHORT
+    from stillmotion.training import SHORT, changes
 
-    trials, seeds = len(EFFORTS[plan.effort]), len(plan.seeds)
+    trials, seeds = len(changes(plan.recipes[0], plan.effort)), len(plan.seeds)
     whole = seeds + trials / SHORT
     controls = len([*ORDERS, MOMENT]) if plan.effort != "quick" else 0
     return 60 * (plan.minutes or 0) / folds / (len(plan.recipes) * whole + controls), (seeds + trials) / whole

@@ -61,7 +61,7 @@ def describe(found: Verdict) -> list[str]:
             f"equal within {100 * found.margin:g} points either way (two one-sided tests at 5 %): "
             f"{'yes' if found.equivalent else 'not shown'}, {within}"
         )
-    if found.answer != "motion needed" and found.better and not found.by_moment:
+    if found.answer != "motion needed" and found.better and found.low <= found.margin:
         lines.append("motion is surely better, though not surely by the margin")
     helped = [one for one in found.labels if one.helps]
     if helped:

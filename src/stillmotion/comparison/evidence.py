@@ -146,12 +146,11 @@ def _tracks(paths: Sequence[Path], first: Predictions) -> dict[str, Track]:
             columns = [table.column(PROBABILITY + label).to_numpy() for label in first.labels]
         except (StillmotionError, KeyError):
             continue
-        videos = np.array(table.column("video").to_pylist())
+        videos, codes = np.unique(np.array(table.column("video").to_pylist(), str), return_inverse=True)
         seconds, chances = table.column("seconds").to_numpy(), np.stack(columns, axis=1)
-        for video in np.unique(videos):
-            rows = np.flatnonzero(videos == video)
-            rows = rows[np.argsort(seconds[rows], kind="stable")]
-            found[str(video)] = Track(seconds[rows], chances[rows])
+        ends = np.cumsum(np.bincount(codes))[:-1]
+        for video, rows in zip(videos.tolist(), np.split(np.lexsort((seconds, codes)), ends), strict=False):
+            found[video] = Track(seconds[rows], chances[rows])
     return found
 
 

@@ -72,6 +72,7 @@ def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> 
 
     first, (_, codes) = still[0], group_codes(still[0].groups)
     tables = [np.array([run.right for run in runs], float) for runs in (still, motion)]
+    given = [np.array([run.given for run in runs]) for runs in (still, motion)]  # (seeds, n, classes)
     rows: list[tuple[int, Estimate, Estimate, float]] = []
     for index in range(len(first.labels)):
         mine = first.truth == index
@@ -79,10 +80,7 @@ def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> 
             found = [table[:, mine] for table in tables]
             gain = estimate(found[1].mean(0) - found[0].mean(0), codes[mine], found)
             weight, scale = _balance(mine)
-            apart = [
-                weight * np.array([np.where(mine, run.given[:, index], 1 - run.given[:, index]) for run in runs])
-                for runs in (still, motion)
-            ]
+            apart = [weight * np.where(mine, one[:, :, index], 1 - one[:, :, index]) for one in given]
             told = estimate(apart[1].mean(0) - apart[0].mean(0), codes, apart, weight)
             rows.append((index, gain, told, scale))
     p = np.array([told.p_zero() for *_, told, _ in rows])

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.clips import LeftOut, Stretch, cut, even_windows, find_stretches, frame_times
 from stillmotion.data import Videos
 from stillmotion.errors import StillmotionError, UnreadableVideo
 from stillmotion.models import FAMILIES
 from stillmotion.models.counting import count_multiply_adds
-from stillmotion.prediction.rows import named, record_rows, write_rows
+from stillmotion.prediction.rows import column_of, record_rows, write_columns, write_rows
 from stillmotion.prediction.whole import BATCH, Answer, Probabilities, load_model, predict, probabilities
 from stillmotion.runs import CostRecord, Run, sole_user, write_run
 from stillmotion.training import Watch
@@ -128,7 +129,9 @@ def trace(run: Run, videos: Videos, *, watch: Watch | None = None) -> Run:
     """
     still = FAMILIES[run.recipe.family].kind == "still"
     model = load_model(run.folder / "snapshot.keras" if still else run.model_file)
-    rows = []
+    names: list[str] = []
+    moments: list[NDArray[np.float64]] = [np.empty(0)]
+    chances = [np.empty((0, len(run.labels)), np.float32)]
     stretches = find_stretches(videos)[0]
     for number, stretch in enumerate(stretches, 1):
         if watch:
@@ -137,11 +140,11 @@ def trace(run: Run, videos: Videos, *, watch: Watch | None = None) -> Run:
             seconds, found = (_still_moments if still else _motion_moments)(model, run, stretch)
         except UnreadableVideo:
             continue
-        rows += [
-            {"video": stretch.video.name, "seconds": float(at), **named(run.labels, one)}
-            for at, one in zip(seconds, found, strict=True)
-        ]
-    write_rows(rows, run.moments_file)
+        names += [stretch.video.name] * len(found)
+        moments.append(np.asarray(seconds, float))
+        chances.append(found)
+    probabilities = {column_of(label): one for label, one in zip(run.labels, np.concatenate(chances).T, strict=True)}
+    write_columns({"video": names, "seconds": np.concatenate(moments), **probabilities}, run.moments_file)
     return run
 
 

@@ -58,7 +58,12 @@ def answer_rows(answers: Iterable[Answer]) -> list[Row]:
 
 def named(labels: Sequence[str], found: Probabilities) -> dict[str, float]:
     """A column `prob_<label>` for each label."""
-    return {f"prob_{label}": float(value) for label, value in zip(labels, found, strict=True)}
+    return {column_of(label): float(value) for label, value in zip(labels, found, strict=True)}
+
+
+def column_of(label: str) -> str:
+    """The column of a label's probability."""
+    return f"prob_{label}"
 
 
 def _write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -77,6 +82,19 @@ def _write_parquet(rows: Sequence[Row], path: Path) -> None:
     from pyarrow import parquet
 
     parquet.write_table(pa.Table.from_pylist(list(rows)), path)
+
+
+def write_columns(columns: Mapping[str, Any], path: Path) -> None:
+    """Write a Parquet file from whole columns, whole or not at all: for many rows.
+
+    Raises:
+        StillmotionError: it cannot be written.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with whole_file(path) as part:
+        parquet.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), part)
 
 
 WRITERS: Mapping[str, Callable[[Sequence[Row], Path], None]] = {

@@ -16,8 +16,9 @@ def sound_advice(record: Record) -> Recommendation | None:
     advice, verdict = record.comparison.recommendation, record.comparison.verdict
     if advice is None or verdict is None:
         return advice
+    asked = {verdict.still: verdict.stills_beat_guessing, verdict.motion: verdict.motion_beats_guessing}
     least = record.comparison.families[advice.best].figures.get("accuracy_low") or 0.0
-    return advice if least > verdict.guessing else None
+    return advice if asked.get(advice.best, least > verdict.guessing) else None
 
 
 def to_use(record: Record, verdict: Verdict) -> str | None:
@@ -97,7 +98,7 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
         lines.append(f"Use {chosen}{why}.{rest}")
     elif verdict.answer == "stills suffice":
         lines.append(f"Use {chosen}: it also answers for single pictures.{_quicker_motion(record, verdict)}")
-    elif verdict.by_moment and _pool(record, verdict) == "max":
+    elif verdict.by_moment and looks_for_moments(record, verdict):
         lines.append(f"Use {verdict.motion}: a still model that looked for the right moment did not find it.")
     elif verdict.by_moment:
         lines.append(
@@ -125,11 +126,10 @@ def actions(record: Record, verdict: Verdict) -> list[str]:
     return lines
 
 
-def _pool(record: Record, verdict: Verdict) -> str | None:
-    """What the still model makes of its frames."""
+def looks_for_moments(record: Record, verdict: Verdict) -> bool:
+    """Whether the still model goes by its best frame already."""
     trainings = record.comparison.families[verdict.still].figures.get("trainings") or [{}]
-    options = trainings[0].get("recipe", {}).get("options", {})
-    return str(options["pool"]) if "pool" in options else None
+    return bool(trainings[0].get("recipe", {}).get("options", {}).get("pool") == "max")
 
 
 def _merit(record: Record, advice: Recommendation) -> str:
@@ -163,7 +163,7 @@ def _quicker_motion(record: Record, verdict: Verdict) -> str:
 def _cautions(record: Record, verdict: Verdict) -> list[str]:
     lines = []
     pair = [record.comparison.families[name].figures for name in (verdict.still, verdict.motion)]
-    if max(figures.get("accuracy_low") or 0 for figures in pair) < verdict.guessing:
+    if not (verdict.stills_beat_guessing or verdict.motion_beats_guessing):
         lines.append(
             f"Neither model is surely better than always giving the most frequent label "
             f"({percent(verdict.guessing)}): look at the clips and labels before anything else."
@@ -175,7 +175,8 @@ def _cautions(record: Record, verdict: Verdict) -> list[str]:
             "way and for as long, then compare again."
         )
     evidence = record.comparison.evidence
-    if verdict.answer == "motion needed" and evidence and not evidence.looking and _pool(record, verdict) != "max":
+    untried = evidence and not evidence.looking and not looks_for_moments(record, verdict)
+    if verdict.answer == "motion needed" and untried:
         lines.append(
             Markup(
                 "Whether a still model would do that looks for the right moment was not tried: "

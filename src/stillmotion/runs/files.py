@@ -23,9 +23,10 @@ def check_folder(folder: Path) -> None:
     Raises:
         StillmotionError: a file is in its way, or there is no permission.
     """
-    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists() or path.is_symlink())
     if not place.is_dir():
-        raise StillmotionError(f"{folder}: cannot make this folder ({place} is a file)")
+        what = "a link to nothing" if place.is_symlink() else "a file"
+        raise StillmotionError(f"{folder}: cannot make this folder ({place} is {what})")
     if not os.access(place, os.W_OK):
         raise StillmotionError(f"{folder}: no permission to write in {place}; choose another with --out")
 

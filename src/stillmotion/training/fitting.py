@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,9 @@ def train(
         typical_seconds=float(np.median(durations)),
     )
     identity = _identity(recipe, data)
+    with suppress(StillmotionError):  # another training is dealt with below
+        if finished := _found(folder, identity)[0]:
+            return finished
     with sole_user(folder):
         try:
             run, state = _found(folder, identity)

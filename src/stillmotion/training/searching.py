@@ -90,13 +90,8 @@ def search(
         UsageError: no such effort.
         StillmotionError: as `train`.
     """
-    if effort not in EFFORTS:
-        raise UsageError(f"effort {effort!r}: choose from {', '.join(EFFORTS)}")
     tried: list[tuple[Recipe, Trial]] = []
-    for number, change in enumerate(EFFORTS[effort]):
-        changed = apply(change, recipe, even=even)
-        if any(changed == before for before, _ in tried):
-            continue  # a rate has no meaning where frames are spread
+    for number, (change, changed) in enumerate(changes(recipe, effort, even=even)):
         short = dataclasses.replace(changed, epochs=max(1, changed.epochs // SHORT))
         run = train(short, learn, validation, out=out / f"{number}", overwrite=overwrite, watch=watch)
         tried.append((changed, _trial(change.name, run)))
@@ -105,6 +100,22 @@ def search(
     best = max(range(len(tried)), key=lambda i: (tried[i][1].validation_accuracy, -tried[i][1].validation_loss))
     trials = tuple(dataclasses.replace(trial, chosen=i == best) for i, (_, trial) in enumerate(tried))
     return tried[best][0], trials
+
+
+def changes(recipe: Recipe, effort: str, *, even: bool = False) -> list[tuple[Change, Recipe]]:
+    """What an effort tries on a recipe, each once: a rate has no meaning where frames are spread. even: as `on_clips`.
+
+    Raises:
+        UsageError: no such effort.
+    """
+    if effort not in EFFORTS:
+        raise UsageError(f"effort {effort!r}: choose from {', '.join(EFFORTS)}")
+    found: list[tuple[Change, Recipe]] = []
+    for change in EFFORTS[effort]:
+        changed = apply(change, recipe, even=even)
+        if all(changed != before for _, before in found):
+            found.append((change, changed))
+    return found
 
 
 def apply(change: Change, recipe: Recipe, *, even: bool = False) -> Recipe:
@@ -123,8 +134,9 @@ def apply(change: Change, recipe: Recipe, *, even: bool = False) -> Recipe:
 
 def on_clips(recipe: Recipe, spec: ClipSpec, *, even: bool) -> Recipe:
     """The recipe for other clips. even: for the same time, so for fewer epochs of more frames."""
-    epochs = max(1, recipe.epochs * recipe.spec.frames // spec.frames) if even else recipe.epochs
-    return dataclasses.replace(recipe, spec=spec, epochs=epochs)
+    share = recipe.spec.frames / spec.frames if even else 1.0
+    epochs, patience = (max(1, int(share * count)) for count in (recipe.epochs, recipe.patience))
+    return dataclasses.replace(recipe, spec=spec, epochs=epochs, patience=patience)
 
 
 def epochs_within(

@@ -21,7 +21,6 @@ from stillmotion.data.videos import Part, Video, Videos
 from stillmotion.errors import StillmotionError
 
 COLUMNS = ("path", "label", "group", "split", "start_seconds", "end_seconds")
-COLUMNS = ("path", "label", "group", "split", "start_seconds", "end_seconds")
 PART_NAMES: dict[str, Part] = {
     "train": "train", "training": "train",
     "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from stillmotion.comparison import Moment, Tampered
-from stillmotion.reports.advice import guessing
+from stillmotion.reports.advice import guessing, looks_for_moments
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, percent, points
 
@@ -26,7 +26,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "motion": pair[1],
         "moment": moment,
         "looking": evidence.looking if evidence else None,
-        "reading": _reading(moment, evidence.looking if evidence else None) if moment else "",
+        "reading": _reading(record, moment, evidence.looking if evidence else None) if moment else "",
         "tampered": [_row(one) for one in evidence.tampered] if evidence else [],
         "retrained": [_row(one) for one in evidence.retrained] if evidence else [],
         "chance": guessing(record),
@@ -63,7 +63,7 @@ def _gist(record: Record) -> str:
     return "; ".join(told)
 
 
-def _reading(moment: Moment, looking: Tampered | None) -> str | Markup:
+def _reading(record: Record, moment: Moment, looking: Tampered | None) -> str | Markup:
     if looking:
         interval = f"95 % interval {points(looking.low)} to {points(looking.high)}"
         against = f"{points(looking.difference)} points against motion ({interval})"
@@ -71,10 +71,12 @@ def _reading(moment: Moment, looking: Tampered | None) -> str | Markup:
     lucky = moment.oracle - moment.chance
     against = f"{points(moment.low)} to {points(moment.high)} points against motion, 95 % interval"
     if moment.one_frame_decides and moment.surest > moment.average + 0.02:
+        verdict = record.comparison.verdict
+        tried = verdict is not None and looks_for_moments(record, verdict)
         return Markup(
             f"It may be: the frame that the still model is surest of does better than the average over frames, and is "
-            f"not surely worse than motion ({against}). Then it takes the right moment rather than motion: try "
-            "<code>--pool max</code>."
+            f"not surely worse than motion ({against}). Then it takes the right moment rather than motion"
+            + ("." if tried else ": try <code>--pool max</code>.")
         )
     if moment.one_frame_decides:
         return f"It may be: single frames are not surely worse than motion ({against}), and averaging costs nothing."
