@@ -316,17 +316,22 @@ def main() -> None:
     parser.add_argument("--only", default="", help="sets whose name holds this")
     parser.add_argument("--first", type=int, default=None, help="so many sets")
     parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--films", action="store_true", help="only film the sets, to look at or compare otherwise")
     options = parser.parse_args()
     rows = []
     for one in [one for one in battery() if options.only in one.name][: options.first]:
+        if options.films:
+            print(film(one, options.out / one.name))
+            continue
         result = options.out / f"{one.name}.json"
         if not result.exists():
             found = judge(one, options.out / one.name, options.epochs)
             result.write_text(json.dumps(found, indent=1))
         rows.append(json.loads(result.read_text()))
         print(f"{one.name}: {rows[-1]['answer']}, {rows[-1]['score']}", flush=True)
-    print()
-    print_table(rows)
+    if rows:
+        print()
+        print_table(rows)
 
 
 if __name__ == "__main__":
