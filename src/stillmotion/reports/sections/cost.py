@@ -12,7 +12,8 @@ from stillmotion.reports.geometry import polyline, scale, spread_labels, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number
 
-WIDE, TALL = 32, 14  # of a tag, in percent of the plot
+WIDE, TALL = 31, 7  # of a tag, and half of its height, in percent of the plot
+ROOM = 1.5  # times the slowest, so that its tag has a place
 _KEYS = ("accuracy", "milliseconds_per_clip", "frames_per_second", "parameters", "train_seconds", "multiply_adds",
          "clip_seconds", "milliseconds_per_second", "multiply_adds_per_second", "peak_megabytes")  # fmt: skip
 
@@ -37,13 +38,14 @@ def _plot(record: Record, names: list[str]) -> dict[str, Any]:
     times = [float(one["milliseconds_per_clip"]) for one in figures.values()]
     logarithmic = max(times) > 8 * min(times)
     if logarithmic:
-        across = scale(log10(min(times) / 1.6), log10(max(times) * 1.6))
+        low, high = min(times) / 1.6, max(times) * (max(times) / min(times)) ** 0.5
+        across = scale(log10(low), log10(high))
         steps = [a * 10.0**b for b in range(-4, 8) for a in (1, 2, 5)]
-        xticks = [(across(log10(t)), number(t)) for t in steps if min(times) / 1.6 <= t <= max(times) * 1.6]
+        xticks = [(across(log10(t)), number(t)) for t in steps if low <= t <= high]
         places = [across(log10(time)) for time in times]
     else:
-        across = scale(0.0, 1.2 * max(times))
-        xticks = [(across(tick), number(tick) if tick else "0") for tick in ticks(0, 1.2 * max(times))]
+        across = scale(0.0, ROOM * max(times))
+        xticks = [(across(tick), number(tick) if tick else "0") for tick in ticks(0, ROOM * max(times))]
         places = [across(time) for time in times]
     bounds = [(float(f.get("accuracy_low", f["accuracy"])), float(f.get("accuracy_high", f["accuracy"])))
               for f in figures.values()]  # fmt: skip
@@ -59,7 +61,7 @@ def _plot(record: Record, names: list[str]) -> dict[str, Any]:
             "low": up(low),
             "high": up(high),
             "tag": tag,
-            "left": _to_the_left(x, tag, list(zip(places, heights, strict=True))),
+            "left": _to_the_left(x, tag, [(at, up(a), up(b)) for at, (a, b) in zip(places, bounds, strict=True)]),
             "figures": figures[name],
         }
         for name, x, y, (low, high), tag in zip(names, places, heights, bounds, tags, strict=True)
@@ -78,11 +80,11 @@ def _and_cheap(record: Record, advice: Recommendation | None) -> str:
     return quickness(record, advice.family) or ", and none that is quicker is surely within the margin of it"
 
 
-def _to_the_left(x: float, height: float, dots: Sequence[tuple[float, float]]) -> bool:
+def _to_the_left(x: float, height: float, whiskers: Sequence[tuple[float, float, float]]) -> bool:
     """Whether a tag stands better to the left of its dot at x: where others lie in its way, or the box ends."""
 
-    def others(low: float, high: float) -> int:
-        return sum(low < at - x < high and abs(up - height) < TALL for at, up in dots)
+    def others(start: float, end: float) -> int:
+        return sum(start < at - x < end and low - TALL < height < high + TALL for at, low, high in whiskers)
 
     if x > 100 - WIDE or x < WIDE:
         return x > 50
