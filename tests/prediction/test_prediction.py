@@ -88,7 +88,8 @@ def test_a_motion_run_from_videos_to_answers(
     assert "recall of left" in capsys.readouterr().out
 
     # Another process is at work in the run's folder.
-    for work in (lambda: evaluate(run, test), lambda: sm.train("conv3d", learn, check, out=run.folder, **options)):
+    longer = {**options, "epochs": 3}
+    for work in (lambda: evaluate(run, test), lambda: sm.train("conv3d", learn, check, out=run.folder, **longer)):
         with sole_user(run.folder), pytest.raises(StillmotionError, match="another stillmotion is at work"):
             work()
 
