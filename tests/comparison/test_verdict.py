@@ -130,6 +130,11 @@ def test_undecided_by_little_shows_its_digits() -> None:
     assert f"{100 * found.low:+.1f} to" in found.sentence
 
 
+def test_one_point_is_no_points() -> None:
+    right = [True] * 200
+    assert "a difference of -1 point (" in verdict(right, [i > 1 for i in range(200)]).sentence
+
+
 def test_equivalence_is_said_apart() -> None:
     assert verdict([True] * 200, [True] * 200).equivalent
     worse = verdict([True] * 200, [i % 4 > 0 for i in range(200)])

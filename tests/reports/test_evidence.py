@@ -51,6 +51,15 @@ def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> N
     assert "Unless your labels mean just that (how bright it is), film all of them in the same places" in first
 
 
+@pytest.mark.parametrize(("high", "reading"), [(-0.4, "No: a still model"), (0.0, "It may be: a still model")])
+def test_what_the_model_that_looked_found_is_said(record: Record, high: float, reading: str) -> None:
+    moment = Moment(0.3, 0.32, 0.33, 0.9, 0.88, 0.9, -0.7, -0.4, False)
+    evidence = Evidence(moment=moment, looking=Tampered("pool=max", 0.4, -0.5, -0.6, high))
+    told = render_report(replace(record, comparison=replace(record.comparison, evidence=evidence)))
+    assert f"{reading} was trained to look for it, and gets 40\N{NO-BREAK SPACE}%" in told
+    assert "was not tried" not in told
+
+
 def test_a_model_that_looked_for_the_right_moment_is_not_offered_again(record: Record) -> None:
     still = record.comparison.families["frame_pool"]
     trainings = [{**one, "recipe": {"options": {"pool": "max"}}} for one in still.figures["trainings"]]

@@ -28,9 +28,10 @@ def write_sentence(
     close = min(abs(low - margin), abs(high - margin)) < 1
     digits = 1 if close or margin != round(margin) else 0  # never "5 points, above the margin of 5"
     change, start, end = (_signed(value, digits) for value in (motion - still, low, high))
+    unit = "point" if change in ("+1", "-1") else "points"
     figures = (
         f"the motion model {names[1]} gets {motion:.{digits}f} % of the test videos right and the still "
-        f"model {names[0]} {still:.{digits}f} %, a difference of {change} points "
+        f"model {names[0]} {still:.{digits}f} %, a difference of {change} {unit} "
         f"({100 * level:.3g} % interval {start} to {end})"
     )
     if guessing is not None:

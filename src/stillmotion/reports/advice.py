@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from stillmotion.comparison import Recommendation, Verdict
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import million, number, percent, seconds, videos
+from stillmotion.reports.rendering import million, number, percent, seconds, typeset, videos
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -78,7 +78,7 @@ def failures(record: Record, verdict: Verdict) -> list[str]:
         one = found[label]
         lines.append(f"It finds {percent(one['recall'])} of \N{LEFT DOUBLE QUOTATION MARK}{label}"
                      f"\N{RIGHT DOUBLE QUOTATION MARK} ({videos(one['videos'], 'test ')}).")  # fmt: skip
-    lines += [f"{line[0].upper()}{line[1:]}." for line in verdict.warnings]
+    lines += [f"{line[0].upper()}{line[1:]}." for line in map(typeset, verdict.warnings)]
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -136,6 +137,11 @@ def seconds(value: float | None) -> str:
 def p_value(p: float) -> str:
     """0.031 -> = 0.031; no more digits than anyone should believe."""
     return "below 0.001" if p < 0.001 else "above 0.99" if p > 0.99 else f"= {number(p, 2)}"
+
+
+def typeset(text: str) -> str:
+    """A sentence of the verdict's, with true minus signs, and per cent that stay with their number."""
+    return re.sub(r"(?<=[ (])-(?=\d)", MINUS, text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def place(value: float) -> str:

@@ -67,7 +67,10 @@ def _reading(record: Record, moment: Moment, looking: Tampered | None) -> str | 
     if looking:
         interval = f"95 % interval {points(looking.low)} to {points(looking.high)}"
         against = f"{points(looking.difference)} points against motion ({interval})"
-        return f"A still model was trained to look for it: it gets {percent(looking.accuracy)}, {against}."
+        verdict = record.comparison.verdict
+        near = verdict is not None and looking.high >= -verdict.margin
+        found = f"a still model was trained to look for it, and gets {percent(looking.accuracy)}, {against}"
+        return f"{'It may be' if near else 'No'}: {found}."
     lucky = moment.oracle - moment.chance
     against = f"{points(moment.low)} to {points(moment.high)} points against motion, 95 % interval"
     if moment.one_frame_decides and moment.surest > moment.average + 0.02:

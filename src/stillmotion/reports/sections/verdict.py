@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from stillmotion.comparison import Verdict
 from stillmotion.reports.advice import costs, failures, next_steps
 from stillmotion.reports.geometry import scale, ticks
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import MINUS, Section, number, points
+from stillmotion.reports.rendering import Section, number, points, typeset
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -25,12 +24,8 @@ def _facts(record: Record) -> Mapping[str, Any]:
         ("Where it fails", failures(record, verdict), "labels"),
         ("What to do next", next_steps(record, verdict), None),
     ]
-    return {"sentence": _typeset(rest[:1].upper() + rest[1:]), "plot": _plot(verdict), "cards": cards,
-            "verdict": verdict, "chosen": _typeset(verdict.chosen)}  # fmt: skip
-
-
-def _typeset(text: str) -> str:
-    return re.sub(r"(?<=[ (])-(?=\d)", MINUS, text).replace(" %", "\N{NO-BREAK SPACE}%")
+    return {"sentence": typeset(rest[:1].upper() + rest[1:]), "plot": _plot(verdict), "cards": cards,
+            "verdict": verdict, "chosen": typeset(verdict.chosen)}  # fmt: skip
 
 
 def _plot(verdict: Verdict) -> dict[str, Any]:
