@@ -32,12 +32,12 @@ from scipy.stats import binomtest
 
 import stillmotion as sm
 from stillmotion.audit import FAULTS
+from stillmotion.audit.audited_model import AuditedModel, load_audited_model
 from stillmotion.audit.auditing import explain_change
 from stillmotion.audit.reading import Reader
 from stillmotion.audit.records import Noise
-from stillmotion.audit.reels import Reel, read_reel
 from stillmotion.audit.snapshots import read_snapshots
-from stillmotion.audit.subject import Subject, load_subject
+from stillmotion.audit.video_index import IndexedVideo, index_video
 
 MOMENTS = 3  # of each of three videos
 # How many of the causes named count, by the kind of case; its bar; and how the table says it.
@@ -111,7 +111,7 @@ def plan(models: int, each: int, pairs: int, triples: int, healthy: int) -> list
     return planned
 
 
-def run_case(one: Planned, subject: Subject, name: str, reels: Sequence[Reel]) -> Case:
+def run_case(one: Planned, subject: AuditedModel, name: str, reels: Sequence[IndexedVideo]) -> Case:
     rng = random.Random(one.seed)
     on_frames = [fault for fault in one.faults if fault.side not in ("snapshot", "tool")]
     order = list(FAULTS)  # in which a picture meets them
@@ -237,9 +237,9 @@ def main() -> None:
         if not (folder / "look").is_dir():
             sm.make_demo_data(folder / "look", kind="look", videos=90, seed=0)
         look = sm.read_videos(folder / "look")
-        worlds = {"demo": [read_reel(file) for file in make_videos(folder, look)]}
+        worlds = {"demo": [index_video(file) for file in make_videos(folder, look)]}
         if chosen.data:
-            worlds["real"] = [read_reel(file) for file in real_videos(chosen.data)]
+            worlds["real"] = [index_video(file) for file in real_videos(chosen.data)]
         models = make_models(folder, look, chosen.data)
         planned = plan(len(models), chosen.each, chosen.pairs, chosen.triples, chosen.healthy)
         kept = folder / "cases.jsonl"
@@ -248,7 +248,7 @@ def main() -> None:
             rows = [json.loads(line) for line in kept.read_text().splitlines()]
             cases = {number: Case(**case | {"truth": tuple(case["truth"]), "named": tuple(case["named"])})
                      for number, case in rows}  # fmt: skip
-        subjects: dict[int, Subject] = {}
+        subjects: dict[int, AuditedModel] = {}
         began = time.perf_counter()
         for one in planned:
             name = f"{one.kind} [{models[one.model].name}] {' + '.join(fault.what for fault in one.faults)}"
@@ -258,7 +258,7 @@ def main() -> None:
                 break
             model = models[one.model]
             if one.model not in subjects:
-                subjects[one.model] = load_subject(model.file, scale=model.scale)
+                subjects[one.model] = load_audited_model(model.file, scale=model.scale)
             case = run_case(one, subjects[one.model], model.name, worlds[model.world])
             cases[one.seed] = case
             if not chosen.only:

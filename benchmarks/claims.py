@@ -21,8 +21,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from stillmotion.clips import find_stretches
-from stillmotion.comparison.intervals import proportion_interval
 from stillmotion.data import read_videos
 from stillmotion.inspection import find_shortcuts
 from stillmotion.models import FAMILIES, build_model
@@ -62,9 +60,7 @@ def cost(frame_counts: list[int]) -> None:
             labels = np.eye(CLASSES, dtype="float32")[np.arange(BATCH) % CLASSES]
             model.compile("adam", "categorical_crossentropy")
             predict = quickest(lambda model=model, clips=clips: model.predict_on_batch(clips[:1]), 10)
-            train = quickest(
-                lambda model=model, clips=clips, labels=labels: model.train_on_batch(clips, labels), 5
-            )
+            train = quickest(lambda model=model, clips=clips, labels=labels: model.train_on_batch(clips, labels), 5)
             print(
                 f"| {frames} | {family} | {model.count_params():,} | {count_multiply_adds(model) / 1e6:,.0f} | "
                 f"{1000 * predict:.1f} | {1000 * train / BATCH:.1f} |",
@@ -76,7 +72,7 @@ def leaks(data: list[str]) -> None:
     """What predicts the labels of data sets without looking at what happens."""
     print("| data | what alone predicts the label | right | guessing | leaks |\n|---|---|---|---|---|")
     for one in data:
-        for found in find_shortcuts(find_stretches(read_videos(one))[0], proportion_interval):
+        for found in find_shortcuts(read_videos(one)):
             span = f"{found.accuracy:.0%} ({found.low:.0%} to {found.high:.0%})"
             print(f"| {Path(one).stem} | {found.name} | {span} | {found.guessing:.0%} | {found.leaks} |", flush=True)
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from stillmotion.comparison.gains import label_gains, pair_gains
-from stillmotion.comparison.intervals import estimate, proportion_interval
-from stillmotion.comparison.metrics import measure
+from stillmotion.comparison.metrics import compute_metrics
+from stillmotion.comparison.per_label import label_gains, pair_gains
 from stillmotion.comparison.predictions import Floats, Ints, Predictions
+from stillmotion.statistics.intervals import estimate, proportion_interval
 
 GROUPS = (5, 10, 20, 50, 100)
 DIFFERENCES = {  # only motion right, only still right
@@ -191,11 +191,11 @@ def seed_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 60)) -> Itera
 def figure_rows(draws: int) -> Iterator[dict[str, Any]]:
     """Coverage of the intervals of log loss and macro-F1, four labels, a skill that varies between groups."""
     rng = np.random.default_rng((5,))
-    truth = measure([_graded(rng, 20_000, 5)])
+    truth = compute_metrics([_graded(rng, 20_000, 5)])
     for groups, clips in ((3, 4), (5, 4), (5, 20), (10, 4), (20, 20), (50, 20)):
         held = []
         for _ in range(draws):
-            found = measure([_graded(rng, groups, clips)])
+            found = compute_metrics([_graded(rng, groups, clips)])
             pairs = ((found.log_loss, truth.log_loss), (found.macro_f1, truth.macro_f1))
             held.append([one.low <= true.value <= one.high for one, true in pairs])
         loss, macro = np.mean(held, axis=0)

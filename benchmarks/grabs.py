@@ -22,7 +22,7 @@ from audit_faults import usual_loop
 from audit_models import count_frames, make_scene_model
 
 import stillmotion as sm
-from stillmotion.audit.reels import Reel, read_reel
+from stillmotion.audit.video_index import IndexedVideo, index_video
 
 # How a frame is grabbed: options before and after the input, the ending; {n} is its number, {s} a time just before it.
 WAYS: dict[str, tuple[str, str, str]] = {
@@ -33,7 +33,7 @@ WAYS: dict[str, tuple[str, str, str]] = {
 }
 
 
-def grab(reel: Reel, index: int, way: str, folder: Path) -> Path:
+def grab(reel: IndexedVideo, index: int, way: str, folder: Path) -> Path:
     before, after, ending = (
         words.format(n=index, s=f"{max(0.0, float(reel.seconds[index]) - 0.004):.6f}") for words in WAYS[way]
     )
@@ -58,7 +58,7 @@ def main() -> None:
         if not model.exists():
             make_scene_model(model, scenes)
         files = [scenes.file(video) for video in scenes if count_frames(scenes.file(video)) >= 24]
-        reels = [read_reel(file) for file in files[:: max(1, len(files) // chosen.clips)][: chosen.clips]]
+        reels = [index_video(file) for file in files[:: max(1, len(files) // chosen.clips)][: chosen.clips]]
         rng = np.random.default_rng(0)
         moments = [(reel, int(index)) for reel in reels for index in sorted(rng.choice(len(reel), 2, replace=False))]
         for number, way in enumerate(WAYS):

@@ -370,10 +370,7 @@ def main() -> None:
             rows.append((name, measure(build(), chosen.rounds)))
             print(name, {key: value for key, value in rows[-1][1].items() if key != "reasons"}, flush=True)
     threads = os.environ.get("OMP_NUM_THREADS")
-    together = {
-        told(count): part("shared", count, chosen.rounds)
-        for count in dict.fromkeys([threads, None])
-    }
+    together = {told(count): part("shared", count, chosen.rounds) for count in dict.fromkeys([threads, None])}
     print(together, flush=True)
     peaks = []
     for engine in ENGINES if chosen.memory else ():

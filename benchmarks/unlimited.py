@@ -25,9 +25,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 import stillmotion as sm
-from stillmotion.clips import Stretch, find_stretches
+from stillmotion.clips import Segment, open_videos
 from stillmotion.decoding import Images, read_frames
-from stillmotion.prediction.whole import load_model
+from stillmotion.prediction.videos import load_model
 
 FRAMES, SIDE = 16, 64
 MODELS = {
@@ -37,11 +37,11 @@ MODELS = {
 PASTS: tuple[Literal["window", "unlimited"], ...] = ("window", "unlimited")
 
 
-def pictures(stretch: Stretch, rate: float) -> Images:
+def pictures(segment: Segment, rate: float) -> Images:
     """A video's frames at the rate, whole slots only: uint8 `(n, side, side, 3)`."""
-    start, end = stretch.window
+    start, end = segment.window
     times = np.arange(start + 0.5 / rate, end, 1 / rate)
-    return read_frames(stretch.file, times, SIDE, SIDE).shown_at(times)
+    return read_frames(segment.file, times, SIDE, SIDE).shown_at(times)
 
 
 def row(stream: sm.StreamModel, films: Sequence[Images], truths: Sequence[int]) -> list[str]:
@@ -74,17 +74,17 @@ def main() -> None:
     parts = sm.split(sm.read_videos(chosen.data), (0.5, 0.1, 0.4), seed=0)
     spec = sm.ClipSpec(FRAMES, chosen.rate, SIDE)
 
-    stretches, _ = find_stretches(parts[2])
-    stretches = [stretches[at] for at in np.random.default_rng((0,)).permutation(len(stretches))]
-    stretches = [one for one in stretches if one.seconds * chosen.rate >= FRAMES + 1]
-    films = [pictures(one, chosen.rate) for one in stretches]
-    print(f"{len(films)} test videos of {len({one.video.group for one in stretches})} recordings, "
+    segments = open_videos(parts[2]).segments
+    segments = [segments[at] for at in np.random.default_rng((0,)).permutation(len(segments))]
+    segments = [one for one in segments if one.seconds * chosen.rate >= FRAMES + 1]
+    films = [pictures(one, chosen.rate) for one in segments]
+    print(f"{len(films)} test videos of {len({one.video.group for one in segments})} recordings, "
           f"{sum(map(len, films)) / chosen.rate:.0f} s in all, windows of {FRAMES / chosen.rate:.2g} s\n")  # fmt: skip
     print("| model | past | alone: end | settled | on end: end | settled |\n|---|---|---|---|---|---|")
     for name, (family, options) in MODELS.items():
         run = sm.train(family, *parts[:2], out=chosen.folder / f"{chosen.data.stem}-{family}", spec=spec,
                        epochs=chosen.epochs, **options)  # fmt: skip
-        truths = [run.labels.index(one.video.label or "") for one in stretches]
+        truths = [run.labels.index(one.video.label or "") for one in segments]
         model = load_model(run.model_file)
         for past in PASTS:
             cells = row(sm.stream_model(model, past=past), films, truths)

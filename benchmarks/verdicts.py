@@ -160,9 +160,7 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
     import keras
 
     import stillmotion as sm
-    from stillmotion.clips import find_stretches
-    from stillmotion.comparison import temper
-    from stillmotion.comparison.intervals import proportion_interval
+    from stillmotion.comparison import require_motion_evidence
     from stillmotion.inspection import describe_shortcuts
 
     keras.utils.clear_session()
@@ -180,8 +178,8 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
     comparison = sm.compare(runs)
     assert comparison.verdict is not None
     tested = [(still, motion, fold[2]) for still, motion, fold in zip(runs[::2], runs[1::2], folds, strict=True)]
-    verdict = temper(comparison.verdict, evidence_of(tested, comparison.verdict))
-    leaks = describe_shortcuts(sm.find_shortcuts(find_stretches(videos)[0], proportion_interval))
+    verdict = require_motion_evidence(comparison.verdict, evidence_of(tested, comparison.verdict))
+    leaks = describe_shortcuts(sm.find_shortcuts(videos))
     still, motion = (comparison.families[family].figures["accuracy"] for family in ("frame_pool", "conv3d"))
     found = {
         **dataclasses.asdict(one),
@@ -214,11 +212,11 @@ def evidence_of(tested: Sequence[tuple[Any, Any, Any]], verdict: Any) -> Any:
 
     if verdict.answer == "motion needed":
         for still, motion, test in tested:
-            sm.trace(still, test)
-            sm.probe_motion(motion, test)
-    moments = {verdict.still: [still.moments_file for still, _, _ in tested]}
+            sm.predict_over_time(still, test)
+            sm.evaluate_perturbed(motion, test)
+    moments = {verdict.still: [still.over_time_file for still, _, _ in tested]}
     answers = join_folds([0] * len(tested), [read_predictions(motion.predictions_file) for _, motion, _ in tested])
-    return gather_evidence([motion.probes_file for _, motion, _ in tested], {}, answers, moments, verdict.still)
+    return gather_evidence([motion.perturbed_file for _, motion, _ in tested], {}, answers, moments, verdict.still)
 
 
 def score(one: Set, answer: str) -> str:
@@ -269,7 +267,7 @@ def is_decided(rights: np.ndarray, codes: np.ndarray) -> bool:
 
     rights: (3, n), of the still model, the motion model, and one that always gives the same label.
     """
-    from stillmotion.comparison.intervals import estimate, proportion_interval
+    from stillmotion.statistics.intervals import estimate, proportion_interval
 
     still, motion, frequent = rights
     low, high = estimate(motion - still, codes).interval()

@@ -23,7 +23,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STILLMOTION_CACHE", str(tmp_path / "cache"))
 
 
-def write_film(path: Path, pictures: NDArray[np.uint8], *, rate: int = 10, **options: str) -> Path:
+def write_lossy_video(path: Path, pictures: NDArray[np.uint8], *, rate: int = 10, **options: str) -> Path:
     """Encode pictures `(n, height, width, 3)`; near enough to lossless by default."""
     path.parent.mkdir(parents=True, exist_ok=True)
     moov = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
@@ -39,7 +39,7 @@ def write_film(path: Path, pictures: NDArray[np.uint8], *, rate: int = 10, **opt
 
 @pytest.fixture
 def film() -> Film:
-    return write_film
+    return write_lossy_video
 
 
 @pytest.fixture
@@ -53,5 +53,5 @@ def moving(tmp_path: Path) -> Path:
             for t in range(12):
                 x = (start + step * t + np.arange(10)) % 32
                 pictures[t, row : row + 10, x] = 230
-            write_film(tmp_path / "moving" / label / f"rec{number}.mp4", pictures)
+            write_lossy_video(tmp_path / "moving" / label / f"rec{number}.mp4", pictures)
     return tmp_path / "moving"

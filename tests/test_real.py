@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillmotion.clips import find_stretches, in_threads
+from stillmotion.clips import open_videos, thread_map
 from stillmotion.data import Video, Videos, read_videos, split, straddling_groups
 from stillmotion.data.media import is_media
 from stillmotion.decoding import Frames, iter_frames, read_frames
@@ -38,9 +38,10 @@ def differing(path: Path) -> list[float]:
 
 
 def check(videos: Videos) -> None:
-    good, bad = find_stretches(videos)
+    opened = open_videos(videos)
+    good, bad = opened.segments, opened.skipped
     assert [one.reason for one in bad] == []
-    found = in_threads(lambda one: (one.video.path, differing(one.file)), good)
+    found = thread_map(lambda one: (one.video.path, differing(one.file)), good)
     assert [one for one in found if one[1]] == []
 
 

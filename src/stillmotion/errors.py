@@ -9,5 +9,5 @@ class UsageError(StillmotionError):
     """The call was wrong: an unknown name, a value out of range. The command ends with 2."""
 
 
-class UnreadableVideo(StillmotionError):
+class UnreadableVideoError(StillmotionError):
     """A file that gives no pictures. The message names the file and says why."""

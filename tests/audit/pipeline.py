@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conftest import write_film
+from conftest import write_lossy_video
 
 HEIGHT, WIDTH, FRAMES = 72, 96, 24
 MOMENTS = (3, 9, 14, 20)
@@ -33,7 +33,7 @@ def pictures(seed: int) -> NDArray[np.uint8]:
 
 def write_films(folder: Path, count: int = 3) -> list[Path]:
     """Films, encoded with little loss."""
-    return [write_film(folder / f"film{seed}.mp4", pictures(seed)) for seed in range(count)]
+    return [write_lossy_video(folder / f"film{seed}.mp4", pictures(seed)) for seed in range(count)]
 
 
 def write_snapshots(folder: Path, films: list[Path], change: Any = None, ending: str = "png") -> dict[str, int]:

@@ -16,8 +16,8 @@ from PIL import Image
 from pipeline import SIDE, colour_model, write_films, write_snapshots
 
 from stillmotion.audit import Audit, as_json, audit_model, read_audit, write_audit
+from stillmotion.audit.audited_model import load_audited_model
 from stillmotion.audit.comparing_paths import feed
-from stillmotion.audit.subject import load_subject
 from stillmotion.errors import StillmotionError
 
 pytestmark = pytest.mark.backend
@@ -186,7 +186,7 @@ def test_the_answer_reads_as_it_should(tmp_path: Path, films: list[Path], model:
 def test_the_preprocessing_is_found(tmp_path: Path, films: list[Path]) -> None:
     colour_model(scaled=False).save(tmp_path / "raw.keras")
     (tmp_path / "labels.txt").write_text("a\nb\nc\nd\n")
-    subject = load_subject(tmp_path / "raw.keras", labels=tmp_path / "labels.txt", scale="0..1", channels="bgr")
+    subject = load_audited_model(tmp_path / "raw.keras", labels=tmp_path / "labels.txt", scale="0..1", channels="bgr")
     for name in write_snapshots(tmp_path / "all", films):
         picture = np.asarray(Image.open(tmp_path / "all" / name), np.float32)
         label = subject.labels[int(subject.answers([feed(subject, picture)])[0].argmax())]

@@ -13,18 +13,18 @@ from keras import layers
 from pipeline import SIDE, colour_model, write_films
 
 from stillmotion.audit import audit_model
+from stillmotion.audit.audited_model import AuditedModel, load_audited_model
 from stillmotion.audit.consistency import check_model
 from stillmotion.audit.preprocessing import find_range
-from stillmotion.audit.subject import Subject, load_subject
 from stillmotion.errors import StillmotionError, UsageError
 
 pytestmark = pytest.mark.backend
 FRAMES = 5
 
 
-def saved(tmp_path: Path, model: Any, **given: Any) -> Subject:
+def saved(tmp_path: Path, model: Any, **given: Any) -> AuditedModel:
     model.save(tmp_path / "model.keras")
-    return load_subject(tmp_path / "model.keras", **given)
+    return load_audited_model(tmp_path / "model.keras", **given)
 
 
 def clip_model(frames: int | None) -> Any:
@@ -38,7 +38,7 @@ def inputs(*shape: int) -> Any:
     return np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
 
 
-def failed(subject: Subject, values: Any) -> dict[str, str]:
+def failed(subject: AuditedModel, values: Any) -> dict[str, str]:
     return {check.name: check.cure for check in check_model(subject, values) if not check.passed}
 
 
@@ -149,15 +149,15 @@ def test_other_bad_models_and_labels(tmp_path: Path) -> None:
     (tmp_path / "bad.keras").write_text("nothing")
     (tmp_path / "labels.txt").write_text("a\nb\n")
     with pytest.raises(UsageError, match="no such model"):
-        load_subject(tmp_path / "none.keras")
+        load_audited_model(tmp_path / "none.keras")
     with pytest.raises(StillmotionError, match="not a Keras model"):
-        load_subject(tmp_path / "bad.keras")
+        load_audited_model(tmp_path / "bad.keras")
     with pytest.raises(StillmotionError, match="has 2 labels, the model gives 4"):
-        load_subject(tmp_path / "good.keras", labels=tmp_path / "labels.txt")
+        load_audited_model(tmp_path / "good.keras", labels=tmp_path / "labels.txt")
     with pytest.raises(UsageError, match="--scale"):
-        load_subject(tmp_path / "good.keras", scale="0-1")
+        load_audited_model(tmp_path / "good.keras", scale="0-1")
     with pytest.raises(StillmotionError, match=r"no saved_model\.pb"):
-        load_subject(tmp_path)
+        load_audited_model(tmp_path)
 
 
 def test_a_lambda_is_not_loaded_unless_asked(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_a_lambda_is_not_loaded_unless_asked(tmp_path: Path) -> None:
     x = layers.Lambda(lambda x: x / 255, output_shape=(SIDE, SIDE, 3))(given)
     keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(x))).save(tmp_path / "code.keras")
     with pytest.raises(StillmotionError, match="--unsafe"):
-        load_subject(tmp_path / "code.keras")
-    assert load_subject(tmp_path / "code.keras", unsafe=True).size == (SIDE, SIDE)
+        load_audited_model(tmp_path / "code.keras")
+    assert load_audited_model(tmp_path / "code.keras", unsafe=True).size == (SIDE, SIDE)
 
 
 def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,8 +182,8 @@ def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: p
     )
     monkeypatch.delitem(__import__("sys").modules, "own_layers")
     with pytest.raises(StillmotionError, match=r"'Own'.*--custom"):
-        load_subject(tmp_path / "own.keras")
-    subject = load_subject(tmp_path / "own.keras", custom="own_layers")
+        load_audited_model(tmp_path / "own.keras")
+    subject = load_audited_model(tmp_path / "own.keras", custom="own_layers")
     assert subject.labels == ("class 0", "class 1", "class 2")
     assert failed(subject, inputs(4, SIDE, SIDE, 3)) == {}
 

@@ -10,8 +10,8 @@ from PIL import Image
 from pipeline import pictures
 
 from stillmotion.audit import FAULTS, faults
-from stillmotion.audit.attributing import shapley
-from stillmotion.audit.faults import Shot, difference, normal_path, render_picture
+from stillmotion.audit.attribution import shapley
+from stillmotion.audit.faults import FrameContext, difference, normal_path, render_picture
 from stillmotion.audit.faults.orientation import ALL_TURNS, ORIENTATION
 from stillmotion.audit.resampling import KERNELS, resize
 from stillmotion.audit.sensitivity import divergence
@@ -79,7 +79,7 @@ def test_turns_are_eight_different_ones() -> None:
 @pytest.mark.parametrize("name", FAULTS)
 def test_every_fault_changes_the_picture_or_its_values(name: str) -> None:
     film = pictures(1)
-    shot = Shot(film, 12, np.arange(len(film)) / 10)
+    shot = FrameContext(film, 12, np.arange(len(film)) / 10)
     plain = faults.render(normal_path(), shot, (24, 30))
     assert plain.shape == (24, 30, 3)
     assert FAULTS[name].cure(FAULTS[name].strengths[0], FAULTS[name].normal)

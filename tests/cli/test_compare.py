@@ -58,7 +58,7 @@ def test_broken_files_are_left_out_and_labels_may_be_anything(table: Path, tmp_p
     assert work.returncode == 0, errors
     assert "of 31 videos left out" in errors
     record = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
-    out = {Path(one["path"]).name for one in record["data"]["left_out"]}
+    out = {Path(one["path"]).name for one in record["data"]["skipped"]}
     assert {"empty.mp4", "text.mp4", "gone.mp4"} <= out <= {"empty.mp4", "text.mp4", "gone.mp4", "cut.mp4"}
     assert set(record["data"]["labels"]) == set(LABELS.values())
     assert record["verdict"]["answer"] in said

@@ -57,7 +57,7 @@ def write_run(
         "labels": answers.labels,
         "data": {
             "root": str(folder), "fingerprint": "0", "videos": videos,
-            "left_out": [["bad.mp4", "empty file"]],
+            "skipped": [["bad.mp4", "empty file"]],
         },
         "versions": {"keras": "3"},
         "training": {

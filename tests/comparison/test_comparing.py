@@ -25,15 +25,14 @@ def test_best_motion_family_is_chosen_on_validation_never_on_test(tmp_path: Path
     assert found.families["cnn_rnn"].runs == ("runs/cnn_rnn-seed0", "runs/cnn_rnn-seed1")
     assert found.families["conv3d"].figures["accuracy"] == 1.0
     assert found.data["videos"] == {"train": 0, "validation": 0, "test": 40}
-    assert found.data["left_out"] == [{"path": "bad.mp4", "reason": "empty file"}]
+    assert found.data["skipped"] == [{"path": "bad.mp4", "reason": "empty file"}]
     assert write_comparison(found, tmp_path).name == "comparison.json"
     assert read_comparison(tmp_path) == found
 
 
 def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     runs = [
-        write_run(tmp_path / name, predictions(GOOD), family)
-        for name, family in (("f", "frame_pool"), ("m", "conv3d"))
+        write_run(tmp_path / name, predictions(GOOD), family) for name, family in (("f", "frame_pool"), ("m", "conv3d"))
     ]
     write_comparison(compare(runs), tmp_path / "out")
     record = json.loads((tmp_path / "out/comparison.json").read_text())

@@ -10,16 +10,16 @@ import pytest
 from fabricate import predictions
 
 from stillmotion.comparison import (
+    BestFrameEvidence,
+    ConditionResult,
     Evidence,
-    Moment,
     Predictions,
-    Tampered,
     Verdict,
     decide,
     gather_evidence,
     join_folds,
     recommend,
-    temper,
+    require_motion_evidence,
 )
 from stillmotion.errors import StillmotionError
 
@@ -171,9 +171,9 @@ def test_a_gain_that_rests_on_one_moment_is_no_need_of_motion() -> None:
 
     def tempered(shuffled: float, first: float, last: float, width: float = 0.1) -> Verdict:
         falls = {"shuffled": shuffled, "first half only": first, "last half only": last}
-        return temper(
+        return require_motion_evidence(
             verdict,
-            Evidence(tampered=tuple(Tampered(name, 1 + fall, fall, fall - width, fall + width)
+            Evidence(tampered=tuple(ConditionResult(name, 1 + fall, fall, fall - width, fall + width)
                                     for name, fall in falls.items())),
         )  # fmt: skip
 
@@ -186,15 +186,18 @@ def test_a_gain_that_rests_on_one_moment_is_no_need_of_motion() -> None:
     assert tempered(-0.05, -0.02, -0.3) == verdict  # half a clip holds all of it: change anywhere
     assert tempered(-0.05, -0.35, -0.3, width=0.4) == verdict  # too few videos to say
     for high, answer in ((-0.02, "undecided"), (-0.06, "motion needed")):
-        looking = Tampered("pool=max", 0.8, -0.1, -0.2, high)
-        found = temper(verdict, Evidence(looking=looking))
+        looking = ConditionResult("pool=max", 0.8, -0.1, -0.2, high)
+        found = require_motion_evidence(verdict, Evidence(looking=looking))
         assert (found.answer, found.by_moment) == (answer, answer == "undecided")
-    assert "pool trained to look for the right moment gets 80 %" in temper(
-        verdict, Evidence(looking=Tampered("pool=max", 0.8, -0.1, -0.2, 0.0))
-    ).sentence
-    sure = Moment(0.2, 0.3, 1.0, 1.0, 0.1, 1.0, -0.05, 0.05, one_frame_decides=True)
-    ruled_out = Evidence(moment=sure, looking=Tampered("pool=max", 0.3, -0.7, -0.8, -0.5))
-    assert temper(verdict, ruled_out) == verdict  # what was trained tells more than what one frame may
-    assert temper(verdict, Evidence(moment=sure)).by_moment
+    assert (
+        "pool trained to look for the right moment gets 80 %"
+        in require_motion_evidence(
+            verdict, Evidence(looking=ConditionResult("pool=max", 0.8, -0.1, -0.2, 0.0))
+        ).sentence
+    )
+    sure = BestFrameEvidence(0.2, 0.3, 1.0, 1.0, 0.1, 1.0, -0.05, 0.05, one_frame_decides=True)
+    ruled_out = Evidence(moment=sure, looking=ConditionResult("pool=max", 0.3, -0.7, -0.8, -0.5))
+    assert require_motion_evidence(verdict, ruled_out) == verdict  # what was trained tells more than what one frame may
+    assert require_motion_evidence(verdict, Evidence(moment=sure)).by_moment
     undecided = decide([whole], [whole])
-    assert temper(undecided, Evidence(moment=sure)) == undecided
+    assert require_motion_evidence(undecided, Evidence(moment=sure)) == undecided

@@ -5,7 +5,7 @@ import pytest
 from fabricate import predictions
 from sklearn.metrics import f1_score, log_loss, precision_score, recall_score
 
-from stillmotion.comparison import confusion, measure
+from stillmotion.comparison import compute_metrics, confusion
 
 
 def noisy(n: int = 120, classes: int = 4, seed: int = 0):
@@ -16,7 +16,7 @@ def noisy(n: int = 120, classes: int = 4, seed: int = 0):
 
 def test_figures_equal_scikit_learn() -> None:
     run = noisy()
-    found = measure([run])
+    found = compute_metrics([run])
     truth, answers = run.truth, run.answers
     assert found.accuracy.value == pytest.approx((truth == answers).mean())
     assert found.macro_f1.value == pytest.approx(f1_score(truth, answers, average="macro"))
@@ -34,16 +34,16 @@ def test_figures_equal_scikit_learn() -> None:
 
 def test_seeds_are_averaged_and_the_bootstrap_repeats() -> None:
     runs = [noisy(seed=0), noisy(seed=1)]
-    one, two = (measure([run]) for run in runs)
-    both = measure(runs)
+    one, two = (compute_metrics([run]) for run in runs)
+    both = compute_metrics(runs)
     assert both.macro_f1.value == pytest.approx((one.macro_f1.value + two.macro_f1.value) / 2)
-    assert both == measure(runs)
+    assert both == compute_metrics(runs)
     assert confusion(runs).sum() == pytest.approx(120)
 
 
 def test_all_right_is_not_certainty() -> None:
     run = predictions([True] * 40, [f"g{i // 4}" for i in range(40)])
-    found = measure([run])
+    found = compute_metrics([run])
     assert found.accuracy.high == 1.0
     assert found.accuracy.low == pytest.approx(10 / (10 + 2.262**2), abs=1e-3)  # as 10 videos, not 40
     assert found.macro_f1.low == pytest.approx(found.accuracy.low)
@@ -55,19 +55,19 @@ def test_the_interval_of_log_loss_is_students_t_by_group() -> None:
     losses = -np.log(run.probabilities[np.arange(120), run.truth])
     means = losses.reshape(20, 6).mean(axis=1)  # 20 groups of 6
     half = 2.093 * means.std(ddof=1) / np.sqrt(20)  # t of 19 degrees of freedom
-    found = measure([run]).log_loss
+    found = compute_metrics([run]).log_loss
     assert (found.low, found.high) == pytest.approx((losses.mean() - half, losses.mean() + half), abs=1e-4)
 
 
 def test_calibration_error_of_honest_and_overconfident_answers() -> None:
     honest = predictions(np.arange(500) % 5 != 0)  # 0.8 sure, right 4 times in 5
-    assert measure([honest]).calibration_error < 0.05
+    assert compute_metrics([honest]).calibration_error < 0.05
     wrong = predictions(np.arange(500) % 5 == 0)
-    assert measure([wrong]).calibration_error == pytest.approx(0.6, abs=0.02)
+    assert compute_metrics([wrong]).calibration_error == pytest.approx(0.6, abs=0.02)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_hardly_any_videos(n: int) -> None:
-    found = measure([predictions([True] * n)])
+    found = compute_metrics([predictions([True] * n)])
     assert found.accuracy.value == 1.0
     assert found.accuracy.low < 0.7

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import stillmotion as sm
-from stillmotion.comparison.predictions import read_seeds
+from stillmotion.comparison.predictions import read_predictions_by_seed
 from stillmotion.errors import StillmotionError, UsageError
 
 Row = dict[str, object]
@@ -77,7 +77,7 @@ def test_tables_as_spreadsheets_and_people_write_them(tmp_path: Path) -> None:
     assert sm.compare([tmp_path / "s.csv", tmp_path / "m.csv"]).verdict == plain
     for name, text in (("s.csv", still), ("m.csv", motion)):
         (tmp_path / name).write_text(text.replace(",a,", ",a;b;c;d;e,").replace("prob_a", "prob_a;b;c;d;e"))
-    assert read_seeds(tmp_path / "s.csv")[0].labels == ("a;b;c;d;e", "b")
+    assert read_predictions_by_seed(tmp_path / "s.csv")[0].labels == ("a;b;c;d;e", "b")
     pq.write_table(pa_csv.read_csv(tmp_path / "m.csv"), tmp_path / "m")
     assert sm.compare([tmp_path / "s.csv", tmp_path / "m"]).verdict.difference == plain.difference  # type: ignore[union-attr]
 
@@ -216,7 +216,7 @@ def test_more_than_there_is_memory_for(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(pa_csv, "read_csv", read_csv)
     with pytest.raises(StillmotionError, match=r"s\.csv: too large for this machine's memory"):
-        read_seeds(write(tmp_path / "s.csv", rows(BAD)))
+        read_predictions_by_seed(write(tmp_path / "s.csv", rows(BAD)))
 
 
 def test_a_column_twice(tmp_path: Path) -> None:

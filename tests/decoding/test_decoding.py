@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from stillmotion.decoding import Frames, iter_frames, probe, read_frames
-from stillmotion.errors import UnreadableVideo
+from stillmotion.errors import UnreadableVideoError
 
 
 def levels(n: int, height: int = 32, width: int = 48) -> np.ndarray:
@@ -45,7 +45,7 @@ def test_each_wanted_frame_is_kept_once(tmp_path, film):
 def test_what_is_no_video_is_named(tmp_path, content, says):
     path = tmp_path / "odd näme.mp4"
     path.write_bytes(content)
-    with pytest.raises(UnreadableVideo, match=says) as error:
+    with pytest.raises(UnreadableVideoError, match=says) as error:
         probe(path)
     assert str(path) in str(error.value)
 
@@ -68,5 +68,5 @@ def test_a_picture_is_a_video_of_one_frame_upright_by_its_exif(tmp_path):
     assert (probe(tmp_path / "a.jpg").width, probe(tmp_path / "a.jpg").height) == (20, 40)
     assert read_frames(tmp_path / "a.jpg", [0.0, 3.0], 16, 16).shown_at([0, 1, 2]).shape == (3, 16, 16, 3)
     (tmp_path / "b.png").write_bytes(b"no picture")
-    with pytest.raises(UnreadableVideo, match=r"b\.png"):
+    with pytest.raises(UnreadableVideoError, match=r"b\.png"):
         probe(tmp_path / "b.png")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from media import noise, turn_clockwise, write_video
 from stillmotion.decoding import Frames, iter_frames, probe, read_frames
-from stillmotion.errors import UnreadableVideo
+from stillmotion.errors import UnreadableVideoError
 
 
 def everything(path: Path, height: int = 32, width: int = 48) -> Frames:
@@ -70,7 +70,7 @@ def test_every_way_in_names_the_file(tmp_path: Path, content: bytes, name: str) 
     path = tmp_path / name
     path.write_bytes(content)
     for read in (lambda: probe(path), lambda: list(iter_frames(path, 16, 16)), lambda: read_frames(path, [0], 16, 16)):
-        with pytest.raises(UnreadableVideo, match=str(path)):
+        with pytest.raises(UnreadableVideoError, match=str(path)):
             read()
 
 

@@ -7,18 +7,18 @@ import threading
 import pytest
 
 import rtsp
-from stillmotion.decoding import cameras
-from stillmotion.decoding.cameras import Counts, find_source, shots
+from stillmotion.decoding import live
+from stillmotion.decoding.live import SourceStats, find_source, read_source
 
 
 @pytest.mark.skipif(not rtsp.installed(), reason=f"needs {rtsp.PACKAGES}")
 def test_an_rtsp_server_that_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes back with another resolution, then falls silent for a while; frames go on, by the clock."""
-    monkeypatch.setattr(cameras, "STALL_SECONDS", 2.0)
-    server, counts, seen = rtsp.Server(), Counts(), []
+    monkeypatch.setattr(live, "STALL_SECONDS", 2.0)
+    server, counts, seen = rtsp.Server(), SourceStats(), []
     server.start(64)
     try:
-        for shot in shots(find_source(server.url), counts=counts):
+        for shot in read_source(find_source(server.url), counts=counts):
             seen.append(shot)
             if len(seen) == 5:
                 server.kill()

@@ -43,9 +43,7 @@ def test_same_call_gives_the_same_frames(tmp_path: Path) -> None:
         make_demo_data(tmp_path / name, kind="look", videos=3, seed=seed)
         for name, seed in (("one", 5), ("two", 5), ("other", 6))
     )
-    assert [path.relative_to(tmp_path / "one") for path in one] == [
-        path.relative_to(tmp_path / "two") for path in two
-    ]
+    assert [path.relative_to(tmp_path / "one") for path in one] == [path.relative_to(tmp_path / "two") for path in two]
     assert all(np.array_equal(read(a), read(b)) for a, b in zip(one, two, strict=True))
     assert read(one[0]).shape != read(other[0]).shape or not np.array_equal(read(one[0]), read(other[0]))
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from media import write_video
-from stillmotion.clips import find_stretches
-from stillmotion.comparison.intervals import proportion_interval
 from stillmotion.data import Video, Videos
 from stillmotion.inspection import describe_shortcuts, find_shortcuts
 
@@ -25,7 +23,7 @@ def leaking(tmp_path_factory: pytest.TempPathFactory) -> Videos:
 
 
 def test_a_leak_is_found_and_named(leaking: Videos) -> None:
-    found = {one.name: one for one in find_shortcuts(find_stretches(leaking)[0], proportion_interval)}
+    found = {one.name: one for one in find_shortcuts(leaking)}
     assert found["how bright it is"].accuracy == 1.0
     assert found["how bright it is"].leaks
     assert found["the background alone"].leaks
@@ -48,21 +46,21 @@ def test_what_moves_is_no_background(tmp_path: Path) -> None:
             frames[t, 17:31, (x + step * t + np.arange(14)) % 48] += 110
         write_video(tmp_path / f"{i}.mp4", np.clip(frames, 0, 255).astype(np.uint8))
         videos.append(Video(f"{i}.mp4", "ab"[i % 2], f"g{i // 2}"))
-    found = find_shortcuts(find_stretches(Videos(tmp_path, tuple(videos)))[0], proportion_interval)
+    found = find_shortcuts(Videos(tmp_path, tuple(videos)))
     assert not describe_shortcuts(found)
 
 
 def test_labels_of_few_videos_each(leaking: Videos) -> None:
     few = [Video(one.path, f"label{i // 3}", one.group) for i, one in enumerate(leaking)]
-    found = find_shortcuts(find_stretches(Videos(leaking.root, tuple(few)))[0], proportion_interval)
+    found = find_shortcuts(Videos(leaking.root, tuple(few)))
     assert len(found) == 5
 
 
 def test_what_the_group_tells_is_no_warning(leaking: Videos) -> None:
     pure = [Video(one.path, "ab"[i // 12], f"g{i // 2}") for i, one in enumerate(leaking)]
-    found = find_shortcuts(find_stretches(Videos(leaking.root, tuple(pure)))[0], proportion_interval)
+    found = find_shortcuts(Videos(leaking.root, tuple(pure)))
     assert [one.name for one in found if one.leaks and not one.warns] == ["other videos of its group"]
 
 
 def test_too_few_to_say(leaking: Videos) -> None:
-    assert find_shortcuts(find_stretches(leaking.only(leaking[:8]))[0], proportion_interval) == []
+    assert find_shortcuts(leaking.only(leaking[:8])) == []

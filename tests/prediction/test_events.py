@@ -17,54 +17,54 @@ import pytest
 from av.video.frame import VideoFrame
 
 from media import turn_clockwise, write_video
-from stillmotion.decoding.ahead import Shot
-from stillmotion.decoding.cameras import find_source, shots
+from stillmotion.decoding.live import find_source, read_source
+from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.prediction.events import Event, EventFinder
-from stillmotion.prediction.outlets import (
+from stillmotion.prediction.events import Event, EventDetector
+from stillmotion.prediction.sinks import (
     EVENT_COLUMNS,
     VIDEOS,
     AnnotatedVideo,
     Webhook,
     event_row,
-    moment_columns,
-    moment_row,
-    open_outlet,
+    open_sink,
+    window_columns,
+    window_row,
 )
-from stillmotion.streaming import Moment
+from stillmotion.streaming import WindowPrediction
 
 LABELS = ("calm", "jam")
 
 
-def moments(jams: list[float], step: float = 0.5) -> list[Moment]:
+def moments(jams: list[float], step: float = 0.5) -> list[WindowPrediction]:
     return [
-        Moment(np.array([1 - jam, jam], np.float32), number, step * number, LABELS[jam > 0.5])
+        WindowPrediction(np.array([1 - jam, jam], np.float32), number, step * number, LABELS[jam > 0.5])
         for number, jam in enumerate(jams)
     ]
 
 
-def events(finder: EventFinder, jams: list[float]) -> list[tuple[float, float, str]]:
+def events(finder: EventDetector, jams: list[float]) -> list[tuple[float, float, str]]:
     found = [event for moment in moments(jams) for event in finder.push(moment)] + finder.flush()
     return [(event.start_seconds, event.end_seconds, event.label) for event in found]
 
 
 def test_a_label_holds_between_its_thresholds() -> None:
     """It enters at 0.6, stays at 0.5, leaves below 0.4; what is between belongs to none."""
-    finder = EventFinder(LABELS, smoothing=0, enter=0.6, leave=0.4, least=0.5)
+    finder = EventDetector(LABELS, smoothing=0, enter=0.6, leave=0.4, least=0.5)
     jams = [0.5, 0.7, 0.5, 0.45, 0.9, 0.3, 0.1, 0.1, 0.5]
     assert events(finder, jams) == [(0.5, 2.0, "jam"), (2.5, 4.0, "calm")]
-    assert events(EventFinder(LABELS, smoothing=0, least=1.5), jams) == [(0.5, 2.0, "jam"), (2.5, 4.0, "calm")]
-    assert events(EventFinder(LABELS, smoothing=0, least=1.6), jams) == []
+    assert events(EventDetector(LABELS, smoothing=0, least=1.5), jams) == [(0.5, 2.0, "jam"), (2.5, 4.0, "calm")]
+    assert events(EventDetector(LABELS, smoothing=0, least=1.6), jams) == []
 
 
 def test_smoothing_ends_flicker() -> None:
     jams = [0.9, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9, 0.9]
-    assert len(events(EventFinder(LABELS, smoothing=0, least=0), jams)) == 3
-    assert events(EventFinder(LABELS, smoothing=1.5, least=0), jams) == [(0.0, 3.5, "jam")]
+    assert len(events(EventDetector(LABELS, smoothing=0, least=0), jams)) == 3
+    assert events(EventDetector(LABELS, smoothing=1.5, least=0), jams) == [(0.0, 3.5, "jam")]
 
 
 def test_confidence_is_the_mean_of_what_it_rests_on() -> None:
-    finder = EventFinder(LABELS, smoothing=0)
+    finder = EventDetector(LABELS, smoothing=0)
     for moment in moments([0.7, 0.9]):
         finder.push(moment)
     (event,) = finder.flush()
@@ -74,22 +74,22 @@ def test_confidence_is_the_mean_of_what_it_rests_on() -> None:
 @pytest.mark.parametrize("ending", [".jsonl", ".csv"])
 def test_each_row_is_on_disk_at_once(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"moments{ending}"
-    outlet = open_outlet(path, moment_columns(LABELS))
+    outlet = open_sink(path, window_columns(LABELS))
     for moment in moments([0.25, 0.75]):
-        outlet.write(moment_row(moment, LABELS))
+        outlet.write(window_row(moment, LABELS))
     with path.open() as file:
         rows: list[Any] = list(csv.DictReader(file)) if ending == ".csv" else [json.loads(line) for line in file]
     outlet.close()
     assert [row["label"] for row in rows] == ["calm", "jam"]
     assert [float(row["prob_jam"]) for row in rows] == [0.25, 0.75]
-    assert list(rows[0]) == moment_columns(LABELS)
+    assert list(rows[0]) == window_columns(LABELS)
 
 
 def test_a_table_of_another_kind_or_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"moments\.xlsx: a stream is written to one of \.jsonl, \.csv"):
-        open_outlet(tmp_path / "moments.xlsx", [])
+        open_sink(tmp_path / "moments.xlsx", [])
     with pytest.raises(StillmotionError, match="No such file or directory"):
-        open_outlet(tmp_path / "absent" / "moments.csv", [])
+        open_sink(tmp_path / "absent" / "moments.csv", [])
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
@@ -103,10 +103,10 @@ def test_a_full_disk_is_one_line(name: str, tmp_path: Path) -> None:
             video = AnnotatedVideo(path)
             with closing(video):
                 for number in range(40):
-                    video.write(Shot(number / 25, picture, False, 0.0), None)
+                    video.write(SourceFrame(number / 25, picture, False, 0.0), None)
         else:
-            with closing(open_outlet(path, moment_columns(LABELS))) as outlet:
-                outlet.write(moment_row(moments([0.5])[0], LABELS))
+            with closing(open_sink(path, window_columns(LABELS))) as outlet:
+                outlet.write(window_row(moments([0.5])[0], LABELS))
 
 
 def test_a_turned_film_is_annotated_upright(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_turned_film_is_annotated_upright(tmp_path: Path) -> None:
     film = turn_clockwise(write_video(tmp_path / "film.mp4", np.full((4, 48, 96, 3), 200, np.uint8)))
     video = AnnotatedVideo(tmp_path / "seen.mp4")
     with closing(video):
-        for shot in shots(find_source(film)):
+        for shot in read_source(find_source(film)):
             video.write(shot, moments([0.9])[0])
     with av.open(str(tmp_path / "seen.mp4")) as seen:
         frame = next(seen.decode(video=0)).to_ndarray(format="rgb24")
@@ -124,11 +124,11 @@ def test_a_turned_film_is_annotated_upright(tmp_path: Path) -> None:
 
 def test_an_event_ends_with_the_recording() -> None:
     """After a break nothing of what was before is averaged, nor held on to."""
-    finder = EventFinder(LABELS, smoothing=10, least=0)
+    finder = EventDetector(LABELS, smoothing=10, least=0)
     for moment in moments([0.9] * 5):
         finder.push(moment)
     assert [event.label for event in finder.flush()] == ["jam"]
-    later = Moment(np.array([0.9, 0.1], np.float32), 6, 3.0, "calm")
+    later = WindowPrediction(np.array([0.9, 0.1], np.float32), 6, 3.0, "calm")
     assert finder.push(later) == []
     (event,) = finder.flush()
     assert (event.label, event.start_seconds) == ("calm", 3.0)

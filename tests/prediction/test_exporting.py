@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.exporting import FORMATS, Format
+from stillmotion.exporting import FORMATS, ExportFormat
 from stillmotion.models import build_model
 from stillmotion.prediction import exporting
 from stillmotion.prediction.exporting import export_model
@@ -53,9 +53,7 @@ def told_by(example: Path, *words: str | Path) -> list[list[float]]:
     code = f"{block}import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
     if "tensorflow" in example.read_text():  # which imports Keras by itself
         code = code.replace("sys.modules['keras'] = None; ", "")
-    told = subprocess.run(
-        [sys.executable, "-c", code, example, *words], capture_output=True, text=True, timeout=120
-    )
+    told = subprocess.run([sys.executable, "-c", code, example, *words], capture_output=True, text=True, timeout=120)
     assert told.returncode == 0, told.stderr
     return [[float(one) for one in re.findall(r"\d\.\d{6}", line)] for line in told.stdout.splitlines()]
 
@@ -107,7 +105,7 @@ def test_a_file_that_answers_otherwise_is_refused_with_the_figure(
         run = plain.load(file)
         return lambda tensors: {name: one + 0.01 for name, one in run(tensors).items()}
 
-    wrong = Format(plain.file, plain.write, load, plain.needs, plain.opening)
+    wrong = ExportFormat(plain.file, plain.write, load, plain.needs, plain.opening)
     monkeypatch.setattr(exporting, "check_format", lambda name: wrong)
     file, _ = saved(tmp_path, "frame_pool")
     for stream in (False, True):

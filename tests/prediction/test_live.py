@@ -14,24 +14,22 @@ from av.video.frame import PictureType
 
 import stillmotion as sm
 from media import Pictures, noise, turn_clockwise, write_as_telephones_do, write_video
-from stillmotion.clips import cut
-from stillmotion.decoding import cameras
-from stillmotion.decoding.ahead import Shot
-from stillmotion.decoding.cameras import find_source, shots
+from stillmotion.clips import read_clips
+from stillmotion.decoding import live
+from stillmotion.decoding.live import find_source, read_source
+from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES, build_model, deployed_model
 from stillmotion.prediction import find_inputs, predict
-from stillmotion.prediction.live import Tally, make_watcher, stream, watch
-from stillmotion.prediction.whole import load_model, probabilities
+from stillmotion.prediction.live import StreamStats, load_clip_model, stream, stream_updates
+from stillmotion.prediction.videos import load_model, probabilities
 from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
 
 pytestmark = pytest.mark.backend
 LABELS = ("left", "right", "still")
 
 
-def untrained(
-    folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0, **options: str | bool
-) -> Run:
+def untrained(folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0, **options: str | bool) -> Run:
     """A run that has not learned anything, and answers differently to different clips all the same."""
     folder.mkdir()
     model = build_model(family, frames=spec.frames, height=spec.height, width=spec.width, classes=3, options=options)
@@ -51,12 +49,12 @@ def test_a_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> N
     file = write_video(tmp_path / "film.mp4", noise(24), rate=10)  # three windows of 0.8 s
 
     (answer,) = predict(run, find_inputs([file]))
-    assert isinstance(answer, sm.Answer)
+    assert isinstance(answer, sm.VideoPrediction)
     moments = list(stream(run, file))
     assert [moment.index for moment in moments] == list(range(9))
     ends = [moment.seconds for moment in moments if moment.seconds]
     windows = [(end - 0.8, end) for end in ends]
-    expected = probabilities(load_model(run.model_file), cut(file, windows, spec))
+    expected = probabilities(load_model(run.model_file), read_clips(file, windows, spec))
     assert expected.std(0).max() > 1e-3
     np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
     assert [moment.label for moment in moments] == [LABELS[row.argmax()] for row in expected]
@@ -86,15 +84,15 @@ def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: 
         kinds = [(frame.pict_type, frame.rotation) for frame in content.decode(video=0)]
         assert len(kinds) < 40 and (PictureType.B, -90) in kinds
 
-    watcher, model = make_watcher(run), load_model(run.model_file)
+    watcher, model = load_clip_model(run), load_model(run.model_file)
     for file in (long, short):
         (answer,) = predict(run, find_inputs([file]))
-        assert isinstance(answer, sm.Answer)
-        moments = [moment for seen in watch(watcher, file) for moment in seen.moments]
+        assert isinstance(answer, sm.VideoPrediction)
+        moments = [moment for seen in stream_updates(watcher, file) for moment in seen.moments]
         ends = [moment.seconds or 0.0 for moment in moments]
         windows = [(end - 0.8, end) for end in ends] if file == long else answer.windows
         assert ends == pytest.approx([end for _, end in windows])
-        expected = probabilities(model, cut(file, windows, spec))
+        expected = probabilities(model, read_clips(file, windows, spec))
         np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
         # The first of the windows that `predict` takes; where they overlap, others begin between a stream's slots.
         np.testing.assert_allclose(moments[0].probabilities, answer.window_probabilities[0], atol=1e-5)
@@ -105,10 +103,10 @@ def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: 
 def test_a_spread_model_sees_windows_as_long_as_its_videos_were(count: int, tmp_path: Path) -> None:
     """A video of that length is answered as `predict` does, and so is a shorter one."""
     run = untrained(tmp_path / "run", "cnn_rnn", sm.ClipSpec(frames=4, size=16), typical_seconds=2.4)
-    assert "windows of 2.4 s, as the training videos typically last" in make_watcher(run).note
+    assert "windows of 2.4 s, as the training videos typically last" in load_clip_model(run).note
     film = write_video(tmp_path / "film.mp4", noise(count), rate=10)
     (answer,) = predict(run, find_inputs([film]))
-    assert isinstance(answer, sm.Answer)
+    assert isinstance(answer, sm.VideoPrediction)
     (moment,) = stream(run, film)
     assert moment.seconds == pytest.approx(answer.windows[0][1])
     np.testing.assert_allclose(moment.probabilities, answer.window_probabilities[0], atol=1e-5)
@@ -123,7 +121,7 @@ def test_a_model_of_ones_own_needs_its_rate(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="2 labels for a model of 3"):
         next(stream(tmp_path / "mine.keras", file, rate=10, labels=["a", "b"]))
     moments = list(stream(tmp_path / "mine.keras", file, rate=10, labels=LABELS))
-    expected = np.asarray(model.predict_on_batch(cut(file, [(0.0, 0.4)], sm.ClipSpec(4, 10.0, 16))))
+    expected = np.asarray(model.predict_on_batch(read_clips(file, [(0.0, 0.4)], sm.ClipSpec(4, 10.0, 16))))
     np.testing.assert_allclose(moments[0].probabilities, expected[0], atol=1e-5)
     assert len(moments) == 7
 
@@ -138,15 +136,15 @@ def test_an_unlimited_past_is_carried_on_until_a_break(tmp_path: Path, monkeypat
     assert len(on) == len(window) == 7
     assert np.abs(on[-1] - window[-1]).max() > 1e-4
 
-    def lasting(*_: object) -> Iterator[Shot]:
-        film = list(shots(find_source(file)))
+    def lasting(*_: object) -> Iterator[SourceFrame]:
+        film = list(read_source(find_source(file)))
         for again in range(2):
             for number, shot in enumerate(film):
                 yield replace(shot, seconds=shot.seconds + 10 * again, fresh=not number)
 
-    monkeypatch.setattr(cameras, "_lasting", lasting)
-    watcher = make_watcher(run)
-    coming = watch(watcher, "rtsp://camera", hop=1, every_frame=True, past="unlimited")
+    monkeypatch.setattr(live, "_lasting", lasting)
+    watcher = load_clip_model(run)
+    coming = stream_updates(watcher, "rtsp://camera", hop=1, every_frame=True, past="unlimited")
     found = [moment for seen in coming for moment in seen.moments]
     assert [round(moment.seconds or 0, 1) for moment in found[5:8]] == [0.9, 10.4, 10.5]
     np.testing.assert_allclose([moment.probabilities for moment in found], [*on[:6], *on[:6]], atol=1e-5)
@@ -157,8 +155,8 @@ def test_an_unlimited_past_is_carried_on_until_a_break(tmp_path: Path, monkeypat
 def test_a_file_at_its_own_pace_and_one_that_is_none(tmp_path: Path) -> None:
     run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
     file = write_video(tmp_path / "film.mp4", noise(8), rate=20)
-    tally = Tally()
-    seen = list(watch(make_watcher(run), file, hop=1, paced=True, tally=tally))
+    tally = StreamStats()
+    seen = list(stream_updates(load_clip_model(run), file, hop=1, paced=True, tally=tally))
     assert tally.source.frames == 8
     assert len(seen) + tally.source.dropped == 8
     assert sum(len(one.moments) for one in seen) == tally.moments

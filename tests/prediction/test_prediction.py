@@ -16,12 +16,13 @@ from PIL import Image
 import stillmotion as sm
 from media import noise, write_video
 from stillmotion.cli import evaluate as evaluating
-from stillmotion.clips import cut
+from stillmotion.clips import read_clips
 from stillmotion.data import Video, Videos, read_videos, split
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.prediction import answer_rows, evaluate, find_inputs, predict, trace, write_rows
-from stillmotion.prediction.whole import Answer
-from stillmotion.runs import Run, sole_user
+from stillmotion.files import folder_lock
+from stillmotion.prediction import evaluate, find_inputs, predict, predict_over_time, prediction_rows, write_rows
+from stillmotion.prediction.videos import VideoPrediction
+from stillmotion.runs import Run
 
 pytestmark = pytest.mark.backend
 SPEC = sm.ClipSpec(frames=4, size=16)
@@ -47,7 +48,7 @@ def test_a_motion_run_from_videos_to_answers(
     evaluate(run, test)
     rows = pq.read_table(run.predictions_file).to_pylist()
     files = {video.name: test.file(video) for video in test}
-    clips = [cut(files[r["video"]], [(r["start_seconds"], r["end_seconds"])], SPEC)[0] for r in rows]
+    clips = [read_clips(files[r["video"]], [(r["start_seconds"], r["end_seconds"])], SPEC)[0] for r in rows]
     np.save(tmp_path / "clips.npy", np.stack(clips))
     code = (
         "import sys; sys.modules['stillmotion'] = None\n"
@@ -61,8 +62,8 @@ def test_a_motion_run_from_videos_to_answers(
     assert np.load(tmp_path / "alone.npy") == pytest.approx(np.array(recorded), abs=1e-4)
 
     # Through time, the last moment has seen all that the video's answer has.
-    trace(run, test)
-    moments = pq.read_table(run.moments_file).to_pylist()
+    predict_over_time(run, test)
+    moments = pq.read_table(run.over_time_file).to_pylist()
     assert set(moments[0]) == {"video", "seconds", "prob_left", "prob_right"}
     last = {row["video"]: row["prob_left"] for row in moments}
     assert last == {row["video"]: pytest.approx(row["prob_left"], abs=1e-4) for row in rows}
@@ -73,9 +74,9 @@ def test_a_motion_run_from_videos_to_answers(
     (tmp_path / "broken.mp4").write_text("no video")
     names = [str(tmp_path / name) for name in ("still.png", "broken.mp4", "film.mp4")]
     still, broken, film = predict(run, find_inputs(names))
-    assert isinstance(still, Answer) and still.windows == ((0.0, 0.0),)
-    assert isinstance(broken, sm.LeftOut) and "broken.mp4" in broken.reason
-    assert isinstance(film, Answer) and film.probabilities.shape == (2,)
+    assert isinstance(still, VideoPrediction) and still.windows == ((0.0, 0.0),)
+    assert isinstance(broken, sm.SkippedVideo) and "broken.mp4" in broken.reason
+    assert isinstance(film, VideoPrediction) and film.probabilities.shape == (2,)
 
     # Other videos are tested without a trace in the run; the run's own leave their record.
     recorded = {path.name: path.read_bytes() for path in (run.predictions_file, run.folder / "run.json")}
@@ -90,7 +91,7 @@ def test_a_motion_run_from_videos_to_answers(
     # Another process is at work in the run's folder.
     longer = {**options, "epochs": 3}
     for work in (lambda: evaluate(run, test), lambda: sm.train("conv3d", learn, check, out=run.folder, **longer)):
-        with sole_user(run.folder), pytest.raises(StillmotionError, match="another stillmotion is at work"):
+        with folder_lock(run.folder), pytest.raises(StillmotionError, match="another stillmotion is at work"):
             work()
 
     # What the run cannot be tested on.
@@ -100,18 +101,20 @@ def test_a_motion_run_from_videos_to_answers(
         evaluate(run, Videos(tmp_path, (Video("broken.mp4", "left"),)))
 
 
-ANSWER = Answer(Video("a.mp4"), ((0.0, 1.0), (1.0, 2.0)), np.array([[0.9, 0.1], [0.3, 0.7]], np.float32), ("x", "y 🎉"))
+ANSWER = VideoPrediction(
+    Video("a.mp4"), ((0.0, 1.0), (1.0, 2.0)), np.array([[0.9, 0.1], [0.3, 0.7]], np.float32), ("x", "y 🎉")
+)
 
 
 def test_a_videos_answer_is_the_mean_of_its_windows() -> None:
     assert (ANSWER.label, ANSWER.probability) == ("x", pytest.approx(0.6))
-    rows = answer_rows([ANSWER])
+    rows = prediction_rows([ANSWER])
     assert [(row["window"], row["label"], row["start_seconds"], row["end_seconds"]) for row in rows] == [
         ("0", "x", 0.0, 1.0), ("1", "y 🎉", 1.0, 2.0), ("all", "x", 0.0, 2.0),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("rows", [answer_rows([ANSWER]), []])
+@pytest.mark.parametrize("rows", [prediction_rows([ANSWER]), []])
 def test_every_form_of_table_can_be_written(tmp_path: Path, rows: list[dict[str, object]]) -> None:
     for ending in (".csv", ".jsonl", ".parquet"):
         write_rows(rows, tmp_path / f"t{ending}")

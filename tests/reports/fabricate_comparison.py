@@ -15,7 +15,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stillmotion.comparison import Comparison, Evidence, Moment, Steadiness, Tampered, compare, write_comparison
+from stillmotion.comparison import (
+    BestFrameEvidence,
+    Comparison,
+    ConditionResult,
+    Evidence,
+    TemporalStability,
+    compare,
+    write_comparison,
+)
 from stillmotion.inspection import Shortcut
 
 LABELS = ("forward", "backward", "jam", "two stations")
@@ -46,9 +54,7 @@ def fabricate(
     ]
     for i, row in enumerate(rows[:filmed]):
         film(data / row["path"], i)
-    more = [
-        dict(row, path=f"{part}/{row['path']}", part=part) for part in ("train", "validation") for row in rows
-    ]
+    more = [dict(row, path=f"{part}/{row['path']}", part=part) for part in ("train", "validation") for row in rows]
     runs = []
     for family, accuracy in (skill or SKILL).items():
         for seed in range(seeds):
@@ -62,7 +68,7 @@ def fabricate(
                     "root": str(data),
                     "fingerprint": "c0ffee" * 4,
                     "videos": [*rows, *more],
-                    "left_out": [["broken <1>.mp4", "empty file (0 bytes)"]],
+                    "skipped": [["broken <1>.mp4", "empty file (0 bytes)"]],
                 },
             )
             (run / "run.json").write_text(json.dumps(record))
@@ -84,10 +90,16 @@ def with_evidence(comparison: Comparison) -> Comparison:
         for name, one in comparison.families.items()
     }
     evidence = Evidence(
-        tampered=(Tampered("as it is", 0.9, 0.0, -0.1, 0.1), Tampered("<reversed>", 0.3, -0.6, -0.8, -0.4)),
-        retrained=(Tampered("shuffled", 0.7, -0.2, -0.35, -0.05), Tampered("frozen", 0.4, -0.5, -0.7, -0.3)),
-        moment=Moment(0.3, 0.32, 0.33, 0.9, 0.88, 0.9, -0.7, -0.4, False),
-        steadiness={name: Steadiness(0.4, 0.25, 0.3, 2.5, 0.2, 60) for name in families},
+        tampered=(
+            ConditionResult("as it is", 0.9, 0.0, -0.1, 0.1),
+            ConditionResult("<reversed>", 0.3, -0.6, -0.8, -0.4),
+        ),
+        retrained=(
+            ConditionResult("shuffled", 0.7, -0.2, -0.35, -0.05),
+            ConditionResult("frozen", 0.4, -0.5, -0.7, -0.3),
+        ),
+        moment=BestFrameEvidence(0.3, 0.32, 0.33, 0.9, 0.88, 0.9, -0.7, -0.4, False),
+        steadiness={name: TemporalStability(0.4, 0.25, 0.3, 2.5, 0.2, 60) for name in families},
     )
     shortcuts = (
         Shortcut("how bright it is", 0.6, 0.25, 0.5, 0.7, True),
@@ -106,20 +118,14 @@ def film(path: Path, index: int) -> None:
         stream.width, stream.height, stream.pix_fmt = 96, 54, "yuv420p"
         for step in range(round(SECONDS * RATE)):
             picture = base.copy()
-            at = (
-                round(5 + 70 * step / (SECONDS * RATE))
-                if index % 2 == 0
-                else round(75 - 70 * step / (SECONDS * RATE))
-            )
+            at = round(5 + 70 * step / (SECONDS * RATE)) if index % 2 == 0 else round(75 - 70 * step / (SECONDS * RATE))
             picture[18:36, at : at + 16] = (230, 190, 60)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
 
 
-def write_run(
-    folder: Path, family: str, seed: int, accuracy: float, rows: list[dict], labels: Sequence[str]
-) -> None:
-    """predictions.parquet, moments.parquet and history.csv of plausible numbers."""
+def write_run(folder: Path, family: str, seed: int, accuracy: float, rows: list[dict], labels: Sequence[str]) -> None:
+    """predictions.parquet, over_time.parquet and history.csv of plausible numbers."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng((seed, *family.encode()))
     still, classes = family == "frame_pool", len(labels)
@@ -136,12 +142,10 @@ def write_run(
         for second in np.linspace(0.05, SECONDS - 0.05, 16):
             grown = 0.15 + 0.85 * (second / SECONDS) ** 1.5
             mix = np.full(classes, 1 / classes) * (1 - grown) + final * grown
-            noisy = (
-                final * rng.uniform(0.5, 1.6, classes) if still else mix * rng.uniform(0.95, 1.05, classes)
-            )
+            noisy = final * rng.uniform(0.5, 1.6, classes) if still else mix * rng.uniform(0.95, 1.05, classes)
             moments.append(named | {"seconds": float(second)} | probabilities(labels, noisy / noisy.sum()))
     pq.write_table(pa.Table.from_pylist(predictions), folder / "predictions.parquet")
-    pq.write_table(pa.Table.from_pylist(moments), folder / "moments.parquet")
+    pq.write_table(pa.Table.from_pylist(moments), folder / "over_time.parquet")
     with (folder / "history.csv").open("w", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"])

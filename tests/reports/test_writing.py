@@ -41,7 +41,7 @@ def test_the_page_of_a_comparison(folder: Path) -> None:
 
 def test_what_is_gone_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = fabricate(tmp_path, filmed=0, videos=12)
-    for path in folder.glob("runs/*/moments.parquet"):
+    for path in folder.glob("runs/*/over_time.parquet"):
         path.unlink()
     for path in folder.glob("runs/*/history.csv"):
         path.write_text("epoch,loss\n1,not a number\n")

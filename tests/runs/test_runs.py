@@ -13,21 +13,8 @@ import pytest
 from stillmotion.clips import Augment, ClipSpec
 from stillmotion.data import Video
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.runs import (
-    CostRecord,
-    DataRecord,
-    Recipe,
-    Run,
-    RunRecord,
-    TrainingRecord,
-    check_folder,
-    empty_folder,
-    make_folder,
-    read_run,
-    sole_user,
-    whole_file,
-    write_run,
-)
+from stillmotion.files import atomic_write, check_folder, empty_folder, folder_lock, make_folder
+from stillmotion.runs import CostRecord, DataRecord, Recipe, Run, RunRecord, TrainingRecord, read_run, write_run
 
 RECORD = RunRecord(
     Recipe("cnn_rnn", {"rnn": "lstm", "bidirectional": False}, ClipSpec(8, 12.5, (48, 64)), Augment(flip=True)),
@@ -75,7 +62,7 @@ def test_an_unfinished_run_and_a_later_one(tmp_path: Path) -> None:
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("before")
-    with pytest.raises(KeyboardInterrupt), whole_file(path) as part:
+    with pytest.raises(KeyboardInterrupt), atomic_write(path) as part:
         part.write_text("half")
         raise KeyboardInterrupt
     assert path.read_text() == "before"
@@ -89,22 +76,22 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_the_systems_words_and_the_files_own_name(tmp_path: Path) -> None:
     """PyArrow names what it writes to."""
     says = pytest.raises(StillmotionError, match=r"a\.txt: cannot be written \(No space left on device\)$")
-    with says, whole_file(tmp_path / "a.txt") as part:
+    with says, atomic_write(tmp_path / "a.txt") as part:
         raise OSError(errno.ENOSPC, f"Failed to open local file '{part}'")
 
 
 def test_one_process_works_in_a_folder(tmp_path: Path) -> None:
-    with sole_user(tmp_path / "out"):
+    with folder_lock(tmp_path / "out"):
         (tmp_path / "out" / "below").mkdir()
         (tmp_path / "out" / "below" / "a.txt").touch()
         empty_folder(tmp_path / "out")
-        with pytest.raises(StillmotionError, match="another stillmotion"), sole_user(tmp_path / "out"):
+        with pytest.raises(StillmotionError, match="another stillmotion"), folder_lock(tmp_path / "out"):
             pass
     code = (
-        "import os, sys; from pathlib import Path; from stillmotion.runs import sole_user\n"
-        "with sole_user(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
+        "import os, sys; from pathlib import Path; from stillmotion.runs import folder_lock\n"
+        "with folder_lock(Path(sys.argv[1])): os.kill(os.getpid(), 9)"
     )
     killed = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], check=False, timeout=60)
     assert killed.returncode
-    with sole_user(tmp_path / "out"):
+    with folder_lock(tmp_path / "out"):
         assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]

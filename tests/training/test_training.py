@@ -41,7 +41,7 @@ def test_interrupted_goes_on_to_the_same_end(parts, tmp_path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(parts, tmp_path / "broken", watch=stop)
+        train(parts, tmp_path / "broken", progress=stop)
     with pytest.raises(StillmotionError, match="not a run"):
         sm.read_run(tmp_path / "broken")
     assert history(train(parts, tmp_path / "broken")) == history(whole)
@@ -71,8 +71,8 @@ def test_a_still_run_tested_saved_and_loaded_with_keras_alone(parts, tmp_path, m
     assert tested.record.data.part("test").root == moved
     assert run.record.cost and run.record.cost.parameters > 0
 
-    sm.trace(run, parts[2].only(parts[2][:1]))
-    assert len(pq.read_table(run.moments_file)) == SPEC.frames
+    sm.predict_over_time(run, parts[2].only(parts[2][:1]))
+    assert len(pq.read_table(run.over_time_file)) == SPEC.frames
 
     clip = np.random.default_rng(0).integers(0, 255, (1, 4, 16, 16, 3), dtype=np.uint8)
     np.save(tmp_path / "clip.npy", clip)
@@ -96,8 +96,8 @@ def test_a_still_run_tested_saved_and_loaded_with_keras_alone(parts, tmp_path, m
     (tmp_path / "broken.mp4").write_text("no")
     wanted = Videos(tmp_path, (Video("broken.mp4"), *(Video(f"moving/{v.path}") for v in parts[2][:1])))
     bad, good = sm.predict(run, wanted)
-    assert isinstance(bad, sm.LeftOut) and "broken.mp4" in bad.reason
-    assert isinstance(good, sm.Answer) and good.label in ("left", "right")
+    assert isinstance(bad, sm.SkippedVideo) and "broken.mp4" in bad.reason
+    assert isinstance(good, sm.VideoPrediction) and good.label in ("left", "right")
     assert good.probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 

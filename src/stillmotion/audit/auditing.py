@@ -9,29 +9,29 @@ from typing import Any
 
 import numpy as np
 
+from stillmotion.audit.audited_model import AuditedModel, Floats, load_audited_model
 from stillmotion.audit.causes import decoding_noise, find_causes, unexplained_share
 from stillmotion.audit.comparing_paths import (
-    Comparison,
-    Progress,
+    PathComparison,
     compare_paths,
     even_moments,
     feed,
     find_moments,
 )
 from stillmotion.audit.consistency import check_model, numeric_noise
-from stillmotion.audit.freezing import compare_motion
+from stillmotion.audit.frozen_clips import compare_motion
 from stillmotion.audit.preprocessing import find_preprocessing as _find_preprocessing
 from stillmotion.audit.preprocessing import find_range
+from stillmotion.audit.previews import views_of
 from stillmotion.audit.reading import Reader
 from stillmotion.audit.records import Audit, Cause, ModelFacts, Noise, Sensitivity, SnapshotRow
-from stillmotion.audit.reels import Reel, read_reel
 from stillmotion.audit.sensitivity import measure_sensitivity
 from stillmotion.audit.snapshots import Snapshot, read_snapshots
-from stillmotion.audit.subject import Floats, Subject, load_subject
-from stillmotion.audit.views import views_of
+from stillmotion.audit.video_index import IndexedVideo, index_video
 from stillmotion.audit.wording import tell
-from stillmotion.errors import StillmotionError, UnreadableVideo, UsageError
+from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.prediction.inputs import find_inputs
+from stillmotion.progress import Progress, no_progress
 
 CHECKED = 8  # inputs that the model is checked on
 
@@ -49,7 +49,7 @@ def audit_model(
     unsafe: bool = False,
     find_preprocessing: bool = False,
     sensitivity: bool = True,
-    progress: Progress = lambda stage, done, total: None,
+    progress: Progress = no_progress,
 ) -> Audit:
     """Audit a model: is it consistent, what is it sensitive to, and why do snapshots get other answers than frames?
 
@@ -73,12 +73,12 @@ def audit_model(
         StillmotionError: the model, a video or the frame reader cannot be used.
     """
     reader = Reader(frames) if frames is not None else None
-    subject = load_subject(model, labels=labels, scale=scale, channels=channels, custom=custom, unsafe=unsafe)
+    subject = load_audited_model(model, labels=labels, scale=scale, channels=channels, custom=custom, unsafe=unsafe)
     reels, notes = _reels(videos, progress)
     shots: list[Snapshot] = []
     if snapshots is not None:
-        shots, left_out = read_snapshots(Path(snapshots), subject.labels)
-        notes += [f"left out: {line}" for line in left_out]
+        shots, skipped = read_snapshots(Path(snapshots), subject.labels)
+        notes += [f"left out: {line}" for line in skipped]
         if len(shots) == 1:
             notes.append("one snapshot shows one moment: give more to see how sure the causes are")
     if not subject.named:
@@ -96,7 +96,7 @@ def audit_model(
     progress("checking the model", 0, 1)
     checks = check_model(subject, _inputs(subject, reels))
     noise = Noise(numeric=numeric_noise(checks))
-    comparison: Comparison | None = None
+    comparison: PathComparison | None = None
     causes: tuple[Cause, ...] = ()
     if shots or reader is not None:
         comparison, noise, causes = explain_change(subject, reels, shots, reader, noise, progress)
@@ -133,13 +133,13 @@ def audit_model(
 
 
 def explain_change(
-    subject: Subject,
-    reels: Sequence[Reel],
+    subject: AuditedModel,
+    reels: Sequence[IndexedVideo],
     snapshots: Sequence[Snapshot],
     reader: Reader | None,
     noise: Noise,
     progress: Progress,
-) -> tuple[Comparison, Noise, tuple[Cause, ...]]:
+) -> tuple[PathComparison, Noise, tuple[Cause, ...]]:
     """Why snapshots get other answers than frames, or frames other answers by the reader: both paths, and causes.
 
     Raises:
@@ -152,25 +152,25 @@ def explain_change(
     return comparison, noise, find_causes(comparison, noise.floor, reader.name if reader else None)
 
 
-def _reels(videos: Sequence[str | Path], progress: Progress) -> tuple[list[Reel], list[str]]:
-    found, left_out = [], []
+def _reels(videos: Sequence[str | Path], progress: Progress) -> tuple[list[IndexedVideo], list[str]]:
+    found, skipped = [], []
     if not videos:
         raise UsageError("no videos given")
     inputs = find_inputs(videos)
     for number, video in enumerate(inputs):
         progress("reading videos", number, len(inputs))
         try:
-            found.append(read_reel(inputs.file(video)))
-        except UnreadableVideo as error:
-            left_out.append(f"left out: {error}")
+            found.append(index_video(inputs.file(video)))
+        except UnreadableVideoError as error:
+            skipped.append(f"left out: {error}")
     if not found:
-        raise StillmotionError(left_out[0].removeprefix("left out: "))
-    return found, left_out
+        raise StillmotionError(skipped[0].removeprefix("left out: "))
+    return found, skipped
 
 
 def _settle_scale(
-    subject: Subject, reels: Sequence[Reel], shots: Sequence[Snapshot], reader: Reader | None
-) -> tuple[Subject, str]:
+    subject: AuditedModel, reels: Sequence[IndexedVideo], shots: Sequence[Snapshot], reader: Reader | None
+) -> tuple[AuditedModel, str]:
     """The subject with a range, and what says that it is the right one."""
     if subject.scale is not None:
         return subject, "given, or written in run.json"
@@ -193,7 +193,7 @@ def _settle_scale(
     return dataclasses.replace(subject, scale=found), why
 
 
-def _inputs(subject: Subject, reels: Sequence[Reel]) -> Floats:
+def _inputs(subject: AuditedModel, reels: Sequence[IndexedVideo]) -> Floats:
     """Inputs to check the model on: frames, or clips of the videos."""
     inputs = []
     for number in range(CHECKED):
@@ -209,7 +209,7 @@ def _inputs(subject: Subject, reels: Sequence[Reel]) -> Floats:
     return np.stack(inputs)
 
 
-def _rows(subject: Subject, comparison: Comparison) -> list[SnapshotRow]:
+def _rows(subject: AuditedModel, comparison: PathComparison) -> list[SnapshotRow]:
     lost = [moment for moment in comparison.moments if moment.match is None]
     rows = []
     for moment, one in zip(comparison.matched, comparison.attributions, strict=True):

@@ -9,19 +9,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.audit.attributing import UNEXPLAINED, Attribution, Pair, distance
-from stillmotion.audit.comparing_paths import Comparison
+from stillmotion.audit.attribution import UNEXPLAINED, Attribution, PathPair, distance
+from stillmotion.audit.audited_model import AuditedModel
+from stillmotion.audit.comparing_paths import PathComparison
 from stillmotion.audit.faults import FAULTS, Setting, render
 from stillmotion.audit.records import Cause
 from stillmotion.audit.resampling import Picture
-from stillmotion.audit.subject import Subject
 
 RESAMPLES = 1000
 LEAST = 0.01  # a share below this is no effect
 NOISE_PAIRS = 12
 
 
-def find_causes(comparison: Comparison, floor: float, reader: str | None) -> tuple[Cause, ...]:
+def find_causes(comparison: PathComparison, floor: float, reader: str | None) -> tuple[Cause, ...]:
     """The causes of the change, the largest first; none where it lies within the noise floor.
 
     A difference that was recognised is told even where it moves no answer now: another may hide it until it is mended.
@@ -58,7 +58,7 @@ def unexplained_share(found: Sequence[Attribution]) -> float:
     return sum(one.change.get(UNEXPLAINED, 0.0) for one in found) / total if total else 0.0
 
 
-def decoding_noise(subject: Subject, pairs: Sequence[Pair]) -> float:
+def decoding_noise(subject: AuditedModel, pairs: Sequence[PathPair]) -> float:
     """How far answers move, on average, where another decoder rounds and spreads chroma otherwise.
 
     The frame against itself with chroma repeated over 2 by 2 pixels, and with two levels of noise: the larger.
@@ -107,7 +107,7 @@ def _interval(change: NDArray[np.float64], total: NDArray[np.float64], videos: S
     return float(np.quantile(shares, 0.025)), float(np.quantile(shares, 0.975))
 
 
-def _told(name: str, comparison: Comparison, reader: str | None) -> Cause:
+def _told(name: str, comparison: PathComparison, reader: str | None) -> Cause:
     """A cause in words, its share still open."""
     whose = "your frame reader's pictures" if reader else "the video's frames"
     if name == UNEXPLAINED:

@@ -13,21 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from stillmotion.audit.aligning import Match, resize_any
 from stillmotion.audit.faults import FAULTS, Setting, normal_path, render_picture
 from stillmotion.audit.faults.colour_matrix import COLOUR_MATRIX
 from stillmotion.audit.faults.exposure import curve
 from stillmotion.audit.faults.framing import WHOLE, Box
 from stillmotion.audit.faults.scaling import SCALES, factors
+from stillmotion.audit.matching import Match, resize_any
+from stillmotion.audit.observations import Observation
 from stillmotion.audit.resampling import Picture
-from stillmotion.audit.sightings import Sighting
 
 # A fault must explain this share of what was left, and this many levels, to be believed.
 SHARE, LEVELS = 0.05, 0.12
 SMALL = 128  # pixels, the longer side where colours are judged
 
 
-def explain_colours(sightings: Sequence[Sighting]) -> dict[str, Setting]:
+def explain_colours(sightings: Sequence[Observation]) -> dict[str, Setting]:
     """Channel order, matrix and range, grey, gain and gamma: small, all pictures at once."""
     made, seen = _small_pairs(sightings)
     plain: dict[str, Setting] = {
@@ -79,7 +79,7 @@ def fit_exposure(made: NDArray[Any], seen: NDArray[Any]) -> tuple[float, float]:
     return round(float(gain), 2), round(float(gamma), 2)
 
 
-def _small_pairs(sightings: Sequence[Sighting]) -> tuple[Picture, Picture]:
+def _small_pairs(sightings: Sequence[Observation]) -> tuple[Picture, Picture]:
     """Pixels as the frames have them, turned and framed, and as they were seen: `(n, 1, 3)` each, bars left out."""
     made, seen = [], []
     for one in sightings[:12]:
@@ -126,7 +126,7 @@ def find_scale(values: Sequence[Picture], matches: Sequence[Match], expected: st
     if whole:
         return expected if expected in whole else whole[0]
     pairs = [
-        _small_pairs([Sighting(picture, match)]) for picture, match in zip(values[:12], matches[:12], strict=False)
+        _small_pairs([Observation(picture, match)]) for picture, match in zip(values[:12], matches[:12], strict=False)
     ]
     made = np.concatenate([pair[0] for pair in pairs]).astype(np.float64)
     seen = np.concatenate([pair[1] for pair in pairs]).astype(np.float64)

@@ -2,35 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from stillmotion.audit.aligning import Match, align, align_near
-from stillmotion.audit.attributing import UNEXPLAINED, Attribution, Pair, attribute
+from stillmotion.audit.attribution import UNEXPLAINED, Attribution, PathPair, attribute
+from stillmotion.audit.audited_model import AuditedModel, Floats
 from stillmotion.audit.colours import find_scale
-from stillmotion.audit.estimating import Explanation, explain
 from stillmotion.audit.faults import FAULTS, Setting, normal_path, render
 from stillmotion.audit.faults.framing import WHOLE, Box
 from stillmotion.audit.faults.scaling import WHOLE_NUMBERS, as_levels
+from stillmotion.audit.matching import Match, align, align_near
+from stillmotion.audit.observations import Observation, grouped
+from stillmotion.audit.pipeline_estimation import Explanation, explain
 from stillmotion.audit.reading import Reader, first_look
-from stillmotion.audit.reels import Reel
 from stillmotion.audit.resampling import Picture, resize
-from stillmotion.audit.sightings import Sighting, grouped
 from stillmotion.audit.snapshots import Snapshot
-from stillmotion.audit.subject import Floats, Subject
+from stillmotion.audit.video_index import IndexedVideo
 from stillmotion.errors import StillmotionError
+from stillmotion.progress import Progress
 
-Progress = Callable[[str, int, int], None]
 MOMENTS = 24  # that a reader is compared at, where there are no snapshots
 MOST_SNAPSHOTS = 200
 LEAD = 6  # frames around a moment that faults of time look at
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class MatchedSnapshot:
     """A snapshot and its moment; a frame of the video where there is no snapshot."""
 
     file: Path
@@ -40,46 +40,50 @@ class Moment:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class PathComparison:
     """All moments, and for those that were found: both paths and what their differences do.
 
     `pairs` and `attributions` belong to `matched`; `before` and `after` are how far the frames are from the snapshots,
     in levels, before and after the differences are accounted for.
     """
 
-    moments: tuple[Moment, ...]
-    matched: tuple[Moment, ...] = ()
-    pairs: tuple[Pair, ...] = ()
+    moments: tuple[MatchedSnapshot, ...]
+    matched: tuple[MatchedSnapshot, ...] = ()
+    pairs: tuple[PathPair, ...] = ()
     attributions: tuple[Attribution, ...] = ()
     after: tuple[float, ...] = ()
     notes: tuple[str, ...] = field(default=())
 
 
-def find_moments(snapshots: Sequence[Snapshot], reels: Sequence[Reel], progress: Progress) -> list[Moment]:
+def find_moments(
+    snapshots: Sequence[Snapshot], reels: Sequence[IndexedVideo], progress: Progress
+) -> list[MatchedSnapshot]:
     """Each snapshot's moment, or none."""
-    found: list[Moment] = []
+    found: list[MatchedSnapshot] = []
     boxes: list[Box] = []  # as earlier ones were framed
     for number, snapshot in enumerate(snapshots[:MOST_SNAPSHOTS]):
         progress("finding moments", number, len(snapshots))
         match = align(snapshot.picture, reels, boxes)
         if match is not None and match.box not in boxes:
             boxes = [*boxes, match.box][-4:]
-        found.append(Moment(snapshot.file, snapshot.picture, match, snapshot))
+        found.append(MatchedSnapshot(snapshot.file, snapshot.picture, match, snapshot))
     return found
 
 
-def even_moments(reels: Sequence[Reel]) -> list[Moment]:
+def even_moments(reels: Sequence[IndexedVideo]) -> list[MatchedSnapshot]:
     """Frames of the videos themselves, evenly spread."""
     each = max(2, MOMENTS // len(reels))
     found = []
     for reel in reels[:MOMENTS]:
         for index in np.unique(np.linspace(0, len(reel) - 1, each + 2).round().astype(int)[1:-1]):
             picture = reel.shot(int(index)).picture.astype(np.float32)
-            found.append(Moment(reel.file, picture, Match(reel, int(index), (0, False), WHOLE, 1.0)))
+            found.append(MatchedSnapshot(reel.file, picture, Match(reel, int(index), (0, False), WHOLE, 1.0)))
     return found
 
 
-def compare_paths(subject: Subject, moments: Sequence[Moment], reader: Reader | None, progress: Progress) -> Comparison:
+def compare_paths(
+    subject: AuditedModel, moments: Sequence[MatchedSnapshot], reader: Reader | None, progress: Progress
+) -> PathComparison:
     """Explain the two paths of every moment, and share the change of answer out.
 
     Raises:
@@ -87,7 +91,7 @@ def compare_paths(subject: Subject, moments: Sequence[Moment], reader: Reader | 
     """
     matched = [one for one in moments if one.match is not None]
     if not matched:
-        return Comparison(tuple(moments))
+        return PathComparison(tuple(moments))
     progress("explaining", 0, 1)
     snapshot_paths = _snapshot_paths(subject, matched)
     notes: list[str] = []
@@ -110,7 +114,7 @@ def compare_paths(subject: Subject, moments: Sequence[Moment], reader: Reader | 
         )
         shot = one.match.reel.shot(one.match.index, max(*far, 0) + (LEAD if timed else 0))
         values = video_values[number]
-        pair = Pair(
+        pair = PathPair(
             shot,
             video_path,
             snapshot_path,
@@ -121,10 +125,10 @@ def compare_paths(subject: Subject, moments: Sequence[Moment], reader: Reader | 
         pairs.append(pair)
         attributions.append(attribute(pair, subject.answers))
         after.append(explained.after if explained else 0.0)
-    return Comparison(tuple(moments), tuple(matched), tuple(pairs), tuple(attributions), tuple(after), tuple(notes))
+    return PathComparison(tuple(moments), tuple(matched), tuple(pairs), tuple(attributions), tuple(after), tuple(notes))
 
 
-def feed(subject: Subject, picture: Picture) -> Floats:
+def feed(subject: AuditedModel, picture: Picture) -> Floats:
     """A picture, RGB of 0 to 255 and any size, as the model is given it: stretched, by area."""
     resized = resize(picture, *subject.size, "area")
     ordered = FAULTS["channel order"].apply(resized, subject.channels, subject.size)
@@ -132,11 +136,13 @@ def feed(subject: Subject, picture: Picture) -> Floats:
     return np.ascontiguousarray(values, np.float32)
 
 
-def _own_path(subject: Subject) -> dict[str, Setting]:
+def _own_path(subject: AuditedModel) -> dict[str, Setting]:
     return normal_path() | {"scaling": subject.scale or "0..255", "channel order": subject.channels}
 
 
-def _snapshot_paths(subject: Subject, matched: list[Moment]) -> list[tuple[dict[str, Setting], Explanation | None]]:
+def _snapshot_paths(
+    subject: AuditedModel, matched: list[MatchedSnapshot]
+) -> list[tuple[dict[str, Setting], Explanation | None]]:
     """For each moment the path of its snapshot, as the model is fed it; moments are put right where they are off."""
     paths: list[tuple[dict[str, Setting], Explanation | None]] = [(_own_path(subject), None)] * len(matched)
     mine = [number for number, one in enumerate(matched) if one.snapshot is not None]
@@ -144,7 +150,7 @@ def _snapshot_paths(subject: Subject, matched: list[Moment]) -> list[tuple[dict[
     for number in mine:
         match, snapshot = matched[number].match, matched[number].snapshot
         assert match is not None and snapshot is not None
-        sightings.append(Sighting(snapshot.picture, match, snapshot.jpeg))
+        sightings.append(Observation(snapshot.picture, match, snapshot.jpeg))
     for group in grouped(sightings):
         found = explain([sightings[index] for index in group])
         path = _at_model_size(found, sightings[group[0]].size, subject)
@@ -170,7 +176,7 @@ def _in_step(sure: Sequence[tuple[int, Match]], rate: float) -> bool:
     return len(sure) > 1 and bool(off[0] < off[1])
 
 
-def _at_model_size(found: Explanation, size: tuple[int, int], subject: Subject) -> dict[str, Setting]:
+def _at_model_size(found: Explanation, size: tuple[int, int], subject: AuditedModel) -> dict[str, Setting]:
     """A path to a picture's own size, as one to the model's: what is stored at that size needs no second resizing."""
     path = dict(found.path)
     resizing = path["resizing"]
@@ -180,7 +186,7 @@ def _at_model_size(found: Explanation, size: tuple[int, int], subject: Subject) 
 
 
 def _reader_paths(
-    subject: Subject, matched: Sequence[Moment], reader: Reader
+    subject: AuditedModel, matched: Sequence[MatchedSnapshot], reader: Reader
 ) -> tuple[list[Floats | None], list[tuple[dict[str, Setting], str | None]], list[str]]:
     """What the reader gives at each moment, the path that it took, and the name of what that leaves over."""
     values: list[Floats | None] = [None] * len(matched)
@@ -226,7 +232,7 @@ def _reader_paths(
     if whole:
         return values, [(_own_path(subject) | {"scaling": scale}, None)] * len(matched), notes
     paths: list[tuple[dict[str, Setting], str | None]] = [({}, None)] * len(matched)
-    sightings = [Sighting(as_levels(value, scale), match) for value, match in zip(found, known_matches, strict=True)]
+    sightings = [Observation(as_levels(value, scale), match) for value, match in zip(found, known_matches, strict=True)]
     for group in grouped(sightings):
         explained = explain([sightings[index] for index in group])
         for index, shift in zip(group, explained.shifts, strict=True):

@@ -11,19 +11,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from stillmotion.audit.attributing import distance
+from stillmotion.audit.attribution import distance
+from stillmotion.audit.audited_model import AuditedModel, Floats, all_layers
 from stillmotion.audit.records import ROUNDING, Check
-from stillmotion.audit.subject import Floats, Subject, all_layers
 
 ROUNDING_16 = 2e-2  # the same, computed in 16 bits
 
 
-def check_model(subject: Subject, clips: Floats) -> tuple[Check, ...]:
+def check_model(subject: AuditedModel, clips: Floats) -> tuple[Check, ...]:
     """All checks; clips: 4 inputs or more as the model is fed them, `(n, [time,] height, width, 3)`.
 
     The model's answers must not change by how it is asked: the largest difference of probability is each figure.
     """
-    checks: list[Callable[[Subject, Floats], Iterator[Check]]] = [
+    checks: list[Callable[[AuditedModel, Floats], Iterator[Check]]] = [
         _frames_count, _twice, _batches, _calls, _evaluating, _training_mode, _saving, _precision
     ]  # fmt: skip
     if subject.fixed:
@@ -36,11 +36,11 @@ def numeric_noise(checks: tuple[Check, ...]) -> float:
     return max((check.figure for check in checks if check.passed and check.figure <= ROUNDING_16), default=0.0)
 
 
-def _ask(subject: Subject, clips: Floats) -> Floats:
+def _ask(subject: AuditedModel, clips: Floats) -> Floats:
     return subject.probabilities(subject.ask(clips))
 
 
-def rounding(subject: Subject) -> float:
+def rounding(subject: AuditedModel) -> float:
     """Differences of probability up to this are rounding: more where the model computes in 16 bits."""
     short = any("16" in layer.dtype_policy.compute_dtype for layer in all_layers(subject.model))
     return ROUNDING_16 if short else ROUNDING
@@ -50,7 +50,7 @@ def _far(one: Floats, other: Floats) -> float:
     return max(distance(a, b) for a, b in zip(one, other, strict=True))
 
 
-def _frames_count(subject: Subject, clips: Floats) -> Iterator[Check]:
+def _frames_count(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
     if subject.kind != "clip":
         return
     two = clips[:2]
@@ -85,7 +85,7 @@ def _frames_count(subject: Subject, clips: Floats) -> Iterator[Check]:
         )
 
 
-def _with_unknown_time(subject: Subject, clips: Floats) -> Floats | None:
+def _with_unknown_time(subject: AuditedModel, clips: Floats) -> Floats | None:
     """Answers of the model traced for any number of frames; None where the model or the backend knows it always."""
     if keras.backend.backend() != "tensorflow" or subject.model.input_shape[1] is not None:
         return None
@@ -109,7 +109,7 @@ def time_distributed(model: keras.Model) -> list[tuple[str, int | None]]:
     return found
 
 
-def _twice(subject: Subject, clips: Floats) -> Iterator[Check]:
+def _twice(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
     first = _ask(subject, clips)
     again = [subject.probabilities(subject.model.predict_on_batch(clips)) for _ in range(2)]  # without a reset
     far = max(_far(first, answer) for answer in again)
@@ -124,7 +124,7 @@ def _twice(subject: Subject, clips: Floats) -> Iterator[Check]:
     yield Check("the same answer twice", far <= rounding(subject), far, "" if far <= rounding(subject) else cure)
 
 
-def _batches(subject: Subject, clips: Floats) -> Iterator[Check]:
+def _batches(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
     together = _ask(subject, clips)
     alone = np.concatenate([_ask(subject, clips[index : index + 1]) for index in range(len(clips))])
     far = _far(together, alone)
@@ -137,7 +137,7 @@ def _batches(subject: Subject, clips: Floats) -> Iterator[Check]:
     )
 
 
-def _calls(subject: Subject, clips: Floats) -> Iterator[Check]:
+def _calls(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
     asked = _ask(subject, clips)
     subject.reset()
     predicted = subject.probabilities(subject.model.predict(clips, batch_size=len(clips), verbose=0))
@@ -155,7 +155,7 @@ def _calls(subject: Subject, clips: Floats) -> Iterator[Check]:
     yield Check(name, stuck <= allowed, stuck, "" if stuck <= allowed else cure)
 
 
-def _evaluating(subject: Subject, clips: Floats) -> Iterator[Check]:
+def _evaluating(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
     """`evaluate` is given predict's own outputs as the truth: its mean squared error must be 0."""
     wanted = np.asarray(subject.ask(clips), np.float32)
     subject.reset()
@@ -170,14 +170,14 @@ def _evaluating(subject: Subject, clips: Floats) -> Iterator[Check]:
     yield Check("evaluate agrees with predict", far <= rounding(subject), far, "" if far <= rounding(subject) else cure)
 
 
-def _training_mode(subject: Subject, clips: Floats) -> Iterator[Check]:
+def _training_mode(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
     config = _configuration(subject)
     if config is not None:  # of other models, "model(x) without training=False agrees too" tells
         stuck = _stuck(subject)
         yield Check("no layer is held in training mode", not stuck, float(bool(stuck)), stuck)
 
 
-def _configuration(subject: Subject) -> Any:
+def _configuration(subject: AuditedModel) -> Any:
     """How the model was built; None of a class of its own that does not say."""
     try:
         return subject.model.get_config()
@@ -185,7 +185,7 @@ def _configuration(subject: Subject) -> Any:
         return None
 
 
-def _stuck(subject: Subject) -> str:
+def _stuck(subject: AuditedModel) -> str:
     """Layers that were called with training=True when the model was built, as the saved configuration says."""
     names: list[str] = []
 
@@ -207,7 +207,7 @@ def _stuck(subject: Subject) -> str:
     return f"{which}: called with training=True; build the model again without it and load the weights"
 
 
-def _saving(subject: Subject, clips: Floats) -> Iterator[Check]:
+def _saving(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
     if subject.file.is_dir() and not (subject.file / "run.json").is_file():
         return  # TFSMLayer's models do not travel
     asked = _ask(subject, clips)
@@ -226,7 +226,7 @@ def _saving(subject: Subject, clips: Floats) -> Iterator[Check]:
     )
 
 
-def _precision(subject: Subject, clips: Floats) -> Iterator[Check]:
+def _precision(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
     policy = next(
         (
             layer.dtype_policy.name

@@ -9,13 +9,13 @@ from itertools import product
 import keras
 import numpy as np
 
+from stillmotion.audit.audited_model import AuditedModel, Floats, all_layers
 from stillmotion.audit.comparing_paths import feed
 from stillmotion.audit.faults import FAULTS
 from stillmotion.audit.faults.framing import FRAMING
 from stillmotion.audit.records import Preprocessing
 from stillmotion.audit.resampling import Picture, resize
 from stillmotion.audit.snapshots import Snapshot
-from stillmotion.audit.subject import Floats, Subject, all_layers
 from stillmotion.errors import UsageError
 
 USUAL = ("0..255", "0..1", "-1..1", "ImageNet mean and deviation", "ImageNet mean of BGR")
@@ -24,7 +24,7 @@ RESAMPLES = 1000
 FRAMINGS = ("stretch", "crop", "letterbox")
 
 
-def find_range(subject: Subject, pictures: Sequence[Picture]) -> tuple[str | None, str]:
+def find_range(subject: AuditedModel, pictures: Sequence[Picture]) -> tuple[str | None, str]:
     """The range that the model expects, and what says so; None where nothing does.
 
     By its first Rescaling or Normalization; else by which range gives its first BatchNormalization the statistics that
@@ -82,7 +82,7 @@ def _statistics_off(model: keras.Model, values: Floats) -> float | None:
     return None
 
 
-def find_preprocessing(subject: Subject, snapshots: Sequence[Snapshot]) -> tuple[Preprocessing, ...]:
+def find_preprocessing(subject: AuditedModel, snapshots: Sequence[Snapshot]) -> tuple[Preprocessing, ...]:
     """Every way to feed labelled snapshots, the likeliest first; `probability` is with all ways equal beforehand.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.runs import write_json
+from stillmotion.files import write_json
 
 ROUNDING = 1e-3  # differences of probability up to this are rounding
 
@@ -156,7 +156,7 @@ class Motion:
 
 
 @dataclass(frozen=True)
-class View:
+class Preview:
     """An instant by both paths, as the model is given it: PNGs as data URIs."""
 
     file: str
@@ -182,7 +182,7 @@ class Audit:
     unexplained: float = 0.0
     preprocessing: tuple[Preprocessing, ...] = ()
     motion: tuple[Motion, ...] = ()
-    pictures: tuple[View, ...] = ()
+    pictures: tuple[Preview, ...] = ()
     videos: tuple[str, ...] = ()
     reader: str | None = None
     notes: tuple[str, ...] = field(default=())

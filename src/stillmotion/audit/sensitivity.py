@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.audit.faults import FAULTS, Setting, Shot, normal_path, render, text
+from stillmotion.audit.audited_model import AuditedModel, Floats, clip_spec
+from stillmotion.audit.faults import FAULTS, FrameContext, Setting, normal_path, render, text
 from stillmotion.audit.records import Sensitivity
-from stillmotion.audit.reels import Reel
-from stillmotion.audit.subject import Floats, Subject, clip_spec
+from stillmotion.audit.video_index import IndexedVideo
 from stillmotion.clips import even_windows, frame_times
-from stillmotion.comparison.intervals import proportion_interval
+from stillmotion.progress import Progress
+from stillmotion.statistics.intervals import proportion_interval
 
-Progress = Callable[[str, int, int], None]
 Times = NDArray[np.float64]
 MOMENTS, CLIPS = 36, 8  # that are looked at, over all videos
 PIXELS = 2e7  # of all moments' frames: of large videos fewer are looked at
@@ -33,7 +33,7 @@ class Measured:
     unsteady: tuple[float, ...]
 
 
-def measure_sensitivity(subject: Subject, reels: Sequence[Reel], progress: Progress) -> Measured:
+def measure_sensitivity(subject: AuditedModel, reels: Sequence[IndexedVideo], progress: Progress) -> Measured:
     """Every fault at every strength, on moments spread evenly over the videos."""
     places = _places(subject, reels)
     tried: list[tuple[str, Setting]] = [
@@ -55,8 +55,8 @@ def measure_sensitivity(subject: Subject, reels: Sequence[Reel], progress: Progr
         keys = [key for key in tried if key[0] != "video compression" or encode]
         inputs = [_see(subject, shots, own)]
         for name, setting in keys:
-            cut = FAULTS[name].stage == "clip"
-            others = _shots(reels[video], FAULTS[name].apply(times, setting, subject.size)) if cut else shots
+            read_clips = FAULTS[name].stage == "clip"
+            others = _shots(reels[video], FAULTS[name].apply(times, setting, subject.size)) if read_clips else shots
             inputs.append(_see(subject, others, own | {name: setting}))
         answers = subject.answers(inputs)
         base.append(answers[0])
@@ -89,7 +89,7 @@ def _unsteady(base: Sequence[Floats], moved: Mapping[int, Mapping[int, Floats]])
     return tuple(float(share) for share in np.logical_or.accumulate(other, axis=1).mean(0))
 
 
-def _places(subject: Subject, reels: Sequence[Reel]) -> list[tuple[int, Times]]:
+def _places(subject: AuditedModel, reels: Sequence[IndexedVideo]) -> list[tuple[int, Times]]:
     """Videos by number, with the times of one input's frames each."""
     if subject.kind == "clip":
         spec = clip_spec(subject)
@@ -108,13 +108,13 @@ def _places(subject: Subject, reels: Sequence[Reel]) -> list[tuple[int, Times]]:
     return places
 
 
-def _shots(reel: Reel, times: Times) -> tuple[Shot, ...]:
+def _shots(reel: IndexedVideo, times: Times) -> tuple[FrameContext, ...]:
     """The frames that are shown at these times, with what surrounds them."""
     indices = np.searchsorted(reel.seconds, times + 1e-6, side="right") - 1
     return tuple(reel.shot(int(index), RADIUS) for index in np.clip(indices, 0, len(reel) - 1))
 
 
-def _see(subject: Subject, shots: Sequence[Shot], path: dict[str, Setting]) -> Floats:
+def _see(subject: AuditedModel, shots: Sequence[FrameContext], path: dict[str, Setting]) -> Floats:
     values = [render(path, shot, subject.size) for shot in shots]
     return np.stack(values) if subject.kind == "clip" else values[0]
 

@@ -12,7 +12,7 @@ from stillmotion.audit.faults.jpeg import NONE, Jpeg, quality_of
 from stillmotion.audit.resampling import Picture
 from stillmotion.data.media import is_picture
 from stillmotion.decoding import probe, read_frames
-from stillmotion.errors import StillmotionError, UnreadableVideo, UsageError
+from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,18 +37,18 @@ def read_snapshots(folder: Path, labels: Sequence[str] = ()) -> tuple[list[Snaps
     if not folder.exists():
         raise UsageError(f"{folder}: no such folder of snapshots")
     files = [folder] if folder.is_file() else sorted(file for file in folder.rglob("*") if is_picture(file))
-    found, left_out = [], []
+    found, skipped = [], []
     for file in files:
         try:
             facts = probe(file)
             picture = read_frames(file, [0.0], facts.height, facts.width).images[0].astype(np.float32)
-        except UnreadableVideo as error:
-            left_out.append(str(error))
+        except UnreadableVideoError as error:
+            skipped.append(str(error))
             continue
         found.append(Snapshot(file, picture, _jpeg(file), file.parent.name if file.parent.name in labels else None))
     if not found:
-        raise StillmotionError(left_out[0] if left_out else f"{folder}: no pictures in this folder")
-    return found, left_out
+        raise StillmotionError(skipped[0] if skipped else f"{folder}: no pictures in this folder")
+    return found, skipped
 
 
 def _jpeg(file: Path) -> Jpeg | None:

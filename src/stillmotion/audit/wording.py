@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from stillmotion.audit.attributing import UNEXPLAINED
+from stillmotion.audit.attribution import UNEXPLAINED
 from stillmotion.audit.causes import LEAST
-from stillmotion.audit.comparing_paths import Comparison
+from stillmotion.audit.comparing_paths import PathComparison
 from stillmotion.audit.records import Cause, Check, Motion, Noise
 
 LARGEST = 5  # causes that are told
 
 
 def tell(
-    comparison: Comparison | None,
+    comparison: PathComparison | None,
     causes: tuple[Cause, ...],
     noise: Noise,
     checks: tuple[Check, ...],
@@ -33,7 +33,7 @@ def tell(
 
 
 def _paths(
-    comparison: Comparison | None,
+    comparison: PathComparison | None,
     causes: tuple[Cause, ...],
     noise: Noise,
     checks: tuple[Check, ...],

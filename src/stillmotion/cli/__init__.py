@@ -26,8 +26,8 @@ from stillmotion.cli import (
     train,
     verdict,
 )
-from stillmotion.cli.interrupting import end_at_once, heed_interrupts
-from stillmotion.cli.screen import err, interrupted
+from stillmotion.cli.console import err, interrupted
+from stillmotion.cli.signals import end_at_once, heed_interrupts
 from stillmotion.errors import StillmotionError, UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {

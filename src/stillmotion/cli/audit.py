@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.screen import bar, note, out, shown
+from stillmotion.cli.console import bar, note, out, shown
 
 
 def audit(
@@ -70,7 +70,7 @@ def audit(
 
     Example: stillmotion audit model.keras clips/ --snapshots stills/ --frames app:read_frames --out audit
     """
-    from stillmotion.runs import make_folder
+    from stillmotion.files import make_folder
 
     if out_folder is not None:
         make_folder(out_folder)
@@ -79,7 +79,7 @@ def audit(
     load_backend()
     from stillmotion import audit as auditing
 
-    with bar("audit") as watch:
+    with bar("audit") as progress:
         found = auditing.audit_model(
             model,
             videos,
@@ -92,7 +92,7 @@ def audit(
             unsafe=unsafe,
             find_preprocessing=find_preprocessing,
             sensitivity=not quick,
-            progress=watch,
+            progress=progress,
         )
     for line in found.notes:
         note(line)

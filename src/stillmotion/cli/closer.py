@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from stillmotion.cli.console import bar, note
 from stillmotion.cli.rounds import MOMENT, ORDERS, Plan
-from stillmotion.cli.screen import bar, note
-from stillmotion.clips import find_stretches
-from stillmotion.comparison.intervals import proportion_interval
 from stillmotion.data import Videos
 
 if TYPE_CHECKING:
@@ -23,7 +21,7 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
     usable: all videos of the data set.
     """
     import stillmotion as sm
-    from stillmotion.comparison import gather_evidence, show_videos, temper
+    from stillmotion.comparison import gather_evidence, gather_examples, require_motion_evidence
     from stillmotion.inspection import describe_shortcuts, find_shortcuts
 
     verdict = comparison.verdict
@@ -32,34 +30,34 @@ def look_closer(comparison: Comparison, runs: Sequence[Run], plan: Plan, usable:
     for run in runs:
         test = run.record.data.part("test")
         some = test if run in first else test.only([video for video in test if video.name in shown])
-        with bar(run.recipe.family) as watch:
+        with bar(run.recipe.family) as progress:
             if len(some):
-                sm.trace(run, some, watch=watch)
-    with bar("looking for shortcuts") as watch:
-        stretches = find_stretches(usable)[0]
-        shortcuts = find_shortcuts(stretches, proportion_interval, progress=lambda done, total: watch("", done, total))
+                sm.predict_over_time(run, some, progress=progress)
+    with bar("looking for shortcuts") as progress:
+        shortcuts = find_shortcuts(usable, progress=progress)
     if verdict is None:
         return replace(comparison, shortcuts=tuple(shortcuts))
     verdict = replace(verdict, warnings=(*verdict.warnings, *describe_shortcuts(shortcuts)))
     motion, still = ([run for run in first if run.recipe.family == name] for name in (verdict.motion, verdict.still))
-    with bar(f"{verdict.motion}") as watch:
+    with bar(f"{verdict.motion}") as progress:
         for run in motion:
-            sm.probe_motion(run, run.record.data.part("test"), watch=watch)
+            sm.evaluate_perturbed(run, run.record.data.part("test"), progress=progress)
     evidence = gather_evidence(
-        [run.probes_file for run in motion],
+        [run.perturbed_file for run in motion],
         {} if plan.effort == "quick" else _retrained(motion, plan),
         _joined(motion),
-        {family: [run.moments_file for run in first if run.recipe.family == family] for family in comparison.families},
+        {
+            family: [run.over_time_file for run in first if run.recipe.family == family]
+            for family in comparison.families
+        },
         verdict.still,
         [] if plan.effort == "quick" or verdict.answer != "motion needed" else _looking(still, plan),
     )
-    verdict = temper(verdict, evidence)
+    verdict = require_motion_evidence(verdict, evidence)
     if plan.effort != "quick":
         comparison = _with_memory(comparison, first)
-    videos = show_videos(runs, (verdict.still, verdict.motion))
-    return replace(
-        comparison, verdict=verdict, evidence=evidence, shortcuts=tuple(shortcuts), videos=videos
-    )
+    videos = gather_examples(runs, (verdict.still, verdict.motion))
+    return replace(comparison, verdict=verdict, evidence=evidence, shortcuts=tuple(shortcuts), videos=videos)
 
 
 def _retrained(motion: Sequence[Run], plan: Plan) -> dict[str, list[Predictions]]:
@@ -82,25 +80,23 @@ def _looking(still: Sequence[Run], plan: Plan) -> list[Predictions]:
     return found
 
 
-def _counterparts(
-    runs: Sequence[Run], recipes: Sequence[Recipe], name: str, plan: Plan
-) -> list[Predictions]:
+def _counterparts(runs: Sequence[Run], recipes: Sequence[Recipe], name: str, plan: Plan) -> list[Predictions]:
     """Runs trained and tested anew on the same folds, with other recipes."""
     import stillmotion as sm
 
     found = []
     for run, recipe in zip(runs, recipes, strict=True):
         parts = run.record.data
-        with bar(f"{recipe.family}, {name}") as watch:
+        with bar(f"{recipe.family}, {name}") as progress:
             other = sm.train(
                 recipe,
                 parts.part("train"),
                 parts.part("validation"),
                 out=plan.folder / "controls" / f"{run.folder.name}-{name}",
                 overwrite=plan.overwrite,
-                watch=watch,
+                progress=progress,
             )
-            found.append(sm.evaluate(other, parts.part("test"), watch=watch))
+            found.append(sm.evaluate(other, parts.part("test"), progress=progress))
     return _joined(found)
 
 

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
+from stillmotion.cli.console import note, out, shown
 from stillmotion.cli.dataset import open_data, read_labelled
 from stillmotion.cli.rounds import EFFORTS, Plan, run_plan
-from stillmotion.cli.screen import note, out, shown
 from stillmotion.cli.verdict import describe
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES, check_options
@@ -83,7 +83,7 @@ def compare(
 
     Example: stillmotion compare clips/ --out comparison
     """
-    from stillmotion.runs import check_folder, sole_user
+    from stillmotion.files import check_folder, folder_lock
 
     names = options.read_families(families)
     pixels, classic = options.read_size(size)
@@ -104,7 +104,7 @@ def compare(
     folder = out_folder or Path(f"{data.resolve().stem}-comparison")
     check_folder(folder)
     opened = open_data(videos, fractions=fractions, seed=seed, rate=fps, frames=count, folds=folds)
-    with sole_user(folder):
+    with folder_lock(folder):
         load_backend()
         import stillmotion as sm
         from stillmotion.cli.closer import look_closer
@@ -127,8 +127,8 @@ def compare(
 
         # Predictions in, verdict out.
         comparison = sm.compare(runs, margin=margin, seed=seed, relative_to=folder)
-        left_out = [{"path": one.video.name, "reason": one.reason} for one in opened.left_out]
-        data_record = {**comparison.data, "left_out": [*left_out, *comparison.data["left_out"]]}
+        skipped = [{"path": one.video.name, "reason": one.reason} for one in opened.skipped]
+        data_record = {**comparison.data, "skipped": [*skipped, *comparison.data["skipped"]]}
         families_record = {
             name: dataclasses.replace(family, figures={**family.figures, "search": searches[name]})
             for name, family in comparison.families.items()

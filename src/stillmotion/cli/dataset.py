@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillmotion.cli.screen import bar, note, show_left_out
-from stillmotion.clips import LeftOut, Rate, Stretch, choose_rate, find_stretches
+from stillmotion.cli.console import bar, note, show_left_out
+from stillmotion.clips import Rate, Segment, SkippedVideo, choose_rate, open_videos
 from stillmotion.data import PARTS, Videos, check_labelled, read_videos, split, split_folds, straddling_groups
 from stillmotion.errors import StillmotionError
 
@@ -19,7 +19,7 @@ class Opened:
     train: Videos
     validation: Videos
     test: Videos
-    left_out: list[LeftOut]
+    skipped: list[SkippedVideo]
     rate: Rate
     folds: tuple[tuple[Videos, Videos, Videos], ...] = ()  # train, validation, test; one or more
 
@@ -43,12 +43,13 @@ def open_data(
     Raises:
         StillmotionError: nothing readable, too few groups.
     """
-    with bar("opening") as watch:
-        stretches, left_out = find_stretches(videos, progress=lambda done, total: watch("", done, total))
-    show_left_out(left_out, len(stretches) + len(left_out))
-    if not stretches:
+    with bar("opening") as progress:
+        opened = open_videos(videos, progress=progress)
+    segments, skipped = list(opened.segments), list(opened.skipped)
+    show_left_out(skipped, len(segments) + len(skipped))
+    if not segments:
         raise StillmotionError(f"{videos.root}: none of {len(videos)} videos can be read")
-    usable = videos.only([stretch.video for stretch in stretches])
+    usable = videos.only([segment.video for segment in segments])
     divided = (
         tuple(split_folds(usable, folds, fractions, seed=seed)) if folds else (split(usable, fractions, seed=seed),)
     )
@@ -66,17 +67,17 @@ def open_data(
                 f"warning: {len(straddling)} groups lie in more than one part of the table's own split "
                 f"({straddling[0]!r}, ...); clips of one recording in train and test flatter every model"
             )
-    _warn_of_copies(stretches)
+    _warn_of_copies(segments)
     if rate is None:
-        rate, why = choose_rate([stretch.seconds for stretch in stretches], frames)
+        rate, why = choose_rate([segment.seconds for segment in segments], frames)
         note(why)
-    return Opened(*divided[0], left_out, rate, divided)
+    return Opened(*divided[0], skipped, rate, divided)
 
 
-def _warn_of_copies(stretches: Sequence[Stretch]) -> None:
+def _warn_of_copies(segments: Sequence[Segment]) -> None:
     from stillmotion.inspection import copies
 
-    found = copies(stretches)
+    found = copies(segments)
     if found:
         one, other = found[0]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""

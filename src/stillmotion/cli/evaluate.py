@@ -12,7 +12,7 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.screen import bar, note, out, show_left_out
+from stillmotion.cli.console import bar, note, out, show_left_out
 from stillmotion.errors import StillmotionError
 
 
@@ -22,9 +22,7 @@ def evaluate(
     ],
     data: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[DATA]", help="Other labelled videos.", show_default="the run's own test part"
-        ),
+        typer.Argument(metavar="[DATA]", help="Other labelled videos.", show_default="the run's own test part"),
     ] = None,
     group: options.Group = None,
 ) -> None:
@@ -50,17 +48,17 @@ def evaluate(
         raise StillmotionError(f"{run_folder}: this run has no test part; give the videos to test it on")
     load_backend()
     import stillmotion as sm
-    from stillmotion.prediction import answer, record_rows, write_rows
+    from stillmotion.prediction import evaluation_rows, predict_labelled, write_rows
 
-    with bar(run.recipe.family) as watch, TemporaryDirectory() as place:
+    with bar(run.recipe.family) as progress, TemporaryDirectory() as place:
         if data is None or not run.record.data.part("test"):
-            file = sm.evaluate(run, test, watch=watch).predictions_file
+            file = sm.evaluate(run, test, progress=progress).predictions_file
         else:
-            answers, left_out = answer(run, test, watch=watch)
-            show_left_out(left_out, len(test))
+            answers, skipped = predict_labelled(run, test, progress=progress)
+            show_left_out(skipped, len(test))
             file = Path(place) / "predictions.parquet"
-            write_rows(record_rows(answers), file)
-        figures = sm.measure([sm.read_predictions(file)])
+            write_rows(evaluation_rows(answers), file)
+        figures = sm.compute_metrics([sm.read_predictions(file)])
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("", "value", "95 % interval"):
         table.add_column(column, justify="left" if not column else "right")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stillmotion.cli.backend import load_backend, silent
-from stillmotion.cli.screen import note, out, shown
+from stillmotion.cli.console import note, out, shown
 
 
 def export(

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stillmotion.cli import options
-from stillmotion.cli.screen import bar, out, shown
+from stillmotion.cli.console import bar, out, shown
 from stillmotion.clips import choose_rate
 
 if TYPE_CHECKING:
@@ -34,14 +34,14 @@ def inspect(
     Example: stillmotion inspect clips/
     """
     from stillmotion.data import read_videos
-    from stillmotion.inspection import look_over, write_contact_sheet
+    from stillmotion.inspection import inspect_videos, write_contact_sheet
 
     videos = read_videos(data, group=group)
-    with bar("opening") as watch:
-        found = look_over(videos, lambda done, total: watch("", done, total))
+    with bar("opening") as progress:
+        found = inspect_videos(videos, progress=progress)
     _say(found)
-    if found.stretches:
-        path = write_contact_sheet(found.stretches, sheet or Path(f"{data.resolve().stem}-sheet.png"))
+    if found.segments:
+        path = write_contact_sheet(found.segments, sheet or Path(f"{data.resolve().stem}-sheet.png"))
         out.print(f"contact sheet: {shown(path)}", markup=False)
 
 
@@ -49,13 +49,13 @@ def _say(found: Inspection) -> None:
     videos = found.videos
     out.print(f"{len(videos)} videos, {len(videos.labels)} labels, {len(videos.groups)} groups", markup=False)
     out.print(videos.grouping, markup=False)
-    facts = [stretch.facts for stretch in found.stretches]
+    facts = [segment.facts for segment in found.segments]
     if facts:
-        out.print(f"lengths    {_range([s.seconds for s in found.stretches])} s")
+        out.print(f"lengths    {_range([s.seconds for s in found.segments])} s")
         out.print(f"rates      {_range([fact.rate for fact in facts])} frames a second")
         out.print(f"sizes      {_common([f'{fact.width}x{fact.height}' for fact in facts])}", markup=False)
         out.print(f"codecs     {_common([f'{fact.codec} in {fact.container}' for fact in facts])}", markup=False)
-        out.print(choose_rate([s.seconds for s in found.stretches], FRAMES)[1], markup=False)
+        out.print(choose_rate([s.seconds for s in found.segments], FRAMES)[1], markup=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("label", overflow="fold")
     table.add_column("videos", justify="right")
@@ -64,7 +64,7 @@ def _say(found: Inspection) -> None:
         table.add_row(escape(label or "(none)"), str(count.videos), str(count.groups))
     out.print(table)
 
-    _list("left out", [one.reason for one in found.left_out])
+    _list("left out", [one.reason for one in found.skipped])
     _list(
         "end before their header says",
         [f"{s.file}: {s.facts.seconds:.3g} s of {s.facts.promised_seconds:.3g} s" for s in found.ends_early],

@@ -17,7 +17,7 @@ from stillmotion.errors import StillmotionError
 
 if TYPE_CHECKING:
     import stillmotion as sm
-    from stillmotion.prediction.live import Tally
+    from stillmotion.prediction.live import StreamStats
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _PARTS = " ▏▎▍▌▋▊▉█"
@@ -32,10 +32,10 @@ _SILENCE_SECONDS = 2.0
 class LiveView:
     """Label and bars now, the last moments as a sparkline in the labels' colours, and how the stream goes."""
 
-    def __init__(self, title: str, labels: tuple[str, ...], tally: Tally, console: Console) -> None:
+    def __init__(self, title: str, labels: tuple[str, ...], tally: StreamStats, console: Console) -> None:
         self.title, self.labels, self.tally, self.console = title, labels, tally, console
         self.history: deque[tuple[int, float]] = deque(maxlen=_HISTORY)
-        self.latest: sm.Moment | None = None
+        self.latest: sm.WindowPrediction | None = None
         self.live = Live(self, console=console, refresh_per_second=8) if console.is_terminal else None
 
     def __enter__(self) -> LiveView:
@@ -47,7 +47,7 @@ class LiveView:
         if self.live:
             self.live.stop()
 
-    def moment(self, moment: sm.Moment) -> None:
+    def moment(self, moment: sm.WindowPrediction) -> None:
         self.latest = moment
         self.history.append((int(moment.probabilities.argmax()), moment.probability))
 
@@ -70,7 +70,7 @@ class LiveView:
             body.add_row(row)
         yield Panel(body, title=escape(self.title), title_align="left", width=width, border_style="dim")
 
-    def _now(self, moment: sm.Moment) -> Table:
+    def _now(self, moment: sm.WindowPrediction) -> Table:
         number = int(moment.probabilities.argmax())
         table = Table.grid(expand=True)
         table.add_column(overflow="ellipsis", no_wrap=True)
@@ -81,7 +81,7 @@ class LiveView:
         )
         return table
 
-    def _bars(self, moment: sm.Moment, inside: int) -> Table:
+    def _bars(self, moment: sm.WindowPrediction, inside: int) -> Table:
         table = Table.grid(padding=(0, 1))
         longest = min(max(map(len, self.labels)), inside // 3)
         table.add_column(width=longest, overflow="ellipsis", no_wrap=True)
@@ -110,7 +110,7 @@ def _colour(number: int) -> str:
     return _COLOURS[number % len(_COLOURS)]
 
 
-def told(tally: Tally) -> list[str]:
+def told(tally: StreamStats) -> list[str]:
     """How a stream goes, in parts."""
     source = tally.source
     words = [f"{source.frames} frames, {tally.moments} moments"]

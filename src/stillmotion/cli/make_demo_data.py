@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stillmotion.cli.screen import bar, out, shown
+from stillmotion.cli.console import bar, out, shown
 from stillmotion.demo import LABELS
 from stillmotion.errors import UsageError
 
@@ -26,6 +26,6 @@ def make_demo_data(
         raise UsageError(f"--kind {kind!r}: expected {', '.join(LABELS)}")
     from stillmotion.demo import make_demo_data as render
 
-    with bar("rendering") as watch:
-        files = render(folder, kind=kind, videos=videos, seed=seed, progress=lambda done, all_: watch("", done, all_))
+    with bar("rendering") as progress:
+        files = render(folder, kind=kind, videos=videos, seed=seed, progress=progress)
     out.print(f"{len(files)} videos, labels {', '.join(LABELS[kind])}, in {shown(folder)}", markup=False)

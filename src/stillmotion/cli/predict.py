@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.screen import bar, note, out, shown
+from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.errors import StillmotionError
 
 
@@ -42,34 +42,34 @@ def predict(
     load_backend()
     import stillmotion as sm
     from stillmotion.prediction.inputs import find_inputs
-    from stillmotion.prediction.rows import answer_rows, check_ending, write_rows
+    from stillmotion.prediction.tables import check_ending, prediction_rows, write_rows
 
     if out_file is not None:
         check_ending(out_file)
     videos = find_inputs(inputs)
 
-    answers: list[sm.Answer] = []
+    answers: list[sm.VideoPrediction] = []
     failed = 0
     try:
-        with bar("predicting") as watch:
+        with bar("predicting") as progress:
             for found in sm.predict(run, videos):
-                if isinstance(found, sm.Answer):
+                if isinstance(found, sm.VideoPrediction):
                     answers.append(found)
                 else:
                     failed += 1
                     note(f"left out: {found.reason}")
-                watch("", len(answers) + failed, len(videos))
+                progress("", len(answers) + failed, len(videos))
     finally:
         # Interrupted or not, what was answered is written.
         if out_file is not None and answers:
-            write_rows(answer_rows(answers), out_file)
+            write_rows(prediction_rows(answers), out_file)
             note(f"{len(answers)} videos answered, in {shown(out_file)}")
     if out_file is None:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for column in ("video", "seconds", "label", "probability"):
             table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
         several = {answer.video.name for answer in answers if len(answer.windows) > 1}
-        for row in answer_rows(answers):
+        for row in prediction_rows(answers):
             whole = row["window"] == "all"
             if not whole and row["video"] not in several:
                 continue

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from stillmotion.cli.screen import note, out, shown
+from stillmotion.cli.console import note, out, shown
 
 
 def report(

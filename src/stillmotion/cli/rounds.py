@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stillmotion.cli.screen import bar, note
+from stillmotion.cli.console import bar, note
 from stillmotion.data import Videos
 from stillmotion.models import FAMILIES
 
@@ -48,7 +48,7 @@ def run_plan(plan: Plan, folds: Sequence[Fold]) -> tuple[list[Run], dict[str, li
         chosen = _choose(plan, len(folds), fold, train, validation, given)
         for seed in plan.seeds:
             for recipe in chosen:
-                with bar(recipe.family) as watch:
+                with bar(recipe.family) as progress:
                     run = sm.train(
                         dataclasses.replace(recipe, seed=seed),
                         train,
@@ -56,9 +56,9 @@ def run_plan(plan: Plan, folds: Sequence[Fold]) -> tuple[list[Run], dict[str, li
                         out=plan.folder / "runs" / f"{recipe.family}-seed{seed}{fold}",
                         overwrite=plan.overwrite,
                         tensorboard=plan.tensorboard,
-                        watch=watch,
+                        progress=progress,
                     )
-                    runs.append(sm.evaluate(run, test, watch=watch))
+                    runs.append(sm.evaluate(run, test, progress=progress))
                 training = run.record.training
                 if training:
                     note(
@@ -77,17 +77,17 @@ def _choose(
     found, tried = [], []
     for recipe in plan.recipes:
         place = plan.folder / "search" / f"{recipe.family}{fold}"
-        with bar(f"{recipe.family}, search") as watch:
+        with bar(f"{recipe.family}, search") as progress:
             if plan.minutes is not None:
                 seconds, starts = _share(plan, folds)
                 epochs = epochs_within(
                     seconds, recipe, train, validation, out=place / "timing", starts=starts, overwrite=plan.overwrite,
-                    watch=watch,
+                    progress=progress,
                 )  # fmt: skip
                 recipe = dataclasses.replace(recipe, epochs=epochs, patience=epochs)
             best, trials = search(
                 recipe, train, validation, effort=plan.effort, out=place, even=plan.minutes is not None,
-                overwrite=plan.overwrite, watch=watch,
+                overwrite=plan.overwrite, progress=progress,
             )  # fmt: skip
         for trial in trials:
             if trial.chosen:
@@ -115,9 +115,9 @@ def _share(plan: Plan, folds: int) -> tuple[float, float]:
 
 def _as_many_frames(recipe: Recipe, others: Sequence[Recipe], *, even: bool) -> Recipe:
     """A still model averages over as many frames as any motion model sees."""
-    from stillmotion.training import on_clips
+    from stillmotion.training import with_clip_spec
 
     specs = [one.spec for one in others if FAMILIES[one.family].kind == "motion"]
     most = max(specs, key=lambda spec: spec.frames, default=recipe.spec)
     more = FAMILIES[recipe.family].kind == "still" and most.frames > recipe.spec.frames
-    return on_clips(recipe, most, even=even) if more else recipe
+    return with_clip_spec(recipe, most, even=even) if more else recipe

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stillmotion.cli.backend import load_backend
+from stillmotion.cli.console import err, interrupted, note, out, shown
 from stillmotion.cli.live_view import LiveView, told
-from stillmotion.cli.screen import err, interrupted, note, out, shown
 from stillmotion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def stream(
 
     Example: stillmotion stream runs/cnn_rnn rtsp://camera/line --events events.csv
     """
-    from stillmotion.decoding.cameras import find_source
+    from stillmotion.decoding.live import find_source
 
     found = find_source(source, raw=raw)
     if source == "-" and sys.stdin.isatty():
@@ -91,35 +91,35 @@ def stream(
     files = [path for path in (out_file, events_file, video_file) if path]
     _check_apart(files, source)
     load_backend()
-    from stillmotion.prediction import outlets
-    from stillmotion.prediction.events import EventFinder
-    from stillmotion.prediction.live import Tally, make_watcher, watch
+    from stillmotion.prediction import sinks
+    from stillmotion.prediction.events import EventDetector
+    from stillmotion.prediction.live import StreamStats, load_clip_model, stream_updates
 
-    watcher = make_watcher(run, rate=rate, labels=labels.split(",") if labels else None, engine=engine)
+    watcher = load_clip_model(run, rate=rate, labels=labels.split(",") if labels else None, engine=engine)
     if watcher.note:
         note(watcher.note)
-    tally, events = Tally(), EventFinder(watcher.labels, smoothing, enter, leave, least)
-    columns = outlets.moment_columns(watcher.labels)
+    tally, events = StreamStats(), EventDetector(watcher.labels, smoothing, enter, leave, least)
+    columns = sinks.window_columns(watcher.labels)
     printed = Path("-") in files
     with ExitStack() as stack:
 
-        def opened(path: Path | None, columns: Sequence[str]) -> list[outlets.Outlet]:
-            return [stack.enter_context(closing(outlets.open_outlet(path, columns)))] if path else []
+        def opened(path: Path | None, columns: Sequence[str]) -> list[sinks.Sink]:
+            return [stack.enter_context(closing(sinks.open_sink(path, columns)))] if path else []
 
         moments_to = opened(out_file, columns)
-        hook = stack.enter_context(closing(outlets.Webhook(webhook))) if webhook else None
-        events_to = opened(events_file, outlets.EVENT_COLUMNS) + ([hook] if hook else [])
-        video = stack.enter_context(closing(outlets.AnnotatedVideo(video_file))) if video_file else None
+        hook = stack.enter_context(closing(sinks.Webhook(webhook))) if webhook else None
+        events_to = opened(events_file, sinks.EVENT_COLUMNS) + ([hook] if hook else [])
+        video = stack.enter_context(closing(sinks.AnnotatedVideo(video_file))) if video_file else None
         view = stack.enter_context(LiveView(str(found), watcher.labels, tally, err if printed else out))
-        seen_by = stack.enter_context(closing(watch(
+        seen_by = stack.enter_context(closing(stream_updates(
             watcher, found, hop=hop, every_frame=every_frame, paced=paced, at_once=1 if video else None, past=past,
             tally=tally, stop=interrupted,
         )))  # fmt: skip
 
         def tell(ended: list[sm.Event]) -> None:
             for event in ended:
-                for outlet in events_to:
-                    outlet.write(outlets.event_row(event))
+                for sink in events_to:
+                    sink.write(sinks.event_row(event))
                 view.event(event)
 
         latest = None
@@ -129,8 +129,8 @@ def stream(
                     tell(events.flush())
                 for moment in seen.moments:
                     latest = moment
-                    for outlet in moments_to:
-                        outlet.write(outlets.moment_row(moment, watcher.labels))
+                    for sink in moments_to:
+                        sink.write(sinks.window_row(moment, watcher.labels))
                     view.moment(moment)
                     tell(events.push(moment))
                 if video:

@@ -10,8 +10,8 @@ import typer
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
+from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.cli.dataset import open_data, read_labelled
-from stillmotion.cli.screen import bar, note, out, shown
 from stillmotion.models import FAMILIES, check_options
 
 
@@ -46,12 +46,8 @@ def train(
         str | None,
         typer.Option("--input", metavar="rgb|difference|both", help="What a motion family sees.", show_default=False),
     ] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="At its peak.", show_default="0.003")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(help="Clips a step.", show_default="16", min=1)
-    ] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At its peak.", show_default="0.003")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Clips a step.", show_default="16", min=1)] = None,
     precision: options.Precision = "float32",
     flip: options.Flip = False,
     group: options.Group = None,
@@ -66,7 +62,7 @@ def train(
 
     Example: stillmotion train clips/ --family cnn_rnn --out runs/cnn_rnn
     """
-    from stillmotion.runs import check_folder
+    from stillmotion.files import check_folder
 
     chosen = options.read_options(option or [])
     if input_ is not None:
@@ -84,7 +80,7 @@ def train(
     import stillmotion as sm
 
     settings = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
-    with bar(family) as watch:
+    with bar(family) as progress:
         run = sm.train(
             family,
             opened.train,
@@ -96,12 +92,12 @@ def train(
             precision=precision,
             overwrite=overwrite,
             tensorboard=tensorboard,
-            watch=watch,
+            progress=progress,
             **chosen,
             **{name: value for name, value in settings.items() if value is not None},
         )
-        run = sm.evaluate(run, opened.test, watch=watch)
-    figures = sm.measure([sm.read_predictions(run.predictions_file)])
+        run = sm.evaluate(run, opened.test, progress=progress)
+    figures = sm.compute_metrics([sm.read_predictions(run.predictions_file)])
     training = dataclasses.asdict(run.record.training) if run.record.training else {}
     note(f"trained {training['epochs']} epochs in {training['seconds']:.0f} s, best epoch {training['best_epoch']}")
     out.print(

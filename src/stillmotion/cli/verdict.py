@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stillmotion.cli.screen import note, out
+from stillmotion.cli.console import note, out
 
 if TYPE_CHECKING:
     from stillmotion.comparison import Verdict

@@ -2,10 +2,10 @@
 
 from stillmotion.clips.augment import Augment, augment
 from stillmotion.clips.cache import cache_folder, cached_frames, trim_cache
-from stillmotion.clips.cutting import LeftOut, Stretch, cut, find_stretches, in_threads
+from stillmotion.clips.extraction import OpenedVideos, Segment, SkippedVideo, open_videos, read_clips, thread_map
 from stillmotion.clips.sampling import (
     Window,
-    clips_an_epoch,
+    clips_per_epoch,
     even_windows,
     frame_times,
     pool_times,
@@ -15,7 +15,25 @@ from stillmotion.clips.spec import ClipSpec, Rate, choose_rate
 from stillmotion.decoding import read_frames
 
 __all__ = [
-    "Augment", "ClipSpec", "LeftOut", "Rate", "Stretch", "Window", "augment", "cache_folder", "cached_frames",
-    "choose_rate", "clips_an_epoch", "cut", "even_windows", "find_stretches", "frame_times", "in_threads", "pool_times",
-    "random_window", "read_frames", "trim_cache",
-]  # fmt: skip
+    "Augment",
+    "ClipSpec",
+    "Rate",
+    "OpenedVideos",
+    "Segment",
+    "SkippedVideo",
+    "Window",
+    "augment",
+    "cache_folder",
+    "cached_frames",
+    "choose_rate",
+    "clips_per_epoch",
+    "even_windows",
+    "frame_times",
+    "open_videos",
+    "pool_times",
+    "random_window",
+    "read_clips",
+    "read_frames",
+    "thread_map",
+    "trim_cache",
+]

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from stillmotion.decoding import Frames, Seconds, read_frames
-from stillmotion.errors import StillmotionError, UnreadableVideo
+from stillmotion.errors import StillmotionError, UnreadableVideoError
 
 LIMIT_BYTES = 20 * 2**30
 FORM = b"1"  # of an entry: change it when read_frames gives other pixels
@@ -35,7 +35,7 @@ def cached_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, w
     """As `read_frames`; decoded at the first call, read back at every later one.
 
     Raises:
-        UnreadableVideo: the file cannot be opened or gives no picture.
+        UnreadableVideoError: the file cannot be opened or gives no picture.
         StillmotionError: the cache cannot be written.
     """
     entry = cache_folder() / _key(path, np.asarray(seconds, np.float64), height, width)
@@ -74,7 +74,7 @@ def _key(path: Path, seconds: Seconds, height: int, width: int) -> str:
     try:
         status = path.stat()
     except OSError as error:
-        raise UnreadableVideo(f"{path}: {error.strerror}") from None
+        raise UnreadableVideoError(f"{path}: {error.strerror}") from None
     name = f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{height}x{width}\0"
     digest = hashlib.sha256(FORM + os.fsencode(name) + seconds.tobytes()).hexdigest()
     return f"{digest[:2]}/{digest[2:34]}"

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from stillmotion.comparison.folds import join_folds
-from stillmotion.comparison.metrics import Figure, Metrics, confusion, measure
-from stillmotion.comparison.predictions import Predictions, align, read_predictions
+from stillmotion.comparison.cross_validation import join_folds
+from stillmotion.comparison.example_videos import gather_examples
+from stillmotion.comparison.metrics import IntervalEstimate, Metrics, compute_metrics, confusion
+from stillmotion.comparison.predictions import Predictions, check_same_videos, read_predictions
 from stillmotion.comparison.recommending import recommend
-from stillmotion.comparison.records import Comparison, FamilyFigures, Kind
-from stillmotion.comparison.showing import show_videos
+from stillmotion.comparison.records import Comparison, FamilyResult, Kind
 from stillmotion.comparison.tables import read_models
-from stillmotion.comparison.trainings import describe_training
+from stillmotion.comparison.training_summaries import describe_training
 from stillmotion.comparison.verdict import Verdict, decide, decide_among
 from stillmotion.data import PARTS, Video
 from stillmotion.errors import StillmotionError, UsageError
@@ -69,7 +69,7 @@ def compare(
     for one in tested:
         members.setdefault(one.run.recipe.family, []).append(one)
     answers = {name: _answers(ones) for name, ones in members.items()}
-    align([one for ones in answers.values() for one in ones])
+    check_same_videos([one for ones in answers.values() for one in ones])
     still, motion = (_best([name for name in members if kind_of(name) == kind], members) for kind in _KINDS)
     crossed = len(answers[still or motion]) < len(members[still or motion])
     families = {name: _figures(name, ones, answers[name], seed, relative_to) for name, ones in members.items()}
@@ -80,7 +80,7 @@ def compare(
         data=_data(tested[0].run, len(answers[still or motion][0].videos) if crossed else None),
         spec=asdict(tested[0].run.recipe.spec),
         recommendation=recommend(answers, milliseconds, margin),
-        videos=show_videos([one.run for one in tested], (still, motion)) if still and motion else (),
+        videos=gather_examples([one.run for one in tested], (still, motion)) if still and motion else (),
     )
 
 
@@ -128,7 +128,7 @@ def _compare_tables(paths: Sequence[Path | str], margin: float, seed: int) -> Co
     kinds: dict[str, Kind] = {name: "still" if name == still else "motion" for name in models}
     return Comparison(
         families={
-            name: FamilyFigures(kinds[name], {**_quality(measure(runs, seed=seed), runs), **_cost([])}, ())
+            name: FamilyResult(kinds[name], {**_quality(compute_metrics(runs, seed=seed), runs), **_cost([])}, ())
             for name, runs in models.items()
         },
         verdict=_verdict_of(models, margin),
@@ -137,7 +137,7 @@ def _compare_tables(paths: Sequence[Path | str], margin: float, seed: int) -> Co
             "groups": {"test": len(set(first.groups))},
             "videos_per_label": dict(Counter(first.labels[index] for index in first.truth)),
             "labels": list(first.labels),
-            "left_out": [],
+            "skipped": [],
             "root": "",
         },
     )
@@ -168,15 +168,13 @@ def _best(names: Sequence[str], members: Mapping[str, Sequence[Tested]]) -> str:
 
 def _figures(
     name: str, ones: Sequence[Tested], answers: Sequence[Predictions], seed: int, relative_to: Path | None
-) -> FamilyFigures:
+) -> FamilyResult:
     figures = {
-        **_quality(measure(answers, seed=seed), answers),
+        **_quality(compute_metrics(answers, seed=seed), answers),
         **_cost([one.run for one in ones]),
         "trainings": [describe_training(*one) for one in ones],
     }
-    return FamilyFigures(
-        kind_of(name), figures, tuple(_relative(one.run.folder, relative_to) for one in ones)
-    )
+    return FamilyResult(kind_of(name), figures, tuple(_relative(one.run.folder, relative_to) for one in ones))
 
 
 def _quality(metrics: Metrics, answers: Sequence[Predictions]) -> dict[str, Any]:
@@ -193,7 +191,7 @@ def _quality(metrics: Metrics, answers: Sequence[Predictions]) -> dict[str, Any]
     return quality
 
 
-def _flat(name: str, figure: Figure) -> dict[str, float]:
+def _flat(name: str, figure: IntervalEstimate) -> dict[str, float]:
     return {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
 
 
@@ -244,7 +242,7 @@ def _data(run: Run, tested: int | None = None) -> dict[str, Any]:
         "cross_validated": tested is not None,
         "videos_per_label": dict(Counter(video.label or "" for video in data.videos)),
         "labels": list(run.labels),
-        "left_out": [{"path": path, "reason": reason} for path, reason in data.left_out],
+        "skipped": [{"path": path, "reason": reason} for path, reason in data.skipped],
         "root": data.root,
         "fingerprint": data.fingerprint,
         "versions": dict(run.record.versions),

@@ -9,16 +9,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stillmotion.comparison.intervals import estimate, group_codes
-from stillmotion.comparison.predictions import PROBABILITY, Floats, Ints, Predictions, align, read_seeds
+from stillmotion.comparison.predictions import (
+    PROBABILITY,
+    Floats,
+    Ints,
+    Predictions,
+    check_same_videos,
+    read_predictions_by_seed,
+)
 from stillmotion.data.tables import read_table
 from stillmotion.errors import StillmotionError
+from stillmotion.statistics.intervals import estimate, group_codes
 
 WITHIN_SECONDS = 0.3  # of pm-k, as Shankar et al. 2019
 
 
 @dataclass(frozen=True)
-class Tampered:
+class ConditionResult:
     """A motion model on clips without some of their motion. difference: accuracy less that on whole clips."""
 
     name: str
@@ -29,7 +36,7 @@ class Tampered:
 
 
 @dataclass(frozen=True)
-class Moment:
+class BestFrameEvidence:
     """Whether one good frame decides, from the still model's answers on single frames.
 
     single: a frame's accuracy. average: of their mean. surest: of the frame that is surest of itself. oracle: videos
@@ -50,7 +57,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Steadiness:
+class TemporalStability:
     """A family's answers through time. pm_0: right at a moment; pm_k: right there and at all moments within `seconds`
     (Shankar et al. 2019, Do image classifiers generalize across time), None where moments are further apart than that.
     flips: changes of the answer a second. every: seconds from a moment to the next, the median over videos; None where
@@ -70,11 +77,11 @@ class Evidence:
     without the motion. moment: of the still family. steadiness: of each family. looking: the still family trained to
     look for the right moment (pool=max); its difference is from the motion model."""
 
-    tampered: tuple[Tampered, ...] = ()
-    retrained: tuple[Tampered, ...] = ()
-    moment: Moment | None = None
-    steadiness: Mapping[str, Steadiness] | None = None
-    looking: Tampered | None = None
+    tampered: tuple[ConditionResult, ...] = ()
+    retrained: tuple[ConditionResult, ...] = ()
+    moment: BestFrameEvidence | None = None
+    steadiness: Mapping[str, TemporalStability] | None = None
+    looking: ConditionResult | None = None
 
 
 class Track(NamedTuple):
@@ -94,8 +101,8 @@ def gather_evidence(
 ) -> Evidence:
     """What the files of a comparison's runs show, as far as they are there.
 
-    probes: probes.parquet of the motion family's runs of one seed. retrained: by name ("shuffled", "frozen"),
-    predictions of controlled counterparts. motion: the motion family's predictions. moments: moments.parquet of each
+    probes: perturbed.parquet of the motion family's runs of one seed. retrained: by name ("shuffled", "frozen"),
+    predictions of controlled counterparts. motion: the motion family's predictions. moments: over_time.parquet of each
     family's runs of one seed. still: the still family's name. looking: predictions of its counterpart that looks for
     the right moment.
     """
@@ -109,8 +116,8 @@ def gather_evidence(
     )
 
 
-def _tampered(paths: Sequence[Path]) -> tuple[Tampered, ...]:
-    from stillmotion.comparison.folds import join_folds
+def _tampered(paths: Sequence[Path]) -> tuple[ConditionResult, ...]:
+    from stillmotion.comparison.cross_validation import join_folds
 
     tables = [found for path in paths if path.is_file() and (found := _by_probe(path))]
     if not tables:
@@ -126,16 +133,16 @@ def _by_probe(path: Path) -> dict[str, Predictions]:
     if not table.num_rows:
         return {}
     names = [str(name) for name in dict.fromkeys(table.column("probe").to_pylist())]
-    found = read_seeds(path, by="probe")
+    found = read_predictions_by_seed(path, by="probe")
     return {name: found[sorted(names).index(name)] for name in names}
 
 
-def _against(name: str, runs: Sequence[Predictions], whole: Sequence[Predictions]) -> Tampered:
-    align([*whole, *runs])
+def _against(name: str, runs: Sequence[Predictions], whole: Sequence[Predictions]) -> ConditionResult:
+    check_same_videos([*whole, *runs])
     tables = [np.array([run.right for run in ones], float) for ones in (whole, runs)]
     _, codes = group_codes(whole[0].groups)
     found = estimate(tables[1].mean(0) - tables[0].mean(0), codes, tables)
-    return Tampered(name, float(tables[1].mean()), found.mean, *found.interval())
+    return ConditionResult(name, float(tables[1].mean()), found.mean, *found.interval())
 
 
 def _tracks(paths: Sequence[Path], first: Predictions) -> dict[str, Track]:
@@ -160,7 +167,7 @@ def _truths(tracks: Mapping[str, Track], first: Predictions) -> list[tuple[Track
     return [(tracks[video], truth) for video, truth in truths if video in tracks]
 
 
-def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions]) -> Moment | None:
+def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions]) -> BestFrameEvidence | None:
     first = motion[0]
     known = _truths(tracks, first)
     if not known:
@@ -180,10 +187,10 @@ def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions]) -> Momen
     _, codes = group_codes([group for group, one in zip(first.groups, seen, strict=True) if one])
     low, high = estimate(table[:, 2] - goal, codes).interval()
     decides = high >= 0 and oracle > chance + 0.1
-    return Moment(single, average, surest, oracle, chance, float(goal.mean()), low, high, bool(decides))
+    return BestFrameEvidence(single, average, surest, oracle, chance, float(goal.mean()), low, high, bool(decides))
 
 
-def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> Steadiness:
+def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> TemporalStability:
     right, steady, flips, length = [], [], 0, 0.0
     apart: list[float] = []
     for track, truth in _truths(tracks, first):
@@ -198,4 +205,4 @@ def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> Steadiness:
     every = float(np.median(apart)) if apart else None
     known = float(np.mean(steady)) if every is not None and every <= WITHIN_SECONDS + 1e-6 else None
     rate = flips / length if length else 0.0
-    return Steadiness(float(np.mean(right)), known, WITHIN_SECONDS, rate, every, len(right))
+    return TemporalStability(float(np.mean(right)), known, WITHIN_SECONDS, rate, every, len(right))

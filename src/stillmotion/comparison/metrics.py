@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillmotion.comparison.intervals import LEVEL, group_codes, mean_interval, proportion_interval
-from stillmotion.comparison.predictions import Floats, Ints, Predictions, align
+from stillmotion.comparison.predictions import Floats, Ints, Predictions, check_same_videos
+from stillmotion.statistics.intervals import LEVEL, group_codes, mean_interval, proportion_interval
 
 BOOTSTRAPS, BLOCK = 2000, 100  # draws, and how many are held at once
 BINS = 15
@@ -15,7 +15,7 @@ WORST = float(-np.log(_TINY))  # the log loss of a video is at most that
 
 
 @dataclass(frozen=True)
-class Figure:
+class IntervalEstimate:
     """An estimate and its 95 % interval."""
 
     value: float
@@ -24,10 +24,10 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class LabelFigures:
+class LabelMetrics:
     """One label: the share of its videos that is found, and of its answers that is right."""
 
-    recall: Figure
+    recall: IntervalEstimate
     precision: float
     f1: float
     videos: int
@@ -42,14 +42,14 @@ class Metrics:
     has none.
     """
 
-    accuracy: Figure
-    macro_f1: Figure
-    log_loss: Figure
+    accuracy: IntervalEstimate
+    macro_f1: IntervalEstimate
+    log_loss: IntervalEstimate
     calibration_error: float
-    per_label: dict[str, LabelFigures]
+    per_label: dict[str, LabelMetrics]
 
 
-def measure(predictions: Sequence[Predictions], *, seed: int = 0) -> Metrics:
+def compute_metrics(predictions: Sequence[Predictions], *, seed: int = 0) -> Metrics:
     """Measure one family from one `Predictions` a seed, all on the same videos.
 
     Intervals of accuracy and recall are Wilson's on an effective number of videos; that of macro-F1 resamples whole
@@ -57,29 +57,28 @@ def measure(predictions: Sequence[Predictions], *, seed: int = 0) -> Metrics:
     groups is too narrow; that of log loss is Student's t on the jackknife over groups. Raises StillmotionError if the
     videos differ.
     """
-    align(predictions)
+    check_same_videos(predictions)
     first = predictions[0]
     n_groups, codes = group_codes(first.groups)
     rights = np.mean([run.right for run in predictions], axis=0)
-    accuracy = Figure(float(rights.mean()), *proportion_interval(rights, codes))
+    accuracy = IntervalEstimate(float(rights.mean()), *proportion_interval(rights, codes))
     counts = [_by_group(_counts(run), codes, n_groups) for run in predictions]
     macro = _percentile(
         np.concatenate([
             np.mean([_macro_f1(block @ sums) for sums in counts], axis=0) for block in _group_draws(n_groups, seed)
         ])
     )  # fmt: skip
-    macro = Figure(
+    macro = IntervalEstimate(
         macro.value,
         max(0.0, min(macro.low, macro.value - accuracy.value + accuracy.low)),
         min(1.0, max(macro.high, macro.value - accuracy.value + accuracy.high)),
     )
     tables = np.stack([_table(run) for run in predictions])
     per_label = {
-        name: _label_figures(index, rights, first.truth, codes, tables)
-        for index, name in enumerate(first.labels)
+        name: _label_figures(index, rights, first.truth, codes, tables) for index, name in enumerate(first.labels)
     }
     losses = np.mean([_losses(run) for run in predictions], axis=0)
-    loss = Figure(float(losses.mean()), *mean_interval(losses, codes, WORST))
+    loss = IntervalEstimate(float(losses.mean()), *mean_interval(losses, codes, WORST))
     return Metrics(accuracy, macro, loss, float(np.mean([_calibration(run) for run in predictions])), per_label)
 
 
@@ -104,10 +103,10 @@ def _by_group(rows: Floats, codes: Ints, n_groups: int) -> Floats:
     return sums
 
 
-def _percentile(values: Floats) -> Figure:
+def _percentile(values: Floats) -> IntervalEstimate:
     """values: (1 + draws,); the first is that of the sample."""
     low, high = np.quantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Figure(float(values[0]), float(min(low, values[0])), float(max(high, values[0])))
+    return IntervalEstimate(float(values[0]), float(min(low, values[0])), float(max(high, values[0])))
 
 
 def _table(run: Predictions) -> Floats:
@@ -147,7 +146,7 @@ def _macro_f1(sums: Floats) -> Floats:
     return mean
 
 
-def _label_figures(index: int, rights: Floats, truth: Ints, codes: Ints, tables: Floats) -> LabelFigures:
+def _label_figures(index: int, rights: Floats, truth: Ints, codes: Ints, tables: Floats) -> LabelMetrics:
     """tables: (seeds, classes, classes), videos by truth and answer."""
     mine = truth == index
     videos, answered, hits = (
@@ -157,8 +156,8 @@ def _label_figures(index: int, rights: Floats, truth: Ints, codes: Ints, tables:
     )
     precision = np.divide(hits, answered, out=np.zeros(len(hits)), where=answered > 0)
     recall = float(rights[mine].mean()) if mine.any() else 0.0
-    return LabelFigures(
-        recall=Figure(recall, *proportion_interval(rights[mine], codes[mine])),
+    return LabelMetrics(
+        recall=IntervalEstimate(recall, *proportion_interval(rights[mine], codes[mine])),
         precision=float(precision.mean()),
         f1=float(np.nan_to_num(_f1(hits, videos + answered)).mean()),
         videos=int(mine.sum()),

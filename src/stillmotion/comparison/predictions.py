@@ -63,13 +63,13 @@ def read_predictions(path: Path) -> Predictions:
     Raises StillmotionError if the file is missing or unreadable, lacks columns, has two rows for one window of
     a video, or holds what is no probability. A video without a group is its own group.
     """
-    seeds = read_seeds(path)
+    seeds = read_predictions_by_seed(path)
     if len(seeds) > 1:
         raise StillmotionError(f"{path}: holds {len(seeds)} seeds; one was expected")
     return seeds[0]
 
 
-def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
+def read_predictions_by_seed(path: Path, *, by: str = "seed") -> list[Predictions]:
     """Likewise, for a table whose column `seed` tells several trainings apart: one for each, sorted.
 
     by: another column that does.
@@ -111,7 +111,7 @@ def read_seeds(path: Path, *, by: str = "seed") -> list[Predictions]:
                        windows[mine])
         )  # fmt: skip
     try:
-        align(found)
+        check_same_videos(found)
     except StillmotionError as error:
         raise StillmotionError(f"{path}: its seeds differ: {error}") from None
     return found
@@ -128,9 +128,7 @@ def _check_rows(
     """facts: what is one of each video."""
     unknown = sorted(set(facts["label"]) - set(labels))
     if unknown:
-        raise StillmotionError(
-            f"{path}: no probabilities for the label {unknown[0]!r}; columns are for {list(labels)}"
-        )
+        raise StillmotionError(f"{path}: no probabilities for the label {unknown[0]!r}; columns are for {list(labels)}")
     for bad, what in (
         (~np.isfinite(windows).all(axis=1), "is missing or not a number"),
         ((windows < -1e-6).any(axis=1) | (windows > 1 + 1e-6).any(axis=1), "is not between 0 and 1"),
@@ -174,16 +172,14 @@ def _of_videos(
     )
 
 
-def align(runs: Sequence[Predictions]) -> None:
+def check_same_videos(runs: Sequence[Predictions]) -> None:
     """Check that all runs answered for the same videos and labels. Raises StillmotionError if not."""
     if not runs or not runs[0].videos:
         raise StillmotionError("no test video was predicted; evaluate the runs on a test set first")
     first = runs[0]
     for run in runs[1:]:
         if run.labels != first.labels:
-            raise StillmotionError(
-                f"the runs have different labels: {list(first.labels)} and {list(run.labels)}"
-            )
+            raise StillmotionError(f"the runs have different labels: {list(first.labels)} and {list(run.labels)}")
         key, other = (set(zip(p.videos, p.truth.tolist(), strict=True)) for p in (first, run))
         if key != other:
             names = sorted({name for name, _ in key ^ other})

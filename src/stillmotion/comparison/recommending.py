@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stillmotion.comparison.intervals import LEVEL, estimate, group_codes
 from stillmotion.comparison.predictions import Predictions
+from stillmotion.statistics.intervals import LEVEL, estimate, group_codes
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from typing import Any, Literal, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.comparison.evidence import Evidence
+from stillmotion.comparison.example_videos import ExampleVideo
 from stillmotion.comparison.recommending import Recommendation
-from stillmotion.comparison.showing import ShownVideo
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.errors import StillmotionError
+from stillmotion.files import make_folder, write_json
 from stillmotion.inspection.shortcuts import Shortcut
-from stillmotion.runs import make_folder, write_json
 
 T = TypeVar("T")
 Kind = Literal["still", "motion"]
@@ -23,13 +23,13 @@ _VERDICT: TypeAdapter[Verdict | None] = TypeAdapter(Verdict | None)
 _RECOMMENDATION: TypeAdapter[Recommendation | None] = TypeAdapter(Recommendation | None)
 _EVIDENCE: TypeAdapter[Evidence | None] = TypeAdapter(Evidence | None)
 _SHORTCUTS = TypeAdapter(tuple[Shortcut, ...])
-_VIDEOS = TypeAdapter(tuple[ShownVideo, ...])
+_VIDEOS = TypeAdapter(tuple[ExampleVideo, ...])
 _KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
 COMPARISON_FILE = "comparison.json"
 
 
 @dataclass(frozen=True)
-class FamilyFigures:
+class FamilyResult:
     """One family: its kind, its figures as in comparison.json, and the folders of its runs."""
 
     kind: Kind
@@ -43,14 +43,14 @@ class Comparison:
 
     videos: some of the test part to look at."""
 
-    families: Mapping[str, FamilyFigures]
+    families: Mapping[str, FamilyResult]
     verdict: Verdict | None
     data: Mapping[str, Any] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
     recommendation: Recommendation | None = None
     evidence: Evidence | None = None
     shortcuts: tuple[Shortcut, ...] = ()
-    videos: tuple[ShownVideo, ...] = ()
+    videos: tuple[ExampleVideo, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         families = {
@@ -85,7 +85,7 @@ def read_comparison(folder: Path) -> Comparison:
         if not record["families"]:
             raise ValueError("it has no families")
         families = {
-            name: FamilyFigures(
+            name: FamilyResult(
                 kind=_read(figures, "kind", _KIND),
                 figures={key: value for key, value in figures.items() if key not in ("kind", "runs")},
                 runs=tuple(figures.get("runs", ())),
@@ -103,9 +103,7 @@ def read_comparison(folder: Path) -> Comparison:
             videos=_read(record, "videos", _VIDEOS, ()),
         )
     except FileNotFoundError:
-        raise StillmotionError(
-            f"{folder}: has no {COMPARISON_FILE}; give a folder that 'compare' wrote"
-        ) from None
+        raise StillmotionError(f"{folder}: has no {COMPARISON_FILE}; give a folder that 'compare' wrote") from None
     except OSError as error:
         raise StillmotionError(f"{path}: {error.strerror or error}") from None
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:

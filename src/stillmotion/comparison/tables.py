@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stillmotion.comparison.predictions import Predictions, align, read_seeds
+from stillmotion.comparison.predictions import Predictions, check_same_videos, read_predictions_by_seed
 from stillmotion.errors import StillmotionError, UsageError
 
 
@@ -31,7 +31,7 @@ def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
             raise UsageError(f"{file}: {'not a file; save the table first' if file.exists() else 'no such file'}")
     if len({file.resolve() for file in files}) < len(files):
         raise UsageError("the same table is given twice; give one for each model")
-    found = {name: read_seeds(file) for name, file in zip(_names(files), files, strict=True)}
+    found = {name: read_predictions_by_seed(file) for name, file in zip(_names(files), files, strict=True)}
     labels = next(iter(found.values()))[0].labels
     truth = {labels[index] for index in next(iter(found.values()))[0].truth}
     if len(truth) < 2:
@@ -46,7 +46,7 @@ def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
             raise StillmotionError(f"{lacking}: no column prob_{odd}; all tables need the same labels")
         found[name] = [_in_order(one, labels) for one in found[name]]
         try:
-            align([found[next(iter(found))][0], *found[name]])
+            check_same_videos([found[next(iter(found))][0], *found[name]])
         except StillmotionError as error:
             raise StillmotionError(f"{files[0]} and {file}: {error}") from None
     return found

@@ -11,10 +11,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from stillmotion.comparison.evidence import Evidence
-from stillmotion.comparison.gains import LabelGain, PairGain, label_gains, pair_gains
-from stillmotion.comparison.intervals import LEVEL, Estimate, estimate, group_codes, proportion_interval
-from stillmotion.comparison.predictions import Predictions, align
-from stillmotion.comparison.wording import Answer, write_sentence
+from stillmotion.comparison.per_label import LabelGain, PairGain, label_gains, pair_gains
+from stillmotion.comparison.predictions import Predictions, check_same_videos
+from stillmotion.comparison.sentences import VerdictAnswer, write_sentence
+from stillmotion.statistics.intervals import LEVEL, Estimate, estimate, group_codes, proportion_interval
 
 POWER = 0.8
 HOPELESS = 20  # more than so many times the data: say that more data will hardly decide
@@ -52,7 +52,7 @@ class Verdict:
     be read with.
     """
 
-    answer: Answer
+    answer: VerdictAnswer
     still: str
     motion: str
     difference: float
@@ -103,7 +103,7 @@ def decide(
     1 - 0.05 / among (Bonferroni).
     Raises StillmotionError if the videos differ.
     """
-    align([*still, *motion])
+    check_same_videos([*still, *motion])
     n_groups, codes = group_codes(still[0].groups)
     tables = [np.array([run.right for run in runs], float) for runs in (still, motion)]
     rights = [table.mean(axis=0) for table in tables]
@@ -133,8 +133,9 @@ def decide(
         videos=len(codes),
         groups=n_groups,
         seeds=min(len(still), len(motion)),
-        sentence=write_sentence(answer, names, accuracies, (low, high, margin), level, n_groups, needed,
-                                guessing if lost else None),
+        sentence=write_sentence(
+            answer, names, accuracies, (low, high, margin), level, n_groups, needed, guessing if lost else None
+        ),
         groups_to_decide=needed if answer == "undecided" else None,
         level=level,
         p_needed=found.p_above(margin),
@@ -188,7 +189,7 @@ def decide_among(
     return replace(settled, chosen=chosen, contrasts=tuple(contrast for one in found for contrast in one.contrasts))
 
 
-def temper(verdict: Verdict, evidence: Evidence) -> Verdict:
+def require_motion_evidence(verdict: Verdict, evidence: Evidence) -> Verdict:
     """*Motion needed* only where motion is what the motion model goes by; else undecided, with the reason.
 
     One moment may decide, which a still model may find too. Where one was trained to look for it, motion must surely be
@@ -221,7 +222,7 @@ def _not_motion(verdict: Verdict, evidence: Evidence) -> str | None:
     return None
 
 
-def _answer(low: float, high: float, margin: float) -> Answer:
+def _answer(low: float, high: float, margin: float) -> VerdictAnswer:
     if low > margin:
         return "motion needed"
     return "stills suffice" if high < margin else "undecided"

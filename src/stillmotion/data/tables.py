@@ -67,9 +67,7 @@ def _read_csv(path: Path, texts: Collection[str] | None, needed: Collection[str]
         path,
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=csv.ConvertOptions(
-            column_types={
-                name: pa.string() for name in headers[delimiter] if texts is None or name.strip() in texts
-            }
+            column_types={name: pa.string() for name in headers[delimiter] if texts is None or name.strip() in texts}
         ),
     )
     columns = [pc.utf8_trim_whitespace(one) if pa.types.is_string(one.type) else one for one in table.columns]

@@ -31,13 +31,13 @@ def _decoder(path: Path) -> ModuleType:
 
 
 def probe(path: Path) -> VideoFacts:
-    """What the file holds. Raises UnreadableVideo."""
+    """What the file holds. Raises UnreadableVideoError."""
     facts: VideoFacts = _decoder(path).probe(path)
     return facts
 
 
 def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0.0) -> Iterator[tuple[float, Images]]:
-    """Its frames in order: time in seconds, and uint8 RGB `(height, width, 3)`. Raises UnreadableVideo."""
+    """Its frames in order: time in seconds, and uint8 RGB `(height, width, 3)`. Raises UnreadableVideoError."""
     frames: Iterator[tuple[float, Images]] = _decoder(path).iter_frames(
         path, height, width, start_seconds=start_seconds
     )
@@ -45,6 +45,6 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
 
 
 def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> Frames:
-    """The frames on screen at the given times, each once. Raises UnreadableVideo."""
+    """The frames on screen at the given times, each once. Raises UnreadableVideoError."""
     frames: Frames = _decoder(path).read_frames(path, seconds, height, width)
     return frames

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from stillmotion.decoding.frames import Frames, Images, Seconds, VideoFacts
-from stillmotion.errors import UnreadableVideo
+from stillmotion.errors import UnreadableVideoError
 
 
 def probe(path: Path) -> VideoFacts:
     """What the picture is: one frame that lasts no time.
 
     Raises:
-        UnreadableVideo: it cannot be read.
+        UnreadableVideoError: it cannot be read.
     """
     height, width, _ = _upright(path).shape
     return VideoFacts(width, height, 0.0, 0.0, 1, codec=path.suffix[1:].lower(), container="image")
@@ -30,7 +30,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
     """The one frame, whatever the times.
 
     Raises:
-        UnreadableVideo: it cannot be read.
+        UnreadableVideoError: it cannot be read.
     """
     from av.video.frame import VideoFrame
     from av.video.reformatter import Interpolation
@@ -47,6 +47,6 @@ def _upright(path: Path) -> Images:
         with Image.open(path) as image:
             return np.ascontiguousarray(ImageOps.exif_transpose(image).convert("RGB"))
     except UnidentifiedImageError:
-        raise UnreadableVideo(f"{path}: not a readable picture") from None
+        raise UnreadableVideoError(f"{path}: not a readable picture") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UnreadableVideo(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        raise UnreadableVideoError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

@@ -19,7 +19,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from stillmotion.decoding.frames import TICK, Frames, Images, Seconds, VideoFacts
-from stillmotion.errors import UnreadableVideo
+from stillmotion.errors import UnreadableVideoError
 
 # Decoding on past this much is dearer than a seek to the next keyframe.
 SEEK_SECONDS = 2.0
@@ -27,30 +27,30 @@ SEEK_SECONDS = 2.0
 
 @contextmanager
 def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file's container and first video stream; what FFmpeg cannot read becomes UnreadableVideo."""
+    """The file's container and first video stream; what FFmpeg cannot read becomes UnreadableVideoError."""
     try:
         if path.stat().st_size == 0:
-            raise UnreadableVideo(f"{path}: empty file (0 bytes)")
+            raise UnreadableVideoError(f"{path}: empty file (0 bytes)")
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
-                raise UnreadableVideo(f"{path}: no pictures in this file")
+                raise UnreadableVideoError(f"{path}: no pictures in this file")
             yield container, container.streams.video[0]
     except av.error.FFmpegError as error:
-        raise UnreadableVideo(f"{path}: not a readable video ({error.strerror or error})") from None
+        raise UnreadableVideoError(f"{path}: not a readable video ({error.strerror or error})") from None
     except OSError as error:
-        raise UnreadableVideo(f"{path}: {error.strerror or error}") from None
+        raise UnreadableVideoError(f"{path}: {error.strerror or error}") from None
 
 
 def probe(path: Path) -> VideoFacts:
     """What the file holds, from its header, its first frame and its last packets.
 
     Raises:
-        UnreadableVideo: it cannot be opened or gives no picture.
+        UnreadableVideoError: it cannot be opened or gives no picture.
     """
     with opened(path) as (container, stream):
         first = next(_decoded(container, stream), None)
         if first is None:
-            raise UnreadableVideo(f"{path}: no picture can be decoded")
+            raise UnreadableVideoError(f"{path}: no picture can be decoded")
         rate = float(stream.average_rate or stream.guessed_rate or 25)
         promised = _promised_seconds(container, stream)
         last = _last_seconds(container, stream, promised)
@@ -75,7 +75,7 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
     """Every frame from the one shown at `start_seconds` on: its time, and uint8 RGB `(height, width, 3)`.
 
     Raises:
-        UnreadableVideo: it cannot be opened or gives no picture.
+        UnreadableVideoError: it cannot be opened or gives no picture.
     """
     resize = Resizer(height, width)
     with opened(path) as (container, stream):
@@ -88,7 +88,7 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
             else:
                 shown = seconds, frame
         if shown is None:
-            raise UnreadableVideo(f"{path}: no picture can be decoded")
+            raise UnreadableVideoError(f"{path}: no picture can be decoded")
         yield shown[0], resize(shown[1])
 
 
@@ -103,7 +103,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
         width: likewise.
 
     Raises:
-        UnreadableVideo: it cannot be opened or gives no picture.
+        UnreadableVideoError: it cannot be opened or gives no picture.
     """
     wanted = np.unique(np.asarray(seconds, np.float64))
     resize = Resizer(height, width)
@@ -136,7 +136,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
                 frames = _timed(container, stream, float(wanted[next_wanted]))
                 shown = None
     if not images:
-        raise UnreadableVideo(f"{path}: no picture can be decoded")
+        raise UnreadableVideoError(f"{path}: no picture can be decoded")
     return Frames(np.stack(images), np.array(times))
 
 
@@ -212,7 +212,7 @@ def _timed(container: InputContainer, stream: VideoStream, target: float) -> Ite
         try:
             container.seek(stream.start_time or 0, stream=stream, backward=True)
         except av.error.FFmpegError as error:
-            raise UnreadableVideo(f"{container.name}: cannot go back to its start ({error.strerror})") from None
+            raise UnreadableVideoError(f"{container.name}: cannot go back to its start ({error.strerror})") from None
     yield from with_times(container, stream)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StillmotionError, UsageError
+from ..progress import Progress, no_progress
 from .labels import LABELS, Kind
 
 CLIPS_A_SHIFT = 2  # few, so that there are many groups: statistics count groups, not videos
@@ -25,7 +26,7 @@ def make_demo_data(
     kind: Kind,
     videos: int,
     seed: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> list[Path]:
     """Render `videos` labelled clips of a small production line, H.264 in mp4, 160x120, 2.4 seconds.
 
@@ -80,7 +81,7 @@ def _claim(folder: Path, call: dict[str, object]) -> None:
     _write_whole(note, lambda path: path.write_text(json.dumps(call) + "\n", encoding="utf-8"))
 
 
-def _fill(folder: Path, kind: Kind, videos: int, seed: int, progress: Callable[[int, int], None] | None) -> list[Path]:
+def _fill(folder: Path, kind: Kind, videos: int, seed: int, progress: Progress) -> list[Path]:
     from .filming import LOOP, film_clip
     from .scenery import draw_shift
 
@@ -106,8 +107,7 @@ def _fill(folder: Path, kind: Kind, videos: int, seed: int, progress: Callable[[
             for paths in pool.map(film_shift, range(-(-videos // CLIPS_A_SHIFT))):
                 for path in paths:
                     done.append(path)
-                    if progress:
-                        progress(len(done), videos)
+                    progress("rendering", len(done), videos)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

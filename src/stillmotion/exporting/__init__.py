@@ -8,13 +8,13 @@ from pathlib import Path
 
 from stillmotion.errors import UsageError
 from stillmotion.exporting import litert, onnx, openvino, saved_model
-from stillmotion.exporting.program import Program, Run, Tensor, distance
+from stillmotion.exporting.program import Program, Runner, Tensor, distance
 
-__all__ = ["FORMATS", "Format", "Program", "Run", "Tensor", "check_format", "distance"]
+__all__ = ["FORMATS", "ExportFormat", "Program", "Runner", "Tensor", "check_format", "distance"]
 
 
 @dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """How a program is written, and read back to be tried.
 
     Attributes:
@@ -26,21 +26,23 @@ class Format:
 
     file: str
     write: Callable[[Program, Path], None]
-    load: Callable[[Path], Run]
+    load: Callable[[Path], Runner]
     needs: str
     opening: str
     any_batch: bool = True
 
 
-FORMATS: Mapping[str, Format] = {
-    "onnx": Format("model.onnx", onnx.write, onnx.load, "onnxruntime", onnx.OPENING),
-    "openvino": Format("model.xml", openvino.write, openvino.load, "openvino", openvino.OPENING),
-    "saved_model": Format("model", saved_model.write, saved_model.load, "tensorflow-cpu", saved_model.OPENING),
-    "litert": Format("model.tflite", litert.write, litert.load, "ai-edge-litert", litert.OPENING, any_batch=False),
+FORMATS: Mapping[str, ExportFormat] = {
+    "onnx": ExportFormat("model.onnx", onnx.write, onnx.load, "onnxruntime", onnx.OPENING),
+    "openvino": ExportFormat("model.xml", openvino.write, openvino.load, "openvino", openvino.OPENING),
+    "saved_model": ExportFormat("model", saved_model.write, saved_model.load, "tensorflow-cpu", saved_model.OPENING),
+    "litert": ExportFormat(
+        "model.tflite", litert.write, litert.load, "ai-edge-litert", litert.OPENING, any_batch=False
+    ),
 }
 
 
-def check_format(format: str) -> Format:
+def check_format(format: str) -> ExportFormat:
     """A row of the table.
 
     Raises:

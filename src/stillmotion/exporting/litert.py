@@ -9,7 +9,7 @@ from typing import Any
 
 from stillmotion.errors import StillmotionError
 from stillmotion.exporting import saved_model
-from stillmotion.exporting.program import Named, Program, Run, missing, threads
+from stillmotion.exporting.program import Named, Program, Runner, missing, threads
 
 
 def write(program: Program, file: Path) -> None:
@@ -33,7 +33,7 @@ def write(program: Program, file: Path) -> None:
             ) from None
 
 
-def load(file: Path) -> Run:
+def load(file: Path) -> Runner:
     """Its interpreter, which sees one clip at a time.
 
     Raises:

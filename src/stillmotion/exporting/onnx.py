@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from stillmotion.errors import StillmotionError
-from stillmotion.exporting.program import Named, Program, Run, missing, threads, traced
+from stillmotion.exporting.program import Named, Program, Runner, missing, threads, traced
 from stillmotion.exporting.recurrence import for_onnx, replace
 
 OPSET = 17
@@ -43,7 +43,7 @@ def write(program: Program, file: Path) -> None:
     file.write_bytes(convert(program))
 
 
-def load(model: Path | bytes) -> Run:
+def load(model: Path | bytes) -> Runner:
     """A session of ONNX Runtime.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stillmotion.exporting import onnx
-from stillmotion.exporting.program import Named, Program, Run, missing, threads
+from stillmotion.exporting.program import Named, Program, Runner, missing, threads
 
 
 def _openvino() -> Any:
@@ -23,7 +23,7 @@ def write(program: Program, file: Path) -> None:
     openvino.save_model(openvino.Core().read_model(onnx.convert(program)), str(file), compress_to_fp16=False)
 
 
-def load(model: Path | bytes) -> Run:
+def load(model: Path | bytes) -> Runner:
     """Compiled for the CPU.
 
     Raises:

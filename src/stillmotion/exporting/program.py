@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Named = Mapping[str, NDArray[Any]]
 # A program's inputs -> its outputs, which last until the next but one run.
-Run = Callable[[Named], Named]
+Runner = Callable[[Named], Named]
 
 
 @dataclass(frozen=True)

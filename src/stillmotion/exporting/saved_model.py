@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stillmotion.exporting.program import Named, Program, Run, traced
+from stillmotion.exporting.program import Named, Program, Runner, traced
 
 
 def write(program: Program, folder: Path) -> None:
@@ -16,7 +16,7 @@ def write(program: Program, folder: Path) -> None:
     tf.saved_model.save(module, str(folder), signatures=function)
 
 
-def load(folder: Path) -> Run:
+def load(folder: Path) -> Runner:
     import tensorflow as tf
 
     module = tf.saved_model.load(str(folder))

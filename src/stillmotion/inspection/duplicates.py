@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.clips import Stretch, in_threads, read_frames
-from stillmotion.errors import UnreadableVideo
+from stillmotion.clips import Segment, read_frames, thread_map
+from stillmotion.errors import UnreadableVideoError
 
 MOMENTS, SIDE = 6, 24
 # Two pictures of one scene differ by noise and by what moves; a copy, encoded anew, by much less than its own
@@ -21,44 +21,44 @@ CLOSE_LEVELS, CLOSE_SHARE = 4.0, 0.25
 
 
 @dataclass(frozen=True)
-class Pair:
+class DuplicatePair:
     """Two videos that show the same, and the mean difference of their pictures in levels of 255."""
 
-    first: Stretch
-    second: Stretch
+    first: Segment
+    second: Segment
     difference: float
 
 
-def copies(stretches: Sequence[Stretch]) -> list[tuple[Stretch, Stretch]]:
+def copies(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
     """Files that are copies, byte for byte, under two labels or in two groups: an earlier one, and its copy.
 
     Only files of one size are read; footage that was encoded anew is a matter for `near_duplicates`.
     """
-    sizes: dict[int, dict[Path, Stretch]] = defaultdict(dict)
-    for stretch in stretches:
-        sizes[stretch.file.stat().st_size].setdefault(stretch.file, stretch)
-    first: dict[bytes, Stretch] = {}
+    sizes: dict[int, dict[Path, Segment]] = defaultdict(dict)
+    for segment in segments:
+        sizes[segment.file.stat().st_size].setdefault(segment.file, segment)
+    first: dict[bytes, Segment] = {}
     found = []
     for alike in sizes.values():
-        for stretch in alike.values() if len(alike) > 1 else ():
-            with stretch.file.open("rb") as file:
+        for segment in alike.values() if len(alike) > 1 else ():
+            with segment.file.open("rb") as file:
                 digest = hashlib.file_digest(file, "blake2b").digest()
-            one, other = first.setdefault(digest, stretch).video, stretch.video
+            one, other = first.setdefault(digest, segment).video, segment.video
             if (one.label, one.group) != (other.label, other.group):
-                found.append((first[digest], stretch))
+                found.append((first[digest], segment))
     return found
 
 
-def near_duplicates(stretches: Sequence[Stretch]) -> list[Pair]:
+def near_duplicates(segments: Sequence[Segment]) -> list[DuplicatePair]:
     """Pairs of videos that show the same moments, across labels or across the table's own parts.
 
     Compares six small grey pictures at even times. A pair counts where the mean difference is at most 4
     levels of 255, and at most a quarter of how much the video changes from moment to moment; a video
     that hardly changes at all counts only where the pictures agree almost exactly.
     """
-    found = in_threads(_thumbnails, stretches)
+    found = thread_map(_thumbnails, segments)
     pictures = [one for one in found if one is not None]
-    kept = [stretch for stretch, one in zip(stretches, found, strict=True) if one is not None]
+    kept = [segment for segment, one in zip(segments, found, strict=True) if one is not None]
     if len(kept) < 2:
         return []
     stack = np.stack(pictures)
@@ -77,16 +77,16 @@ def near_duplicates(stretches: Sequence[Stretch]) -> list[Pair]:
                 continue
             difference = float(np.abs(flat[i] - flat[j]).mean())
             if difference <= min(limits[i], limits[j]):
-                pairs.append(Pair(one, two, difference))
+                pairs.append(DuplicatePair(one, two, difference))
     return pairs
 
 
-def _thumbnails(stretch: Stretch) -> NDArray[np.float32] | None:
-    start, end = stretch.window
+def _thumbnails(segment: Segment) -> NDArray[np.float32] | None:
+    start, end = segment.window
     times = start + (np.arange(MOMENTS) + 0.5) * (end - start) / MOMENTS
     try:
-        images = read_frames(stretch.file, times, SIDE, SIDE).shown_at(times)
-    except UnreadableVideo:
+        images = read_frames(segment.file, times, SIDE, SIDE).shown_at(times)
+    except UnreadableVideoError:
         return None
     grey: NDArray[np.float32] = images.mean(-1, dtype=np.float32)
     return grey

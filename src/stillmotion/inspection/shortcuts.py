@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.clips import ClipSpec, Stretch, cut, in_threads
-from stillmotion.errors import UnreadableVideo
+from stillmotion.clips import ClipSpec, OpenedVideos, Segment, open_videos, read_clips, thread_map
+from stillmotion.data import Videos
+from stillmotion.errors import UnreadableVideoError
+from stillmotion.progress import Progress, no_progress
+from stillmotion.statistics.intervals import proportion_interval
 
 BACKGROUND_SIDE = 8  # pixels: a picture so small shows where and how it was filmed, hardly what
 FRAMES = 16
@@ -42,32 +45,31 @@ class Shortcut:
         return self.leaks and not self.harmless
 
 
-Interval = Callable[[NDArray[np.float64], NDArray[np.intp], float], tuple[float, float]]
-
-
-def find_shortcuts(
-    stretches: Sequence[Stretch],
-    interval: Interval,
-    *,
-    seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[Shortcut]:
+def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Progress = no_progress) -> list[Shortcut]:
     """Predict labels from what should not tell them, each by itself: facts of the file, its length, brightness, the
     background without what moves, and the group.
 
-    interval: gives the interval of a share of right answers by group at a level, as
-    `comparison.intervals.proportion_interval`; the level is 95 % over all that is tried (Bonferroni).
-    Decodes 16 small frames of each video. Empty if there are too few videos or groups to cross-validate.
+    Decodes 16 small frames of each video.
+
+    Args:
+        videos: a labelled data set, opened or not.
+        seed: of the classifier and of the folds.
+        progress: receives the number of videos looked at.
+
+    Returns:
+        One entry per candidate, with its interval at 95 % over all candidates (Bonferroni); empty if there are too
+        few videos or groups to cross-validate.
     """
-    labels = np.array([stretch.video.label or "" for stretch in stretches])
+    segments = open_videos(videos, progress=progress).segments
+    labels = np.array([segment.video.label or "" for segment in segments])
     most = max(Counter(labels.tolist()).values(), default=0)
-    names, codes = np.unique([stretch.video.group for stretch in stretches], return_inverse=True)
-    if len(stretches) < FEWEST or len(names) < FOLDS or len(set(labels)) < 2 or most < 2:
+    names, codes = np.unique([segment.video.group for segment in segments], return_inverse=True)
+    if len(segments) < FEWEST or len(names) < FOLDS or len(set(labels)) < 2 or most < 2:
         return []
-    pictures = in_threads(_background, stretches, progress)
+    pictures = thread_map(_background, segments, progress, "looking for shortcuts")
     columns: dict[str, list[list[float]]] = {
-        "the file's kind, size and rate": [_file_facts(stretch) for stretch in stretches],
-        "how long it lasts": [[stretch.seconds] for stretch in stretches],
+        "the file's kind, size and rate": [_file_facts(segment) for segment in segments],
+        "how long it lasts": [[segment.seconds] for segment in segments],
         "how bright it is": [light for light, _ in pictures],
         "the background alone": [picture.ravel().tolist() for _, picture in pictures],
     }
@@ -76,9 +78,9 @@ def find_shortcuts(
     found = []
     for name, rows in columns.items():
         right = _cross_validated(np.array(rows), labels, codes, seed)
-        found.append(_shortcut(name, right, guessing, interval(right, codes, level)))
+        found.append(_shortcut(name, right, guessing, proportion_interval(right, codes, level)))
     right = np.array([_from_its_group(row, labels, codes) for row in range(len(labels))])
-    group = _shortcut("other videos of its group", right, guessing, interval(right, codes, level))
+    group = _shortcut("other videos of its group", right, guessing, proportion_interval(right, codes, level))
     return [*found, replace(group, harmless=True)]
 
 
@@ -99,18 +101,18 @@ def _shortcut(name: str, right: NDArray[np.float64], guessing: float, span: tupl
     return Shortcut(name, float(right.mean()), guessing, *span, leaks=span[0] > guessing)
 
 
-def _file_facts(stretch: Stretch) -> list[float]:
+def _file_facts(segment: Segment) -> list[float]:
     """What the file says of itself. Not its bytes a second: the action makes those, and no model sees them."""
-    facts = stretch.facts
+    facts = segment.facts
     kinds = [float(sum(map(ord, text)) % 997) for text in (facts.container, facts.codec)]  # a number for a name
     return [*kinds, facts.width, facts.height, facts.rate, facts.rotation]
 
 
-def _background(stretch: Stretch) -> tuple[list[float], NDArray[np.float64]]:
+def _background(segment: Segment) -> tuple[list[float], NDArray[np.float64]]:
     """Mean light of the video and contrast of its middle frame; and the picture of what stays over it, tiny."""
     try:
-        clip = cut(stretch.file, [stretch.window], ClipSpec(FRAMES, "spread", 2 * BACKGROUND_SIDE))[0]
-    except UnreadableVideo:
+        clip = read_clips(segment.file, [segment.window], ClipSpec(FRAMES, "spread", 2 * BACKGROUND_SIDE))[0]
+    except UnreadableVideoError:
         return [0.0, 0.0], np.zeros((BACKGROUND_SIDE, BACKGROUND_SIDE, 3))
     light = [float(clip.mean()), float(clip[FRAMES // 2].std())]
     halves = _what_stays(clip).reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)

@@ -13,21 +13,22 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.clips import LeftOut, Stretch, cut, even_windows, find_stretches, frame_times
+from stillmotion.clips import OpenedVideos, Segment, SkippedVideo, even_windows, frame_times, open_videos, read_clips
 from stillmotion.data import Videos
-from stillmotion.errors import StillmotionError, UnreadableVideo
+from stillmotion.errors import StillmotionError, UnreadableVideoError
+from stillmotion.files import folder_lock
 from stillmotion.models import FAMILIES
 from stillmotion.models.counting import count_multiply_adds
-from stillmotion.prediction.rows import column_of, record_rows, write_columns, write_rows
-from stillmotion.prediction.whole import BATCH, Answer, Probabilities, load_model, predict, probabilities
-from stillmotion.runs import CostRecord, Run, sole_user, write_run
-from stillmotion.training import Watch
+from stillmotion.prediction.tables import column_of, evaluation_rows, write_columns, write_rows
+from stillmotion.prediction.videos import BATCH, Probabilities, VideoPrediction, load_model, predict, probabilities
+from stillmotion.progress import Progress, no_progress
+from stillmotion.runs import CostRecord, Run, write_run
 
 # Of a long video, so many moments are asked for.
 MOST_MOMENTS = 64
 
 
-def evaluate(run: Run, test: Videos, *, watch: Watch | None = None) -> Run:
+def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_progress) -> Run:
     """Predict the test videos and record them: predictions.parquet, the test part and the costs are the run's.
 
     A run has one test part: another one takes the place of what was recorded before.
@@ -39,9 +40,9 @@ def evaluate(run: Run, test: Videos, *, watch: Watch | None = None) -> Run:
     Raises:
         StillmotionError: a label that the run does not know, or no readable video.
     """
-    with sole_user(run.folder):
-        answers, left_out = answer(run, test, watch=watch)
-        write_rows(record_rows(answers), run.predictions_file)
+    with folder_lock(run.folder):
+        answers, skipped = predict_labelled(run, test, progress=progress)
+        write_rows(evaluation_rows(answers), run.predictions_file)
         data = run.record.data
         kept = tuple(video for video in data.videos if video.part != "test")
         tested = tuple(dataclasses.replace(one.video, part="test") for one in answers)
@@ -49,36 +50,38 @@ def evaluate(run: Run, test: Videos, *, watch: Watch | None = None) -> Run:
             data,
             root=str(test.root.resolve()),
             videos=kept + tested,
-            left_out=tuple(dict.fromkeys([*data.left_out, *((one.video.name, one.reason) for one in left_out)])),
+            skipped=tuple(dict.fromkeys([*data.skipped, *((one.video.name, one.reason) for one in skipped)])),
         )
         record = dataclasses.replace(run.record, data=data, cost=measure_cost(run))
         return write_run(dataclasses.replace(run, record=record))
 
 
-def answer(run: Run, test: Videos, *, watch: Watch | None = None) -> tuple[list[Answer], list[LeftOut]]:
+def predict_labelled(
+    run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_progress
+) -> tuple[list[VideoPrediction], list[SkippedVideo]]:
     """The run's answers for labelled videos, and those that are left out; nothing is recorded.
 
     Raises:
         StillmotionError: as `evaluate`.
     """
-    strange = sorted(set(test.labels) - set(run.labels))
-    if strange or any(video.label is None for video in test):
+    videos = test.videos if isinstance(test, OpenedVideos) else test
+    strange = sorted(set(videos.labels) - set(run.labels))
+    if strange or any(video.label is None for video in videos):
         raise StillmotionError(
             f"the test part has {f'the label {strange[0]!r}' if strange else 'videos without a label'}; "
             f"this run knows {', '.join(map(repr, run.labels))}"
         )
-    answers: list[Answer] = []
-    left_out: list[LeftOut] = []
-    for found in predict(run, test, keep=True):
-        if isinstance(found, Answer):
+    answers: list[VideoPrediction] = []
+    skipped: list[SkippedVideo] = []
+    for found in predict(run, test, cache=True):
+        if isinstance(found, VideoPrediction):
             answers.append(found)
         else:
-            left_out.append(found)
-        if watch:
-            watch("testing", len(answers) + len(left_out), len(test))
+            skipped.append(found)
+        progress("testing", len(answers) + len(skipped), len(test))
     if not answers:
-        raise StillmotionError(f"no readable video in the test part{f': {left_out[0].reason}' if left_out else ''}")
-    return answers, left_out
+        raise StillmotionError(f"no readable video in the test part{f': {skipped[0].reason}' if skipped else ''}")
+    return answers, skipped
 
 
 def measure_cost(run: Run) -> CostRecord:
@@ -120,8 +123,8 @@ def measure_memory(run: Run) -> float | None:
     return int(peak[0]) / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def trace(run: Run, videos: Videos, *, watch: Watch | None = None) -> Run:
-    """The run's answer through time for each video; moments.parquet is left in the run.
+def predict_over_time(run: Run, videos: Videos | OpenedVideos, *, progress: Progress = no_progress) -> Run:
+    """The run's answer through time for each video; over_time.parquet is left in the run.
 
     At each moment, a still model's answer is that on the frame then shown, alone. A motion model's is
     that on the window that ends then; where the window is the whole video, the answer having seen it so
@@ -132,42 +135,41 @@ def trace(run: Run, videos: Videos, *, watch: Watch | None = None) -> Run:
     names: list[str] = []
     moments: list[NDArray[np.float64]] = [np.empty(0)]
     chances = [np.empty((0, len(run.labels)), np.float32)]
-    stretches = find_stretches(videos)[0]
-    for number, stretch in enumerate(stretches, 1):
-        if watch:
-            watch("looking at single moments", number, len(stretches))
+    segments = open_videos(videos).segments
+    for number, segment in enumerate(segments, 1):
+        progress("predicting over time", number, len(segments))
         try:
-            seconds, found = (_still_moments if still else _motion_moments)(model, run, stretch)
-        except UnreadableVideo:
+            seconds, found = (_still_moments if still else _motion_moments)(model, run, segment)
+        except UnreadableVideoError:
             continue
-        names += [stretch.video.name] * len(found)
+        names += [segment.video.name] * len(found)
         moments.append(np.asarray(seconds, float))
         chances.append(found)
     probabilities = {column_of(label): one for label, one in zip(run.labels, np.concatenate(chances).T, strict=True)}
-    write_columns({"video": names, "seconds": np.concatenate(moments), **probabilities}, run.moments_file)
+    write_columns({"video": names, "seconds": np.concatenate(moments), **probabilities}, run.over_time_file)
     return run
 
 
-def _still_moments(model: keras.Model, run: Run, stretch: Stretch) -> tuple[Sequence[float], Probabilities]:
+def _still_moments(model: keras.Model, run: Run, segment: Segment) -> tuple[Sequence[float], Probabilities]:
     spec = run.recipe.spec
-    frames = spec.frames * len(even_windows(spec, stretch.window))
+    frames = spec.frames * len(even_windows(spec, segment.window))
     dense = dataclasses.replace(spec, frames=min(max(frames, spec.frames), MOST_MOMENTS), rate="spread")
-    return list(frame_times(dense, stretch.window)), probabilities(
-        model, cut(stretch.file, [stretch.window], dense, keep=True)[0]
+    return list(frame_times(dense, segment.window)), probabilities(
+        model, read_clips(segment.file, [segment.window], dense, cache=True)[0]
     )
 
 
-def _motion_moments(model: keras.Model, run: Run, stretch: Stretch) -> tuple[Sequence[float], Probabilities]:
+def _motion_moments(model: keras.Model, run: Run, segment: Segment) -> tuple[Sequence[float], Probabilities]:
     spec = run.recipe.spec
-    start, end = stretch.window
+    start, end = segment.window
     if spec.seconds is None or end - start <= spec.seconds:
-        clip = cut(stretch.file, [stretch.window], spec, keep=True)[0]
+        clip = read_clips(segment.file, [segment.window], spec, cache=True)[0]
         held = np.minimum(np.arange(spec.frames)[None, :], np.arange(spec.frames)[:, None])
-        return list(frame_times(spec, stretch.window)), probabilities(model, clip[held])
+        return list(frame_times(spec, segment.window)), probabilities(model, clip[held])
     count = min(MOST_MOMENTS, 1 + int(4 * (end - start - spec.seconds) / spec.seconds))
     ends = np.linspace(start + spec.seconds, end, max(2, count))
     windows = [(float(at) - spec.seconds, float(at)) for at in ends]
-    return list(ends), probabilities(model, cut(stretch.file, windows, spec, keep=True))
+    return list(ends), probabilities(model, read_clips(segment.file, windows, spec, cache=True))
 
 
 def _median_seconds(model: keras.Model, clips: np.ndarray, times: int) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.streaming import Moment
+from stillmotion.streaming import WindowPrediction
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Event:
 
 
 @dataclass
-class EventFinder:
+class EventDetector:
     """Finds events in moments, as they come.
 
     Probabilities are averaged over the last `smoothing` seconds. A label begins to hold where its average reaches
@@ -43,7 +43,7 @@ class EventFinder:
     _sum: float = 0.0
     _count: int = 0
 
-    def push(self, moment: Moment) -> list[Event]:
+    def push(self, moment: WindowPrediction) -> list[Event]:
         """The events that this moment ends: none or one."""
         assert moment.seconds is not None, "events need times"
         self._recent.append((moment.seconds, moment.probabilities))

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.exporting import Program, Run, Tensor, check_format, distance
+from stillmotion.exporting import Program, Runner, Tensor, check_format, distance
 from stillmotion.exporting.example import write_example
-from stillmotion.prediction.whole import check_input, load_model
-from stillmotion.runs import Run as TrainedRun
-from stillmotion.runs import make_folder, read_run, versions, write_json
+from stillmotion.files import make_folder, write_json
+from stillmotion.prediction.videos import check_input, load_model
+from stillmotion.runs import Run, read_run, versions
 from stillmotion.streaming import stream_program
 
 # How far the exported model's answers may be from the model's own.
@@ -40,7 +40,7 @@ class Export:
 
 
 def export_model(
-    run: TrainedRun | str | Path,
+    run: Run | str | Path,
     format: str,
     out: str | Path | None = None,
     *,
@@ -112,12 +112,12 @@ def export_model(
 
 
 def _read(
-    run: TrainedRun | str | Path, labels: Sequence[str] | None
+    run: Run | str | Path, labels: Sequence[str] | None
 ) -> tuple[keras.Model, tuple[str, ...], float | str | None, Path]:
     """The model, its labels, its rate where that is known, and where exports go."""
-    path = run.folder if isinstance(run, TrainedRun) else Path(run)
-    if isinstance(run, TrainedRun) or not path.is_file() or (path.parent / "run.json").is_file():
-        found = run if isinstance(run, TrainedRun) else read_run(path)
+    path = run.folder if isinstance(run, Run) else Path(run)
+    if isinstance(run, Run) or not path.is_file() or (path.parent / "run.json").is_file():
+        found = run if isinstance(run, Run) else read_run(path)
         model = load_model(found.model_file)
         check_input(model, found.recipe.spec, found)
         return model, found.labels, found.recipe.spec.rate, found.folder / "exports"
@@ -141,7 +141,7 @@ def _noise(shape: Sequence[int], dtype: str) -> NDArray[Any]:
     return np.asarray(rng.uniform(0, 255, shape) * contrast + 128 * (1 - contrast)).astype(dtype)
 
 
-def _try_whole(model: keras.Model, program: Program, run: Run) -> float:
+def _try_whole(model: keras.Model, program: Program, run: Runner) -> float:
     clip = program.inputs[0]
     windows = _noise((TRIED, *(int(side or 0) for side in clip.shape[1:])), clip.dtype)
     size = TRIED if clip.shape[0] is None else 1
@@ -151,7 +151,7 @@ def _try_whole(model: keras.Model, program: Program, run: Run) -> float:
     return distance(np.concatenate(parts), model.predict_on_batch(windows))
 
 
-def _try_stream(model: keras.Model, program: Program, run: Run, hop: int) -> float:
+def _try_stream(model: keras.Model, program: Program, run: Runner, hop: int) -> float:
     frames, *states = program.inputs
     shape = tuple(model.input_shape)
     window = int(shape[1] or 1) if len(shape) == 5 else 1

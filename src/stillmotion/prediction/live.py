@@ -17,15 +17,15 @@ import keras
 import numpy as np
 
 from stillmotion.clips import ClipSpec, frame_times
-from stillmotion.clips.ticking import Ticker
+from stillmotion.clips.resampling import FrameResampler
 from stillmotion.decoding import Images, index_shown_at
-from stillmotion.decoding.ahead import Shot
-from stillmotion.decoding.cameras import Counts, Source, find_source, shots
+from stillmotion.decoding.live import Source, SourceStats, find_source, read_source
+from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.pyav import Resizer
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.prediction.whole import check_input, load_model, probabilities
+from stillmotion.prediction.videos import check_input, load_model, probabilities
 from stillmotion.runs import Run, read_run
-from stillmotion.streaming import Moment, StreamModel, stream_model
+from stillmotion.streaming import StreamModel, WindowPrediction, stream_model
 
 # Slots of a file that are answered at once.
 AT_ONCE = 16
@@ -38,7 +38,7 @@ Past = Literal["window", "unlimited"]
 
 
 @dataclass(frozen=True)
-class Watcher:
+class ClipModel:
     """A model with what it needs to know of its frames: how many a second, how large, and its labels; and its engine.
 
     `note` says where the rate comes from, if not from the training.
@@ -63,10 +63,10 @@ class Watcher:
 
 
 @dataclass
-class Tally:
+class StreamStats:
     """How a stream goes. `lag` is how old the newest answered frame is, in seconds."""
 
-    source: Counts = field(default_factory=Counts)
+    source: SourceStats = field(default_factory=SourceStats)
     hop: int = 1
     moments: int = 0
     skipped: int = 0  # frames of the model that were left out to catch up
@@ -76,16 +76,16 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Seen:
+class StreamUpdate:
     """A frame of the source, and the moments that it completed."""
 
-    shot: Shot
-    moments: Sequence[Moment]
+    shot: SourceFrame
+    moments: Sequence[WindowPrediction]
 
 
-def make_watcher(
+def load_clip_model(
     run: Run | str | Path, *, rate: float | None = None, labels: Sequence[str] | None = None, engine: str = "keras"
-) -> Watcher:
+) -> ClipModel:
     """A run, or a Keras model of clips with its rate, made ready for streams.
 
     Args:
@@ -112,7 +112,7 @@ def make_watcher(
         names = tuple(labels or map(str, range(model.output_shape[-1])))
         if len(names) != model.output_shape[-1]:
             raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")
-        return Watcher(model, rate, names, engine=engine)
+        return ClipModel(model, rate, names, engine=engine)
     found = run if isinstance(run, Run) else read_run(run)
     if labels is not None:
         raise UsageError(f"{found.folder}: a run has its own labels; leave --labels out")
@@ -127,7 +127,7 @@ def make_watcher(
             f"trained on {spec.frames} frames spread over each video: streams over windows of {typical:.3g} s, as the "
             f"training videos typically last ({rate:.3g} frames a second)"
         )
-    return Watcher(model, rate or float(spec.rate), found.labels, note, engine)
+    return ClipModel(model, rate or float(spec.rate), found.labels, note, engine)
 
 
 def stream(
@@ -140,34 +140,34 @@ def stream(
     labels: Sequence[str] | None = None,
     past: Past = "window",
     engine: str = "keras",
-) -> Iterator[Moment]:
+) -> Iterator[WindowPrediction]:
     """The answer of the window that ends with each new frame of the model's rate.
 
-    `Moment.seconds` is when the window ends. A file gives what `predict` gives for the same windows; one that is
-    shorter than a window is one moment, over all of it, as there.
+    `WindowPrediction.seconds` is when the window ends. A file gives what `predict` gives for the same windows; one
+    that is shorter than a window is one moment, over all of it, as there.
 
     Args:
         source: a file, a camera's number, a URL, or `-`.
         hop: frames of the model's rate from one window to the next. By default 1; from a live source as many as
             this machine needs to keep up.
         every_frame: never drop a frame of a live source, however late the answer.
-        rate: see `make_watcher`.
+        rate: see `load_clip_model`.
         labels: likewise.
         past: see `stream_model`.
         engine: "keras", "onnx" or "openvino"; see `stream_model`.
 
     Raises:
-        UsageError: see `make_watcher`, `find_source`, `stream_model`.
-        UnreadableVideo: the source cannot be opened.
+        UsageError: see `load_clip_model`, `find_source`, `stream_model`.
+        UnreadableVideoError: the source cannot be opened.
     """
-    watcher = make_watcher(run, rate=rate, labels=labels, engine=engine)
-    with closing(watch(watcher, source, hop=hop, every_frame=every_frame, past=past)) as all_seen:
+    watcher = load_clip_model(run, rate=rate, labels=labels, engine=engine)
+    with closing(stream_updates(watcher, source, hop=hop, every_frame=every_frame, past=past)) as all_seen:
         for seen in all_seen:
             yield from seen.moments
 
 
-def watch(
-    watcher: Watcher,
+def stream_updates(
+    watcher: ClipModel,
     source: str | Path | Source,
     *,
     hop: int | None = None,
@@ -175,9 +175,9 @@ def watch(
     paced: bool = False,
     at_once: int | None = None,
     past: Past = "window",
-    tally: Tally | None = None,
+    tally: StreamStats | None = None,
     stop: threading.Event | None = None,
-) -> Generator[Seen, None, None]:
+) -> Generator[StreamUpdate, None, None]:
     """Each frame of the source, with the moments that it completed; see `stream`.
 
     Args:
@@ -189,43 +189,43 @@ def watch(
         stop: when it is set, the stream ends with what is answered.
     """
     source = source if isinstance(source, Source) else find_source(source)
-    tally = tally or Tally()
+    tally = tally or StreamStats()
     live = source.live or paced
     model = _at_pace(watcher, hop, live, past)
     tally.hop = model.hop
     work = _Work(watcher, model, tally, at_once or (1 if live else AT_ONCE), live, may_skip=live and not every_frame)
     last = None
     arrivals: deque[float] = deque(maxlen=RECENT)
-    with closing(shots(source, every_frame=every_frame, paced=paced, counts=tally.source, stop=stop)) as coming:
+    with closing(read_source(source, every_frame=every_frame, paced=paced, counts=tally.source, stop=stop)) as coming:
         for shot in coming:
             moments = work.push(shot)
             if last is not None:
-                yield Seen(last, moments)
+                yield StreamUpdate(last, moments)
             last = shot
             arrivals.append(time.monotonic())
             tally.newest = arrivals[-1] if live else None
             tally.rate = (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1e-3)
     if last is not None:
         stopped = stop is not None and stop.is_set()
-        yield Seen(last, [] if stopped else work.finish(last, whole=not live))
+        yield StreamUpdate(last, [] if stopped else work.finish(last, whole=not live))
 
 
 class _Work:
     """From frames at their own times to moments."""
 
     def __init__(
-        self, watcher: Watcher, model: StreamModel, tally: Tally, at_once: int, live: bool, may_skip: bool
+        self, watcher: ClipModel, model: StreamModel, tally: StreamStats, at_once: int, live: bool, may_skip: bool
     ) -> None:
         self.watcher, self.model, self.tally = watcher, model, tally
         self.at_once, self.live, self.may_skip = at_once, live, may_skip
         self.resize = Resizer(watcher.spec.height, watcher.spec.width)
-        self.ticker: Ticker[Shot] = Ticker(watcher.rate)
+        self.ticker: FrameResampler[SourceFrame] = FrameResampler(watcher.rate)
         self.waiting: list[tuple[float, Images]] = []
         # Until there is a first window, all that was seen: a short file is one window.
         self.early: list[tuple[float, Images]] = []
-        self.resized: tuple[Shot, Images] | None = None
+        self.resized: tuple[SourceFrame, Images] | None = None
 
-    def push(self, shot: Shot) -> list[Moment]:
+    def push(self, shot: SourceFrame) -> list[WindowPrediction]:
         if shot.fresh and self.ticker.shown is not None:
             self._begin_anew(shot.seconds)
         if self.may_skip and self.ticker.due(shot.seconds) > self.watcher.frames + self.model.hop:
@@ -236,7 +236,7 @@ class _Work:
             self.early.append((shot.seconds, self._image(shot)))
         return moments
 
-    def _take(self, slots: Iterator[tuple[float, Shot]], newest: Shot) -> list[Moment]:
+    def _take(self, slots: Iterator[tuple[float, SourceFrame]], newest: SourceFrame) -> list[WindowPrediction]:
         """Where one picture lasts for very many slots, they are not all held at once."""
         moments = []
         for end, shown in slots:
@@ -245,7 +245,7 @@ class _Work:
                 moments += self._answer(newest)
         return moments
 
-    def finish(self, last: Shot, whole: bool) -> list[Moment]:
+    def finish(self, last: SourceFrame, whole: bool) -> list[WindowPrediction]:
         end = max(last.seconds, 0.0) + 1 / self.tally.source.rate
         moments = self._take(self.ticker.flush(end), last) + self._answer(last) + self.model.flush()
         if self.tally.moments or not whole or not self.early:
@@ -255,9 +255,9 @@ class _Work:
         clip = images[index_shown_at(began, times)]
         found = probabilities(self.watcher.model, [clip])[0]
         self.tally.moments += 1
-        return [Moment(found, 0, end, self.watcher.labels[int(found.argmax())])]
+        return [WindowPrediction(found, 0, end, self.watcher.labels[int(found.argmax())])]
 
-    def _answer(self, shot: Shot) -> list[Moment]:
+    def _answer(self, shot: SourceFrame) -> list[WindowPrediction]:
         if not self.waiting:
             return []
         ends, images = zip(*self.waiting, strict=True)
@@ -275,15 +275,15 @@ class _Work:
     def _begin_anew(self, seconds: float) -> None:
         self.model.flush()
         self.waiting = []
-        self.ticker = Ticker(self.watcher.rate, seconds)
+        self.ticker = FrameResampler(self.watcher.rate, seconds)
 
-    def _image(self, shot: Shot) -> Images:
+    def _image(self, shot: SourceFrame) -> Images:
         if self.resized is None or self.resized[0] is not shot:
             self.resized = shot, self.resize(shot.frame)
         return self.resized[1]
 
 
-def _at_pace(watcher: Watcher, hop: int | None, live: bool, past: Past) -> StreamModel:
+def _at_pace(watcher: ClipModel, hop: int | None, live: bool, past: Past) -> StreamModel:
     """The stream model, with a hop at which a live source is kept up with."""
     settings: dict[str, Any] = {"labels": watcher.labels, "past": past, "engine": watcher.engine}
     model = stream_model(watcher.model, hop=hop or 1, **settings)

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 from stillmotion.audit import Audit, Sensitivity, read_audit
+from stillmotion.files import atomic_write
 from stillmotion.reports.geometry import scale, ticks
 from stillmotion.reports.rendering import environment
-from stillmotion.runs import whole_file
 
 MOST_ROWS = 60  # snapshots in the table
 
@@ -28,7 +28,7 @@ def write_audit_page(folder: Path, out: Path | None = None) -> Path:
     """
     path = out or folder / "audit.html"
     page = render_audit(read_audit(folder))
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(page, encoding="utf-8", errors="replace")
     return path
 

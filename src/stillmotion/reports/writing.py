@@ -10,10 +10,10 @@ from pathlib import Path
 from markupsafe import Markup
 
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import atomic_write, make_folder
 from stillmotion.reports.records import Record, read_record
 from stillmotion.reports.rendering import environment, render_section
 from stillmotion.reports.sections import SECTIONS
-from stillmotion.runs import make_folder, whole_file
 
 TITLES = {
     "motion needed": "Motion is needed",
@@ -45,7 +45,7 @@ def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
         why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise StillmotionError(f"{folder}: not a comparison's record ({why}); compare again") from error
     make_folder(path.parent)
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         part.write_text(page, encoding="utf-8", errors="replace")
     return path
 

@@ -6,8 +6,8 @@ runs/cnn_rnn-seed0/
     run.json               recipe, labels, data and split, versions, how training went
     history.csv            a row an epoch
     predictions.parquet    a row a test video and window
-    moments.parquet        the answer through time of each test video
-    probes.parquet         the verdict's motion family: a row a test video and way of tampering with its frames
+    over_time.parquet        the answer through time of each test video
+    perturbed.parquet         the verdict's motion family: a row a test video and way of tampering with its frames
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.data import Part, Video, Videos
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.runs.files import write_json
+from stillmotion.files import write_json
 from stillmotion.runs.recipe import Recipe
 
 FORMAT = 1
@@ -34,7 +34,7 @@ class DataRecord:
     root: str
     fingerprint: str
     videos: tuple[Video, ...]
-    left_out: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
     typical_seconds: float = 0.0
 
     def part(self, part: Part) -> Videos:
@@ -107,14 +107,14 @@ class Run:
         return self.folder / "predictions.parquet"
 
     @property
-    def moments_file(self) -> Path:
+    def over_time_file(self) -> Path:
         """The test part's answers through time, once evaluated."""
-        return self.folder / "moments.parquet"
+        return self.folder / "over_time.parquet"
 
     @property
-    def probes_file(self) -> Path:
+    def perturbed_file(self) -> Path:
         """A motion model's predictions for test clips whose frames were tampered with, once probed."""
-        return self.folder / "probes.parquet"
+        return self.folder / "perturbed.parquet"
 
     @property
     def history_file(self) -> Path:

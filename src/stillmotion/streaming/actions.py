@@ -21,7 +21,7 @@ Tensors = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Each:
+class PerFrame:
     """Slice by slice: `call` takes tensors with any number of slices at their time axis, and gives as many."""
 
     call: Tensors
@@ -29,7 +29,7 @@ class Each:
 
 
 @dataclass(frozen=True)
-class Local:
+class Windowed:
     """From a few neighbouring slices.
 
     `call` takes `(batch, slices, taps, ...)` and a constant bool `(slices, taps)`, which of them there are, and gives
@@ -43,29 +43,29 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Whole:
+class FullWindow:
     """From all slices of a window: `call` takes the tensors as the model has them. Nothing is shared after it.
 
     Both others, where there are any, take new slices `(batch, slices, ...)` and a state or None, and give results and
     the state. `carry` goes on from the last slice seen instead of beginning anew with each window; its results are
-    `(batch, slices, ...)`. `abreast` is another way to the same answers, see `Abreast`.
+    `(batch, slices, ...)`. `abreast` is another way to the same answers, see `ParallelWindows`.
     """
 
     call: Tensors
     carry: Tensors | None = None
-    abreast: Abreast | None = None
+    abreast: ParallelWindows | None = None
 
 
 @dataclass(frozen=True)
-class Carried:
-    """A `Whole` that goes on from the last slice seen."""
+class Stateful:
+    """A `FullWindow` that goes on from the last slice seen."""
 
     call: Tensors
 
 
 @dataclass(frozen=True)
-class Abreast:
-    """A `Whole` that does with each new slice a step of all windows that it lies in, side by side.
+class ParallelWindows:
+    """A `FullWindow` that does with each new slice a step of all windows that it lies in, side by side.
 
     The windows' states are kept between blocks; `call` also takes the hop, and gives `(batch, windows, ...)`.
     """
@@ -73,11 +73,11 @@ class Abreast:
     call: Tensors
 
 
-Action = Each | Local | Whole | Carried | Abreast
+Action = PerFrame | Windowed | FullWindow | Stateful | ParallelWindows
 
 
 @dataclass(frozen=True)
-class View:
+class OpView:
     """An operation whose tensors all have their time axis, of `length` slices, at `axis`; its shapes."""
 
     node: Node
@@ -106,7 +106,7 @@ class View:
 
     def each(self, axis: Axis | None = None) -> list[Action]:
         """The operation itself, slice by slice; the time axis stays, or goes to `axis`."""
-        return [Each(self.call, self.axis if axis is None else axis)]
+        return [PerFrame(self.call, self.axis if axis is None else axis)]
 
     def axes(self, given: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:
         """Axes counted from the front."""
@@ -116,7 +116,7 @@ class View:
 
 # A chain of actions, or the reason why there is none.
 Ruling = list[Action] | str
-Rule = Callable[[View], Ruling]
+Rule = Callable[[OpView], Ruling]
 
 
 def rest_of(shape: Shape, axis: Axis) -> tuple[int, ...]:

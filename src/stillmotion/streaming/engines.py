@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.exporting import onnx, openvino
-from stillmotion.exporting.program import Program, Run, Tensor
-from stillmotion.streaming.planning import make_plan
-from stillmotion.streaming.stepping import Block
+from stillmotion.exporting.program import Program, Runner, Tensor
+from stillmotion.streaming.block import Block
+from stillmotion.streaming.planning import make_stream_plan
 
 # New frames and what was kept -> answers and what to keep, which only the engine need understand.
 Step = Callable[[NDArray[Any], list[Any]], tuple[Any, list[Any]]]
@@ -41,9 +41,9 @@ def stream_program(model: keras.Model, *, hop: int = 1) -> Program:
     """The step of one stream, a window at a time.
 
     Raises:
-        UsageError: see `make_plan`.
+        UsageError: see `make_stream_plan`.
     """
-    return program_of(Block(model, make_plan(model, hop), 1), 1)
+    return program_of(Block(model, make_stream_plan(model, hop), 1), 1)
 
 
 def on_keras(block: Block, streams: int) -> Step:
@@ -109,7 +109,7 @@ _COMPILERS: Mapping[str, Callable[[Block, int], Callable[[list[Any]], Any]]] = {
 }
 
 
-def _exported(load: Callable[[bytes], Run]) -> Callable[[Block, int], Step]:
+def _exported(load: Callable[[bytes], Runner]) -> Callable[[Block, int], Step]:
     def compile_block(block: Block, streams: int) -> Step:
         program = program_of(block, streams)
         run = load(onnx.convert(program))

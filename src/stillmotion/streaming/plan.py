@@ -13,7 +13,7 @@ Kind = Literal["per frame", "local in time", "whole window"]
 
 
 @dataclass(frozen=True)
-class Timed:
+class TimedTensor:
     """A tensor with slices in time, and where its time axis is in the model."""
 
     timeline: Timeline
@@ -31,7 +31,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Part:
+class LayerReport:
     """What becomes of one layer: `computed` of `slices` slices are computed for each window.
 
     A recurrent layer or a mean over the whole window still computes what it can of each frame once. A layer that
@@ -46,7 +46,7 @@ class Part:
 
 
 @dataclass
-class Plan:
+class StreamPlan:
     """A model as tasks, in order.
 
     `histories` counts the slices of a tensor that are kept between blocks, `states` are what recurrences carry on.
@@ -57,9 +57,9 @@ class Plan:
     hop: int
     length: int
     unlimited: bool = False
-    timed: dict[Ref, Timed] = field(default_factory=dict)
+    timed: dict[Ref, TimedTensor] = field(default_factory=dict)
     tasks: list[Task] = field(default_factory=list)
-    parts: list[Part] = field(default_factory=list)
+    parts: list[LayerReport] = field(default_factory=list)
     histories: dict[Ref, int] = field(default_factory=dict)
     states: list[Ref] = field(default_factory=list)
 

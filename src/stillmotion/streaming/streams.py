@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting.program import distance
+from stillmotion.streaming.block import Block
 from stillmotion.streaming.engines import ENGINES, Step
 from stillmotion.streaming.graph import Shape
-from stillmotion.streaming.plan import Part, Plan
-from stillmotion.streaming.planning import make_plan
-from stillmotion.streaming.stepping import Block
+from stillmotion.streaming.plan import LayerReport, StreamPlan
+from stillmotion.streaming.planning import make_stream_plan
 
 # How far the divided model may be from the model, in a trial at the start.
 EXACT = 1e-4
@@ -29,7 +29,7 @@ _ONE = "the stream"
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class WindowPrediction:
     """A window's answer: `probabilities` float32 `(classes,)`; windows are counted by `index`, from 0.
 
     `seconds` is the time of the window's last frame, where times were given, `label` the most probable
@@ -73,7 +73,7 @@ class StreamModel:
     start: int
     streams: int
     labels: tuple[str, ...] | None
-    plan: Plan
+    plan: StreamPlan
     engine: str = "keras"
     _steps: dict[int, Step] = field(default_factory=dict)  # by the windows that they take
     _kept: list[Any] = field(default_factory=list)  # the engine's own
@@ -88,15 +88,15 @@ class StreamModel:
         return self.plan.length
 
     @property
-    def parts(self) -> tuple[Part, ...]:
+    def parts(self) -> tuple[LayerReport, ...]:
         return tuple(self.plan.parts)
 
     @overload
-    def push(self, frames: Frames, seconds: Times | None = None) -> list[Moment]: ...
+    def push(self, frames: Frames, seconds: Times | None = None) -> list[WindowPrediction]: ...
     @overload
     def push(
         self, frames: Mapping[Hashable, Frames], seconds: Mapping[Hashable, Times] | None = None
-    ) -> dict[Hashable, list[Moment]]: ...
+    ) -> dict[Hashable, list[WindowPrediction]]: ...
     def push(self, frames: Any, seconds: Any = None) -> Any:
         """Feed new frames; get a moment for each window that they complete.
 
@@ -113,14 +113,14 @@ class StreamModel:
         times = (seconds or {}) if several else {_ONE: seconds}
         for name, new in given.items():
             self._take(name, np.asarray(new), times.get(name))
-        moments: dict[Hashable, list[Moment]] = {name: [] for name in given}
+        moments: dict[Hashable, list[WindowPrediction]] = {name: [] for name in given}
         while (ready := max((self._ready(self._open[name]) for name in given), default=0)) > 0:
             size = next(block for block in ENGINES[self.engine].blocks if block <= ready)
             self._advance({name: self._open[name] for name in given if self._ready(self._open[name]) >= size},
                           size, moments)  # fmt: skip
         return moments if several else moments[_ONE]
 
-    def flush(self, name: Hashable = _ONE) -> list[Moment]:
+    def flush(self, name: Hashable = _ONE) -> list[WindowPrediction]:
         """End a stream, and free its place. A window that was not complete has no answer: the list is empty.
 
         The next frames of that name begin a new stream.
@@ -167,7 +167,9 @@ class StreamModel:
         self._open[name] = stream
         return stream
 
-    def _advance(self, active: dict[Hashable, _Stream], size: int, moments: dict[Hashable, list[Moment]]) -> None:
+    def _advance(
+        self, active: dict[Hashable, _Stream], size: int, moments: dict[Hashable, list[WindowPrediction]]
+    ) -> None:
         """One block of frames of the active streams; the others stay as they are."""
         hop = self.plan.hop
         step = self._step(size)
@@ -202,10 +204,10 @@ class StreamModel:
                 self._kept = [np.zeros(one.shape, one.dtype) for one in block.specs(self.streams)[1]]
         return self._steps[size]
 
-    def _moment(self, found: NDArray[Any], index: int, end: float) -> Moment:
+    def _moment(self, found: NDArray[Any], index: int, end: float) -> WindowPrediction:
         probabilities = np.asarray(found, np.float32)
         label = self.labels[int(probabilities.argmax())] if self.labels else None
-        return Moment(probabilities, index, None if isnan(end) else end, label)
+        return WindowPrediction(probabilities, index, None if isnan(end) else end, label)
 
 
 def stream_model(
@@ -254,14 +256,14 @@ def stream_model(
     names = None if labels is None else tuple(labels)
     unlimited = past == "unlimited"
 
-    def made(plan: Plan) -> StreamModel:
+    def made(plan: StreamPlan) -> StreamModel:
         return StreamModel(model, hop, start, streams, names, plan, engine)
 
-    found = made(make_plan(model, hop, unlimited=unlimited))
+    found = made(make_stream_plan(model, hop, unlimited=unlimited))
     if not check or (unlimited and engine == "keras") or (off := _off_by(found)) <= EXACT:
         return found
     if engine == "keras":
-        return made(make_plan(model, hop, undivided=f"divided, its answers differ by {off:.1e}"))
+        return made(make_stream_plan(model, hop, undivided=f"divided, its answers differ by {off:.1e}"))
     raise StillmotionError(f"on {engine} the model's answers differ by {off:.1e}, {EXACT:.0e} is allowed; use keras")
 
 

@@ -17,37 +17,33 @@ import numpy as np
 
 from stillmotion.clips import (
     ClipSpec,
-    Stretch,
+    OpenedVideos,
+    Segment,
     cached_frames,
     choose_rate,
     even_windows,
-    find_stretches,
     frame_times,
-    in_threads,
+    open_videos,
     pool_times,
+    thread_map,
     trim_cache,
 )
 from stillmotion.data import Videos, check_labelled
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import atomic_write, empty_folder, folder_lock, make_folder
 from stillmotion.models import FAMILIES, build_model, check_options, deployed_model, snapshot_model
-from stillmotion.runs import (
-    DataRecord,
-    Recipe,
-    Run,
-    RunRecord,
-    TrainingRecord,
-    empty_folder,
-    make_folder,
-    read_run,
-    sole_user,
-    versions,
-    whole_file,
-    write_run,
-)
+from stillmotion.progress import Progress, no_progress
+from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, read_run, versions, write_run
 from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips
-from stillmotion.training.forgetting import graphs_forgotten
-from stillmotion.training.keeping import Keeper, State, load_variables, other_training, read_state
-from stillmotion.training.watching import Watch, Watched
+from stillmotion.training.checkpoints import (
+    CheckpointCallback,
+    TrainingState,
+    load_variables,
+    other_training,
+    read_state,
+)
+from stillmotion.training.graph_cleanup import release_tf_graphs
+from stillmotion.training.progress_callback import ProgressCallback
 
 
 def make_recipe(family: str, **settings: Any) -> Recipe:
@@ -66,14 +62,14 @@ def make_recipe(family: str, **settings: Any) -> Recipe:
 
 def train(
     family: str | Recipe,
-    train: Videos,
-    validation: Videos,
+    train: Videos | OpenedVideos,
+    validation: Videos | OpenedVideos,
     *,
     out: str | Path,
     spec: ClipSpec | None = None,
     overwrite: bool = False,
     tensorboard: bool = False,
-    watch: Watch | None = None,
+    progress: Progress = no_progress,
     **settings: Any,
 ) -> Run:
     """Train one model; its run is left in the folder `out`.
@@ -97,19 +93,19 @@ def train(
         StillmotionError: unreadable videos, another training in `out`, an unwritable folder.
     """
     # What to learn from. Broken files are left out, and said to be.
-    check_labelled(train)
-    sets = {"train": find_stretches(train), "validation": find_stretches(validation)}
-    left_out = [one for _, bad in sets.values() for one in bad]
-    learn, check = sets["train"][0], sets["validation"][0]
-    for part, (good, _) in sets.items():
-        if not good:
-            reason = f": {left_out[0].reason}" if left_out else ""
+    check_labelled(train.videos if isinstance(train, OpenedVideos) else train)
+    parts = {"train": open_videos(train), "validation": open_videos(validation)}
+    skipped = [video for part in parts.values() for video in part.skipped]
+    learn, check = parts["train"].segments, parts["validation"].segments
+    for part, opened in parts.items():
+        if not opened.segments:
+            reason = f": {skipped[0].reason}" if skipped else ""
             raise StillmotionError(f"no readable video in the {part} part{reason}")
-    labels = tuple(sorted({stretch.video.label or "" for stretch in learn}))
-    strange = sorted({stretch.video.label or "" for stretch in check} - set(labels))
+    labels = tuple(sorted({segment.video.label or "" for segment in learn}))
+    strange = sorted({segment.video.label or "" for segment in check} - set(labels))
     if strange:
         raise StillmotionError(f"label {strange[0]!r} is in the validation part but not in the train part")
-    durations = [stretch.seconds for stretch in learn]
+    durations = [segment.seconds for segment in learn]
     if isinstance(family, Recipe):
         recipe = family
     else:
@@ -121,31 +117,31 @@ def train(
         root=str(train.root.resolve()),
         fingerprint=_fingerprint(learn, check),
         videos=tuple(
-            [dataclasses.replace(stretch.video, part="train") for stretch in learn]
-            + [dataclasses.replace(stretch.video, part="validation") for stretch in check]
+            [dataclasses.replace(segment.video, part="train") for segment in learn]
+            + [dataclasses.replace(segment.video, part="validation") for segment in check]
         ),
-        left_out=tuple((one.video.name, one.reason) for one in left_out),
+        skipped=tuple((one.video.name, one.reason) for one in skipped),
         typical_seconds=float(np.median(durations)),
     )
     identity = _identity(recipe, data)
     with suppress(StillmotionError):  # another training is dealt with below
         if finished := _found(folder, identity)[0]:
             return finished
-    with sole_user(folder):
+    with folder_lock(folder):
         try:
             run, state = _found(folder, identity)
         except StillmotionError:
             if not overwrite:
                 raise
             empty_folder(folder)
-            run, state = None, State(identity)
+            run, state = None, TrainingState(identity)
         if run:
             return run
         unfinished = make_folder(folder / "unfinished")
 
         # Decode once.
         trim_cache()
-        _decode(learn, check, recipe, watch)
+        _decode(learn, check, recipe, progress)
 
         # The model. Restored weights bring the optimiser's state and step along.
         keras.config.set_dtype_policy(recipe.precision)
@@ -172,7 +168,7 @@ def train(
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
             metrics=["accuracy"],
         )
-        keeper = Keeper(unfinished, state, recipe.patience, recipe.seed)
+        keeper = CheckpointCallback(unfinished, state, recipe.patience, recipe.seed)
         if state.epochs:
             model.optimizer.build(model.trainable_variables)
             load_variables(keeper.latest(), [*model.weights, *model.optimizer.variables])
@@ -180,12 +176,14 @@ def train(
         # Fit.
         if state.epochs < recipe.epochs and (not state.epochs or keeper.waited < recipe.patience):
             # Validation sees the averaged weights, as the run's user will.
-            callbacks: list[keras.callbacks.Callback] = [keeper.averaged, keeper]
-            if watch:
-                callbacks.append(Watched(watch, recipe.epochs, len(clips)))
+            callbacks: list[keras.callbacks.Callback] = [
+                keeper.averaged,
+                keeper,
+                ProgressCallback(progress, recipe.epochs, len(clips)),
+            ]
             if tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
-            with graphs_forgotten():
+            with release_tf_graphs():
                 model.fit(
                     clips,
                     validation_data=ValidationClips(check, labels, recipe),
@@ -237,21 +235,22 @@ def averaging(steps: int) -> float:
     return max(0.5, 1 - 8 / max(steps, 1))
 
 
-def _decode(learn: Sequence[Stretch], check: Sequence[Stretch], recipe: Recipe, watch: Watch | None) -> None:
+def _decode(learn: Sequence[Segment], check: Sequence[Segment], recipe: Recipe, progress: Progress) -> None:
     """Fill the cache with all that training will ask for."""
     spec = recipe.spec
-    wanted = [(stretch.file, pool_times(spec, stretch.window)) for stretch in learn]
-    for stretch in check:
-        windows = even_windows(spec, stretch.window, VALIDATION_WINDOWS)
-        wanted += [(stretch.file, frame_times(spec, window)) for window in windows]
-    in_threads(
+    wanted = [(segment.file, pool_times(spec, segment.window)) for segment in learn]
+    for segment in check:
+        windows = even_windows(spec, segment.window, VALIDATION_WINDOWS)
+        wanted += [(segment.file, frame_times(spec, window)) for window in windows]
+    thread_map(
         lambda one: cached_frames(*one, spec.height, spec.width),
         wanted,
-        (lambda done, total: watch("decoding", done, total)) if watch else None,
+        progress,
+        "decoding",
     )
 
 
-def _fingerprint(*parts: Sequence[Stretch]) -> str:
+def _fingerprint(*parts: Sequence[Segment]) -> str:
     rows = [
         [*(getattr(s.video, name) for name in ("path", "label", "group", "start_seconds", "end_seconds")), number,
          s.file.stat().st_size]
@@ -261,14 +260,14 @@ def _fingerprint(*parts: Sequence[Stretch]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _found(folder: Path, identity: str) -> tuple[Run | None, State]:
+def _found(folder: Path, identity: str) -> tuple[Run | None, TrainingState]:
     """The finished run in the folder, or the state to go on from. Raises StillmotionError if they are another's."""
     if not (folder / "run.json").exists():
         return None, read_state(folder / "unfinished", identity)
     run = read_run(folder)
     if _identity(run.recipe, run.record.data) != identity:
         raise other_training(folder)
-    return run, State(identity)
+    return run, TrainingState(identity)
 
 
 def _identity(recipe: Recipe, data: DataRecord) -> str:
@@ -277,13 +276,13 @@ def _identity(recipe: Recipe, data: DataRecord) -> str:
 
 
 def _save(model: keras.Model, path: Path) -> None:
-    with whole_file(path) as part:
+    with atomic_write(path) as part:
         model.save(part)
 
 
-def _write_history(path: Path, state: State) -> None:
+def _write_history(path: Path, state: TrainingState) -> None:
     names = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
-    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, extrasaction="ignore")
         writer.writeheader()
         writer.writerows({**row, "epoch": int(row["epoch"])} for row in state.history)

@@ -13,12 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from stillmotion.clips import ClipSpec
+from stillmotion.clips import ClipSpec, OpenedVideos
 from stillmotion.data import Videos
 from stillmotion.errors import UsageError
+from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Recipe, Run
 from stillmotion.training.fitting import train
-from stillmotion.training.watching import Watch
 
 LARGEST_CROP = 0.5
 SHORT = 4  # a trial's share of the epochs: one in so many
@@ -78,8 +78,15 @@ class Trial:
 
 
 def search(
-    recipe: Recipe, learn: Videos, validation: Videos, *, effort: str, out: Path, even: bool = False,
-    overwrite: bool = False, watch: Watch | None = None,
+    recipe: Recipe,
+    learn: Videos | OpenedVideos,
+    validation: Videos | OpenedVideos,
+    *,
+    effort: str,
+    out: Path,
+    even: bool = False,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
 ) -> tuple[Recipe, tuple[Trial, ...]]:
     """Try the changes of an effort on a recipe; return the best recipe, and what was tried.
 
@@ -93,7 +100,7 @@ def search(
     tried: list[tuple[Recipe, Trial]] = []
     for number, (change, changed) in enumerate(changes(recipe, effort, even=even)):
         short = dataclasses.replace(changed, epochs=max(1, changed.epochs // SHORT))
-        run = train(short, learn, validation, out=out / f"{number}", overwrite=overwrite, watch=watch)
+        run = train(short, learn, validation, out=out / f"{number}", overwrite=overwrite, progress=progress)
         tried.append((changed, _trial(change.name, run)))
     if not tried:
         return recipe, ()
@@ -103,7 +110,7 @@ def search(
 
 
 def changes(recipe: Recipe, effort: str, *, even: bool = False) -> list[tuple[Change, Recipe]]:
-    """What an effort tries on a recipe, each once: a rate has no meaning where frames are spread. even: as `on_clips`.
+    """What an effort tries on a recipe, each once: a rate has no meaning where frames are spread.
 
     Raises:
         UsageError: no such effort.
@@ -119,7 +126,7 @@ def changes(recipe: Recipe, effort: str, *, even: bool = False) -> list[tuple[Ch
 
 
 def apply(change: Change, recipe: Recipe, *, even: bool = False) -> Recipe:
-    """The recipe with a change. even: as `on_clips`."""
+    """The recipe with a change. even: as `with_clip_spec`."""
     spec = recipe.spec
     frames = max(min(2, spec.frames), round(spec.frames * change.frames))  # two make a movement
     rate = spec.rate if spec.rate == "spread" else float(spec.rate) * frames / spec.frames * change.rate
@@ -129,10 +136,10 @@ def apply(change: Change, recipe: Recipe, *, even: bool = False) -> Recipe:
         weight_decay=recipe.weight_decay * change.weight_decay,
         augment=dataclasses.replace(recipe.augment, crop=min(LARGEST_CROP, recipe.augment.crop * change.crop)),
     )
-    return on_clips(changed, dataclasses.replace(spec, frames=frames, rate=rate), even=even)
+    return with_clip_spec(changed, dataclasses.replace(spec, frames=frames, rate=rate), even=even)
 
 
-def on_clips(recipe: Recipe, spec: ClipSpec, *, even: bool) -> Recipe:
+def with_clip_spec(recipe: Recipe, spec: ClipSpec, *, even: bool) -> Recipe:
     """The recipe for other clips. even: for the same time, so for fewer epochs of more frames."""
     share = recipe.spec.frames / spec.frames if even else 1.0
     epochs, patience = (max(1, int(share * count)) for count in (recipe.epochs, recipe.patience))
@@ -140,15 +147,24 @@ def on_clips(recipe: Recipe, spec: ClipSpec, *, even: bool) -> Recipe:
 
 
 def epochs_within(
-    seconds: float, recipe: Recipe, learn: Videos, validation: Videos, *, out: Path, starts: float = 1,
-    overwrite: bool = False, watch: Watch | None = None,
+    seconds: float,
+    recipe: Recipe,
+    learn: Videos | OpenedVideos,
+    validation: Videos | OpenedVideos,
+    *,
+    out: Path,
+    starts: float = 1,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
 ) -> int:
     """How many epochs fit into so many seconds here, with so many starts: two are run and timed.
 
     A start (compiling) is what the first took longer than the second. At least 2 and at most 400. What decoding takes
     comes on top.
     """
-    run = train(dataclasses.replace(recipe, epochs=2), learn, validation, out=out, overwrite=overwrite, watch=watch)
+    run = train(
+        dataclasses.replace(recipe, epochs=2), learn, validation, out=out, overwrite=overwrite, progress=progress
+    )
     lines = run.history_file.read_text(encoding="utf-8").strip().splitlines()[-2:]
     first, second = (float(line.rsplit(",", 1)[1]) for line in lines)
     left = seconds - starts * max(0.0, first - second)

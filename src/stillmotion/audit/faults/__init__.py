@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stillmotion.audit.faults.channel_order import CHANNEL_ORDER
 from stillmotion.audit.faults.colour_matrix import COLOUR_MATRIX
 from stillmotion.audit.faults.exposure import EXPOSURE
-from stillmotion.audit.faults.fault import Fault, Setting, Shot, Size, clipped, text
+from stillmotion.audit.faults.fault import Fault, FrameContext, Setting, Size, clipped, text
 from stillmotion.audit.faults.framing import FRAMING
 from stillmotion.audit.faults.grey import GREY
 from stillmotion.audit.faults.interlacing import INTERLACING
@@ -31,9 +31,19 @@ from stillmotion.audit.faults.window_position import WINDOW_POSITION
 from stillmotion.audit.resampling import Picture, resize
 
 __all__ = [
-    "FAULTS", "Fault", "Path", "Setting", "Shot", "Size", "clipped", "difference", "normal_path", "render",
-    "render_picture", "text",
-]  # fmt: skip
+    "FAULTS",
+    "Fault",
+    "FrameContext",
+    "Path",
+    "Setting",
+    "Size",
+    "clipped",
+    "difference",
+    "normal_path",
+    "render",
+    "render_picture",
+    "text",
+]
 
 FAULTS: Mapping[str, Fault] = MappingProxyType(
     {
@@ -72,7 +82,7 @@ def difference(one: Path, other: Path) -> list[str]:
     return [name for name, fault in FAULTS.items() if one.get(name, fault.normal) != other.get(name, fault.normal)]
 
 
-def render(path: Path, shot: Shot, size: Size) -> NDArray[np.float32]:
+def render(path: Path, shot: FrameContext, size: Size) -> NDArray[np.float32]:
     """What the model is given of a moment: float32 `(height, width, 3)`; size: what it takes, height and width."""
     picture = render_picture(path, shot, size)
     for name in ("scaling", "precision"):
@@ -80,7 +90,7 @@ def render(path: Path, shot: Shot, size: Size) -> NDArray[np.float32]:
     return picture
 
 
-def render_picture(path: Path, shot: Shot, size: Size) -> Picture:
+def render_picture(path: Path, shot: FrameContext, size: Size) -> Picture:
     """The same before scaling: levels of 0 to 255."""
     kernel, stored = stored_size(path.get(RESIZING.name, RESIZING.normal))
     for name, fault in FAULTS.items():

@@ -17,7 +17,7 @@ Size = tuple[int, int]  # height, width
 
 
 @dataclass(frozen=True, eq=False)
-class Shot:
+class FrameContext:
     """A moment of a video with what surrounds it.
 
     Attributes:

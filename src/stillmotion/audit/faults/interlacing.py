@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from stillmotion.audit.faults.fault import Fault, Shot, Size
+from stillmotion.audit.faults.fault import Fault, FrameContext, Size
 
 
-def _apply(shot: Shot, setting: str, size: Size) -> Shot:
+def _apply(shot: FrameContext, setting: str, size: Size) -> FrameContext:
     if setting == "whole" or shot.centre + 1 >= len(shot.frames):
         return shot
     frames = shot.frames.copy()

@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from stillmotion.audit.faults.fault import Fault, Shot, Size
+from stillmotion.audit.faults.fault import Fault, FrameContext, Size
 
 
-def _apply(shot: Shot, setting: int, size: Size) -> Shot:
+def _apply(shot: FrameContext, setting: int, size: Size) -> FrameContext:
     return dataclasses.replace(shot, centre=int(np.clip(shot.centre + setting, 0, len(shot.frames) - 1)))
 
 

@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from stillmotion.audit.faults.fault import Fault, Shot, Size, clipped
+from stillmotion.audit.faults.fault import Fault, FrameContext, Size, clipped
 
 
-def _apply(shot: Shot, setting: int, size: Size) -> Shot:
+def _apply(shot: FrameContext, setting: int, size: Size) -> FrameContext:
     if setting == 1:
         return shot
     first = max(0, shot.centre - setting // 2)

@@ -8,7 +8,7 @@ from io import BytesIO
 
 import numpy as np
 
-from stillmotion.audit.faults.fault import Fault, Shot, Size
+from stillmotion.audit.faults.fault import Fault, FrameContext, Size
 from stillmotion.decoding import Images
 
 Codec = tuple[str, int]  # name, CRF
@@ -52,7 +52,7 @@ def _last_of(frames: bytes, shape: tuple[int, ...], setting: Codec) -> Images:
     return last
 
 
-def _apply(shot: Shot, setting: Codec, size: Size) -> Shot:
+def _apply(shot: FrameContext, setting: Codec, size: Size) -> FrameContext:
     if setting == NONE:
         return shot
     first = max(0, shot.centre - _LEAD)

@@ -11,7 +11,7 @@ from stillmotion.data.videos import Videos
 
 
 @dataclass(frozen=True)
-class Format:
+class DataFormat:
     """How a data set lies on disk: `holds(path)` recognises it, `read(path, group)` reads it."""
 
     summary: str
@@ -19,8 +19,8 @@ class Format:
     read: Callable[[Path, str | None], Videos]
 
 
-FORMATS: dict[str, Format] = {
-    "table": Format("a CSV or Parquet table: path,label[,group,split,start_seconds,end_seconds]",
+FORMATS: dict[str, DataFormat] = {
+    "table": DataFormat("a CSV or Parquet table: path,label[,group,split,start_seconds,end_seconds]",
                     table.holds, table.read),
-    "folders": Format("a folder of folders, one for each label", folders.holds, folders.read),
+    "folders": DataFormat("a folder of folders, one for each label", folders.holds, folders.read),
 }  # fmt: skip

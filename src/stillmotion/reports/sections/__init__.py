@@ -5,16 +5,16 @@ from types import MappingProxyType
 
 from stillmotion.reports.rendering import Section
 from stillmotion.reports.sections.accuracy import ACCURACY
-from stillmotion.reports.sections.chance import CHANCE
-from stillmotion.reports.sections.confusions import CONFUSIONS
+from stillmotion.reports.sections.confusion import CONFUSIONS
 from stillmotion.reports.sections.cost import COST
 from stillmotion.reports.sections.data import DATA
 from stillmotion.reports.sections.evidence import EVIDENCE
+from stillmotion.reports.sections.example_videos import MOMENTS
+from stillmotion.reports.sections.glossary import WORDS
 from stillmotion.reports.sections.labels import LABELS
-from stillmotion.reports.sections.moments import MOMENTS
+from stillmotion.reports.sections.search import CHANCE
 from stillmotion.reports.sections.training import TRAINING
 from stillmotion.reports.sections.verdict import VERDICT
-from stillmotion.reports.sections.words import WORDS
 
 SECTIONS: Mapping[str, Section] = MappingProxyType(
     {

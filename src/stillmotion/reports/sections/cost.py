@@ -23,9 +23,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
     table = [(name, {key: families[name].figures.get(key) for key in _KEYS}) for name in record.families]
     if not table:
         return {}
-    known = [
-        (name, one) for name, one in table if one["accuracy"] is not None and one["milliseconds_per_clip"]
-    ]
+    known = [(name, one) for name, one in table if one["accuracy"] is not None and one["milliseconds_per_clip"]]
     advice = sound_advice(record)
     plot = _plot(record, [name for name, _ in known])
     return {"table": table, "advice": advice, "and_cheap": _and_cheap(record, advice), **plot}

@@ -20,19 +20,19 @@ def _facts(record: Record) -> Mapping[str, Any]:
         ],
         "folds": bool(data.get("cross_validated")),
         "labels": [(label, counts.get(label)) for label in data.get("labels") or ()],
-        "left_out": [(one.get("path", ""), one.get("reason", "")) for one in data.get("left_out") or ()],
+        "skipped": [(one.get("path", ""), one.get("reason", "")) for one in data.get("skipped") or ()],
         "fingerprint": str(data.get("fingerprint") or "")[:12],
     }
-    return facts if any(facts[key] for key in ("parts", "labels", "left_out")) else {}
+    return facts if any(facts[key] for key in ("parts", "labels", "skipped")) else {}
 
 
 def _gist(record: Record) -> str:
     data = record.comparison.data
-    left_out = len(data.get("left_out") or ())
+    skipped = len(data.get("skipped") or ())
     counts = data.get("videos_per_label") or {}
     told = [f"{number(sum(counts.values()))} videos"] if counts else []
     told.append(f"{len(data.get('labels') or ())} labels")
-    told += [f"{left_out} file{'' if left_out == 1 else 's'} left out"] if left_out else []
+    told += [f"{skipped} file{'' if skipped == 1 else 's'} left out"] if skipped else []
     return ", ".join(told)
 
 

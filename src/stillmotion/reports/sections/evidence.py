@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from stillmotion.comparison import Moment, Tampered
+from stillmotion.comparison import BestFrameEvidence, ConditionResult
 from stillmotion.reports.advice import guessing, looks_for_moments
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, percent, points
@@ -42,7 +42,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
     }
 
 
-def _row(one: Tampered) -> dict[str, Any]:
+def _row(one: ConditionResult) -> dict[str, Any]:
     """whole: the clips as they are, against which the others are measured. left, width: of the interval, in percent."""
     base = one.accuracy - one.difference
     left, right = (100 * min(1.0, max(0.0, base + bound)) for bound in (one.low, one.high))
@@ -63,7 +63,7 @@ def _gist(record: Record) -> str:
     return "; ".join(told)
 
 
-def _reading(record: Record, moment: Moment, looking: Tampered | None) -> str | Markup:
+def _reading(record: Record, moment: BestFrameEvidence, looking: ConditionResult | None) -> str | Markup:
     if looking:
         interval = f"95 % interval {points(looking.low)} to {points(looking.high)}"
         against = f"{points(looking.difference)} points against motion ({interval})"

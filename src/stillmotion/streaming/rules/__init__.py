@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
-from stillmotion.streaming.actions import Axis, Rule, View
-from stillmotion.streaming.rules import attention, convolutions, moving, pooling, recurrent, slicewise
+from stillmotion.streaming.actions import Axis, OpView, Rule
+from stillmotion.streaming.rules import attention, convolutions, indexing, per_frame, pooling, recurrent
 
 
 def _rows(rule: Rule, names: str) -> dict[str, Rule]:
@@ -20,31 +20,31 @@ def _rows(rule: Rule, names: str) -> dict[str, Rule]:
 
 LAYERS: Mapping[str, Rule] = {
     **_rows(
-        slicewise.elementwise,
+        per_frame.elementwise,
         "Activation ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU "
         "ReLU Rescaling SpatialDropout1D SpatialDropout2D SpatialDropout3D",
     ),
     **_rows(
-        slicewise.elementwise,
+        per_frame.elementwise,
         "Add Average Maximum Minimum Multiply Subtract",
     ),
     **_rows(
-        slicewise.other_axes,
+        per_frame.other_axes,
         "BatchNormalization LayerNormalization Normalization RMSNormalization Softmax UnitNormalization",
     ),
-    "Concatenate": slicewise.other_axes,
-    "Dense": slicewise.dense,
-    "EinsumDense": slicewise.einsum,
-    "TimeDistributed": slicewise.time_distributed,
-    "Flatten": moving.reshape,
-    "Reshape": moving.reshape,
-    "Permute": moving.permute,
+    "Concatenate": per_frame.other_axes,
+    "Dense": per_frame.dense,
+    "EinsumDense": per_frame.einsum,
+    "TimeDistributed": per_frame.time_distributed,
+    "Flatten": indexing.reshape,
+    "Reshape": indexing.reshape,
+    "Permute": indexing.permute,
     **_rows(
-        moving.crop,
+        indexing.crop,
         "Cropping1D Cropping2D Cropping3D",
     ),
     **_rows(
-        moving.pad,
+        indexing.pad,
         "ZeroPadding1D ZeroPadding2D ZeroPadding3D",
     ),
     **_rows(
@@ -76,28 +76,28 @@ LAYERS: Mapping[str, Rule] = {
 
 OPERATIONS: Mapping[str, Rule] = {
     **_rows(
-        slicewise.elementwise,
+        per_frame.elementwise,
         "Abs Absolute Add Cast Ceil Celu Clip Cos Divide Elu Equal Erf Exp Expm1 Floor Gelu Glu Greater GreaterEqual "
         "HardSigmoid HardSilu HardTanh Less LessEqual LeakyRelu Log Log1p LogSigmoid LogicalAnd LogicalNot LogicalOr "
         "Maximum Minimum Mod Multiply Negative NotEqual Power Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign "
         "Silu Sin Softplus Softsign Sqrt Square Squareplus Subtract Tanh TrueDivide Where",
     ),
     **_rows(
-        slicewise.other_axes,
+        per_frame.other_axes,
         "Concatenate LogSoftmax Softmax",
     ),
     **_rows(
-        slicewise.reduction,
+        per_frame.reduction,
         "All Amax Amin Any Argmax Argmin CountNonzero LogSumExp Logsumexp Max Mean Median Min Norm Prod Std Sum Var",
     ),
-    "OneHot": slicewise.one_hot,
-    "Matmul": slicewise.matmul,
-    "Reshape": moving.reshape,
-    "Transpose": moving.transpose,
-    "ExpandDims": moving.expand,
-    "Squeeze": moving.squeeze,
-    "GetItem": moving.get_item,
-    "Take": moving.take,
+    "OneHot": per_frame.one_hot,
+    "Matmul": per_frame.matmul,
+    "Reshape": indexing.reshape,
+    "Transpose": indexing.transpose,
+    "ExpandDims": indexing.expand,
+    "Squeeze": indexing.squeeze,
+    "GetItem": indexing.get_item,
+    "Take": indexing.take,
 }
 
 
@@ -116,5 +116,5 @@ def rule_of(operation: Any, axis: Axis) -> Rule | None:
     if not isinstance(operation, keras.Layer):
         return OPERATIONS.get(name)
     if axis == 0 and name not in LAYERS and name not in _OPAQUE:
-        return View.each
+        return OpView.each
     return LAYERS.get(name)

@@ -6,11 +6,11 @@ from typing import Any
 
 from keras import ops
 
-from stillmotion.streaming.actions import Each, Ruling, View, Whole
+from stillmotion.streaming.actions import FullWindow, OpView, PerFrame, Ruling
 from stillmotion.streaming.graph import Ref
 
 
-def attention(view: View) -> Ruling:
+def attention(view: OpView) -> Ruling:
     layer, node = view.operation, view.node
     if view.axis != 1 or len(view.shape) != 3 or layer.get_config()["attention_axes"] not in (None, [1], (1,)):
         return "it is not over the frames alone"
@@ -41,4 +41,4 @@ def attention(view: View) -> Ruling:
         shares = ops.softmax(ops.einsum("btnh,bsnh->bnts", q * inner**-0.5, k), axis=-1)
         return layer.output_dense(ops.einsum("bnts,bsnh->btnh", shares, v))
 
-    return [Each(projected, 1), Whole(attended)]
+    return [PerFrame(projected, 1), FullWindow(attended)]

@@ -9,12 +9,12 @@ from typing import Any
 
 from keras import ops
 
-from stillmotion.streaming.actions import Local, Present, Ruling, View
-from stillmotion.streaming.rules.slicewise import MIXES
+from stillmotion.streaming.actions import OpView, Present, Ruling, Windowed
+from stillmotion.streaming.rules.per_frame import MIXES
 from stillmotion.streaming.timeline import Taps
 
 
-def convolution(view: View) -> Ruling:
+def convolution(view: OpView) -> Ruling:
     layer, axis = view.operation, view.axis
     if layer.data_format != "channels_last":
         return "its channels come first"
@@ -50,7 +50,7 @@ def convolution(view: View) -> Ruling:
             found = layer.activation(found)
         return ops.reshape(found, (-1, slices, *found.shape[1:]))
 
-    return [Local(taps, call, int(view.result[axis] or 0), axis)]
+    return [Windowed(taps, call, int(view.result[axis] or 0), axis)]
 
 
 def taps_of(length: int, count: int, stride: int, dilation: int, padding: str) -> Taps:

@@ -6,18 +6,18 @@ from typing import Any
 
 from keras import ops
 
-from stillmotion.streaming.actions import Each, Local, Present, Ruling, View, Whole
+from stillmotion.streaming.actions import FullWindow, OpView, PerFrame, Present, Ruling, Windowed
 from stillmotion.streaming.rules.convolutions import taps_of
-from stillmotion.streaming.rules.slicewise import MIXES
+from stillmotion.streaming.rules.per_frame import MIXES
 from stillmotion.streaming.timeline import Taps
 
 
-def maximum(view: View) -> Ruling:
+def maximum(view: OpView) -> Ruling:
     # An absent slice is a copy of one that is there.
     return _pooling(view, ops.max_pool, lambda found, present: ops.max(found, axis=2))
 
 
-def average(view: View) -> Ruling:
+def average(view: OpView) -> Ruling:
     def mean(found: Any, present: Present) -> Any:
         if present.all():
             return ops.mean(found, axis=2)
@@ -28,7 +28,7 @@ def average(view: View) -> Ruling:
     return _pooling(view, ops.average_pool, mean)
 
 
-def _pooling(view: View, pool: Any, over_slices: Any) -> Ruling:
+def _pooling(view: OpView, pool: Any, over_slices: Any) -> Ruling:
     layer, axis = view.operation, view.axis
     if layer.data_format != "channels_last":
         return "its channels come first"
@@ -47,21 +47,21 @@ def _pooling(view: View, pool: Any, over_slices: Any) -> Ruling:
         found = pool(ops.reshape(found, (-1, *view.rest)), tuple(sizes), tuple(strides), layer.padding)
         return ops.reshape(found, (-1, slices, *found.shape[1:]))
 
-    chain = [Local(taps, over_slices, int(view.result[axis] or 0), axis)]
+    chain = [Windowed(taps, over_slices, int(view.result[axis] or 0), axis)]
     if any(side != 1 for side in sizes + strides):
-        chain.insert(0, Local(Taps(), within, view.length, axis))
+        chain.insert(0, Windowed(Taps(), within, view.length, axis))
     return [*chain]
 
 
-def global_maximum(view: View) -> Ruling:
+def global_maximum(view: OpView) -> Ruling:
     return _global(view, ops.max)
 
 
-def global_average(view: View) -> Ruling:
+def global_average(view: OpView) -> Ruling:
     return _global(view, ops.mean)
 
 
-def _global(view: View, reduce: Any) -> Ruling:
+def _global(view: OpView, reduce: Any) -> Ruling:
     """Over the axes of a slice, then over time."""
     if view.axis == 0:
         return view.each()
@@ -71,8 +71,8 @@ def _global(view: View, reduce: Any) -> Ruling:
         return "it is over all of the window"
     axes = tuple(axis for axis in range(1, len(view.shape) - 1) if axis != view.axis)
     return [
-        Each(lambda found: reduce(found, axis=axes), 1),
-        Whole(lambda found: reduce(found, axis=1)),
+        PerFrame(lambda found: reduce(found, axis=axes), 1),
+        FullWindow(lambda found: reduce(found, axis=1)),
     ]
 
 

@@ -13,7 +13,7 @@ from keras import activations, ops
 from keras.backend import standardize_dtype
 
 from stillmotion.exporting.recurrence import GATES, fused
-from stillmotion.streaming.actions import Abreast, Each, Ruling, View, Whole
+from stillmotion.streaming.actions import FullWindow, OpView, ParallelWindows, PerFrame, Ruling
 
 # What a frame gives to the gates, and the state -> the new state; its first part is the output. Where a layer is
 # bidirectional, all begin with an axis of directions, which run side by side.
@@ -21,15 +21,15 @@ State = tuple[Any, ...]
 Step = Callable[[Any, State], State]
 
 
-def recurrent(view: View) -> Ruling:
+def recurrent(view: OpView) -> Ruling:
     return _ruling(view, [view.operation])
 
 
-def bidirectional(view: View) -> Ruling:
+def bidirectional(view: OpView) -> Ruling:
     return _ruling(view, [view.operation.forward_layer, view.operation.backward_layer])
 
 
-def _ruling(view: View, layers: list[Any]) -> Ruling:
+def _ruling(view: OpView, layers: list[Any]) -> Ruling:
     if view.axis == 0:
         return view.each()
     kinds = {type(layer).__name__ for layer in layers}
@@ -54,14 +54,14 @@ def _ruling(view: View, layers: list[Any]) -> Ruling:
         return one * other if mode == "mul" else (one + other) * (0.5 if mode == "ave" else 1.0)
 
     if len(layers) > 1 or layers[0].go_backwards or layers[0].return_sequences:
-        return [Each(projected, 1), Whole(joined)]
+        return [PerFrame(projected, 1), FullWindow(joined)]
     (layer,) = layers
     return [
-        Each(projected, 1),
-        Whole(
+        PerFrame(projected, 1),
+        FullWindow(
             joined,
             lambda inputs, state: carry(layer, inputs, state),
-            Abreast(lambda inputs, state, hop: abreast(layer, inputs, state, hop, view.length)),
+            ParallelWindows(lambda inputs, state, hop: abreast(layer, inputs, state, hop, view.length)),
         ),
     ]
 

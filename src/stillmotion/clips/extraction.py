@@ -1,0 +1,175 @@
+"""From files to clips. Training, evaluation and prediction all get their frames here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from stillmotion.clips.cache import cached_frames
+from stillmotion.clips.sampling import Window, frame_times
+from stillmotion.clips.spec import ClipSpec
+from stillmotion.data import Video, Videos
+from stillmotion.decoding import Frames, Images, Seconds, VideoFacts, probe, read_frames
+from stillmotion.errors import UnreadableVideoError
+from stillmotion.progress import Progress, no_progress
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The labelled stretch of a readable video.
+
+    Attributes:
+        video: the entry in the data set.
+        file: where the video lies.
+        facts: what the file holds.
+        window: start and end of the stretch, in seconds.
+    """
+
+    video: Video
+    file: Path
+    facts: VideoFacts
+    window: Window
+
+    @property
+    def seconds(self) -> float:
+        """Its duration; 0 for a picture."""
+        return self.window[1] - self.window[0]
+
+
+@dataclass(frozen=True)
+class SkippedVideo:
+    """A video that cannot be used, and why."""
+
+    video: Video
+    reason: str
+
+
+@dataclass(frozen=True)
+class OpenedVideos:
+    """A data set whose files have been opened, so that no later stage has to open them again.
+
+    Functions that take `Videos` take this as well.
+
+    Attributes:
+        root: the folder that paths are relative to.
+        segments: the readable videos, in the order of the data set.
+        skipped: the others, with reasons.
+    """
+
+    root: Path
+    segments: tuple[Segment, ...]
+    skipped: tuple[SkippedVideo, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self.segments)
+
+    @cached_property
+    def videos(self) -> Videos:
+        """The readable videos."""
+        return Videos(self.root, tuple(segment.video for segment in self.segments))
+
+    def only(self, videos: Collection[Video]) -> OpenedVideos:
+        """The segments of some of the videos; skipped videos are not carried along."""
+        wanted = set(videos)
+        return replace(self, segments=tuple(s for s in self.segments if s.video in wanted), skipped=())
+
+
+def open_videos(videos: Videos | OpenedVideos, *, progress: Progress = no_progress) -> OpenedVideos:
+    """Open every video and find its labelled segment.
+
+    A file that ends before its header says is used as far as it goes.
+
+    Args:
+        videos: a data set; one that is open already is returned as it is.
+        progress: receives the number of videos opened so far.
+
+    Returns:
+        The readable segments, and the videos that were skipped: unreadable ones, segments that start after the end
+        of their video, and files that lie in no label's folder.
+    """
+    if isinstance(videos, OpenedVideos):
+        return videos
+
+    def open_video(video: Video) -> Segment | SkippedVideo:
+        file = videos.file(video)
+        try:
+            facts = probe(file)
+        except UnreadableVideoError as error:
+            return SkippedVideo(video, str(error))
+        start = video.start_seconds or 0.0
+        end = facts.seconds if video.end_seconds is None else min(video.end_seconds, facts.seconds)
+        if start > end:
+            return SkippedVideo(
+                video, f"{file}: the segment starts at {start:g} s, but the video ends at {facts.seconds:.3g} s"
+            )
+        return Segment(video, file, facts, (start, end))
+
+    results = thread_map(open_video, videos, progress, "opening videos")
+    loose = [
+        SkippedVideo(Video(name), f"{videos.root / name}: not in the folder of any label; move it into one")
+        for name in videos.loose
+    ]
+    unreadable = [result for result in results if isinstance(result, SkippedVideo)]
+    segments = tuple(result for result in results if isinstance(result, Segment))
+    return OpenedVideos(videos.root, segments, (*loose, *unreadable))
+
+
+def read_clips(file: Path, windows: Sequence[Window], spec: ClipSpec, *, cache: bool = False) -> Images:
+    """Read the clips of a file's windows.
+
+    Args:
+        file: the video.
+        windows: start and end of each clip, in seconds.
+        spec: how a window becomes a clip.
+        cache: whether the decoded frames are kept in the cache on disk.
+
+    Returns:
+        uint8 RGB `(windows, frames, height, width, 3)`.
+
+    Raises:
+        UnreadableVideoError: the file cannot be opened or yields no picture.
+    """
+    times = np.concatenate([frame_times(spec, window) for window in windows])
+    read: Callable[[Path, Seconds, int, int], Frames] = cached_frames if cache else read_frames
+    images = read(file, times, spec.height, spec.width).shown_at(times)
+    return images.reshape(len(windows), spec.frames, spec.height, spec.width, 3)
+
+
+def thread_map(
+    work: Callable[[T], R], items: Sequence[T], progress: Progress = no_progress, stage: str = ""
+) -> list[R]:
+    """Apply `work` to every item on as many threads as there are cores.
+
+    Threads suffice, for decoding releases Python's lock.
+
+    Args:
+        work: called once for each item.
+        items: its arguments.
+        progress: receives the number of finished items, under `stage`.
+        stage: what to call the work.
+
+    Returns:
+        The results, in the order of `items`.
+    """
+    results: list[R] = []
+    with ThreadPoolExecutor() as pool:
+        try:
+            for result in pool.map(work, items):
+                results.append(result)
+                progress(stage, len(results), len(items))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return results

@@ -1,0 +1,52 @@
+"""What is seen while work goes on, and when it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stillmotion.cli import console
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with console.bar("conv3d") as progress:
+        progress("training", 1, 90)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(console, "EVERY", 0.0)
+    with console.bar("conv3d") as progress:
+        progress("training", 3, 90, {"epoch": 2, "val_accuracy": 0.5, "val_loss": 0.7})
+    assert capsys.readouterr().err == "conv3d training: 3 of 90, epoch 2: validation 50%, loss 0.700\n"
+
+
+def test_a_note_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    console.note("a\n\tlabel\x1b[31m")
+    assert capsys.readouterr().err == "a\\n\\tlabel\\x1b[31m\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child")
+@pytest.mark.parametrize("busy", ["gc.collect()", "hashlib.pbkdf2_hmac('md5', b'', b'', 1_500_000)"])
+def test_an_interrupt_is_heard_wherever_it_comes(busy: str) -> None:
+    """In the garbage collector's callbacks exceptions are dropped; Python's handlers wait for C code."""
+    code = (
+        "import gc, hashlib, time\n"
+        "from stillmotion.cli import signals\n"
+        "interrupting.PATIENCE = 0\n"
+        "interrupting.heed_interrupts()\n"
+        "gc.callbacks.append(lambda phase, info: time.sleep(0.5))\n"
+        "print('busy', flush=True)\n"
+        f"try:\n {busy}\n time.sleep(20)\n"
+        "except KeyboardInterrupt: print('ended')\n"
+    )
+    work = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert work.stdout and work.stdout.readline() == "busy\n"
+    time.sleep(0.2)
+    work.send_signal(signal.SIGINT)
+    told, errors = work.communicate(timeout=15)
+    assert (told, errors) == ("ended\n", "stopping...\n")

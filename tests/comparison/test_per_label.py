@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fabricate import predictions
+
+from stillmotion.comparison import decide
+from stillmotion.comparison.per_label import holm
+
+
+def test_adjusted_p_values() -> None:
+    p = np.array([0.01, 0.04, 0.03, 0.005])
+    np.testing.assert_allclose(holm(p), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_one_video_shows_nothing_of_a_rare_label() -> None:
+    """Eight labels; motion finds one video more of one of them, and one less of another."""
+    labels = tuple("abcdefgh")
+    right = np.ones(88, bool)
+    still, motion = right.copy(), right.copy()
+    still[0] = motion[1] = False
+    groups = [str(i) for i in range(88)]
+    found = decide([predictions(still, groups, labels)], [predictions(motion, groups, labels)])
+    gained = {one.label: round(one.gain * one.videos) for one in found.labels}
+    assert gained == {**dict.fromkeys(labels, 0), "a": 1, "b": -1}
+    assert min(one.p for one in found.labels) > 0.1
+    assert not any(one.helps for one in found.labels)
+    assert min(one.holm for one in found.pairs) > 0.1
+    told = {one.label: one.told for one in found.labels}
+    assert told["a"] == pytest.approx(0.5 * (1 / 11 + 0 / 77), abs=0.01)
+
+
+def test_labels_that_motion_helps_and_pairs_that_only_motion_tells_apart() -> None:
+    """The still model tells a from the others, and guesses between b and c."""
+    labels = ("a", "b", "c")
+    n = 240
+    groups = [f"g{i // 3}" for i in range(n)]
+    sure = predictions([True] * n, groups, labels)
+    rng = np.random.default_rng((0,))
+    blurred = sure.probabilities.copy()
+    unsure = sure.truth > 0
+    blurred[unsure] = np.where(rng.random((unsure.sum(), 1)) < 0.5, [0.1, 0.5, 0.4], [0.1, 0.4, 0.5])
+    found = decide([replace(sure, probabilities=blurred)], [sure])
+    gains = {one.label: one for one in found.labels}
+    assert [one.label for one in found.labels if one.helps] == [one.label for one in found.labels[:2]]
+    assert not gains["a"].helps
+    assert gains["b"].low > 0.2
+    assert gains["b"].holm >= gains["b"].share_false >= gains["b"].p
+    pairs = {one.labels: one for one in found.pairs}
+    assert [key for key, one in pairs.items() if one.only_motion] == [("b", "c")]
+    assert pairs["b", "c"].still == pytest.approx(0.5, abs=0.1)
+    assert pairs["a", "b"].still == 1.0
+    assert found.pairs[0].labels == ("b", "c")
+
+
+@pytest.mark.parametrize("seeds", [1, 3, 5])
+def test_trainings_that_agree_show_no_more_than_one(seeds: int) -> None:
+    """A label of one video in ten, of which motion finds two more."""
+    truth = np.where(np.arange(100) % 10 == 0, 1, 0)
+    sure = replace(predictions([True] * 100), truth=truth)
+    right = np.ones(100, bool)
+    right[[0, 10]] = False
+    chances = np.where(truth[:, None] == [0, 1], 0.8, 0.2)
+    motion = replace(sure, probabilities=chances)
+    still = replace(sure, probabilities=np.where(right[:, None], chances, chances[:, ::-1]))
+    found = decide([still] * seeds, [motion] * seeds)
+    assert min(one.holm for one in [*found.labels, *found.pairs]) > 0.1
+    assert not any(one.helps for one in found.labels)
+
+
+def test_the_order_of_labels_does_not_count() -> None:
+    labels = ("a", "b", "c")
+    groups = [f"g{i // 3}" for i in range(60)]
+    motion = predictions(np.arange(60) % 7 > 0, groups, labels)
+    still = replace(motion, probabilities=np.full((60, 3), 1 / 3))
+    turned = [
+        replace(one, labels=labels[::-1], truth=2 - one.truth, probabilities=one.probabilities[:, ::-1])
+        for one in (still, motion)
+    ]
+    gains = [{one.label: one for one in decide([a], [b]).labels} for a, b in ((still, motion), turned)]
+    for label in labels:
+        assert gains[0][label].holm == pytest.approx(gains[1][label].holm)
+        assert gains[0][label].told == pytest.approx(gains[1][label].told)
+
+
+def test_nothing_helps_where_nothing_differs() -> None:
+    run = predictions(np.arange(60) % 4 > 0, labels=("a", "b", "c"))
+    found = decide([run], [run])
+    assert not any(one.helps for one in found.labels)
+    assert not any(one.only_motion for one in found.pairs)
+
+
+def test_a_label_is_not_helped_by_a_model_that_always_gives_it() -> None:
+    labels = ("a", "b", "c")
+    run = predictions(np.arange(180) % 9 < 3, labels=labels)
+    always = replace(run, probabilities=np.tile([1.0, 0.0, 0.0], (180, 1)))
+    gains = {one.label: one for one in decide([run], [always]).labels}
+    assert gains["a"].low > 0
+    assert not gains["a"].helps
