@@ -1,17 +1,14 @@
-"""What all tests share: a cache of their own, and small films whose truth is known."""
+"""What all tests share: a cache of their own, and small videos whose truth is known."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-Film = Callable[..., Path]
+from helpers.media import write_lossy_video
 
 # Tests run side by side, one to a core; each takes one thread, and so do the programs that it starts.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -21,25 +18,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STILLMOTION_CACHE", str(tmp_path / "cache"))
-
-
-def write_lossy_video(path: Path, pictures: NDArray[np.uint8], *, rate: int = 10, **options: str) -> Path:
-    """Encode pictures `(n, height, width, 3)`; near enough to lossless by default."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    moov = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
-    with av.open(str(path), "w", options=moov) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "10", **options})
-        stream.height, stream.width = pictures.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
-
-
-@pytest.fixture
-def film() -> Film:
-    return write_lossy_video
 
 
 @pytest.fixture

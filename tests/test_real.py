@@ -59,8 +59,7 @@ def test_gestures() -> None:
 def test_snapshots_that_ffmpeg_grabs_find_their_moments(tmp_path: Path, ending: str, scale: str) -> None:
     """And what the usual OpenCV loop does otherwise is named."""
     cv2 = pytest.importorskip("cv2")
-    from pipeline import SIDE, colour_model
-
+    from helpers.pipeline import SIDE, colour_model
     from stillmotion.audit import audit_model
 
     def read(path: Path) -> Iterator[Any]:

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
-from pipeline import SIDE, colour_model, write_films, write_snapshots
 
+from helpers.pipeline import SIDE, colour_model, write_films, write_snapshots
 from stillmotion.audit import Audit, as_json, audit_model, read_audit, write_audit
 from stillmotion.audit.audited_model import load_audited_model
 from stillmotion.audit.comparing_paths import feed

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from pipeline import SIDE, colour_model, write_films
 
+from helpers.pipeline import SIDE, colour_model, write_films
 from stillmotion.audit import audit_model
 from stillmotion.audit.audited_model import AuditedModel, load_audited_model
 from stillmotion.audit.consistency import check_model

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from pipeline import pictures
 
+from helpers.pipeline import pictures
 from stillmotion.audit import FAULTS, faults
 from stillmotion.audit.attribution import shapley
 from stillmotion.audit.faults import FrameContext, difference, normal_path, render_picture

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from pipeline import colour_model, write_films, write_snapshots
 from test_bad_input import refused, run
+
+from helpers.pipeline import colour_model, write_films, write_snapshots
 
 READER = """
 import av

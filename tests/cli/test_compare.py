@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from media import write_video
+from helpers.media import write_video
 
 pytestmark = pytest.mark.backend
 LABELS = {"left": 'to the "left" / 🎉 <b>', "right": "r'ight, \\ and more"}

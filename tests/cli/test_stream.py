@@ -17,8 +17,8 @@ import av
 import numpy as np
 import pytest
 
-import rtsp
-from media import write_video
+from helpers import rtsp
+from helpers.media import write_video
 from stillmotion.cli import main
 
 pytestmark = pytest.mark.backend

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from helpers.media import write_lossy_video
 from stillmotion.clips import (
     Augment,
     ClipSpec,
@@ -71,8 +72,10 @@ def test_one_draw_for_all_frames():
     assert np.array_equal(varied, augment(clip, Augment(flip=True), np.random.default_rng(1)))
 
 
-def test_a_file_is_decoded_once(tmp_path, film, monkeypatch):
-    path = film(tmp_path / "a.mp4", np.random.default_rng(0).integers(0, 255, (10, 32, 32, 3), dtype=np.uint8))
+def test_a_file_is_decoded_once(tmp_path, monkeypatch):
+    path = write_lossy_video(
+        tmp_path / "a.mp4", np.random.default_rng(0).integers(0, 255, (10, 32, 32, 3), dtype=np.uint8)
+    )
     first = cached_frames(path, [0.1, 0.5], 16, 16)
     monkeypatch.setattr(cache, "read_frames", lambda *_: pytest.fail("decoded again"))
     again = cached_frames(path, [0.1, 0.5], 16, 16)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media import noise, write_video
+from helpers.media import noise, write_video
 from stillmotion.clips import (
     ClipSpec,
     augment,

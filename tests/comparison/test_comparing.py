@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from fabricate import predictions, write_run
 
+from helpers.predictions import predictions, write_run
 from stillmotion.comparison import Predictions, compare, read_comparison, write_comparison
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports import write_report

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 import pytest
-from fabricate import predictions
 
+from helpers.predictions import predictions
 from stillmotion.comparison import (
     BestFrameEvidence,
     ConditionResult,

@@ -1,5 +1,4 @@
-from fabricate import predictions
-
+from helpers.predictions import predictions
 from stillmotion.comparison import select_examples
 
 

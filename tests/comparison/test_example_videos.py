@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fabricate import predictions, write_run
 
+from helpers.predictions import predictions, write_run
 from stillmotion.comparison import compare, gather_examples
 from stillmotion.runs import Run, read_run
 

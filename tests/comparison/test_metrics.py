@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fabricate import predictions
 from sklearn.metrics import f1_score, log_loss, precision_score, recall_score
 
+from helpers.predictions import predictions
 from stillmotion.comparison import compute_metrics, confusion
 
 

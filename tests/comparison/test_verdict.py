@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from fabricate import predictions
 
+from helpers.predictions import predictions
 from stillmotion.comparison import decide
 from stillmotion.errors import StillmotionError
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.media import write_lossy_video
 from stillmotion.decoding import Frames, iter_frames, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 
@@ -15,8 +16,8 @@ def levels(n: int, height: int = 32, width: int = 48) -> np.ndarray:
     return np.stack([np.full((height, width, 3), 5 * t % 250, np.uint8) for t in range(n)])
 
 
-def test_the_frames_that_were_encoded(tmp_path, film):
-    path = film(tmp_path / "a.mp4", levels(30))
+def test_the_frames_that_were_encoded(tmp_path):
+    path = write_lossy_video(tmp_path / "a.mp4", levels(30))
     frames = list(iter_frames(path, 32, 48))
     assert [round(seconds, 3) for seconds, _ in frames] == [round(t / 10, 3) for t in range(30)]
     assert all(abs(int(image.mean()) - 5 * t) <= 2 for t, (_, image) in enumerate(frames))
@@ -26,17 +27,17 @@ def test_the_frames_that_were_encoded(tmp_path, film):
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".avi"])
-def test_random_access_is_sequential_access(tmp_path, film, ending):
+def test_random_access_is_sequential_access(tmp_path, ending):
     """A long film with few keyframes: far wanted times are sought, and are what decoding all gives."""
-    path = film(tmp_path / f"a{ending}", levels(200), g="30")
+    path = write_lossy_video(tmp_path / f"a{ending}", levels(200), g="30")
     frames = list(iter_frames(path, 16, 16))
     everything = Frames(np.stack([image for _, image in frames]), np.array([seconds for seconds, _ in frames]))
     for wanted in ([0.0, 9.95, 19.0], [18.33], [3.0, 3.1, 15.7], [-1.0, 99.0]):
         assert np.array_equal(read_frames(path, wanted, 16, 16).shown_at(wanted), everything.shown_at(wanted))
 
 
-def test_each_wanted_frame_is_kept_once(tmp_path, film):
-    found = read_frames(film(tmp_path / "a.mp4", levels(10)), [0.31, 0.32, 0.39, 0.5], 16, 16)
+def test_each_wanted_frame_is_kept_once(tmp_path):
+    found = read_frames(write_lossy_video(tmp_path / "a.mp4", levels(10)), [0.31, 0.32, 0.39, 0.5], 16, 16)
     assert len(found.images) == 2
     assert found.seconds == pytest.approx([0.3, 0.5])
 
@@ -50,9 +51,9 @@ def test_what_is_no_video_is_named(tmp_path, content, says):
     assert str(path) in str(error.value)
 
 
-def test_a_cut_off_file_is_used_as_far_as_it_goes(tmp_path, film):
+def test_a_cut_off_file_is_used_as_far_as_it_goes(tmp_path):
     rng = np.random.default_rng(0)
-    path = film(tmp_path / "a.mp4", rng.integers(0, 255, (60, 32, 48, 3), dtype=np.uint8), g="5")
+    path = write_lossy_video(tmp_path / "a.mp4", rng.integers(0, 255, (60, 32, 48, 3), dtype=np.uint8), g="5")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     facts = probe(path)
     assert facts.promised_seconds == pytest.approx(6.0, abs=0.2)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from media import noise, turn_clockwise, write_video
+from helpers.media import noise, turn_clockwise, write_video
 from stillmotion.decoding import Frames, iter_frames, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from media import noise, write_video
+from helpers.media import noise, write_video
 from stillmotion.clips.resampling import FrameResampler
 from stillmotion.decoding import live, prefetch
 from stillmotion.decoding.live import Source, SourceStats, find_source, read_source

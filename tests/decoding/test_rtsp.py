@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-import rtsp
+from helpers import rtsp
 from stillmotion.decoding import live
 from stillmotion.decoding.live import SourceStats, find_source, read_source
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from media import write_video
+from helpers.media import write_video
 from stillmotion.data import Video, Videos
 from stillmotion.inspection import describe_shortcuts, find_shortcuts
 

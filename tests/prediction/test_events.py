@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 
-from media import turn_clockwise, write_video
+from helpers.media import turn_clockwise, write_video
 from stillmotion.decoding.live import find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UsageError

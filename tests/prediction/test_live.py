@@ -13,7 +13,7 @@ import pytest
 from av.video.frame import PictureType
 
 import stillmotion as sm
-from media import Pictures, noise, turn_clockwise, write_as_telephones_do, write_video
+from helpers.media import Pictures, noise, turn_clockwise, write_as_telephones_do, write_video
 from stillmotion.clips import read_clips
 from stillmotion.decoding import live
 from stillmotion.decoding.live import find_source, read_source

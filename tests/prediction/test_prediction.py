@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import stillmotion as sm
-from media import noise, write_video
+from helpers.media import noise, write_video
 from stillmotion.cli import evaluate as evaluating
 from stillmotion.clips import read_clips
 from stillmotion.data import Video, Videos, read_videos, split

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from fabricate_comparison import fabricate
 
+from helpers.comparisons import fabricate
 from stillmotion import reports
 from stillmotion.comparison import Comparison
 from stillmotion.reports import Record, read_record, render_report

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from fabricate_comparison import fabricate
 
+from helpers.comparisons import fabricate
 from stillmotion.comparison import (
     BestFrameEvidence,
     ConditionResult,

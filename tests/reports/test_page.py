@@ -8,9 +8,9 @@ from typing import Any
 
 import axe_core_python
 import pytest
-from fabricate_comparison import fabricate
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 
+from helpers.comparisons import fabricate
 from stillmotion.reports import write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

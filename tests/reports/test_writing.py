@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fabricate_comparison import LABELS, fabricate
 
+from helpers.comparisons import LABELS, fabricate
 from stillmotion.cli.report import report
 from stillmotion.comparison import compare, write_comparison
 from stillmotion.errors import StillmotionError, UsageError

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from networks import network
 from test_streams import noise, pixels, windows_of
 
+from helpers.networks import network
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import build_model
 from stillmotion.streaming import ENGINES, engines, stream_model

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from networks import network
 
+from helpers.networks import network
 from stillmotion.errors import UsageError
 from stillmotion.models import build_model
 from stillmotion.streaming import stream_model

@@ -55,7 +55,7 @@ def test_interrupted_goes_on_to_the_same_end(parts, tmp_path):
     assert (tmp_path / "whole" / "model.keras").stat().st_mtime_ns == kept
 
 
-def test_a_still_run_tested_saved_and_loaded_with_keras_alone(parts, tmp_path, moving, film):
+def test_a_still_run_tested_saved_and_loaded_with_keras_alone(parts, tmp_path, moving):
     run = sm.evaluate(train(parts, tmp_path / "run", family="frame_pool", epochs=1), parts[2])
     rows = pq.read_table(run.predictions_file).to_pylist()
     assert {row["video"] for row in rows} == {video.path for video in parts[2]}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from conftest import write_lossy_video
+from helpers.media import write_lossy_video
 
 HEIGHT, WIDTH, FRAMES = 72, 96, 24
 MOMENTS = (3, 9, 14, 20)

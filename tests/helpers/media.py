@@ -62,3 +62,17 @@ def turn_clockwise(path: Path) -> Path:
     content[matrix : matrix + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
     return path
+
+
+def write_lossy_video(path: Path, frames: Pictures, *, rate: int = 10, **options: str) -> Path:
+    """Encode frames `(n, height, width, 3)`; near enough to lossless by default."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    moov = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=moov) as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "10", **options})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return path
