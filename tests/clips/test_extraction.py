@@ -25,7 +25,7 @@ from stillmotion.data import Video, Videos
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 
 
-@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("cache", [False, True])
 def test_a_clip_is_the_frames_in_the_middle_of_its_slots(tmp_path: Path, cache: bool) -> None:
     frames = noise(16)
     path = write_video(tmp_path / "a.mp4", frames, rate=8)

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import av
@@ -22,7 +23,7 @@ def read(path: Path) -> np.ndarray:
 def test_tree_and_sizes(tmp_path: Path, kind) -> None:
     calls = []
     paths = make_demo_data(tmp_path / "d", kind=kind, videos=6, seed=0, progress=lambda *done: calls.append(done))
-    assert calls == [(k + 1, 6) for k in range(6)]
+    assert calls == [("rendering", k + 1, 6) for k in range(6)]
     assert sorted(paths) == sorted((tmp_path / "d").rglob("*.mp4"))
     assert {path.parent.name for path in paths} == set(LABELS[kind])
     assert [path.name for path in paths[:3]] == [
@@ -49,7 +50,7 @@ def test_same_call_gives_the_same_frames(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_call_is_completed(tmp_path: Path) -> None:
-    def stop(done: int, of: int) -> None:
+    def stop(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
         if done == 3:
             raise KeyboardInterrupt
 

@@ -38,7 +38,7 @@ def test_a_motion_run_from_videos_to_answers(
 ) -> None:
     """One training, for each costs seconds."""
     learn, check, test = split(read_videos(moving), (0.6, 0.2, 0.2))
-    options = {"spec": SPEC, "epochs": 2, "batch_size": 8, "watch": None}
+    options = {"spec": SPEC, "epochs": 2, "batch_size": 8}
     run = sm.train("conv3d", learn, check, out=tmp_path / "run", **options)
 
     # The same seed, the same history.

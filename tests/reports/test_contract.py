@@ -81,7 +81,7 @@ def test_hostile_labels_are_escaped(name: str, hostile: Record) -> None:
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "b>'name", "iframe", "object", "form", "style"}
     assert not [key for _, attrs in page.tags for key in attrs if key.startswith("on")]
-    if name in ("labels", "moments", "confusions"):
+    if name in ("labels", "example_videos", "confusion"):
         for label in HOSTILE:
             assert label in page.text
 

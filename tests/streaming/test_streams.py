@@ -131,7 +131,7 @@ def test_open_windows_go_on_side_by_side(kind: str, hop: int, frames: int) -> No
     model = keras.Sequential([keras.Input((frames, 3)), layer, layers.Dense(4)])
     model.compile(run_eagerly=True)
     stream = stream_model(model, hop=hop, check=False)
-    assert [type(task.action).__name__ for task in stream.plan.tasks][-2] == "Abreast"
+    assert [type(task.action).__name__ for task in stream.plan.tasks][-2] == "ParallelWindows"
     film = noise(model, 40)
     found = []
     for part in (film[:1], film[1:8], film[8:]):

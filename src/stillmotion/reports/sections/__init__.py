@@ -5,14 +5,14 @@ from types import MappingProxyType
 
 from stillmotion.reports.rendering import Section
 from stillmotion.reports.sections.accuracy import ACCURACY
-from stillmotion.reports.sections.confusion import CONFUSIONS
+from stillmotion.reports.sections.confusion import CONFUSION
 from stillmotion.reports.sections.cost import COST
 from stillmotion.reports.sections.data import DATA
 from stillmotion.reports.sections.evidence import EVIDENCE
-from stillmotion.reports.sections.example_videos import MOMENTS
-from stillmotion.reports.sections.glossary import WORDS
+from stillmotion.reports.sections.example_videos import EXAMPLE_VIDEOS
+from stillmotion.reports.sections.glossary import GLOSSARY
 from stillmotion.reports.sections.labels import LABELS
-from stillmotion.reports.sections.search import CHANCE
+from stillmotion.reports.sections.search import SEARCH
 from stillmotion.reports.sections.training import TRAINING
 from stillmotion.reports.sections.verdict import VERDICT
 
@@ -20,14 +20,14 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
         "verdict": VERDICT,
         "cost": COST,
-        "moments": MOMENTS,
+        "example_videos": EXAMPLE_VIDEOS,
         "accuracy": ACCURACY,
         "labels": LABELS,
         "evidence": EVIDENCE,
-        "confusions": CONFUSIONS,
-        "chance": CHANCE,
+        "confusion": CONFUSION,
+        "search": SEARCH,
         "training": TRAINING,
         "data": DATA,
-        "words": WORDS,
+        "glossary": GLOSSARY,
     }
 )

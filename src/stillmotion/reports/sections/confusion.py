@@ -71,4 +71,4 @@ def _gist(record: Record) -> str:
     return f"{chosen} makes no mistake"
 
 
-CONFUSIONS = Section("What is taken for what", _facts, "sections/confusions.html", _gist)
+CONFUSION = Section("What is taken for what", _facts, "sections/confusion.html", _gist)

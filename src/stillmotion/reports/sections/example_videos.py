@@ -105,4 +105,4 @@ def _span(path: Path, shown: ExampleVideo) -> tuple[float, float, str]:
     return low, max(high, low + 1e-3), ""
 
 
-MOMENTS = Section("See for yourself", _facts, "sections/moments.html")
+EXAMPLE_VIDEOS = Section("See for yourself", _facts, "sections/example_videos.html")

@@ -15,5 +15,5 @@ def _facts(record: Record) -> Mapping[str, Any]:
     return {"families": [(name, text[0].upper() + text[1:]) for name, text in known]}
 
 
-WORDS = Section("In plain words", _facts, "sections/words.html",
+GLOSSARY = Section("In plain words", _facts, "sections/glossary.html",
                 lambda record: "clip, group, margin, interval")  # fmt: skip

@@ -58,4 +58,4 @@ def _gist(record: Record) -> str:
     return "every family had " + _given(next(folds for folds in figures if folds))
 
 
-CHANCE = Section("An equal chance", _facts, "sections/chance.html", _gist)
+SEARCH = Section("An equal chance", _facts, "sections/search.html", _gist)
