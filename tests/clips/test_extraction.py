@@ -54,7 +54,7 @@ def test_stretches_end_with_the_file_and_the_unusable_are_left_out(tmp_path: Pat
     good, bad = opened.segments, opened.skipped
     assert [one.window for one in good] == [pytest.approx((0.5, 2.0))]
     assert [one.video for one in bad] == [*videos[1:]]
-    assert "begins at 7 s, the video ends at 2 s" in bad[1].reason
+    assert "starts at 7 s, but the video ends at 2 s" in bad[1].reason
 
 
 def test_the_cache_knows_a_changed_file_and_other_wishes(tmp_path: Path) -> None:
