@@ -33,7 +33,7 @@ def run(right: np.ndarray) -> Predictions:
 
 def write_probes(path: Path, tables: dict[str, Predictions]) -> Path:
     rows = [
-        {"video": video, "group": one.groups[i], "label": one.labels[one.truth[i]], "probe": name}
+        {"video": video, "group": one.groups[i], "label": one.labels[one.truth[i]], "perturbation": name}
         | {f"prob_{label}": float(one.probabilities[i, k]) for k, label in enumerate(one.labels)}
         for name, one in tables.items()
         for i, video in enumerate(one.videos)

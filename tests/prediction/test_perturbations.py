@@ -38,5 +38,5 @@ def test_probes_of_a_run(moving, tmp_path):
     table = pq.read_table(sm.evaluate_perturbed(run, parts[2]).perturbed_file).to_pylist()
     assert len(table) == len(parts[2]) * len(PERTURBATIONS)
     tested = {row["video"]: row["prob_" + run.labels[0]] for row in pq.read_table(run.predictions_file).to_pylist()}
-    whole = {row["video"]: row["prob_" + run.labels[0]] for row in table if row["probe"] == "as it is"}
+    whole = {row["video"]: row["prob_" + run.labels[0]] for row in table if row["perturbation"] == "as it is"}
     assert whole == pytest.approx(tested, abs=1e-5)

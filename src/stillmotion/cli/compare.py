@@ -13,10 +13,11 @@ from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import note, out, shown
 from stillmotion.cli.dataset import open_data, read_labelled
-from stillmotion.cli.rounds import EFFORTS, Plan, run_plan
+from stillmotion.cli.rounds import Plan, run_plan
 from stillmotion.cli.verdict import describe
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES, check_options
+from stillmotion.training import EFFORTS
 
 if TYPE_CHECKING:
     from stillmotion.comparison import Comparison

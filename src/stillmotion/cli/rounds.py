@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from stillmotion.cli.console import bar, note
 from stillmotion.data import Videos
 from stillmotion.models import FAMILIES
+from stillmotion.training import TRIAL_FRACTION, trial_recipes, with_clip_spec
 
 if TYPE_CHECKING:
     from stillmotion.clips.spec import Order
     from stillmotion.runs import Recipe, Run
 
-EFFORTS = ("quick", "standard", "thorough")  # as stillmotion.training.EFFORTS, which needs a backend
 ORDERS: tuple[Order, Order] = ("shuffled", "frozen")  # of the motion family's controlled counterparts
 MOMENT = "max"  # how the still family's counterpart pools its frames
 Fold = tuple[Videos, Videos, Videos]
@@ -86,7 +86,7 @@ def _choose(
                 )  # fmt: skip
                 recipe = dataclasses.replace(recipe, epochs=epochs, patience=epochs)
             best, trials = search(
-                recipe, train, validation, effort=plan.effort, out=place, even=plan.minutes is not None,
+                recipe, train, validation, effort=plan.effort, out=place, equal_time=plan.minutes is not None,
                 overwrite=plan.overwrite, progress=progress,
             )  # fmt: skip
         for trial in trials:
@@ -105,19 +105,15 @@ def _choose(
 
 def _share(plan: Plan, folds: int) -> tuple[float, float]:
     """A training's seconds of the plan's minutes, and how many trainings begin in them: trials are short."""
-    from stillmotion.training import SHORT, changes
-
-    trials, seeds = len(changes(plan.recipes[0], plan.effort)), len(plan.seeds)
-    whole = seeds + trials / SHORT
+    trials, seeds = len(trial_recipes(plan.recipes[0], plan.effort)), len(plan.seeds)
+    whole = seeds + trials * TRIAL_FRACTION
     controls = len([*ORDERS, MOMENT]) if plan.effort != "quick" else 0
     return 60 * (plan.minutes or 0) / folds / (len(plan.recipes) * whole + controls), (seeds + trials) / whole
 
 
 def _as_many_frames(recipe: Recipe, others: Sequence[Recipe], *, even: bool) -> Recipe:
     """A still model averages over as many frames as any motion model sees."""
-    from stillmotion.training import with_clip_spec
-
     specs = [one.spec for one in others if FAMILIES[one.family].kind == "motion"]
     most = max(specs, key=lambda spec: spec.frames, default=recipe.spec)
     more = FAMILIES[recipe.family].kind == "still" and most.frames > recipe.spec.frames
-    return with_clip_spec(recipe, most, even=even) if more else recipe
+    return with_clip_spec(recipe, most, equal_time=even) if more else recipe

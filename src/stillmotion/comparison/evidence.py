@@ -132,8 +132,8 @@ def _by_probe(path: Path) -> dict[str, Predictions]:
     table = read_table(path)
     if not table.num_rows:
         return {}
-    names = [str(name) for name in dict.fromkeys(table.column("probe").to_pylist())]
-    found = read_predictions_by_seed(path, by="probe")
+    names = [str(name) for name in dict.fromkeys(table.column("perturbation").to_pylist())]
+    found = read_predictions_by_seed(path, by="perturbation")
     return {name: found[sorted(names).index(name)] for name in names}
 
 

@@ -13,6 +13,13 @@ from pyarrow import csv, parquet
 from stillmotion.errors import StillmotionError
 
 DELIMITERS = ",;\t|"
+# A table of predictions has one column of probabilities per label: this and the label.
+PROBABILITY_PREFIX = "prob_"
+
+
+def probability_column(label: str) -> str:
+    """The name of the column that holds the probabilities of a label."""
+    return PROBABILITY_PREFIX + label
 
 
 def read_table(path: Path, texts: Collection[str] | None = None, *, needed: Collection[str] = ()) -> pa.Table:

@@ -1,4 +1,4 @@
-"""A trained motion model on test clips whose frames were tampered with: what of the motion does it use?"""
+"""A motion model's predictions for test clips with changed frame order: which part of the motion does it use?"""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from stillmotion.clips import OpenedVideos, even_windows, open_videos, read_clips
 from stillmotion.data import Videos
 from stillmotion.errors import UnreadableVideoError
-from stillmotion.prediction.tables import named, write_rows
+from stillmotion.prediction.tables import probability_columns, write_rows
 from stillmotion.prediction.videos import load_model, probabilities
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
 
-Order = NDArray[np.intp]
+FrameIndices = NDArray[np.intp]
 
-# Which frames stand in the clip's places, of so many.
-PERTURBATIONS: Mapping[str, Callable[[int, np.random.Generator], Order]] = MappingProxyType(
+MAX_WINDOWS = 4
+
+# Which frame of the clip is shown in each place: a function of the number of frames and a random generator. Half a clip
+# is filled up with its first or last frame, so that speeds stay as they are.
+PERTURBATIONS: Mapping[str, Callable[[int, np.random.Generator], FrameIndices]] = MappingProxyType(
     {
         "as it is": lambda frames, rng: np.arange(frames),
         "shuffled": lambda frames, rng: rng.permutation(frames),
@@ -35,29 +38,41 @@ PERTURBATIONS: Mapping[str, Callable[[int, np.random.Generator], Order]] = Mappi
 def evaluate_perturbed(
     run: Run, test: Videos | OpenedVideos, *, seed: int = 0, progress: Progress = no_progress
 ) -> Run:
-    """The run's answers for the test videos with their frames in other orders; perturbed.parquet is left in the run.
+    """Predict the test videos with their frames in other orders, and write perturbed.parquet in the run's folder.
 
-    The model was not trained for such clips. That it fails on them shows what it uses, not what it needs: a model
-    trained without motion may do as well (Huang et al. 2018, What makes a video a video). For that, clips are
-    trained with `ClipSpec(order="shuffled")` or `"frozen"`.
+    The model was not trained for such clips. Where it fails on them, it uses what was changed, but it may not need it:
+    a model trained without motion may do as well (Huang et al. 2018, What Makes a Video a Video). To find out, train on
+    clips with `ClipSpec(order="shuffled")` or `order="frozen"`.
 
-    seed: of the shuffling. Half a clip is held at its end or beginning, so that speeds stay.
+    Args:
+        run: a finished run of a motion family.
+        test: labelled videos; those that cannot be read are skipped.
+        seed: random seed for shuffling.
+        progress: receives the number of videos done.
+
+    Returns:
+        The run. The table has one row per video and perturbation: `video`, `label`, `group`, `perturbation` (a name in
+        `PERTURBATIONS`), and `prob_<label>` for each label, the mean over up to 4 windows.
+
+    Raises:
+        StillmotionError: the run's model cannot be loaded, or the table cannot be written.
     """
     model, spec = load_model(run.model_file), run.recipe.spec
     rows = []
     segments = open_videos(test).segments
     for number, segment in enumerate(segments):
         try:
-            clips = read_clips(segment.file, even_windows(spec, segment.window, 4), spec, cache=True)
+            clips = read_clips(segment.file, even_windows(spec, segment.window, MAX_WINDOWS), spec, cache=True)
         except UnreadableVideoError:
             continue
-        for probe, order in PERTURBATIONS.items():
+        video = segment.video
+        for name, frame_indices in PERTURBATIONS.items():
             rng = np.random.default_rng((seed, number))
-            found = probabilities(model, [clip[order(spec.frames, rng)] for clip in clips]).mean(0)
-            video = segment.video
+            perturbed = [clip[frame_indices(spec.frames, rng)] for clip in clips]
+            mean = probabilities(model, perturbed).mean(0)
             rows.append(
-                {"video": video.name, "label": video.label, "group": video.group, "probe": probe}
-                | named(run.labels, found)
+                {"video": video.name, "label": video.label, "group": video.group, "perturbation": name}
+                | probability_columns(run.labels, mean)
             )
         progress("perturbing frames", number + 1, len(segments))
     write_rows(rows, run.perturbed_file)

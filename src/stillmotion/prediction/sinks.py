@@ -24,11 +24,12 @@ import numpy as np
 from av.video.frame import VideoFrame
 from PIL import Image, ImageDraw, ImageFont
 
+from stillmotion.data.tables import probability_column
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.pyav import Resizer, upright_sides
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction.events import Event
-from stillmotion.prediction.tables import named
+from stillmotion.prediction.tables import probability_columns
 from stillmotion.streaming import WindowPrediction
 
 Row = dict[str, Any]
@@ -43,7 +44,7 @@ class Sink(Protocol):
 
 def window_columns(labels: Sequence[str]) -> list[str]:
     """Of `window_row`."""
-    return ["seconds", "label", "probability", *(f"prob_{label}" for label in labels)]
+    return ["seconds", "label", "probability", *map(probability_column, labels)]
 
 
 def window_row(moment: WindowPrediction, labels: Sequence[str]) -> Row:
@@ -52,7 +53,7 @@ def window_row(moment: WindowPrediction, labels: Sequence[str]) -> Row:
         "seconds": None if moment.seconds is None else round(moment.seconds, 3),
         "label": moment.label,
         "probability": moment.probability,
-        **named(labels, moment.probabilities),
+        **probability_columns(labels, moment.probabilities),
     }
 
 

@@ -1,4 +1,4 @@
-"""Answers as tables: a row a window, ready for CSV, JSON lines or Parquet."""
+"""Predictions as tables: one row per window, written as CSV, JSON lines or Parquet."""
 
 from __future__ import annotations
 
@@ -6,64 +6,81 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from stillmotion.data.tables import probability_column
 from stillmotion.errors import UsageError
 from stillmotion.files import atomic_write
-from stillmotion.prediction.videos import Probabilities, VideoPrediction
+from stillmotion.prediction.records import Probabilities, VideoPrediction
 
 Row = dict[str, Any]
 
 
-def evaluation_rows(answers: Iterable[VideoPrediction]) -> list[Row]:
-    """Rows of a run's predictions.parquet: the video, its true label and group, a window, probabilities."""
+def evaluation_rows(predictions: Iterable[VideoPrediction]) -> list[Row]:
+    """The rows of a run's predictions.parquet.
+
+    Args:
+        predictions: predictions for labelled videos.
+
+    Returns:
+        One row per window: the video, its true label and group, the window's number, start and end in seconds, and
+        the probability of each label.
+    """
     return [
         {
-            "video": answer.video.name,
-            "label": answer.video.label,
-            "group": answer.video.group,
+            "video": prediction.video.name,
+            "label": prediction.video.label,
+            "group": prediction.video.group,
             "window": number,
             "start_seconds": window[0],
             "end_seconds": window[1],
-            **named(answer.labels, answer.window_probabilities[number]),
+            **probability_columns(prediction.labels, prediction.window_probabilities[number]),
         }
-        for answer in answers
-        for number, window in enumerate(answer.windows)
+        for prediction in predictions
+        for number, window in enumerate(prediction.windows)
     ]
 
 
-def prediction_rows(answers: Iterable[VideoPrediction]) -> list[Row]:
-    """Rows for a user: each window's label and probability, then the whole video's (`window` is "all")."""
+def prediction_rows(predictions: Iterable[VideoPrediction]) -> list[Row]:
+    """The rows that a user of `stillmotion predict` gets.
+
+    Args:
+        predictions: predictions for any videos.
+
+    Returns:
+        For each video one row per window, then one for the whole video, whose `window` is "all": start and end in
+        seconds, the predicted label and its probability, and the probability of each label.
+    """
     rows = []
-    for answer in answers:
-        spans = [(str(n), *window) for n, window in enumerate(answer.windows)]
-        spans.append(("all", answer.windows[0][0], answer.windows[-1][1]))
-        for (window, start, end), found in zip(
-            spans, [*answer.window_probabilities, answer.probabilities], strict=True
-        ):
-            best = int(found.argmax())
+    for prediction in predictions:
+        spans = [(str(number), *window) for number, window in enumerate(prediction.windows)]
+        spans.append(("all", prediction.windows[0][0], prediction.windows[-1][1]))
+        all_probabilities = [*prediction.window_probabilities, prediction.probabilities]
+        for (window, start, end), probabilities in zip(spans, all_probabilities, strict=True):
+            best = int(probabilities.argmax())
             rows.append(
                 {
-                    "video": answer.video.name,
+                    "video": prediction.video.name,
                     "window": window,
                     "start_seconds": round(start, 3),
                     "end_seconds": round(end, 3),
-                    "label": answer.labels[best],
-                    "probability": float(found[best]),
-                    **named(answer.labels, found),
+                    "label": prediction.labels[best],
+                    "probability": float(probabilities[best]),
+                    **probability_columns(prediction.labels, probabilities),
                 }
             )
     return rows
 
 
-def named(labels: Sequence[str], found: Probabilities) -> dict[str, float]:
-    """A column `prob_<label>` for each label."""
-    return {column_of(label): float(value) for label, value in zip(labels, found, strict=True)}
+def probability_columns(labels: Sequence[str], probabilities: Probabilities) -> dict[str, float]:
+    """The cells of one row that hold probabilities: `prob_<label>` for each label.
 
-
-def column_of(label: str) -> str:
-    """The column of a label's probability."""
-    return f"prob_{label}"
+    Args:
+        labels: the class names, in the order of the probabilities.
+        probabilities: `(classes,)`.
+    """
+    return {probability_column(label): float(value) for label, value in zip(labels, probabilities, strict=True)}
 
 
 def _write_csv(rows: Sequence[Row], path: Path) -> None:
@@ -84,43 +101,52 @@ def _write_parquet(rows: Sequence[Row], path: Path) -> None:
     parquet.write_table(pa.Table.from_pylist(list(rows)), path)
 
 
-def write_columns(columns: Mapping[str, Any], path: Path) -> None:
-    """Write a Parquet file from whole columns, whole or not at all: for many rows.
+WRITERS: Mapping[str, Callable[[Sequence[Row], Path], None]] = MappingProxyType(
+    {".csv": _write_csv, ".jsonl": _write_json_lines, ".parquet": _write_parquet}
+)
+
+
+def check_ending(path: Path) -> None:
+    """Check that a table can be written to a path, before the work is done.
+
+    Args:
+        path: the file to write.
 
     Raises:
-        StillmotionError: it cannot be written.
+        UsageError: its extension is none of `.csv`, `.jsonl` and `.parquet`.
+    """
+    if path.suffix.lower() not in WRITERS:
+        raise UsageError(f"{path}: the name of a table must end in one of {', '.join(WRITERS)}")
+
+
+def write_rows(rows: Sequence[Row], path: Path) -> None:
+    """Write a table in the format that the path's extension names; the file is complete or not there.
+
+    Args:
+        rows: all with the same columns.
+        path: the file to write; one that exists is replaced.
+
+    Raises:
+        UsageError: an unknown extension.
+        StillmotionError: the file cannot be written.
+    """
+    check_ending(path)
+    with atomic_write(path) as part:
+        WRITERS[path.suffix.lower()](rows, part)
+
+
+def write_columns(columns: Mapping[str, Any], path: Path) -> None:
+    """Write a Parquet file from whole columns, which is faster than rows; the file is complete or not there.
+
+    Args:
+        columns: sequences of the same length, by column name.
+        path: the file to write; one that exists is replaced.
+
+    Raises:
+        StillmotionError: the file cannot be written.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
     with atomic_write(path) as part:
         parquet.write_table(pa.table({name: pa.array(values) for name, values in columns.items()}), part)
-
-
-WRITERS: Mapping[str, Callable[[Sequence[Row], Path], None]] = {
-    ".csv": _write_csv,
-    ".jsonl": _write_json_lines,
-    ".parquet": _write_parquet,
-}
-
-
-def check_ending(path: Path) -> None:
-    """Refuse a table that we could not write, before the work is done.
-
-    Raises:
-        UsageError: naming the endings that there are.
-    """
-    if path.suffix.lower() not in WRITERS:
-        raise UsageError(f"{path}: a table ends in one of {', '.join(WRITERS)}")
-
-
-def write_rows(rows: Sequence[Row], path: Path) -> None:
-    """Write a table, in the form that its ending says; whole or not at all.
-
-    Raises:
-        UsageError: another ending.
-        StillmotionError: it cannot be written.
-    """
-    check_ending(path)
-    with atomic_write(path) as part:
-        WRITERS[path.suffix.lower()](rows, part)

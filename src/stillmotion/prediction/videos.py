@@ -1,4 +1,4 @@
-"""A whole video's answer, and the answers of the windows that it is the mean of."""
+"""Whole videos in, predictions out: a video's prediction is the mean over the windows that cover it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from stillmotion.clips import (
     ClipSpec,
@@ -20,42 +19,15 @@ from stillmotion.clips import (
     open_videos,
     read_clips,
 )
-from stillmotion.data import Video, Videos
+from stillmotion.data import Videos
 from stillmotion.decoding import Images
 from stillmotion.errors import StillmotionError, UnreadableVideoError
+from stillmotion.prediction.records import Probabilities, VideoPrediction
 from stillmotion.runs import Run
 
 BATCH = 16
-# Windows that are cut from a file at once: bounds the memory that an hour of video takes.
+# Windows that are read from a file at once, which bounds the memory that an hour of video takes.
 WINDOWS_AT_ONCE = 64
-
-Probabilities = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class VideoPrediction:
-    """What a model says of a video: probabilities `(windows, classes)` of its windows, and their mean."""
-
-    video: Video
-    windows: tuple[Window, ...]
-    window_probabilities: Probabilities
-    labels: tuple[str, ...]
-
-    @property
-    def probabilities(self) -> Probabilities:
-        """Of the whole video, `(classes,)`: the mean of its windows'."""
-        mean: Probabilities = self.window_probabilities.mean(0)
-        return mean
-
-    @property
-    def label(self) -> str:
-        """The most probable."""
-        return self.labels[int(self.probabilities.argmax())]
-
-    @property
-    def probability(self) -> float:
-        """Of that label."""
-        return float(self.probabilities.max())
 
 
 def load_model(file: Path) -> keras.Model:
@@ -70,39 +42,59 @@ def load_model(file: Path) -> keras.Model:
         raise StillmotionError(f"{file}: not a Keras model that can be loaded ({str(error).splitlines()[0]})") from None
 
 
+@dataclass(frozen=True, eq=False)
+class _Pending:
+    """A video whose clips wait until there are enough for a batch."""
+
+    segment: Segment
+    windows: list[Window]
+    clips: Images
+
+
 def predict(
     run: Run, videos: Videos | OpenedVideos, *, cache: bool = False
 ) -> Iterator[VideoPrediction | SkippedVideo]:
-    """The run's answer for each video, in order; what cannot be read is left out, with the reason.
+    """Predict each video with the run's model, from evenly spaced windows that cover it.
 
-    A video is covered with evenly spaced windows. A picture is a video of one frame, and a clip of it
-    that frame alone, over and over.
+    A picture is a video of one frame; its clip repeats that frame.
 
     Args:
-        keep: whether decoded frames go to the cache, as when several models see the same videos.
+        run: a finished run.
+        videos: the videos; each is opened when its turn comes, unless they are open already.
+        cache: whether decoded frames are kept in the cache on disk, for when several models see the same videos.
+
+    Yields:
+        For each video in order, its prediction, or why it was skipped.
+
+    Raises:
+        StillmotionError: the run's model cannot be loaded, or does not fit its record.
     """
     model, spec = load_model(run.model_file), run.recipe.spec
     check_input(model, spec, run)
-    waiting: list[tuple[Segment, list[Window], list[Images]]] = []
-    for segment in _opened_one_by_one(videos):
-        yield from _answers(model, waiting, run.labels, only_full=isinstance(segment, Segment))
+    pending: list[_Pending] = []
+    for segment in _open_one_by_one(videos):
         if isinstance(segment, SkippedVideo):
+            yield from _predict_pending(model, pending, run.labels)
             yield segment
             continue
+        if sum(len(video.windows) for video in pending) >= BATCH:
+            yield from _predict_pending(model, pending, run.labels)
         windows = even_windows(spec, segment.window)
         if len(windows) <= WINDOWS_AT_ONCE:
             try:
-                waiting.append((segment, windows, list(read_clips(segment.file, windows, spec, cache=cache))))
+                clips = read_clips(segment.file, windows, spec, cache=cache)
             except UnreadableVideoError as error:
-                yield from _answers(model, waiting, run.labels)
+                yield from _predict_pending(model, pending, run.labels)
                 yield SkippedVideo(segment.video, str(error))
+                continue
+            pending.append(_Pending(segment, windows, clips))
         else:
-            yield from _answers(model, waiting, run.labels)
-            yield _long(model, segment, windows, spec, run.labels)
-    yield from _answers(model, waiting, run.labels)
+            yield from _predict_pending(model, pending, run.labels)
+            yield _predict_long(model, segment, windows, spec, run.labels)
+    yield from _predict_pending(model, pending, run.labels)
 
 
-def _opened_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | SkippedVideo]:
+def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | SkippedVideo]:
     """The videos in order, each opened when its turn comes, so that the first prediction does not wait for the last."""
     if isinstance(videos, OpenedVideos):
         yield from videos.skipped
@@ -115,10 +107,15 @@ def _opened_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | Skip
 
 
 def check_input(model: keras.Model, spec: ClipSpec, run: Run) -> None:
-    """Refuse a model that takes something else than run.json says.
+    """Check that a model takes and returns what its run's record says.
+
+    Args:
+        model: the run's model.
+        spec: the run's clips.
+        run: the run.
 
     Raises:
-        StillmotionError: naming both shapes.
+        StillmotionError: it does not; the message names both shapes.
     """
     expected = (spec.frames, spec.height, spec.width, 3)
     if tuple(model.input_shape[1:]) != expected or model.output_shape[-1] != len(run.labels):
@@ -143,28 +140,23 @@ def probabilities(model: keras.Model, clips: Iterable[Images]) -> Probabilities:
     return np.concatenate(answers)
 
 
-def _answers(
-    model: keras.Model,
-    waiting: list[tuple[Segment, list[Window], list[Images]]],
-    labels: tuple[str, ...],
-    only_full: bool = False,
-) -> Iterator[VideoPrediction]:
-    """Answer the videos whose clips wait to fill a batch, and forget them."""
-    if not waiting or (only_full and sum(len(windows) for _, windows, _ in waiting) < BATCH):
+def _predict_pending(model: keras.Model, pending: list[_Pending], labels: tuple[str, ...]) -> Iterator[VideoPrediction]:
+    """Predict the videos that wait, together, and empty the list."""
+    if not pending:
         return
-    found = probabilities(model, [clip for _, _, clips in waiting for clip in clips])
-    done = 0
-    for segment, windows, _ in waiting:
-        yield VideoPrediction(segment.video, tuple(windows), found[done : done + len(windows)], labels)
-        done += len(windows)
-    waiting.clear()
+    predicted = probabilities(model, [clip for video in pending for clip in video.clips])
+    start = 0
+    for video in pending:
+        stop = start + len(video.windows)
+        yield VideoPrediction(video.segment.video, tuple(video.windows), predicted[start:stop], labels)
+        start = stop
+    pending.clear()
 
 
-def _long(
+def _predict_long(
     model: keras.Model, segment: Segment, windows: Sequence[Window], spec: ClipSpec, labels: tuple[str, ...]
 ) -> VideoPrediction:
-    found = [
-        probabilities(model, read_clips(segment.file, windows[start : start + WINDOWS_AT_ONCE], spec))
-        for start in range(0, len(windows), WINDOWS_AT_ONCE)
-    ]
-    return VideoPrediction(segment.video, tuple(windows), np.concatenate(found), labels)
+    """Predict a video of many windows, in portions that fit into memory."""
+    portions = [windows[start : start + WINDOWS_AT_ONCE] for start in range(0, len(windows), WINDOWS_AT_ONCE)]
+    predicted = [probabilities(model, read_clips(segment.file, portion, spec)) for portion in portions]
+    return VideoPrediction(segment.video, tuple(windows), np.concatenate(predicted), labels)

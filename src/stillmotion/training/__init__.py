@@ -1,10 +1,8 @@
-"""Recipe in, run out."""
+"""Recipe in, run out.
 
-from stillmotion.training.batches import TrainingClips, ValidationClips
-from stillmotion.training.fitting import make_recipe, train
-from stillmotion.training.searching import EFFORTS, SHORT, Trial, changes, epochs_within, search, with_clip_spec
+The public names are listed in `__init__.pyi` and loaded when first used, so importing the package imports no backend.
+"""
 
-__all__ = [
-    "EFFORTS", "SHORT", "TrainingClips", "Trial", "ValidationClips", "changes", "epochs_within", "make_recipe",
-    "with_clip_spec", "search", "train",
-]  # fmt: skip
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -23,17 +23,24 @@ from stillmotion.clips import (
 from stillmotion.decoding import Images
 from stillmotion.runs import Recipe
 
-# Validation looks at so many windows of a video, every epoch; the test at all of them, once.
+# Validation runs in every epoch, so it looks at this many windows per video at most. The test looks at all of them.
 VALIDATION_WINDOWS = 8
 
 Batch = tuple[Images, NDArray[np.float32], NDArray[np.float32]]
 
 
 class TrainingClips(keras.utils.PyDataset):
-    """Batches of random, augmented clips: uint8 `(batch, time, height, width, 3)`, one-hot `(batch, classes)`, weights.
+    """Batches of random, augmented clips for one epoch after another.
 
-    Every batch is full; what is left over at an epoch's end differs from epoch to epoch. Weights
-    balance the labels.
+    A batch is clips, uint8 `(batch, time, height, width, 3)`, one-hot labels, float32 `(batch, classes)`, and weights,
+    float32 `(batch,)`, that give every label the same total. Every batch is full: the clips left over at the end of an
+    epoch are dropped, and they are others in each epoch.
+
+    Args:
+        segments: what clips are drawn from.
+        labels: the class names, in the order of the model's outputs.
+        recipe: gives the clips, the augmentation, the batch size and the seed.
+        epoch: the first epoch, counted from 0.
     """
 
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe, epoch: int = 0) -> None:
@@ -53,7 +60,14 @@ class TrainingClips(keras.utils.PyDataset):
         return np.stack([self.clip(int(i)) for i in chosen]), self.targets[chosen], self.weights[chosen]
 
     def clip(self, index: int) -> Images:
-        """One clip of this epoch: uint8 `(time, height, width, 3)`."""
+        """Draw one clip of this epoch.
+
+        Args:
+            index: which of `segments` it is drawn from.
+
+        Returns:
+            uint8 `(time, height, width, 3)`.
+        """
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
         segment, spec = self.segments[index], self.recipe.spec
         pool = cached_frames(segment.file, pool_times(spec, segment.window), spec.height, spec.width)
@@ -61,12 +75,18 @@ class TrainingClips(keras.utils.PyDataset):
         return augment(images, self.recipe.augment, rng)
 
     def on_epoch_end(self) -> None:
-        """Draw anew."""
+        """Go to the next epoch, whose clips are others."""
         self.epoch += 1
 
 
 class ValidationClips(keras.utils.PyDataset):
-    """Batches of clips from evenly spaced windows, as evaluation sees them: uint8 clips, one-hot labels."""
+    """Batches of clips from evenly spaced windows, as in evaluation: uint8 clips and one-hot float32 labels.
+
+    Args:
+        segments: what clips are taken from.
+        labels: the class names, in the order of the model's outputs.
+        recipe: gives the clips and the batch size.
+    """
 
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe) -> None:
         super().__init__(workers=1)
@@ -90,12 +110,27 @@ class ValidationClips(keras.utils.PyDataset):
 
 
 def one_hot(segments: Sequence[Segment], labels: Sequence[str]) -> NDArray[np.float32]:
-    """float32 `(n, classes)`, in the order of `labels`."""
+    """The segments' labels as rows of zeros and a one.
+
+    Args:
+        segments: labelled segments.
+        labels: the class names.
+
+    Returns:
+        float32 `(segments, classes)`, in the order of `labels`.
+    """
     index = {label: i for i, label in enumerate(labels)}
     return np.eye(len(labels), dtype=np.float32)[[index[s.video.label or ""] for s in segments]]
 
 
 def balanced_weights(segments: Sequence[Segment]) -> NDArray[np.float32]:
-    """float32 `(n,)`: what gives each label the same weight in all; their mean is 1."""
+    """Weights that give every label the same total; their mean is 1.
+
+    Args:
+        segments: labelled segments.
+
+    Returns:
+        float32 `(segments,)`.
+    """
     count = Counter(s.video.label for s in segments)
     return np.array([len(segments) / (len(count) * count[s.video.label]) for s in segments], np.float32)

@@ -1,16 +1,15 @@
-"""What a training keeps after each epoch, so that it can be interrupted anywhere and lose nothing.
+"""What is saved after each epoch, so that a training can be interrupted at any time and resumed.
 
 runs/cnn_rnn-seed0/unfinished/
-    state.json              the recipe, the data's fingerprint, epochs so far; written last, names the others
-    latest-12.npz           weights and optimiser after epoch 12
+    state.json              what is being trained, and the epochs so far; written last, it names the other files
+    latest-12.npz           weights and optimizer state after epoch 12
     best-9.npz              averaged weights of the epoch with the lowest validation loss
 
-Plain NumPy files, not Keras's weights.h5: HDF5 ends the whole process where the disk is full.
+These are plain NumPy files, not Keras's weights.h5, because HDF5 ends the whole process when the disk is full.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -27,7 +26,13 @@ from stillmotion.files import atomic_write, write_json
 
 @dataclass
 class TrainingState:
-    """How far a training has come. `identity` tells it from any other; `history` has a row an epoch."""
+    """How far a training has come.
+
+    Attributes:
+        identity: a hash of the recipe and the videos; trainings with the same hash are the same training.
+        history: one row per finished epoch: `epoch`, Keras's losses and metrics, `learning_rate`, `seconds`.
+        best_epoch: the epoch with the lowest validation loss, counted from 1; of several, the first.
+    """
 
     identity: str
     history: list[dict[str, float]] = field(default_factory=list)
@@ -35,8 +40,13 @@ class TrainingState:
 
     @property
     def epochs(self) -> int:
-        """Epochs done."""
+        """Number of finished epochs."""
         return len(self.history)
+
+    @property
+    def epochs_since_best(self) -> int:
+        """Number of epochs since the validation loss was lowest."""
+        return self.epochs - self.best_epoch
 
     @property
     def best(self) -> Mapping[str, float]:
@@ -53,95 +63,122 @@ _ADAPTER = TypeAdapter(TrainingState)
 
 
 class CheckpointCallback(keras.callbacks.Callback):
-    """Writes the state after every epoch, remembers the best, and stops when it is long past.
+    """Saves the state after every epoch, and stops the training when the validation loss no longer falls.
 
-    Dropout is seeded anew at each epoch from (seed, epoch): saved weights do not hold its state, and a
-    training that was interrupted must go on as if it had not been.
+    Dropout is seeded anew in each epoch from (seed, epoch), because saved weights do not hold its state: a training
+    that was resumed gives the same result as one that was not interrupted.
+
+    Args:
+        folder: where the files are written.
+        state: the state to continue, which is updated.
+        patience: number of epochs without a lower validation loss after which training stops.
+        seed: the recipe's seed.
     """
 
     def __init__(self, folder: Path, state: TrainingState, patience: int, seed: int) -> None:
         super().__init__()
         self.folder, self.state, self.patience, self.seed = folder, state, patience, seed
-        self.averaged = keras.callbacks.SwapEMAWeights()
-        self.began = 0.0
-
-    def latest(self) -> Path:
-        """Weights and optimiser after the last epoch done."""
-        return self.folder / f"latest-{self.state.epochs}.npz"
-
-    def best(self) -> Path:
-        """Weights after the best epoch."""
-        return self.folder / f"best-{self.state.best_epoch}.npz"
+        self.swap_averaged_weights = keras.callbacks.SwapEMAWeights()
+        self.epoch_start = 0.0
 
     @property
-    def waited(self) -> int:
-        """Epochs since the best."""
-        return self.state.epochs - self.state.best_epoch
+    def latest_file(self) -> Path:
+        """Weights and optimizer state after the last finished epoch."""
+        return self.folder / f"latest-{self.state.epochs}.npz"
+
+    @property
+    def best_file(self) -> Path:
+        """Averaged weights after the best epoch."""
+        return self.folder / f"best-{self.state.best_epoch}.npz"
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        self.began = time.perf_counter()
+        self.epoch_start = time.perf_counter()
         weights = {id(weight) for weight in self.model.weights}
         states = [v for v in self.model.variables if id(v) not in weights and v.name.endswith("seed_generator_state")]
         for number, state in enumerate(states):
             state.assign(np.random.default_rng((self.seed, epoch, number)).integers(2**31, size=state.shape))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        figures = {name: float(value) for name, value in (logs or {}).items()}
+        metrics = {name: float(value) for name, value in (logs or {}).items()}
         row = {
             "epoch": epoch + 1,
-            **figures,
+            **metrics,
             "learning_rate": float(self.model.optimizer.learning_rate),
-            "seconds": time.perf_counter() - self.began,
+            "seconds": time.perf_counter() - self.epoch_start,
         }
-        before = {self.latest(), self.best()}
+        previous_files = {self.latest_file, self.best_file}
         improved = not self.state.history or row["val_loss"] < self.state.best["val_loss"]
         self.state.history.append(row)
         if improved:
             self.state.best_epoch = self.state.epochs
-            self.averaged.on_test_begin()
-            save_variables(self.best(), self.model.weights)
-            self.averaged.on_test_end()
-        save_variables(self.latest(), [*self.model.weights, *self.model.optimizer.variables])
+            # The validation loss is that of the averaged weights, so these are what is kept.
+            self.swap_averaged_weights.on_test_begin()
+            save_variables(self.best_file, self.model.weights)
+            self.swap_averaged_weights.on_test_end()
+        save_variables(self.latest_file, [*self.model.weights, *self.model.optimizer.variables])
         write_json(self.folder / "state.json", asdict(self.state))
-        for old in before - {self.latest(), self.best()}:
-            old.unlink(missing_ok=True)
-        if self.waited >= self.patience:
+        for file in previous_files - {self.latest_file, self.best_file}:
+            file.unlink(missing_ok=True)
+        if self.state.epochs_since_best >= self.patience:
             self.model.stop_training = True
 
 
 def save_variables(path: Path, variables: Sequence[keras.Variable]) -> None:
-    """Write the values of variables, in their order."""
+    """Write the values of variables to an .npz file, in their order.
+
+    Args:
+        path: the file.
+        variables: any variables of a model or an optimizer.
+
+    Raises:
+        StillmotionError: the file cannot be written.
+    """
     with atomic_write(path) as part, part.open("wb") as file:
         np.savez(file, *[keras.ops.convert_to_numpy(variable) for variable in variables])
 
 
 def load_variables(path: Path, variables: Sequence[keras.Variable]) -> None:
-    """Give variables the values that `save_variables` wrote."""
+    """Assign the values that `save_variables` wrote.
+
+    Args:
+        path: the file.
+        variables: as many as were saved, in the same order.
+
+    Raises:
+        ValueError: their number or a shape differs.
+    """
     with np.load(path, allow_pickle=False) as values:
         for variable, name in zip(variables, values.files, strict=True):
             variable.assign(values[name])
 
 
 def read_state(folder: Path, identity: str) -> TrainingState:
-    """The state to go on from: that of an interrupted training of the same identity, or a new one.
+    """Read the state of an interrupted training.
+
+    Args:
+        folder: where `CheckpointCallback` wrote.
+        identity: that of the training to resume.
+
+    Returns:
+        The state to continue from; a new one if nothing was saved.
 
     Raises:
-        StillmotionError: the folder holds a training of something else.
+        StillmotionError: the folder holds another training, or cannot be read.
     """
     file = folder / "state.json"
     try:
         state = _ADAPTER.validate_json(file.read_bytes())
     except FileNotFoundError:
         return TrainingState(identity)
-    except (OSError, ValidationError, json.JSONDecodeError) as error:
-        raise StillmotionError(f"{file}: cannot be read; delete {folder} to train anew ({error})") from None
+    except (OSError, ValidationError) as error:
+        raise StillmotionError(f"{file}: cannot be read; delete {folder} to train again ({error})") from None
     if state.identity != identity:
-        raise other_training(folder.parent)
+        raise other_training_error(folder.parent)
     return state
 
 
-def other_training(folder: Path) -> StillmotionError:
-    """What to say of a folder that holds another training than the one asked for."""
+def other_training_error(folder: Path) -> StillmotionError:
+    """The error for a folder that holds another training than the one asked for."""
     return StillmotionError(
         f"{folder}: holds a training with other settings or videos; give another --out, or --overwrite to delete it"
     )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import hashlib
-import json
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,35 +27,18 @@ from stillmotion.clips import (
     trim_cache,
 )
 from stillmotion.data import Videos, check_labelled
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError
 from stillmotion.files import atomic_write, empty_folder, folder_lock, make_folder
-from stillmotion.models import FAMILIES, build_model, check_options, deployed_model, snapshot_model
+from stillmotion.models import build_model, deployed_model, snapshot_model
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, read_run, versions, write_run
+from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, versions, write_run
 from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips
-from stillmotion.training.checkpoints import (
-    CheckpointCallback,
-    TrainingState,
-    load_variables,
-    other_training,
-    read_state,
-)
+from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
 from stillmotion.training.graph_cleanup import release_tf_graphs
+from stillmotion.training.optimizer import make_optimizer
 from stillmotion.training.progress_callback import ProgressCallback
-
-
-def make_recipe(family: str, **settings: Any) -> Recipe:
-    """A recipe from a family's name, its options (`rnn="lstm"`, `size="classic"`), and a recipe's fields.
-
-    Raises:
-        UsageError: an unknown family, setting or value.
-    """
-    allowed = FAMILIES[family].options if family in FAMILIES else {}
-    options = check_options(family, {name: settings.pop(name) for name in list(settings) if name in allowed})
-    unknown = settings.keys() - {field.name for field in dataclasses.fields(Recipe)}
-    if unknown:
-        raise UsageError(f"{family} has no setting {sorted(unknown)[0]!r}")
-    return Recipe(family, options, **settings)
+from stillmotion.training.recipes import make_recipe
+from stillmotion.training.resuming import find_training, fingerprint_segments, identify_training
 
 
 def train(
@@ -72,64 +53,71 @@ def train(
     progress: Progress = no_progress,
     **settings: Any,
 ) -> Run:
-    """Train one model; its run is left in the folder `out`.
+    """Train one model, and leave its run in a folder.
 
-    Interrupted at any moment, the same call goes on from the last whole epoch, to the same end. Called
-    again when it is finished, it returns the run.
+    If the training is interrupted, the same call resumes it after the last finished epoch, with the same result as if
+    it had not been interrupted. If it is finished, the same call returns the run.
 
     Args:
         family: a family's name, or a whole recipe.
-        train: videos to learn from.
-        validation: videos that choose the epoch whose weights are kept. None of their groups is in `train`.
+        train: labelled videos to learn from.
+        validation: labelled videos that choose the epoch whose weights are kept, and when to stop. None of their
+            groups may be in `train`.
         out: the run's folder.
-        spec: what a clip is; by default 16 frames of 64x64, at the rate that suits the videos.
+        spec: what a clip is; by default 16 frames of 64x64, at the rate that suits the videos. A recipe has its own.
         overwrite: whether another training in `out` is deleted.
         tensorboard: whether logs for TensorBoard are written to `out/tensorboard`.
-        watch: told how far it is.
-        settings: the family's options and the recipe's other fields, as `make_recipe` takes them.
+        progress: receives the steps done, with the figures of the last finished epoch.
+        **settings: the family's options and other fields of the recipe, as `make_recipe` takes them.
+
+    Returns:
+        The finished run. Videos that cannot be read are skipped and listed in its record.
 
     Raises:
         UsageError: an unknown family or setting.
-        StillmotionError: unreadable videos, another training in `out`, an unwritable folder.
+        StillmotionError: no readable video, labels that do not agree, another training in `out`, another process
+            working in it, or a folder that cannot be written to.
     """
-    # What to learn from. Broken files are left out, and said to be.
+    # Open the videos.
     check_labelled(train.videos if isinstance(train, OpenedVideos) else train)
     parts = {"train": open_videos(train), "validation": open_videos(validation)}
     skipped = [video for part in parts.values() for video in part.skipped]
-    learn, check = parts["train"].segments, parts["validation"].segments
-    for part, opened in parts.items():
-        if not opened.segments:
+    train_segments, validation_segments = parts["train"].segments, parts["validation"].segments
+    for name, part in parts.items():
+        if not part.segments:
             reason = f": {skipped[0].reason}" if skipped else ""
-            raise StillmotionError(f"no readable video in the {part} part{reason}")
-    labels = tuple(sorted({segment.video.label or "" for segment in learn}))
-    strange = sorted({segment.video.label or "" for segment in check} - set(labels))
-    if strange:
-        raise StillmotionError(f"label {strange[0]!r} is in the validation part but not in the train part")
-    durations = [segment.seconds for segment in learn]
+            raise StillmotionError(f"no readable video in the {name} part{reason}")
+    labels = tuple(sorted({segment.video.label or "" for segment in train_segments}))
+    unknown = sorted({segment.video.label or "" for segment in validation_segments} - set(labels))
+    if unknown:
+        raise StillmotionError(f"label {unknown[0]!r} is in the validation part but not in the train part")
+    durations = [segment.seconds for segment in train_segments]
     if isinstance(family, Recipe):
         recipe = family
     else:
         recipe = make_recipe(family, spec=spec or ClipSpec(rate=choose_rate(durations, 16)[0]), **settings)
 
-    # Where it goes, and how far it has come.
+    # Find out whether this training has been started before.
     folder = Path(out)
     data = DataRecord(
         root=str(train.root.resolve()),
-        fingerprint=_fingerprint(learn, check),
+        fingerprint=fingerprint_segments(train_segments, validation_segments),
         videos=tuple(
-            [dataclasses.replace(segment.video, part="train") for segment in learn]
-            + [dataclasses.replace(segment.video, part="validation") for segment in check]
+            [dataclasses.replace(segment.video, part="train") for segment in train_segments]
+            + [dataclasses.replace(segment.video, part="validation") for segment in validation_segments]
         ),
-        skipped=tuple((one.video.name, one.reason) for one in skipped),
+        skipped=tuple((video.video.name, video.reason) for video in skipped),
         typical_seconds=float(np.median(durations)),
     )
-    identity = _identity(recipe, data)
-    with suppress(StillmotionError):  # another training is dealt with below
-        if finished := _found(folder, identity)[0]:
+    identity = identify_training(recipe, data)
+    # A finished run needs no lock, so it may be in a folder that cannot be written to. If the folder holds another
+    # training, that is reported, or overwritten, once the folder is locked.
+    with suppress(StillmotionError):
+        if finished := find_training(folder, identity)[0]:
             return finished
     with folder_lock(folder):
         try:
-            run, state = _found(folder, identity)
+            run, state = find_training(folder, identity)
         except StillmotionError:
             if not overwrite:
                 raise
@@ -139,13 +127,13 @@ def train(
             return run
         unfinished = make_folder(folder / "unfinished")
 
-        # Decode once.
+        # Decode each video once.
         trim_cache()
-        _decode(learn, check, recipe, progress)
+        _fill_cache(train_segments, validation_segments, recipe, progress)
 
-        # The model. Restored weights bring the optimiser's state and step along.
+        # Build the model. Restored variables include the optimizer's state and step.
         keras.config.set_dtype_policy(recipe.precision)
-        clips = TrainingClips(learn, labels, recipe, epoch=state.epochs)
+        clips = TrainingClips(train_segments, labels, recipe, epoch=state.epochs)
         steps = recipe.epochs * len(clips)
         model = build_model(
             recipe.family,
@@ -159,26 +147,21 @@ def train(
         )
         keras.config.set_dtype_policy("float32")
         model.compile(
-            optimizer=keras.optimizers.AdamW(
-                schedule(recipe, steps),
-                weight_decay=recipe.weight_decay,
-                use_ema=True,
-                ema_momentum=averaging(steps),
-            ),
+            optimizer=make_optimizer(recipe, steps),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
             metrics=["accuracy"],
         )
-        keeper = CheckpointCallback(unfinished, state, recipe.patience, recipe.seed)
+        checkpoints = CheckpointCallback(unfinished, state, recipe.patience, recipe.seed)
         if state.epochs:
             model.optimizer.build(model.trainable_variables)
-            load_variables(keeper.latest(), [*model.weights, *model.optimizer.variables])
+            load_variables(checkpoints.latest_file, [*model.weights, *model.optimizer.variables])
 
-        # Fit.
-        if state.epochs < recipe.epochs and (not state.epochs or keeper.waited < recipe.patience):
-            # Validation sees the averaged weights, as the run's user will.
+        # Fit. A training may have been interrupted after its last epoch.
+        if state.epochs < recipe.epochs and (not state.epochs or state.epochs_since_best < recipe.patience):
             callbacks: list[keras.callbacks.Callback] = [
-                keeper.averaged,
-                keeper,
+                # Validation uses the averaged weights, which are those that the run will have.
+                checkpoints.swap_averaged_weights,
+                checkpoints,
                 ProgressCallback(progress, recipe.epochs, len(clips)),
             ]
             if tensorboard:
@@ -186,7 +169,7 @@ def train(
             with release_tf_graphs():
                 model.fit(
                     clips,
-                    validation_data=ValidationClips(check, labels, recipe),
+                    validation_data=ValidationClips(validation_segments, labels, recipe),
                     initial_epoch=state.epochs,
                     epochs=recipe.epochs,
                     callbacks=callbacks,
@@ -194,8 +177,8 @@ def train(
                     verbose=0,
                 )
 
-        # The best weights are the run's; run.json is written last, and says that all else is there.
-        load_variables(keeper.best(), model.weights)
+        # Save the weights of the best epoch. run.json is written last, because it says that the run is complete.
+        load_variables(checkpoints.best_file, model.weights)
         _save(deployed_model(recipe.family, model, recipe.options), folder / "model.keras")
         snapshot = snapshot_model(recipe.family, model)
         if snapshot is not None:
@@ -219,68 +202,26 @@ def train(
         return run
 
 
-def schedule(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """The learning rate: up over the first tenth of the steps, then down to zero along a cosine."""
-    warm_up = max(1, steps // 10)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=recipe.learning_rate / 100,
-        decay_steps=max(1, steps - warm_up),
-        warmup_target=recipe.learning_rate,
-        warmup_steps=warm_up,
-    )
-
-
-def averaging(steps: int) -> float:
-    """Decay of the moving average of the weights, over an eighth of the training (Polyak and Juditsky 1992)."""
-    return max(0.5, 1 - 8 / max(steps, 1))
-
-
-def _decode(learn: Sequence[Segment], check: Sequence[Segment], recipe: Recipe, progress: Progress) -> None:
-    """Fill the cache with all that training will ask for."""
+def _fill_cache(
+    train_segments: Sequence[Segment], validation_segments: Sequence[Segment], recipe: Recipe, progress: Progress
+) -> None:
+    """Decode all frames that the training will use into the cache."""
     spec = recipe.spec
-    wanted = [(segment.file, pool_times(spec, segment.window)) for segment in learn]
-    for segment in check:
+    requests = [(segment.file, pool_times(spec, segment.window)) for segment in train_segments]
+    for segment in validation_segments:
         windows = even_windows(spec, segment.window, VALIDATION_WINDOWS)
-        wanted += [(segment.file, frame_times(spec, window)) for window in windows]
-    thread_map(
-        lambda one: cached_frames(*one, spec.height, spec.width),
-        wanted,
-        progress,
-        "decoding",
-    )
-
-
-def _fingerprint(*parts: Sequence[Segment]) -> str:
-    rows = [
-        [*(getattr(s.video, name) for name in ("path", "label", "group", "start_seconds", "end_seconds")), number,
-         s.file.stat().st_size]
-        for number, part in enumerate(parts)
-        for s in part
-    ]  # fmt: skip
-    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
-
-
-def _found(folder: Path, identity: str) -> tuple[Run | None, TrainingState]:
-    """The finished run in the folder, or the state to go on from. Raises StillmotionError if they are another's."""
-    if not (folder / "run.json").exists():
-        return None, read_state(folder / "unfinished", identity)
-    run = read_run(folder)
-    if _identity(run.recipe, run.record.data) != identity:
-        raise other_training(folder)
-    return run, TrainingState(identity)
-
-
-def _identity(recipe: Recipe, data: DataRecord) -> str:
-    plain = json.dumps([dataclasses.asdict(recipe), data.fingerprint], sort_keys=True)
-    return hashlib.sha256(plain.encode()).hexdigest()
+        requests += [(segment.file, frame_times(spec, window)) for window in windows]
+    thread_map(lambda request: cached_frames(*request, spec.height, spec.width), requests, progress, "decoding")
 
 
 def _save(model: keras.Model, path: Path) -> None:
+    """Save a model; the file is complete or not there."""
     with atomic_write(path) as part:
         model.save(part)
 
 
 def _write_history(path: Path, state: TrainingState) -> None:
+    """Write history.csv: one row per epoch."""
     names = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
     with atomic_write(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, names, extrasaction="ignore")

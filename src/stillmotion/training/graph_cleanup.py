@@ -1,4 +1,4 @@
-"""What TensorFlow keeps of a training that is over."""
+"""Release what TensorFlow keeps of a finished training."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import keras
 
 @contextmanager
 def release_tf_graphs() -> Iterator[None]:
-    """Let the graphs of a training inside go when it ends.
+    """Release the graphs of a training that runs inside of this context when it ends.
 
-    Keras's optimizer sums gradients over replicas through `tf.custom_gradient`, which enters itself into a registry,
-    and with it all of the graph: 30 to 60 MB for each training, gigabytes for a cross-validation with a search. There
-    is no public way out of the registry. Where it is not where it was, nothing is forgotten.
+    Keras's optimizer sums gradients over replicas through `tf.custom_gradient`, which enters itself, and with it the
+    whole graph, into a registry: 30 to 60 MB per training, gigabytes for a cross-validation with a search. There is no
+    public way to remove an entry. In a version of TensorFlow that keeps the registry elsewhere, nothing is released.
     """
-    registry = _gradients()
+    registry = _gradient_registry()
     before = set(registry)
     try:
         yield
@@ -27,10 +27,11 @@ def release_tf_graphs() -> Iterator[None]:
                 del registry[name]
 
 
-def _gradients() -> MutableMapping[str, Any]:
+def _gradient_registry() -> MutableMapping[str, Any]:
+    """TensorFlow's private table of gradients by name; an empty one on other backends."""
     if keras.backend.backend() != "tensorflow":
         return {}
     from tensorflow.python.framework import ops
 
-    found: MutableMapping[str, Any] = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
-    return found
+    registry: MutableMapping[str, Any] = getattr(getattr(ops, "gradient_registry", None), "_registry", {})
+    return registry

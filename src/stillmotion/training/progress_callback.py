@@ -15,8 +15,8 @@ class ProgressCallback(keras.callbacks.Callback):
 
     Args:
         progress: receives the reports, under the stage "training".
-        epochs: the training's epochs.
-        steps: steps in each epoch.
+        epochs: maximum number of epochs.
+        steps: number of steps in each epoch.
     """
 
     def __init__(self, progress: Progress, epochs: int, steps: int) -> None:

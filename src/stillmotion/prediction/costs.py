@@ -1,0 +1,97 @@
+"""What a prediction costs on this machine: time, operations and memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from stillmotion.decoding import Images
+from stillmotion.models.counting import count_multiply_adds
+from stillmotion.prediction.videos import BATCH, load_model
+from stillmotion.runs import CostRecord, Run
+
+SINGLE_CLIPS, BATCHES, WARM_UP = 20, 5, 2
+
+# Run in a process of its own, with the model's file and the shape of a clip as arguments; it prints kilobytes on Linux
+# and bytes on macOS. On Linux a child inherits ru_maxrss from its parent, so VmHWM is read, which starts anew.
+_PEAK_MEMORY_SCRIPT = r"""
+import pathlib, re, resource, sys
+import keras, numpy
+model = keras.saving.load_model(sys.argv[1], compile=False)
+model.predict_on_batch(numpy.zeros((1, *map(int, sys.argv[2:])), "uint8"))
+status = pathlib.Path("/proc/self/status")
+if status.exists():
+    print(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])
+else:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def measure_cost(run: Run, *, clock: Callable[[], float] = time.perf_counter) -> CostRecord:
+    """Measure what the run's model costs on this machine, with clips that are in memory already.
+
+    The latency is the median of 20 single clips, the throughput that of 5 batches of 16, after 2 to warm up.
+
+    Args:
+        run: a finished run.
+        clock: returns the time in seconds.
+
+    Returns:
+        Parameters, milliseconds per clip, frames per second, and multiply-adds per clip.
+
+    Raises:
+        StillmotionError: the run's model cannot be loaded.
+    """
+    model, spec = load_model(run.model_file), run.recipe.spec
+    clips = np.random.default_rng(0).integers(0, 256, (BATCH, spec.frames, spec.height, spec.width, 3), dtype=np.uint8)
+    seconds_per_clip = _median_seconds(model, clips[:1], SINGLE_CLIPS, clock)
+    seconds_per_batch = _median_seconds(model, clips, BATCHES, clock)
+    return CostRecord(
+        parameters=model.count_params(),
+        milliseconds_per_clip=1000 * seconds_per_clip,
+        frames_per_second=BATCH * spec.frames / seconds_per_batch,
+        multiply_adds=count_multiply_adds(model),
+    )
+
+
+def measure_memory(run: Run) -> float | None:
+    """Measure the peak memory of a process that loads the run's model and predicts one clip.
+
+    The backend itself takes a large part of it.
+
+    Args:
+        run: a finished run.
+
+    Returns:
+        Megabytes, or None if such a process cannot run here.
+    """
+    spec = run.recipe.spec
+    shape = map(str, (spec.frames, spec.height, spec.width, 3))
+    process = subprocess.run(
+        [sys.executable, "-c", _PEAK_MEMORY_SCRIPT, str(run.model_file), *shape],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+    )
+    lines = process.stdout.strip().splitlines()
+    if process.returncode != 0 or not lines or not lines[-1].isdigit():
+        return None
+    units_per_megabyte = 2**20 if sys.platform == "darwin" else 2**10
+    return int(lines[-1]) / units_per_megabyte
+
+
+def _median_seconds(model: keras.Model, clips: Images, times: int, clock: Callable[[], float]) -> float:
+    """The median time of a prediction, in seconds; the first two, which compile, are left out."""
+    durations = []
+    for _ in range(WARM_UP + times):
+        start = clock()
+        model.predict_on_batch(clips)
+        durations.append(clock() - start)
+    return float(np.median(durations[WARM_UP:]))

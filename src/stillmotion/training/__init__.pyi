@@ -1,0 +1,17 @@
+from .batches import TrainingClips as TrainingClips, ValidationClips as ValidationClips
+from .efforts import (
+    EFFORTS as EFFORTS,
+    TRIAL_FRACTION as TRIAL_FRACTION,
+    Change as Change,
+    Trial as Trial,
+    apply_change as apply_change,
+    choose_trial as choose_trial,
+    describe_trial as describe_trial,
+    shorten_for_trial as shorten_for_trial,
+    trial_recipes as trial_recipes,
+    with_clip_spec as with_clip_spec,
+)
+from .fitting import train as train
+from .recipes import make_recipe as make_recipe
+from .searching import epochs_within as epochs_within, search as search
+from .timing import epochs_that_fit as epochs_that_fit, shorten_for_timing as shorten_for_timing

@@ -1,0 +1,49 @@
+"""The optimizer: AdamW with warm-up, cosine decay and a moving average of the weights."""
+
+from __future__ import annotations
+
+import keras
+
+from stillmotion.runs import Recipe
+
+
+def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    """Make the optimizer for one training.
+
+    Args:
+        recipe: gives the peak learning rate and the weight decay.
+        steps: number of batches in all epochs together.
+
+    Returns:
+        AdamW that also keeps a moving average of the weights.
+    """
+    return keras.optimizers.AdamW(
+        learning_rate_schedule(recipe, steps),
+        weight_decay=recipe.weight_decay,
+        use_ema=True,
+        ema_momentum=ema_momentum(steps),
+    )
+
+
+def learning_rate_schedule(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate: up to its peak over the first tenth of the steps, then down to zero along a cosine.
+
+    Args:
+        recipe: gives the peak.
+        steps: number of batches in all epochs together.
+
+    Returns:
+        A function of the step.
+    """
+    warm_up = max(1, steps // 10)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=recipe.learning_rate / 100,
+        decay_steps=max(1, steps - warm_up),
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warm_up,
+    )
+
+
+def ema_momentum(steps: int) -> float:
+    """Decay of the moving average of the weights: over an eighth of the training (Polyak and Juditsky 1992)."""
+    return max(0.5, 1 - 8 / max(steps, 1))

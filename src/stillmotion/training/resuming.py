@@ -1,0 +1,51 @@
+"""Whether a folder holds the training that is asked for, and how far that has come."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from stillmotion.clips import Segment
+from stillmotion.runs import DataRecord, Recipe, Run, read_run
+from stillmotion.training.checkpoints import TrainingState, other_training_error, read_state
+
+
+def fingerprint_segments(train: Sequence[Segment], validation: Sequence[Segment]) -> str:
+    """A hash of the videos of a training: paths, labels, groups, times, parts, and sizes of the files."""
+    rows = []
+    for part_number, part in enumerate((train, validation)):
+        for segment in part:
+            video = segment.video
+            described = [video.path, video.label, video.group, video.start_seconds, video.end_seconds]
+            rows.append([*described, part_number, segment.file.stat().st_size])
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def identify_training(recipe: Recipe, data: DataRecord) -> str:
+    """A hash of a recipe and its videos: the same for the same training."""
+    content = json.dumps([dataclasses.asdict(recipe), data.fingerprint], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def find_training(folder: Path, identity: str) -> tuple[Run | None, TrainingState]:
+    """Look for a training in a folder.
+
+    Args:
+        folder: where a run is, or will be.
+        identity: the hash of the training to look for.
+
+    Returns:
+        The finished run, if there is one, and the state to continue from.
+
+    Raises:
+        StillmotionError: the folder holds another training, or one that cannot be read.
+    """
+    if not (folder / "run.json").exists():
+        return None, read_state(folder / "unfinished", identity)
+    run = read_run(folder)
+    if identify_training(run.recipe, run.record.data) != identity:
+        raise other_training_error(folder)
+    return run, TrainingState(identity)
