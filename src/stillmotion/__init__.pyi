@@ -47,9 +47,19 @@ from .data import read_videos as read_videos
 from .data import split as split
 from .data import split_folds as split_folds
 from .demo import make_demo_data as make_demo_data
+from .errors import Cancelled as Cancelled
 from .errors import StillmotionError as StillmotionError
 from .errors import UnreadableVideoError as UnreadableVideoError
 from .errors import UsageError as UsageError
+from .experiments import (
+    run_comparison as run_comparison,
+)
+from .experiments import (
+    run_evaluation as run_evaluation,
+)
+from .experiments import (
+    run_training as run_training,
+)
 from .inspection import Inspection as Inspection
 from .inspection import find_shortcuts as find_shortcuts
 from .inspection import inspect_videos as inspect_videos

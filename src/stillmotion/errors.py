@@ -11,3 +11,7 @@ class UsageError(StillmotionError):
 
 class UnreadableVideoError(StillmotionError):
     """A file that gives no pictures. The message names the file and says why."""
+
+
+class Cancelled(StillmotionError):
+    """The caller asked for the work to end. The same call resumes it."""

@@ -37,8 +37,8 @@ def test_an_interrupt_is_heard_wherever_it_comes(busy: str) -> None:
     code = (
         "import gc, hashlib, time\n"
         "from stillmotion.cli import signals\n"
-        "signals.PATIENCE = 0\n"
-        "signals.heed_interrupts()\n"
+        "signals.NOTICE_SECONDS = 0\n"
+        "signals.handle_interrupts()\n"
         "gc.callbacks.append(lambda phase, info: time.sleep(0.5))\n"
         "print('busy', flush=True)\n"
         f"try:\n {busy}\n time.sleep(20)\n"

@@ -3,10 +3,8 @@
 import pytest
 
 import stillmotion as sm
-from stillmotion.cli import rounds
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.training import EFFORTS, Change, apply_change, epochs_within, search
-
 
 pytestmark = pytest.mark.backend
 SPEC = sm.ClipSpec(frames=4, size=16)
@@ -49,19 +47,3 @@ def test_search_and_time(moving, tmp_path):
     assert (few, many) == (2, 400)
     with pytest.raises(UsageError, match="effort 'mad'"):
         search(recipe(), parts[0], parts[1], effort="mad", out=tmp_path)
-
-
-def test_a_still_model_averages_over_as_many_frames():
-    still, motion = recipe(), sm.make_recipe("conv3d", spec=sm.ClipSpec(frames=8, size=16))
-    assert rounds._as_many_frames(still, [still, motion], even=False).spec.frames == 8
-    assert rounds._as_many_frames(motion, [still, motion], even=False) == motion
-    assert rounds._as_many_frames(recipe(epochs=6), [still, motion], even=True).epochs == 3
-
-
-def test_minutes_are_shared_by_all_that_is_trained():
-    """Of 100 minutes in 2 folds: 3 families of 2 seeds and 4 quarter trials each, and 3 controls: 12."""
-    recipes = [recipe(), recipe(), recipe()]
-    seconds, starts = rounds._share(rounds.Plan(recipes, range(2), None, "standard", 100.0), 2)
-    assert seconds == pytest.approx(60 * 100 / 2 / (3 * 3 + 3))
-    assert starts == pytest.approx(6 / 3)
-    assert rounds._share(rounds.Plan(recipes, range(1), None, "quick", 3.0), 1) == (60.0, 1.0)

@@ -1,6 +1,7 @@
-"""The commands. Each is a file: parse, call the library, print. A new one is its file and its row in `COMMANDS`.
+"""The commands. Each is one file that parses, calls the library and prints; to add one, add its file and its row in
+`COMMANDS`.
 
-A command ends with 0; with 1 where the work failed; with 2 where the call was wrong; with 130 after Ctrl-C.
+Exit status: 0 for success, 1 if the work failed, 2 if the call was wrong, 130 after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from stillmotion.cli import (
     train,
     verdict,
 )
-from stillmotion.cli.console import err, interrupted
-from stillmotion.cli.signals import end_at_once, heed_interrupts
+from stillmotion.cli.console import err, interrupted, show_log
+from stillmotion.cli.signals import handle_interrupts, restore_interrupts
 from stillmotion.errors import StillmotionError, UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -71,18 +72,19 @@ def stillmotion(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Does your video need motion? Compares still and motion Keras models on your own labelled clips.
+    """Does your video need motion? Compare still and motion Keras models on your own labelled clips.
 
     Example: stillmotion compare clips/
     """
 
 
 def main() -> None:
-    """Run the command line: one clear line and a status for whatever goes wrong."""
-    heed_interrupts()
+    """Run the command line. Whatever goes wrong ends in one clear line and an exit status."""
+    handle_interrupts()
+    show_log()
     for pipe in (sys.stdout, sys.stderr):
         if isinstance(pipe, io.TextIOWrapper):
-            pipe.reconfigure(errors="backslashreplace")  # whatever a label holds and the terminal does not
+            pipe.reconfigure(errors="backslashreplace")  # a label may hold what the terminal cannot show
     try:
         app()
     except StillmotionError as error:
@@ -95,25 +97,25 @@ def main() -> None:
     except KeyboardInterrupt:
         _stopped()
     except Exception as error:
-        if interrupted.is_set():  # a backend in the middle of its work makes something else of it
+        if interrupted.is_set():  # a backend may turn the interrupt into an error of its own
             _stopped()
         if os.environ.get("STILLMOTION_DEBUG"):
             raise
         if isinstance(error, MemoryError):
-            err.print("error: too large for this machine's memory")
+            err.print("error: out of memory; try a smaller --size, fewer --frames or a smaller --batch-size")
             sys.exit(1)
         if isinstance(error, OSError) and error.strerror:
             err.print(f"error: {f'{error.filename}: ' if error.filename else ''}{error.strerror}", markup=False)
             sys.exit(1)
         err.print(
             f"error: {type(error).__name__}: {' '.join(str(error).split())[:300]} "
-            "(not foreseen; STILLMOTION_DEBUG=1 shows where, and a report of it helps)",
+            "(this is a bug in stillmotion; STILLMOTION_DEBUG=1 shows where, please report it)",
             markup=False,
         )
         sys.exit(1)
 
 
 def _stopped() -> NoReturn:
-    end_at_once()
-    err.print("stopped; the same command takes a training up where it was")
+    restore_interrupts()
+    err.print("stopped; run the same command again to resume a comparison or a training")
     sys.exit(INTERRUPTED)

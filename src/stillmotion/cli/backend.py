@@ -1,4 +1,4 @@
-"""Keras, when a command needs it: without the backend's chatter, or with one clear line."""
+"""Loading Keras when a command needs it, without the backend's log messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_backend() -> None:
             import keras
 
             keras.ops.zeros(1)
-        # Several models in one process are meant; each is traced once.
+        # TensorFlow warns of retracing; a process that trains several models traces each of them once.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     except ImportError as error:
         name = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -35,13 +35,13 @@ def load_backend() -> None:
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """What C++ writes to standard error goes nowhere; exceptions still tell."""
+    """Discard what C++ code writes to standard error. Exceptions are still raised."""
     sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
+    stderr, devnull = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, 2)
     try:
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(devnull)

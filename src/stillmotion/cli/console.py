@@ -1,11 +1,12 @@
-"""What a person sees: results on standard output; progress, notes and errors on standard error."""
+"""The terminal: results on standard output; progress, notes, warnings and errors on standard error."""
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,32 +16,30 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from stillmotion.clips import SkippedVideo
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-EVERY = 30.0  # seconds between lines of progress where there is no terminal
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+LINE_INTERVAL_SECONDS = 30.0  # between lines of progress where there is no terminal
 
 
-class Screen(Console):
-    """A console on which labels and names of files cannot steer the terminal: a text is a line, whatever is in it."""
+class SafeConsole(Console):
+    """A console that labels and file names cannot steer: control characters are shown as escapes, on one line."""
 
     def render_str(self, text: str, **style: Any) -> Text:
-        return super().render_str(CONTROL.sub(lambda found: ascii(found[0])[1:-1], text), **style)
+        return super().render_str(CONTROL_CHARACTERS.sub(lambda match: ascii(match[0])[1:-1], text), **style)
 
 
-out = Screen(highlight=False, soft_wrap=True)
-err = Screen(stderr=True, highlight=False, soft_wrap=True)
+out = SafeConsole(highlight=False, soft_wrap=True)
+err = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
 
-# Ctrl-C was pressed. A backend may swallow the exception: the next step of a bar raises it again.
+# Set by Ctrl-C. A backend may swallow the exception, so the next progress report raises it again.
 interrupted = threading.Event()
 
 
-class Bar:
-    """A progress bar that is a watch (`stillmotion.training.Progress`): a line for each stage of one piece of work."""
+class ProgressBar:
+    """A progress bar that is a `stillmotion.progress.Progress`. It starts anew with each stage."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self.progress, self.name = progress, name
-        self.stage = ""
+        self.stage: str | None = None
         self.task = progress.add_task(escape(name), total=None, figures="")
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
@@ -54,30 +53,30 @@ class Bar:
             description=escape(f"{self.name} {stage}".strip()),
             completed=done,
             total=total,
-            figures=_figures(figures),
+            figures=_format_figures(figures),
         )
 
 
-class Lines:
-    """Progress where there is no terminal: a line now and then, none for short work."""
+class ProgressLines:
+    """Progress where there is no terminal: a line now and then, and none for short work."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.told = name, time.monotonic()
+        self.name, self.last = name, time.monotonic()
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
         if interrupted.is_set():
             raise KeyboardInterrupt
-        if time.monotonic() >= self.told + EVERY:
-            self.told = time.monotonic()
-            latest = _figures(figures)
+        if time.monotonic() >= self.last + LINE_INTERVAL_SECONDS:
+            self.last = time.monotonic()
+            latest = _format_figures(figures)
             note(f"{f'{self.name} {stage}'.strip()}: {done} of {total}{', ' if latest else ''}{latest}")
 
 
 @contextmanager
-def bar(name: str) -> Iterator[Bar | Lines]:
-    """A bar while work goes on, gone when it ends; without a terminal, a line now and then."""
+def bar(name: str = "") -> Iterator[ProgressBar | ProgressLines]:
+    """Show progress while work goes on; the bar disappears when it ends."""
     if not err.is_terminal:
-        yield Lines(name)
+        yield ProgressLines(name)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -89,34 +88,39 @@ def bar(name: str) -> Iterator[Bar | Lines]:
         TextColumn("{task.fields[figures]}"),
     )
     with Progress(*columns, console=err, transient=True) as progress:
-        yield Bar(progress, name)
+        yield ProgressBar(progress, name)
+
+
+class NoteHandler(logging.Handler):
+    """Prints what the library logs: information as a line, warnings marked as such."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = "warning: " if record.levelno >= logging.WARNING else ""
+        note(prefix + record.getMessage())
+
+
+def show_log() -> None:
+    """Print what the library logs for its user."""
+    log = logging.getLogger("stillmotion")
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.handlers = [NoteHandler()]
 
 
 def note(line: str) -> None:
-    """A line on what goes on."""
+    """Print one line on standard error."""
     err.print(escape(line))
 
 
-def show_left_out(skipped: Sequence[SkippedVideo], total: int) -> None:
-    """Say which videos are left out, and why; the first few of many."""
-    if not skipped:
-        return
-    note(f"{len(skipped)} of {total} videos left out:")
-    for one in skipped[:10]:
-        note(f"  {one.reason}")
-    if len(skipped) > 10:
-        note(f"  and {len(skipped) - 10} more; see 'stillmotion inspect'")
-
-
 def shown(path: Path) -> str:
-    """A path for a person: relative where that is shorter."""
+    """A path for a person: relative to the working folder where it lies inside."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
 
 
-def _figures(figures: Mapping[str, float]) -> str:
+def _format_figures(figures: Mapping[str, float]) -> str:
     if "val_accuracy" not in figures:
         return ""
     return f"epoch {figures['epoch']:.0f}: validation {figures['val_accuracy']:.0%}, loss {figures['val_loss']:.3f}"

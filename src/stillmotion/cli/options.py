@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 import typer
 
-from stillmotion.clips import ClipSpec, Rate
+from stillmotion.clips import Rate
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
+from stillmotion.experiments.choices import Preset
 from stillmotion.models import FAMILIES
 
-FASTEST, SMALLEST, LARGEST = 1000, 16, 4096  # frames a second; pixels of a side
+MAX_RATE = 1000  # frames per second
+MIN_SIDE, MAX_SIDE = 16, 4096  # pixels
 
 Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="A folder with a folder for each label, or a CSV or Parquet table with path,label and maybe group,split.",
+        help="A folder with one folder per label, or a CSV or Parquet table with columns path and label, "
+        "and optionally group and split.",
         show_default=False,
     ),
 ]
@@ -26,34 +29,50 @@ Group = Annotated[
     str | None,
     typer.Option(
         metavar="REGEX",
-        help="What this matches in a video's path names the recording that it was cut from.",
+        help="Regular expression that finds the group (the recording a video was cut from) in the video's path.",
         show_default=False,
     ),
 ]
 Split = Annotated[str, typer.Option(metavar="A,B,C", help="Shares of the train, validation and test parts.")]
-Frames = Annotated[int | None, typer.Option(help="Frames of a clip.", show_default="16", min=1)]
+Frames = Annotated[int | None, typer.Option(help="Frames per clip.", show_default="16", min=1)]
 RateText = Annotated[
     str,
     typer.Option(
         "--rate",
         metavar="auto|spread|FPS",
-        help="Frames a second of a clip; 'spread' over each whole video; 'auto' looks at how long they last.",
+        help="Clip rate in frames per second; 'spread' spaces the frames over each whole video; "
+        "'auto' chooses by the videos' durations.",
     ),
 ]
 SizeText = Annotated[
-    str,
+    str, typer.Option("--size", metavar="PIXELS|HxW", help="Frame size: one side for squares, or height x width.")
+]
+PresetChoice = Annotated[
+    Preset, typer.Option(help="Architectures: ours, or the small ones of common tutorials ('classic').")
+]
+Input = Annotated[
+    str | None,
     typer.Option(
-        "--size",
-        metavar="PIXELS|HxW|classic",
-        help="Side of a clip's pictures, or height x width; 'classic' trains the tutorials' small architectures.",
+        "--input",
+        metavar="rgb|difference|both",
+        help="What motion families see: frames, frame differences or both.",
+        show_default="both",
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="At most so many.", show_default="90", min=1)]
-Seed = Annotated[int, typer.Option(help="Of the split and of the training.", min=0)]
-Flip = Annotated[bool, typer.Option("--flip", help="Mirror half of the training clips. It turns left into right.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete another training that is there.")]
-Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Write logs for TensorBoard into each run.")]
-Precision = Annotated[str, typer.Option(metavar="POLICY", help="float32, mixed_bfloat16 or mixed_float16 (on a GPU).")]
+Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs.", show_default="90", min=1)]
+Margin = Annotated[
+    float, typer.Option(help="Smallest gain in accuracy that is worth motion; 0.05 is 5 points.", min=0, max=0.99)
+]
+Seed = Annotated[int, typer.Option(help="Random seed for the split and for training.", min=0)]
+Flip = Annotated[
+    bool, typer.Option("--flip", help="Mirror half of the training clips. Do not use it if left and right matter.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete trainings with other settings in the folder.")]
+Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs into the run.")]
+Precision = Annotated[
+    str,
+    typer.Option(metavar="POLICY", help="Keras dtype policy: float32, mixed_bfloat16 or mixed_float16."),
+]
 
 
 def read_split(text: str) -> tuple[float, ...]:
@@ -68,36 +87,34 @@ def read_split(text: str) -> tuple[float, ...]:
     return fractions
 
 
-def read_rate(text: str) -> Rate | None:
-    """The rate, or None for `auto`. Raises UsageError."""
+def read_rate(text: str) -> Rate | Literal["auto"]:
+    """`auto`, `spread` or frames per second. Raises UsageError."""
     if text in ("auto", "spread"):
-        return None if text == "auto" else "spread"
+        return "auto" if text == "auto" else "spread"
     try:
         rate = float(text)
     except ValueError:
         rate = 0.0
-    if not 0 < rate <= FASTEST:
-        raise UsageError(f"--rate {text!r}: expected auto, spread, or frames a second, above 0 and at most {FASTEST}")
+    if not 0 < rate <= MAX_RATE:
+        raise UsageError(f"--rate {text!r}: expected auto, spread, or frames per second up to {MAX_RATE}")
     return rate
 
 
-def read_size(text: str) -> tuple[int | tuple[int, int], dict[str, Any]]:
-    """The size of pictures, and the options that it brings. Raises UsageError."""
-    if text == "classic":
-        return 64, {"size": "classic"}
+def read_size(text: str) -> int | tuple[int, int]:
+    """`64` or `48x64`, in pixels. Raises UsageError."""
     try:
         sides = [int(side) for side in text.lower().split("x")]
     except ValueError:
         sides = []
     if len(sides) not in (1, 2):
-        raise UsageError(f"--size {text!r}: expected pixels like 64, height x width like 48x64, or classic")
-    if not SMALLEST <= min(sides) <= max(sides) <= LARGEST:
-        raise UsageError(f"--size {text!r}: a side has {SMALLEST} to {LARGEST} pixels")
-    return sides[0] if len(sides) == 1 else (sides[0], sides[1]), {}
+        raise UsageError(f"--size {text!r}: expected pixels like 64, or height x width like 48x64")
+    if not MIN_SIDE <= min(sides) <= max(sides) <= MAX_SIDE:
+        raise UsageError(f"--size {text!r}: each side must have {MIN_SIDE} to {MAX_SIDE} pixels")
+    return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
 def read_folder(text: str) -> Path:
-    """The folder of `--out`: an empty name, as of a variable that is not set, is none. Raises UsageError."""
+    """The folder of `--out`. An empty name, as from a shell variable that is not set, is refused. Raises UsageError."""
     if not text.strip():
         raise UsageError("--out is empty; give the name of a folder")
     return Path(text)
@@ -108,15 +125,10 @@ def read_families(text: str) -> list[str]:
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
         if name not in FAMILIES:
-            raise UsageError(f"--families: no family {name!r}; there are {', '.join(FAMILIES)}")
+            raise UsageError(f"--families: no family {name!r}; choose from {', '.join(FAMILIES)}")
     if not names:
-        raise UsageError(f"--families names none; there are {', '.join(FAMILIES)}")
+        raise UsageError(f"--families is empty; choose from {', '.join(FAMILIES)}")
     return names
-
-
-def make_spec(frames: int | None, rate: Rate, size: int | tuple[int, int], classic: bool) -> ClipSpec:
-    """The clip spec of the options given; the classic architectures are customarily shown 10 frames."""
-    return ClipSpec(frames or (10 if classic else 16), rate, size)
 
 
 def read_options(texts: list[str]) -> dict[str, str | bool]:
@@ -131,6 +143,6 @@ def read_options(texts: list[str]) -> dict[str, str | bool]:
 
 
 def check_precision(precision: str) -> None:
-    """Raises UsageError for what is no policy."""
+    """Raises UsageError for an unknown dtype policy."""
     if precision not in ("float32", "mixed_bfloat16", "mixed_float16"):
         raise UsageError(f"--precision {precision!r}: expected float32, mixed_bfloat16 or mixed_float16")

@@ -1,4 +1,4 @@
-"""Ctrl-C ends the work at once, whatever runs, and whoever pressed it sees that it was heard."""
+"""Ctrl-C ends the work at once, whatever is running, and shows that it was received."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from stillmotion.cli.console import interrupted
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-PATIENCE = 0.3  # seconds; what ends sooner needs no word
-AGAIN = 0.05
+NOTICE_SECONDS = 0.3  # work that ends sooner needs no "stopping..."
+RETRY_SECONDS = 0.05
 
 
-def heed_interrupts() -> None:
+def handle_interrupts() -> None:
     """From now on Ctrl-C sets `interrupted` and raises KeyboardInterrupt in the main thread.
 
-    A handler in Python waits for a backend that is at work; a thread of its own says meanwhile that it was heard.
+    Python runs signal handlers only between bytecodes, so while a backend is computing nothing would happen for
+    seconds. A thread of its own, woken through a socket, says meanwhile that the interrupt was received.
     """
     signal.signal(signal.SIGINT, _interrupt)
-    sys.unraisablehook = _interrupt_again
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    # A copy, for standard error is silent while a backend loads.
-    threading.Thread(target=_say_stopping, args=(heard, told, os.dup(2)), daemon=True).start()
+    sys.unraisablehook = _retry_interrupt
+    received, wakeup = socket.socketpair()
+    wakeup.setblocking(False)
+    signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+    # A duplicate, for standard error is redirected while a backend loads.
+    threading.Thread(target=_announce, args=(received, wakeup, os.dup(2)), daemon=True).start()
 
 
-def end_at_once() -> None:
-    """From now on Ctrl-C ends the process, for the work has ended."""
+def restore_interrupts() -> None:
+    """From now on Ctrl-C ends the process at once, for the work has ended."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -43,31 +44,31 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _interrupt_again(ignored: UnraisableHookArgs) -> None:
-    """Python drops what is raised in a finaliser or in a callback of the garbage collector."""
-    if issubclass(ignored.exc_type, KeyboardInterrupt):
-        timer = threading.Timer(AGAIN, _press)
+def _retry_interrupt(unraisable: UnraisableHookArgs) -> None:
+    """Raise the interrupt again: Python drops exceptions in finalizers and in the garbage collector's callbacks."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        timer = threading.Timer(RETRY_SECONDS, _send_interrupt)
         timer.daemon = True
         timer.start()
     else:
-        sys.__unraisablehook__(ignored)
+        sys.__unraisablehook__(unraisable)
 
 
-def _press() -> None:
+def _send_interrupt() -> None:
     if sys.platform == "win32":
         import _thread
 
         _thread.interrupt_main()
-    else:  # a true signal wakes the main thread
+    else:  # only a real signal wakes the main thread
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
 
-def _say_stopping(heard: socket.socket, told: socket.socket, stderr: int) -> None:
-    """Once, and then go on listening: the sockets are needed as long as there are signals."""
-    said = False
-    while number := heard.recv(1):
-        if number[0] == signal.SIGINT and not said:
-            said = True
-            time.sleep(PATIENCE)
+def _announce(received: socket.socket, wakeup: socket.socket, stderr: int) -> None:
+    """Say once that the work is stopping; keep reading, since the sockets are needed as long as there are signals."""
+    announced = False
+    while number := received.recv(1):
+        if number[0] == signal.SIGINT and not announced:
+            announced = True
+            time.sleep(NOTICE_SECONDS)
             os.write(stderr, b"\r\x1b[2Kstopping...\n" if os.isatty(stderr) else b"stopping...\n")
-    told.close()
+    wakeup.close()

@@ -1,0 +1,8 @@
+"""Experiments: a data set in, a plan of tasks, runs and controls, one comparison out.
+
+The public names are listed in `__init__.pyi` and loaded when first used, so importing the package imports no backend.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

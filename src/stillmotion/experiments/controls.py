@@ -1,0 +1,154 @@
+"""The controls of a comparison: what else could explain a verdict, tried on purpose.
+
+A motion model that is better than a still one need not use motion. It may find the right frame, or see more of the
+video. So the motion models are tested on perturbed clips; and, with more than quick effort, they are trained
+again on shuffled and on frozen clips, and the still model is trained to look for its best frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stillmotion.clips.spec import Order
+from stillmotion.comparison import Evidence, Predictions, Verdict, gather_evidence, join_folds, read_predictions
+from stillmotion.data import Video
+from stillmotion.experiments.plan import ComparisonPlan, PlannedRun, evaluated, train_and_evaluate
+from stillmotion.experiments.tasks import MeasureMemoryTask, PerturbTask, PredictOverTimeTask, Task
+from stillmotion.runs import Recipe, Run
+
+# Orders of frames without motion that the motion family is trained on again.
+ORDERS: tuple[Order, Order] = ("shuffled", "frozen")
+# The pooling by which a still model goes by its best frame.
+BEST_FRAME_POOL = "max"
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Makes the control tasks of a comparison and gathers what they show.
+
+    Attributes:
+        plan: the comparison's plan.
+        runs: its runs.
+        verdict: the verdict of the statistics alone; None without both kinds of family.
+    """
+
+    plan: ComparisonPlan
+    runs: Sequence[PlannedRun]
+    verdict: Verdict | None
+
+    @property
+    def first_seed(self) -> list[PlannedRun]:
+        """The runs of the first seed: one per family and fold."""
+        return [run for run in self.runs if run.recipe.seed == self.plan.seeds[0]]
+
+    def over_time(self, shown: Sequence[Video]) -> list[Task]:
+        """Predictions through time: of first-seed runs on all test videos, of the others on those that are shown."""
+        tasks: list[Task] = []
+        for run in self.runs:
+            videos = run.fold.test if run in self.first_seed else run.fold.test.only(shown)
+            if len(videos):
+                name = run.folder.name
+                tasks.append(
+                    PredictOverTimeTask(id=f"over-time/{name}", title=run.title, folder=run.folder, videos=videos)
+                )
+        return tasks
+
+    def perturbed(self) -> list[Task]:
+        """Tests of the motion family on perturbed clips."""
+        return [
+            PerturbTask(id=f"perturb/{run.folder.name}", title=run.title, folder=run.folder, videos=run.fold.test)
+            for run in self._of("motion")
+        ]
+
+    def memory(self) -> list[Task]:
+        """Peak memory of each family, unless effort is quick."""
+        if not self.plan.settings.trains_controls:
+            return []
+        first = {run.recipe.family: run for run in reversed(self.first_seed)}
+        return [
+            MeasureMemoryTask(id=f"memory/{family}", title=f"{family}, memory", folder=run.folder)
+            for family, run in first.items()
+        ]
+
+    def retrained(self) -> dict[str, list[PlannedRun]]:
+        """The motion family trained without motion, by the order of its frames; empty if effort is quick."""
+        if not self.plan.settings.trains_controls:
+            return {}
+        return {
+            order: [
+                self._control(
+                    run, replace(run.recipe, spec=replace(run.recipe.spec, order=order)), order, f"on {order} clips"
+                )
+                for run in self._of("motion")
+            ]
+            for order in ORDERS
+        }
+
+    def best_frame(self) -> list[PlannedRun]:
+        """The still family trained to go by its best frame, where the verdict would be that motion is needed.
+
+        Empty if effort is quick, or if the still family pools so already or cannot.
+        """
+        still = self._of("still")
+        needed = self.verdict is not None and self.verdict.answer == "motion needed"
+        pools = {run.recipe.options.get("pool", BEST_FRAME_POOL) for run in still}
+        if not (self.plan.settings.trains_controls and needed) or BEST_FRAME_POOL in pools:
+            return []
+        return [
+            self._control(
+                run,
+                replace(run.recipe, options={**run.recipe.options, "pool": BEST_FRAME_POOL}),
+                BEST_FRAME_POOL,
+                "by its best frame",
+            )
+            for run in still
+        ]
+
+    def tasks(self) -> list[Task]:
+        """All control tasks but `over_time`."""
+        trainings = [run for runs in self.retrained().values() for run in runs] + self.best_frame()
+        return [
+            *self.perturbed(),
+            *(task for run in trainings for task in train_and_evaluate(run, overwrite=self.plan.overwrite)),
+            *self.memory(),
+        ]
+
+    def evidence(self, runs: Sequence[Run], results: Mapping[str, Any]) -> Evidence | None:
+        """What the controls show; None without a verdict.
+
+        Args:
+            runs: the comparison's tested runs, in the order of `self.runs`.
+            results: those of `tasks`.
+        """
+        if self.verdict is None:
+            return None
+        tested = dict(zip((run.folder for run in self.runs), runs, strict=True))
+        families: dict[str, list[Run]] = {}
+        for run in self.first_seed:
+            families.setdefault(run.recipe.family, []).append(tested[run.folder])
+        motion = families[self.verdict.motion]
+        best_frame = self.best_frame()
+        return gather_evidence(
+            [run.perturbed_file for run in motion],
+            {order: joined_predictions(evaluated(planned, results)) for order, planned in self.retrained().items()},
+            joined_predictions(motion),
+            {family: [run.over_time_file for run in members] for family, members in families.items()},
+            self.verdict.still,
+            joined_predictions(evaluated(best_frame, results)) if best_frame else [],
+        )
+
+    def _of(self, kind: str) -> list[PlannedRun]:
+        """First-seed runs of the still or of the motion family that the verdict compares."""
+        family = getattr(self.verdict, kind, None)
+        return [run for run in self.first_seed if run.recipe.family == family]
+
+    def _control(self, run: PlannedRun, recipe: Recipe, name: str, how: str) -> PlannedRun:
+        folder = self.plan.folder / "controls" / f"{run.folder.name}-{name}"
+        return PlannedRun(recipe, run.fold, folder, f"control: {run.title}, {how}")
+
+
+def joined_predictions(runs: Sequence[Run]) -> list[Predictions]:
+    """The stored test predictions of one family's runs: one record per seed, folds joined."""
+    return join_folds([run.recipe.seed for run in runs], [read_predictions(run.predictions_file) for run in runs])

@@ -1,0 +1,153 @@
+"""A data set made ready to train on: read, opened once, split by group, its clip rate chosen."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stillmotion.clips import OpenedVideos, Rate, SkippedVideo, choose_rate, open_videos
+from stillmotion.data import PARTS, Videos, check_labelled, read_videos, split, split_folds, straddling_groups
+from stillmotion.errors import StillmotionError
+from stillmotion.inspection import copies
+from stillmotion.progress import Progress, no_progress
+
+MAX_SHOWN = 10  # skipped videos that are named
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One division of the data set into train, validation and test parts."""
+
+    train: OpenedVideos
+    validation: OpenedVideos
+    test: OpenedVideos
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An opened data set and how it is divided.
+
+    Attributes:
+        opened: all readable videos.
+        skipped: the others, with reasons.
+        folds: one division, or several for cross-validation.
+        rate: the clip rate that suits the videos, in frames per second, or "spread".
+    """
+
+    opened: OpenedVideos
+    skipped: tuple[SkippedVideo, ...]
+    folds: tuple[Fold, ...]
+    rate: Rate
+
+
+def read_labelled(data: str | Path | Videos | OpenedVideos, *, group: str | None = None) -> Videos | OpenedVideos:
+    """Read a labelled data set; no video is opened yet.
+
+    Args:
+        data: a folder, a table, or videos that were read before.
+        group: a regular expression; what it matches in a video's path names its group.
+
+    Returns:
+        The videos.
+
+    Raises:
+        UsageError: nothing is there, or it is no data set.
+        StillmotionError: it cannot be read, a video has no label, or there are fewer than two labels.
+    """
+    videos = data if isinstance(data, Videos | OpenedVideos) else read_videos(data, group=group)
+    check_labelled(videos.videos if isinstance(videos, OpenedVideos) else videos)
+    return videos
+
+
+def open_dataset(
+    videos: Videos | OpenedVideos,
+    *,
+    fractions: Sequence[float],
+    seed: int,
+    rate: Rate | Literal["auto"],
+    frames: int,
+    folds: int = 0,
+    progress: Progress = no_progress,
+) -> Dataset:
+    """Open a data set and divide it by group. What a user should know of it is logged.
+
+    Args:
+        videos: labelled videos.
+        fractions: shares of the train, validation and test parts.
+        seed: of the division.
+        rate: the clip rate in frames per second, "spread", or "auto" to choose by the videos' durations.
+        frames: of a clip, for the choice of the rate.
+        folds: 0 for one division, 2 or more for cross-validation.
+        progress: receives the number of videos opened.
+
+    Returns:
+        The data set.
+
+    Raises:
+        StillmotionError: no video can be read, or there are too few groups.
+    """
+    everything = open_videos(videos, progress=progress)
+    _log_skipped(everything)
+    if not everything.segments:
+        total = len(everything.skipped)
+        raise StillmotionError(f"{everything.root}: none of {total} videos can be read")
+    opened = everything.only(everything.videos)
+    usable = opened.videos if isinstance(videos, OpenedVideos) else videos.only(opened.videos)
+    divisions = split_folds(usable, folds, fractions, seed=seed) if folds else [split(usable, fractions, seed=seed)]
+    _log_divisions(usable, divisions)
+    _warn_of_copies(opened)
+    if rate == "auto":
+        rate, reason = choose_rate([segment.seconds for segment in opened], frames)
+        log.info(reason)
+    parts = tuple(Fold(*(opened.only(part) for part in division)) for division in divisions)
+    return Dataset(opened, everything.skipped, parts, rate)
+
+
+def _log_skipped(opened: OpenedVideos) -> None:
+    if not opened.skipped:
+        return
+    log.info("%d of %d videos skipped:", len(opened.skipped), len(opened) + len(opened.skipped))
+    for video in opened.skipped[:MAX_SHOWN]:
+        log.info("  %s", video.reason)
+    if len(opened.skipped) > MAX_SHOWN:
+        log.info("  and %d more; 'stillmotion inspect' lists them", len(opened.skipped) - MAX_SHOWN)
+
+
+def _log_divisions(usable: Videos, divisions: Sequence[tuple[Videos, Videos, Videos]]) -> None:
+    grouping = f"; {usable.grouping}" if usable.grouping else ""
+    log.info("%d videos, %d labels, %d groups%s", len(usable), len(usable.labels), len(usable.groups), grouping)
+    if len(divisions) > 1:
+        ignored = "; the table's own split is not used" if any(video.part for video in usable) else ""
+        log.info("%d folds by group, each video in the test part of one%s", len(divisions), ignored)
+    for division in divisions:
+        sizes = ", ".join(
+            f"{name} {len(part)} videos of {len(part.groups)} groups"
+            for name, part in zip(PARTS, division, strict=True)
+        )
+        log.info("split by group: %s", sizes)
+        straddling = straddling_groups(division)
+        if straddling:
+            log.warning(
+                "%d groups are in more than one part of the table's own split (%r, ...); "
+                "clips of one recording in train and test make every model look better than it is",
+                len(straddling),
+                straddling[0],
+            )
+
+
+def _warn_of_copies(opened: OpenedVideos) -> None:
+    pairs = copies(opened.segments)
+    if pairs:
+        original, copy = pairs[0]
+        more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
+        log.warning(
+            "%s is a copy of %s, under another label or in another group%s; "
+            "copies mislead training or make every model look better than it is",
+            copy.video.path,
+            original.video.path,
+            more,
+        )

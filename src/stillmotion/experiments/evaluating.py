@@ -1,0 +1,71 @@
+"""A run tested: its figures on its own test part, or on other videos."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from stillmotion.clips import OpenedVideos
+from stillmotion.comparison import Metrics, compute_metrics, read_predictions
+from stillmotion.data import Videos
+from stillmotion.errors import StillmotionError
+from stillmotion.experiments.datasets import read_labelled
+from stillmotion.prediction import evaluate, evaluation_rows, predict_labelled, write_rows
+from stillmotion.progress import Progress, no_progress
+from stillmotion.runs import Run, read_run
+
+log = logging.getLogger(__name__)
+
+
+def run_evaluation(
+    run: Run | str | Path,
+    data: str | Path | Videos | OpenedVideos | None = None,
+    *,
+    group: str | None = None,
+    progress: Progress = no_progress,
+) -> Metrics:
+    """Test a run: the whole of `stillmotion evaluate`.
+
+    Other videos leave the run as it is; only a run that has no test part yet takes them as its own. A warning is
+    logged if the run was trained on groups of the data.
+
+    Args:
+        run: the run, or its folder.
+        data: labelled videos; by default the run's own test part.
+        group: a regular expression; what it matches in a video's path names its group.
+        progress: receives the number of videos tested.
+
+    Returns:
+        The figures, with 95 % intervals by group.
+
+    Raises:
+        UsageError: no such run or data set.
+        StillmotionError: the run has no test part, a label it does not know, or no readable video.
+    """
+    run = run if isinstance(run, Run) else read_run(run)
+    own = run.record.data.part("test")
+    test = own if data is None else read_labelled(data, group=group)
+    if not test:
+        raise StillmotionError(f"{run.folder}: this run has no test part; give the videos to test it on")
+    _warn_of_leaks(run, test.videos if isinstance(test, OpenedVideos) else test)
+    if data is None or not own:
+        return compute_metrics([read_predictions(evaluate(run, test, progress=progress).predictions_file)])
+    predictions, skipped = predict_labelled(run, test, progress=progress)
+    for video in skipped:
+        log.info("skipped: %s", video.reason)
+    with TemporaryDirectory() as folder:
+        table = Path(folder) / "predictions.parquet"
+        write_rows(evaluation_rows(predictions), table)
+        return compute_metrics([read_predictions(table)])
+
+
+def _warn_of_leaks(run: Run, test: Videos) -> None:
+    trained = {video.group for part in ("train", "validation") for video in run.record.data.part(part)}
+    common = sorted(trained & set(test.groups))
+    if common:
+        log.warning(
+            "the run was trained on %d of these groups (%r, ...); its figures look better than they are",
+            len(common),
+            common[0],
+        )

@@ -1,0 +1,72 @@
+"""Executors run the tasks of a plan. There is one so far: this process, one task after another."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stillmotion.errors import Cancelled
+from stillmotion.experiments.tasks import Task
+from stillmotion.progress import Progress, no_progress
+
+log = logging.getLogger(__name__)
+
+
+class Executor(Protocol):
+    """Anything that can run tasks."""
+
+    def run(self, tasks: Sequence[Task]) -> dict[str, Any]:
+        """Run every task after those it depends on.
+
+        Args:
+            tasks: in an order in which dependencies come first.
+
+        Returns:
+            The result of each task, by its id.
+        """
+
+
+@dataclass(frozen=True)
+class InProcess:
+    """Runs tasks in this process, in order.
+
+    Attributes:
+        progress: receives the progress of the task at work, with its title in front of the stage.
+        cancel: once set, the work ends with `Cancelled` at the next progress report.
+    """
+
+    progress: Progress = no_progress
+    cancel: threading.Event | None = None
+
+    def run(self, tasks: Sequence[Task]) -> dict[str, Any]:
+        """See `Executor.run`.
+
+        Raises:
+            Cancelled: `cancel` was set.
+            StillmotionError: a task failed.
+        """
+        results: dict[str, Any] = {}
+        for task in tasks:
+            missing = [name for name in task.after if name not in results]
+            if missing:
+                raise ValueError(f"task {task.id!r} comes before {missing[0]!r}, which it needs")
+            report = self.reporter(task.title)
+            report("", 0, 1)
+            results[task.id] = task.run(report)
+            summary = task.summary(results[task.id])
+            if summary:
+                log.info(summary)
+        return results
+
+    def reporter(self, title: str) -> Progress:
+        """The progress callback of a piece of work called `title`."""
+
+        def report(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+            if self.cancel is not None and self.cancel.is_set():
+                raise Cancelled("cancelled; the same call resumes where it stopped")
+            self.progress(f"{title} {stage}".strip(), done, total, figures)
+
+        return report

@@ -1,0 +1,91 @@
+"""One run from a data set: opened, split, trained and tested."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from stillmotion.clips import Augment, OpenedVideos, Rate
+from stillmotion.data import Videos
+from stillmotion.data.splitting import FRACTIONS
+from stillmotion.experiments.choices import Preset
+from stillmotion.experiments.datasets import open_dataset, read_labelled
+from stillmotion.experiments.executors import InProcess
+from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evaluate
+from stillmotion.experiments.settings import ComparisonSettings
+from stillmotion.files import check_folder
+from stillmotion.progress import Progress, no_progress
+from stillmotion.runs import Run
+from stillmotion.training import make_recipe
+
+
+def run_training(
+    data: str | Path | Videos | OpenedVideos,
+    family: str = "frame_pool",
+    *,
+    out: str | Path | None = None,
+    frames: int | None = None,
+    rate: Rate | Literal["auto"] = "auto",
+    size: int | tuple[int, int] = 64,
+    preset: Preset = "standard",
+    flip: bool = False,
+    group: str | None = None,
+    fractions: Sequence[float] = FRACTIONS,
+    seed: int = 0,
+    tensorboard: bool = False,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+    cancel: threading.Event | None = None,
+    **settings: Any,
+) -> Run:
+    """Open a data set, split it by group, train one model and test it: the whole of `stillmotion train`.
+
+    Args:
+        data: a folder with one folder per label, a table, or videos that were read or opened before.
+        family: a name in `FAMILIES`.
+        out: the run's folder; by default the family's name with "-run", in the working folder.
+        frames: frames per clip; by default 16, with the classic preset 10.
+        rate: frames per second, "spread", or "auto" to choose by the videos' durations.
+        size: side of the frames in pixels, or (height, width).
+        preset: "classic" trains the small architecture of common tutorials.
+        flip: whether half of the training clips are mirrored.
+        group: a regular expression; what it matches in a video's path names its group.
+        fractions: shares of the train, validation and test parts.
+        seed: of the split and of the training.
+        tensorboard: whether TensorBoard logs are written into the run.
+        overwrite: whether another training in `out` is deleted.
+        progress: receives the progress of the work.
+        cancel: ends the work with `Cancelled` once it is set.
+        **settings: the family's options and other fields of `Recipe`, such as `epochs` or `learning_rate`.
+
+    Returns:
+        The tested run.
+
+    Raises:
+        UsageError: an unknown family, setting or value.
+        StillmotionError: the data set cannot be used, or `out` cannot be written or holds another training.
+        Cancelled: `cancel` was set.
+    """
+    common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)
+    if preset != "standard":
+        settings["preset"] = preset
+    videos = read_labelled(data, group=group)
+    folder = Path(out) if out is not None else Path(f"{family}-run")
+    augment = Augment(flip=flip)
+    make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening
+    check_folder(folder)
+    executor = InProcess(progress, cancel)
+    dataset = open_dataset(
+        videos,
+        fractions=fractions,
+        seed=seed,
+        rate=rate,
+        frames=common.clip_frames,
+        progress=executor.reporter(""),
+    )
+    recipe = make_recipe(family, spec=common.spec(dataset.rate), augment=augment, seed=seed, **settings)
+    planned = PlannedRun(recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
+    results = executor.run(train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard))
+    return evaluated([planned], results)[0]

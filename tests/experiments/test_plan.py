@@ -1,0 +1,178 @@
+"""What a comparison trains, and on what: rules of the plan that make its verdict right."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from helpers.executors import FabricatingExecutor, opened_dataset
+from stillmotion.clips import OpenedVideos
+from stillmotion.errors import UsageError
+from stillmotion.experiments import (
+    ComparisonPlan,
+    ComparisonSettings,
+    CountEpochsTask,
+    EvaluateTask,
+    TrainTask,
+    TrialTask,
+    execute,
+)
+from stillmotion.experiments.plan import match_frames, training_share
+from stillmotion.runs import Recipe
+
+pytestmark = pytest.mark.usefixtures("no_shortcuts")
+Plan = Callable[..., tuple[ComparisonPlan, FabricatingExecutor]]
+
+
+@pytest.fixture
+def run_plan(tmp_path: Path) -> Plan:
+    """Runs a plan with fabricated results: motion is right, stills guess."""
+
+    def run(*, folds: int = 0, **settings: object) -> tuple[ComparisonPlan, FabricatingExecutor]:
+        dataset = opened_dataset(tmp_path, folds=folds)
+        plan = ComparisonPlan(ComparisonSettings(folds=folds, **settings), dataset, tmp_path / "out")  # type: ignore[arg-type]
+        executor = FabricatingExecutor(lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0)
+        execute(plan, executor)
+        return plan, executor
+
+    return run
+
+
+def names(*parts: OpenedVideos) -> set[str]:
+    return {segment.video.name for part in parts for segment in part}
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_no_test_video_reaches_a_training_of_its_fold(run_plan: Plan, folds: int) -> None:
+    """Neither the search, nor the choice of the epoch, nor a control, nor the timing may see the test part."""
+    plan, executor = run_plan(folds=folds, effort="standard", time_budget_minutes=60.0)
+    tests = [names(fold.test) for fold in plan.dataset.folds]
+    trainings = executor.of(TrainTask) + executor.of(CountEpochsTask)
+    assert len(executor.of(TrialTask)) == 3 * 4 * len(tests)  # families and settings
+    for task in trainings:
+        number = int(task.id.partition("-fold")[2][:1] or 0)
+        fold = plan.dataset.folds[number]
+        assert names(task.train) == names(fold.train), task.id
+        assert names(task.validation) == names(fold.validation), task.id
+        assert not names(task.train, task.validation) & tests[number], task.id
+
+
+def test_every_run_is_tested_on_its_folds_test_part_once(run_plan: Plan) -> None:
+    plan, executor = run_plan(folds=3, seeds=2)
+    evaluations = [task for task in executor.of(EvaluateTask) if "control" not in task.title]
+    assert len(evaluations) == 3 * 3 * 2
+    for task in evaluations:
+        assert names(task.test) == names(plan.dataset.folds[int(task.id[-1])].test)
+        assert task.after == (task.id.replace("evaluate/", "train/"),)
+    everything = [name for fold in plan.dataset.folds for name in names(fold.test)]
+    assert sorted(everything) == sorted(names(plan.dataset.opened))
+
+
+def test_the_search_chooses_by_validation_accuracy_alone(tmp_path: Path) -> None:
+    """The setting that is best on validation is trained, although another one would be best on the test part."""
+    plan = ComparisonPlan(ComparisonSettings(effort="standard"), opened_dataset(tmp_path), tmp_path / "out")
+
+    def slow(recipe: Recipe) -> bool:
+        return recipe.learning_rate < Recipe("frame_pool").learning_rate / 2
+
+    executor = FabricatingExecutor(
+        accuracy=lambda recipe: 0.5 if slow(recipe) else 1.0, validation=lambda recipe: 0.9 if slow(recipe) else 0.6
+    )
+    comparison = execute(plan, executor)
+    runs = [task for task in executor.of(TrainTask) if task.folder.parent.name == "runs"]
+    assert len(runs) == 3
+    assert all(slow(task.recipe) for task in runs)
+    assert comparison.verdict is not None
+
+
+def test_trials_are_short_and_runs_are_not(run_plan: Plan) -> None:
+    _, executor = run_plan(effort="standard", epochs=40)
+    assert {task.recipe.epochs for task in executor.of(TrialTask)} == {10}
+    assert {task.recipe.epochs for task in executor.of(TrainTask) if not isinstance(task, TrialTask)} == {40}
+
+
+def test_all_families_get_the_same_clips_epochs_and_seeds(run_plan: Plan) -> None:
+    _, executor = run_plan(seeds=2, epochs=9)
+    recipes = [task.recipe for task in executor.of(TrainTask)]
+    assert {(recipe.family, recipe.seed) for recipe in recipes} == {
+        (family, seed) for family in ("frame_pool", "cnn_rnn", "conv3d") for seed in (0, 1)
+    }
+    assert len({(recipe.spec, recipe.augment, recipe.epochs, recipe.batch_size) for recipe in recipes}) == 1
+
+
+def test_quick_effort_trains_no_controls(run_plan: Plan) -> None:
+    _, executor = run_plan()
+    assert {task.folder.parent.name for task in executor.of(TrainTask)} == {"runs"}
+
+
+def test_controls_are_the_motion_family_without_motion_and_the_still_family_by_its_best_frame(run_plan: Plan) -> None:
+    _, executor = run_plan(effort="standard")
+    trainings = executor.of(TrainTask)
+    controls = {task.folder.name: task.recipe for task in trainings if task.folder.parent.name == "controls"}
+    assert {name.rpartition("-")[2] for name in controls} == {"shuffled", "frozen", "max"}
+    for name, recipe in controls.items():
+        if name.endswith("max"):
+            assert (recipe.family, recipe.options["pool"], recipe.spec.order) == ("frame_pool", "max", "forward")
+        else:
+            assert recipe.family in ("cnn_rnn", "conv3d")
+            assert recipe.spec.order == name.rpartition("-")[2]
+
+
+def test_a_time_budget_sets_the_epochs(tmp_path: Path) -> None:
+    plan = ComparisonPlan(ComparisonSettings(time_budget_minutes=5.0), opened_dataset(tmp_path), tmp_path / "out")
+    executor = FabricatingExecutor(lambda recipe: 1.0, epochs=11)
+    execute(plan, executor)
+    assert {(task.recipe.epochs, task.recipe.patience) for task in executor.of(TrainTask)} == {(11, 11)}
+
+
+def test_the_time_budget_is_shared_by_all_that_is_trained() -> None:
+    """100 minutes in 2 folds: 3 families with 2 seeds and 4 quarter trials each, and 3 controls: 12 shares a fold."""
+    recipes = [Recipe(family, {"pool": "mean"}) for family in ("frame_pool", "cnn_rnn", "conv3d")]
+    seconds, starts = training_share(
+        ComparisonSettings(seeds=2, effort="standard", time_budget_minutes=100.0), recipes, 2
+    )
+    assert seconds == pytest.approx(60 * 100 / 2 / (3 * 3 + 3))
+    assert starts == pytest.approx(6 / 3)
+    assert training_share(ComparisonSettings(time_budget_minutes=3.0), recipes, 1) == (60.0, 1.0)
+
+
+def test_a_still_model_pools_as_many_frames_as_a_motion_model_sees() -> None:
+    still, motion = Recipe("frame_pool", epochs=6), Recipe("conv3d", epochs=6)
+    longer = replace(motion, spec=replace(motion.spec, frames=32))
+    assert match_frames(still, [still, longer], same_time=False).spec.frames == 32
+    assert match_frames(still, [still, longer], same_time=False).epochs == 6
+    assert match_frames(still, [still, longer], same_time=True).epochs == 3  # as long as 6 of half the frames
+    assert match_frames(motion, [still, longer], same_time=False) == motion
+
+
+def test_tasks_can_be_sent_to_another_process(run_plan: Plan) -> None:
+    _, executor = run_plan(effort="standard", time_budget_minutes=5.0)
+    assert len({task.id for task in executor.tasks}) == len(executor.tasks)
+    for task in executor.tasks:
+        assert pickle.loads(pickle.dumps(task)) == task
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"families": ()}, "families is empty"),
+        ({"families": ("conv4d",)}, "no family 'conv4d'"),
+        ({"folds": 1}, "folds is 1"),
+        ({"seeds": 0}, "seeds is 0"),
+        ({"effort": "mad"}, "effort is 'mad'"),
+        ({"preset": "huge"}, "preset is 'huge'"),
+        ({"margin": 1.0}, "margin is 1"),
+        ({"epochs": 3, "time_budget_minutes": 1.0}, "give one of the two"),
+        ({"time_budget_minutes": 0.0}, "more than 0"),
+        ({"fractions": (0.5, 0.5)}, "three shares"),
+        ({"frames": 0}, "frames is 0"),
+        ({"pool": "median"}, "median"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_any_work(settings: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        ComparisonSettings(**settings)  # type: ignore[arg-type]
