@@ -23,20 +23,6 @@ def separate_cache(folder: Path) -> Iterator[None]:
         yield
 
 
-def write_moving_squares(folder: Path, recordings: int = 12) -> Path:
-    """Squares that go left or right, in a folder per label: only motion tells the labels apart."""
-    for label, step in (("left", -2), ("right", 2)):
-        for number in range(recordings):
-            rng = np.random.default_rng((number, step > 0))
-            start, row = int(rng.integers(32)), int(rng.integers(20))
-            frames = np.full((12, 32, 32, 3), 60, np.uint8)
-            for t in range(12):
-                x = (start + step * t + np.arange(10)) % 32
-                frames[t, row : row + 10, x] = 230
-            write_lossy_video(folder / label / f"rec{number}.mp4", frames)
-    return folder
-
-
 def write_shades(folder: Path, recordings: int = 10) -> Path:
     """Dark and bright noise, in a folder per label: any frame tells the labels apart, so it is learned in no time."""
     for label, shade in (("bright", 190), ("dark", 60)):
