@@ -46,7 +46,7 @@ def predict_over_time(run: Run, videos: Videos | OpenedVideos, *, progress: Prog
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
     """
     still = FAMILIES[run.recipe.family].kind == "still"
-    model = load_model(run.folder / "snapshot.keras" if still else run.model_file)
+    model = load_model(run.snapshot_file if still else run.model_file)
     predict_segment = _predict_frames if still else _predict_past
     names: list[str] = []
     all_times: list[Seconds] = [np.empty(0)]

@@ -1,4 +1,4 @@
-"""All that determines a training, but for the videos."""
+"""Everything that determines a training, except the videos."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a model is trained. Two trainings of one recipe on the same videos are the same training.
+    """How a model is trained. Two trainings with the same recipe and the same videos are the same training.
 
     Attributes:
-        family: a name in `stillmotion.models.FAMILIES`.
-        options: the family's own, complete with its defaults.
+        family: a name in `stillmotion.FAMILIES`.
+        options: the family's own options, complete with defaults.
         spec: what a clip is.
         augment: how clips are varied.
-        epochs: at most; training ends earlier once the validation loss has not fallen for `patience` epochs.
-        batch_size: clips a step.
-        learning_rate: at its peak, after a warm-up; it then falls to zero along a cosine.
-        weight_decay: of AdamW.
-        label_smoothing: share of certainty taken from the true label in training.
-        patience: in epochs.
+        epochs: maximum number of epochs.
+        batch_size: clips per step.
+        learning_rate: its peak, reached after a warm-up; it then falls to zero along a cosine.
+        weight_decay: AdamW's.
+        label_smoothing: how much of the true label's probability is spread over all labels in training, from 0 to 1.
+        patience: training stops after this many epochs without a lower validation loss.
         precision: Keras's dtype policy.
-        seed: of weights, of what each epoch draws, of its order.
+        seed: random seed for the weights, the order of clips, and what is drawn from each video.
+
+    Raises:
+        UsageError: `epochs`, `batch_size` or `patience` below 1, or a learning rate of 0 or less.
     """
 
     family: str

@@ -2,12 +2,12 @@
 
 runs/cnn_rnn-seed0/
     model.keras            loads with Keras alone: uint8 (batch, time, height, width, 3) -> probabilities
-    snapshot.keras         still family: the same for (batch, height, width, 3)
-    run.json               recipe, labels, data and split, versions, how training went
-    history.csv            a row an epoch
-    predictions.parquet    a row a test video and window
-    over_time.parquet        the answer through time of each test video
-    perturbed.parquet         the verdict's motion family: a row a test video and way of tampering with its frames
+    snapshot.keras         still family only: the same for (batch, height, width, 3)
+    run.json               recipe, labels, videos of each part, versions, result of the training, costs
+    history.csv            one row per epoch
+    predictions.parquet    one row per test video and window
+    over_time.parquet      one row per test video and time: how the prediction changes in the course of the video
+    perturbed.parquet      the verdict's motion family only: one row per test video and changed frame order
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class DataRecord:
-    """The videos of a training, and the part that each was in."""
+    """The videos of a run, and the part that each was in.
+
+    Attributes:
+        root: the folder that paths are relative to.
+        fingerprint: a hash of the videos of the train and validation parts.
+        videos: those that were used.
+        skipped: names of those that were not, and why.
+        typical_seconds: the median duration of the videos that were trained on.
+    """
 
     root: str
     fingerprint: str
@@ -44,7 +52,15 @@ class DataRecord:
 
 @dataclass(frozen=True)
 class TrainingRecord:
-    """How a training went. `seconds` is its time at work, over all interruptions."""
+    """How a training went.
+
+    Attributes:
+        epochs: number of epochs that were trained.
+        best_epoch: the one with the lowest validation loss, counted from 1; its weights are the model's.
+        seconds: time spent on epochs, over all interruptions.
+        validation_loss: of the best epoch.
+        validation_accuracy: of the best epoch, from 0 to 1.
+    """
 
     epochs: int
     best_epoch: int
@@ -55,9 +71,13 @@ class TrainingRecord:
 
 @dataclass(frozen=True)
 class CostRecord:
-    """What an answer costs on the machine that measured it, clip by clip, from frames in memory.
+    """What predictions cost on the machine that measured them, with clips that were in memory already.
 
-    multiply_adds: of one clip, counted from the graph, the same on any machine.
+    Attributes:
+        parameters: number of the model's weights.
+        milliseconds_per_clip: time for a single clip.
+        frames_per_second: throughput in batches.
+        multiply_adds: for one clip, counted from the model's graph, so the same on every machine.
     """
 
     parameters: int
@@ -68,7 +88,17 @@ class CostRecord:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """run.json."""
+    """The content of run.json.
+
+    Attributes:
+        recipe: everything that determined the training, except the videos.
+        labels: the class names, in the order of the model's outputs.
+        data: the videos.
+        versions: what made the run, such as "keras" and "python".
+        training: how the training went; None as long as it is not finished.
+        cost: what predictions cost; None until the run is evaluated.
+        format: version of this file's format.
+    """
 
     recipe: Recipe
     labels: tuple[str, ...]
@@ -79,21 +109,29 @@ class RunRecord:
     format: int = FORMAT
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
-    """A run's folder, and what its run.json says."""
+    """A trained model: its folder, and the content of its run.json.
+
+    Attributes:
+        folder: where the files are.
+        record: the content of run.json.
+    """
 
     folder: Path
     record: RunRecord
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r}, family={self.recipe.family!r}, seed={self.recipe.seed})"
+
     @property
     def recipe(self) -> Recipe:
-        """All that determined the training."""
+        """Everything that determined the training, except the videos."""
         return self.record.recipe
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """In the order of the model's outputs."""
+        """The class names, in the order of the model's outputs."""
         return self.record.labels
 
     @property
@@ -102,24 +140,29 @@ class Run:
         return self.folder / "model.keras"
 
     @property
+    def snapshot_file(self) -> Path:
+        """The trained model for single frames; only a still family has one."""
+        return self.folder / "snapshot.keras"
+
+    @property
+    def history_file(self) -> Path:
+        """One row per epoch of the training."""
+        return self.folder / "history.csv"
+
+    @property
     def predictions_file(self) -> Path:
-        """The test part's predictions, once evaluated."""
+        """Predictions for the test part, written by `evaluate`."""
         return self.folder / "predictions.parquet"
 
     @property
     def over_time_file(self) -> Path:
-        """The test part's answers through time, once evaluated."""
+        """Predictions in the course of each test video, written by `predict_over_time`."""
         return self.folder / "over_time.parquet"
 
     @property
     def perturbed_file(self) -> Path:
-        """A motion model's predictions for test clips whose frames were tampered with, once probed."""
+        """Predictions for test videos with changed frame order, written by `evaluate_perturbed`."""
         return self.folder / "perturbed.parquet"
-
-    @property
-    def history_file(self) -> Path:
-        """The training's epochs."""
-        return self.folder / "history.csv"
 
 
 _ADAPTER = TypeAdapter(RunRecord)
@@ -131,9 +174,12 @@ def read_run(folder: str | Path) -> Run:
     Args:
         folder: the run's folder, or its model.keras.
 
+    Returns:
+        The run.
+
     Raises:
-        UsageError: nothing is there.
-        StillmotionError: not a run, not finished, or made by a later version.
+        UsageError: there is no such folder.
+        StillmotionError: it is not a run, is not finished, or was written by a later version of stillmotion.
     """
     path = Path(folder)
     if path.name == "model.keras":
@@ -142,32 +188,50 @@ def read_run(folder: str | Path) -> Run:
         raise UsageError(f"{path}: no such run folder")
     file = path / "run.json"
     if not file.is_file():
-        runs = [found.parent.name for found in sorted((path / "runs").glob("*/run.json"))]
-        hint = f"; did you mean {path / 'runs' / runs[0]}?" if runs else "; expected the folder that 'train' wrote"
+        records = sorted((path / "runs").glob("*/run.json"))
+        hint = f"; did you mean {records[0].parent}?" if records else "; expected the folder that 'train' wrote"
         raise StillmotionError(f"{path}: not a run (no run.json in it){hint}")
     try:
         record = _ADAPTER.validate_json(file.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its text"
-        raise StillmotionError(f"{file}: not a run's record: {where}: {first['msg']}") from None
+        field_name = ".".join(map(str, first["loc"])) or "its text"
+        raise StillmotionError(f"{file}: not a run's record: {field_name}: {first['msg']}") from None
     except OSError as error:
         raise StillmotionError(f"{file}: {error.strerror}") from None
     if record.format > FORMAT:
         raise StillmotionError(f"{file}: written by a later version of stillmotion; update to read it")
     if record.training is None:
-        raise StillmotionError(f"{path}: this training is not finished; give the same 'train' command again to go on")
+        raise StillmotionError(f"{path}: this training is not finished; run the same 'train' command again to resume")
     return Run(path, record)
 
 
 def write_run(run: Run) -> Run:
-    """Write run.json, whole or not at all, and return the run."""
+    """Write run.json; the file is complete or not there.
+
+    Args:
+        run: the run; its folder exists.
+
+    Returns:
+        The same run.
+
+    Raises:
+        StillmotionError: the file cannot be written.
+    """
     write_json(run.folder / "run.json", asdict(run.record))
     return run
 
 
 def versions(backend: str, keras_version: str) -> dict[str, str]:
-    """What made a run."""
+    """The versions of what makes a run.
+
+    Args:
+        backend: the name of Keras's backend.
+        keras_version: passed in, so that this module does not import Keras.
+
+    Returns:
+        Versions by name: stillmotion, keras, backend, python, numpy, av.
+    """
     from importlib.metadata import version
 
     return {

@@ -1,0 +1,238 @@
+"""The rules of a training: what chooses the epoch, which weights are kept, and how it resumes."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gc
+import math
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import stillmotion as sm
+from helpers.training import swap_labels
+from stillmotion.clips import open_videos
+from stillmotion.errors import StillmotionError
+from stillmotion.files import folder_lock
+from stillmotion.runs import TrainingRecord
+from stillmotion.training import ValidationClips, train
+
+pytestmark = pytest.mark.backend
+
+
+def history(run: sm.Run) -> list[dict[str, float]]:
+    with run.history_file.open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def without_times(run: sm.Run) -> list[dict[str, float]]:
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in history(run)]
+
+
+def finished_training(run: sm.Run) -> TrainingRecord:
+    assert run.record.training is not None
+    return run.record.training
+
+
+def validation_loss(run: sm.Run, validation: sm.Videos) -> float:
+    """The loss of the saved model, by hand: cross-entropy with smoothed labels."""
+    batches = ValidationClips(open_videos(validation).segments, run.labels, run.recipe)
+    model = keras.saving.load_model(run.model_file)
+    smoothing, losses = run.recipe.label_smoothing, []
+    for clips, targets in (batches[index] for index in range(len(batches))):
+        smoothed = targets * (1 - smoothing) + smoothing / len(run.labels)
+        losses += list(-(smoothed * np.log(keras.ops.convert_to_numpy(model(clips)))).sum(axis=1))
+    return float(np.mean(losses))
+
+
+def test_the_best_epoch_is_that_of_the_lowest_validation_loss(easy_run: sm.Run, contrary_run: sm.Run) -> None:
+    for run in (easy_run, contrary_run):
+        losses, training = [row["val_loss"] for row in history(run)], finished_training(run)
+        assert training.epochs == len(losses)
+        assert training.best_epoch == 1 + losses.index(min(losses))
+        assert training.validation_loss == pytest.approx(min(losses))
+        assert training.validation_accuracy == history(run)[training.best_epoch - 1]["val_accuracy"]
+    assert finished_training(contrary_run).best_epoch < finished_training(contrary_run).epochs
+
+
+def test_training_stops_when_the_validation_loss_has_not_fallen_for_so_many_epochs(
+    easy_run: sm.Run, contrary_run: sm.Run
+) -> None:
+    """Both learn the same from the same videos; only what the validation part says of it differs."""
+    easy, contrary = finished_training(easy_run), finished_training(contrary_run)
+    assert contrary.epochs == contrary.best_epoch + contrary_run.recipe.patience < contrary_run.recipe.epochs
+    assert easy.epochs == min(easy.best_epoch + easy_run.recipe.patience, easy_run.recipe.epochs) > contrary.epochs
+    learned = [[row["loss"] for row in history(run)[: contrary.epochs]] for run in (easy_run, contrary_run)]
+    assert learned[0] == pytest.approx(learned[1])
+
+
+def test_the_weights_that_are_kept_are_the_averaged_ones_of_the_best_epoch(
+    easy_run: sm.Run, contrary_run: sm.Run, shades: list[sm.Videos]
+) -> None:
+    """Validation is done with the averaged weights, so no others have the recorded loss."""
+    contrary = swap_labels(shades[1], "dark", "bright")
+    for run, validation in ((easy_run, shades[1]), (contrary_run, contrary)):
+        assert validation_loss(run, validation) == pytest.approx(finished_training(run).validation_loss, abs=1e-4)
+
+
+def test_the_learning_rate_is_at_its_peak_after_a_tenth_and_then_falls_along_a_cosine(easy_run: sm.Run) -> None:
+    steps_per_epoch, recipe = 3, easy_run.recipe
+    steps = steps_per_epoch * recipe.epochs
+    warm_up = steps // 10
+    for row in history(easy_run):
+        share = (steps_per_epoch * row["epoch"] - warm_up) / (steps - warm_up)
+        assert row["learning_rate"] == pytest.approx(recipe.learning_rate * (1 + math.cos(math.pi * share)) / 2)
+
+
+def test_the_test_part_of_a_new_run_is_empty_and_the_others_are_recorded(
+    easy_run: sm.Run, shades: list[sm.Videos]
+) -> None:
+    data = easy_run.record.data
+    assert [video.path for video in data.part("train")] == [video.path for video in shades[0]]
+    assert [video.path for video in data.part("validation")] == [video.path for video in shades[1]]
+    assert not data.part("test")
+    assert easy_run.labels == ("bright", "dark")
+    assert data.typical_seconds == pytest.approx(0.4, abs=0.05)
+
+
+def test_interrupted_it_resumes_to_the_same_run(
+    easy_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    def interrupt(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+        if figures.get("epoch") == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sm.train(easy_recipe, shades[0], shades[1], out=tmp_path, progress=interrupt)
+    with pytest.raises(StillmotionError, match="not a run"):
+        sm.read_run(tmp_path)
+    resumed = sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
+    assert without_times(resumed) == without_times(easy_run)
+    weights = [keras.saving.load_model(run.model_file).get_weights() for run in (resumed, easy_run)]
+    for here, there in zip(*weights, strict=True):
+        np.testing.assert_array_equal(here, there)
+    assert not (tmp_path / "unfinished").exists()
+
+
+def test_interrupted_after_its_last_epoch_it_is_not_trained_further(
+    contrary_run: sm.Run,
+    shades: list[sm.Videos],
+    easy_recipe: sm.Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    contrary = swap_labels(shades[1], "dark", "bright")
+    with monkeypatch.context() as patch:
+        patch.setattr("stillmotion.training.fitting.snapshot_model", fail)
+        with pytest.raises(KeyboardInterrupt):
+            sm.train(easy_recipe, shades[0], contrary, out=tmp_path)
+    assert without_times(sm.train(easy_recipe, shades[0], contrary, out=tmp_path)) == without_times(contrary_run)
+
+
+@pytest.fixture
+def copied_run(easy_run: sm.Run, tmp_path: Path) -> sm.Run:
+    """A run that may be changed."""
+    return sm.read_run(shutil.copytree(easy_run.folder, tmp_path / "run"))
+
+
+def test_a_finished_training_is_returned_and_nothing_is_written(
+    copied_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe
+) -> None:
+    """It may be in a folder that cannot be written to, so not even a lock is made."""
+    (copied_run.folder / ".lock").unlink()
+    before = {path: path.stat().st_mtime_ns for path in copied_run.folder.iterdir()}
+    for overwrite in (False, True):
+        again = sm.train(easy_recipe, shades[0], shades[1], out=copied_run.folder, overwrite=overwrite)
+        assert again.record == copied_run.record
+    assert {path: path.stat().st_mtime_ns for path in copied_run.folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("different", ["recipe", "videos", "validation videos"])
+def test_another_training_is_refused_and_deleted_only_on_demand(
+    different: str, copied_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe
+) -> None:
+    parts, recipe = shades[:2], dataclasses.replace(easy_recipe, epochs=1)
+    if different == "videos":
+        parts, recipe = [shades[0].only(shades[0][1:]), shades[1]], easy_recipe
+    elif different == "validation videos":
+        parts, recipe = [shades[0], shades[1].only(shades[1][1:])], easy_recipe
+    with pytest.raises(StillmotionError, match="other settings or videos"):
+        sm.train(recipe, *parts, out=copied_run.folder)
+    assert sm.read_run(copied_run.folder).record == copied_run.record
+    if different == "recipe":
+        (copied_run.folder / "predictions.parquet").touch()
+        again = sm.train(recipe, *parts, out=copied_run.folder, overwrite=True)
+        assert finished_training(again).epochs == 1
+        assert not again.predictions_file.exists()
+
+
+def test_only_one_process_trains_in_a_folder(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path) -> None:
+    with folder_lock(tmp_path), pytest.raises(StillmotionError, match="another stillmotion is at work"):
+        sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
+
+
+def test_a_damaged_state_is_reported(
+    easy_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    (tmp_path / "unfinished").mkdir()
+    (tmp_path / "unfinished" / "state.json").write_text("{")
+    with pytest.raises(StillmotionError, match=r"state\.json: cannot be read; delete"):
+        sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
+
+
+def test_labels_have_to_agree_and_videos_to_be_readable(
+    shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mp4").write_text("no video")
+    broken = sm.Videos(tmp_path, (sm.Video("broken.mp4", "dark"), sm.Video("broken.mp4", "bright")))
+    unknown = shades[1].only([dataclasses.replace(video, label="grey") for video in shades[1]])
+    with pytest.raises(StillmotionError, match="'grey' is in the validation part but not in the train part"):
+        sm.train(easy_recipe, shades[0], unknown, out=tmp_path / "run")
+    with pytest.raises(StillmotionError, match=r"no readable video in the validation part: .*broken\.mp4"):
+        sm.train(easy_recipe, shades[0], broken, out=tmp_path / "run")
+    with pytest.raises(StillmotionError, match="no readable video in the train part"):
+        sm.train(easy_recipe, broken, shades[1], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_progress_counts_the_steps_and_reports_the_last_epoch(
+    shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    """And a file that cannot be read is skipped."""
+    reports: list[tuple[str, int, int, dict[str, float]]] = []
+
+    def report(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+        reports.append((stage, done, total, dict(figures)))
+
+    recipe = dataclasses.replace(easy_recipe, epochs=2)
+    videos = sm.Videos(shades[0].root, (*shades[0], sm.Video("nowhere.mp4", "dark")))
+    run = train(recipe, videos, shades[1], out=tmp_path, progress=report)
+    training = [(done, total, figures.get("epoch")) for stage, done, total, figures in reports if stage == "training"]
+    assert training == [
+        (1, 6, None), (2, 6, None), (3, 6, None), (3, 6, 1), (4, 6, 1), (5, 6, 1), (6, 6, 1), (6, 6, 2),
+    ]  # fmt: skip
+    assert reports[-1][3]["val_loss"] == pytest.approx(history(run)[-1]["val_loss"])
+    assert [name for name, _ in run.record.data.skipped] == ["nowhere.mp4"]
+    assert len(run.record.data.part("train")) == len(shades[0])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's registry of gradients")
+def test_the_graphs_of_a_training_are_released(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path) -> None:
+    from tensorflow.python.framework.func_graph import FuncGraph
+
+    def count_graphs() -> int:
+        keras.utils.clear_session()
+        gc.collect()
+        return sum(isinstance(thing, FuncGraph) and thing.name == "one_step_on_data" for thing in gc.get_objects())
+
+    before = count_graphs()
+    sm.train(dataclasses.replace(easy_recipe, epochs=1), shades[0], shades[1], out=tmp_path)
+    assert count_graphs() <= before
