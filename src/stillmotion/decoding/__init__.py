@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from stillmotion.data.media import is_picture
+from stillmotion.data.media import is_image
 from stillmotion.decoding.frames import TICK, Frames, Images, Seconds, VideoFacts, index_shown_at
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
 
 # Module, and which files it takes; the first that takes a file decodes it.
 DECODERS: dict[str, Callable[[Path], bool]] = {
-    "stillmotion.decoding.images": is_picture,
+    "stillmotion.decoding.images": is_image,
     "stillmotion.decoding.pyav": lambda path: True,
 }
 
