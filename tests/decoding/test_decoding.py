@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from helpers.media import write_lossy_video
-from stillmotion.decoding import Frames, iter_frames, probe, read_frames
+from stillmotion.decoding import DecodedFrames, iter_frames, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 
 
@@ -31,7 +31,7 @@ def test_random_access_is_sequential_access(tmp_path, ending):
     """A long film with few keyframes: far wanted times are sought, and are what decoding all gives."""
     path = write_lossy_video(tmp_path / f"a{ending}", levels(200), g="30")
     frames = list(iter_frames(path, 16, 16))
-    everything = Frames(np.stack([image for _, image in frames]), np.array([seconds for seconds, _ in frames]))
+    everything = DecodedFrames(np.stack([image for _, image in frames]), np.array([seconds for seconds, _ in frames]))
     for wanted in ([0.0, 9.95, 19.0], [18.33], [3.0, 3.1, 15.7], [-1.0, 99.0]):
         assert np.array_equal(read_frames(path, wanted, 16, 16).shown_at(wanted), everything.shown_at(wanted))
 
@@ -56,7 +56,7 @@ def test_a_cut_off_file_is_used_as_far_as_it_goes(tmp_path):
     path = write_lossy_video(tmp_path / "a.mp4", rng.integers(0, 255, (60, 32, 48, 3), dtype=np.uint8), g="5")
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     facts = probe(path)
-    assert facts.promised_seconds == pytest.approx(6.0, abs=0.2)
+    assert facts.header_seconds == pytest.approx(6.0, abs=0.2)
     assert 1 < facts.seconds < 5
     assert len(read_frames(path, [0.0, 1.0, 5.9], 16, 16).images) == 3
 

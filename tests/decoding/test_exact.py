@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from helpers.media import noise, turn_clockwise, write_video
-from stillmotion.decoding import Frames, iter_frames, probe, read_frames
+from stillmotion.decoding import DecodedFrames, iter_frames, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 
 
-def everything(path: Path, height: int = 32, width: int = 48) -> Frames:
+def everything(path: Path, height: int = 32, width: int = 48) -> DecodedFrames:
     seconds, images = zip(*iter_frames(path, height, width), strict=True)
-    return Frames(np.stack(images), np.array(seconds))
+    return DecodedFrames(np.stack(images), np.array(seconds))
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".mov"])
@@ -61,7 +61,7 @@ def test_a_film_of_one_frame(tmp_path: Path) -> None:
 
 
 def test_a_whole_file_promises_nothing(tmp_path: Path) -> None:
-    assert probe(write_video(tmp_path / "a.mp4", noise(20))).promised_seconds is None
+    assert probe(write_video(tmp_path / "a.mp4", noise(20))).header_seconds is None
 
 
 @pytest.mark.parametrize("content", [b"", b"this is text\n"])

@@ -67,7 +67,7 @@ def _say(found: Inspection) -> None:
     _list("left out", [one.reason for one in found.skipped])
     _list(
         "end before their header says",
-        [f"{s.file}: {s.facts.seconds:.3g} s of {s.facts.promised_seconds:.3g} s" for s in found.ends_early],
+        [f"{s.file}: {s.facts.seconds:.3g} s of {s.facts.header_seconds:.3g} s" for s in found.ends_early],
     )
     _list(
         "pairs show the same under two labels or in two parts",

@@ -47,7 +47,8 @@ def make_grouping_rule(pattern: str | None) -> GroupingRule:
     """
     if pattern is None:
         return GroupingRule(
-            _group_by_name, "groups: folders below the labels, and files alike but for a mark such as _clip01; else each file"
+            _group_by_name,
+            "groups: folders below the labels, and files alike but for a mark such as _clip01; else each file",
         )
     try:
         expression = re.compile(pattern)

@@ -8,10 +8,11 @@ from pathlib import Path, PurePath
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 # The operating system's table of media types may lack some of these.
-VIDEO_SUFFIXES = frozenset(
-    ".mp4 .m4v .mov .avi .mkv .webm .asf .wmv .flv .f4v .mpg .mpeg .m2v .ts .mts .m2ts .vob .mxf .ogv .3gp .3g2 .dv "
-    ".gif .apng .y4m .h264 .h265 .hevc .ivf .nut .rm .rmvb .divx".split()
+_VIDEO_FORMATS = (
+    "mp4 m4v mov avi mkv webm asf wmv flv f4v mpg mpeg m2v ts mts m2ts vob mxf ogv 3gp 3g2 dv gif apng y4m h264 h265 "
+    "hevc ivf nut rm rmvb divx"
 )
+VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_FORMATS.split())
 
 
 def is_image(path: PurePath) -> bool:

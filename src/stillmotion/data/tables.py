@@ -22,9 +22,7 @@ def probability_column(label: str) -> str:
     return PROBABILITY_PREFIX + label
 
 
-def read_table(
-    path: Path, text_columns: Collection[str] | None = None, *, expected: Collection[str] = ()
-) -> pa.Table:
+def read_table(path: Path, text_columns: Collection[str] | None = None, *, expected: Collection[str] = ()) -> pa.Table:
     """Read a Parquet or CSV table.
 
     A file is Parquet by its first bytes or its ending. In a CSV, column names and texts are stripped of surrounding
@@ -81,9 +79,7 @@ def _read_csv(path: Path, text_columns: Collection[str] | None, expected: Collec
         return len({name.strip() for name in headers[delimiter]} & set(expected)), len(headers[delimiter])
 
     delimiter = max(DELIMITERS, key=fit)
-    types = {
-        name: pa.string() for name in headers[delimiter] if text_columns is None or name.strip() in text_columns
-    }
+    types = {name: pa.string() for name in headers[delimiter] if text_columns is None or name.strip() in text_columns}
     table = csv.read_csv(
         path,
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),

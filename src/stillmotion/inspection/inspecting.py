@@ -61,7 +61,7 @@ def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspe
         segments,
         skipped,
         labels={label: LabelCount(count, len(groups[label])) for label, count in sorted(counts.items())},
-        ends_early=[segment for segment in segments if segment.facts.promised_seconds is not None],
+        ends_early=[segment for segment in segments if segment.facts.header_seconds is not None],
         few_groups={label: len(found) for label, found in sorted(groups.items()) if len(found) < FEWEST_GROUPS},
         duplicates=near_duplicates(segments),
         straddling=straddling_groups(parts),
