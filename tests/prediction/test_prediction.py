@@ -91,7 +91,7 @@ def test_a_motion_run_from_videos_to_answers(
     # Another process is at work in the run's folder.
     longer = {**options, "epochs": 3}
     for work in (lambda: evaluate(run, test), lambda: sm.train("conv3d", learn, check, out=run.folder, **longer)):
-        with folder_lock(run.folder), pytest.raises(StillmotionError, match="another stillmotion is at work"):
+        with folder_lock(run.folder), pytest.raises(StillmotionError, match="another stillmotion process is using"):
             work()
 
     # What the run cannot be tested on.
