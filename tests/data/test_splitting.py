@@ -86,6 +86,8 @@ def test_the_seed_selects_the_split_and_the_order_of_videos_does_not_matter() ->
     parts = split(videos, seed=3)
     assert split(videos, seed=3) == parts
     assert split(videos, seed=4) != parts
+    assert split(videos) == split(videos, seed=0)
+    assert split_folds(videos, 3) == split_folds(videos, 3, seed=0) != split_folds(videos, 3, seed=1)
     backwards = split(videos.only(videos[::-1]), seed=3)
     assert [sorted(names(part)) for part in backwards] == [sorted(names(part)) for part in parts]
 
@@ -105,6 +107,28 @@ PINNED_FOLDS = [
     ["5.mp4", "6.mp4", "10.mp4", "11.mp4", "15.mp4"],
 ]
 PINNED_VALIDATION = [["1.mp4", "6.mp4"], ["7.mp4", "18.mp4"], ["15.mp4", "18.mp4"], ["2.mp4", "17.mp4"]]
+
+
+def test_splits_of_uneven_groups_are_pinned_across_versions() -> None:
+    """Groups of 1 to 12 videos of three labels, one of them rare: whatever the costs weigh shows here."""
+    rng = np.random.default_rng(0)
+    videos = Videos(
+        ROOT,
+        tuple(
+            Video(f"{group}-{clip}.mp4", "aaabbc"[int(rng.integers(6))], f"g{group:02}")
+            for group in range(24)
+            for clip in range(int(rng.integers(1, 13)))
+        ),
+    )
+    assert [[[int(g[1:]) for g in part.groups] for part in split(videos, seed=seed)[1:]] for seed in range(4)] == UNEVEN
+
+
+UNEVEN = [
+    [[4, 7, 16, 20], [1, 12, 13, 23]],
+    [[1, 12, 13, 23], [7, 16, 18, 20]],
+    [[1, 12, 13, 23], [7, 16, 18, 20]],
+    [[1, 12, 13, 23], [4, 7, 16, 20]],
+]
 
 
 def test_every_label_is_in_every_part_even_where_there_are_just_enough_groups() -> None:
@@ -152,7 +176,8 @@ def test_a_split_that_does_not_exist_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "fractions", [(0.5, 0.5), (0.7, 0.2, 0.2), (0.7, 0.3, 0.0), (1.2, -0.1, -0.1), (float("nan"), 0.5, 0.5), ()]
+    "fractions",
+    [(0.5, 0.5), (0.7, 0.2, 0.2), (0.6, 0.2, 0.1), (0.7, 0.3, 0.0), (1.2, -0.1, -0.1), (float("nan"), 0.5, 0.5), ()],
 )
 def test_fractions_are_three_shares(fractions: tuple[float, ...]) -> None:
     with pytest.raises(UsageError, match="three shares above 0"):
@@ -172,12 +197,16 @@ def test_a_complete_split_of_the_table_is_obeyed_whatever_the_seed() -> None:
 
 def test_a_missing_validation_part_is_taken_by_group_from_train_and_never_from_test() -> None:
     videos = with_parts(*[TRAIN] * 40, *[TEST] * 8)
-    for seed in range(4):
-        train, validation, test = split(videos, (0.6, 0.2, 0.2), seed=seed)
+    for seed, fractions, share in (
+        (0, (0.6, 0.2, 0.2), 1 / 4),
+        (1, (0.6, 0.2, 0.2), 1 / 4),
+        (0, (0.6, 0.3, 0.1), 1 / 3),
+    ):
+        train, validation, test = split(videos, fractions, seed=seed)
         assert names(test) == [f"{n}.mp4" for n in range(40, 48)]
         assert set(train.groups).isdisjoint(validation.groups)
         assert len(train) + len(validation) == 40
-        assert len(validation) == pytest.approx(0.2 / 0.8 * 40, abs=2)
+        assert len(validation) == pytest.approx(share * 40, abs=2)
 
 
 def test_an_incomplete_split_of_the_table_is_refused() -> None:
@@ -209,11 +238,14 @@ def test_folds_test_every_video_once_and_keep_groups_whole(folds: int) -> None:
         assert all(part.labels == videos.labels for part in parts)
 
 
-def test_folds_are_of_equal_size_and_validation_takes_its_share_of_the_rest() -> None:
-    for train, validation, test in split_folds(make_videos(groups=60), 4, (0.6, 0.2, 0.2)):
+@pytest.mark.parametrize(("fractions", "share"), [((0.6, 0.2, 0.2), 1 / 4), ((0.6, 0.3, 0.1), 1 / 3)])
+def test_folds_are_of_equal_size_and_validation_takes_its_share_of_the_rest(
+    fractions: tuple[float, ...], share: float
+) -> None:
+    for train, validation, test in split_folds(make_videos(groups=60), 4, fractions):
         assert len(test) == pytest.approx(30, abs=2)
-        assert len(validation) == pytest.approx(0.25 * 90, abs=2)
-        assert len(train) == pytest.approx(0.75 * 90, abs=2)
+        assert len(validation) == pytest.approx(share * 90, abs=2)
+        assert len(train) == pytest.approx((1 - share) * 90, abs=2)
 
 
 def test_folds_ignore_the_split_of_the_table() -> None:
