@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stillmotion.clips.resampling import FrameResampler
-from stillmotion.decoding import index_shown_at
+from stillmotion.decoding import Seconds, index_shown_at
 
 
 def resample(
@@ -30,7 +30,7 @@ def test_a_slot_has_the_last_frame_that_began_by_its_middle() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_every_slot_comes_once_with_the_frame_that_a_whole_file_gives(rate: float, start: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    seconds = np.asarray(start + np.cumsum(np.append(0.0, rng.exponential(0.1, 60))), np.float64)
+    seconds: Seconds = start + np.cumsum(np.append(0.0, rng.exponential(0.1, 60)))
     end = float(seconds[-1]) + 0.5
     slots = resample(seconds.tolist(), rate, start, end)
     count = int((end - start) * rate + 1e-6)
