@@ -36,7 +36,7 @@ def test_every_slot_comes_once_with_the_frame_that_a_whole_file_gives(rate: floa
     count = int((end - start) * rate + 1e-6)
     assert [slot_end for slot_end, _ in slots] == pytest.approx([start + (n + 1) / rate for n in range(count)])
     middles = start + (np.arange(count) + 0.5) / rate
-    assert [number for _, number in slots] == index_shown_at(seconds, middles).tolist()
+    assert [number for _, number in slots] == index_shown_at(seconds, middles.tolist()).tolist()
 
 
 def test_a_frame_that_begins_at_the_middle_belongs_to_the_slot() -> None:
