@@ -66,7 +66,8 @@ def folder_lock(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise StillmotionError(
-            f"{folder}: another stillmotion process is using this folder; wait until it ends, or choose another with --out"
+            f"{folder}: another stillmotion process is using this folder; wait until it ends, or choose another "
+            "with --out"
         ) from None
     except OSError as error:
         raise StillmotionError(f"{folder / LOCK}: cannot be locked ({error.strerror or error})") from None
