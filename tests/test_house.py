@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 import re
 import subprocess
@@ -15,7 +14,6 @@ import typer
 import stillmotion
 from stillmotion.cli import COMMANDS, app
 from stillmotion.data import formats
-from stillmotion.decoding import DECODERS
 from stillmotion.exporting import FORMATS
 from stillmotion.models import FAMILIES
 
@@ -121,6 +119,3 @@ def test_tables_and_folders_agree() -> None:
     folder = ROOT / "src" / "stillmotion" / "exporting"
     shared = {"__init__", "example", "program", "recurrence"}
     assert {file.stem for file in folder.glob("*.py")} - shared == set(FORMATS)
-    for module in DECODERS:
-        decoder = importlib.import_module(module)
-        assert {"probe", "iter_frames", "read_frames"} <= set(dir(decoder))

@@ -15,7 +15,7 @@ import pytest
 from stillmotion.clips import open_videos, thread_map
 from stillmotion.data import Video, Videos, read_videos, split, straddling_groups
 from stillmotion.data.media import is_media
-from stillmotion.decoding import Frames, iter_frames, read_frames
+from stillmotion.decoding import DecodedFrames, iter_frames, read_frames
 
 FOLDER = os.environ.get("STILLMOTION_DATA")
 pytestmark = [pytest.mark.real, pytest.mark.skipif(not FOLDER, reason="STILLMOTION_DATA is not set")]
@@ -25,7 +25,7 @@ ROOT = Path(FOLDER or "none")
 def differing(path: Path) -> list[float]:
     """The times at which random access gives another picture than decoding from the start."""
     seconds, images = zip(*iter_frames(path, 24, 32), strict=True)
-    everything = Frames(np.stack(images), np.array(seconds))
+    everything = DecodedFrames(np.stack(images), np.array(seconds))
     rng = np.random.default_rng(0)
     wanted = [0.0, *rng.choice(everything.seconds, 3), *rng.uniform(0, everything.seconds[-1] + 1, 3)]
     found = read_frames(path, wanted, 24, 32).shown_at(wanted)

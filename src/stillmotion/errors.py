@@ -1,16 +1,16 @@
-"""What can go wrong in the user's world, said in one line each: what, where, how to mend it."""
+"""Errors that users can do something about. Each message is one line: what is wrong, where, and how to fix it."""
 
 
 class StillmotionError(Exception):
-    """The work could not be done. The message is one line for a person; the command ends with 1."""
+    """The work cannot be done. Commands print the message and exit with status 1."""
 
 
 class UsageError(StillmotionError):
-    """The call was wrong: an unknown name, a value out of range. The command ends with 2."""
+    """A call is wrong, for instance an unknown name or a value out of range. Commands exit with status 2."""
 
 
 class UnreadableVideoError(StillmotionError):
-    """A file that gives no pictures. The message names the file and says why."""
+    """A file from which no frame can be decoded. The message names the file and says why."""
 
 
 class Cancelled(StillmotionError):

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the machine stops."""
+"""Write files completely or not at all, and lock folders."""
 
 from __future__ import annotations
 
@@ -19,24 +19,28 @@ LOCK = ".lock"
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse a folder that could not be made or written to, without making it.
+    """Check that a folder can be made and written to, without making it.
 
     Raises:
         StillmotionError: a file is in its way, or there is no permission.
     """
-    place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists() or path.is_symlink())
-    if not place.is_dir():
-        what = "a link to nothing" if place.is_symlink() else "a file"
-        raise StillmotionError(f"{folder}: cannot make this folder ({place} is {what})")
-    if not os.access(place, os.W_OK):
-        raise StillmotionError(f"{folder}: no permission to write in {place}; choose another with --out")
+    ancestors = (folder.absolute(), *folder.absolute().parents)
+    nearest = next(path for path in ancestors if path.exists() or path.is_symlink())
+    if not nearest.is_dir():
+        obstacle = "a broken link" if nearest.is_symlink() else "a file"
+        raise StillmotionError(f"{folder}: cannot make this folder ({nearest} is {obstacle})")
+    if not os.access(nearest, os.W_OK):
+        raise StillmotionError(f"{folder}: no permission to write in {nearest}; choose another with --out")
 
 
 def make_folder(folder: Path) -> Path:
-    """The folder, made if need be.
+    """Make a folder if it does not exist.
+
+    Returns:
+        The folder.
 
     Raises:
-        StillmotionError: it cannot be made, or a file has its name.
+        StillmotionError: it cannot be made or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,19 +53,21 @@ def make_folder(folder: Path) -> Path:
 
 @contextmanager
 def folder_lock(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process (the folder is made if need be).
+    """Lock a folder for this process; the folder is made if it does not exist.
 
-    The operating system holds the lock, on a file that stays: however a process ends, its lock is released.
+    The operating system keeps the lock, on a file that stays in the folder. However a process ends, its lock is
+    released.
 
     Raises:
-        StillmotionError: another process holds it, or the folder cannot be written or locked.
+        StillmotionError: another process has locked the folder, or it cannot be written to or locked.
     """
     lock = FileLock(make_folder(folder) / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise StillmotionError(
-            f"{folder}: another stillmotion is at work in this folder; wait until it ends, or give another --out"
+            f"{folder}: another stillmotion process is using this folder; wait until it ends, or choose another "
+            "with --out"
         ) from None
     except OSError as error:
         raise StillmotionError(f"{folder / LOCK}: cannot be locked ({error.strerror or error})") from None
@@ -72,7 +78,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 def empty_folder(folder: Path) -> None:
-    """Delete all that is in a folder but its lock."""
+    """Delete everything in a folder except its lock."""
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -82,27 +88,43 @@ def empty_folder(folder: Path) -> None:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to, which takes its name at the end. Its ending is the same.
+    """Write a file under another name first, so that a file with its final name is always complete.
 
-    Two processes must not write one file: see `folder_lock`.
+    Two processes must not write the same file; see `folder_lock`.
+
+    Args:
+        path: the file.
+
+    Yields:
+        The path to write to: in the same folder, with the same ending. It is renamed when the block ends, and deleted
+        if the block raises.
 
     Raises:
-        StillmotionError: it cannot be written.
+        StillmotionError: the file cannot be written.
     """
     part = path.with_name(f".part-{path.name}")
     try:
         yield part
         part.replace(path)
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else error  # PyArrow's own words name the path beside
-        raise StillmotionError(f"{path}: cannot be written ({why})") from None
+        # PyArrow's own message names the temporary path.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise StillmotionError(f"{path}: cannot be written ({reason})") from None
     finally:
         part.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON for people and machines, a list of numbers on one line; whole or not at all."""
+    """Write JSON that people can read: indented, with each list of numbers on one line.
+
+    Args:
+        path: the file.
+        content: anything that `json` can write.
+
+    Raises:
+        StillmotionError: the file cannot be written.
+    """
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    text = re.sub(r"\[\n[-+\d.eE,\s]+\]", lambda found: re.sub(r"\s+", " ", found[0]), text)
+    text = re.sub(r"\[\n[-+\d.eE,\s]+\]", lambda numbers: re.sub(r"\s+", " ", numbers[0]), text)
     with atomic_write(path) as part:
         part.write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""How long-running work reports its progress: the one protocol between the library and whatever shows it."""
+"""The protocol by which long-running work reports its progress."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """A callable that is told how far the work has come.
+    """A callable that receives how far the work has come.
 
-    It is called often and from the thread that works, so it should return quickly. Whatever it raises ends the work;
-    training and comparisons resume when the same call is made again.
+    It is called often, by the thread that does the work, so it should return quickly. Any exception that it raises ends
+    the work; training and comparisons resume if the same call is made again.
 
     Args:
-        stage: what is being done, such as "training"; empty where there is only one thing to do.
-        done: steps finished so far.
-        total: steps in all.
-        figures: the latest figures, such as `val_accuracy`; often empty.
+        stage: what is being done, such as "training"; empty if there is only one stage.
+        done: number of steps finished.
+        total: number of steps in the stage.
+        figures: the latest metrics, such as `val_accuracy`; often empty.
     """
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None: ...

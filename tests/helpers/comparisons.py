@@ -102,8 +102,8 @@ def with_evidence(comparison: Comparison) -> Comparison:
         steadiness={name: TemporalStability(0.4, 0.25, 0.3, 2.5, 0.2, 60) for name in families},
     )
     shortcuts = (
-        Shortcut("how bright it is", 0.6, 0.25, 0.5, 0.7, True),
-        Shortcut("other videos of its group", 0.5, 0.25, 0.4, 0.6, True, harmless=True),
+        Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, True),
+        Shortcut("group", 0.5, 0.25, 0.4, 0.6, True, expected=True),
     )
     return replace(comparison, families=families, evidence=evidence, shortcuts=shortcuts)
 

@@ -1,67 +1,104 @@
-"""A data set with one of each fault, and what inspect says of it."""
+"""A data set with one of each fault, and what an inspection says about it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import av
 import numpy as np
+import pytest
+from PIL import Image
 
+from helpers.media import write_lossy_video
 from stillmotion.clips import open_videos
 from stillmotion.data import read_videos
-from stillmotion.inspection import copies, inspect_videos, write_contact_sheet
+from stillmotion.inspection import copies, inspect_videos, near_duplicates, write_contact_sheet
 
 
-def film(path: Path, seed: int, *, crf: int = 18, frames: int = 20) -> Path:
-    """A square that wanders over a textured background: other seeds, other films."""
+def record(path: Path, seed: int, *, background: int | None = None, crf: int = 18) -> Path:
+    """A square that jumps over a textured background. Other seeds give other backgrounds unless one is given."""
     rng = np.random.default_rng(seed)
-    background = np.kron(rng.integers(0, 200, (8, 8, 3), dtype=np.uint8), np.ones((8, 8, 1), np.uint8))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10, options={"crf": str(crf)})
-        stream.width = stream.height = 64
-        stream.pix_fmt = "yuv420p"
-        for x, y in rng.integers(0, 40, (frames, 2)):
-            picture = background.copy()
-            picture[y : y + 24, x : x + 24] = 255
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-    return path
+    texture = np.random.default_rng(seed if background is None else background).integers(0, 200, (8, 8, 3), np.uint8)
+    frames = np.tile(np.kron(texture, np.ones((8, 8, 1), np.uint8)), (20, 1, 1, 1))
+    for frame, (x, y) in zip(frames, rng.integers(0, 40, (20, 2)), strict=True):
+        frame[y : y + 24, x : x + 24] = 255
+    return write_lossy_video(path, frames, crf=str(crf))
 
 
 def test_each_fault_is_found(tmp_path: Path) -> None:
     for number in range(3):
-        film(tmp_path / "a" / f"{number}.mp4", number)
-        film(tmp_path / "b" / f"{number}.mp4", 10 + number)
-    film(tmp_path / "b" / "copy.mp4", 1, crf=30)  # of a/1.mp4, encoded anew
+        record(tmp_path / "a" / f"{number}.mp4", number)
+        record(tmp_path / "b" / f"{number}.mp4", 10 + number)
+    record(tmp_path / "b" / "copy.mp4", 1, crf=30)  # of a/1.mp4, encoded again
     (tmp_path / "a" / "empty.mp4").touch()
     (tmp_path / "a" / "text.mp4").write_text("no video")
-    film(tmp_path / "loose.mp4", 5)
-    film(tmp_path / "rare 🎉" / "one.mp4", 99)
-    found = inspect_videos(read_videos(tmp_path))
-    assert copies(found.segments) == []
-    assert {(p.first.video.path, p.second.video.path) for p in found.duplicates} == {("a/1.mp4", "b/copy.mp4")}
-    assert {one.video.path for one in found.skipped} == {"a/empty.mp4", "a/text.mp4", "loose.mp4"}
-    assert found.few_groups == {"rare 🎉": 1}
-    assert found.labels["b"].videos == 4
-    sheet = write_contact_sheet(found.segments, tmp_path / "sheet.png")
-    assert sheet.stat().st_size > 1000
+    whole = record(tmp_path / "a" / "cut.mp4", 77).read_bytes()
+    (tmp_path / "a" / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    record(tmp_path / "loose.mp4", 5)
+    record(tmp_path / "rare 🎉" / "one.mp4", 99)
+    inspection = inspect_videos(read_videos(tmp_path))
+    assert [(p.first.video.path, p.second.video.path) for p in inspection.duplicates] == [("a/1.mp4", "b/copy.mp4")]
+    assert {skipped.video.path for skipped in inspection.skipped} == {"a/empty.mp4", "a/text.mp4", "loose.mp4"}
+    assert [segment.video.path for segment in inspection.ends_early] == ["a/cut.mp4"]
+    assert inspection.few_groups == {"rare 🎉": 1}
+    assert {label: (count.videos, count.groups) for label, count in inspection.labels.items()} == {
+        "a": (6, 6),
+        "b": (4, 4),
+        "rare 🎉": (1, 1),
+    }
+    assert copies(inspection.segments) == []
 
 
-def test_a_copy_under_another_label_or_in_another_group(tmp_path: Path) -> None:
-    content = film(tmp_path / "a" / "1.mp4", 1).read_bytes()
-    film(tmp_path / "a" / "2.mp4", 2)
-    for name in ("a/1_clip1.mp4", "b/1.mp4"):
+def test_a_group_in_two_parts_of_the_tables_split_is_found(tmp_path: Path) -> None:
+    record(tmp_path / "a.mp4", 1)
+    (tmp_path / "t.csv").write_text("path,label,group,split\na.mp4,x,g,train\na.mp4,y,g,test\na.mp4,x,h,train\n")
+    inspection = inspect_videos(read_videos(tmp_path / "t.csv"))
+    assert inspection.straddling == ["g"]
+
+
+def test_copies_under_another_label_or_in_another_group_are_found(tmp_path: Path) -> None:
+    content = record(tmp_path / "a" / "1.mp4", 1).read_bytes()
+    record(tmp_path / "a" / "2.mp4", 2)
+    for name in ("a/1_clip1.mp4", "b/1.mp4", "a/day/x.mp4", "a/day/y.mp4"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
+    (tmp_path / "b" / "other.mp4").write_bytes(content[:-1] + b"x")  # of the same size
     found = copies(open_videos(read_videos(tmp_path)).segments)
-    assert {(one.video.path, other.video.path) for one, other in found} == {
-        ("a/1.mp4", "a/1_clip1.mp4"), ("a/1.mp4", "b/1.mp4"),
-    }  # fmt: skip
+    assert {(original.video.path, copy.video.path) for original, copy in found} == {
+        ("a/1.mp4", "a/1_clip1.mp4"),
+        ("a/1.mp4", "b/1.mp4"),
+        ("a/1.mp4", "a/day/x.mp4"),
+        ("a/1.mp4", "a/day/y.mp4"),
+    }
 
 
-def test_a_static_scene_is_no_duplicate_of_itself(tmp_path: Path) -> None:
-    """Two clips of one background with other movements are two clips."""
-    film(tmp_path / "a" / "1.mp4", 1, frames=20)
-    film(tmp_path / "b" / "1.mp4", 2, frames=20)
+def test_copies_of_one_label_and_group_are_no_fault(tmp_path: Path) -> None:
+    content = record(tmp_path / "a" / "day" / "x.mp4", 1).read_bytes()
+    (tmp_path / "a" / "day" / "y.mp4").write_bytes(content)
+    assert copies(open_videos(read_videos(tmp_path)).segments) == []
+
+
+def test_near_duplicates_within_a_label_are_no_fault(tmp_path: Path) -> None:
+    record(tmp_path / "a" / "1.mp4", 1)
+    record(tmp_path / "a" / "2.mp4", 1, crf=30)
+    assert near_duplicates(open_videos(read_videos(tmp_path)).segments) == []
+
+
+def test_other_movements_before_one_background_are_no_duplicates(tmp_path: Path) -> None:
+    record(tmp_path / "a" / "1.mp4", 1, background=0)
+    record(tmp_path / "b" / "1.mp4", 2, background=0)
     assert inspect_videos(read_videos(tmp_path)).duplicates == []
+
+
+def test_a_contact_sheet_has_one_row_per_label_with_its_videos_in_their_aspect_ratios(tmp_path: Path) -> None:
+    for label, width in (("a", 64), ("b", 128)):
+        for number in range(10):
+            frames = np.full((4, 64, width, 3), 120, np.uint8)
+            write_lossy_video(tmp_path / label / f"{number}.mp4", frames)
+    segments = open_videos(read_videos(tmp_path)).segments
+    segments[0].file.unlink()
+    path = write_contact_sheet(segments, tmp_path / "sheet.png")
+    sheet = np.asarray(Image.open(path).convert("L"))
+    assert sheet.shape == (6 + 2 * (20 + 96 + 12), 7 * (192 + 6) + 6)
+    gray = np.abs(sheet.astype(int) - 120) < 12
+    assert gray[6 + 20 + 48].sum() == pytest.approx(6 * 96, abs=20)  # one of seven cannot be read
+    assert gray[6 + 128 + 20 + 48].sum() == pytest.approx(7 * 192, abs=20)

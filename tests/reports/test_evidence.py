@@ -31,7 +31,7 @@ def page(record: Record, moment: BestFrameEvidence, leaks: bool = False) -> str:
         moment=moment,
         steadiness={"frame_pool": TemporalStability(0.4, None, 0.3, 2.5, 0.4, 60)},
     )
-    shortcuts = (Shortcut("how bright it is", 0.6, 0.25, 0.5, 0.7, leaks),)
+    shortcuts = (Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, leaks),)
     assert record.comparison.verdict is not None
     verdict = require_motion_evidence(record.comparison.verdict, evidence)
     comparison = replace(record.comparison, verdict=verdict, evidence=evidence, shortcuts=shortcuts)
@@ -56,8 +56,8 @@ def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> N
     assert "Try whether a still model finds the right moment" in first
     assert "use conv3d." in first
     assert "It may be: the frame that the still model is surest of" in told
-    assert "Yes: how bright it is." in told
-    assert "Unless your labels mean just that (how bright it is), film all of them in the same places" in first
+    assert "Yes: the brightness." in told
+    assert "Unless your labels mean just that (the brightness), film all of them in the same places" in first
 
 
 @pytest.mark.parametrize(("high", "reading"), [(-0.4, "No: a still model"), (0.0, "It may be: a still model")])

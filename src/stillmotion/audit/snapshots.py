@@ -10,7 +10,7 @@ import numpy as np
 
 from stillmotion.audit.faults.jpeg import NONE, Jpeg, quality_of
 from stillmotion.audit.resampling import Picture
-from stillmotion.data.media import is_picture
+from stillmotion.data.media import find_media, is_image
 from stillmotion.decoding import probe, read_frames
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 
@@ -36,7 +36,7 @@ def read_snapshots(folder: Path, labels: Sequence[str] = ()) -> tuple[list[Snaps
     """
     if not folder.exists():
         raise UsageError(f"{folder}: no such folder of snapshots")
-    files = [folder] if folder.is_file() else sorted(file for file in folder.rglob("*") if is_picture(file))
+    files = [folder] if folder.is_file() else find_media(folder, is_image)
     found, skipped = [], []
     for file in files:
         try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stillmotion.inspection import Inspection
 
 FRAMES = 16
+MAX_LINES = 20
 
 
 def inspect(
@@ -26,10 +27,10 @@ def inspect(
     group: options.Group = None,
     sheet: Annotated[
         Path | None,
-        typer.Option(metavar="PNG", help="The contact sheet.", show_default="DATA-sheet.png"),
+        typer.Option(metavar="PNG", help="File for the contact sheet.", show_default="DATA-sheet.png"),
     ] = None,
 ) -> None:
-    """What is in a data set, and what is wrong with it; and a contact sheet to look at.
+    """Report what a data set contains and what is wrong with it, and draw a contact sheet.
 
     Example: stillmotion inspect clips/
     """
@@ -37,66 +38,78 @@ def inspect(
     from stillmotion.inspection import inspect_videos, write_contact_sheet
 
     videos = read_videos(data, group=group)
-    with bar("opening") as progress:
-        found = inspect_videos(videos, progress=progress)
-    _say(found)
-    if found.segments:
-        path = write_contact_sheet(found.segments, sheet or Path(f"{data.resolve().stem}-sheet.png"))
+    with bar("inspect") as progress:
+        inspection = inspect_videos(videos, progress=progress)
+    _print_contents(inspection)
+    _print_problems(inspection)
+    if inspection.segments:
+        path = write_contact_sheet(inspection.segments, sheet or Path(f"{data.resolve().stem}-sheet.png"))
         out.print(f"contact sheet: {shown(path)}", markup=False)
 
 
-def _say(found: Inspection) -> None:
-    videos = found.videos
+def _print_contents(inspection: Inspection) -> None:
+    """Print the numbers of videos, labels and groups, and the properties of the files."""
+    videos, segments = inspection.videos, inspection.segments
     out.print(f"{len(videos)} videos, {len(videos.labels)} labels, {len(videos.groups)} groups", markup=False)
     out.print(videos.grouping, markup=False)
-    facts = [segment.facts for segment in found.segments]
+    facts = [segment.facts for segment in segments]
     if facts:
-        out.print(f"lengths    {_range([s.seconds for s in found.segments])} s")
-        out.print(f"rates      {_range([fact.rate for fact in facts])} frames a second")
-        out.print(f"sizes      {_common([f'{fact.width}x{fact.height}' for fact in facts])}", markup=False)
-        out.print(f"codecs     {_common([f'{fact.codec} in {fact.container}' for fact in facts])}", markup=False)
-        out.print(choose_rate([s.seconds for s in found.segments], FRAMES)[1], markup=False)
+        durations = [segment.seconds for segment in segments]
+        out.print(f"durations  {_range(durations)} s")
+        out.print(f"rates      {_range([fact.rate for fact in facts])} frames per second")
+        out.print(f"sizes      {_most_common([f'{fact.width}x{fact.height}' for fact in facts])}", markup=False)
+        out.print(f"codecs     {_most_common([f'{fact.codec} in {fact.container}' for fact in facts])}", markup=False)
+        out.print(choose_rate(durations, FRAMES)[1], markup=False)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("label", overflow="fold")
     table.add_column("videos", justify="right")
     table.add_column("groups", justify="right")
-    for label, count in found.labels.items():
+    for label, count in inspection.labels.items():
         table.add_row(escape(label or "(none)"), str(count.videos), str(count.groups))
     out.print(table)
 
-    _list("left out", [one.reason for one in found.skipped])
-    _list(
-        "end before their header says",
-        [f"{s.file}: {s.facts.seconds:.3g} s of {s.facts.promised_seconds:.3g} s" for s in found.ends_early],
+
+def _print_problems(inspection: Inspection) -> None:
+    """Print each kind of problem with its videos."""
+    _print_list("videos are skipped", [skipped.reason for skipped in inspection.skipped])
+    _print_list(
+        "videos end before their headers say",
+        [f"{s.file}: {s.facts.seconds:.3g} s of {s.facts.header_seconds:.3g} s" for s in inspection.ends_early],
     )
-    _list(
-        "pairs show the same under two labels or in two parts",
-        [f"{p.first.video.name} ({p.first.video.label}), {p.second.video.name} ({p.second.video.label})"
-         for p in found.duplicates],
-    )  # fmt: skip
-    _list("labels have too few groups to split (3 are needed)", [f"{k!r}: {v}" for k, v in found.few_groups.items()])
-    _list("groups lie in more than one part of the table's split", found.straddling)
-    if len(videos.labels) < 2:
-        out.print("only one label: there is nothing to tell apart")
+    _print_list(
+        "pairs of videos show the same, but have two labels or are in two parts of the split",
+        [
+            f"{pair.first.video.name} ({pair.first.video.label}), {pair.second.video.name} ({pair.second.video.label})"
+            for pair in inspection.duplicates
+        ],
+    )
+    few_groups = [f"{label!r}: {count}" for label, count in inspection.few_groups.items()]
+    _print_list("labels have too few groups to split (at least 3 are needed)", few_groups)
+    _print_list("groups are in more than one part of the table's split", inspection.straddling)
+    if len(inspection.videos.labels) < 2:
+        out.print("there are fewer than two labels, so there is nothing to classify")
 
 
-def _list(what: str, lines: Sequence[str]) -> None:
+def _print_list(heading: str, lines: Sequence[str]) -> None:
+    """Print a heading with the number of lines, and the first of them; nothing if there are none."""
     if not lines:
         return
-    out.print(f"[bold]{len(lines)} {what}:[/bold]")
-    for line in lines[:20]:
+    out.print(f"[bold]{len(lines)} {heading}:[/bold]")
+    for line in lines[:MAX_LINES]:
         out.print(f"  {line}", markup=False)
-    if len(lines) > 20:
-        out.print(f"  and {len(lines) - 20} more")
+    if len(lines) > MAX_LINES:
+        out.print(f"  and {len(lines) - MAX_LINES} more")
 
 
 def _range(values: Sequence[float]) -> str:
+    """The lowest, highest and median value in words."""
     ordered = sorted(values)
     low, typical, high = ordered[0], ordered[len(ordered) // 2], ordered[-1]
     return f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}, typically {typical:.3g}"
 
 
-def _common(values: Sequence[str]) -> str:
+def _most_common(values: Sequence[str]) -> str:
+    """The most frequent values with their counts."""
     counts = Counter(values).most_common(4)
     more = len(set(values)) - len(counts)
     return ", ".join(f"{value} ({count})" for value, count in counts) + (f", and {more} more" if more else "")

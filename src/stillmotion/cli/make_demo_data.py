@@ -13,12 +13,14 @@ from stillmotion.errors import UsageError
 
 
 def make_demo_data(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the videos go.", show_default=False)],
-    kind: Annotated[str, typer.Option(metavar="|".join(LABELS), help="What tells the labels apart.")] = "motion",
-    videos: Annotated[int, typer.Option(help="How many.", min=1)] = 200,
-    seed: Annotated[int, typer.Option(help="Which ones.", min=0)] = 0,
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the videos.", show_default=False)],
+    kind: Annotated[
+        str, typer.Option(metavar="|".join(LABELS), help="How the labels differ: in look, in motion, or in both.")
+    ] = "motion",
+    videos: Annotated[int, typer.Option(help="Number of videos.", min=1)] = 200,
+    seed: Annotated[int, typer.Option(help="Other seeds give other videos.", min=0)] = 0,
 ) -> None:
-    """Render labelled videos of a small production line, whose truth is known.
+    """Render labelled videos of a small production line to try stillmotion with.
 
     Example: stillmotion make-demo-data line --kind motion --videos 200
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -13,73 +14,85 @@ from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.errors import StillmotionError
 
+if TYPE_CHECKING:
+    from stillmotion.prediction import VideoPrediction
+
 
 def predict(
     run_folder: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="The folder that a training left, or its model.keras.", show_default=False),
+        typer.Argument(metavar="RUN", help="The folder of a trained run, or its model.keras.", show_default=False),
     ],
     inputs: Annotated[
         list[Path],
         typer.Argument(
             metavar="INPUT",
-            help="Videos, snapshots, folders of them, tables with a column 'path'.",
+            help="Videos, images, folders of them, or tables with a column 'path'.",
             show_default=False,
         ),
     ],
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="A table: .csv, .jsonl or .parquet.", show_default=False),
+        typer.Option("--out", metavar="FILE", help="Write a table: .csv, .jsonl or .parquet.", show_default=False),
     ] = None,
 ) -> None:
-    """Label videos and snapshots: each window's answer, and the whole video's.
+    """Predict the labels of videos and images: of each window, and of the whole video.
 
-    Example: stillmotion predict runs/cnn_rnn new.mp4 snapshot.png archive/ --out answers.csv
+    Example: stillmotion predict runs/cnn_rnn new.mp4 snapshot.png archive/ --out predictions.csv
     """
     from stillmotion.runs import read_run
 
     run = read_run(run_folder)
     load_backend()
-    import stillmotion as sm
-    from stillmotion.prediction.inputs import find_inputs
-    from stillmotion.prediction.tables import check_ending, prediction_rows, write_rows
+    from stillmotion.prediction import (
+        VideoPrediction,
+        check_ending,
+        find_inputs,
+        prediction_rows,
+        write_rows,
+    )
+    from stillmotion.prediction import predict as predict_videos
 
     if out_file is not None:
         check_ending(out_file)
     videos = find_inputs(inputs)
-
-    answers: list[sm.VideoPrediction] = []
-    failed = 0
+    predictions: list[VideoPrediction] = []
+    skipped = 0
     try:
         with bar("predicting") as progress:
-            for found in sm.predict(run, videos):
-                if isinstance(found, sm.VideoPrediction):
-                    answers.append(found)
+            for result in predict_videos(run, videos):
+                if isinstance(result, VideoPrediction):
+                    predictions.append(result)
                 else:
-                    failed += 1
-                    note(f"left out: {found.reason}")
-                progress("", len(answers) + failed, len(videos))
+                    skipped += 1
+                    note(f"skipped: {result.reason}")
+                progress("", len(predictions) + skipped, len(videos))
     finally:
-        # Interrupted or not, what was answered is written.
-        if out_file is not None and answers:
-            write_rows(prediction_rows(answers), out_file)
-            note(f"{len(answers)} videos answered, in {shown(out_file)}")
+        # If the work is interrupted, what has been predicted so far is written.
+        if out_file is not None and predictions:
+            write_rows(prediction_rows(predictions), out_file)
+            note(f"predictions for {len(predictions)} videos in {shown(out_file)}")
     if out_file is None:
-        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-        for column in ("video", "seconds", "label", "probability"):
-            table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
-        several = {answer.video.name for answer in answers if len(answer.windows) > 1}
-        for row in prediction_rows(answers):
-            whole = row["window"] == "all"
-            if not whole and row["video"] not in several:
-                continue
+        out.print(_make_table(predictions))
+    if skipped:
+        raise StillmotionError(f"{skipped} of {len(videos)} inputs could not be read")
+
+
+def _make_table(predictions: Sequence[VideoPrediction]) -> Table:
+    """One row per video, after one for each of its windows if there are several."""
+    from stillmotion.prediction import prediction_rows
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("video", "seconds", "label", "probability"):
+        table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
+    for prediction in predictions:
+        *windows, video = prediction_rows([prediction])
+        for row in (*(windows if len(windows) > 1 else ()), video):
             table.add_row(
-                escape(row["video"]) if whole else "",
+                escape(row["video"]) if row is video else "",
                 f"{row['start_seconds']:.2f} to {row['end_seconds']:.2f}",
                 escape(row["label"]),
                 f"{row['probability']:.3f}",
-                style="bold" if whole else "",
+                style="bold" if row is video else "",
             )
-        out.print(table)
-    if failed:
-        raise StillmotionError(f"{failed} of {len(videos)} inputs could not be read")
+    return table

@@ -1,4 +1,4 @@
-"""One random draw for all the frames of a clip, so that nothing moves that did not."""
+"""Augmentation of clips in training: one random draw for all frames of a clip, so that no movement is added."""
 
 from __future__ import annotations
 
@@ -13,38 +13,54 @@ from stillmotion.decoding import Images
 class Augment:
     """How much clips are varied in training.
 
-    `crop` is the largest share of each side that is cut away; `brightness`, `contrast` and `colour` the largest
-    relative change, `colour` of each channel on its own, as lamps and white balance change it. `flip` mirrors half
-    of the clips; it is off, since it turns left into right.
+    Attributes:
+        crop: the largest share of each side that is cropped.
+        brightness: the largest shift of all levels, relative to half of their range.
+        contrast: the largest relative change of the distance from middle gray.
+        color: the largest relative change of each channel on its own, as lamps and white balance cause it.
+        flip: whether half of the clips are mirrored. It is off by default, since it turns left into right.
     """
 
     crop: float = 0.2
     brightness: float = 0.4
     contrast: float = 0.4
-    colour: float = 0.4
+    color: float = 0.4
     flip: bool = False
 
 
-NONE = Augment(crop=0.0, brightness=0.0, contrast=0.0, colour=0.0)
+NO_AUGMENTATION = Augment(crop=0.0, brightness=0.0, contrast=0.0, color=0.0)
 
 
 def augment(images: Images, how: Augment, rng: np.random.Generator) -> Images:
-    """Vary a clip: uint8 `(time, height, width, 3)` to the same shape."""
+    """Vary a clip at random, all of its frames alike.
+
+    Args:
+        images: uint8 `(time, height, width, 3)`.
+        how: how much.
+        rng: where the random draws come from.
+
+    Returns:
+        uint8, of the same shape.
+    """
     from PIL import Image
 
     _, height, width, _ = images.shape
     if how.crop:
-        tall, wide = 1 - rng.uniform(0, how.crop, size=2)
-        top, left = rng.uniform(0, 1 - tall) * height, rng.uniform(0, 1 - wide) * width
-        box = (left, top, left + wide * width, top + tall * height)
+        kept_height, kept_width = 1 - rng.uniform(0, how.crop, size=2)
+        top, left = rng.uniform(0, 1 - kept_height) * height, rng.uniform(0, 1 - kept_width) * width
+        box = (left, top, left + kept_width * width, top + kept_height * height)
         images = np.stack(
-            [np.asarray(Image.fromarray(i).resize((width, height), Image.Resampling.BILINEAR, box)) for i in images]
+            [
+                np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, box))
+                for image in images
+            ]
         )
-    if how.brightness or how.contrast or how.colour:
+    if how.brightness or how.contrast or how.color:
         contrast = 1 + rng.uniform(-how.contrast, how.contrast)
         shift = 128 * rng.uniform(-how.brightness, how.brightness)
-        colour = 1 + rng.uniform(-how.colour, how.colour, size=3)
-        levels = ((np.arange(256) - 128) * contrast + 128 + shift) * colour[:, None]
+        color = 1 + rng.uniform(-how.color, how.color, size=3)
+        # A table of the 256 levels for each channel is faster than arithmetic on all pixels.
+        levels = ((np.arange(256) - 128) * contrast + 128 + shift) * color[:, None]
         levels = np.clip(np.rint(levels), 0, 255).astype(np.uint8)
         images = np.stack([levels[channel][images[..., channel]] for channel in range(3)], axis=-1)
     if how.flip and rng.random() < 0.5:

@@ -1,4 +1,4 @@
-"""From files to clips. Training, evaluation and prediction all get their frames here."""
+"""Open data sets and read clips. Training, evaluation and prediction all get their frames here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stillmotion.clips.cache import cached_frames
 from stillmotion.clips.sampling import Window, frame_times
 from stillmotion.clips.spec import ClipSpec
 from stillmotion.data import Video, Videos
-from stillmotion.decoding import Frames, Images, Seconds, VideoFacts, probe, read_frames
+from stillmotion.decoding import DecodedFrames, Images, Seconds, VideoFacts, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.progress import Progress, no_progress
 
@@ -25,13 +25,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Segment:
-    """The labelled stretch of a readable video.
+    """The labelled segment of a readable video.
 
     Attributes:
         video: the entry in the data set.
-        file: where the video lies.
+        file: the path of the video.
         facts: what the file holds.
-        window: start and end of the stretch, in seconds.
+        window: start and end of the segment, in seconds.
     """
 
     video: Video
@@ -41,13 +41,18 @@ class Segment:
 
     @property
     def seconds(self) -> float:
-        """Its duration; 0 for a picture."""
+        """The duration of the segment; 0 for an image."""
         return self.window[1] - self.window[0]
 
 
 @dataclass(frozen=True)
 class SkippedVideo:
-    """A video that cannot be used, and why."""
+    """A video that cannot be used.
+
+    Attributes:
+        video: the entry in the data set.
+        reason: why, in one line that names the file.
+    """
 
     video: Video
     reason: str
@@ -81,9 +86,10 @@ class OpenedVideos:
         return Videos(self.root, tuple(segment.video for segment in self.segments))
 
     def only(self, videos: Collection[Video]) -> OpenedVideos:
-        """The segments of some of the videos; skipped videos are not carried along."""
+        """The segments of some of the videos. The result has no skipped videos."""
         wanted = set(videos)
-        return replace(self, segments=tuple(s for s in self.segments if s.video in wanted), skipped=())
+        segments = tuple(segment for segment in self.segments if segment.video in wanted)
+        return replace(self, segments=segments, skipped=())
 
 
 def open_videos(videos: Videos | OpenedVideos, *, progress: Progress = no_progress) -> OpenedVideos:
@@ -139,10 +145,10 @@ def read_clips(file: Path, windows: Sequence[Window], spec: ClipSpec, *, cache: 
         uint8 RGB `(windows, frames, height, width, 3)`.
 
     Raises:
-        UnreadableVideoError: the file cannot be opened or yields no picture.
+        UnreadableVideoError: the file cannot be opened or holds no frame.
     """
     times = np.concatenate([frame_times(spec, window) for window in windows])
-    read: Callable[[Path, Seconds, int, int], Frames] = cached_frames if cache else read_frames
+    read: Callable[[Path, Seconds, int, int], DecodedFrames] = cached_frames if cache else read_frames
     images = read(file, times, spec.height, spec.width).shown_at(times)
     return images.reshape(len(windows), spec.frames, spec.height, spec.width, 3)
 
@@ -152,7 +158,7 @@ def thread_map(
 ) -> list[R]:
     """Apply `work` to every item on as many threads as there are cores.
 
-    Threads suffice, for decoding releases Python's lock.
+    Threads are enough, since decoding releases Python's global interpreter lock.
 
     Args:
         work: called once for each item.
@@ -170,6 +176,7 @@ def thread_map(
                 results.append(result)
                 progress(stage, len(results), len(items))
         except BaseException:
+            # Ctrl-C comes here too: do not work through what is left before it is raised.
             pool.shutdown(cancel_futures=True)
             raise
     return results

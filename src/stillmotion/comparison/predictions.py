@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from stillmotion.data.tables import columns_told, read_table
+from stillmotion.data.tables import describe_columns, read_table
 from stillmotion.errors import StillmotionError
 
 Floats = NDArray[np.float64]
@@ -75,7 +75,7 @@ def read_predictions_by_seed(path: Path, *, by: str = "seed") -> list[Prediction
     by: another column that does.
     """
     path = Path(path)
-    table = read_table(path, _TEXT, needed=_TEXT)
+    table = read_table(path, _TEXT, expected=_TEXT)
     missing = [name for name in ("video", "label") if name not in table.column_names]
     columns = [name for name in table.column_names if name.startswith(PROBABILITY)]
     if len(columns) < 2:
@@ -83,7 +83,7 @@ def read_predictions_by_seed(path: Path, *, by: str = "seed") -> list[Prediction
     if missing:
         raise StillmotionError(
             f"{path}: no column {', '.join(missing)}; a table of predictions has video, label, group and a "
-            f"{PROBABILITY}<label> for each label, this one has {columns_told(table.column_names, _TEXT)}"
+            f"{PROBABILITY}<label> for each label, this one has {describe_columns(table.column_names, _TEXT)}"
         )
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:

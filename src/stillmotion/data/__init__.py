@@ -1,10 +1,21 @@
 """Which videos, labels and groups there are, and how they are split."""
 
+from stillmotion.data.class_names import read_class_names
 from stillmotion.data.reading import check_labelled, check_names, read_videos
 from stillmotion.data.splitting import FRACTIONS, split, split_folds, straddling_groups
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 
 __all__ = [
-    "FRACTIONS", "PARTS", "Part", "Video", "Videos", "check_labelled", "check_names", "read_videos", "split",
-    "split_folds", "straddling_groups",
-]  # fmt: skip
+    "FRACTIONS",
+    "PARTS",
+    "Part",
+    "Video",
+    "Videos",
+    "check_labelled",
+    "check_names",
+    "read_class_names",
+    "read_videos",
+    "split",
+    "split_folds",
+    "straddling_groups",
+]

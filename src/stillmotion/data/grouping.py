@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from stillmotion.errors import UsageError
@@ -14,35 +15,59 @@ CUT_MARK = re.compile(
 )
 
 
-def group_of(pattern: str | None) -> tuple[Callable[[PurePath], str], str]:
-    """How to name a file's group, and the same in words.
+@dataclass(frozen=True)
+class GroupingRule:
+    """How files are assigned to groups.
 
-    A `pattern` is a regular expression searched in the path (relative, forward slashes): its first
-    bracketed part names the group, or all that matches if it has none. Without one: a folder below
-    the label's folder is a group; so are files alike but for a cut mark (`monday_clip01`,
-    `monday_clip02`, `v_Biking_g01_c03`), under whatever label; any other file is its own.
+    Attributes:
+        group_of: maps a path, relative to the data set, to the name of its group.
+        description: the rule in words.
+    """
+
+    group_of: Callable[[PurePath], str]
+    description: str
+
+
+def make_grouping_rule(pattern: str | None) -> GroupingRule:
+    """Make the rule that assigns files to groups.
+
+    Without a pattern, a folder below a label's folder is one group. So are files whose names differ only in a cut
+    mark (`monday_clip01` and `monday_clip02`, `v_Biking_g01_c03`), whatever their label. Every other file is its own
+    group.
+
+    Args:
+        pattern: a regular expression that is searched in each path (relative, forward slashes). Its first capturing
+            group that takes part in the match names the group; the whole match does if there is none.
+
+    Returns:
+        The rule. Its function raises `UsageError` for a path that the pattern does not match.
 
     Raises:
-        UsageError: the pattern is not a regular expression; from the function: it does not match.
+        UsageError: the pattern is not a regular expression.
     """
-    if pattern is not None:
-        try:
-            expression = re.compile(pattern)
-        except re.error as error:
-            raise UsageError(f"--group {pattern!r} is not a regular expression: {error}") from None
+    if pattern is None:
+        return GroupingRule(
+            _group_by_name,
+            "groups: folders below the labels, and files alike but for a mark such as _clip01; else each file",
+        )
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"--group {pattern!r} is not a regular expression: {error}") from None
 
-        def matched(file: PurePath) -> str:
-            found = expression.search(file.as_posix())
-            if not found:
-                raise UsageError(f"--group {pattern!r} does not match {file.as_posix()!r}; every path must match")
-            return next((part for part in found.groups() if part is not None), found.group())
+    def group_by_pattern(file: PurePath) -> str:
+        match = expression.search(file.as_posix())
+        if not match:
+            raise UsageError(f"--group {pattern!r} does not match {file.as_posix()!r}; every path must match")
+        return next((part for part in match.groups() if part is not None), match.group())
 
-        return matched, f"groups: what {pattern!r} matches in the path"
+    return GroupingRule(group_by_pattern, f"groups: what {pattern!r} matches in the path")
 
-    def sensible(file: PurePath) -> str:
-        if len(file.parts) > 2:
-            return "/".join(file.parts[1:-1])
-        stem, marks = CUT_MARK.subn("", file.stem)
-        return stem if marks and stem else file.as_posix()
 
-    return sensible, "groups: folders below the labels, and files alike but for a mark such as _clip01; else each file"
+def _group_by_name(file: PurePath) -> str:
+    """The folder below the label's folder, or the file's name without its cut mark."""
+    if len(file.parts) > 2:
+        return "/".join(file.parts[1:-1])
+    stem, marks = CUT_MARK.subn("", file.stem)
+    # Unmarked files keep their label's folder: a/001.mp4 and b/001.mp4 are not one recording.
+    return stem if marks and stem else file.as_posix()

@@ -1,27 +1,50 @@
-"""Which files are taken for videos and pictures, by their names."""
+"""Which files are videos and images, by the endings of their names."""
 
 from __future__ import annotations
 
 import mimetypes
-from pathlib import PurePath
+from collections.abc import Callable
+from pathlib import Path, PurePath
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
-# What the operating system's table of types may not know.
-VIDEOS = frozenset(
-    {".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".asf", ".wmv", ".flv", ".f4v", ".mpg", ".mpeg", ".m2v", ".ts",
-     ".mts", ".m2ts", ".vob", ".mxf", ".ogv", ".3gp", ".3g2", ".dv", ".gif", ".apng", ".y4m", ".h264", ".h265", ".hevc",
-     ".ivf", ".nut", ".rm", ".rmvb", ".divx"}
-)  # fmt: skip
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+# The operating system's table of media types may lack some of these.
+_VIDEO_FORMATS = (
+    "mp4 m4v mov avi mkv webm asf wmv flv f4v mpg mpeg m2v ts mts m2ts vob mxf ogv 3gp 3g2 dv gif apng y4m h264 h265 "
+    "hevc ivf nut rm rmvb divx"
+)
+VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_FORMATS.split())
 
 
-def is_picture(path: PurePath) -> bool:
-    """Whether a file is a still image by its ending (an animated GIF is a video)."""
-    return path.suffix.lower() in PICTURES
+def is_image(path: PurePath) -> bool:
+    """Whether a file is a still image (an animated GIF is a video)."""
+    return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def is_media(path: PurePath) -> bool:
-    """Whether a file is a video or a picture by its ending."""
+    """Whether a file is a video or an image."""
     suffix = path.suffix.lower()
-    if suffix in PICTURES or suffix in VIDEOS:
+    if suffix in IMAGE_SUFFIXES or suffix in VIDEO_SUFFIXES:
         return True
     return (mimetypes.guess_type(f"a{suffix}")[0] or "").startswith("video/")
+
+
+def find_media(folder: Path, accepts: Callable[[PurePath], bool] = is_media) -> list[Path]:
+    """Find the videos and images below a folder.
+
+    Hidden files and folders are skipped. macOS, for one, leaves a file `._x.mp4`, which is no video, beside `x.mp4`
+    on some disks.
+
+    Args:
+        folder: where to look, subfolders included.
+        accepts: which files to return; `is_image` returns images only.
+
+    Returns:
+        The paths, sorted; each begins with `folder`.
+    """
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if accepts(file)
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+        and not file.is_dir()
+    )

@@ -1,4 +1,4 @@
-"""A data set, whatever its form."""
+"""Read a data set, whatever its format."""
 
 from __future__ import annotations
 
@@ -11,52 +11,58 @@ from stillmotion.errors import StillmotionError, UsageError
 
 
 def read_videos(data: str | Path, *, group: str | None = None) -> Videos:
-    """Read a data set: a folder of folders or a table (see `stillmotion.data.formats`).
+    """Read a data set: a folder of folders, or a table (see `stillmotion.data.formats`).
+
+    No video is opened; `open_videos` does that.
 
     Args:
         data: the folder or the table.
-        group: a regular expression; what it matches in a video's path names its group.
+        group: a regular expression; what it matches in a video's path names the video's group.
+
+    Returns:
+        The videos with their labels, groups and segments, sorted by path (folder) or in the order of the rows (table).
 
     Raises:
-        UsageError: nothing is there, or it is in no form that we know.
+        UsageError: there is no such file or folder, or its format is unknown.
         StillmotionError: it cannot be read; the message says where.
     """
     path = Path(data)
     if not path.exists():
         raise UsageError(f"{path}: no such file or folder")
-    for form in FORMATS.values():
-        if form.holds(path):
-            videos = form.read(path, group)
+    for data_format in FORMATS.values():
+        if data_format.accepts(path):
+            videos = data_format.read(path, group)
             check_names(videos)
             return videos
-    raise UsageError(f"{path}: not a data set; expected " + ", or ".join(form.summary for form in FORMATS.values()))
+    formats = ", or ".join(data_format.summary for data_format in FORMATS.values())
+    raise UsageError(f"{path}: not a data set; expected {formats}")
 
 
 def check_names(videos: Videos) -> None:
-    """Refuse names that no table and no page can hold.
+    """Refuse file names that cannot be written to tables and pages.
 
     Raises:
-        StillmotionError: a file's or folder's name is not in UTF-8.
+        StillmotionError: the name of a file or folder is not in UTF-8.
     """
     root = videos.root.resolve()
     for path in (*(video.path for video in videos), *videos.loose):
         try:
             str(root / path).encode()
         except UnicodeEncodeError:
-            shown = os.fsencode(root / path).decode("utf-8", "backslashreplace")
-            raise StillmotionError(f"{shown}: a name that is not in UTF-8; rename it") from None
+            readable = os.fsencode(root / path).decode("utf-8", "backslashreplace")
+            raise StillmotionError(f"{readable}: the name is not in UTF-8; rename it") from None
 
 
 def check_labelled(videos: Videos) -> None:
-    """Refuse what nothing can be learned from.
+    """Refuse videos that a classifier cannot be trained on.
 
     Raises:
-        StillmotionError: a video without a label, or fewer than two labels.
+        StillmotionError: a video has no label, or there are fewer than two labels.
     """
-    bare = next((video for video in videos if video.label is None), None)
-    if bare is not None:
-        raise StillmotionError(f"{bare.name} has no label; give the table a column 'label' with a label in every row")
-    if len(videos.labels) < 2:
+    unlabelled = next((video for video in videos if video.label is None), None)
+    if unlabelled is not None:
         raise StillmotionError(
-            f"{videos.root}: only one label, {videos.labels[0]!r}; it takes two or more to tell apart"
+            f"{unlabelled.name} has no label; give the table a column 'label' with a label in every row"
         )
+    if len(videos.labels) < 2:
+        raise StillmotionError(f"{videos.root}: only one label, {videos.labels[0]!r}; a classifier needs two or more")

@@ -1,12 +1,14 @@
-"""Train, validation and test parts, with every group whole in one of them."""
+"""Train, validation and test parts that keep every group whole."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.data.reading import check_labelled
 from stillmotion.data.videos import PARTS, Part, Video, Videos
@@ -14,39 +16,56 @@ from stillmotion.errors import StillmotionError, UsageError
 
 P = TypeVar("P", bound=str)
 FRACTIONS = (0.7, 0.15, 0.15)
-LACKING = 1e6  # the cost of a part without a label
+
+# A split is the best of this many greedy tries. With thousands of groups one try is near the best already and takes
+# longer, so there are fewer: tries times groups stay below the second number.
+MAX_TRIES = 200
+MAX_TRIES_TIMES_GROUPS = 40_000
+# Tries differ in the order in which groups are placed: by size, where each size is multiplied by a random factor.
+SIZE_JITTER = (0.7, 1.3)
+# The cost of a group that is larger than the median, relative to the squared size of the part that it is put in.
+LARGE_GROUP_COST = 4
+# The cost of a part that lacks a label, above every other cost.
+MISSING_LABEL_COST = 1e6
 
 
 def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0) -> tuple[Videos, Videos, Videos]:
     """Divide videos into train, validation and test parts by group, labels in proportion.
 
-    A split that the table brings is obeyed; where it has no validation part, one is taken by group
-    from its train part. The same videos, fractions and seed give the same parts.
+    A split that the table brings is obeyed; if it has no validation part, one is taken by group from its train part.
+    The same videos, fractions and seed give the same parts.
 
     Args:
         videos: labelled videos.
-        fractions: the share of each part; they add up to 1.
-        seed: which of the good splits.
+        fractions: the share of videos in each part; they add up to 1.
+        seed: selects one of many good splits.
+
+    Returns:
+        The train, validation and test parts.
 
     Raises:
-        UsageError: fractions that are not three shares.
-        StillmotionError: too few groups for each label to occur in each part; the numbers are given.
+        UsageError: the fractions are not three shares.
+        StillmotionError: there are too few groups for each label to occur in each part; the numbers are given.
     """
     check_fractions(fractions)
     check_labelled(videos)
-    own = {video.part for video in videos}
-    if own == {None}:
+    table_parts = {video.part for video in videos}
+    if table_parts == {None}:
         parts = _assign(videos, dict(zip(PARTS, fractions, strict=True)), seed)
     else:
-        parts = _obey(videos, own, fractions, seed)
-    return tuple(  # type: ignore[return-value]
-        videos.only([video for video, part in zip(videos, parts, strict=True) if part == wanted]) for wanted in PARTS
-    )
+        parts = _obey_table(videos, table_parts, fractions, seed)
+    train, validation, test = (_select(videos, parts, part) for part in PARTS)
+    return train, validation, test
 
 
 def check_fractions(fractions: Sequence[float]) -> None:
-    """Raises UsageError for what is not three shares."""
-    if not (len(fractions) == 3 and min(fractions) > 0 and abs(sum(fractions) - 1) <= 1e-6):  # nor NaN
+    """Check the shares of the three parts.
+
+    Raises:
+        UsageError: they are not three shares above 0 that add up to 1.
+    """
+    # Comparisons with NaN are false, so the condition states what is right.
+    if not (len(fractions) == 3 and min(fractions) > 0 and abs(sum(fractions) - 1) <= 1e-6):
         raise UsageError(
             f"the split {tuple(fractions)} is not three shares above 0 that add up to 1, like 0.7,0.15,0.15"
         )
@@ -55,14 +74,23 @@ def check_fractions(fractions: Sequence[float]) -> None:
 def split_folds(
     videos: Videos, folds: int, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
 ) -> list[tuple[Videos, Videos, Videos]]:
-    """For cross-validation: as many (train, validation, test), every video in the test part of exactly one.
+    """Divide videos for cross-validation by group, labels in proportion.
 
-    Groups stay whole and labels in proportion. A split that the table brings is not used. Validation takes its share
-    of `fractions` from what a fold's test part leaves.
+    A split that the table brings is not used.
+
+    Args:
+        videos: labelled videos.
+        folds: the number of folds.
+        fractions: shares as in `split`. Of what a fold's test part leaves, the validation part gets the second
+            fraction over the sum of the first two.
+        seed: selects one of many good divisions.
+
+    Returns:
+        (train, validation, test) for each fold. Every video is in the test part of exactly one fold.
 
     Raises:
-        UsageError: fewer than 2 folds.
-        StillmotionError: too few groups for each label to occur in each fold and part.
+        UsageError: fewer than 2 folds, or the fractions are not three shares.
+        StillmotionError: there are too few groups for each label to occur in each fold and part.
     """
     if folds < 2:
         raise UsageError(f"{folds} folds; cross-validation takes 2 or more")
@@ -72,101 +100,164 @@ def split_folds(
     if folds > count:
         possible = f"at most {count} folds are possible" if count > 2 else "cross-validation takes 3 or more"
         raise StillmotionError(f"{folds} folds, but the label {label!r} has {count} groups; {possible}")
-    share = fractions[1] / (fractions[0] + fractions[1])
-    places = _assign(videos, {f"fold {number + 1}": 1 / folds for number in range(folds)}, seed)
+    names = [f"fold {number + 1}" for number in range(folds)]
+    places = _assign(videos, dict.fromkeys(names, 1 / folds), seed)
     parts = []
-    for number in range(folds):
-        test = videos.only([v for v, place in zip(videos, places, strict=True) if place == f"fold {number + 1}"])
-        rest = videos.only([v for v, place in zip(videos, places, strict=True) if place != f"fold {number + 1}"])
-        inner = _assign(rest, {"train": 1 - share, "validation": share}, seed + number)
-        train, validation = (
-            rest.only([v for v, part in zip(rest, inner, strict=True) if part == wanted])
-            for wanted in ("train", "validation")
-        )
-        parts.append((train, validation, test))
+    for number, name in enumerate(names):
+        test = _select(videos, places, name)
+        rest = videos.only([video for video, place in zip(videos, places, strict=True) if place != name])
+        inner = _assign(rest, _train_and_validation(fractions), seed + number)
+        parts.append((_select(rest, inner, "train"), _select(rest, inner, "validation"), test))
     return parts
 
 
 def straddling_groups(parts: Sequence[Videos]) -> list[str]:
-    """Groups that lie in more than one part, as a table's own split may have them."""
+    """Find groups that lie in more than one part, as a table's own split may have them.
+
+    Args:
+        parts: the parts of a split.
+
+    Returns:
+        The names of the groups, sorted.
+    """
     seen = Counter(group for part in parts for group in part.groups)
     return sorted(group for group, count in seen.items() if count > 1)
 
 
-def _obey(videos: Videos, own: set[Part | None], fractions: Sequence[float], seed: int) -> list[Part]:
-    if None in own:
+def _select(videos: Videos, places: Sequence[str], wanted: str) -> Videos:
+    """The videos that were put in one place."""
+    return videos.only([video for video, place in zip(videos, places, strict=True) if place == wanted])
+
+
+def _train_and_validation(fractions: Sequence[float]) -> dict[Part, float]:
+    """The shares of train and validation in what the test part leaves."""
+    share = fractions[1] / (fractions[0] + fractions[1])
+    return {"train": 1 - share, "validation": share}
+
+
+def _obey_table(videos: Videos, table_parts: set[Part | None], fractions: Sequence[float], seed: int) -> list[Part]:
+    """The parts that the table gives, with a validation part taken from its train part if it has none."""
+    if None in table_parts:
         missing = sum(video.part is None for video in videos)
         raise StillmotionError(f"{missing} of {len(videos)} videos have no split; give one to every row or to none")
-    lacking = [part for part in ("train", "test") if part not in own]
-    if lacking:
-        raise StillmotionError(f"the table's split has no {' and no '.join(lacking)} part; it needs train and test")
-    if "validation" in own:
+    missing_parts = [part for part in ("train", "test") if part not in table_parts]
+    if missing_parts:
+        raise StillmotionError(
+            f"the table's split has no {' and no '.join(missing_parts)} part; it needs train and test"
+        )
+    if "validation" in table_parts:
         return [video.part for video in videos if video.part]
-    share = fractions[1] / (fractions[0] + fractions[1])
     train = videos.only([video for video in videos if video.part == "train"])
-    shares: dict[Part, float] = {"train": 1 - share, "validation": share}
-    inner = iter(_assign(train, shares, seed))
+    inner = iter(_assign(train, _train_and_validation(fractions), seed))
     return [next(inner) if video.part == "train" else "test" for video in videos]
 
 
-def _assign(videos: Videos, shares: dict[P, float], seed: int) -> list[P]:
-    """A part for each video: the best of many greedy tries, by how far labels are off proportion."""
-    parts, labels, groups = tuple(shares), videos.labels, videos.groups
-    _check_enough(videos.items, parts)
-    # A column for each label, and one that counts groups: each part gets its share of these too, for
-    # a test part of three large groups says little.
-    counts = np.zeros((len(groups), len(labels) + 1))
+@dataclass(frozen=True)
+class _Problem:
+    """What is to be divided among parts.
+
+    Attributes:
+        counts: `(groups, labels + 1)` videos of each label in each group; the last column is 1 for each group.
+        target: `(parts, labels + 1)` what each part should get.
+        weight: `(parts, labels + 1)` the cost of a squared deviation from the target.
+        crowding: `(parts, groups)` the cost of a large group in a part.
+    """
+
+    counts: NDArray[np.float64]
+    target: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    crowding: NDArray[np.float64]
+
+
+# scikit-learn's StratifiedGroupKFold lacks three things. Its folds are equal: a 15 % part would take 20 folds, and 20
+# groups of every label. It only warns if a part lacks a label. And it balances videos, not groups: its test part may
+# be three large recordings, on which no statistics can be based.
+def _assign(videos: Videos, shares: Mapping[P, float], seed: int) -> list[P]:
+    """The part of each video: the best of many greedy tries, by how far labels and groups are off their shares."""
+    parts, groups = tuple(shares), videos.groups
+    _check_enough_groups(videos.items, parts)
+    chosen = _search(_make_problem(videos, list(shares.values())), seed)
+    if chosen is None:
+        places = ", ".join(parts) if len(parts) <= len(PARTS) else f"{len(parts)} folds"
+        raise StillmotionError(
+            f"found no split of {len(groups)} groups that gives each of {len(videos.labels)} labels a video in each of "
+            f"{places}; add recordings, or give the table a column 'split'"
+        )
+    part_of = dict(zip(groups, chosen, strict=True))
+    return [parts[part_of[video.group]] for video in videos]
+
+
+def _make_problem(videos: Videos, shares: Sequence[float]) -> _Problem:
+    """Count the labels of each group, and weigh deviations."""
+    label_index = {label: index for index, label in enumerate(videos.labels)}
+    group_index = {group: index for index, group in enumerate(videos.groups)}
+    # The last column counts groups: each part gets its share of these too.
+    counts = np.zeros((len(group_index), len(label_index) + 1))
     counts[:, -1] = 1
-    label_index = {label: i for i, label in enumerate(labels)}
-    group_index = {group: i for i, group in enumerate(groups)}
     for video in videos:
         counts[group_index[video.group], label_index[video.label or ""]] += 1
-
-    target = np.array(list(shares.values()))[:, None] * counts.sum(0)
+    target = np.array(shares)[:, None] * counts.sum(0)
+    # A rare label counts as much as a frequent one, and a small part as much as a large one.
     weight = 1.0 / (target.sum(0) * target)
     # A large group in a small part leaves it few independent ones: large groups go to the largest part.
-    videos_in = counts[:, :-1].sum(1)
-    excess = np.maximum(videos_in**2 - np.median(videos_in) ** 2, 0)
-    crowding = 4 * excess / target[:, :-1].sum(1)[:, None] ** 2
-    everyone = np.arange(len(groups))
-    best, best_cost = np.zeros(len(groups), int), np.inf
-    attempts = max(1, min(200, 40_000 // len(groups)))
-    for attempt in range(2 * attempts):
-        if attempt >= attempts and best_cost < LACKING:
-            break
-        rng = np.random.default_rng((seed, attempt))
-        # Large groups first, while there is room; equal ones in random order.
-        order = np.lexsort((rng.random(len(groups)), -counts.sum(1) * rng.uniform(0.7, 1.3, len(groups))))
-        filled, chosen = np.zeros_like(target), np.zeros(len(groups), int)
-        for group in order:
-            short = target - filled
-            cost = (weight * (counts[group] ** 2 - 2 * counts[group] * short)).sum(1) + crowding[:, group]
-            if attempt >= attempts:  # nothing good had all labels everywhere: those that a part lacks come first
-                cost -= LACKING * ((filled == 0) & (counts[group] > 0)).sum(1)
-            chosen[group] = part = int(np.argmin(cost))
-            filled[part] += counts[group]
-        cost = (weight * (filled - target) ** 2).sum() + crowding[chosen, everyone].sum()
-        cost += LACKING * (filled == 0).sum()
+    sizes = counts[:, :-1].sum(1)
+    excess = np.maximum(sizes**2 - np.median(sizes) ** 2, 0)
+    crowding = LARGE_GROUP_COST * excess / target[:, :-1].sum(1)[:, None] ** 2
+    return _Problem(counts, target, weight, crowding)
+
+
+def _search(problem: _Problem, seed: int) -> NDArray[np.intp] | None:
+    """The part of each group in the cheapest of many greedy tries; None if each leaves a part without some label."""
+    tries = max(1, min(MAX_TRIES, MAX_TRIES_TIMES_GROUPS // len(problem.counts)))
+    best, best_cost = None, MISSING_LABEL_COST
+    for number in range(tries):
+        chosen, cost = _place_groups(problem, np.random.default_rng((seed, number)))
         if cost < best_cost:
             best, best_cost = chosen, cost
-    if best_cost >= LACKING:
-        named = ", ".join(parts) if len(parts) <= len(PARTS) else f"{len(parts)} folds"
-        raise StillmotionError(
-            f"found no split of {len(groups)} groups that gives each of {len(labels)} labels a video in each of "
-            f"{named}; add recordings, or give the table a column 'split'"
-        )
-    return [parts[best[group_index[video.group]]] for video in videos]
+    if best is not None:
+        return best
+    # Labels are hard to spread here: be content with the first try that manages to.
+    for number in range(tries, 2 * tries):
+        chosen, cost = _place_groups(problem, np.random.default_rng((seed, number)), missing_labels_first=True)
+        if cost < MISSING_LABEL_COST:
+            return chosen
+    return None
 
 
-def _check_enough(videos: Sequence[Video], parts: Sequence[str]) -> None:
+def _place_groups(
+    problem: _Problem, rng: np.random.Generator, *, missing_labels_first: bool = False
+) -> tuple[NDArray[np.intp], float]:
+    """Put one group after the other where it costs least, large ones first while there is room; and the cost of all.
+
+    `missing_labels_first` puts a group into the part that lacks most of its labels, whatever else that costs.
+    """
+    counts, target, weight, crowding = problem.counts, problem.target, problem.weight, problem.crowding
+    number = len(counts)
+    # The first draw breaks ties, the second varies the sizes.
+    order = np.lexsort((rng.random(number), -counts.sum(1) * rng.uniform(*SIZE_JITTER, number)))
+    filled, chosen = np.zeros_like(target), np.zeros(number, np.intp)
+    for group in order:
+        short = target - filled
+        # By how much the squared deviation grows if the group is added to each part.
+        cost = (weight * (counts[group] ** 2 - 2 * counts[group] * short)).sum(1) + crowding[:, group]
+        if missing_labels_first:
+            cost -= MISSING_LABEL_COST * ((filled == 0) & (counts[group] > 0)).sum(1)
+        chosen[group] = part = int(np.argmin(cost))
+        filled[part] += counts[group]
+    total = (weight * (filled - target) ** 2).sum() + crowding[chosen, np.arange(number)].sum()
+    return chosen, float(total + MISSING_LABEL_COST * (filled == 0).sum())
+
+
+def _check_enough_groups(videos: Sequence[Video], parts: Sequence[str]) -> None:
+    """Refuse labels that have fewer groups than there are parts."""
     groups: dict[str, set[str]] = {}
     for video in videos:
         groups.setdefault(video.label or "", set()).add(video.group)
-    few = {label: len(found) for label, found in sorted(groups.items()) if len(found) < len(parts)}
+    few = {label: len(names) for label, names in sorted(groups.items()) if len(names) < len(parts)}
     if few:
         listed = ", ".join(f"{label!r} {count}" for label, count in list(few.items())[:5])
         more = f" and {len(few) - 5} more labels" if len(few) > 5 else ""
         raise StillmotionError(
             f"too few groups to split: {listed}{more}; each label needs {len(parts)} or more "
-            f"(one each for {', '.join(parts)}). Film more recordings, or check --group"
+            f"(one each for {', '.join(parts)}). Record more videos, or check --group"
         )

@@ -22,22 +22,29 @@ def probability_column(label: str) -> str:
     return PROBABILITY_PREFIX + label
 
 
-def read_table(path: Path, texts: Collection[str] | None = None, *, needed: Collection[str] = ()) -> pa.Table:
-    """A Parquet table by its first bytes or its ending, else a CSV, whose names and texts are without spaces around.
+def read_table(path: Path, text_columns: Collection[str] | None = None, *, expected: Collection[str] = ()) -> pa.Table:
+    """Read a Parquet or CSV table.
 
-    The delimiter of a CSV is the one whose header has most of the needed columns; then the most frequent one. Rows
-    of delimiters alone at its end are none.
+    A file is Parquet by its first bytes or its ending. In a CSV, column names and texts are stripped of surrounding
+    spaces, and blank rows at the end are ignored, even if they hold delimiters.
 
-    texts: the columns of a CSV that are text: '01' stays '01', and 'null' or 'NA' is a word. By default all.
+    Args:
+        path: the table.
+        text_columns: the columns of a CSV that hold text, so that '01' stays '01' and 'NA' is a word; by default all.
+        expected: columns that the table should have. A CSV's delimiter is the one whose header has most of these, then
+            the one that gives most columns.
+
+    Returns:
+        The table.
 
     Raises:
-        StillmotionError: no such file, or not a readable table.
+        StillmotionError: there is no such file, or it is not a readable table.
     """
     try:
         with path.open("rb") as file:
             if path.suffix.lower() == ".parquet" or file.read(4) == b"PAR1":
                 return parquet.read_table(path)
-        return _read_csv(path, texts, needed)
+        return _read_csv(path, text_columns, expected)
     except FileNotFoundError:
         raise StillmotionError(f"{path}: no such file") from None
     except MemoryError:
@@ -45,40 +52,44 @@ def read_table(path: Path, texts: Collection[str] | None = None, *, needed: Coll
     except UnicodeDecodeError:
         raise StillmotionError(f"{path}: not text in UTF-8; save it as 'CSV UTF-8'") from None
     except (pa.ArrowException, OSError, plain_csv.Error) as error:
-        why = str(error).splitlines()[0]
-        if "invalid UTF8" in why:
+        reason = str(error).splitlines()[0]
+        if "invalid UTF8" in reason:
             raise StillmotionError(f"{path}: not text in UTF-8; save it as 'CSV UTF-8'") from None
-        if "straddling" in why:
-            why = "a row of more than a million letters; is a quotation mark not closed?"
-        raise StillmotionError(f"{path}: not a readable table ({why})") from None
+        # Arrow reads blocks of 1 MB, and reports a row that does not end within one as "straddling object".
+        if "straddling" in reason:
+            reason = "a row of more than a million letters; is a quotation mark not closed?"
+        raise StillmotionError(f"{path}: not a readable table ({reason})") from None
 
 
-def columns_told(columns: Sequence[str], known: Collection[str]) -> str:
-    """Which columns there are, for a person who misses one of those that are known."""
-    told = ", ".join(columns)[:200]
-    large = any(name not in known and name.lower() in known for name in columns)
-    return f"{told} (write them in small letters)" if large else told
+def describe_columns(columns: Sequence[str], expected: Collection[str]) -> str:
+    """List a table's columns for an error message, with a hint if one differs from an expected name only in case."""
+    names = ", ".join(columns)[:200]
+    wrong_case = any(name not in expected and name.lower() in expected for name in columns)
+    return f"{names} (write them in small letters)" if wrong_case else names
 
 
-def _read_csv(path: Path, texts: Collection[str] | None, needed: Collection[str]) -> pa.Table:
+def _read_csv(path: Path, text_columns: Collection[str] | None, expected: Collection[str]) -> pa.Table:
     headers = {}
     for delimiter in DELIMITERS:
+        # utf-8-sig: Excel puts a byte order mark before the first name.
         with path.open(encoding="utf-8-sig", newline="") as file:
             headers[delimiter] = next(plain_csv.reader(file, delimiter=delimiter), [])
 
     def fit(delimiter: str) -> tuple[int, int]:
-        return len({name.strip() for name in headers[delimiter]} & set(needed)), len(headers[delimiter])
+        return len({name.strip() for name in headers[delimiter]} & set(expected)), len(headers[delimiter])
 
     delimiter = max(DELIMITERS, key=fit)
+    types = {name: pa.string() for name in headers[delimiter] if text_columns is None or name.strip() in text_columns}
     table = csv.read_csv(
         path,
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            column_types={name: pa.string() for name in headers[delimiter] if texts is None or name.strip() in texts}
-        ),
+        convert_options=csv.ConvertOptions(column_types=types),
     )
-    columns = [pc.utf8_trim_whitespace(one) if pa.types.is_string(one.type) else one for one in table.columns]
+    columns = [
+        pc.utf8_trim_whitespace(column) if pa.types.is_string(column.type) else column for column in table.columns
+    ]
     table = pa.table(columns, names=[name.strip() for name in table.column_names])
+    # Spreadsheets may write rows of delimiters alone at the end.
     while table.num_rows and all(column[-1].as_py() in (None, "") for column in table.columns):
         table = table.slice(0, table.num_rows - 1)
     return table

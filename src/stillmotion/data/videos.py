@@ -1,4 +1,4 @@
-"""Which videos there are: a file or a stretch of one, its label, and the recording it came from."""
+"""What a data set is: videos with their labels, segments and groups."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A labelled video, or a labelled stretch of one.
+    """A labelled video, or a labelled segment of one.
 
-    `path` is relative to the data set's root, with forward slashes. `group` names the recording that
-    it was cut from. `start_seconds` and `end_seconds` bound the labelled stretch; None is the file's
-    own bound. `part` is the data set's own split, where it has one.
+    Attributes:
+        path: relative to the data set's root, with forward slashes.
+        label: the class, if it is known.
+        group: the recording that the video was cut from.
+        part: the part that the data set itself assigns the video to, if it brings a split.
+        start_seconds: where the labelled segment starts; None for the start of the file.
+        end_seconds: where it ends; None for the end of the file.
     """
 
     path: str
@@ -29,7 +33,7 @@ class Video:
 
     @property
     def name(self) -> str:
-        """What tells this video from all others of its set: the path, and the stretch if it is one."""
+        """A name that is unique in the data set: the path, followed by the segment if there is one."""
         if self.start_seconds is None and self.end_seconds is None:
             return self.path
         return f"{self.path}@{self.start_seconds or 0:g}-{'' if self.end_seconds is None else f'{self.end_seconds:g}'}"
@@ -37,9 +41,13 @@ class Video:
 
 @dataclass(frozen=True)
 class Videos(Sequence[Video]):
-    """The videos of a data set, in a fixed order. `grouping` says in words how groups were found.
+    """The videos of a data set, in a fixed order.
 
-    loose: files that are videos, but have no place in the data set.
+    Attributes:
+        root: the folder that the paths are relative to.
+        items: the videos.
+        grouping: how the groups were found, in words.
+        loose: paths of videos that lie outside the labels' folders, so that they have no label.
     """
 
     root: Path
@@ -61,11 +69,11 @@ class Videos(Sequence[Video]):
         return iter(self.items)
 
     def file(self, video: Video) -> Path:
-        """Where the video's file lies."""
+        """The path of a video's file."""
         return self.root / video.path
 
     def only(self, items: Sequence[Video]) -> Videos:
-        """The same data set with these videos alone."""
+        """The same data set with only these videos."""
         return Videos(self.root, tuple(items), self.grouping)
 
     @property

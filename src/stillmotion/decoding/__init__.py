@@ -1,50 +1,88 @@
-"""Anything with pictures in it -> frames with times. A new source is a module and its row in `DECODERS`.
+"""Video and image files -> frames with times.
 
-Decoders share three functions: `probe`, `iter_frames`, `read_frames`. Imported where first used, for
-PyAV is heavy.
+`images` decodes still images, `pyav` everything else. Both provide the functions of `Decoder`, and are imported when
+they are first needed, since PyAV takes long to import.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 
-from stillmotion.data.media import is_picture
-from stillmotion.decoding.frames import TICK, Frames, Images, Seconds, VideoFacts, index_shown_at
+from stillmotion.data.media import is_image
+from stillmotion.decoding.frames import TICK, DecodedFrames, Decoder, Images, Seconds, VideoFacts, index_shown_at
 
 __all__ = [
-    "DECODERS", "TICK", "Frames", "Images", "Seconds", "VideoFacts", "index_shown_at", "iter_frames", "probe",
+    "TICK",
+    "DecodedFrames",
+    "Decoder",
+    "Images",
+    "Seconds",
+    "VideoFacts",
+    "index_shown_at",
+    "iter_frames",
+    "probe",
     "read_frames",
-]  # fmt: skip
-
-# Module, and which files it takes; the first that takes a file decodes it.
-DECODERS: dict[str, Callable[[Path], bool]] = {
-    "stillmotion.decoding.images": is_picture,
-    "stillmotion.decoding.pyav": lambda path: True,
-}
+]
 
 
-def _decoder(path: Path) -> ModuleType:
-    return import_module(next(module for module, takes in DECODERS.items() if takes(path)))
+def _decoder(path: Path) -> Decoder:
+    """The module that decodes a file."""
+    if is_image(path):
+        from stillmotion.decoding import images
+
+        return images
+    from stillmotion.decoding import pyav
+
+    return pyav
 
 
 def probe(path: Path) -> VideoFacts:
-    """What the file holds. Raises UnreadableVideoError."""
-    facts: VideoFacts = _decoder(path).probe(path)
-    return facts
+    """Find out what a file holds.
+
+    Args:
+        path: a video or an image.
+
+    Returns:
+        Its size, duration, frame rate and codec.
+
+    Raises:
+        UnreadableVideoError: the file cannot be opened or holds no frame.
+    """
+    return _decoder(path).probe(path)
 
 
 def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0.0) -> Iterator[tuple[float, Images]]:
-    """Its frames in order: time in seconds, and uint8 RGB `(height, width, 3)`. Raises UnreadableVideoError."""
-    frames: Iterator[tuple[float, Images]] = _decoder(path).iter_frames(
-        path, height, width, start_seconds=start_seconds
-    )
-    return frames
+    """Decode a file from beginning to end.
+
+    Args:
+        path: a video or an image.
+        height: in pixels; each frame is resized without keeping its aspect ratio.
+        width: likewise.
+        start_seconds: begin with the frame that is on screen at this time.
+
+    Yields:
+        The time at which each frame begins, in seconds, and the frame: uint8 RGB `(height, width, 3)`.
+
+    Raises:
+        UnreadableVideoError: the file cannot be opened or holds no frame.
+    """
+    return _decoder(path).iter_frames(path, height, width, start_seconds=start_seconds)
 
 
-def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> Frames:
-    """The frames on screen at the given times, each once. Raises UnreadableVideoError."""
-    frames: Frames = _decoder(path).read_frames(path, seconds, height, width)
-    return frames
+def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
+    """Decode the frames that are on screen at the given times.
+
+    Args:
+        path: a video or an image.
+        seconds: times in any order. Before the first frame the first one is shown, after the last frame the last.
+        height: in pixels; each frame is resized without keeping its aspect ratio.
+        width: likewise.
+
+    Returns:
+        Each frame once. `.shown_at(seconds)` gives one frame per time.
+
+    Raises:
+        UnreadableVideoError: the file cannot be opened or holds no frame.
+    """
+    return _decoder(path).read_frames(path, seconds, height, width)

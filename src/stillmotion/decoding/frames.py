@@ -1,9 +1,11 @@
-"""Pictures with their times, and what a file says of itself."""
+"""Decoded frames with their times, what a video file holds, and what a decoder is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,34 +13,62 @@ from numpy.typing import NDArray
 Images = NDArray[np.uint8]
 Seconds = NDArray[np.float64]
 
-# Times are compared with this tolerance, well below any frame's duration, well above rounding.
+# Times are compared with this tolerance, in seconds: well below any frame's duration, well above rounding.
 TICK = 0.0005
 
 
 @dataclass(frozen=True)
-class Frames:
-    """Decoded pictures: `images` uint8 RGB `(n, height, width, 3)`, `seconds` float64 `(n,)`, ascending."""
+class DecodedFrames:
+    """Frames of a video and the times at which they begin.
+
+    Attributes:
+        images: uint8 RGB `(n, height, width, 3)`.
+        seconds: float64 `(n,)`, ascending.
+    """
 
     images: Images
     seconds: Seconds
 
     def shown_at(self, seconds: Sequence[float] | Seconds) -> Images:
-        """The picture on screen at each time: the last that began by then, or the first of all."""
+        """Select the frame that is on screen at each time: the last that began by then, or the first of all.
+
+        Args:
+            seconds: `(m,)` times in any order.
+
+        Returns:
+            uint8 RGB `(m, height, width, 3)`.
+        """
         return self.images[index_shown_at(self.seconds, seconds)]
 
 
 def index_shown_at(began: Seconds, seconds: Sequence[float] | Seconds) -> NDArray[np.intp]:
-    """For each time, the index of the last frame that began by then; 0 before the first."""
-    found = np.searchsorted(began, np.asarray(seconds, np.float64) + TICK, side="right") - 1
-    return np.maximum(found, 0)
+    """Find the frame that is on screen at each time.
+
+    Args:
+        began: `(n,)` the times at which frames begin, ascending.
+        seconds: `(m,)` times in any order.
+
+    Returns:
+        `(m,)` the index of the last frame that began by each time; 0 before the first.
+    """
+    indexes = np.searchsorted(began, np.asarray(seconds, np.float64) + TICK, side="right") - 1
+    return np.maximum(indexes, 0)
 
 
 @dataclass(frozen=True)
 class VideoFacts:
-    """What a file holds. `width` and `height` are as shown, after rotation.
+    """What a video file holds.
 
-    `seconds` is how long its pictures last, `rate` their mean number a second, `promised_seconds` the
-    length that its header claims, where that is longer than what is there.
+    Attributes:
+        width: in pixels as shown, after rotation.
+        height: likewise.
+        seconds: the duration of the frames that are there.
+        rate: frames per second, on average.
+        frames: the number of frames.
+        codec: FFmpeg's name of the codec.
+        container: FFmpeg's name of the file format.
+        rotation: degrees, counterclockwise, by which the stored frames are turned to be shown.
+        header_seconds: the duration that the header claims, where that is longer than what is there.
     """
 
     width: int
@@ -49,4 +79,16 @@ class VideoFacts:
     codec: str
     container: str
     rotation: int = 0
-    promised_seconds: float | None = None
+    header_seconds: float | None = None
+
+
+class Decoder(Protocol):
+    """What a module that decodes files provides. Each function raises `UnreadableVideoError`."""
+
+    def probe(self, path: Path) -> VideoFacts: ...
+
+    def iter_frames(
+        self, path: Path, height: int, width: int, *, start_seconds: float = 0.0
+    ) -> Iterator[tuple[float, Images]]: ...
+
+    def read_frames(self, path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames: ...

@@ -1,7 +1,6 @@
-"""Videos through PyAV, which brings FFmpeg along.
+"""Videos, decoded by PyAV, which includes FFmpeg.
 
-Times are seconds from the stream's start by presentation timestamp. One reformatter is kept for all
-frames of a file: resize and colour conversion in one pass, the fastest way that was measured.
+Times are seconds from the start of the stream, by presentation timestamp.
 """
 
 from __future__ import annotations
@@ -18,23 +17,29 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
-from stillmotion.decoding.frames import TICK, Frames, Images, Seconds, VideoFacts
+from stillmotion.decoding.frames import TICK, DecodedFrames, Images, Seconds, VideoFacts
 from stillmotion.errors import UnreadableVideoError
 
-# Decoding on past this much is dearer than a seek to the next keyframe.
+# A gap between wanted times is decoded if it is shorter than this; else a seek to the next keyframe takes less time.
 SEEK_SECONDS = 2.0
+# What frames per second are taken to be if a file does not say.
+DEFAULT_RATE = 25.0
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """The file's container and first video stream; what FFmpeg cannot read becomes UnreadableVideoError."""
+def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open a file's container and its first video stream; FFmpeg's errors become `UnreadableVideoError`."""
     try:
         if path.stat().st_size == 0:
             raise UnreadableVideoError(f"{path}: empty file (0 bytes)")
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.video:
-                raise UnreadableVideoError(f"{path}: no pictures in this file")
-            yield container, container.streams.video[0]
+                raise UnreadableVideoError(f"{path}: no video stream in this file")
+            stream = container.streams.video[0]
+            # PyAV's type does not say so, but without a decoder there is no codec context.
+            if stream.codec_context is None:
+                raise UnreadableVideoError(f"{path}: FFmpeg does not know the codec of this video")
+            yield container, stream
     except av.error.FFmpegError as error:
         raise UnreadableVideoError(f"{path}: not a readable video ({error.strerror or error})") from None
     except OSError as error:
@@ -42,113 +47,105 @@ def opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def probe(path: Path) -> VideoFacts:
-    """What the file holds, from its header, its first frame and its last packets.
-
-    Raises:
-        UnreadableVideoError: it cannot be opened or gives no picture.
-    """
-    with opened(path) as (container, stream):
-        first = next(_decoded(container, stream), None)
+    """Read the header, the first frame and the last packets of a file. See `stillmotion.decoding.probe`."""
+    with open_video(path) as (container, stream):
+        first = next(_decode(container, stream), None)
         if first is None:
-            raise UnreadableVideoError(f"{path}: no picture can be decoded")
-        rate = float(stream.average_rate or stream.guessed_rate or 25)
-        promised = _promised_seconds(container, stream)
-        last = _last_seconds(container, stream, promised)
-        seconds = max(last, 0.0) + 1 / rate
-        short = promised is not None and promised - seconds > max(1.5 / rate, 0.05 * promised)
-        turns = _turns(first)
-        turned = turns % 2 == 1
+            raise UnreadableVideoError(f"{path}: no frame can be decoded")
+        rate = _mean_rate(stream)
+        header = _header_seconds(container, stream)
+        seconds = max(_last_frame_seconds(container, stream, header), 0.0) + 1 / rate
+        # Headers are often a frame or so off. More means that the file was cut off.
+        cut_off = header is not None and header - seconds > max(1.5 / rate, 0.05 * header)
+        turns = _quarter_turns(first)
+        height, width = upright_sides(first)
         return VideoFacts(
-            width=first.height if turned else first.width,
-            height=first.width if turned else first.height,
+            width=width,
+            height=height,
             seconds=seconds,
             rate=rate,
-            frames=(0 if short else stream.frames) or max(1, round(seconds * rate)),
+            frames=(0 if cut_off else stream.frames) or max(1, round(seconds * rate)),
             codec=stream.codec_context.name,
             container=container.format.name.split(",")[0],
             rotation=90 * turns,
-            promised_seconds=promised if short else None,
+            header_seconds=header if cut_off else None,
         )
 
 
 def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0.0) -> Iterator[tuple[float, Images]]:
-    """Every frame from the one shown at `start_seconds` on: its time, and uint8 RGB `(height, width, 3)`.
-
-    Raises:
-        UnreadableVideoError: it cannot be opened or gives no picture.
-    """
+    """Decode from the frame shown at `start_seconds` on. See `stillmotion.decoding.iter_frames`."""
     resize = Resizer(height, width)
-    with opened(path) as (container, stream):
-        shown = None
-        for seconds, frame in _timed(container, stream, start_seconds):
-            if seconds > start_seconds + TICK:
-                if shown is not None:
-                    yield shown[0], resize(shown[1])
-                shown = seconds, frame
-            else:
-                shown = seconds, frame
+    with open_video(path) as (container, stream):
+        shown: tuple[float, VideoFrame] | None = None
+        for seconds, frame in _frames_from(container, stream, start_seconds):
+            # A frame that began before the start is on screen then only if no later one began by the start as well.
+            if shown is not None and seconds > start_seconds + TICK:
+                yield shown[0], resize(shown[1])
+            shown = seconds, frame
         if shown is None:
-            raise UnreadableVideoError(f"{path}: no picture can be decoded")
+            raise UnreadableVideoError(f"{path}: no frame can be decoded")
         yield shown[0], resize(shown[1])
 
 
-def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> Frames:
-    """The frames on screen at the given times, each once: what `shown_at(seconds)` needs, no more.
+def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
+    """Decode straight on, and seek where a gap between wanted times holds a keyframe.
 
-    Decodes straight on, and seeks where a gap between wanted times holds a keyframe.
-
-    Args:
-        seconds: wanted times, in any order. Before the first frame it is the first, after the last the last.
-        height: of the pictures given, to which the whole frame is stretched.
-        width: likewise.
-
-    Raises:
-        UnreadableVideoError: it cannot be opened or gives no picture.
+    See `stillmotion.decoding.read_frames`.
     """
     wanted = np.unique(np.asarray(seconds, np.float64))
     resize = Resizer(height, width)
     images: list[Images] = []
     times: list[float] = []
-    with opened(path) as (container, stream):
+    with open_video(path) as (container, stream):
         keyframes = _keyframe_seconds(stream)
         shown: tuple[float, VideoFrame] | None = None
 
-        def keep() -> None:
+        def keep_shown() -> None:
             if shown is not None and (not times or times[-1] != shown[0]):
                 times.append(shown[0])
                 images.append(resize(shown[1]))
 
+        # `shown` is on screen until `following` begins: it is kept if a wanted time lies before that.
         next_wanted = 0
-        frames = _timed(container, stream, float(wanted[0]))
+        frames = _frames_from(container, stream, float(wanted[0]))
         while next_wanted < len(wanted):
-            coming = next(frames, None)
-            if coming is None:
-                keep()
+            following = next(frames, None)
+            if following is None:
+                keep_shown()
                 break
-            if shown is None or coming[0] <= wanted[next_wanted] + TICK:
-                shown = coming
+            if shown is None or following[0] <= wanted[next_wanted] + TICK:
+                shown = following
                 continue
-            while next_wanted < len(wanted) and wanted[next_wanted] + TICK < coming[0]:
-                keep()
+            while next_wanted < len(wanted) and wanted[next_wanted] + TICK < following[0]:
+                keep_shown()
                 next_wanted += 1
-            shown = coming
-            if next_wanted < len(wanted) and _seek_pays(keyframes, coming[0], float(wanted[next_wanted])):
-                frames = _timed(container, stream, float(wanted[next_wanted]))
+            shown = following
+            if next_wanted < len(wanted) and _seek_pays(keyframes, following[0], float(wanted[next_wanted])):
+                frames = _frames_from(container, stream, float(wanted[next_wanted]))
                 shown = None
     if not images:
-        raise UnreadableVideoError(f"{path}: no picture can be decoded")
-    return Frames(np.stack(images), np.array(times))
+        raise UnreadableVideoError(f"{path}: no frame can be decoded")
+    return DecodedFrames(np.stack(images), np.array(times))
 
 
 class Resizer:
-    """Frames to upright uint8 RGB of one size."""
+    """Turns decoded frames upright and resizes them.
+
+    One reformatter is kept for all frames of a file: resizing and color conversion in one pass is the fastest way that
+    was measured.
+
+    Args:
+        height: of the result, in pixels; the aspect ratio is not kept.
+        width: likewise.
+    """
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.width = height, width
         self.reformatter = VideoReformatter()
 
     def __call__(self, frame: VideoFrame) -> Images:
-        turns = _turns(frame)
+        """Convert a frame to uint8 RGB `(height, width, 3)`."""
+        turns = _quarter_turns(frame)
         height, width = (self.width, self.height) if turns % 2 else (self.height, self.width)
         resized = self.reformatter.reformat(
             frame, width=width, height=height, format="rgb24", interpolation=Interpolation.AREA, threads=1
@@ -159,20 +156,31 @@ class Resizer:
 
 def upright_sides(frame: VideoFrame) -> tuple[int, int]:
     """Height and width as shown, after rotation."""
-    return (frame.width, frame.height) if _turns(frame) % 2 else (frame.height, frame.width)
+    return (frame.width, frame.height) if _quarter_turns(frame) % 2 else (frame.height, frame.width)
 
 
-def _turns(frame: VideoFrame) -> int:
-    """The quarter turns, counter-clockwise, that put a frame upright; none where the header's matrix is nonsense."""
+def _quarter_turns(frame: VideoFrame) -> int:
+    """The quarter turns, counterclockwise, that put a frame upright; 0 where the header's rotation is nonsense."""
     return round(frame.rotation / 90) % 4 if abs(frame.rotation) <= 360 else 0
 
 
-def _seconds(stream: VideoStream, timestamp: int) -> float:
+def _mean_rate(stream: VideoStream) -> float:
+    """Frames per second."""
+    return float(stream.average_rate or stream.guessed_rate or DEFAULT_RATE)
+
+
+def _to_seconds(stream: VideoStream, timestamp: int) -> float:
+    """A timestamp in seconds from the start of the stream."""
     return float((timestamp - (stream.start_time or 0)) * (stream.time_base or 1))
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Frames in the order shown; damaged packets are passed over, a cut-off file ends."""
+def _to_timestamp(stream: VideoStream, seconds: float) -> int:
+    """Seconds from the start of the stream as a timestamp to seek to."""
+    return int(seconds / (stream.time_base or 1)) + (stream.start_time or 0)
+
+
+def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Frames in the order shown. Damaged packets are skipped; a file that is cut off ends there."""
     packets = container.demux(stream)
     while True:
         try:
@@ -180,7 +188,7 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
         except StopIteration:
             return
         except av.error.FFmpegError:
-            # The data ends or cannot be parsed here; what the decoder still holds is shown.
+            # The file cannot be parsed any further. A packet of None makes the decoder give the frames it still holds.
             packet = None
         try:
             yield from stream.codec_context.decode(packet)
@@ -192,14 +200,13 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
             return
 
 
-def _timed(container: InputContainer, stream: VideoStream, target: float) -> Iterator[tuple[float, VideoFrame]]:
-    """Frames with their times, from one that began by `target` on, or from the first of all."""
-    back = 0.5
+def _frames_from(container: InputContainer, stream: VideoStream, target: float) -> Iterator[tuple[float, VideoFrame]]:
+    """Frames with their times, from a frame that began by `target` on, or from the first of all."""
+    back = 0.5  # Keyframe timestamps are not exact in all containers: aim before the target, and further if in vain.
     if target > SEEK_SECONDS:
         while (start := target - back) > 0:
             try:
-                offset = int(start / (stream.time_base or 1)) + (stream.start_time or 0)
-                container.seek(offset, stream=stream, backward=True)
+                container.seek(_to_timestamp(stream, start), stream=stream, backward=True)
             except av.error.FFmpegError:
                 break
             frames = with_times(container, stream)
@@ -212,22 +219,31 @@ def _timed(container: InputContainer, stream: VideoStream, target: float) -> Ite
         try:
             container.seek(stream.start_time or 0, stream=stream, backward=True)
         except av.error.FFmpegError as error:
-            raise UnreadableVideoError(f"{container.name}: cannot go back to its start ({error.strerror})") from None
+            raise UnreadableVideoError(f"{container.name}: cannot seek to its start ({error.strerror})") from None
     yield from with_times(container, stream)
 
 
 def with_times(
     container: InputContainer, stream: VideoStream, *, back: float = math.inf
 ) -> Iterator[tuple[float, VideoFrame]]:
-    """Frames with their times, ascending. Where times go back by more than `back` seconds, they end."""
-    rate = float(stream.average_rate or stream.guessed_rate or 25)
+    """Give each frame of a stream its time.
+
+    Args:
+        container: the opened file or source.
+        stream: its video stream.
+        back: the frames end where time goes back by more than this, in seconds: a live source has restarted.
+
+    Yields:
+        The time at which each frame begins, ascending, and the frame.
+    """
+    rate = _mean_rate(stream)
     avi = container.format.name == "avi"
     last = -1 / rate
-    for frame in _decoded(container, stream):
-        # AVI knows only the order of decoding, which lags behind that of showing by the decoder's delay.
+    for frame in _decode(container, stream):
+        # AVI has decoding timestamps only; presentation is later by the decoder's delay.
         timestamp = frame.dts - stream.codec_context.has_b_frames if avi and frame.dts is not None else frame.pts
-        # A raw stream has no timestamps, and damaged ones go back: such a frame follows the last, or is left out.
-        seconds = last + 1 / rate if timestamp is None else _seconds(stream, timestamp)
+        # Raw streams have no timestamps: a frame follows the last. In damaged files time goes back: skip the frame.
+        seconds = last + 1 / rate if timestamp is None else _to_seconds(stream, timestamp)
         if seconds < last - back:
             return
         if seconds <= last:
@@ -237,30 +253,32 @@ def with_times(
 
 
 def _keyframe_seconds(stream: VideoStream) -> Seconds:
-    return np.array([_seconds(stream, entry.timestamp) for entry in stream.index_entries if entry.is_keyframe])
+    """The times of the keyframes that the container's index lists; often none."""
+    return np.array([_to_seconds(stream, entry.timestamp) for entry in stream.index_entries if entry.is_keyframe])
 
 
 def _seek_pays(keyframes: Seconds, now: float, target: float) -> bool:
+    """Whether a seek reaches the target sooner than decoding on."""
     if target - now < SEEK_SECONDS:
         return False
     return len(keyframes) == 0 or bool(np.any((keyframes > now + 1) & (keyframes <= target - 0.5)))
 
 
-def _promised_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+def _header_seconds(container: InputContainer, stream: VideoStream) -> float | None:
+    """The duration that the header claims."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    # With sound, the container's length may be the sound's.
+    # If there is sound, the container's duration may be that of the sound.
     if container.duration and len(container.streams) == 1:
         return float(container.duration / 1e6)
     return None
 
 
-def _last_seconds(container: InputContainer, stream: VideoStream, promised: float | None) -> float:
-    """When the last frame begins, by the packets near the end; by all of them if those tell nothing."""
-    for start in ([promised - 2.0] if promised and promised > 4.0 else []) + [0.0]:
+def _last_frame_seconds(container: InputContainer, stream: VideoStream, header: float | None) -> float:
+    """When the last frame begins: by the packets near the end, or by all packets if there are none near the end."""
+    for start in ([header - 2.0] if header and header > 4.0 else []) + [0.0]:
         try:
-            offset = int(start / (stream.time_base or 1)) + (stream.start_time or 0)
-            container.seek(offset, stream=stream, backward=True)
+            container.seek(_to_timestamp(stream, start), stream=stream, backward=True)
         except av.error.FFmpegError:
             continue
         times, count = [], 0
@@ -268,11 +286,11 @@ def _last_seconds(container: InputContainer, stream: VideoStream, promised: floa
             for packet in container.demux(stream):
                 count += packet.size > 0
                 if packet.pts is not None and packet.size:
-                    times.append(_seconds(stream, packet.pts))
+                    times.append(_to_seconds(stream, packet.pts))
         except av.error.FFmpegError:
-            pass
+            pass  # The file is damaged here: count what came before.
         if times:
             return max(times)
         if count and not start:
-            return (count - 1) / float(stream.average_rate or stream.guessed_rate or 25)
+            return (count - 1) / _mean_rate(stream)
     return 0.0

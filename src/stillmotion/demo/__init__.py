@@ -1,4 +1,4 @@
-"""Rendered videos of a small production line, whose truth is known: to try, to show and to test with."""
+"""Rendered videos of a small production line whose labels are known to be right, for demos and tests."""
 
 import lazy_loader
 

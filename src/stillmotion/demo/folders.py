@@ -1,8 +1,8 @@
-"""Demo data on disk: a folder for each label, a file for each clip."""
+"""Write demo data to disk: one folder per label, one file per clip."""
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
@@ -11,12 +11,16 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import StillmotionError, UsageError
-from ..progress import Progress, no_progress
-from .labels import LABELS, Kind
+from stillmotion.demo.labels import LABELS, Kind
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import atomic_write, write_json
+from stillmotion.progress import Progress, no_progress
 
-CLIPS_A_SHIFT = 2  # few, so that there are many groups: statistics count groups, not videos
-_NOTE = "demo.json"
+# Few, so that there are many groups: statistics count groups, not videos.
+CLIPS_PER_SHIFT = 2
+_SETTINGS_FILE = "demo.json"
+# Every frame is compressed by itself with a constant quantizer. So its pixels hold no trace of its neighbors, and the
+# size of a file tells no more than its frames do: a jam does not compress better.
 _CODEC = {"preset": "veryfast", "qp": "26", "g": "1", "threads": "1"}
 
 
@@ -28,10 +32,10 @@ def make_demo_data(
     seed: int,
     progress: Progress = no_progress,
 ) -> list[Path]:
-    """Render `videos` labelled clips of a small production line, H.264 in mp4, 160x120, 2.4 seconds.
+    """Render labelled clips of a small production line: H.264 in mp4, 160x120 pixels, 2.4 seconds.
 
-    `look` differs in what any frame shows (a sound, a scratched, a dented part), `motion` in movement
-    alone, `both` mixes; `LABELS` says how. The tree:
+    The labels of `look` differ in what every frame shows (a sound, a scratched or a dented part), those of `motion` in
+    movement only, and those of `both` in both; see `LABELS`. The folder becomes:
 
         folder/
             demo.json                   kind, videos, seed
@@ -41,16 +45,25 @@ def make_demo_data(
             backward/
                 shift000_clip01.mp4
 
-    A shift is a group: its clips share wall, belt, light, camera and the style of the parts. It has two
-    clips of different labels, so that 300 videos have 150 groups and the shift does not tell the label.
+    A shift is a group: its clips share the wall, belt, light, camera and the style of the parts. Its two clips have
+    different labels, so that the shift does not predict the label.
 
-    Every frame is compressed by itself, at one quantiser. So a frame's pixels hold no trace of its
-    neighbours, and the size of a file tells no more than its frames do: a jam compresses no better.
+    The same arguments give the same frames. If an earlier call with the same arguments was interrupted, its folder is
+    completed.
 
-    The same arguments give the same frames. A folder that an earlier call with the same arguments left
-    is completed: what is there is kept. `progress` is called with how many videos are done, and of how many.
-    Returns the paths, in the order of shifts. Raises UsageError if an argument is out of range, and
-    StillmotionError if the folder holds something else or cannot be written.
+    Args:
+        folder: where the videos go; new, empty, or left by an earlier call.
+        kind: what distinguishes the labels.
+        videos: how many.
+        seed: other seeds give other videos.
+        progress: receives the number of videos rendered so far.
+
+    Returns:
+        The paths, in the order of shifts.
+
+    Raises:
+        UsageError: an argument is out of range.
+        StillmotionError: the folder holds something else, or cannot be written.
     """
     if kind not in get_args(Kind):
         raise UsageError(f"kind {kind!r} is not known: choose one of {', '.join(get_args(Kind))}")
@@ -67,75 +80,77 @@ def make_demo_data(
         raise StillmotionError(f"{folder}: cannot write demo data ({reason}): name another folder") from error
 
 
-def _claim(folder: Path, call: dict[str, object]) -> None:
-    note = folder / _NOTE
+def _claim(folder: Path, settings: dict[str, object]) -> None:
+    """Make the folder and write down what it is for; refuse one that holds something else."""
+    file = folder / _SETTINGS_FILE
     if folder.is_dir() and any(folder.iterdir()):
         try:
-            earlier = json.loads(note.read_text(encoding="utf-8"))
+            earlier = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             earlier = None
-        if earlier != call:
-            what = f"holds other demo data ({earlier})" if earlier else "is not empty"
-            raise StillmotionError(f"{folder}: {what}: name a new folder, or empty this one")
+        if earlier != settings:
+            problem = f"holds other demo data ({earlier})" if earlier else "is not empty"
+            raise StillmotionError(f"{folder}: {problem}: name a new folder, or empty this one")
     folder.mkdir(parents=True, exist_ok=True)
-    _write_whole(note, lambda path: path.write_text(json.dumps(call) + "\n", encoding="utf-8"))
+    write_json(file, settings)
 
 
 def _fill(folder: Path, kind: Kind, videos: int, seed: int, progress: Progress) -> list[Path]:
-    from .filming import LOOP, film_clip
-    from .scenery import draw_shift
+    """Render the videos that are not there yet, several shifts at a time."""
+    from stillmotion.demo.rendering import LOOP, render_clip
+    from stillmotion.demo.scenery import draw_shift
 
     number = get_args(Kind).index(kind)
-    names = deal_labels(list(LABELS[kind]), videos, np.random.default_rng((seed, number)))
+    labels = deal_labels(list(LABELS[kind]), videos, np.random.default_rng((seed, number)))
 
-    def film_shift(place: int) -> list[Path]:
+    def render_shift(place: int) -> list[Path]:
         shift, paths = None, []
-        for clip, name in enumerate(names[place * CLIPS_A_SHIFT : (place + 1) * CLIPS_A_SHIFT]):
+        for clip, name in enumerate(labels[place * CLIPS_PER_SHIFT : (place + 1) * CLIPS_PER_SHIFT]):
             path = folder / name / f"shift{place:03d}_clip{clip:02d}.mp4"
             if not path.exists():
                 shift = shift or draw_shift(np.random.default_rng((seed, number, place)), LOOP)
-                frames = film_clip(shift, LABELS[kind][name], np.random.default_rng((seed, number, place, clip)))
-                rate = shift.rate
+                frames = render_clip(shift, LABELS[kind][name], np.random.default_rng((seed, number, place, clip)))
                 path.parent.mkdir(exist_ok=True)
-                _write_whole(path, lambda part, frames=frames, rate=rate: _encode(part, frames, rate))
+                with atomic_write(path) as part:
+                    _encode(part, frames, shift.rate)
             paths.append(path)
         return paths
 
-    done: list[Path] = []
+    finished: list[Path] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            for paths in pool.map(film_shift, range(-(-videos // CLIPS_A_SHIFT))):
+            for paths in pool.map(render_shift, range(-(-videos // CLIPS_PER_SHIFT))):
                 for path in paths:
-                    done.append(path)
-                    progress("rendering", len(done), videos)
+                    finished.append(path)
+                    progress("rendering", len(finished), videos)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return done
+    return finished
 
 
 def deal_labels(labels: list[str], videos: int, rng: np.random.Generator) -> list[str]:
-    """A label for each video: round after round of all labels, shuffled, no label twice in a shift."""
+    """Assign labels to videos: all labels in random order, again and again, but no label twice in a shift.
+
+    Args:
+        labels: all labels.
+        videos: how many.
+        rng: where the random draws come from.
+
+    Returns:
+        The label of each video, in the order of shifts.
+    """
     dealt: list[str] = []
     while len(dealt) < videos:
-        hand = [labels[k] for k in rng.permutation(len(labels))]
-        if len(dealt) % CLIPS_A_SHIFT and hand[0] == dealt[-1]:
-            hand = hand[1:] + hand[:1]
-        dealt += hand
+        shuffled = [labels[index] for index in rng.permutation(len(labels))]
+        if len(dealt) % CLIPS_PER_SHIFT and shuffled[0] == dealt[-1]:
+            shuffled = shuffled[1:] + shuffled[:1]
+        dealt += shuffled
     return dealt[:videos]
 
 
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write under another name first, so that a file under its own name is always whole."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], rate: int) -> None:
+    """Encode frames, uint8 RGB `(height, width, 3)`, as H.264 in mp4."""
     import av
 
     with av.open(str(path), "w", format="mp4") as output:

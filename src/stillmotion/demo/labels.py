@@ -1,8 +1,8 @@
-"""What each label means: the surface of the parts, the run of the belt, the order of the stations.
+"""What each label means: the surface of the parts, the movement of the belt, the order of the stations.
 
-The belt is a loop, and its phase at the start of a clip is uniform; so is the beat of the stations'
-cycle. Hence where the parts lie, and what the stations do, is distributed alike at every instant of a
-clip, however the belt runs and whichever station acts first: one frame of `motion` tells nothing.
+The belt is a loop, and its phase at the start of a clip is uniform; so is the beat of the stations' cycle. So the
+positions of the parts and the states of the stations have the same distribution at every instant of a clip, however the
+belt moves and whichever station acts first: a single frame of `motion` does not depend on the label.
 """
 
 from dataclasses import dataclass
@@ -13,19 +13,25 @@ from numpy.typing import NDArray
 
 Kind = Literal["look", "motion", "both"]
 Surface = Literal["sound", "scratched", "dented"]
-Run = Literal["forward", "backward", "fast", "jam"]
-Floats = NDArray[np.floating]
+BeltMotion = Literal["forward", "backward", "fast", "jam"]
+Floats = NDArray[np.float64]
 
-SPEEDS = {"forward": 64.0, "backward": -64.0, "fast": 150.0}  # pixels a second, to the right
+SPEEDS: dict[BeltMotion, float] = {"forward": 64.0, "backward": -64.0, "fast": 150.0}  # pixels per second, to the right
 BEAT_SECONDS = 0.53  # press, lamp and rest take turns
 
 
 @dataclass(frozen=True)
 class Label:
-    """What the clips of one label may show; each clip draws one of each."""
+    """What the clips of one label may show. Each clip draws one of each.
+
+    Attributes:
+        surfaces: of the parts.
+        motions: of the belt.
+        lamp_first: whether the lamp acts before the press.
+    """
 
     surfaces: tuple[Surface, ...] = ("sound",)
-    runs: tuple[Run, ...] = ("forward", "backward")
+    motions: tuple[BeltMotion, ...] = ("forward", "backward")
     lamp_first: tuple[bool, ...] = (False,)
 
 
@@ -38,40 +44,57 @@ LABELS: dict[Kind, dict[str, Label]] = {
         "dented": Label(surfaces=("dented",), lamp_first=_ANY_ORDER),
     },
     "motion": {
-        "forward": Label(runs=("forward",)),
-        "backward": Label(runs=("backward",)),
-        "fast": Label(runs=("fast",)),
-        "jam": Label(runs=("jam",)),
-        "lamp-first": Label(runs=("forward",), lamp_first=(True,)),
+        "forward": Label(motions=("forward",)),
+        "backward": Label(motions=("backward",)),
+        "fast": Label(motions=("fast",)),
+        "jam": Label(motions=("jam",)),
+        "lamp-first": Label(motions=("forward",), lamp_first=(True,)),
     },
     "both": {
-        "sound-forward": Label(runs=("forward",), lamp_first=_ANY_ORDER),
-        "sound-backward": Label(runs=("backward",), lamp_first=_ANY_ORDER),
+        "sound-forward": Label(motions=("forward",), lamp_first=_ANY_ORDER),
+        "sound-backward": Label(motions=("backward",), lamp_first=_ANY_ORDER),
         "scratched-forward": Label(("scratched",), ("forward",), _ANY_ORDER),
         "scratched-backward": Label(("scratched",), ("backward",), _ANY_ORDER),
     },
 }
 
 
-def belt_travel(run: Run, seconds: Floats, rng: np.random.Generator) -> Floats:
-    """How far the belt has moved to the right since the start, in pixels, at each of `seconds` (time,).
+def belt_travel(motion: BeltMotion, seconds: Floats, rng: np.random.Generator) -> Floats:
+    """Compute how far the belt has moved to the right since the start of a clip.
 
-    A jam sticks and slips. It gets as far as a run does, so that a heap of its frames looks like theirs.
+    In a jam it sticks and slips, and gets about as far as in a steady run, so that the frames of a jam, in any order,
+    look like those of a steady run.
+
+    Args:
+        motion: of the belt.
+        seconds: `(time,)` since the start of the clip.
+        rng: where the random draws come from.
+
+    Returns:
+        `(time,)` pixels of the video.
     """
     pace = rng.uniform(0.92, 1.08)
     hold, slip, leap = rng.uniform(0.50, 0.62), 0.2, 40.0
     clock = seconds + rng.uniform(0.0, hold + slip)
-    if run != "jam":
-        return np.asarray(SPEEDS[run] * pace * seconds)
+    if motion != "jam":
+        return np.asarray(SPEEDS[motion] * pace * seconds)
     times, within = np.divmod(clock, hold + slip)
     return np.asarray(leap * pace * (times + np.clip((within - hold) / slip, 0.0, 1.0)))
 
 
 def station_strokes(lamp_first: bool, seconds: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """How far the press is down and how bright the lamp is, 0 to 1, each (time,).
+    """Compute the states of the stations.
 
-    A cycle has three beats: one station, the other, rest. A clip starts with any of them, so that at
-    every instant each beat is as likely in either order.
+    A cycle has three beats: one station acts, then the other, then neither. A clip starts with any of them, so that at
+    every instant each beat is equally likely in either order.
+
+    Args:
+        lamp_first: whether the lamp acts before the press.
+        seconds: `(time,)` since the start of the clip.
+        rng: where the random draws come from.
+
+    Returns:
+        How far the press is down and how bright the lamp is, both `(time,)`, 0 to 1.
     """
     clock = seconds / (BEAT_SECONDS * rng.uniform(0.96, 1.04))
     beat = (np.floor(clock) + rng.integers(3)) % 3

@@ -1,4 +1,4 @@
-"""Machined metal parts, seen obliquely from above: one picture with transparency for each part."""
+"""Draw machined metal parts, seen obliquely from above: one image with transparency per part."""
 
 import math
 from dataclasses import dataclass
@@ -8,38 +8,47 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from .labels import Surface
+from stillmotion.demo.labels import Surface
 
 Pixels = NDArray[Any]
 
 RADIUS = 29.0  # of a part, in pixels of the video
-SQUASH = 0.64  # height over width of a circle on the belt: the slant of the camera
-FINE = 4  # drawn at this many pixels per pixel of the video, kept at half of it
+SQUASH = 0.64  # height over width of a circle on the belt, which the camera sees at a slant
+FINE = 4  # parts are drawn at this many pixels per pixel of the video, and kept at half of it
 METALS = {  # red, green, blue
     "steel": (0.66, 0.69, 0.73),
-    "aluminium": (0.78, 0.79, 0.80),
+    "aluminum": (0.78, 0.79, 0.80),
     "brass": (0.80, 0.66, 0.38),
     "iron": (0.60, 0.61, 0.66),
 }
-RUST = (0.72, 0.26, 0.08)  # what grows in a groove
-SCALE = (0.10, 0.05, 0.22)  # bare and dark, where a blow has chipped the face
+RUST = (0.72, 0.26, 0.08)  # in scratches
+BARE_METAL = (0.10, 0.05, 0.22)  # in dents, dark
 SHAPES = ("flange", "gear", "hexagon", "block")
 
 
 @dataclass(frozen=True)
 class Style:
-    """What the parts of one shift have in common."""
+    """What the parts of one shift have in common.
+
+    Attributes:
+        shape: one of `SHAPES`.
+        metal: its color, red, green and blue.
+        bore: the radius of the hole in the middle, relative to that of the part.
+        holes: the number of small holes around the bore.
+        height: in pixels of the video.
+        light: the direction that the light comes from, in radians: 0 is the right, growing downwards.
+    """
 
     shape: str
     metal: tuple[float, float, float]
-    bore: float  # radius of the hole in the middle, of the part's radius
-    holes: int  # around the bore
-    height: float  # pixels of the video
-    light: float  # direction the light comes from, radians, 0 is the right, growing downwards
+    bore: float
+    holes: int
+    height: float
+    light: float
 
 
 def draw_style(rng: np.random.Generator, light: float) -> Style:
-    """The style of a shift's parts."""
+    """Draw a random style for the parts of a shift, lit from `light`."""
     metal = np.array(METALS[str(rng.choice(list(METALS)))]) * rng.uniform(0.9, 1.08)
     return Style(
         shape=str(rng.choice(SHAPES)),
@@ -52,43 +61,44 @@ def draw_style(rng: np.random.Generator, light: float) -> Style:
 
 
 def draw_part(style: Style, surface: Surface, rng: np.random.Generator) -> Image.Image:
-    """One part, RGBA, at twice the pixels of the video, centred in its picture."""
+    """Draw one part: an RGBA image at twice the resolution of the video, with the part in its center."""
     half_width = int(RADIUS * 1.12) * FINE
     half_height = int(RADIUS * 1.12 * SQUASH + 6) * FINE
     y, x = np.mgrid[-half_height:half_height, -half_width:half_width].astype(np.float32) + 0.5
     rise = style.height * FINE / 2
     fx, fy = x / (RADIUS * FINE), (y + rise) / (RADIUS * FINE * SQUASH)
     turn = rng.uniform(0, 2 * np.pi)
-    bite = _Dent(style.shape, turn, rng) if surface == "dented" else None
+    dent = _Dent(style.shape, turn, rng) if surface == "dented" else None
     inside = _outline(style.shape, fx, fy, turn)  # how deep inside the outline, in radii
-    if bite:
-        inside = np.minimum(inside, bite.outline(fx, fy))
+    if dent:
+        inside = np.minimum(inside, dent.outline(fx, fy))
     top = np.clip(inside * RADIUS * FINE * 0.8 + 0.5, 0, 1)
-    scores = _scores((x.shape[1], x.shape[0]), rise, rng) if surface == "scratched" else None
-    face = _face(style, fx, fy, inside, turn, scores, rng)
-    if bite:
-        face += bite.shade(fx, fy, style.light)
+    scratches = _scratches((x.shape[1], x.shape[0]), rise, rng) if surface == "scratched" else None
+    face = _face(style, fx, fy, inside, turn, scratches, rng)
+    if dent:
+        face += dent.shade(fx, fy, style.light)
     side = _side(top, int(style.height * FINE))
     wall = 0.42 + 0.22 * np.cos(style.light) * fx + 0.10 * np.abs(np.sin(3 * fx + turn)).astype(np.float32)
     tone = wall * (1 - top) + face * top
     tone[(top < 0.5) & (_side(top, FINE) > 0.5)] += 0.22  # the lit edge between face and wall
     rgb = np.clip(tone[..., None] * np.array(style.metal, np.float32) / 0.72, 0, 1)
-    rgb = rgb + np.clip(tone[..., None] - 0.92, 0, 1) * 0.8  # highlights lose the colour of the metal
-    if scores:
-        rgb = _stained(rgb, scores[0], RUST)
-    if bite:
-        rgb = _stained(rgb, bite.depth(fx, fy) * top, SCALE)
+    rgb = rgb + np.clip(tone[..., None] - 0.92, 0, 1) * 0.8  # highlights lose the color of the metal
+    if scratches:
+        rgb = _stained(rgb, scratches[0], RUST)
+    if dent:
+        rgb = _stained(rgb, dent.depth(fx, fy) * top, BARE_METAL)
     alpha = np.maximum(top, side)
     picture = Image.fromarray((np.clip(np.dstack([rgb, alpha]), 0, 1) * 255).astype(np.uint8), "RGBA")
     return picture.reduce(FINE // 2)
 
 
-def _stained(rgb: Pixels, share: Pixels, colour: tuple[float, float, float]) -> Pixels:
-    return np.asarray(rgb + (np.array(colour, np.float32) - rgb) * 0.92 * share[..., None], np.float32)
+def _stained(rgb: Pixels, share: Pixels, color: tuple[float, float, float]) -> Pixels:
+    """Blend a color into an image, where `share` is above 0."""
+    return np.asarray(rgb + (np.array(color, np.float32) - rgb) * 0.92 * share[..., None], np.float32)
 
 
 def part_shadow(part: Image.Image, light: float) -> Image.Image:
-    """How much a part darkens the belt, 0 to 255, at the size of its picture with a margin of 16."""
+    """Compute how much a part darkens the belt, 0 to 255, at the size of its image with a margin of 16."""
     margin = 16
     mask = Image.new("L", (part.width + 2 * margin, part.height + 2 * margin))
     shift = round(-7 * np.cos(light)), 7
@@ -116,10 +126,10 @@ def _face(
     fy: Pixels,
     inside: Pixels,
     turn: float,
-    scores: tuple[Pixels, Pixels] | None,
+    scratches: tuple[Pixels, Pixels] | None,
     rng: np.random.Generator,
 ) -> Pixels:
-    """The brightness of the upper face: turned on a lathe, chamfered, scored if it must be, bored."""
+    """The brightness of the upper face: turned on a lathe, chamfered, scratched if it has to be, and bored."""
     radius, angle = np.hypot(fx, fy), np.arctan2(fy, fx)
     facing = np.cos(angle - style.light)  # 1 where an outward slope looks into the light
     face = rng.uniform(0.65, 0.74) + 0.13 * np.cos(2 * (angle - style.light - rng.uniform(-0.3, 0.3))) ** 3
@@ -128,8 +138,8 @@ def _face(
     step = style.bore + rng.uniform(0.14, 0.2)
     face += 0.26 * facing * np.exp(-(((radius - step) / 0.035) ** 2))  # the edge of the hub
     face += np.where(radius < step, np.float32(0.07), np.float32(0))
-    if scores:
-        groove, burr = scores
+    if scratches:
+        groove, burr = scratches
         face = face * (1 - 0.92 * groove) + 0.65 * burr
     wells = [(0.0, 0.0, style.bore)]
     for k in range(style.holes):
@@ -158,7 +168,7 @@ def _side(top: Pixels, height: int) -> Pixels:
 
 
 class _Dent:
-    """A blow to the rim: a bite out of the outline and a crater beside it. Positions in radii."""
+    """Damage at the rim: a piece missing from the outline and a crater next to it. Positions are in radii."""
 
     def __init__(self, shape: str, turn: float, rng: np.random.Generator) -> None:
         where = rng.uniform(0, 2 * np.pi)
@@ -167,17 +177,19 @@ class _Dent:
         self.size = rng.uniform(0.66, 0.78)
         reach = rim - rng.uniform(0.32, 0.42)
         self.x, self.y = reach * np.cos(where), reach * np.sin(where)
-        self.bite_x, self.bite_y = (rim + 0.14) * np.cos(where), (rim + 0.14) * np.sin(where)
+        self.dent_x, self.dent_y = (rim + 0.14) * np.cos(where), (rim + 0.14) * np.sin(where)
 
     def outline(self, fx: Pixels, fy: Pixels) -> Pixels:
-        return np.hypot(fx - self.bite_x, fy - self.bite_y) - np.float32(0.58)
+        """How far each point is from the missing piece, in radii; below 0 inside it."""
+        return np.hypot(fx - self.dent_x, fy - self.dent_y) - np.float32(0.58)
 
     def depth(self, fx: Pixels, fy: Pixels) -> Pixels:
-        """How deep in the crater, 0 to 1."""
+        """How deep each point lies in the crater, 0 to 1."""
         far = np.hypot(fx - self.x, fy - self.y) / self.size
         return np.asarray(np.clip(3.5 * (1 - far), 0, 1), np.float32)
 
     def shade(self, fx: Pixels, fy: Pixels, light: float) -> Pixels:
+        """How much the crater brightens or darkens each point."""
         dx, dy = (fx - self.x) / self.size, (fy - self.y) / self.size
         far = np.hypot(dx, dy)
         slope = np.where(far < 1, np.sin(np.pi * np.clip(far, 0, 1)), 0)
@@ -186,8 +198,8 @@ class _Dent:
         return np.asarray(-0.60 * slope * lit - 0.36 * np.clip(1 - far, 0, 1) + rim, np.float32)
 
 
-def _scores(size: tuple[int, int], rise: float, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-    """Three or four long gouges over the face: dark grooves and their bright burrs, 0 to 1."""
+def _scratches(size: tuple[int, int], rise: float, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Three or four long scratches across the face: masks of the dark grooves and their bright edges, 0 to 1."""
     masks = Image.new("L", size), Image.new("L", size)
     slant = rng.uniform(0, np.pi)
     for _ in range(int(rng.integers(3, 5))):

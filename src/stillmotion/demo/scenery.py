@@ -1,4 +1,4 @@
-"""A shift on the line: its wall, belt, rails, stations, light and camera. All of one recording share it."""
+"""Draw a shift on the line: the wall, belt, rails, stations, light and camera that all clips of a recording share."""
 
 from dataclasses import dataclass
 
@@ -6,37 +6,60 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from .parts import Style, draw_style
+from stillmotion.demo.parts import Style, draw_style
 
 Pixels = NDArray[np.float32]
 
 WIDTH, HEIGHT = 160, 120  # of the video, in pixels
-SCENE = (240, 180)  # what is drawn: more than the camera sees, in pixels of the video
-FINE = 2  # drawn at this many pixels per pixel of the video
+SCENE = (240, 180)  # width and height of what is drawn, in pixels of the video: more than the camera sees
+FINE = 2  # the scene is drawn at this many pixels per pixel of the video
 BELT_TOP, BELT_BOTTOM = 76, 130  # rows of the scene
-PRESS_STEPS = 8  # pictures of the press, from up to down
+PRESS_STEPS = 8  # images of the press, from up to down
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Pictures are at the size of the video, as the camera sees them."""
+    """What all clips of one recording share. Images have the size of the video, as the camera sees them.
+
+    Attributes:
+        style: of the parts.
+        camera: `(3, 3)` homography from pixels of the video to pixels of the scene.
+        background: RGB: wall, rails and floor.
+        belt_mask: grayscale: where the belt is seen.
+        belt: RGB: one loop of the empty belt, flat, at the resolution of the scene.
+        stations: RGBA: for each step of the press, an image with the lamp off and one with it on.
+        lamp: `(height, width, 3)` how much of the lamp's light falls on each pixel, 0 to 1.
+        beacon: the same for the warning beacon of the press.
+        light: `(height, width, 3)` vignette and color of the light.
+        grain: standard deviation of the camera's noise, in levels.
+        rate: frames per second.
+        darkness: of shadows.
+    """
 
     style: Style
-    camera: NDArray[np.float64]  # (3, 3): from the video's pixels to the fine scene's
-    still: Image.Image  # RGB: wall, rails, floor
-    belt_mask: Image.Image  # L: where the belt is seen
-    belt: Image.Image  # RGB, fine, flat: one loop of the bare belt
-    stations: tuple[tuple[Image.Image, Image.Image], ...]  # [press step][lamp off, on]: RGBA
-    lamp: Pixels  # (height, width, 3): how much of the lamp's light falls where, 0 to 1
-    beacon: Pixels  # (height, width, 3): the same of the press's warning beacon
-    light: Pixels  # (height, width, 3): vignette and the colour of the light
-    grain: float  # deviation of the camera's noise, in levels
-    rate: int  # frames a second
-    darkness: float  # of shadows
+    camera: NDArray[np.float64]
+    background: Image.Image
+    belt_mask: Image.Image
+    belt: Image.Image
+    stations: tuple[tuple[Image.Image, Image.Image], ...]
+    lamp: Pixels
+    beacon: Pixels
+    light: Pixels
+    grain: float
+    rate: int
+    darkness: float
 
 
 def draw_shift(rng: np.random.Generator, belt_loop: int) -> Shift:
-    """Draw a shift whose belt is a loop of `belt_loop` pixels of the video."""
+    """Draw a random shift.
+
+    Args:
+        rng: where the random draws come from.
+        belt_loop: the length of the belt, in pixels of the video.
+
+    Returns:
+        The shift.
+    """
     sun = float(rng.choice([np.pi * 1.25, np.pi * 1.75])) + rng.uniform(-0.35, 0.35)  # upper left or right
     camera = _camera(rng)
     scene = _scene(rng)
@@ -54,7 +77,7 @@ def draw_shift(rng: np.random.Generator, belt_loop: int) -> Shift:
     return Shift(
         style=draw_style(rng, sun),
         camera=camera,
-        still=look_through(camera, scene),
+        background=look_through(camera, scene),
         belt_mask=look_through(camera, mask),
         belt=_belt(rng, belt_loop),
         stations=stations,
@@ -68,7 +91,7 @@ def draw_shift(rng: np.random.Generator, belt_loop: int) -> Shift:
 
 
 def look_through(camera: NDArray[np.float64], picture: Image.Image, x: float = 0.0, y: float = 0.0) -> Image.Image:
-    """A fine, flat picture as the camera sees it, its upper left corner at (x, y) of the fine scene."""
+    """Transform a flat image to what the camera sees; its upper left corner is at (x, y) of the scene."""
     move = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1.0]])
     seen = (move @ camera).ravel()
     return picture.transform(
@@ -80,12 +103,14 @@ _PAINTS = np.array([(38, 92, 140), (196, 120, 28), (66, 120, 74), (150, 52, 46),
 
 
 def _fine(size: tuple[int, int]) -> tuple[int, int]:
+    """A size in pixels of the scene, from one in pixels of the video."""
     return size[0] * FINE, size[1] * FINE
 
 
 def _camera(rng: np.random.Generator) -> NDArray[np.float64]:
+    """A random homography from pixels of the video to pixels of the scene."""
     roll, zoom = rng.uniform(-0.045, 0.045), rng.uniform(0.95, 1.02)
-    centre = np.array([[1, 0, -WIDTH / 2], [0, 1, -HEIGHT / 2], [0, 0, 1.0]])
+    center = np.array([[1, 0, -WIDTH / 2], [0, 1, -HEIGHT / 2], [0, 0, 1.0]])
     turn = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1.0]]) / [
         [1],
         [1],
@@ -95,7 +120,7 @@ def _camera(rng: np.random.Generator) -> NDArray[np.float64]:
     place = np.array(
         [[1, 0, SCENE[0] / 2 + rng.uniform(-6, 6)], [0, 1, SCENE[1] / 2 + 6 + rng.uniform(-5, 5)], [0, 0, 1.0]]
     )
-    return np.asarray(np.diag([FINE, FINE, 1.0]) @ place @ keystone @ turn @ centre)
+    return np.asarray(np.diag([FINE, FINE, 1.0]) @ place @ keystone @ turn @ center)
 
 
 def _scene(rng: np.random.Generator) -> Image.Image:
@@ -111,7 +136,7 @@ def _scene(rng: np.random.Generator) -> Image.Image:
         paint = np.array(rng.choice(_PAINTS)) * 0.28 + wall * rng.uniform(0.35, 0.75)
         pen.rectangle([x, y, x + w, y + h], tuple(int(v) for v in paint))
         pen.rectangle([x, y, x + w, y + 3], tuple(int(min(255, v * 1.25)) for v in paint))
-    for _ in range(int(rng.integers(0, 3))):  # lamps far away
+    for _ in range(int(rng.integers(0, 3))):  # distant lamps
         x, y, r = rng.uniform(0, width), rng.uniform(30, 100), rng.uniform(4, 10)
         pen.ellipse([x - r, y - r, x + r, y + r], (255, 246, 220))
     for x in np.cumsum(rng.uniform(40, 160, 4)):
@@ -125,6 +150,7 @@ def _scene(rng: np.random.Generator) -> Image.Image:
 
 
 def _floor(pen: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
+    """Floor with rollers and legs."""
     width, height = _fine(SCENE)
     top = (BELT_BOTTOM + 9) * FINE
     shade = int(rng.uniform(30, 52))
@@ -140,7 +166,7 @@ def _floor(pen: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
 
 
 def _rail(pen: ImageDraw.ImageDraw, top: int, thick: int, rng: np.random.Generator) -> None:
-    """An aluminium profile with a groove and bolts."""
+    """An aluminum profile with a groove and bolts."""
     width = SCENE[0] * FINE
     base = rng.uniform(128, 172)
     profile = np.interp(
@@ -156,9 +182,9 @@ def _rail(pen: ImageDraw.ImageDraw, top: int, thick: int, rng: np.random.Generat
 
 
 def _belt(rng: np.random.Generator, loop: int) -> Image.Image:
-    """Rubber: woven, worn along its way, scuffed, with a seam; its ends meet."""
+    """A rubber belt: woven, worn lengthwise, scuffed, with a seam; its ends fit together."""
     width, height = loop * FINE, (BELT_BOTTOM - BELT_TOP) * FINE
-    colour = np.array(rng.choice([(58, 60, 62), (40, 74, 62), (46, 62, 88), (72, 73, 72), (64, 54, 47)]))
+    color = np.array(rng.choice([(58, 60, 62), (40, 74, 62), (46, 62, 88), (72, 73, 72), (64, 54, 47)]))
     weave = rng.normal(0, 1, (height, width))
     smooth = np.fft.fft2(weave)
     fy, fx = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)[None, :]
@@ -167,7 +193,7 @@ def _belt(rng: np.random.Generator, loop: int) -> Image.Image:
     tone = 1 + 0.10 * cloud / cloud.std() + 0.09 * fine / fine.std() + 0.05 * rng.normal(0, 1, (height, 1))
     across = np.linspace(-1, 1, height)[:, None]
     tone *= 1.02 - 0.30 * np.abs(across) ** 6 + 0.06 * across
-    rgb = np.clip(tone[..., None] * colour * rng.uniform(0.85, 1.1), 0, 255).astype(np.uint8)
+    rgb = np.clip(tone[..., None] * color * rng.uniform(0.85, 1.1), 0, 255).astype(np.uint8)
     belt = Image.fromarray(rgb)
     marks = Image.new("L", belt.size)
     pen = ImageDraw.Draw(marks)
@@ -176,13 +202,13 @@ def _belt(rng: np.random.Generator, loop: int) -> Image.Image:
         pen.line([x, y, x + rng.uniform(4, 36), y + rng.uniform(-6, 6)], int(rng.uniform(40, 130)), 2)
     seam = rng.uniform(30, width - 50)
     pen.line([seam, 0, seam + 8, height], 110, 3)
-    worn = Image.new("RGB", belt.size, tuple(int(v) for v in colour * 0.5 + 105))
+    worn = Image.new("RGB", belt.size, tuple(int(v) for v in color * 0.5 + 105))
     belt.paste(worn, mask=marks.filter(ImageFilter.GaussianBlur(0.8)))
     return belt
 
 
 def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tuple[int, ...]) -> Image.Image:
-    """The press and the lamp over the belt's far side."""
+    """The press and the lamp above the far side of the belt."""
     shadow = Image.new("L", _fine(SCENE))
     spread = 24 - 8 * down
     ImageDraw.Draw(shadow).ellipse(
@@ -198,7 +224,7 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
         left, right = (cx - wide / 2) * FINE, (cx + wide / 2) * FINE
         pen.rectangle([left, top * FINE, right, bottom * FINE], fill)
 
-    # the press: a column behind the belt, a cylinder, a ram that comes down
+    # The press: a column behind the belt, a cylinder, and a ram that comes down.
     head = 66 + 27 * down
     box(press_x, 0, 38, BELT_TOP - 5, dark)
     box(press_x - 14, 0, 6, BELT_TOP - 5, paint)
@@ -215,11 +241,11 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
     box(press_x, head + 3, 27, head + 11, (150, 153, 158))
     box(press_x - 5, head + 3, 7, head + 11, (214, 216, 220))
     box(press_x, head + 9.5, 27, head + 11, (58, 60, 64))
-    # its warning beacon
+    # Its warning beacon.
     pen.rounded_rectangle([(press_x + 6) * FINE, 29 * FINE, (press_x + 24) * FINE, 44 * FINE], 8, (52, 54, 58))
     amber = (255, 190, 70) if down > 0 else (112, 58, 20)
     pen.rounded_rectangle([(press_x + 8) * FINE, 31 * FINE, (press_x + 22) * FINE, 42 * FINE], 6, amber)
-    # the lamp: an arm from the wall, a hood
+    # The lamp: an arm from the wall and a hood.
     box(lamp_x, 0, 4, 50, (60, 62, 66))
     box(lamp_x - 1, 0, 1, 50, (130, 132, 136))
     hood = [(lamp_x - 6, 48), (lamp_x + 6, 48), (lamp_x + 15, 62), (lamp_x - 15, 62)]
@@ -234,7 +260,7 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
 
 
 def _lamp(camera: NDArray[np.float64], lamp_x: float) -> Pixels:
-    """The lamp's light, 0 to 1: a cone, a pool on the belt, some on all the rest; white."""
+    """The white light of the lamp, 0 to 1: a cone, a pool on the belt, and a little everywhere else."""
     picture = Image.new("L", _fine(SCENE), 80)
     pen = ImageDraw.Draw(picture)
     cone = [(lamp_x - 12, 64), (lamp_x + 12, 64), (lamp_x + 34, 106), (lamp_x - 34, 106)]
@@ -245,7 +271,7 @@ def _lamp(camera: NDArray[np.float64], lamp_x: float) -> Pixels:
 
 
 def _beacon(camera: NDArray[np.float64], press_x: float) -> Pixels:
-    """The light of the press's warning beacon, 0 to 1: round about it, some on all the rest; amber."""
+    """The amber light of the press's warning beacon, 0 to 1: around it, and a little everywhere else."""
     picture = Image.new("L", _fine(SCENE), 110)
     pen = ImageDraw.Draw(picture)
     for reach, tone in ((90, 150), (60, 180), (30, 200)):
@@ -254,9 +280,10 @@ def _beacon(camera: NDArray[np.float64], press_x: float) -> Pixels:
     return _falling(camera, picture, (1.0, 0.42, 0.04))
 
 
-def _falling(camera: NDArray[np.float64], picture: Image.Image, colour: tuple[float, float, float]) -> Pixels:
+def _falling(camera: NDArray[np.float64], picture: Image.Image, color: tuple[float, float, float]) -> Pixels:
+    """Light of one color that falls on the scene, as the camera sees it, `(height, width, 3)`."""
     seen = np.asarray(look_through(camera, picture.filter(ImageFilter.GaussianBlur(14))), np.float32)
-    return np.asarray(seen[..., None] / 255 * np.array(colour, np.float32))
+    return np.asarray(seen[..., None] / 255 * np.array(color, np.float32))
 
 
 def _light(rng: np.random.Generator) -> Pixels:
@@ -265,5 +292,5 @@ def _light(rng: np.random.Generator) -> Pixels:
     fall = 1.06 - rng.uniform(0.10, 0.22) * (x**2 + y**2)
     lean = 1 + rng.uniform(-0.10, 0.10) * x + rng.uniform(-0.05, 0.05) * y
     warmth = rng.uniform(-0.07, 0.07)
-    colour = rng.uniform(0.80, 0.96) * np.array([1 + warmth, 1.0, 1 - warmth])
-    return np.asarray((fall * lean)[..., None] * colour, np.float32)
+    color = rng.uniform(0.80, 0.96) * np.array([1 + warmth, 1.0, 1 - warmth])
+    return np.asarray((fall * lean)[..., None] * color, np.float32)

@@ -1,4 +1,4 @@
-"""The same footage twice, where it flatters or misleads: under two labels, in two groups, in two parts of a split."""
+"""The same footage twice, where that matters: under two labels, in two groups, or in two parts of a split."""
 
 from __future__ import annotations
 
@@ -14,15 +14,26 @@ from numpy.typing import NDArray
 from stillmotion.clips import Segment, read_frames, thread_map
 from stillmotion.errors import UnreadableVideoError
 
-MOMENTS, SIDE = 6, 24
-# Two pictures of one scene differ by noise and by what moves; a copy, encoded anew, by much less than its own
-# moments differ from each other.
-CLOSE_LEVELS, CLOSE_SHARE = 4.0, 0.25
+# Videos are compared by this many small gray frames at even times.
+FRAMES, SIDE = 6, 24
+# Frames of two videos of one scene differ by noise and by what moves. A re-encoded copy differs from its original by
+# much less than the frames of the original differ from one another. Levels are of 255.
+MAX_DIFFERENCE, MAX_SHARE_OF_CHANGE = 4.0, 0.25
+# A video that hardly changes is a copy only if its frames agree almost exactly.
+MIN_LIMIT = 0.1
+# Copies may differ in duration by this many seconds, and by this share of it.
+DURATION_TOLERANCE, DURATION_TOLERANCE_SHARE = 0.1, 0.02
 
 
 @dataclass(frozen=True)
 class DuplicatePair:
-    """Two videos that show the same, and the mean difference of their pictures in levels of 255."""
+    """Two videos that show the same.
+
+    Attributes:
+        first: the one that comes first in the data set.
+        second: the other.
+        difference: the mean difference of their frames, in levels of 255.
+    """
 
     first: Segment
     second: Segment
@@ -30,63 +41,78 @@ class DuplicatePair:
 
 
 def copies(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
-    """Files that are copies, byte for byte, under two labels or in two groups: an earlier one, and its copy.
+    """Find files that are copies, byte for byte, under two labels or in two groups.
 
-    Only files of one size are read; footage that was encoded anew is a matter for `near_duplicates`.
+    Only files of equal size are read. `near_duplicates` finds footage that was encoded again.
+
+    Args:
+        segments: of an opened data set.
+
+    Returns:
+        Pairs of the first of several equal files and a copy of it.
     """
-    sizes: dict[int, dict[Path, Segment]] = defaultdict(dict)
+    by_size: dict[int, dict[Path, Segment]] = defaultdict(dict)
     for segment in segments:
-        sizes[segment.file.stat().st_size].setdefault(segment.file, segment)
-    first: dict[bytes, Segment] = {}
-    found = []
-    for alike in sizes.values():
-        for segment in alike.values() if len(alike) > 1 else ():
+        by_size[segment.file.stat().st_size].setdefault(segment.file, segment)
+    originals: dict[bytes, Segment] = {}
+    pairs = []
+    for same_size in by_size.values():
+        for segment in same_size.values() if len(same_size) > 1 else ():
             with segment.file.open("rb") as file:
                 digest = hashlib.file_digest(file, "blake2b").digest()
-            one, other = first.setdefault(digest, segment).video, segment.video
-            if (one.label, one.group) != (other.label, other.group):
-                found.append((first[digest], segment))
-    return found
+            original = originals.setdefault(digest, segment)
+            if (original.video.label, original.video.group) != (segment.video.label, segment.video.group):
+                pairs.append((original, segment))
+    return pairs
 
 
 def near_duplicates(segments: Sequence[Segment]) -> list[DuplicatePair]:
-    """Pairs of videos that show the same moments, across labels or across the table's own parts.
+    """Find pairs of videos that show the same footage, across labels or across the table's own parts.
 
-    Compares six small grey pictures at even times. A pair counts where the mean difference is at most 4
-    levels of 255, and at most a quarter of how much the video changes from moment to moment; a video
-    that hardly changes at all counts only where the pictures agree almost exactly.
+    Two videos are a pair if six small gray frames of each differ by at most 4 levels of 255 on average, and by at most
+    a quarter of how much the video changes from frame to frame.
+
+    Args:
+        segments: of an opened data set.
+
+    Returns:
+        The pairs, in the order of the segments.
     """
-    found = thread_map(_thumbnails, segments)
-    pictures = [one for one in found if one is not None]
-    kept = [segment for segment, one in zip(segments, found, strict=True) if one is not None]
-    if len(kept) < 2:
+    decoded = [
+        (segment, thumbnails)
+        for segment, thumbnails in zip(segments, thread_map(_thumbnails, segments), strict=True)
+        if thumbnails is not None
+    ]
+    if len(decoded) < 2:
         return []
-    stack = np.stack(pictures)
-    changes = np.abs(np.diff(stack, axis=1)).mean((1, 2, 3))
-    limits = np.clip(CLOSE_SHARE * changes, 0.1, CLOSE_LEVELS)
-    means, flat = stack.mean((2, 3)), stack.reshape(len(stack), -1)
+    readable = [segment for segment, _ in decoded]
+    frames = np.stack([thumbnails for _, thumbnails in decoded])
+    changes = np.abs(np.diff(frames, axis=1)).mean((1, 2, 3))
+    limits = np.clip(MAX_SHARE_OF_CHANGE * changes, MIN_LIMIT, MAX_DIFFERENCE)
+    brightness, pixels = frames.mean((2, 3)), frames.reshape(len(frames), -1)
     pairs = []
-    for i in range(len(kept) - 1):
-        # Pictures whose mean levels differ by more than the limit differ themselves by more.
-        later = i + 1 + np.flatnonzero(np.abs(means[i + 1 :] - means[i]).mean(1) <= limits[i])
-        for j in later:
-            one, two = kept[i], kept[int(j)]
-            if one.video.label == two.video.label and one.video.part == two.video.part:
+    for i, first in enumerate(readable[:-1]):
+        # Comparing brightness first saves most comparisons of pixels: means never differ by more than pixels do.
+        candidates = i + 1 + np.flatnonzero(np.abs(brightness[i + 1 :] - brightness[i]).mean(1) <= limits[i])
+        for j in candidates:
+            second = readable[int(j)]
+            if first.video.label == second.video.label and first.video.part == second.video.part:
                 continue
-            if abs(one.seconds - two.seconds) > 0.1 + 0.02 * one.seconds:
+            if abs(first.seconds - second.seconds) > DURATION_TOLERANCE + DURATION_TOLERANCE_SHARE * first.seconds:
                 continue
-            difference = float(np.abs(flat[i] - flat[j]).mean())
+            difference = float(np.abs(pixels[i] - pixels[j]).mean())
             if difference <= min(limits[i], limits[j]):
-                pairs.append(DuplicatePair(one, two, difference))
+                pairs.append(DuplicatePair(first, second, difference))
     return pairs
 
 
 def _thumbnails(segment: Segment) -> NDArray[np.float32] | None:
+    """Gray frames at even times, `(frames, side, side)`, 0 to 255; None if the file cannot be decoded."""
     start, end = segment.window
-    times = start + (np.arange(MOMENTS) + 0.5) * (end - start) / MOMENTS
+    times = start + (np.arange(FRAMES) + 0.5) * (end - start) / FRAMES
     try:
         images = read_frames(segment.file, times, SIDE, SIDE).shown_at(times)
     except UnreadableVideoError:
         return None
-    grey: NDArray[np.float32] = images.mean(-1, dtype=np.float32)
-    return grey
+    gray: NDArray[np.float32] = images.mean(-1, dtype=np.float32)
+    return gray

@@ -1,4 +1,4 @@
-"""What is in a data set, and what is wrong with it."""
+"""What a data set holds, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from stillmotion.data import PARTS, Videos, straddling_groups
 from stillmotion.inspection.duplicates import DuplicatePair, near_duplicates
 from stillmotion.progress import Progress, no_progress
 
-FEWEST_GROUPS = 3  # one each for train, validation and test
+# One each for train, validation and test.
+MIN_GROUPS = 3
 
 
 @dataclass(frozen=True)
 class LabelCount:
-    """How often a label occurs."""
+    """How often a label occurs.
+
+    Attributes:
+        videos: the number of videos.
+        groups: the number of groups that they come from.
+    """
 
     videos: int
     groups: int
@@ -26,13 +32,14 @@ class Inspection:
     """The findings of `inspect_videos`.
 
     Attributes:
-        stretches: the readable videos.
+        videos: the data set.
+        segments: the readable videos.
         skipped: the others, with reasons.
-        labels: videos and groups of each label, of all videos.
-        ends_early: readable videos whose header promises more than is there.
-        few_groups: labels that cannot be split by group.
-        duplicates: near-duplicates across labels or across the table's own parts.
-        straddling: groups in more than one of the table's own parts.
+        labels: the number of videos and groups of each label, readable or not.
+        ends_early: readable videos whose header claims a longer duration than is there.
+        few_groups: labels that have too few groups for a split, and how many they have.
+        duplicates: pairs of videos that show the same, across labels or across the table's own parts.
+        straddling: groups that lie in more than one of the table's own parts.
     """
 
     videos: Videos
@@ -46,23 +53,26 @@ class Inspection:
 
 
 def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspection:
-    """Open every video of a data set and say what is there, what is broken and what will flatter a model.
+    """Open every video of a data set, and find what is broken and what would make models look better than they are.
 
     Args:
-        progress: told how many videos are opened, of how many.
+        videos: the data set.
+        progress: receives the number of videos opened so far.
+
+    Returns:
+        The findings.
     """
     opened = open_videos(videos, progress=progress)
-    segments, skipped = list(opened.segments), list(opened.skipped)
     counts = Counter(video.label or "" for video in videos)
-    groups = {label: {video.group for video in videos if video.label == label} for label in counts}
+    groups = {label: {video.group for video in videos if (video.label or "") == label} for label in counts}
     parts = [videos.only([video for video in videos if video.part == part]) for part in PARTS]
     return Inspection(
         videos,
-        segments,
-        skipped,
+        list(opened.segments),
+        list(opened.skipped),
         labels={label: LabelCount(count, len(groups[label])) for label, count in sorted(counts.items())},
-        ends_early=[segment for segment in segments if segment.facts.promised_seconds is not None],
-        few_groups={label: len(found) for label, found in sorted(groups.items()) if len(found) < FEWEST_GROUPS},
-        duplicates=near_duplicates(segments),
+        ends_early=[segment for segment in opened.segments if segment.facts.header_seconds is not None],
+        few_groups={label: len(names) for label, names in sorted(groups.items()) if len(names) < MIN_GROUPS},
+        duplicates=near_duplicates(opened.segments),
         straddling=straddling_groups(parts),
     )

@@ -1,11 +1,16 @@
-"""Does something beside the action tell the label? Then every model is flattered, still or motion."""
+"""Find out whether something other than the action predicts the label, which makes every model look better than it is.
+
+A shortcut is what a model may learn instead of the action: say all videos of one label were recorded in one room.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,146 +21,181 @@ from stillmotion.errors import UnreadableVideoError
 from stillmotion.progress import Progress, no_progress
 from stillmotion.statistics.intervals import proportion_interval
 
-BACKGROUND_SIDE = 8  # pixels: a picture so small shows where and how it was filmed, hardly what
-FRAMES = 16
-MUCH, LEAST = 2.5, 8.0  # times what half of the picture changes, and levels of 255: more is movement
+ShortcutKind = Literal["file", "duration", "brightness", "background", "group"]
+SHORTCUT_NAMES: Mapping[ShortcutKind, str] = MappingProxyType(
+    {
+        "file": "the file's format, size and frame rate",
+        "duration": "the duration",
+        "brightness": "the brightness",
+        "background": "the background alone",
+        "group": "other videos of the same group",
+    }
+)
+
+ALPHA = 0.05
+MIN_VIDEOS = 10
 FOLDS = 5
-FEWEST = 10  # videos
+TREES = 100
+FRAMES = 16
+# An image of so few pixels shows where and how a video was recorded, and hardly what happens in it.
+BACKGROUND_SIDE = 8
+# A pixel moves if it changes by this many times what the median pixel changes by, and by this many levels of 255.
+MOTION_RATIO, MIN_MOTION_LEVELS = 2.5, 8.0
 
 
 @dataclass(frozen=True)
 class Shortcut:
-    """How well one thing alone predicts the label, cross-validated by group. leaks: surely better than guessing.
+    """How well one property of the videos, other than the action, predicts the label on its own.
 
-    guessing: the accuracy of always giving the most frequent label. low, high: interval of the accuracy, 95 % over all
-    that was tried. harmless: it leaks only where groups are split, and they never are.
+    Attributes:
+        kind: which property.
+        accuracy: cross-validated by group.
+        guessing: the accuracy of always predicting the most frequent label.
+        low: the lower end of the 95 % interval of the accuracy, simultaneous for all properties.
+        high: the upper end.
+        predicts_label: whether the accuracy is significantly above guessing.
+        expected: whether that is no reason to warn. A group often has one label, and this cannot inflate test results,
+            since groups are never split between training and test.
     """
 
-    name: str
+    kind: ShortcutKind
     accuracy: float
     guessing: float
     low: float
     high: float
-    leaks: bool
-    harmless: bool = False
+    predicts_label: bool
+    expected: bool = False
+
+    @property
+    def name(self) -> str:
+        """The property in words."""
+        return SHORTCUT_NAMES[self.kind]
 
     @property
     def warns(self) -> bool:
-        """Whether it flatters every model."""
-        return self.leaks and not self.harmless
+        """Whether the data set may make every model look better than it is."""
+        return self.predicts_label and not self.expected
 
 
 def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Progress = no_progress) -> list[Shortcut]:
-    """Predict labels from what should not tell them, each by itself: facts of the file, its length, brightness, the
-    background without what moves, and the group.
+    """Predict labels from each property that should not predict them.
 
-    Decodes 16 small frames of each video.
+    The properties are facts of the file, its duration, its brightness, the background without what moves, and the
+    labels of other videos of the group. This decodes 16 small frames of each video.
 
     Args:
         videos: a labelled data set, opened or not.
         seed: of the classifier and of the folds.
-        progress: receives the number of videos looked at.
+        progress: receives the number of videos decoded so far.
 
     Returns:
-        One entry per candidate, with its interval at 95 % over all candidates (Bonferroni); empty if there are too
-        few videos or groups to cross-validate.
+        One entry per property, with its 95 % interval, corrected for their number (Bonferroni). The list is empty if
+        there are too few videos or groups to cross-validate.
     """
     segments = open_videos(videos, progress=progress).segments
     labels = np.array([segment.video.label or "" for segment in segments])
-    most = max(Counter(labels.tolist()).values(), default=0)
-    names, codes = np.unique([segment.video.group for segment in segments], return_inverse=True)
-    if len(segments) < FEWEST or len(names) < FOLDS or len(set(labels)) < 2 or most < 2:
+    most_frequent = max(Counter(labels.tolist()).values(), default=0)
+    groups, codes = np.unique([segment.video.group for segment in segments], return_inverse=True)
+    if len(segments) < MIN_VIDEOS or len(groups) < FOLDS or len(set(labels)) < 2 or most_frequent < 2:
         return []
-    pictures = thread_map(_background, segments, progress, "looking for shortcuts")
-    columns: dict[str, list[list[float]]] = {
-        "the file's kind, size and rate": [_file_facts(segment) for segment in segments],
-        "how long it lasts": [[segment.seconds] for segment in segments],
-        "how bright it is": [light for light, _ in pictures],
-        "the background alone": [picture.ravel().tolist() for _, picture in pictures],
+    pictures = thread_map(_measure_picture, segments, progress, "looking for shortcuts")
+    features: dict[ShortcutKind, list[list[float]]] = {
+        "file": [_file_features(segment) for segment in segments],
+        "duration": [[segment.seconds] for segment in segments],
+        "brightness": [brightness for brightness, _ in pictures],
+        "background": [background.ravel().tolist() for _, background in pictures],
     }
-    level = 1 - 0.05 / (len(columns) + 1)
-    guessing = most / len(labels)
-    found = []
-    for name, rows in columns.items():
-        right = _cross_validated(np.array(rows), labels, codes, seed)
-        found.append(_shortcut(name, right, guessing, proportion_interval(right, codes, level)))
-    right = np.array([_from_its_group(row, labels, codes) for row in range(len(labels))])
-    group = _shortcut("other videos of its group", right, guessing, proportion_interval(right, codes, level))
-    return [*found, replace(group, harmless=True)]
+    correct: dict[ShortcutKind, NDArray[np.float64]] = {
+        kind: _cross_validate(np.array(rows), labels, codes, seed) for kind, rows in features.items()
+    }
+    correct["group"] = np.array([_predicted_by_group(row, labels, codes) for row in range(len(labels))])
+    guessing = most_frequent / len(labels)
+    shortcuts = []
+    for kind, right in correct.items():
+        low, high = proportion_interval(right, codes, 1 - ALPHA / len(correct))
+        shortcuts.append(
+            Shortcut(kind, float(right.mean()), guessing, low, high, low > guessing, expected=kind == "group")
+        )
+    return shortcuts
 
 
-def describe_shortcuts(found: Sequence[Shortcut]) -> list[str]:
-    """One line on all that warn, the surest first; none if none does."""
-    leaks = sorted((one for one in found if one.warns), key=lambda one: -one.accuracy)
-    if not leaks:
+def describe_shortcuts(shortcuts: Sequence[Shortcut]) -> list[str]:
+    """Describe the shortcuts that warn.
+
+    Args:
+        shortcuts: as `find_shortcuts` returns them.
+
+    Returns:
+        One line, with the best predictor first; an empty list if none warns.
+    """
+    found = sorted((shortcut for shortcut in shortcuts if shortcut.warns), key=lambda shortcut: -shortcut.accuracy)
+    if not found:
         return []
-    named = ", ".join(f"{one.name} ({100 * one.accuracy:.0f} %)" for one in leaks)
+    *others, last = [f"{shortcut.name} ({100 * shortcut.accuracy:.0f} %)" for shortcut in found]
+    names = f"{', '.join(others)} and {last} each predict" if others else f"{last} predicts"
     return [
-        f"{named} {'predicts' if len(leaks) == 1 else 'each predict'} the label, where guessing is right in "
-        f"{100 * leaks[0].guessing:.0f} %: unless that is what the label means, the data set leaks, and flatters every "
-        "model"
+        f"{names} the label, where guessing is right in {100 * found[0].guessing:.0f} %. Unless that is what the "
+        "labels mean, the data set gives them away, and every model looks better than it is"
     ]
 
 
-def _shortcut(name: str, right: NDArray[np.float64], guessing: float, span: tuple[float, float]) -> Shortcut:
-    return Shortcut(name, float(right.mean()), guessing, *span, leaks=span[0] > guessing)
-
-
-def _file_facts(segment: Segment) -> list[float]:
-    """What the file says of itself. Not its bytes a second: the action makes those, and no model sees them."""
+def _file_features(segment: Segment) -> list[float]:
+    """What the header says. The bit rate is left out: the action determines it, and no model sees it."""
     facts = segment.facts
-    kinds = [float(sum(map(ord, text)) % 997) for text in (facts.container, facts.codec)]  # a number for a name
-    return [*kinds, facts.width, facts.height, facts.rate, facts.rotation]
+    # A forest needs numbers: any that differ for different names will do.
+    names = [float(sum(map(ord, name)) % 997) for name in (facts.container, facts.codec)]
+    return [*names, facts.width, facts.height, facts.rate, facts.rotation]
 
 
-def _background(segment: Segment) -> tuple[list[float], NDArray[np.float64]]:
-    """Mean light of the video and contrast of its middle frame; and the picture of what stays over it, tiny."""
+def _measure_picture(segment: Segment) -> tuple[list[float], NDArray[np.float64]]:
+    """The mean brightness of a segment and the contrast of its middle frame; its background `(side, side, 3)`."""
     try:
         clip = read_clips(segment.file, [segment.window], ClipSpec(FRAMES, "spread", 2 * BACKGROUND_SIDE))[0]
     except UnreadableVideoError:
         return [0.0, 0.0], np.zeros((BACKGROUND_SIDE, BACKGROUND_SIDE, 3))
-    light = [float(clip.mean()), float(clip[FRAMES // 2].std())]
-    halves = _what_stays(clip).reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)
-    small: NDArray[np.float64] = halves.mean(axis=(1, 3))
-    return light, small
+    brightness = [float(clip.mean()), float(clip[FRAMES // 2].std())]
+    # Motion is found at twice the size, then halved: a small object would vanish at once.
+    blocks = _remove_motion(clip).reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)
+    background: NDArray[np.float64] = blocks.mean(axis=(1, 3))
+    return brightness, background
 
 
-def _what_stays(clip: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(height, width, 3): the median of the frames, where something moves that of the nearest place where nothing does.
+def _remove_motion(clip: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """The median of the frames `(height, width, 3)`; where something moves, that of the nearest pixel without motion.
 
-    For what moves slowly stays in a median, and tells slow from fast. A place moves that changes, beside the light of
-    all, much more than half of the picture does; where the camera moves, none stands out.
+    What moves slowly stays visible in a median, which would tell slow from fast. A pixel moves if it changes much more
+    than the median pixel does, apart from changes of the light. If the camera moves, no pixel stands out.
     """
     from scipy.ndimage import binary_dilation, distance_transform_edt
 
     change = np.ptp(clip - np.median(clip, axis=(1, 2), keepdims=True), axis=0).max(axis=-1)
-    moves = binary_dilation(change > np.maximum(MUCH * np.median(change), LEAST))
-    middle: NDArray[np.float64] = np.median(clip, axis=0)
+    moves = binary_dilation(change > np.maximum(MOTION_RATIO * np.median(change), MIN_MOTION_LEVELS))
+    median: NDArray[np.float64] = np.median(clip, axis=0)
     if moves.all():
-        return middle
+        return median
     nearest = distance_transform_edt(moves, return_distances=False, return_indices=True)
-    stays: NDArray[np.float64] = middle[tuple(nearest)]
-    return stays
+    still: NDArray[np.float64] = median[tuple(nearest)]
+    return still
 
 
-def _cross_validated(
-    rows: NDArray[np.float64], labels: NDArray[np.str_], codes: NDArray[np.intp], seed: int
+def _cross_validate(
+    features: NDArray[np.float64], labels: NDArray[np.str_], codes: NDArray[np.intp], seed: int
 ) -> NDArray[np.float64]:
-    """(n,) 1 where a forest that never saw the video's group names its label."""
+    """`(n,)` 1 where a forest that was trained without the video's group predicts its label."""
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-    forest = ExtraTreesClassifier(100, min_samples_leaf=2, class_weight="balanced", random_state=seed)
-    most = max(Counter(labels.tolist()).values())
-    folds = StratifiedGroupKFold(min(FOLDS, most), shuffle=True, random_state=seed)
+    forest = ExtraTreesClassifier(TREES, min_samples_leaf=2, class_weight="balanced", random_state=seed)
+    most_frequent = max(Counter(labels.tolist()).values())
+    folds = StratifiedGroupKFold(min(FOLDS, most_frequent), shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # rare labels make folds uneven
-        found = cross_val_predict(forest, rows, labels, groups=codes, cv=folds)
-    right: NDArray[np.float64] = (found == labels).astype(float)
+        warnings.simplefilter("ignore")  # of labels that are too rare for even folds
+        predicted = cross_val_predict(forest, features, labels, groups=codes, cv=folds)
+    right: NDArray[np.float64] = (predicted == labels).astype(float)
     return right
 
 
-def _from_its_group(row: int, labels: NDArray[np.str_], codes: NDArray[np.intp]) -> float:
-    """1 where most other videos of its group have its label; a video alone in its group is not told."""
+def _predicted_by_group(row: int, labels: NDArray[np.str_], codes: NDArray[np.intp]) -> float:
+    """1 if most other videos of a video's group have its label; 0 if not, or if it is alone in its group."""
     others = labels[(codes == codes[row]) & (np.arange(len(labels)) != row)]
     return float(len(others) > 0 and Counter(others.tolist()).most_common(1)[0][0] == labels[row])

@@ -22,6 +22,7 @@ from stillmotion.clips import (
 from stillmotion.data import Videos
 from stillmotion.decoding import Images
 from stillmotion.errors import StillmotionError, UnreadableVideoError
+from stillmotion.prediction.inputs import find_inputs
 from stillmotion.prediction.records import Probabilities, VideoPrediction
 from stillmotion.runs import Run
 
@@ -52,7 +53,7 @@ class _Pending:
 
 
 def predict(
-    run: Run, videos: Videos | OpenedVideos, *, cache: bool = False
+    run: Run, videos: Videos | OpenedVideos | str | Path | Sequence[str | Path], *, cache: bool = False
 ) -> Iterator[VideoPrediction | SkippedVideo]:
     """Predict each video with the run's model, from evenly spaced windows that cover it.
 
@@ -60,15 +61,19 @@ def predict(
 
     Args:
         run: a finished run.
-        videos: the videos; each is opened when its turn comes, unless they are open already.
+        videos: a data set, or the paths of videos, images, folders of them and tables, in any mixture. Each video is
+            opened when its turn comes, unless they are open already.
         cache: whether decoded frames are kept in the cache on disk, for when several models see the same videos.
 
     Yields:
         For each video in order, its prediction, or why it was skipped.
 
     Raises:
-        StillmotionError: the run's model cannot be loaded, or does not fit its record.
+        UsageError: there is no such file or folder.
+        StillmotionError: the run's model cannot be loaded, or does not fit its record; or a folder without videos.
     """
+    if not isinstance(videos, (Videos, OpenedVideos)):
+        videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
     model, spec = load_model(run.model_file), run.recipe.spec
     check_input(model, spec, run)
     pending: list[_Pending] = []

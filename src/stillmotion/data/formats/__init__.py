@@ -1,4 +1,4 @@
-"""Data sets in the forms that people have them. A new form is a module and its row in `FORMATS`."""
+"""Data sets in the formats that people have. A new format is a module and its row in `FORMATS`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,23 @@ from stillmotion.data.videos import Videos
 
 @dataclass(frozen=True)
 class DataFormat:
-    """How a data set lies on disk: `holds(path)` recognises it, `read(path, group)` reads it."""
+    """A format of data sets.
+
+    Attributes:
+        summary: the format in words, for error messages.
+        accepts: whether a path has this format.
+        read: reads the data set at a path; the second argument is the pattern that names groups, or None.
+    """
 
     summary: str
-    holds: Callable[[Path], bool]
+    accepts: Callable[[Path], bool]
     read: Callable[[Path, str | None], Videos]
 
 
+# The first format that accepts a path reads it.
 FORMATS: dict[str, DataFormat] = {
-    "table": DataFormat("a CSV or Parquet table: path,label[,group,split,start_seconds,end_seconds]",
-                    table.holds, table.read),
-    "folders": DataFormat("a folder of folders, one for each label", folders.holds, folders.read),
-}  # fmt: skip
+    "table": DataFormat(
+        "a CSV or Parquet table: path,label[,group,split,start_seconds,end_seconds]", table.accepts, table.read
+    ),
+    "folders": DataFormat("a folder of folders, one for each label", folders.accepts, folders.read),
+}

@@ -15,28 +15,32 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stillmotion.data.grouping import group_of
-from stillmotion.data.media import is_media
+from stillmotion.data.grouping import make_grouping_rule
+from stillmotion.data.media import find_media
 from stillmotion.data.videos import Video, Videos
 from stillmotion.errors import StillmotionError
 
 
-def holds(path: Path) -> bool:
+def accepts(path: Path) -> bool:
     """Whether `path` is a folder."""
     return path.is_dir()
 
 
 def read(path: Path, group: str | None) -> Videos:
-    """Read every video and picture below `path`; the first folder on the way to it is its label.
+    """Read every video and image below a folder; the topmost folder on the way to a file is its label.
+
+    Args:
+        path: the folder.
+        group: a regular expression that names groups, or None.
+
+    Returns:
+        The videos, sorted by path. Those that lie in no label's folder are listed as `loose`.
 
     Raises:
-        StillmotionError: nothing to read, or nothing that lies in a label's folder.
+        UsageError: `group` is not a regular expression, or does not match a path.
+        StillmotionError: there are no videos, or none lies in a label's folder.
     """
-    files = sorted(
-        file.relative_to(path)
-        for file in path.rglob("*")
-        if is_media(file) and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
+    files = [file.relative_to(path) for file in find_media(path)]
     if not files:
         raise StillmotionError(
             f"{path}: no videos in this folder; expected one folder for each label, with videos in it"
@@ -47,10 +51,10 @@ def read(path: Path, group: str | None) -> Videos:
             f"{path}: {len(files)} videos but no folders; put each label's videos in a folder named like the label, "
             "or give a table with the columns path,label"
         )
-    name, grouping = group_of(group)
+    rule = make_grouping_rule(group)
     return Videos(
         path,
-        tuple(Video(file.as_posix(), label=file.parts[0], group=name(file)) for file in labelled),
-        grouping,
+        tuple(Video(file.as_posix(), label=file.parts[0], group=rule.group_of(file)) for file in labelled),
+        rule.description,
         loose=tuple(file.name for file in files if len(file.parts) == 1),
     )

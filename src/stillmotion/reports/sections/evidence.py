@@ -34,8 +34,8 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "around": next((one.seconds for one in steady.values()), 0),
         "shortcuts": shortcuts,
         "leaks": (
-            f"Yes: {', '.join(leaking)}. Unless that is what the label means, the data set leaks: that flatters every "
-            "model, still and motion."
+            f"Yes: {', '.join(leaking)}. Unless that is what the labels mean, the data set gives them away: every "
+            "model, still or motion, looks better than it is."
             if leaking
             else "Nothing that was tried predicts the label better than guessing does."
         ),

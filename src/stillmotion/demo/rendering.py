@@ -1,4 +1,4 @@
-"""A clip of a shift: parts on the belt, the belt in motion, through a camera with noise."""
+"""Render a clip of a shift: parts on a moving belt, seen by a camera with noise."""
 
 from collections.abc import Iterator
 
@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .labels import Label, belt_travel, station_strokes
-from .parts import draw_part, part_shadow
-from .scenery import (
+from stillmotion.demo.labels import Label, belt_travel, station_strokes
+from stillmotion.demo.parts import draw_part, part_shadow
+from stillmotion.demo.scenery import (
     BELT_BOTTOM,
     BELT_TOP,
     FINE,
@@ -22,22 +22,32 @@ from .scenery import (
 
 SECONDS = 2.4
 PARTS = 5  # on the loop
-SPACING = 92  # from part to part, in pixels of the video: one at least is always wholly in the picture
+# From part to part, in pixels of the video: there is always at least one whole part in the frame.
+SPACING = 92
 LOOP = PARTS * SPACING
-BLEED = 4  # rows of the fine belt beyond each edge, for the camera's interpolation
+# Rows of the belt image beyond each edge, for the camera's interpolation.
+BLEED = 4
 
 
-def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
-    """Frames of one clip, RGB (height, width, 3), as many as 2.4 seconds have at the shift's rate.
+def render_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[NDArray[np.uint8]]:
+    """Render the frames of one clip of 2.4 seconds.
 
-    The shutter is too short for motion blur, which would tell the speed from one frame.
+    There is no motion blur, which would show the speed in a single frame.
+
+    Args:
+        shift: what all clips of one recording share.
+        label: what the clip may show.
+        rng: where the random draws come from.
+
+    Yields:
+        uint8 RGB `(height, width, 3)`, at the frame rate of the shift.
     """
     seconds = np.arange(round(SECONDS * shift.rate)) / shift.rate
     surface = label.surfaces[rng.integers(len(label.surfaces))]
-    run = label.runs[rng.integers(len(label.runs))]
+    motion = label.motions[rng.integers(len(label.motions))]
     lamp_first = label.lamp_first[rng.integers(len(label.lamp_first))]
     phase = rng.uniform(0, LOOP)
-    travel = belt_travel(run, seconds, rng)
+    travel = belt_travel(motion, seconds, rng)
     press, lamp = station_strokes(lamp_first, seconds, rng)
     drift = (
         1
@@ -48,9 +58,9 @@ def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[
     noise = rng.normal(0, shift.grain, (HEIGHT + 64, WIDTH + 64, 3)).astype(np.float32)
     corners = rng.integers(0, 64, (len(seconds), 2))
     for index in range(len(seconds)):
-        start = (phase - travel[index]) % LOOP  # what lies at the left edge of the scene
+        start = (phase - travel[index]) % LOOP  # the point of the loop that is at the left edge of the scene
         seen = look_through(shift.camera, belt, -start * FINE, BELT_TOP * FINE - BLEED)
-        picture = Image.composite(seen, shift.still, shift.belt_mask)
+        picture = Image.composite(seen, shift.background, shift.belt_mask)
         overlay = shift.stations[round(float(press[index]) * (PRESS_STEPS - 1))][int(lamp[index] > 0.5)]
         picture.paste(overlay, mask=overlay)
         frame = np.asarray(picture, np.float32) * (shift.light * np.float32(drift[index]))
@@ -63,7 +73,7 @@ def film_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterator[
 
 
 def _laden_belt(shift: Shift, parts: list[Image.Image], rng: np.random.Generator) -> Image.Image:
-    """The belt with its parts and their shadows: one loop, and as much again as the scene is wide."""
+    """The belt with its parts and their shadows: one loop, continued by the width of the scene."""
     loop, wide = LOOP * FINE, (LOOP + SCENE[0]) * FINE
     middle = (BELT_BOTTOM - BELT_TOP) * FINE // 2
     belt = shift.belt.copy()
@@ -77,6 +87,6 @@ def _laden_belt(shift: Shift, parts: list[Image.Image], rng: np.random.Generator
         belt.paste(part, (round(x - part.width / 2), round(y - part.height / 2)), part)
     laden = Image.new("RGB", (wide, belt.height + 2 * BLEED))
     for x in (0, loop):
-        for y in (0, 2 * BLEED, BLEED):  # the belt's edges go on under the rails
+        for y in (0, 2 * BLEED, BLEED):  # the belt continues under the rails
             laden.paste(belt, (x, y))
     return laden

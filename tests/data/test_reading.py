@@ -1,0 +1,192 @@
+"""Data sets as people have them: folders and tables, labels and groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from stillmotion.data import Video, Videos, check_labelled, read_videos
+from stillmotion.data.formats import folders
+from stillmotion.data.media import find_media, is_image
+from stillmotion.data.tables import describe_columns, read_table
+from stillmotion.errors import StillmotionError, UsageError
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+# Folders.
+
+
+def test_the_folder_tree_in_the_docstring_is_read_as_it_says(tmp_path: Path) -> None:
+    """Each line of the tree is made, four spaces per level; the groups are those written next to the files."""
+    tree = (folders.__doc__ or "").split("clips/\n")[1]
+    parts: list[str] = []
+    groups = {}
+    for line in filter(str.strip, tree.splitlines()):
+        depth = (len(line) - len(line.lstrip())) // 4 - 1
+        name, _, remark = line.strip().partition("  ")
+        parts[depth:] = [name.strip("/")]
+        file = tmp_path.joinpath(*parts)
+        if name.endswith("/"):
+            file.mkdir(parents=True)
+        else:
+            file.touch()
+            groups["/".join(parts)] = remark.strip().removeprefix("group: ") or parts[-2]
+    assert len(groups) == 5
+    videos = read_videos(tmp_path)
+    assert {video.path: video.group for video in videos} == groups
+    assert all(video.label == video.path.split("/")[0] for video in videos)
+
+
+def test_a_cut_mark_names_the_group_and_other_numbers_do_not(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "jam/v_Biking_g01_c03.avi",
+        "jam/fi001.mp4",
+        "jam/rec_1.mp4",
+        "jam/monday-Clip2.mp4",
+        "jam/tuesday_12.5-14.0.mp4",
+        "run/tuesday.seg04.mp4",
+        "run/fi001.mp4",
+        "run/_c01.mp4",
+    )
+    assert {video.path: video.group for video in read_videos(tmp_path)} == {
+        "jam/v_Biking_g01_c03.avi": "v_Biking_g01",
+        "jam/fi001.mp4": "jam/fi001.mp4",
+        "jam/rec_1.mp4": "jam/rec_1.mp4",
+        "jam/monday-Clip2.mp4": "monday",
+        "jam/tuesday_12.5-14.0.mp4": "tuesday",
+        "run/tuesday.seg04.mp4": "tuesday",
+        "run/fi001.mp4": "run/fi001.mp4",
+        "run/_c01.mp4": "run/_c01.mp4",
+    }
+
+
+def test_a_pattern_names_the_group_by_its_first_capturing_group_or_its_match(tmp_path: Path) -> None:
+    touch(tmp_path, "Biking/v_Biking_g01_c03.avi", "Biking/v_Biking_g02_c01.avi")
+    assert read_videos(tmp_path, group=r"_(g\d+)_").groups == ("g01", "g02")
+    assert read_videos(tmp_path, group=r"(x)?_(g\d+)_").groups == ("g01", "g02")
+    assert read_videos(tmp_path, group=r"_g\d+_").groups == ("_g01_", "_g02_")
+    with pytest.raises(UsageError, match=r"does not match 'Biking/v_Biking_g01_c03.avi'"):
+        read_videos(tmp_path, group="day[0-9]")
+    with pytest.raises(UsageError, match="not a regular expression"):
+        read_videos(tmp_path, group="(")
+
+
+def test_hidden_files_and_folders_are_no_videos(tmp_path: Path) -> None:
+    """macOS leaves `._x.mp4` beside `x.mp4`; a data set may itself lie in a hidden folder."""
+    root = touch(tmp_path / ".hidden", "a/x.mp4", "a/._x.mp4", "a/._y.png", "a/.trash/z.mp4", "a/y.png", "a/notes.txt")
+    (root / "a" / "folder.mp4").mkdir()
+    assert [video.path for video in read_videos(root)] == ["a/x.mp4", "a/y.png"]
+    assert find_media(root) == [root / "a" / "x.mp4", root / "a" / "y.png"]
+    assert find_media(root, is_image) == [root / "a" / "y.png"]
+
+
+def test_videos_outside_the_labels_folders_are_loose(tmp_path: Path) -> None:
+    videos = read_videos(touch(tmp_path, "a/x.mp4", "loose.mp4"))
+    assert ([video.path for video in videos], videos.loose) == (["a/x.mp4"], ("loose.mp4",))
+    with pytest.raises(StillmotionError, match="1 videos but no folders"):
+        read_videos(touch(tmp_path / "flat", "x.mp4"))
+    with pytest.raises(StillmotionError, match="no videos in this folder"):
+        read_videos(touch(tmp_path / "text", "a/x.txt"))
+
+
+# Tables.
+
+
+def test_cells_are_text_as_they_are_written(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text('path,label,split,start_seconds,end_seconds\na.mp4,"a ""b"" / 🎉",train,1,2\na.mp4,01,val,,\n')
+    assert tuple(read_videos(table)) == (
+        Video("a.mp4", 'a "b" / 🎉', "a.mp4", "train", 1.0, 2.0),
+        Video("a.mp4", "01", "a.mp4", "validation"),
+    )
+
+
+def test_a_parquet_table_and_a_semicolon_one_give_the_same_videos(tmp_path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"path": "a.mp4", "label": "x", "group": "g", "split": "Test", "start_seconds": 1.5, "end_seconds": None},
+        {"path": "b.mp4", "label": "NA", "group": None, "split": None, "start_seconds": None, "end_seconds": 2.0},
+    ]
+    parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    (tmp_path / "t.csv").write_text(
+        "\ufeffpath;label;group;split;start_seconds;end_seconds\na.mp4;x ;g;Test;1,5;\nb.mp4;NA;;;;2\n;;;;;\n"
+    )
+    first, second = read_videos(tmp_path / "t.parquet")
+    assert first == Video("a.mp4", "x", "g", "test", 1.5, None)
+    assert second == Video("b.mp4", "NA", "b.mp4", None, None, 2.0)
+    assert tuple(read_videos(tmp_path / "t.csv")) == (first, second)
+    assert (first.name, second.name) == ("a.mp4@1.5-", "b.mp4@0-2")
+
+
+def test_the_tables_column_names_groups_unless_a_pattern_is_given(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text("path,label,group\nday1/a.mp4,x,shift\nday2/b.mp4,y,shift\nday2/b.mp4,y,shift\n")
+    videos = read_videos(table)
+    assert ([video.group for video in videos], videos.grouping) == (["shift", "shift"], "groups: the table's column")
+    assert read_videos(table, group=r"day\d").groups == ("day1", "day2")
+    table.write_text("path,label\nday1/a.mp4,x\n")
+    assert read_videos(table).groups == ("day1/a.mp4",)
+
+
+def test_absolute_paths_become_relative_to_the_table(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"path,label\n{tmp_path / 'd' / 'a.mp4'},x\n")
+    (video,) = videos = read_videos(tmp_path / "t.csv")
+    assert (video.path, videos.file(video)) == ("d/a.mp4", tmp_path / "d" / "a.mp4")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("path,label\n", "no rows"),
+        ("file,label\na.mp4,x\n", "no column 'path'; the columns are file, label$"),
+        ("Path,label\na.mp4,x\n", "the columns are Path, label .write them in small letters."),
+        ("path,label\na.mp4,x\n,y\n", "row 3: no path"),
+        ("path,label,split\na.mp4,x,maybe\n", "row 2: split is 'maybe'"),
+        ("path,label,start_seconds\na.mp4,x,soon\n", "row 2: start_seconds is 'soon'"),
+        ("path,label,start_seconds\na.mp4,x,-1\n", "row 2: start_seconds is '-1'"),
+        ("path,label,end_seconds\na.mp4,x,nan\n", "row 2: end_seconds is 'nan'"),
+        ("path,label,end_seconds\na.mp4,x,0\n", "row 2: end_seconds 0 is not after start_seconds 0"),
+        ("path,label,start_seconds,end_seconds\na.mp4,x,5,4\n", "row 2: end_seconds 4 is not after start_seconds 5"),
+    ],
+)
+def test_a_bad_table_is_named_with_the_row(tmp_path: Path, text: str, says: str) -> None:
+    table = tmp_path / "t.csv"
+    table.write_text(text)
+    with pytest.raises(StillmotionError, match=says) as error:
+        read_videos(table)
+    assert str(table) in str(error.value)
+
+
+def test_a_csv_without_expected_columns_has_the_most_frequent_delimiter(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b|c|d\n1,2|3|4\n")
+    assert read_table(tmp_path / "t.csv").column_names == ["a,b", "c", "d"]
+    assert read_table(tmp_path / "t.csv", expected=["a", "b|c|d"]).column_names == ["a", "b|c|d"]
+    assert describe_columns(["a", "b"], ["a", "b"]) == "a, b"
+
+
+def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").touch()
+    (tmp_path / "b.csv").write_bytes(b"path,label\n\xff\xfe\n")
+    with pytest.raises(UsageError, match="no such file or folder"):
+        read_videos(tmp_path / "none")
+    with pytest.raises(UsageError, match="not a data set; expected a CSV"):
+        read_videos(tmp_path / "a.xlsx")
+    with pytest.raises(StillmotionError, match="UTF-8"):
+        read_videos(tmp_path / "b.csv")
+
+
+def test_a_classifier_needs_a_label_for_every_video_and_two_labels(tmp_path: Path) -> None:
+    with pytest.raises(StillmotionError, match=r"a\.mp4 has no label"):
+        check_labelled(Videos(tmp_path, (Video("a.mp4"),)))
+    with pytest.raises(StillmotionError, match="only one label, 'x'"):
+        check_labelled(Videos(tmp_path, (Video("a.mp4", "x"), Video("b.mp4", "x"))))
+    check_labelled(Videos(tmp_path, (Video("a.mp4", "x"), Video("b.mp4", "y"))))
