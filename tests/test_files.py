@@ -42,7 +42,7 @@ def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> No
 def test_one_process_works_in_a_folder_at_a_time(tmp_path: Path) -> None:
     with (
         folder_lock(tmp_path),
-        pytest.raises(StillmotionError, match="another stillmotion is at work"),
+        pytest.raises(StillmotionError, match="another stillmotion process is using"),
         folder_lock(tmp_path),
     ):
         pass

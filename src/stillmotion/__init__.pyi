@@ -47,7 +47,7 @@ from .data import read_videos as read_videos
 from .data import split as split
 from .data import split_folds as split_folds
 from .demo import make_demo_data as make_demo_data
-from .errors import Cancelled as Cancelled
+from .errors import CancelledError as CancelledError
 from .errors import StillmotionError as StillmotionError
 from .errors import UnreadableVideoError as UnreadableVideoError
 from .errors import UsageError as UsageError

@@ -13,5 +13,5 @@ class UnreadableVideoError(StillmotionError):
     """A file from which no frame can be decoded. The message names the file and says why."""
 
 
-class Cancelled(StillmotionError):
+class CancelledError(StillmotionError):
     """The caller asked for the work to end. The same call resumes it."""

@@ -51,10 +51,21 @@ def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) 
         seeds=2,
         seed=1,
     )
-    words = "--families frame_pool,cnn_rnn --frames 4 --size 16 --epochs 1 --split 0.6,0.2,0.2 --effort standard"
+    words = (
+        "--families frame_pool,cnn_rnn --frames 4 --size 16 --epochs 1 --split 0.6,0.2,0.2 --effort standard "
+        "--seeds 2 --seed 1"
+    )
     command = subprocess.run(
-        [sys.executable, "-m", "stillmotion", "compare", str(moving), "--out", str(tmp_path / "command")]
-        + [*words.split(), "--seeds", "2", "--seed", "1"],
+        [
+            sys.executable,
+            "-m",
+            "stillmotion",
+            "compare",
+            str(moving),
+            "--out",
+            str(tmp_path / "command"),
+            *words.split(),
+        ],
         capture_output=True,
         text=True,
         env={**os.environ, "NO_COLOR": "1"},

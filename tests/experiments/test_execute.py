@@ -11,7 +11,7 @@ import pytest
 
 import stillmotion as sm
 from helpers.executors import FabricatingExecutor, Skill, opened_dataset
-from stillmotion.errors import Cancelled
+from stillmotion.errors import CancelledError
 from stillmotion.experiments import ComparisonPlan, ComparisonSettings, InProcess, Task, execute
 from stillmotion.progress import Progress
 from stillmotion.runs import Recipe
@@ -109,6 +109,6 @@ def test_a_cancelled_experiment_ends_at_the_next_report(tmp_path: Path) -> None:
             cancel.set()
 
     tasks = [Step(id="a", title="first", folder=tmp_path), Step(id="b", title="second", folder=tmp_path)]
-    with pytest.raises(Cancelled):
+    with pytest.raises(CancelledError):
         InProcess(progress, cancel).run(tasks)
     assert reports == ["first", "first working"]

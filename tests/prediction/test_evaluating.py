@@ -107,5 +107,5 @@ def test_what_a_run_cannot_be_evaluated_on(video: sm.Video, message: str, run: s
 
 
 def test_only_one_process_works_in_a_runs_folder(run: sm.Run, videos: sm.Videos) -> None:
-    with folder_lock(run.folder), pytest.raises(StillmotionError, match="another stillmotion is at work"):
+    with folder_lock(run.folder), pytest.raises(StillmotionError, match="another stillmotion process is using"):
         sm.evaluate(run, videos)

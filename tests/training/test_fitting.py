@@ -175,7 +175,7 @@ def test_another_training_is_refused_and_deleted_only_on_demand(
 
 
 def test_only_one_process_trains_in_a_folder(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path) -> None:
-    with folder_lock(tmp_path), pytest.raises(StillmotionError, match="another stillmotion is at work"):
+    with folder_lock(tmp_path), pytest.raises(StillmotionError, match="another stillmotion process is using"):
         sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
 
 

@@ -89,7 +89,7 @@ def run_comparison(
         seed: of the split and of the trainings.
         overwrite: whether trainings with other settings in `out` are deleted.
         progress: receives the progress of the task at work.
-        cancel: ends the work with `Cancelled` once it is set.
+        cancel: ends the work with `CancelledError` once it is set.
 
     Returns:
         The comparison, as written to comparison.json.
@@ -97,7 +97,7 @@ def run_comparison(
     Raises:
         UsageError: a setting that is unknown, out of range or contradicts another; no data set there.
         StillmotionError: the data set cannot be used, `out` cannot be written, or holds other trainings.
-        Cancelled: `cancel` was set.
+        CancelledError: `cancel` was set.
     """
     settings = ComparisonSettings(
         families=families,

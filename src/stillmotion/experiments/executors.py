@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from stillmotion.errors import Cancelled
+from stillmotion.errors import CancelledError
 from stillmotion.experiments.tasks import Task
 from stillmotion.progress import Progress, no_progress
 
@@ -35,7 +35,7 @@ class InProcess:
 
     Attributes:
         progress: receives the progress of the task at work, with its title in front of the stage.
-        cancel: once set, the work ends with `Cancelled` at the next progress report.
+        cancel: once set, the work ends with `CancelledError` at the next progress report.
     """
 
     progress: Progress = no_progress
@@ -45,7 +45,7 @@ class InProcess:
         """See `Executor.run`.
 
         Raises:
-            Cancelled: `cancel` was set.
+            CancelledError: `cancel` was set.
             StillmotionError: a task failed.
         """
         results: dict[str, Any] = {}
@@ -66,7 +66,7 @@ class InProcess:
 
         def report(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
             if self.cancel is not None and self.cancel.is_set():
-                raise Cancelled("cancelled; the same call resumes where it stopped")
+                raise CancelledError("cancelled; the same call resumes where it stopped")
             self.progress(f"{title} {stage}".strip(), done, total, figures)
 
         return report

@@ -57,7 +57,7 @@ def run_training(
         tensorboard: whether TensorBoard logs are written into the run.
         overwrite: whether another training in `out` is deleted.
         progress: receives the progress of the work.
-        cancel: ends the work with `Cancelled` once it is set.
+        cancel: ends the work with `CancelledError` once it is set.
         **settings: the family's options and other fields of `Recipe`, such as `epochs` or `learning_rate`.
 
     Returns:
@@ -66,7 +66,7 @@ def run_training(
     Raises:
         UsageError: an unknown family, setting or value.
         StillmotionError: the data set cannot be used, or `out` cannot be written or holds another training.
-        Cancelled: `cancel` was set.
+        CancelledError: `cancel` was set.
     """
     common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)
     if preset != "standard":
