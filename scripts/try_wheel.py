@@ -29,7 +29,7 @@ def main() -> None:
     wheel = parser.parse_args().wheel.resolve()
     check_contents(wheel)
     with tempfile.TemporaryDirectory(prefix="stillmotion-wheel-") as folder:
-        try_wheel(wheel, Path(folder))
+        try_wheel(wheel, Path(folder).resolve())
 
 
 def check_contents(wheel: Path) -> None:
@@ -56,7 +56,7 @@ def try_wheel(wheel: Path, folder: Path) -> None:
     def run(*command: str | Path) -> str:
         start = time.perf_counter()
         finished = subprocess.run(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
         )
         if finished.returncode:
             sys.exit(f"{finished.stdout}\nexit status {finished.returncode}: {' '.join(map(str, command))}")
