@@ -45,7 +45,7 @@ docs: $(VENV)/installed
 dist: $(VENV)/installed
 	$(BIN)/python -c 'import shutil; shutil.rmtree("dist", ignore_errors=True)'
 	$(BIN)/python -m build
-	$(BIN)/python scripts/try_wheel.py dist/*.whl
+	$(BIN)/python tools/try_wheel.py dist/*.whl
 
 # One constraints file for every Python and system.
 lock: $(VENV)/installed

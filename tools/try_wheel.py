@@ -1,6 +1,6 @@
 """Use a built wheel as its user would; `make dist` runs it.
 
-    python scripts/try_wheel.py dist/stillmotion-0.1.0-py3-none-any.whl
+    python tools/try_wheel.py dist/stillmotion-0.1.0-py3-none-any.whl
 
 The wheel is installed alone in an empty virtual environment, outside the source tree, and compares models on a few
 rendered videos there.
