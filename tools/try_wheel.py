@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 import zipfile
 from pathlib import Path
 
@@ -63,10 +62,20 @@ def try_wheel(wheel: Path, folder: Path) -> None:
         print(f"{time.perf_counter() - start:5.1f} s  {' '.join(map(str, command))}", flush=True)
         return finished.stdout
 
-    venv.create(folder / "venv", with_pip=True)
+    run(sys.executable, "-m", "venv", "venv")
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     python, stillmotion = scripts / "python", scripts / "stillmotion"
-    run(python, "-m", "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", f"{wheel}[tensorflow]")
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-compile",
+        "--constraint",
+        str(ROOT / "constraints.txt"),
+    ]
+    run(*install, f"{wheel}[tensorflow]")
     imported = Path(run(python, "-c", "import stillmotion; print(stillmotion.__file__)").strip())
     if not imported.is_relative_to(folder):
         sys.exit(f"{imported} was imported, which is not the wheel's")
