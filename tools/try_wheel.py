@@ -65,17 +65,8 @@ def try_wheel(wheel: Path, folder: Path) -> None:
     run(sys.executable, "-m", "venv", "venv")
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     python, stillmotion = scripts / "python", scripts / "stillmotion"
-    install = [
-        str(python),
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-compile",
-        "--constraint",
-        str(ROOT / "constraints.txt"),
-    ]
-    run(*install, f"{wheel}[tensorflow]")
+    constraints = ROOT / "constraints.txt"
+    run(python, *"-m pip install --quiet --no-compile --constraint".split(), constraints, f"{wheel}[tensorflow]")
     imported = Path(run(python, "-c", "import stillmotion; print(stillmotion.__file__)").strip())
     if not imported.is_relative_to(folder):
         sys.exit(f"{imported} was imported, which is not the wheel's")
