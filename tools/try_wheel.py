@@ -19,6 +19,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PIP_INSTALL = ["-m", "pip", "install", "--quiet", "--no-compile"]
 COMPARE = ["--families", "frame_pool,conv3d", "--frames", "4", "--size", "32", "--epochs", "1"]
 
 
@@ -66,7 +67,7 @@ def try_wheel(wheel: Path, folder: Path) -> None:
     scripts = folder / "venv" / ("Scripts" if os.name == "nt" else "bin")
     python, stillmotion = scripts / "python", scripts / "stillmotion"
     constraints = ROOT / "constraints.txt"
-    run(python, *"-m pip install --quiet --no-compile --constraint".split(), constraints, f"{wheel}[tensorflow]")
+    run(python, *PIP_INSTALL, "--constraint", constraints, f"{wheel}[tensorflow]")
     imported = Path(run(python, "-c", "import stillmotion; print(stillmotion.__file__)").strip())
     if not imported.is_relative_to(folder):
         sys.exit(f"{imported} was imported, which is not the wheel's")
