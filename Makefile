@@ -1,14 +1,19 @@
 # Two commands on a new machine: `make demo` does the main job, `make test` tests it.
-# Both need Python 3.11 or newer and make, and nothing else.
+# Both need Python 3.11 or newer and make, and nothing else. For developers: CONTRIBUTING.md.
 
-PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
 DEMO := demo
-# A file's fixtures are made once.
+ifeq ($(OS),Windows_NT)
+  PYTHON ?= python
+  BIN := $(VENV)/Scripts
+else
+  PYTHON ?= python3
+  BIN := $(VENV)/bin
+endif
+# The fixtures of a file are made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test check lock clean
+.PHONY: demo test check docs dist lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/stillmotion make-demo-data $(DEMO)/motion --kind motion --videos 300
@@ -27,9 +32,20 @@ test: $(VENV)/installed
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/test_house.py
+	$(BIN)/python -m pytest -q tests/test_house.py tests/test_packaging.py
+
+# The documentation site: open site/index.html. The variable silences the theme's advertisement of its successor.
+docs: $(VENV)/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# Wheel and sdist in dist/. The wheel is then installed and used in an empty environment.
+dist: $(VENV)/installed
+	$(BIN)/python -c 'import shutil; shutil.rmtree("dist", ignore_errors=True)'
+	$(BIN)/python -m build
+	$(BIN)/python tools/try_wheel.py dist/*.whl
 
 # One constraints file for every Python and system.
 lock: $(VENV)/installed
@@ -40,8 +56,8 @@ lock: $(VENV)/installed
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stillmotion needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[tensorflow,jax,onnx,openvino,litert,tensorboard,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[tensorflow,jax,onnx,openvino,litert,tensorboard,docs,dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) dist site
