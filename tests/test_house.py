@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import pkgutil
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 import typer
 
@@ -41,14 +43,47 @@ def test_no_help_has_markup() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("command", ["predict", "evaluate", "export", "stream", "audit", "train"])
-def test_no_backend_before_it_is_silenced(command: str) -> None:
-    source = (ROOT / "src" / "stillmotion" / "cli" / f"{command}.py").read_text(encoding="utf-8")
-    before = source.split("load_backend()")[0].split('"""', 4)[-1]
-    code = "\n".join(line.strip() for line in before.splitlines() if line.startswith("    from stillmotion"))
-    code += "\nimport sys; print('keras' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert told.stdout == "False\n", told.stderr
+WRONG_CALLS = [
+    ("compare", "nowhere"),
+    ("train", "nowhere"),
+    ("evaluate", "nowhere"),
+    ("predict", "nowhere", "nothing.mp4"),
+    ("stream", "nowhere", "nothing.mp4", "--min-duration", "-1"),
+    ("export", "nowhere", "--format", "nothing"),
+    ("audit", "nowhere", "nothing.mp4", "--channels", "rbg"),
+]
+
+
+@pytest.mark.parametrize("words", WRONG_CALLS, ids=[words[0] for words in WRONG_CALLS])
+def test_a_wrong_call_is_refused_before_the_backend_loads(words: tuple[str, ...]) -> None:
+    code = (
+        "import sys\nfrom stillmotion.cli import main\n"
+        f"sys.argv = ['stillmotion', *{list(words)!r}]\n"
+        "try: main()\nexcept SystemExit as end: print(end.code, 'keras' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout.splitlines()[-1:] == ["2 False"], result.stdout + result.stderr
+
+
+def test_every_class_name_is_defined_once() -> None:
+    places: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(file.name)
+    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+
+
+def test_an_option_means_the_same_in_every_command() -> None:
+    """One form and one explanation. `--out` is where a command writes, which is a folder or a file."""
+    meanings: dict[str, dict[tuple[object, ...], list[str]]] = {}
+    for command, parser in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        for option in parser.params:
+            if isinstance(option, click.Option):
+                meaning = (option.make_metavar(click.Context(parser)), option.help, option.is_flag)
+                meanings.setdefault(option.opts[0], {}).setdefault(meaning, []).append(command)
+    several = {name: found for name, found in meanings.items() if len(found) > 1 and name != "--out"}
+    assert several == {}
 
 
 def test_help_tells_the_recipes_defaults() -> None:

@@ -19,7 +19,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     with console.bar("conv3d") as progress:
         progress("training", 1, 90)
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(console, "EVERY", 0.0)
+    monkeypatch.setattr(console, "LINE_INTERVAL_SECONDS", 0.0)
     with console.bar("conv3d") as progress:
         progress("training", 3, 90, {"epoch": 2, "val_accuracy": 0.5, "val_loss": 0.7})
     assert capsys.readouterr().err == "conv3d training: 3 of 90, epoch 2: validation 50%, loss 0.700\n"

@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import stillmotion as sm
+from helpers.executors import FabricatingExecutor
+from stillmotion.cli import app
+from stillmotion.progress import Progress, no_progress
 
 pytestmark = pytest.mark.backend
 # What is measured with a clock, or differs between machines and folders.
@@ -37,8 +42,27 @@ def figures(folder: Path) -> dict[str, Any]:
     return {path: value for path, value in leaves(record) if not any(word in path for word in MEASURED)}
 
 
+def same_but_for_times(one: Path, other: Path) -> None:
+    """Both comparison.json files have the same keys and values, but for what a clock measured."""
+    first, second = figures(one), figures(other)
+    assert first.keys() == second.keys()
+    assert {path: (value, second[path]) for path, value in first.items() if value != second[path]} == {}
+
+
+def command(*words: str) -> str:
+    """What the command prints."""
+    result = subprocess.run(
+        [sys.executable, "-m", "stillmotion", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) -> None:
-    """Key by key, but for times; with a search, controls and several seeds."""
     comparison = sm.run_comparison(
         moving,
         out=tmp_path / "library",
@@ -47,38 +71,78 @@ def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) 
         size=16,
         epochs=1,
         fractions=(0.6, 0.2, 0.2),
-        effort="standard",
+    )
+    words = f"--out {tmp_path / 'command'} --families frame_pool,cnn_rnn --frames 4 --size 16 --epochs 1"
+    printed = command("compare", str(moving), *words.split(), "--split", "0.6,0.2,0.2")
+    same_but_for_times(tmp_path / "library", tmp_path / "command")
+    assert sm.read_comparison(tmp_path / "library") == comparison
+    assert comparison.verdict is not None
+    assert comparison.verdict.sentence in printed
+    for folder in ("library", "command"):
+        assert "<html" in (tmp_path / folder / "report.html").read_text(encoding="utf-8")
+
+
+class Fabricating(FabricatingExecutor):
+    """Takes the place of the executor in this process."""
+
+    def __init__(self, progress: Progress, cancel: object) -> None:
+        super().__init__(lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0)
+
+    def reporter(self, title: str) -> Progress:
+        return no_progress
+
+
+def test_every_option_of_the_command_reaches_the_library(
+    moving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a search, folds, seeds and controls; nothing is trained."""
+    monkeypatch.setattr("stillmotion.experiments.comparing.InProcess", Fabricating)
+    monkeypatch.setattr("stillmotion.cli.compare.load_backend", lambda: None)
+    sm.run_comparison(
+        moving,
+        out=tmp_path / "library",
+        families=("frame_pool", "conv3d"),
+        frames=6,
+        rate=5.0,
+        size=(16, 24),
+        input="rgb",
+        pool="vote",
         seeds=2,
-        seed=1,
+        folds=2,
+        effort="thorough",
+        time_budget_minutes=4.0,
+        margin=0.1,
+        flip=True,
+        group="rec.*",
+        fractions=(0.5, 0.25, 0.25),
+        seed=3,
     )
     words = (
-        "--families frame_pool,cnn_rnn --frames 4 --size 16 --epochs 1 --split 0.6,0.2,0.2 --effort standard "
-        "--seeds 2 --seed 1"
+        f"--out {tmp_path / 'command'} --families frame_pool,conv3d --frames 6 --rate 5 --size 16x24 --input rgb "
+        "--pool vote --seeds 2 --folds 2 --effort thorough --time-budget 4 --margin 0.1 --flip --group rec.* "
+        "--split 0.5,0.25,0.25 --seed 3"
     )
-    command = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "stillmotion",
-            "compare",
-            str(moving),
-            "--out",
-            str(tmp_path / "command"),
-            *words.split(),
-        ],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "NO_COLOR": "1"},
-        check=False,
+    result = CliRunner().invoke(app, ["compare", str(moving), *words.split()])
+    assert result.exit_code == 0, result.output
+    same_but_for_times(tmp_path / "library", tmp_path / "command")
+    parser = typer.main.get_command(app).commands["compare"]  # type: ignore[attr-defined]
+    flags = {option.opts[0] for option in parser.params if option.opts[0].startswith("--")}
+    assert flags - set(words.split()) == {"--epochs", "--preset", "--overwrite"}  # the time budget sets the epochs
+
+
+def test_a_run_is_trained_tested_and_tested_again(
+    moving: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`run_training` and `run_evaluation`: other videos leave the run as it is, and known groups are warned of."""
+    run = sm.run_training(
+        moving, "frame_pool", out=tmp_path / "run", frames=4, size=16, epochs=1, fractions=(0.6, 0.2, 0.2), batch_size=8
     )
-    assert command.returncode == 0, command.stderr
-    library, by_command = figures(tmp_path / "library"), figures(tmp_path / "command")
-    assert library.keys() == by_command.keys()
-    assert {path: (value, by_command[path]) for path, value in library.items() if value != by_command[path]} == {}
-    assert sm.read_comparison(tmp_path / "library") == comparison
-    assert comparison.verdict is not None and comparison.verdict.sentence in command.stdout
-    for folder in ("library", "command"):
-        page = (tmp_path / folder / "report.html").read_text(encoding="utf-8")
-        assert "<html" in page
-    assert comparison.evidence is not None
-    assert {control.name for control in comparison.evidence.retrained} == {"shuffled", "frozen"}
+    own = sm.run_evaluation(run)
+    run = sm.read_run(run.folder)
+    recorded = {path.name: path.read_bytes() for path in (run.predictions_file, run.folder / "run.json")}
+    caplog.clear()
+    other = sm.run_evaluation(tmp_path / "run", moving)
+    assert recorded == {name: (run.folder / name).read_bytes() for name in recorded}
+    assert sum(label.videos for label in other.per_label.values()) == 24
+    assert sum(label.videos for label in own.per_label.values()) == len(run.record.data.part("test"))
+    assert "was trained on" in caplog.text

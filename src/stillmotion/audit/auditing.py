@@ -20,8 +20,7 @@ from stillmotion.audit.comparing_paths import (
 )
 from stillmotion.audit.consistency import check_model, numeric_noise
 from stillmotion.audit.frozen_clips import compare_motion
-from stillmotion.audit.preprocessing import find_preprocessing as _find_preprocessing
-from stillmotion.audit.preprocessing import find_range
+from stillmotion.audit.preprocessing import find_preprocessing as _find_preprocessing, find_range
 from stillmotion.audit.previews import views_of
 from stillmotion.audit.reading import Reader
 from stillmotion.audit.records import Audit, Cause, ModelFacts, Noise, Sensitivity, SnapshotRow

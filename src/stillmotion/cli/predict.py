@@ -48,10 +48,10 @@ def predict(
         VideoPrediction,
         check_ending,
         find_inputs,
+        predict as predict_videos,
         prediction_rows,
         write_rows,
     )
-    from stillmotion.prediction import predict as predict_videos
 
     if out_file is not None:
         check_ending(out_file)

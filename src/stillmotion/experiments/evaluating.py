@@ -6,12 +6,13 @@ import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from stillmotion import prediction
 from stillmotion.clips import OpenedVideos
 from stillmotion.comparison import Metrics, compute_metrics, read_predictions
 from stillmotion.data import Videos
 from stillmotion.errors import StillmotionError
 from stillmotion.experiments.datasets import read_labelled
-from stillmotion.prediction import evaluate, evaluation_rows, predict_labelled, write_rows
+from stillmotion.prediction import evaluation_rows, write_rows
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run, read_run
 
@@ -50,8 +51,8 @@ def run_evaluation(
         raise StillmotionError(f"{run.folder}: this run has no test part; give the videos to test it on")
     _warn_of_leaks(run, test.videos if isinstance(test, OpenedVideos) else test)
     if data is None or not own:
-        return compute_metrics([read_predictions(evaluate(run, test, progress=progress).predictions_file)])
-    predictions, skipped = predict_labelled(run, test, progress=progress)
+        return compute_metrics([read_predictions(prediction.evaluate(run, test, progress=progress).predictions_file)])
+    predictions, skipped = prediction.predict_labelled(run, test, progress=progress)
     for video in skipped:
         log.info("skipped: %s", video.reason)
     with TemporaryDirectory() as folder:

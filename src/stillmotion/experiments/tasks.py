@@ -11,11 +11,10 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from stillmotion import prediction, training
 from stillmotion.clips import OpenedVideos
-from stillmotion.prediction import evaluate, evaluate_perturbed, measure_memory, predict_over_time
 from stillmotion.progress import Progress
 from stillmotion.runs import Recipe, Run, read_run
-from stillmotion.training import epochs_within, train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +67,7 @@ class TrainTask(Task):
 
     def run(self, progress: Progress) -> Run:
         """Train, resume, or return the finished run."""
-        return train(
+        return training.train(
             self.recipe,
             self.train,
             self.validation,
@@ -80,12 +79,12 @@ class TrainTask(Task):
 
     def summary(self, result: object) -> str | None:
         """Epochs, time and validation accuracy."""
-        training = result.record.training if isinstance(result, Run) else None
-        if training is None:
+        record = result.record.training if isinstance(result, Run) else None
+        if record is None:
             return None
         return (
-            f"{self.title}: {training.epochs} epochs in {training.seconds:.0f} s, "
-            f"validation accuracy {training.validation_accuracy:.1%}"
+            f"{self.title}: {record.epochs} epochs in {record.seconds:.0f} s, "
+            f"validation accuracy {record.validation_accuracy:.1%}"
         )
 
 
@@ -111,7 +110,7 @@ class CountEpochsTask(Task):
 
     def run(self, progress: Progress) -> int:
         """The number of epochs."""
-        return epochs_within(
+        return training.epochs_within(
             self.seconds,
             self.recipe,
             self.train,
@@ -131,7 +130,7 @@ class EvaluateTask(Task):
 
     def run(self, progress: Progress) -> Run:
         """Predict the test videos and write predictions.parquet, always anew: a test video may have been replaced."""
-        return evaluate(read_run(self.folder), self.test, progress=progress)
+        return prediction.evaluate(read_run(self.folder), self.test, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +141,7 @@ class PredictOverTimeTask(Task):
 
     def run(self, progress: Progress) -> Run:
         """Write over_time.parquet."""
-        return predict_over_time(read_run(self.folder), self.videos, progress=progress)
+        return prediction.predict_over_time(read_run(self.folder), self.videos, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +152,7 @@ class PerturbTask(Task):
 
     def run(self, progress: Progress) -> Run:
         """Write perturbed.parquet."""
-        return evaluate_perturbed(read_run(self.folder), self.videos, progress=progress)
+        return prediction.evaluate_perturbed(read_run(self.folder), self.videos, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,4 +161,4 @@ class MeasureMemoryTask(Task):
 
     def run(self, progress: Progress) -> float | None:
         """Megabytes; None where it cannot be measured."""
-        return measure_memory(read_run(self.folder))
+        return prediction.measure_memory(read_run(self.folder))
