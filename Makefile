@@ -28,7 +28,7 @@ demo: $(VENV)/installed
 # The suite on TensorFlow, then on JAX the contract of the families, and training, prediction and streaming in part.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(PARALLEL)
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "test_contract or copies or interrupted or alone or random_network or begun_again"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "test_contract or copies or interrupted or test_evaluating or random_network or begun_again"
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

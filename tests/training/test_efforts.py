@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from stillmotion.training import (
     apply_change,
     choose_trial,
     describe_trial,
-    epochs_that_fit,
-    shorten_for_timing,
     shorten_for_trial,
     trial_recipes,
     with_clip_spec,
@@ -113,25 +110,3 @@ def test_a_trial_says_what_was_trained_and_how_it_validated(tmp_path: Path) -> N
     assert trial == expected
     with pytest.raises(StillmotionError, match="not finished"):
         describe_trial(Change("as is"), sm.Run(tmp_path, dataclasses.replace(record, training=None)))
-
-
-@pytest.mark.parametrize(
-    ("budget", "starts", "times", "expected"),
-    [
-        (30.0, 2, (5.0, 2.0), 12),  # (30 - 2 x 3) / 2
-        (30.0, 1, (2.0, 5.0), 6),  # a first epoch that is no slower costs nothing extra
-        (0.0, 1, (5.0, 2.0), 2),
-        (1e9, 1, (5.0, 2.0), 400),
-        (1.0, 1, (0.0, 0.0), 400),
-    ],
-)
-def test_epochs_fit_into_what_compiling_leaves_of_the_time(
-    budget: float, starts: float, times: tuple[float, float], expected: int, tmp_path: Path
-) -> None:
-    record = RunRecord(shorten_for_timing(make_recipe()), ("a", "b"), DataRecord("", "", ()))
-    run = sm.Run(tmp_path, record)
-    with run.history_file.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerows([["epoch", "loss", "seconds"], [1, 0.5, times[0]], [2, 0.4, times[1]]])
-    assert epochs_that_fit(budget, run, starts=starts) == expected
-    assert run.recipe == make_recipe(epochs=2)

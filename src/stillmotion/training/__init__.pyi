@@ -13,5 +13,4 @@ from .efforts import (
 )
 from .fitting import train as train
 from .recipes import make_recipe as make_recipe
-from .searching import epochs_within as epochs_within, search as search
-from .timing import epochs_that_fit as epochs_that_fit, shorten_for_timing as shorten_for_timing
+from .timing import epochs_that_fit as epochs_that_fit, epochs_within as epochs_within

@@ -1,28 +1,62 @@
-"""How many epochs fit into a time budget. Importing this module imports no backend."""
+"""How many epochs fit into a time budget on this machine."""
 
 from __future__ import annotations
 
 import csv
 import dataclasses
+from pathlib import Path
 
+from stillmotion.clips import OpenedVideos
+from stillmotion.data import Videos
+from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Recipe, Run
+from stillmotion.training.fitting import train
 
 MIN_EPOCHS, MAX_EPOCHS = 2, 400
 
 
-def shorten_for_timing(recipe: Recipe) -> Recipe:
-    """The recipe with two epochs, whose times tell how long a whole training takes on this machine."""
-    return dataclasses.replace(recipe, epochs=2)
+def epochs_within(
+    seconds: float,
+    recipe: Recipe,
+    train_videos: Videos | OpenedVideos,
+    validation_videos: Videos | OpenedVideos,
+    *,
+    out: Path,
+    starts: float = 1,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> int:
+    """Train two epochs, and tell from their times how many fit into a time budget.
+
+    Args:
+        seconds: the time budget.
+        recipe: the recipe to train.
+        train_videos: labelled videos to learn from.
+        validation_videos: labelled videos to validate on.
+        out: a folder for the run of two epochs.
+        starts: how often a model will be compiled within the budget.
+        overwrite: whether another training in `out` is deleted.
+        progress: as for `train`.
+
+    Returns:
+        Number of epochs, from 2 to 400.
+
+    Raises:
+        StillmotionError: as for `train`.
+    """
+    two_epochs = dataclasses.replace(recipe, epochs=2)
+    timed = train(two_epochs, train_videos, validation_videos, out=out, overwrite=overwrite, progress=progress)
+    return epochs_that_fit(seconds, timed, starts=starts)
 
 
 def epochs_that_fit(seconds: float, timed: Run, *, starts: float = 1) -> int:
-    """How many epochs fit into a time budget.
+    """Tell from a run of two epochs how many fit into a time budget.
 
     The first epoch takes longer than the second because the model is compiled in it. Time for decoding is not counted.
 
     Args:
         seconds: the time budget.
-        timed: a finished run of `shorten_for_timing(recipe)` on this machine.
+        timed: a finished run of two epochs on this machine.
         starts: how often a model will be compiled within the budget.
 
     Returns:
