@@ -10,10 +10,11 @@ from PIL import Image
 
 import stillmotion as sm
 from helpers.media import noise, write_video
+from stillmotion.audit.snapshots import read_snapshots
 from stillmotion.cli import predict as command
 from stillmotion.data import PARTS, Video
 from stillmotion.files import make_folder
-from stillmotion.prediction import prediction_rows
+from stillmotion.prediction import find_inputs, prediction_rows
 from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
 
 pytestmark = pytest.mark.backend
@@ -64,6 +65,19 @@ def test_the_command_writes_what_the_library_predicts(
     errors = capsys.readouterr().err
     assert "skipped: " in errors and "broken.mp4: not a readable video" in errors
     assert "predictions for 2 videos in" in errors
+
+
+def test_compare_predict_and_audit_skip_the_same_hidden_files(tmp_path: Path) -> None:
+    write_video(tmp_path / "a" / "x.mp4", noise(1))
+    Image.fromarray(noise(1)[0]).save(tmp_path / "a" / "y.png")
+    for name in ("._x.mp4", "._y.png"):
+        (tmp_path / "a" / name).write_bytes(b"\0\5\26\7")
+    paths = [tmp_path / "a" / "x.mp4", tmp_path / "a" / "y.png"]
+    videos = sm.read_videos(tmp_path)
+    assert [videos.file(video) for video in videos] == paths
+    assert [video.path for video in find_inputs([tmp_path])] == [str(path) for path in paths]
+    snapshots, skipped = read_snapshots(tmp_path)
+    assert ([snapshot.file for snapshot in snapshots], skipped) == ([tmp_path / "a" / "y.png"], [])
 
 
 def test_a_single_path_is_an_input_too(run: Run, inputs: list[Path]) -> None:
