@@ -1,15 +1,16 @@
-"""Three ways to classify a video: by frames, CNN-LSTM, 3D convolution. First in plain Keras, then with stillmotion.
+"""Three ways to classify videos: frame by frame, CNN-LSTM and 3D CNN. First in plain Keras, then with stillmotion.
 
     python examples/three_ways.py
     python examples/three_ways.py --folder line --videos 300 --epochs 30
 
-The data are rendered: a small production line whose labels differ in movement alone, so that the truth is known.
-Both halves train the same small architectures on the same videos. Three things are easy to get wrong by hand:
+The videos are rendered: a small production line whose labels differ in motion only, so that a still model cannot do
+better than guessing. Both parts train the same small architectures on the same videos. Three things are easy to get
+wrong by hand:
 
-- Clips of one recording look alike. They are split by group here, the validation part too, so that no model is
-  tested on a recording that it has learned. `validation_split` would take the tail of the arrays, unshuffled.
-- Frames come from the whole video, not from its beginning.
-- All three are judged by video: the frame model's answers are averaged over the frames of each.
+- Clips of one recording look alike. They are split by group here, the validation part too, so that no model is tested
+  on a recording that it was trained on. `validation_split` would take the last rows of the arrays, unshuffled.
+- Frames are taken from the whole video, not only from its beginning.
+- All three are compared by video: the predictions of the frame model are averaged over the frames of each.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ import stillmotion as sm
 
 FRAMES, SIDE = 10, 64
 Clips = NDArray[np.uint8]
-Answers = NDArray[np.float32]
+Probabilities = NDArray[np.float32]
 
 
 # In plain Keras: arrays in, (N, classes) out.
 
 
 def read_clip(file: Path) -> Clips:
-    """Ten frames from all over a video: uint8 RGB (10, 64, 64, 3)."""
+    """Ten frames, evenly spread over a video: uint8 RGB (10, 64, 64, 3)."""
     with av.open(str(file)) as video:
-        pictures = [
+        frames = [
             frame.to_ndarray(width=SIDE, height=SIDE, format="rgb24", interpolation="AREA")
             for frame in video.decode(video=0)
         ]
-    middles = ((np.arange(FRAMES) + 0.5) * len(pictures) / FRAMES).astype(int)
-    return np.stack([pictures[index] for index in middles])
+    middles = ((np.arange(FRAMES) + 0.5) * len(frames) / FRAMES).astype(int)
+    return np.stack([frames[index] for index in middles])
 
 
 def read_arrays(videos: sm.Videos, labels: Sequence[str]) -> tuple[Clips, NDArray[np.int64]]:
@@ -54,7 +55,7 @@ def read_arrays(videos: sm.Videos, labels: Sequence[str]) -> tuple[Clips, NDArra
 
 
 def frame_model(classes: int) -> keras.Model:
-    """One picture at a time."""
+    """One frame at a time."""
     return keras.Sequential(
         [
             keras.Input((SIDE, SIDE, 3)),
@@ -70,10 +71,10 @@ def frame_model(classes: int) -> keras.Model:
 
 
 def cnn_lstm_model(classes: int) -> keras.Model:
-    """The same convolutions on each picture, then an LSTM over the pictures."""
+    """The same convolutions on each frame, then an LSTM over the frames."""
     return keras.Sequential(
         [
-            keras.Input((FRAMES, SIDE, SIDE, 3)),  # the number of frames is given: TimeDistributed needs to know it
+            keras.Input((FRAMES, SIDE, SIDE, 3)),  # TimeDistributed needs to know the number of frames
             layers.Rescaling(1 / 255),
             layers.TimeDistributed(layers.Conv2D(32, 3, activation="relu")),
             layers.TimeDistributed(layers.MaxPooling2D()),
@@ -105,7 +106,7 @@ def conv3d_model(classes: int) -> keras.Model:
 def in_plain_keras(
     parts: tuple[sm.Videos, sm.Videos, sm.Videos], labels: Sequence[str], epochs: int, families: Sequence[str]
 ) -> dict[str, float]:
-    """Accuracy on the test videos of each model."""
+    """Train each model in plain Keras; its accuracy on the test videos."""
     (x, y), (x_validation, y_validation), (x_test, y_test) = (read_arrays(part, labels) for part in parts)
     builders = {"frame_pool": frame_model, "cnn_rnn": cnn_lstm_model, "conv3d": conv3d_model}
     accuracies = {}
@@ -126,19 +127,19 @@ def in_plain_keras(
             callbacks=[best],
             verbose=0,
         )
-        answers: Answers = model.predict(x_test.reshape(shape), verbose=0)
-        by_video = answers.reshape(len(x_test), repeats, len(labels)).mean(axis=1)  # (N, classes)
+        probabilities: Probabilities = model.predict(x_test.reshape(shape), verbose=0)
+        by_video = probabilities.reshape(len(x_test), repeats, len(labels)).mean(axis=1)  # (N, classes)
         accuracies[family] = float(np.mean(by_video.argmax(axis=1) == y_test))
     return accuracies
 
 
-# With stillmotion: the same architectures; scaling, sampling, augmentation and schedule are its own.
+# With stillmotion: the same architectures, but with its own scaling, sampling, augmentation and schedule.
 
 
 def with_stillmotion(
     parts: tuple[sm.Videos, sm.Videos, sm.Videos], epochs: int, families: Sequence[str], folder: Path
 ) -> tuple[dict[str, float], sm.Verdict | None]:
-    """Accuracy on the test videos of each model, and the verdict."""
+    """Train each model with stillmotion; its accuracy on the test videos, and the verdict."""
     train, validation, test = parts
     spec = sm.ClipSpec(FRAMES, "spread", SIDE)
     classic: dict[str, Any] = {"size": "classic", "epochs": epochs}
@@ -152,7 +153,7 @@ def with_stillmotion(
 
 
 def run(folder: Path, videos: int, epochs: int, families: Sequence[str]) -> None:
-    """Render, train all, and print a table."""
+    """Render the videos, train all models, and print a table."""
     sm.make_demo_data(folder / "videos", kind="motion", videos=videos, seed=0)
     data = sm.read_videos(folder / "videos")
     parts = sm.split(data, (0.6, 0.2, 0.2), seed=0)  # by group
@@ -162,17 +163,17 @@ def run(folder: Path, videos: int, epochs: int, families: Sequence[str]) -> None
     print(f"\n{'accuracy':12}{'plain Keras':>14}{'stillmotion':>14}")
     for family in families:
         print(f"{family:12}{plain[family]:14.1%}{ours[family]:14.1%}")
-    print(f"{'by chance':12}{1 / len(data.labels):14.1%}")
+    print(f"{'guessing':12}{1 / len(data.labels):14.1%}")
     if verdict:
         print(f"\n{verdict.answer}: {verdict.sentence}")
 
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Three ways to classify a video, in plain Keras and with stillmotion.")
-    parser.add_argument("--videos", type=int, default=200, help="how many are rendered")
+    parser.add_argument("--videos", type=int, default=200, help="number of videos to render")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--families", default=",".join(sm.FAMILIES), help="which of the three, comma between")
-    parser.add_argument("--folder", type=Path, help="where videos and runs are kept [default: a temporary one]")
+    parser.add_argument("--families", default=",".join(sm.FAMILIES), help="which of the three, separated by commas")
+    parser.add_argument("--folder", type=Path, help="folder for videos and runs [default: a temporary one]")
     chosen = parser.parse_args(words)
     families = chosen.families.split(",")
     if chosen.folder:

@@ -1,4 +1,4 @@
-"""What all tests share: a cache of their own, and small videos whose truth is known."""
+"""What all tests share: a cache folder of their own, and small videos with known labels."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import pytest
 
 from helpers.media import write_lossy_video
 
-# Tests run side by side, one to a core; each takes one thread, and so do the programs that it starts.
+# Tests run in parallel, one per core: each uses one thread, and so do the programs that it starts.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of decoded frames for each test."""
     monkeypatch.setenv("STILLMOTION_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture
 def moving(tmp_path: Path) -> Path:
-    """Squares that go left and right, 12 recordings each: a folder of folders."""
+    """A folder of folders: squares that move left or right, 12 recordings of each."""
     for label, step in (("left", -2), ("right", 2)):
         for number in range(12):
             rng = np.random.default_rng((number, step > 0))

@@ -1,4 +1,4 @@
-"""Whatever is given: one clear line on standard error, the right status, never a traceback."""
+"""Wrong input gives one clear line on standard error and the right exit status, never a traceback."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def refused(status: int, says: str, *words: str | Path) -> None:
-    told = run(*words)
-    assert told.returncode == status, told.stderr
-    assert "Traceback" not in told.stderr
-    assert says in told.stderr.splitlines()[-1], told.stderr
+    process = run(*words)
+    assert process.returncode == status, process.stderr
+    assert "Traceback" not in process.stderr
+    assert says in process.stderr.splitlines()[-1], process.stderr
 
 
 def label_folder(root: Path, *labels: str, files: int = 4) -> Path:
@@ -33,56 +33,56 @@ def label_folder(root: Path, *labels: str, files: int = 4) -> Path:
     return root
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_a_data_set_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
     refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
 
 
-def test_empty_folder(tmp_path: Path) -> None:
+def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     refused(1, "no videos in this folder", "compare", tmp_path / "empty", "--out", tmp_path / "out")
 
 
-def test_one_label(tmp_path: Path) -> None:
+def test_a_single_label_is_refused(tmp_path: Path) -> None:
     refused(1, "only one label, 'jam'", "compare", label_folder(tmp_path / "d", "jam"), "--out", tmp_path / "out")
 
 
-def test_only_text_files_named_mp4(tmp_path: Path) -> None:
+def test_a_data_set_without_a_readable_video_is_refused_with_reasons(tmp_path: Path) -> None:
     data = label_folder(tmp_path / "d", "jam", "run")
-    told = run("compare", data, "--out", tmp_path / "out")
-    assert told.returncode == 1
-    assert "none of 8 videos can be read" in told.stderr.splitlines()[-1]
-    assert "0.mp4: not a readable video" in told.stderr
+    process = run("compare", data, "--out", tmp_path / "out")
+    assert process.returncode == 1
+    assert "none of 8 videos can be read" in process.stderr.splitlines()[-1]
+    assert "0.mp4: not a readable video" in process.stderr
 
 
-def test_table_without_path(tmp_path: Path) -> None:
+def test_a_table_without_paths_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("file,label\na.mp4,x\n")
     refused(1, "no column 'path'", "compare", tmp_path / "t.csv", "--out", tmp_path / "out")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
 @pytest.mark.parametrize("place", [b"jam\xff/0.mp4", b"jam/0\xff.mp4"])
-def test_a_name_that_is_no_text(tmp_path: Path, place: bytes) -> None:
+def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path, place: bytes) -> None:
     file = Path(os.fsdecode(os.fsencode(label_folder(tmp_path / "d", "run")) + b"/" + place))
     file.parent.mkdir(exist_ok=True)
     file.write_text("not a video")
     refused(1, r"\xff", "compare", tmp_path / "d", "--out", tmp_path / "out")
-    refused(1, "a name that is not in UTF-8; rename it", "inspect", tmp_path / "d")
+    refused(1, "the name is not in UTF-8; rename it", "inspect", tmp_path / "d")
 
 
-def test_unwritable_output(tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     data = label_folder(tmp_path / "d", "jam", "run")
     refused(1, "cannot make this folder", "compare", data, "--out", tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
-def test_not_a_run(tmp_path: Path, command: str) -> None:
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, command: str) -> None:
     (tmp_path / "a.mp4").write_text("")
     words = [tmp_path] if command == "evaluate" else [tmp_path, tmp_path / "a.mp4"]
     refused(1, "not a run", command, *words)
 
 
-def test_not_a_comparison(tmp_path: Path) -> None:
+def test_a_folder_that_is_no_comparison_is_refused(tmp_path: Path) -> None:
     refused(1, "comparison.json", "report", tmp_path)
 
 
@@ -91,12 +91,12 @@ def test_not_a_comparison(tmp_path: Path) -> None:
     [["--families", "resnet"], ["--rate", "fast"], ["--size", "big"], ["--split", "0.5,0.5"], ["--margin", "2"],
      ["--frames", "0"], ["--input", "grey"], ["--pool", "best"], ["--no-such-flag"]],
 )  # fmt: skip
-def test_wrong_calls_end_with_2(tmp_path: Path, flags: list[str]) -> None:
+def test_wrong_options_end_with_status_2_and_are_named(tmp_path: Path, flags: list[str]) -> None:
     data = label_folder(tmp_path / "d", "jam", "run")
-    told = run("compare", data, "--out", tmp_path / "out", *flags)
-    assert told.returncode == 2
-    assert "Traceback" not in told.stderr
-    assert flags[0].lstrip("-").split("-")[0] in told.stderr
+    process = run("compare", data, "--out", tmp_path / "out", *flags)
+    assert process.returncode == 2
+    assert "Traceback" not in process.stderr
+    assert flags[0].lstrip("-").split("-")[0] in process.stderr
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_wrong_calls_end_with_2(tmp_path: Path, flags: list[str]) -> None:
     [["--rate", "0"], ["--rate", "-3"], ["--rate", "nan"], ["--rate", "1e9"], ["--size", "0"], ["--size", "64x5000"],
      ["--split", "nan,1,1"], ["--split", "0.5,0.5,0.5"]],
 )  # fmt: skip
-def test_numbers_that_cannot_be_are_told_before_a_video_is_opened(tmp_path: Path, flags: list[str]) -> None:
+def test_impossible_numbers_are_refused_before_a_video_is_opened(tmp_path: Path, flags: list[str]) -> None:
     data = label_folder(tmp_path / "d", "jam", "run")
     refused(2, f"{flags[0]} {flags[1]!r}: ", "train", data, "--out", tmp_path / "out", *flags)
     assert not (tmp_path / "out").exists()
 
 
-def test_no_folder_is_left_for_data_that_are_none(tmp_path: Path) -> None:
+def test_no_output_folder_is_made_for_data_that_cannot_be_used(tmp_path: Path) -> None:
     refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
     refused(1, "only one label", "compare", label_folder(tmp_path / "d", "jam"), "--out", tmp_path / "out")
     refused(1, "can be read", "compare", label_folder(tmp_path / "f", "jam", "run"), "--out", tmp_path / "out")

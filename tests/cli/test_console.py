@@ -1,4 +1,4 @@
-"""What is seen while work goes on, and when it is stopped."""
+"""What the terminal shows while a command works, and when it is interrupted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from stillmotion.cli import console
 
 
-def test_without_a_terminal_progress_is_a_line_now_and_then(
+def test_without_a_terminal_progress_is_an_occasional_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with console.bar("conv3d") as progress:
@@ -25,14 +25,14 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     assert capsys.readouterr().err == "conv3d training: 3 of 90, epoch 2: validation 50%, loss 0.700\n"
 
 
-def test_a_note_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_note_is_a_single_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     console.note("a\n\tlabel\x1b[31m")
     assert capsys.readouterr().err == "a\\n\\tlabel\\x1b[31m\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child")
 @pytest.mark.parametrize("busy", ["gc.collect()", "hashlib.pbkdf2_hmac('md5', b'', b'', 1_500_000)"])
-def test_an_interrupt_is_heard_wherever_it_comes(busy: str) -> None:
+def test_an_interrupt_is_noticed_wherever_it_comes(busy: str) -> None:
     """In the garbage collector's callbacks exceptions are dropped; Python's handlers wait for C code."""
     code = (
         "import gc, hashlib, time\n"
@@ -48,5 +48,5 @@ def test_an_interrupt_is_heard_wherever_it_comes(busy: str) -> None:
     assert work.stdout and work.stdout.readline() == "busy\n"
     time.sleep(0.2)
     work.send_signal(signal.SIGINT)
-    told, errors = work.communicate(timeout=15)
-    assert (told, errors) == ("ended\n", "stopping...\n")
+    output, errors = work.communicate(timeout=15)
+    assert (output, errors) == ("ended\n", "stopping...\n")

@@ -72,6 +72,7 @@ def videos(tmp_path: Path) -> Videos:
 
 def test_segments_end_with_the_file_and_unusable_videos_are_skipped_with_the_reason(videos: Videos) -> None:
     opened = open_videos(videos)
+    assert opened.root == opened.videos.root == videos.root
     assert [segment.video for segment in opened] == [videos[0], videos[4], videos[5]]
     assert [segment.window for segment in opened] == [pytest.approx(w) for w in [(0.5, 2.0), (0.0, 1.5), (0.0, 2.0)]]
     assert [segment.seconds for segment in opened] == pytest.approx([1.5, 1.5, 2.0])

@@ -170,8 +170,8 @@ def test_an_epoch_has_one_clip_per_window_that_fits_and_8_at_most(seconds: float
         ([2, 3, 2.5, 4], "spread"),
         ([20.0], "spread"),  # two clips of the longest kind
         ([20.1], 1.6),
-        ([4.0] * 9 + [16.0], "spread"),  # up to four times the typical duration
-        ([4.0] * 9 + [18.0] * 9 + [4.0] * 9, 4.0),
+        ([4.0] * 11 + [16.0] * 9, "spread"),  # up to four times the typical duration
+        ([4.0] * 11 + [16.1] * 9, 4.0),
         ([600, 900], 1.6),
         ([5.0] * 5 + [60.0] * 2, 3.2),
         ([7.0] * 5 + [60.0] * 2, 2.29),

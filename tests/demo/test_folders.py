@@ -1,28 +1,31 @@
-"""Demo data: the tree it leaves, that it repeats, and what it refuses."""
+"""Demo data: the folders that are written, that they are reproducible, and which calls are refused."""
+
+from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from stillmotion.demo import LABELS, make_demo_data
+from stillmotion.demo import LABELS, Kind, make_demo_data
 from stillmotion.demo.folders import deal_labels
 from stillmotion.errors import StillmotionError, UsageError
 
 
-def read(path: Path) -> np.ndarray:
+def decode(path: Path) -> NDArray[np.uint8]:
     with av.open(str(path)) as video:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
 
 
 @pytest.mark.parametrize("kind", LABELS)
-def test_tree_and_sizes(tmp_path: Path, kind) -> None:
-    calls = []
-    paths = make_demo_data(tmp_path / "d", kind=kind, videos=6, seed=0, progress=lambda *done: calls.append(done))
+def test_each_label_has_a_folder_with_short_h264_videos(tmp_path: Path, kind: Kind) -> None:
+    calls: list[tuple[object, ...]] = []
+    paths = make_demo_data(tmp_path / "d", kind=kind, videos=6, seed=0, progress=lambda *call: calls.append(call))
     assert calls == [("rendering", k + 1, 6) for k in range(6)]
     assert sorted(paths) == sorted((tmp_path / "d").rglob("*.mp4"))
     assert {path.parent.name for path in paths} == set(LABELS[kind])
@@ -36,17 +39,18 @@ def test_tree_and_sizes(tmp_path: Path, kind) -> None:
         stream = video.streams.video[0]
         assert (stream.width, stream.height, stream.codec_context.name) == (160, 120, "h264")
         assert stream.average_rate in (20, 25)
+        assert stream.duration and stream.time_base
         assert float(stream.duration * stream.time_base) == pytest.approx(2.4)
 
 
-def test_same_call_gives_the_same_frames(tmp_path: Path) -> None:
+def test_the_same_call_gives_the_same_frames(tmp_path: Path) -> None:
     one, two, other = (
         make_demo_data(tmp_path / name, kind="look", videos=3, seed=seed)
         for name, seed in (("one", 5), ("two", 5), ("other", 6))
     )
     assert [path.relative_to(tmp_path / "one") for path in one] == [path.relative_to(tmp_path / "two") for path in two]
-    assert all(np.array_equal(read(a), read(b)) for a, b in zip(one, two, strict=True))
-    assert read(one[0]).shape != read(other[0]).shape or not np.array_equal(read(one[0]), read(other[0]))
+    assert all(np.array_equal(decode(a), decode(b)) for a, b in zip(one, two, strict=True))
+    assert decode(one[0]).shape != decode(other[0]).shape or not np.array_equal(decode(one[0]), decode(other[0]))
 
 
 def test_an_interrupted_call_is_completed(tmp_path: Path) -> None:
@@ -56,23 +60,25 @@ def test_an_interrupted_call_is_completed(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         make_demo_data(tmp_path / "d", kind="look", videos=4, seed=0, progress=stop)
-    max((tmp_path / "d").rglob("*.mp4")).unlink(missing_ok=True)  # shifts are filmed side by side: it may be there
+    max((tmp_path / "d").rglob("*.mp4")).unlink(
+        missing_ok=True
+    )  # shifts are rendered in parallel: the last may be there
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "d").rglob("*.mp4")}
     paths = make_demo_data(tmp_path / "d", kind="look", videos=4, seed=0)
     assert len(kept) >= 2 and all(path.stat().st_mtime_ns == time for path, time in kept.items())
     whole = make_demo_data(tmp_path / "whole", kind="look", videos=4, seed=0)
-    assert all(np.array_equal(read(a), read(b)) for a, b in zip(paths, whole, strict=True))
+    assert all(np.array_equal(decode(a), decode(b)) for a, b in zip(paths, whole, strict=True))
     assert not list((tmp_path / "d").rglob(".part-*"))
 
 
-def test_every_label_in_balance_and_no_shift_twice_the_same() -> None:
+def test_labels_are_balanced_and_the_two_clips_of_a_shift_differ() -> None:
     for labels in ("abc", "abcd", "abcde"):
         dealt = deal_labels(list(labels), 300, np.random.default_rng(0))
         assert set(Counter(dealt).values()) == {300 // len(labels)}
         assert all(first != second for first, second in zip(dealt[::2], dealt[1::2], strict=True))
 
 
-def test_what_it_refuses(tmp_path: Path) -> None:
+def test_wrong_arguments_and_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="kind 'sound' is not known"):
         make_demo_data(tmp_path, kind="sound", videos=9, seed=0)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="2 videos are too few for the 3 labels"):
@@ -89,8 +95,8 @@ def test_what_it_refuses(tmp_path: Path) -> None:
         make_demo_data(tmp_path, kind="look", videos=4, seed=0)
 
 
-def test_a_full_disk_is_one_line_and_leaves_no_half_file(tmp_path: Path, monkeypatch) -> None:
-    def full(path: Path, frames, rate) -> None:
+def test_a_full_disk_is_one_line_and_leaves_no_incomplete_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, frames: Iterable[NDArray[np.uint8]], rate: int) -> None:
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 

@@ -1,4 +1,4 @@
-"""Tiny films that are encoded without loss, at any times, and turned."""
+"""Small videos: lossless or lossy, with frames at any times, and rotated."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Pictures = NDArray[np.uint8]
 
 
 def noise(n: int, height: int = 32, width: int = 48, seed: int = 0) -> Pictures:
-    """Pictures `(n, height, width, 3)`, no two alike."""
+    """Random frames `(n, height, width, 3)`, no two of them equal."""
     return np.random.default_rng(seed).integers(0, 256, (n, height, width, 3), dtype=np.uint8)
 
 
 def write_video(
     path: Path, frames: Pictures, rate: int = 10, *, seconds: Sequence[float] | None = None, keyframes: int = 12
 ) -> Path:
-    """Encode frames `(n, height, width, 3)` without loss, in RGB; at `seconds`, or at `rate` a second."""
+    """Encode frames `(n, height, width, 3)` losslessly, in RGB, at `seconds` or at `rate` frames per second."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tick = Fraction(1, 1000)
     with av.open(str(path), "w", options={"movflags": "+faststart"} if path.suffix == ".mp4" else {}) as container:
@@ -39,8 +39,8 @@ def write_video(
     return path
 
 
-def write_as_telephones_do(path: Path, frames: Pictures, seconds: Sequence[float]) -> Path:
-    """Encode with B-frames at uneven times; those before 0 s are cut off by an edit list, and are in the file still."""
+def write_phone_video(path: Path, frames: Pictures, seconds: Sequence[float]) -> Path:
+    """Encode as telephones do: B-frames at uneven times; an edit list hides those before 0 s, which are in the file."""
     with av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as container:
         stream = container.add_stream("libx264", rate=30, options={"crf": "20", "bf": "3", "sc_threshold": "0"})
         stream.height, stream.width = frames.shape[1:3]
@@ -55,7 +55,7 @@ def write_as_telephones_do(path: Path, frames: Pictures, seconds: Sequence[float
 
 
 def turn_clockwise(path: Path) -> Path:
-    """Write into an mp4's header, as telephones do, that it is to be shown turned by a quarter, clockwise."""
+    """Write into the header of an mp4 file, as telephones do, that it is shown rotated by 90 degrees clockwise."""
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 40
     one = 1 << 16
@@ -65,7 +65,7 @@ def turn_clockwise(path: Path) -> Path:
 
 
 def write_lossy_video(path: Path, frames: Pictures, *, rate: int = 10, **options: str) -> Path:
-    """Encode frames `(n, height, width, 3)`; near enough to lossless by default."""
+    """Encode frames `(n, height, width, 3)` with H.264, at high quality by default."""
     path.parent.mkdir(parents=True, exist_ok=True)
     moov = {"movflags": "faststart"} if path.suffix == ".mp4" else {}
     with av.open(str(path), "w", options=moov) as container:

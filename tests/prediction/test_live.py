@@ -13,7 +13,7 @@ import pytest
 from av.video.frame import PictureType
 
 import stillmotion as sm
-from helpers.media import Pictures, noise, turn_clockwise, write_as_telephones_do, write_video
+from helpers.media import Pictures, noise, turn_clockwise, write_phone_video, write_video
 from stillmotion.clips import read_clips
 from stillmotion.decoding import live
 from stillmotion.decoding.live import find_source, read_source
@@ -78,8 +78,8 @@ def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: 
     spec = sm.ClipSpec(frames=4, rate=5.0, size=16)
     run = untrained(tmp_path / "run", family, spec)
     gaps = np.random.default_rng(0).uniform(0.01, 0.3, 40)
-    long = turn_clockwise(write_as_telephones_do(tmp_path / "long.mp4", glide(40), list(np.cumsum(gaps) - 0.5)))
-    short = write_as_telephones_do(tmp_path / "short.mp4", glide(7), list(np.cumsum(gaps[:7]) - 0.5))
+    long = turn_clockwise(write_phone_video(tmp_path / "long.mp4", glide(40), list(np.cumsum(gaps) - 0.5)))
+    short = write_phone_video(tmp_path / "short.mp4", glide(7), list(np.cumsum(gaps[:7]) - 0.5))
     with av.open(str(long)) as content:
         kinds = [(frame.pict_type, frame.rotation) for frame in content.decode(video=0)]
         assert len(kinds) < 40 and (PictureType.B, -90) in kinds

@@ -20,7 +20,7 @@ def make_demo_data(
     videos: Annotated[int, typer.Option(help="Number of videos.", min=1)] = 200,
     seed: Annotated[int, typer.Option(help="Other seeds give other videos.", min=0)] = 0,
 ) -> None:
-    """Render labelled videos of a small production line to try stillmotion with.
+    """Render labeled videos of a small production line to try stillmotion with.
 
     Example: stillmotion make-demo-data line --kind motion --videos 200
     """

@@ -1,4 +1,4 @@
-"""Clips: what they are, when their pictures are taken, and how they come out of files."""
+"""Clips: what they are, which times they show, and how they are read from files."""
 
 from stillmotion.clips.augment import Augment, augment
 from stillmotion.clips.cache import cache_folder, cached_frames, trim_cache

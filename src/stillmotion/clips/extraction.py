@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Segment:
-    """The labelled segment of a readable video.
+    """The labeled segment of a readable video.
 
     Attributes:
         video: the entry in the data set.
@@ -93,7 +93,7 @@ class OpenedVideos:
 
 
 def open_videos(videos: Videos | OpenedVideos, *, progress: Progress = no_progress) -> OpenedVideos:
-    """Open every video and find its labelled segment.
+    """Open every video and find its labeled segment.
 
     A file that ends before its header says is used as far as it goes.
 

@@ -30,7 +30,7 @@ class ClipSpec:
         slots       |---------|---------|---------|--------|
         clip             ^         ^         ^        ^         frames=4
 
-    With `rate="spread"` the window is the whole labelled segment, however long it is. So it is if the segment is
+    With `rate="spread"` the window is the whole labeled segment, however long it is. So it is if the segment is
     shorter than `frames / rate`.
 
     Attributes:
@@ -80,7 +80,7 @@ def choose_rate(durations: Sequence[float], frames: int) -> tuple[Rate, str]:
     windows are cut that are as long as the typical segment, and 10 seconds at most.
 
     Args:
-        durations: of the labelled segments, in seconds. Those of still images are 0 and do not count.
+        durations: of the labeled segments, in seconds. Those of still images are 0 and do not count.
         frames: the number of frames in a clip.
 
     Returns:

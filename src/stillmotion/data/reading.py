@@ -59,10 +59,10 @@ def check_labelled(videos: Videos) -> None:
     Raises:
         StillmotionError: a video has no label, or there are fewer than two labels.
     """
-    unlabelled = next((video for video in videos if video.label is None), None)
-    if unlabelled is not None:
+    unlabeled = next((video for video in videos if video.label is None), None)
+    if unlabeled is not None:
         raise StillmotionError(
-            f"{unlabelled.name} has no label; give the table a column 'label' with a label in every row"
+            f"{unlabeled.name} has no label; give the table a column 'label' with a label in every row"
         )
     if len(videos.labels) < 2:
         raise StillmotionError(f"{videos.root}: only one label, {videos.labels[0]!r}; a classifier needs two or more")

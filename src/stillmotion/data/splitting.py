@@ -36,7 +36,7 @@ def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int =
     The same videos, fractions and seed give the same parts.
 
     Args:
-        videos: labelled videos.
+        videos: labeled videos.
         fractions: the share of videos in each part; they add up to 1.
         seed: selects one of many good splits.
 
@@ -79,7 +79,7 @@ def split_folds(
     A split that the table brings is not used.
 
     Args:
-        videos: labelled videos.
+        videos: labeled videos.
         folds: the number of folds.
         fractions: shares as in `split`. Of what a fold's test part leaves, the validation part gets the second
             fraction over the sum of the first two.

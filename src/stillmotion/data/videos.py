@@ -13,14 +13,14 @@ PARTS: tuple[Part, ...] = ("train", "validation", "test")
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """A labelled video, or a labelled segment of one.
+    """A labeled video, or a labeled segment of one.
 
     Attributes:
         path: relative to the data set's root, with forward slashes.
         label: the class, if it is known.
         group: the recording that the video was cut from.
         part: the part that the data set itself assigns the video to, if it brings a split.
-        start_seconds: where the labelled segment starts; None for the start of the file.
+        start_seconds: where the labeled segment starts; None for the start of the file.
         end_seconds: where it ends; None for the end of the file.
     """
 

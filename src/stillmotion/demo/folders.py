@@ -32,7 +32,7 @@ def make_demo_data(
     seed: int,
     progress: Progress = no_progress,
 ) -> list[Path]:
-    """Render labelled clips of a small production line: H.264 in mp4, 160x120 pixels, 2.4 seconds.
+    """Render labeled clips of a small production line: H.264 in mp4, 160x120 pixels, 2.4 seconds.
 
     The labels of `look` differ in what every frame shows (a sound, a scratched or a dented part), those of `motion` in
     movement only, and those of `both` in both; see `LABELS`. The folder becomes:

@@ -88,8 +88,8 @@ def draw_part(style: Style, surface: Surface, rng: np.random.Generator) -> Image
     if dent:
         rgb = _stained(rgb, dent.depth(fx, fy) * top, BARE_METAL)
     alpha = np.maximum(top, side)
-    picture = Image.fromarray((np.clip(np.dstack([rgb, alpha]), 0, 1) * 255).astype(np.uint8), "RGBA")
-    return picture.reduce(FINE // 2)
+    image = Image.fromarray((np.clip(np.dstack([rgb, alpha]), 0, 1) * 255).astype(np.uint8), "RGBA")
+    return image.reduce(FINE // 2)
 
 
 def _stained(rgb: Pixels, share: Pixels, color: tuple[float, float, float]) -> Pixels:

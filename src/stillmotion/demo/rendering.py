@@ -60,10 +60,10 @@ def render_clip(shift: Shift, label: Label, rng: np.random.Generator) -> Iterato
     for index in range(len(seconds)):
         start = (phase - travel[index]) % LOOP  # the point of the loop that is at the left edge of the scene
         seen = look_through(shift.camera, belt, -start * FINE, BELT_TOP * FINE - BLEED)
-        picture = Image.composite(seen, shift.background, shift.belt_mask)
+        image = Image.composite(seen, shift.background, shift.belt_mask)
         overlay = shift.stations[round(float(press[index]) * (PRESS_STEPS - 1))][int(lamp[index] > 0.5)]
-        picture.paste(overlay, mask=overlay)
-        frame = np.asarray(picture, np.float32) * (shift.light * np.float32(drift[index]))
+        image.paste(overlay, mask=overlay)
+        frame = np.asarray(image, np.float32) * (shift.light * np.float32(drift[index]))
         for level, light in ((press[index], shift.beacon), (lamp[index], shift.lamp)):
             if level > 0:
                 frame = frame * (1 + np.float32(0.45 * level) * light) + np.float32(24 * level) * light

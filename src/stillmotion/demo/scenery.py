@@ -90,11 +90,11 @@ def draw_shift(rng: np.random.Generator, belt_loop: int) -> Shift:
     )
 
 
-def look_through(camera: NDArray[np.float64], picture: Image.Image, x: float = 0.0, y: float = 0.0) -> Image.Image:
+def look_through(camera: NDArray[np.float64], image: Image.Image, x: float = 0.0, y: float = 0.0) -> Image.Image:
     """Transform a flat image to what the camera sees; its upper left corner is at (x, y) of the scene."""
     move = np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1.0]])
     seen = (move @ camera).ravel()
-    return picture.transform(
+    return image.transform(
         (WIDTH, HEIGHT), Image.Transform.PERSPECTIVE, tuple(seen[:8] / seen[8]), Image.Resampling.BILINEAR
     )
 
@@ -128,8 +128,8 @@ def _scene(rng: np.random.Generator) -> Image.Image:
     width, height = _fine(SCENE)
     wall = np.array(rng.choice([(120, 126, 130), (96, 108, 120), (138, 130, 116), (84, 92, 90), (150, 152, 150)]))
     wall = wall * rng.uniform(0.55, 0.75)
-    picture = Image.new("RGB", (width, height), tuple(int(v) for v in wall))
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width, height), tuple(int(v) for v in wall))
+    pen = ImageDraw.Draw(image)
     for _ in range(int(rng.integers(7, 12))):  # cabinets, windows, pipes
         x, y = rng.uniform(0, width), rng.uniform(0, BELT_TOP * FINE)
         w, h = rng.uniform(20, 110), rng.uniform(16, 110)
@@ -141,12 +141,12 @@ def _scene(rng: np.random.Generator) -> Image.Image:
         pen.ellipse([x - r, y - r, x + r, y + r], (255, 246, 220))
     for x in np.cumsum(rng.uniform(40, 160, 4)):
         pen.line([x, 0, x, height], tuple(int(v * 0.6) for v in wall), int(rng.integers(3, 8)))
-    picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(3.0, 5.5)))
-    pen = ImageDraw.Draw(picture)
+    image = image.filter(ImageFilter.GaussianBlur(rng.uniform(3.0, 5.5)))
+    pen = ImageDraw.Draw(image)
     _floor(pen, rng)
     _rail(pen, BELT_TOP - 9, 9, rng)
     _rail(pen, BELT_BOTTOM, 11, rng)
-    return picture
+    return image
 
 
 def _floor(pen: ImageDraw.ImageDraw, rng: np.random.Generator) -> None:
@@ -214,9 +214,9 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
     ImageDraw.Draw(shadow).ellipse(
         [(press_x - spread) * FINE, 94 * FINE, (press_x + spread) * FINE, 116 * FINE], int(40 + 70 * down)
     )
-    picture = Image.new("RGBA", _fine(SCENE))
-    picture.putalpha(shadow.filter(ImageFilter.GaussianBlur(9 - 4 * down)))
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGBA", _fine(SCENE))
+    image.putalpha(shadow.filter(ImageFilter.GaussianBlur(9 - 4 * down)))
+    pen = ImageDraw.Draw(image)
     dark = tuple(int(value * 0.55) for value in paint)
     pale = tuple(int(min(255, value * 1.3 + 20)) for value in paint)
 
@@ -256,33 +256,33 @@ def _stations(press_x: float, lamp_x: float, down: float, lit: bool, paint: tupl
     )
     bulb = (255, 252, 236) if lit else (108, 108, 100)
     pen.ellipse([(lamp_x - 14) * FINE, 59 * FINE, (lamp_x + 14) * FINE, 66 * FINE], bulb)
-    return picture
+    return image
 
 
 def _lamp(camera: NDArray[np.float64], lamp_x: float) -> Pixels:
     """The white light of the lamp, 0 to 1: a cone, a pool on the belt, and a little everywhere else."""
-    picture = Image.new("L", _fine(SCENE), 80)
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("L", _fine(SCENE), 80)
+    pen = ImageDraw.Draw(image)
     cone = [(lamp_x - 12, 64), (lamp_x + 12, 64), (lamp_x + 34, 106), (lamp_x - 34, 106)]
     pen.ellipse([(lamp_x - 74) * FINE, 50 * FINE, (lamp_x + 74) * FINE, 150 * FINE], 130)
     pen.polygon([(x * FINE, y * FINE) for x, y in cone], 190)
     pen.ellipse([(lamp_x - 38) * FINE, 80 * FINE, (lamp_x + 38) * FINE, 130 * FINE], 255)
-    return _falling(camera, picture, (0.86, 0.97, 1.0))
+    return _falling(camera, image, (0.86, 0.97, 1.0))
 
 
 def _beacon(camera: NDArray[np.float64], press_x: float) -> Pixels:
     """The amber light of the press's warning beacon, 0 to 1: around it, and a little everywhere else."""
-    picture = Image.new("L", _fine(SCENE), 110)
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("L", _fine(SCENE), 110)
+    pen = ImageDraw.Draw(image)
     for reach, tone in ((90, 150), (60, 180), (30, 200)):
         box = [press_x - reach, 62 - reach, press_x + reach, 62 + reach * 0.8]
         pen.ellipse([value * FINE for value in box], tone)
-    return _falling(camera, picture, (1.0, 0.42, 0.04))
+    return _falling(camera, image, (1.0, 0.42, 0.04))
 
 
-def _falling(camera: NDArray[np.float64], picture: Image.Image, color: tuple[float, float, float]) -> Pixels:
+def _falling(camera: NDArray[np.float64], image: Image.Image, color: tuple[float, float, float]) -> Pixels:
     """Light of one color that falls on the scene, as the camera sees it, `(height, width, 3)`."""
-    seen = np.asarray(look_through(camera, picture.filter(ImageFilter.GaussianBlur(14))), np.float32)
+    seen = np.asarray(look_through(camera, image.filter(ImageFilter.GaussianBlur(14))), np.float32)
     return np.asarray(seen[..., None] / 255 * np.array(color, np.float32))
 
 

@@ -84,7 +84,7 @@ def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Pr
     labels of other videos of the group. This decodes 16 small frames of each video.
 
     Args:
-        videos: a labelled data set, opened or not.
+        videos: a labeled data set, opened or not.
         seed: of the classifier and of the folds.
         progress: receives the number of videos decoded so far.
 

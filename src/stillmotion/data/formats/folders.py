@@ -45,8 +45,8 @@ def read(path: Path, group: str | None) -> Videos:
         raise StillmotionError(
             f"{path}: no videos in this folder; expected one folder for each label, with videos in it"
         )
-    labelled = [file for file in files if len(file.parts) > 1]
-    if not labelled:
+    labeled = [file for file in files if len(file.parts) > 1]
+    if not labeled:
         raise StillmotionError(
             f"{path}: {len(files)} videos but no folders; put each label's videos in a folder named like the label, "
             "or give a table with the columns path,label"
@@ -54,7 +54,7 @@ def read(path: Path, group: str | None) -> Videos:
     rule = make_grouping_rule(group)
     return Videos(
         path,
-        tuple(Video(file.as_posix(), label=file.parts[0], group=rule.group_of(file)) for file in labelled),
+        tuple(Video(file.as_posix(), label=file.parts[0], group=rule.group_of(file)) for file in labeled),
         rule.description,
         loose=tuple(file.name for file in files if len(file.parts) == 1),
     )

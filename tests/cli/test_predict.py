@@ -1,0 +1,103 @@
+"""What `stillmotion predict` writes and prints, and that the library predicts the same."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import stillmotion as sm
+from helpers.media import noise, write_video
+from stillmotion.audit.snapshots import read_snapshots
+from stillmotion.cli import predict as command
+from stillmotion.data import PARTS, Video
+from stillmotion.files import make_folder
+from stillmotion.prediction import find_inputs, prediction_rows
+from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
+
+pytestmark = pytest.mark.backend
+SPEC = sm.ClipSpec(frames=2, rate=4.0, size=16)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A run whose model has its first random weights: what it predicts does not matter here."""
+    monkeypatch.setattr(command, "load_backend", lambda: None)
+    videos = tuple(Video(f"{part}.mp4", "ab"[number % 2], part, part) for number, part in enumerate(PARTS))
+    record = RunRecord(
+        Recipe("frame_pool", {}, SPEC),
+        ("a", "b"),
+        DataRecord("/data", "f00", videos, ()),
+        {"keras": "3"},
+        TrainingRecord(1, 1, 1.0, 0.5, 0.5),
+    )
+    run = write_run(Run(make_folder(tmp_path / "run"), record))
+    sm.build_model("frame_pool", frames=2, height=16, width=16, classes=2).save(run.model_file)
+    return run
+
+
+@pytest.fixture
+def inputs(tmp_path: Path) -> list[Path]:
+    """A folder with a video, a hidden file of macOS, and a broken video; and an image."""
+    folder = tmp_path / "new"
+    write_video(folder / "x.mp4", noise(10))
+    (folder / "._x.mp4").write_bytes(b"\0\5\26\7")
+    (folder / "broken.mp4").write_text("no video")
+    Image.fromarray(noise(1)[0]).save(tmp_path / "still.png")
+    return [folder, tmp_path / "still.png"]
+
+
+def test_the_command_writes_what_the_library_predicts(
+    run: Run, inputs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = list(sm.predict(run, inputs))
+    predictions = [result for result in results if isinstance(result, sm.VideoPrediction)]
+    assert [type(result) for result in results] == [sm.SkippedVideo, sm.VideoPrediction, sm.VideoPrediction]
+    assert [len(prediction.windows) for prediction in predictions] == [2, 1]
+    with pytest.raises(sm.StillmotionError, match="1 of 3 inputs could not be read"):
+        command.predict(run.folder, inputs, tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [
+            {name: str(cell) for name, cell in row.items()} for row in prediction_rows(predictions)
+        ]
+    errors = capsys.readouterr().err
+    assert "skipped: " in errors and "broken.mp4: not a readable video" in errors
+    assert "predictions for 2 videos in" in errors
+
+
+def test_compare_predict_and_audit_skip_the_same_hidden_files(tmp_path: Path) -> None:
+    write_video(tmp_path / "a" / "x.mp4", noise(1))
+    Image.fromarray(noise(1)[0]).save(tmp_path / "a" / "y.png")
+    for name in ("._x.mp4", "._y.png"):
+        (tmp_path / "a" / name).write_bytes(b"\0\5\26\7")
+    paths = [tmp_path / "a" / "x.mp4", tmp_path / "a" / "y.png"]
+    videos = sm.read_videos(tmp_path)
+    assert [videos.file(video) for video in videos] == paths
+    assert [video.path for video in find_inputs([tmp_path])] == [str(path) for path in paths]
+    snapshots, skipped = read_snapshots(tmp_path)
+    assert ([snapshot.file for snapshot in snapshots], skipped) == ([tmp_path / "a" / "y.png"], [])
+
+
+def test_a_single_path_is_an_input_too(run: Run, inputs: list[Path]) -> None:
+    (one,), (other,) = sm.predict(run, inputs[1]), sm.predict(run, str(inputs[1]))
+    assert isinstance(one, sm.VideoPrediction) and isinstance(other, sm.VideoPrediction)
+    assert one.video == other.video == Video(str(inputs[1]))
+
+
+def test_without_a_table_the_windows_and_the_video_are_printed(
+    run: Run, inputs: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(inputs[0])
+    command.predict(run.folder, [Path("x.mp4"), Path("../still.png")])
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["video", "seconds", "label", "probability"]
+    assert [row.split()[:-2][-3:] for row in rows] == [
+        ["0.00", "to", "0.50"],
+        ["0.50", "to", "1.00"],
+        ["0.00", "to", "1.00"],
+        ["0.00", "to", "0.00"],
+    ]
+    assert ["x.mp4" in row for row in rows] == [False, False, True, False]
+    assert "still.png" in rows[3]
