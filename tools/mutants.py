@@ -138,11 +138,13 @@ def outcome(mutant: Mutant | None, *, folder: Path, tests: Sequence[str], limit:
         (project / mutant.path).write_text(mutant.code, encoding="utf-8")
     process = FORK.Process(target=run_tests, args=(project, tests))
     process.start()
-    process.join(limit)
-    status = process.exitcode
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid or 0, signal.SIGKILL)  # programs that the tests have started, too
-    process.join()
+    try:
+        process.join(limit)
+        status = process.exitcode
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid or 0, signal.SIGKILL)  # programs that the tests have started, too
+        process.join()
     if mutant:
         shutil.copy(ROOT / mutant.path, project / mutant.path)
     elif status:
@@ -190,6 +192,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of the sample")
     parser.add_argument("--workers", type=int, default=2, help="test runs at a time")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # clean up, as after Ctrl-C
     os.environ |= ENVIRONMENT
     for library in LIBRARIES:
         importlib.import_module(library)
