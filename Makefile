@@ -13,7 +13,7 @@ endif
 # The fixtures of a file are made once.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test check docs dist lock clean
+.PHONY: demo test check mutants docs dist lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/stillmotion make-demo-data $(DEMO)/motion --kind motion --videos 300
@@ -46,6 +46,10 @@ dist: $(VENV)/installed
 	$(BIN)/python -c 'import shutil; shutil.rmtree("dist", ignore_errors=True)'
 	$(BIN)/python -m build
 	$(BIN)/python tools/try_wheel.py dist/*.whl
+
+# Kill rates of the tests, in docs/testing.md: all packages, or PACKAGE=clips, of a random sample with SAMPLE=60.
+mutants: $(VENV)/installed
+	PYTHONHASHSEED=0 $(BIN)/python tools/mutants.py $(PACKAGE) $(if $(SAMPLE),--sample $(SAMPLE))
 
 # One constraints file for every Python and system.
 lock: $(VENV)/installed
