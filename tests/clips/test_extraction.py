@@ -188,8 +188,6 @@ def test_the_cache_is_trimmed_to_the_entries_used_last(tmp_path: Path) -> None:
     cached_frames(path, [0.0], 32, 48)  # the oldest entry is used once more
     trim_cache(3 * size)
     assert len(list((tmp_path / "cache").glob("*/*"))) == 3
-    trim_cache(2 * size)
-    assert len(list((tmp_path / "cache").glob("*/*"))) == 2
     trim_cache(size)
     (kept,) = (tmp_path / "cache").glob("*/*")
     assert kept.stat().st_mtime > 1e9
