@@ -1,6 +1,6 @@
 """Does the audit name the right cause? Faults are put into a healthy pipeline by real software, and it is asked.
 
-    python benchmarks/audits.py [--data FOLDER] [--folder KEPT] [--write docs/audit.md]
+    python benchmarks/audits.py [--data FOLDER] [--folder KEPT] [--write benchmarks/results/audit.md]
 
 A case is a model, three videos, three moments of each, and one, two or three faults. Snapshots are saved by Pillow,
 OpenCV or FFmpeg, frames read by OpenCV, PyAV, Keras and TensorFlow as people write it. Ten videos are rendered and

@@ -1,4 +1,4 @@
-"""A frame at a time against the sliding window, on every engine; writes docs/performance.md.
+"""A frame at a time against the sliding window, on every engine; writes benchmarks/results/streaming.md.
 
     OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python benchmarks/streaming.py [--rounds 25] [--memory 100000]
         [--models cnn_rnn,classic] [--stdout]
@@ -8,16 +8,13 @@ milliseconds or more a round, and a figure is the least of all calls. A call's t
 whichever is less: the one counts other work on the machine too, the other threads that wait busily. The variables give
 every engine one thread.
 
-The ways, on Keras, ONNX Runtime and OpenVINO:
+Four ways, on Keras, ONNX Runtime and OpenVINO:
 
 - `predict`: `model.predict` on each window, as people write it;
-- `window`: each window by itself, as well as the engine can: on Keras `predict_on_batch`, elsewhere the whole model
+- `window`: each window by itself, as fast as the engine can: on Keras `predict_on_batch`, elsewhere the whole model
   exported for one clip;
-- `frame`: `stream_model`, a frame at a time, as from a camera;
+- `frame`: `stream_model`, one frame at a time, as from a camera;
 - `16`: the same on Keras, 16 frames at a time, as from a file.
-
-The limit is the model's own multiply-adds for what one new frame needs, done as fast as the same engine does those
-of a window.
 """
 
 from __future__ import annotations
@@ -45,7 +42,7 @@ from stillmotion.models import build_model
 from stillmotion.streaming import ENGINES
 from stillmotion.streaming.counting import multiply_adds
 
-PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+PAGE = Path(__file__).parent / "results" / "streaming.md"
 CLASSES = 5
 
 
@@ -123,13 +120,14 @@ THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")  # what gives every engi
 CALLS, SECONDS = 5, 0.015
 
 WHY = [
-    "Where a bar is missed, it is for one of these reasons. A frame of 64 x 64 is some seventy operations of one to",
-    "ten microseconds each, and a call around them, which a window shares among its frames; `16` shows what that",
-    "costs. With `bidirectional=true` one direction begins with the newest frame, and takes a step after the other for",
-    "each answer. A layer with a large matrix behind each frame reads all of it for one. Eight streams in one batch",
-    "save calls, and keep all cores busy: where a call costs next to nothing, on one core, there is nothing to save.",
-    "TensorFlow shares even small operations among all threads, which slows single frames down more than a batch: its",
-    "gain there is partly that.",
+    "Where a target is missed, it is for one of these reasons. A frame of 64 x 64 is some seventy",
+    "operations of one to ten microseconds each, and a call around them, which a window shares among its",
+    "frames; the column `16` shows the cost. With `bidirectional=true`, one direction begins with the",
+    "newest frame and takes one step after the other for each prediction. A layer with a large matrix",
+    "reads all of it for a single frame. Eight streams in one batch save calls and keep all cores busy:",
+    "where a call costs next to nothing, on one core, there is nothing to save. TensorFlow spreads even",
+    "small operations over all threads, which slows single frames down more than a batch: part of its",
+    "gain is that.",
 ]
 
 Way = Callable[[], Any]
@@ -269,8 +267,8 @@ def bars(rows: Rows, together: Together) -> list[str]:
             said = f"{verdict(times >= SHARED_GAIN)}: {times:.1f}x"
             told.append(f"| {SHARED_GAIN:g}x, 8 streams in one batch, {threads} | {name} | {said} |")
         worst = max(one["off"][engine] for _, one in rows)
-        told.append(f"| answers within {EXACT:.0e} | {name} | {verdict(worst <= EXACT)}: {worst:.0e} at most |")
-    return ["| asked for | engine | reached |", "|---|---|---|", *told]
+        told.append(f"| predictions within {EXACT:.0e} | {name} | {verdict(worst <= EXACT)}: {worst:.0e} at most |")
+    return ["| target | engine | reached |", "|---|---|---|", *told]
 
 
 def verdict(reached: bool) -> str:
@@ -283,12 +281,12 @@ def missed(models: Sequence[str]) -> str:
 
 def page(rows: Rows, together: Together, peaks: Sequence[str], versions: str) -> str:
     gains = [
-        "| model | its limit | Keras | ONNX Runtime | OpenVINO |",
+        "| model | limit | Keras | ONNX Runtime | OpenVINO |",
         "|---|---|---|---|---|",
     ]
     times = [
         "| model | predict | Keras window | frame | 16 | ONNX Runtime window | frame | OpenVINO window | frame"
-        " | off by |",
+        " | largest difference |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, one in rows:
@@ -300,7 +298,7 @@ def page(rows: Rows, together: Together, peaks: Sequence[str], versions: str) ->
         times.append(f"| {name} | {' | '.join(cells)} | {max(one['off'].values()):.0e} |")
     notes = [f"- {name}: {'; '.join(one['reasons'])}." for name, one in rows if one["reasons"]]
     eight = [
-        f"- {NAMES[engine]}, {threads}: {8000 / found[f'{engine} together']:.0f} frames a second in one batch,"
+        f"- {NAMES[engine]}, {threads}: {8000 / found[f'{engine} together']:.0f} frames per second in one batch,"
         f" {8000 / found[f'{engine} alone']:.0f} one after the other."
         for engine in ENGINES
         for threads, found in together.items()
@@ -308,26 +306,28 @@ def page(rows: Rows, together: Together, peaks: Sequence[str], versions: str) ->
     ways = (__doc__ or "").split("every engine one thread.\n")[1]
     return "\n".join(
         [
-            "# What streaming gains",
+            "# Speed of streaming",
             "",
-            "How many times the frames a second of the sliding window, on the same engine, with an answer after every"
-            " new frame; in brackets how many times the limit's time that takes. Written by"
-            " `python benchmarks/streaming.py`.",
+            "    OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python benchmarks/streaming.py",
+            "",
+            "Frames per second compared with the sliding window on the same engine, with a prediction after every",
+            "new frame. In parentheses: the time per frame compared with the limit's.",
             "",
             f"{versions}.",
             "",
             *gains,
             "",
-            "The limit is what the model's own multiply-adds allow: those of a window over those of one new frame. A"
-            " gain can pass it where the engine runs the whole clip badly, as recurrent layers often are.",
+            "The limit is what the model's multiply-adds allow: those of a window over those of one new frame. A",
+            "gain can exceed it where the engine runs the whole clip poorly, as it often does with recurrent",
+            "layers.",
             "",
-            "## The bars",
+            "## Targets",
             "",
             *bars(rows, together),
             "",
             *WHY,
             "",
-            "## Milliseconds for a frame and the answer of the window that it ends",
+            "## Milliseconds per frame, with a prediction for the window that it ends",
             "",
             *times,
             "",
@@ -339,7 +339,7 @@ def page(rows: Rows, together: Together, peaks: Sequence[str], versions: str) ->
             "",
             "## Many streams, and long ones",
             "",
-            "Eight streams of cnn_rnn, a frame of each at a time:",
+            "Eight streams of cnn_rnn, one frame of each at a time:",
             "",
             *eight,
             "",
@@ -376,14 +376,14 @@ def main() -> None:
     for engine in ENGINES if chosen.memory else ():
         early, late = part("memory", threads, chosen.memory, engine)
         peaks.append(
-            f"- {NAMES[engine]}: the process's memory at its highest after {chosen.memory // 10} frames {early:.0f} MB,"
+            f"- {NAMES[engine]}: peak memory of the process after {chosen.memory // 10} frames {early:.0f} MB,"
             f" after {chosen.memory} {late:.0f} MB."
         )
         print(peaks[-1], flush=True)
     engines = ", ".join(f"{NAMES[name]} {version(package)}" for name, package in PACKAGES.items())
     versions = (
         f"Keras {keras.__version__} on {keras.backend.backend()}, {engines}, Python {platform.python_version()},"
-        f" {os.cpu_count()} cores, {told(threads)}, the least of {chosen.rounds} rounds"
+        f" {os.cpu_count()} cores, {told(threads)}, the fastest of {chosen.rounds} rounds"
     )
     text = page(rows, together, peaks, versions)
     if chosen.stdout:
