@@ -42,9 +42,14 @@ from mutmut.mutation.pragma_handling import IgnoredCode
 # Packages or modules of stillmotion, and the tests that hold each. Quick tests first: a run stops at the first failure.
 PACKAGES = {
     "comparison": ["tests/comparison"],
+    "statistics": ["tests/comparison"],
     "clips": ["tests/clips"],
     "data/splitting": ["tests/data"],
-    "training": ["tests/training/test_training.py", "tests/training"],
+    "training": [
+        f"tests/training/test_{name}.py"
+        for name in ("batches", "efforts", "optimizer", "recipes", "searching", "fitting")
+    ],
+    "experiments": ["tests/experiments/test_plan.py", "tests/experiments/test_execute.py"],
 }
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,7 +130,7 @@ def run_tests(project: Path, tests: Sequence[str]) -> None:
     sys.path.insert(0, str(project / "src"))
     import pytest
 
-    options = ["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-seed=0"]
+    options = ["-x", "-q", "-n", "0", "--timeout=0", "-p", "no:cacheprovider", "--assert=plain", "--hypothesis-seed=0"]
     sys.exit(pytest.main([*options, f"--basetemp={project / 'tmp'}", *tests]))
 
 
