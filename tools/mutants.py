@@ -4,9 +4,9 @@ mutmut makes the mutants: each changes one expression. This script writes them, 
 of the project, never into the project itself, and runs the tests that hold the package. It prints the
 mutants that survive and records the kill rate in docs/testing.md.
 
-mutmut's own runner does not fit: it leaves out properties and module constants, hides the signatures
-that Keras inspects, and cannot draw a sample. Here the libraries are imported once, and each test run is
-a fork. TensorFlow allows that as long as it has only been imported. Linux only.
+mutmut's own runner leaves out properties and module constants and cannot draw a random sample. Here the
+libraries are imported once, and each test run is a fork. TensorFlow allows that as long as it has only
+been imported. Linux only.
 """
 
 from __future__ import annotations
