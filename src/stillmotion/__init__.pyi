@@ -1,5 +1,13 @@
 from .audit import Audit as Audit, audit_model as audit_model, read_audit as read_audit
-from .clips import Augment as Augment, ClipSpec as ClipSpec, SkippedVideo as SkippedVideo, choose_rate as choose_rate
+from .clips import (
+    Augment as Augment,
+    ClipSpec as ClipSpec,
+    OpenedVideos as OpenedVideos,
+    Segment as Segment,
+    SkippedVideo as SkippedVideo,
+    choose_rate as choose_rate,
+    open_videos as open_videos,
+)
 from .comparison import (
     Comparison as Comparison,
     Predictions as Predictions,
@@ -33,7 +41,12 @@ from .experiments import (
     run_evaluation as run_evaluation,
     run_training as run_training,
 )
-from .inspection import Inspection as Inspection, find_shortcuts as find_shortcuts, inspect_videos as inspect_videos
+from .inspection import (
+    Inspection as Inspection,
+    Shortcut as Shortcut,
+    find_shortcuts as find_shortcuts,
+    inspect_videos as inspect_videos,
+)
 from .models import FAMILIES as FAMILIES, build_model as build_model
 from .prediction import (
     Event as Event,

@@ -169,10 +169,19 @@ def test_a_split_that_does_not_exist_is_refused() -> None:
     assert all(len(part.labels) == 3 for part in split(videos))
     groups = {"g1": "ab", "g2": "ac", "g3": "bc", "g4": "abc"}
     videos = Videos(ROOT, tuple(Video(f"{g}{label}.mp4", label, g) for g, labels in groups.items() for label in labels))
-    with pytest.raises(
-        StillmotionError, match="found no split of 4 groups that gives each of 3 labels a video in each"
-    ):
+    with pytest.raises(StillmotionError, match=r"found no split of 4 groups .* each of 3 .* train, validation, test;"):
         split(videos)
+
+
+def test_folds_that_do_not_exist_are_refused() -> None:
+    """Each label has four groups, but it takes two of the six groups to have all three labels in a fold."""
+    pairs = ("ab", "ac", "bc") * 2
+    videos = Videos(
+        ROOT, tuple(Video(f"{n}{label}.mp4", label, f"g{n}") for n, pair in enumerate(pairs) for label in pair)
+    )
+    assert all(len(test.labels) == 3 for _, _, test in split_folds(make_videos(), 4))
+    with pytest.raises(StillmotionError, match=r"found no split of 6 groups .* in each of 4 folds;"):
+        split_folds(videos, 4)
 
 
 @pytest.mark.parametrize(
@@ -259,5 +268,7 @@ def test_the_number_of_folds_is_limited_by_the_groups_of_each_label() -> None:
         split_folds(videos, 1)
     with pytest.raises(StillmotionError, match="the label 'label0' has 12 groups; at most 12 folds are possible"):
         split_folds(videos, 13)
+    with pytest.raises(StillmotionError, match="has 3 groups; at most 3 folds are possible"):
+        split_folds(make_videos(groups=3, clips=3), 4)
     with pytest.raises(StillmotionError, match="has 2 groups; cross-validation takes 3 or more"):
         split_folds(make_videos(groups=2, clips=4), 3)
