@@ -20,8 +20,8 @@ from scipy.special import expit
 
 from stillmotion.comparison.metrics import compute_metrics
 from stillmotion.comparison.per_label import label_gains, pair_gains
-from stillmotion.comparison.predictions import Floats, Ints, Predictions
-from stillmotion.statistics.intervals import estimate, proportion_interval
+from stillmotion.comparison.predictions import Predictions
+from stillmotion.statistics import Floats, Ints, cluster_robust_interval, estimate_mean, proportion_interval
 
 GROUPS = (5, 10, 20, 50, 100)
 DIFFERENCES = {  # only motion right, only still right
@@ -92,7 +92,7 @@ def draw_differences(
 
 def ours(sample: Floats, codes: Ints) -> tuple[float, float]:
     """The interval of a difference."""
-    return estimate(sample, codes).interval()
+    return estimate_mean(sample, codes).interval()
 
 
 def bootstrap(sample: Floats, codes: Ints, weights: Floats) -> tuple[float, float]:
@@ -251,8 +251,8 @@ def _claims(
         return runs
 
     still, motion = trained(), trained()
-    helped = any(one.helps for one in label_gains(still, motion))
-    return helped, any(one.holm < 0.05 for one in pair_gains(still, motion))
+    helped = any(gain.significant for gain in label_gains(still, motion))
+    return helped, any(pair.p_holm < 0.05 for pair in pair_gains(still, motion))
 
 
 def seeded_interval(rng: np.random.Generator, codes: Ints, seeds: int, spread: float) -> tuple[float, float]:
@@ -263,7 +263,7 @@ def seeded_interval(rng: np.random.Generator, codes: Ints, seeds: int, spread: f
         (rng.random((seeds, clips)) < expit(logit + ease + rng.normal(0, spread, (seeds, 1)))).astype(float)
         for logit in SEED_LOGITS
     ]
-    return estimate(tables[1].mean(0) - tables[0].mean(0), codes, tables).interval()
+    return estimate_mean(tables[1].mean(0) - tables[0].mean(0), codes, tables).interval()
 
 
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:

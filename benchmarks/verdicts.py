@@ -175,12 +175,12 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
         out = folder / f"{family}-{len(runs)}"
         run = sm.train(family, learn, validation, out=out, spec=spec, epochs=epochs, batch_size=8)
         runs.append(sm.evaluate(run, test))
-    comparison = sm.compare(runs)
+    comparison = sm.compare_runs(runs)
     assert comparison.verdict is not None
     tested = [(still, motion, fold[2]) for still, motion, fold in zip(runs[::2], runs[1::2], folds, strict=True)]
     verdict = require_motion_evidence(comparison.verdict, evidence_of(tested, comparison.verdict))
     leaks = describe_shortcuts(sm.find_shortcuts(videos))
-    still, motion = (comparison.families[family].figures["accuracy"] for family in ("frame_pool", "conv3d"))
+    still, motion = (comparison.families[family].accuracy.value for family in ("frame_pool", "conv3d"))
     found = {
         **dataclasses.asdict(one),
         "name": one.name,
@@ -210,7 +210,7 @@ def evidence_of(tested: Sequence[tuple[Any, Any, Any]], verdict: Any) -> Any:
     import stillmotion as sm
     from stillmotion.comparison import gather_evidence, join_folds, read_predictions
 
-    if verdict.answer == "motion needed":
+    if verdict.statistical_answer == "motion needed":
         for still, motion, test in tested:
             sm.predict_over_time(still, test)
             sm.evaluate_perturbed(motion, test)
@@ -267,13 +267,13 @@ def is_decided(rights: np.ndarray, codes: np.ndarray) -> bool:
 
     rights: (3, n), of the still model, the motion model, and one that always gives the same label.
     """
-    from stillmotion.statistics.intervals import estimate, proportion_interval
+    from stillmotion.statistics import estimate_mean, proportion_interval
 
     still, motion, frequent = rights
-    low, high = estimate(motion - still, codes).interval()
+    low, high = estimate_mean(motion - still, codes).interval()
     rests_on = motion if low > 0.05 else still if high < 0.05 else None
     return rests_on is not None and bool(
-        estimate(rests_on - frequent, codes).interval()[0] > 0
+        estimate_mean(rests_on - frequent, codes).interval()[0] > 0
         or proportion_interval(rests_on, codes)[0] > frequent.mean()
     )
 

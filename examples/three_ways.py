@@ -147,8 +147,8 @@ def with_stillmotion(
         sm.evaluate(sm.train(family, train, validation, out=folder / family, spec=spec, **classic), test)
         for family in families
     ]
-    comparison = sm.compare(runs)
-    accuracies = {name: float(one.figures["accuracy"]) for name, one in comparison.families.items()}
+    comparison = sm.compare_runs(runs)
+    accuracies = {name: one.accuracy.value for name, one in comparison.families.items()}
     return accuracies, comparison.verdict
 
 

@@ -1,4 +1,4 @@
-"""A verdict on two scikit-learn models that stillmotion knows nothing of: tables in, answer out.
+"""A verdict on two scikit-learn models that stillmotion knows nothing about: tables in, answer out.
 
     python examples/verdict_of_tables.py tables
     stillmotion verdict tables/still.csv tables/motion.csv
@@ -20,7 +20,7 @@ LABELS = ("backward", "empty", "forward")
 
 
 def draw(recordings: int, first: int) -> tuple[np.ndarray, list[str], list[str]]:
-    """Readings (n, 2): mean and slope; labels; recordings. Four passes of each recording, whose sensors drift alike."""
+    """Readings `(n, 2)` (mean and slope), labels and recordings: four passes per recording, with the same drift."""
     readings, labels, groups = [], [], []
     for recording in range(first, first + recordings):
         rng = np.random.default_rng((0, recording))
@@ -44,9 +44,9 @@ def main(out: Path) -> None:
             writer.writerow(["video", "group", "label", *(f"prob_{label}" for label in model.classes_)])
             for number, chances in enumerate(model.predict_proba(test[:, columns])):
                 writer.writerow([f"pass {number}", groups[number], labels[number], *chances])
-    verdict = sm.compare([out / "still.csv", out / "motion.csv"]).verdict
+    verdict = sm.decide_on_tables([out / "still.csv", out / "motion.csv"])
     print(verdict.sentence)
-    print("told apart only by motion:", [one.labels for one in verdict.pairs if one.only_motion])
+    print("separated only by motion:", [pair.labels for pair in verdict.pairs if pair.only_motion])
 
 
 if __name__ == "__main__":

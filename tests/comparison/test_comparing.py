@@ -1,10 +1,22 @@
 import json
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from helpers.predictions import predictions, write_run
-from stillmotion.comparison import Predictions, compare, read_comparison, write_comparison
+from helpers.predictions import predictions, some_videos, write_run
+from stillmotion.comparison import (
+    Comparison,
+    FamilyResult,
+    SkippedRecord,
+    Verdict,
+    compare_runs,
+    read_comparison,
+    write_comparison,
+)
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports import write_report
 
@@ -18,14 +30,14 @@ def test_best_motion_family_is_chosen_on_validation_never_on_test(tmp_path: Path
         write_run(tmp_path / "runs/cnn_rnn-seed0", predictions(HALF), "cnn_rnn", validation=0.9),
         write_run(tmp_path / "runs/cnn_rnn-seed1", predictions(HALF), "cnn_rnn", seed=1, validation=0.9),
     ]
-    found = compare(runs, relative_to=tmp_path)
+    found = compare_runs(runs, relative_to=tmp_path)
     assert found.verdict is not None
     assert (found.verdict.still, found.verdict.motion) == ("frame_pool", "cnn_rnn")
     assert found.verdict.difference == pytest.approx(0.5)
     assert found.families["cnn_rnn"].runs == ("runs/cnn_rnn-seed0", "runs/cnn_rnn-seed1")
-    assert found.families["conv3d"].figures["accuracy"] == 1.0
-    assert found.data["videos"] == {"train": 0, "validation": 0, "test": 40}
-    assert found.data["skipped"] == [{"path": "bad.mp4", "reason": "empty file"}]
+    assert found.families["conv3d"].accuracy.value == 1.0
+    assert found.data.videos == {"train": 0, "validation": 0, "test": 40}
+    assert found.data.skipped == (SkippedRecord("bad.mp4", "empty file"),)
     assert write_comparison(found, tmp_path).name == "comparison.json"
     assert read_comparison(tmp_path) == found
 
@@ -34,31 +46,25 @@ def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / name, predictions(GOOD), family) for name, family in (("f", "frame_pool"), ("m", "conv3d"))
     ]
-    write_comparison(compare(runs), tmp_path / "out")
+    comparison = compare_runs(runs)
+    write_comparison(comparison, tmp_path / "out")
     record = json.loads((tmp_path / "out/comparison.json").read_text())
-    assert set(record) == {"families", "verdict", "recommendation", "evidence", "shortcuts", "data", "spec", "videos"}
-    wanted = {"kind", "accuracy", "accuracy_low", "accuracy_high", "macro_f1", "log_loss", "parameters",
-              "milliseconds_per_clip", "train_seconds", "per_label", "runs"}  # fmt: skip
-    assert wanted <= set(record["families"]["frame_pool"])
-    assert record["families"]["frame_pool"]["per_label"]["a"]["videos"] == 20
-    wanted = {
-        "answer",
-        "still",
-        "motion",
-        "difference",
-        "low",
-        "high",
-        "margin",
-        "videos",
-        "groups",
-        "seeds",
-        "sentence",
+    assert set(record) == {field.name for field in fields(Comparison)}
+    still = record["families"]["frame_pool"]
+    assert set(still) == {field.name for field in fields(FamilyResult)}
+    assert set(still["accuracy"]) == {"value", "low", "high"}
+    assert still["per_label"]["a"]["videos"] == 20
+    assert set(record["verdict"]) == {
+        *(field.name for field in fields(Verdict)),
+        *("answer", "reasons", "sentence", "best_frame_explains"),
     }
-    assert wanted <= set(record["verdict"])
+    assert comparison.verdict is not None
+    assert record["verdict"]["sentence"] == comparison.verdict.sentence
+    assert [advice["text"] for advice in record["advice"]] == [advice.text for advice in comparison.advice]
 
 
 def test_one_kind_alone_gives_figures_and_no_verdict(tmp_path: Path) -> None:
-    found = compare([write_run(tmp_path / "r", predictions(GOOD), "frame_pool")])
+    found = compare_runs([write_run(tmp_path / "r", predictions(GOOD), "frame_pool")])
     assert found.verdict is None
     assert found.to_json()["verdict"] is None
 
@@ -67,36 +73,49 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
     one = write_run(tmp_path / "one", predictions(GOOD), "frame_pool")
     two = write_run(tmp_path / "two", predictions(GOOD[:-2]), "conv3d")
     with pytest.raises(StillmotionError, match=r"different videos: 2 differ \(0038\.mp4, 0039\.mp4\)"):
-        compare([one, two])
+        compare_runs([one, two])
     with pytest.raises(UsageError, match="no runs"):
-        compare([])
+        compare_runs([])
     with pytest.raises(UsageError, match="margin"):
-        compare([one], margin=5)
+        compare_runs([one], margin=5)
     with pytest.raises(StillmotionError, match="not a run"):
-        compare([tmp_path])
+        compare_runs([tmp_path])
     (one / "predictions.parquet").unlink()
     with pytest.raises(StillmotionError, match="evaluate the run"):
-        compare([one])
+        compare_runs([one])
 
 
 def test_no_comparison_to_read(tmp_path: Path) -> None:
     with pytest.raises(StillmotionError, match=r"has no comparison\.json"):
         read_comparison(tmp_path)
-    one = '"families": {"conv3d": {"kind": "motion", "accuracy": 0.5}}'
-    for text, says in (
-        ("{}", r"not a comparison's record \(no 'families'\)"),
-        ('{"families": {}}', "it has no families"),
-        ('{"families": {"conv3d": {}}}', r"conv3d|kind"),
-        (f'{{{one}, "verdict": {{"answer": 1}}}}', r"\(verdict.answer: Input should be [^(]*\)"),
-        (f'{{{one}, "data": {{"x": NaN}}}}', "NaN is no finite number"),
-        (f'{{{one}, "data": {{"x": 1e999}}}}', "1e999 is no finite number"),
-    ):
-        (tmp_path / "comparison.json").write_text(text)
-        with pytest.raises(StillmotionError, match=says) as told:
-            read_comparison(tmp_path)
-        assert "http" not in str(told.value) and "\n" not in str(told.value)
-    (tmp_path / "comparison.json").write_text(f"\ufeff{{{one}}}", encoding="utf-8")
-    assert read_comparison(tmp_path).families["conv3d"].figures == {"accuracy": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{}", r"not a comparison's record \(families: Field required\)"),
+        ('{"families": {}, "verdict": null}', "it has no families"),
+        ('{"families": {"conv3d": {}}, "verdict": null}', r"families.conv3d.kind: Field required"),
+        ('{"families": {}, "verdict": {"still": 1}}', r"verdict.still: Input should be [^(]*\)"),
+        ('{"families": NaN}', "NaN is not a finite number"),
+        ('{"families": 1e999}', "1e999 is not a finite number"),
+        ("[" * 100_000, "not a comparison's record"),
+        ("{", "not a comparison's record"),
+    ],
+)
+def test_an_invalid_record_is_refused_in_one_line(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "comparison.json").write_text(text)
+    with pytest.raises(StillmotionError, match=says) as caught:
+        read_comparison(tmp_path)
+    assert "http" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    comparison = compare_runs([write_run(tmp_path / "r", predictions(GOOD), "frame_pool")])
+    path = write_comparison(comparison, tmp_path)
+    path.write_text("\ufeff" + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert read_comparison(tmp_path) == comparison
 
 
 def test_folds_are_one_test_and_the_choice_is_corrected_for(tmp_path: Path) -> None:
@@ -104,19 +123,78 @@ def test_folds_are_one_test_and_the_choice_is_corrected_for(tmp_path: Path) -> N
     for family, right in (("frame_pool", [i % 3 > 0 for i in range(60)]), ("conv3d", [True] * 60), ("cnn_rnn", HALF)):
         whole = predictions((right * 2)[:60])
         for fold in (0, 1):
-            rows = list(range(fold, 60, 2))
-            part = Predictions(
-                tuple(whole.videos[i] for i in rows), tuple(whole.groups[i] for i in rows), whole.labels,
-                whole.truth[rows], whole.probabilities[rows],
-            )  # fmt: skip
+            part = some_videos(whole, np.arange(60) % 2 == fold)
             runs.append(write_run(tmp_path / f"runs/{family}-seed0-fold{fold}", part, family))
-    found = compare(runs, relative_to=tmp_path)
+    found = compare_runs(runs, relative_to=tmp_path)
     assert found.verdict is not None
     assert (found.verdict.videos, found.verdict.seeds, found.verdict.level) == (60, 1, 0.975)
     assert found.verdict.motion == "conv3d"
-    assert found.data["videos"]["test"] == 60
-    assert found.data["cross_validated"]
+    assert found.data.videos["test"] == 60
+    assert found.data.cross_validated
     assert len(found.families["conv3d"].runs) == 2
     assert found.recommendation is not None
     write_comparison(found, tmp_path)
     assert "cross-validation" in write_report(tmp_path).read_text()
+
+
+def test_the_family_with_the_best_validation_accuracy_then_the_lowest_loss_is_compared(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a", predictions(STILL), "frame_pool"),
+        write_run(tmp_path / "b", predictions(HALF), "cnn_rnn", validation=0.8),
+        write_run(tmp_path / "c", predictions(GOOD), "conv3d", validation=0.8),
+    ]
+    record = json.loads((tmp_path / "b/run.json").read_text())
+    record["training"]["validation_loss"] = 0.1
+    (tmp_path / "b/run.json").write_text(json.dumps(record))
+    verdict = compare_runs(runs).verdict
+    assert verdict is not None
+    assert (verdict.motion, verdict.selected_by) == ("cnn_rnn", "validation_accuracy")
+    assert [contrast.motion for contrast in verdict.contrasts] == ["cnn_rnn", "conv3d"]
+    assert verdict.level == 0.95
+
+
+def test_runs_that_were_not_checked_say_so(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / "a", predictions(STILL), "frame_pool"),
+        write_run(tmp_path / "b", predictions(GOOD), "conv3d"),
+    ]
+    verdict = compare_runs(runs).verdict
+    assert verdict is not None
+    assert verdict.answer == "motion needed"
+    (warning,) = (warning for warning in verdict.warnings if warning.code == "not_checked")
+    assert warning.names == ("shortcuts", "evidence")
+    assert "`stillmotion compare`" in warning.text
+
+
+def test_evidence_in_the_folders_of_runs_is_used(tmp_path: Path) -> None:
+    """Every frame shows the label, so the most confident frame is as good as motion."""
+    truth = predictions(GOOD)
+    runs = [
+        write_run(tmp_path / "a", predictions(STILL), "frame_pool"),
+        write_run(tmp_path / "b", truth, "conv3d"),
+    ]
+    rows = [
+        {"video": video, "seconds": second, "prob_a": 0.9 - 0.8 * label, "prob_b": 0.1 + 0.8 * label}
+        for video, label in zip(truth.videos, truth.truth.tolist(), strict=True)
+        for second in (0.0, 0.5)
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a" / "over_time.parquet")
+    comparison = compare_runs(runs)
+    assert comparison.verdict is not None
+    assert comparison.evidence is not None
+    assert comparison.evidence.best_frame is not None
+    assert comparison.evidence.best_frame.most_confident_frame == 1.0
+    assert comparison.verdict.best_frame_reason == "most_confident_frame_close"
+    assert comparison.verdict.answer == "undecided"
+
+
+def test_costs_are_medians_over_trainings(tmp_path: Path) -> None:
+    runs = [
+        write_run(tmp_path / str(seed), predictions(GOOD), "conv3d", seed=seed, milliseconds=milliseconds)
+        for seed, milliseconds in enumerate((2.0, 3.0, 100.0))
+    ]
+    result = compare_runs(runs).families["conv3d"]
+    assert result.cost.milliseconds_per_clip == 3.0
+    assert result.cost.train_seconds == 6.0
+    assert result.cost.multiply_adds is None
+    assert result.validation_accuracy == pytest.approx(0.9)

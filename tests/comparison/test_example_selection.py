@@ -7,8 +7,8 @@ def test_disagreements_come_first_and_do_not_fill_all() -> None:
     motion = predictions([True] * 8 + [False] * 2 + [True] * 8 + [False] * 2)
     found = select_examples([still], [motion], count=6)
     reasons = [one.reason for one in found]
-    assert reasons[:4] == ["Only motion is right", "Only the still model is right"] * 2
-    assert reasons[4:] == ["Both wrong", "Both right"]
+    assert reasons[:4] == ["only_motion_right", "only_still_right"] * 2
+    assert reasons[4:] == ["both_wrong", "both_right"]
     assert [still.labels[still.truth[one.row]] for one in found] == [one.label for one in found]
 
 
@@ -22,7 +22,7 @@ def test_no_disagreement_and_few_videos() -> None:
     same = predictions([True, True, False])
     reasons = [one.reason for one in select_examples([same], [same], count=9)]
     assert reasons == [
-        "Both wrong",
-        "Both right",
-        "Both right",
+        "both_wrong",
+        "both_right",
+        "both_right",
     ]

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from helpers.predictions import predictions, write_run
-from stillmotion.comparison import compare, gather_examples
+from stillmotion.comparison import compare_runs, gather_examples
 from stillmotion.runs import Run, read_run
 
 
@@ -24,30 +24,31 @@ def predict_over_time(run: Run, videos: list[str]) -> None:
 def test_what_each_family_answers_in_the_end_and_through_time(tmp_path: Path) -> None:
     still, motion = run(tmp_path / "s", [False] * 6, "frame_pool"), run(tmp_path / "m", [True] * 6, "conv3d")
     names = [video.name for video in motion.record.data.videos]
-    before = compare([still, motion]).videos
+    before = compare_runs([still, motion]).examples
     assert len(before) == 6
-    assert not any(one.courses for one in before)
+    assert not any(one.traces for one in before)
     predict_over_time(motion, names[:4])
     shown = gather_examples([still, motion], ("frame_pool", "conv3d"))
     assert {one.video.name for one in shown} == set(names[:4])
-    assert all(one.reason == "Only motion is right" for one in shown)
-    assert all(one.answers["conv3d"].right and not one.answers["frame_pool"].right for one in shown)
-    course = shown[0].courses["conv3d"]
-    assert course.seconds == (0.0, 1.0)
-    assert course.answers == ("b", "a")
-    assert course.highest == (0.8, 0.7)
-    assert course.probabilities["a"] == (0.2, 0.7)
+    assert all(one.reason == "only_motion_right" for one in shown)
+    assert all(one.predictions["conv3d"].correct and not one.predictions["frame_pool"].correct for one in shown)
+    trace = shown[0].traces["conv3d"]
+    assert trace.seconds == (0.0, 1.0)
+    assert trace.labels == ("b", "a")
+    assert trace.confidence == (0.8, 0.7)
+    assert trace.probabilities["a"] == (0.2, 0.7)
 
 
 def test_how_trainings_went(tmp_path: Path) -> None:
     found = run(tmp_path / "run", [True, False, True, True], "conv3d")
     found.history_file.write_text("epoch,accuracy,val_accuracy\n1,0.5,0.25\n2,0.75,0.5\n")
-    figures = compare([found]).families["conv3d"].figures
-    (training,) = figures["trainings"]
-    assert training["accuracy"] == 0.75
-    assert training["curves"] == {"accuracy": [0.5, 0.75], "val_accuracy": [0.25, 0.5]}
-    assert training["recipe"]["family"] == "conv3d"
-    assert figures["accuracies"] == [0.75]
-    assert sum(map(sum, figures["confusion"])) == 4
+    result = compare_runs([found]).families["conv3d"]
+    (training,) = result.trainings
+    assert training.accuracy == 0.75
+    assert training.curves is not None
+    assert (training.curves.train, training.curves.validation) == ((0.5, 0.75), (0.25, 0.5))
+    assert training.recipe.family == "conv3d"
+    assert result.accuracies == (0.75,)
+    assert sum(map(sum, result.confusion)) == 4
     found.history_file.write_text("epoch,accuracy\n1,no number\n")
-    assert compare([found]).families["conv3d"].figures["trainings"][0]["curves"] == {}
+    assert compare_runs([found]).families["conv3d"].trainings[0].curves is None

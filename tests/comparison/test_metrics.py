@@ -5,10 +5,10 @@ import pytest
 from sklearn.metrics import f1_score, log_loss, precision_score, recall_score
 
 from helpers.predictions import predictions
-from stillmotion.comparison import compute_metrics, confusion
+from stillmotion.comparison import Predictions, compute_metrics, confusion
 
 
-def noisy(n: int = 120, classes: int = 4, seed: int = 0):
+def noisy(n: int = 120, classes: int = 4, seed: int = 0) -> Predictions:
     rng = np.random.default_rng((seed,))
     base = predictions([True] * n, [f"g{i // 6}" for i in range(n)], [f"l{k}" for k in range(classes)])
     return replace(base, probabilities=rng.dirichlet(np.ones(classes), n))
@@ -17,7 +17,7 @@ def noisy(n: int = 120, classes: int = 4, seed: int = 0):
 def test_figures_equal_scikit_learn() -> None:
     run = noisy()
     found = compute_metrics([run])
-    truth, answers = run.truth, run.answers
+    truth, answers = run.truth, run.predicted
     assert found.accuracy.value == pytest.approx((truth == answers).mean())
     assert found.macro_f1.value == pytest.approx(f1_score(truth, answers, average="macro"))
     assert found.log_loss.value == pytest.approx(log_loss(truth, run.probabilities))

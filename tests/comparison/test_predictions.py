@@ -29,7 +29,7 @@ def test_windows_are_averaged_and_videos_sorted(tmp_path: Path, ending: str) -> 
     assert found.groups == ("0", "7")  # a video without a group is its own
     assert found.labels == ("x", "y/'\" 🎉")
     np.testing.assert_allclose(found.probabilities, [[0.4, 0.6], [0.6, 0.4]])
-    assert found.right.tolist() == [True, True]
+    assert found.correct.tolist() == [True, True]
 
 
 @pytest.mark.parametrize(

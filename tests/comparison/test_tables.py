@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import stillmotion as sm
-from stillmotion.comparison.predictions import read_predictions_by_seed
+from stillmotion.comparison import read_predictions_by_seed
 from stillmotion.errors import StillmotionError, UsageError
 
 Row = dict[str, object]
@@ -39,12 +39,12 @@ BAD, GOOD = [False] * 90, [True] * 90
 
 def test_the_first_table_is_the_still_models(tmp_path: Path) -> None:
     still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))
-    found = sm.compare([still, motion])
+    found = sm.compare_tables([still, motion])
     assert found.verdict is not None
     assert (found.verdict.answer, found.verdict.still, found.verdict.motion) == ("motion needed", "s", "m")
     assert (found.verdict.videos, found.verdict.groups) == (90, 30)
     assert found.families["m"].kind == "motion"
-    turned = sm.compare([motion, still]).verdict
+    turned = sm.compare_tables([motion, still]).verdict
     assert turned is not None
     assert turned.answer == "stills suffice"
     assert turned.difference == -found.verdict.difference
@@ -56,7 +56,7 @@ def test_parquet_other_order_of_rows_and_labels_is_the_same(tmp_path: Path) -> N
     names = ["video", "label", "prob_b", "prob_a", "group"]
     other = write(tmp_path / "n.csv", [{name: row[name] for name in names} for row in reversed(made)])
     pq.write_table(pa_csv.read_csv(other), tmp_path / "m.parquet")
-    assert sm.compare([still, one]).verdict == sm.compare([still, tmp_path / "m.parquet"]).verdict
+    assert sm.compare_tables([still, one]).verdict == sm.compare_tables([still, tmp_path / "m.parquet"]).verdict
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
@@ -64,22 +64,22 @@ def test_other_delimiters_and_spaces_in_the_header(tmp_path: Path, delimiter: st
     still, made = write(tmp_path / "s.csv", rows(BAD)), rows(GOOD)
     lines = [f"{delimiter} ".join(made[0]), *(delimiter.join(map(str, row.values())) for row in made)]
     (tmp_path / "m.txt").write_text("\n".join(lines), encoding="utf-8-sig")
-    comma = sm.compare([still, write(tmp_path / "m.csv", made)]).verdict
-    assert sm.compare([still, tmp_path / "m.txt"]).verdict == comma
+    comma = sm.compare_tables([still, write(tmp_path / "m.csv", made)]).verdict
+    assert sm.compare_tables([still, tmp_path / "m.txt"]).verdict == comma
 
 
 def test_tables_as_spreadsheets_and_people_write_them(tmp_path: Path) -> None:
     """Semicolons in labels, blanks after texts, decimal commas, empty rows at the end, Parquet by another name."""
-    plain = sm.compare([write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))]).verdict
+    plain = sm.compare_tables([write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))]).verdict
     still, motion = ((tmp_path / name).read_text() for name in ("s.csv", "m.csv"))
     (tmp_path / "s.csv").write_text(still.replace(",", ";").replace("0.", "0,") + ";;;;\n;;;;\n")
     (tmp_path / "m.csv").write_text(motion.replace(",a,", ",a ,").replace("prob_a", "prob_ a "))
-    assert sm.compare([tmp_path / "s.csv", tmp_path / "m.csv"]).verdict == plain
+    assert sm.compare_tables([tmp_path / "s.csv", tmp_path / "m.csv"]).verdict == plain
     for name, text in (("s.csv", still), ("m.csv", motion)):
         (tmp_path / name).write_text(text.replace(",a,", ",a;b;c;d;e,").replace("prob_a", "prob_a;b;c;d;e"))
     assert read_predictions_by_seed(tmp_path / "s.csv")[0].labels == ("a;b;c;d;e", "b")
     pq.write_table(pa_csv.read_csv(tmp_path / "m.csv"), tmp_path / "m")
-    assert sm.compare([tmp_path / "s.csv", tmp_path / "m"]).verdict.difference == plain.difference  # type: ignore[union-attr]
+    assert sm.compare_tables([tmp_path / "s.csv", tmp_path / "m"]).verdict.difference == plain.difference  # type: ignore[union-attr]
 
 
 def test_of_equal_probabilities_no_column_is_first(tmp_path: Path) -> None:
@@ -88,8 +88,10 @@ def test_of_equal_probabilities_no_column_is_first(tmp_path: Path) -> None:
     for names in (["prob_a", "prob_b"], ["prob_b", "prob_a"]):
         unsure = [{**row, "prob_a": 0.5, "prob_b": 0.5} for row in rows(GOOD)]
         order = ["video", "group", "label", *names]
-        told.append(sm.compare([write(tmp_path / "tie.csv", [{n: row[n] for n in order} for row in unsure]), good]))
-    assert [one.families["tie"].figures["accuracy"] for one in told] == [0.5, 0.5]
+        told.append(
+            sm.compare_tables([write(tmp_path / "tie.csv", [{n: row[n] for n in order} for row in unsure]), good])
+        )
+    assert [one.families["tie"].accuracy.value for one in told] == [0.5, 0.5]
     one, other = (found.verdict for found in told)
     assert one is not None
     assert other is not None
@@ -100,23 +102,24 @@ def test_windows_of_a_video_are_of_one_group(tmp_path: Path) -> None:
     made = [{**row, "window": 0} for row in rows(GOOD)]
     made.append({**made[0], "window": 1, "group": "elsewhere"})
     with pytest.raises(StillmotionError, match="the video 'v000' has two groups: 'g0', 'elsewhere'"):
-        sm.compare([write(tmp_path / "s.csv", made), write(tmp_path / "m.csv", rows(BAD))])
+        sm.compare_tables([write(tmp_path / "s.csv", made), write(tmp_path / "m.csv", rows(BAD))])
     other = [{**row, "group": "g9"} if row["video"] == "v003" else row for row in rows(BAD)]
     with pytest.raises(StillmotionError, match="'v003' is in 'g1' and in 'g9'"):
-        sm.compare([write(tmp_path / "s.csv", rows(GOOD)), write(tmp_path / "m.csv", other)])
+        sm.compare_tables([write(tmp_path / "s.csv", rows(GOOD)), write(tmp_path / "m.csv", other)])
 
 
 def test_of_several_motion_models_the_interval_is_corrected(tmp_path: Path) -> None:
     half = [i % 2 == 0 for i in range(90)]
     still = write(tmp_path / "s.csv", rows(BAD))
     files = [write(tmp_path / f"{name}.csv", rows(right)) for name, right in (("half", half), ("good", GOOD))]
-    both = sm.compare([still, *files]).verdict
-    alone = sm.compare([still, files[1]]).verdict
+    both = sm.compare_tables([still, *files]).verdict
+    alone = sm.compare_tables([still, files[1]]).verdict
     assert both is not None
     assert alone is not None
-    assert (both.motion, both.level) == ("good", pytest.approx(0.975))
+    assert both.motion == "good"
+    assert both.level == pytest.approx(0.975)
     assert both.low < alone.low
-    assert "Bonferroni" in both.chosen
+    assert both.selected_by == "test_accuracy"
     assert [one.motion for one in both.contrasts] == ["half", "good"]
 
 
@@ -125,10 +128,10 @@ def test_stills_suffice_without_correction(tmp_path: Path) -> None:
     still = write(tmp_path / "s.csv", rows([i > 0 for i in range(90)]))
     wrong = {"a": 1, "b": 2}
     files = [write(tmp_path / f"{name}.csv", rows([i != at for i in range(90)])) for name, at in wrong.items()]
-    together = sm.compare([still, *files]).verdict
+    together = sm.compare_tables([still, *files]).verdict
     assert together is not None
     assert (together.answer, together.level) == ("stills suffice", 0.95)
-    alone = [sm.compare([still, file]).verdict for file in files]
+    alone = [sm.compare_tables([still, file]).verdict for file in files]
     assert together.high == max(one.high for one in alone if one)
 
 
@@ -137,8 +140,8 @@ def test_stills_suffice_only_if_no_motion_model_may_be_better(tmp_path: Path) ->
     better = [True] * 90
     still = write(tmp_path / "s.csv", rows(right))
     files = [write(tmp_path / f"{name}.csv", rows(found)) for name, found in (("bad", BAD), ("better", better))]
-    assert sm.compare([still, files[0]]).verdict.answer == "stills suffice"  # type: ignore[union-attr]
-    assert sm.compare([still, *files], margin=0.16).verdict.answer == "undecided"  # type: ignore[union-attr]
+    assert sm.compare_tables([still, files[0]]).verdict.answer == "stills suffice"  # type: ignore[union-attr]
+    assert sm.compare_tables([still, *files], margin=0.16).verdict.answer == "undecided"  # type: ignore[union-attr]
 
 
 def test_seeds_widen_the_interval(tmp_path: Path) -> None:
@@ -147,7 +150,7 @@ def test_seeds_widen_the_interval(tmp_path: Path) -> None:
     like = [rows(list(rng.random(90) < 0.6), str(seed)) for seed in range(3)]
     far = [rows(list(rng.random(90) < share), str(seed)) for seed, share in enumerate((0.2, 0.6, 1.0))]
     one, two = (
-        sm.compare([still, write(tmp_path / f"{name}.csv", [row for seed in made for row in seed])]).verdict
+        sm.compare_tables([still, write(tmp_path / f"{name}.csv", [row for seed in made for row in seed])]).verdict
         for name, made in (("like", like), ("far", far))
     )
     assert one is not None
@@ -157,7 +160,7 @@ def test_seeds_widen_the_interval(tmp_path: Path) -> None:
 
 def test_the_comparison_can_be_written_and_shown(tmp_path: Path) -> None:
     still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "<m>.csv", rows(GOOD))
-    found = sm.compare([still, motion])
+    found = sm.compare_tables([still, motion])
     sm.write_comparison(found, tmp_path / "out")
     assert sm.read_comparison(tmp_path / "out") == found
     page = sm.write_report(tmp_path / "out").read_text()
@@ -197,17 +200,17 @@ def changed(place: int, **values: object) -> list[Row]:
 def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, made: list[Row], words: str) -> None:
     still = write(tmp_path / "s.csv", rows(BAD))
     with pytest.raises(StillmotionError, match=words) as told:
-        sm.compare([still, write(tmp_path / "m.csv", made)])
+        sm.compare_tables([still, write(tmp_path / "m.csv", made)])
     assert "\n" not in str(told.value)
 
 
 def test_labels_may_be_numbers(tmp_path: Path) -> None:
-    made = [{"video": i, "label": i % 2, "prob_0": 0.5, "prob_1": 0.5} for i in range(20)]
+    made: list[Row] = [{"video": i, "label": i % 2, "prob_0": 0.5, "prob_1": 0.5} for i in range(20)]
     still = write(tmp_path / "s.csv", made)
     numbers = pa_csv.read_csv(still).to_pylist()
     floats = pa.table({name: [float(row[name]) for row in numbers] for name in numbers[0]})
     pq.write_table(floats, tmp_path / "m.parquet")
-    assert sm.compare([still, tmp_path / "m.parquet"]).verdict is not None
+    assert sm.compare_tables([still, tmp_path / "m.parquet"]).verdict is not None
 
 
 def test_more_than_there_is_memory_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,26 +227,44 @@ def test_a_column_twice(tmp_path: Path) -> None:
     text = still.read_text().replace("prob_b", "prob_a", 1)
     (tmp_path / "m.csv").write_text(text)
     with pytest.raises(StillmotionError, match="two columns 'prob_a'"):
-        sm.compare([still, tmp_path / "m.csv"])
+        sm.compare_tables([still, tmp_path / "m.csv"])
 
 
 def test_calls_that_are_wrong(tmp_path: Path) -> None:
     still = write(tmp_path / "s.csv", rows(BAD))
     with pytest.raises(UsageError, match="two or more tables"):
-        sm.compare([still])
+        sm.compare_tables([still])
     with pytest.raises(UsageError, match="given twice"):
-        sm.compare([still, still])
+        sm.compare_tables([still, still])
     with pytest.raises(UsageError, match=r"none\.csv: no such file"):
-        sm.compare([still, tmp_path / "none.csv"])
+        sm.compare_tables([still, tmp_path / "none.csv"])
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(StillmotionError, match="not a readable table"):
-        sm.compare([still, tmp_path / "empty.csv"])
+        sm.compare_tables([still, tmp_path / "empty.csv"])
     alike = write(tmp_path / "alike.csv", [row for row in rows(BAD) if row["label"] == "a"])
     with pytest.raises(StillmotionError, match="all videos have the label 'a'"):
-        sm.compare([alike, write(tmp_path / "like.csv", [row for row in rows(GOOD) if row["label"] == "a"])])
+        sm.compare_tables([alike, write(tmp_path / "like.csv", [row for row in rows(GOOD) if row["label"] == "a"])])
     (tmp_path / "open.csv").write_text('video,label,prob_a,prob_b\nv0,"a,1,0\n' + 3_000_000 * "x")
     with pytest.raises(StillmotionError, match="is a quotation mark not closed"):
-        sm.compare([still, tmp_path / "open.csv"])
+        sm.compare_tables([still, tmp_path / "open.csv"])
     (tmp_path / "bare.csv").write_text("video,label,prob_a,prob_b\n")
     with pytest.raises(StillmotionError, match="has no rows"):
-        sm.compare([still, tmp_path / "bare.csv"])
+        sm.compare_tables([still, tmp_path / "bare.csv"])
+
+
+def test_the_verdict_alone_is_that_of_the_comparison(tmp_path: Path) -> None:
+    still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))
+    alone = sm.decide_on_tables([still, motion], margin=0.1)
+    assert alone == sm.compare_tables([still, motion], margin=0.1).verdict
+    assert alone.margin == 0.1
+    assert [warning.code for warning in alone.warnings] == ["not_checked"]
+    for call in (sm.decide_on_tables, sm.compare_tables):
+        with pytest.raises(UsageError, match="margin is 5"):
+            call([still, motion], margin=5)
+
+
+def test_tables_are_not_runs(tmp_path: Path) -> None:
+    """Each function takes one kind of input."""
+    still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))
+    with pytest.raises(StillmotionError, match="not a run"):
+        sm.compare_runs([still, motion])

@@ -3,13 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from helpers.predictions import predictions
-from stillmotion.comparison import decide
+from helpers.predictions import Correct, predictions
+from stillmotion.comparison import Verdict, decide
 from stillmotion.errors import StillmotionError
 
 
-def verdict(still: list[bool], motion: list[bool], groups: list[str] | None = None, **options: float):
-    return decide([predictions(still, groups)], [predictions(motion, groups)], **options)
+def verdict(still: Correct, motion: Correct, groups: list[str] | None = None, *, margin: float = 0.05) -> Verdict:
+    return decide([predictions(still, groups)], [predictions(motion, groups)], margin=margin)
 
 
 def test_three_answers() -> None:
@@ -66,12 +66,11 @@ def test_seeds_are_averaged() -> None:
     assert found.seeds == 2
 
 
-def test_the_margin_itself_is_not_crossed_by_rounding() -> None:
-    rng = np.random.default_rng((0,))
-    still = rng.random(300) < 0.8
-    found = verdict(list(still), list(still | (rng.random(300) < 0.5)))
-    assert found.answer == "motion needed"
-    assert "." in found.sentence.split("interval")[1] or round(100 * found.low) > 5
+def test_near_the_margin_the_sentence_has_decimals() -> None:
+    """Never "+5 points, above the margin of 5"."""
+    near = replace(verdict([True] * 100, [True] * 100), low=0.0512, high=0.4)
+    assert "+5.1 to +40.0), all of it above the margin of 5." in near.sentence
+    assert "+6 to +40), all of it above the margin of 5." in replace(near, low=0.0612).sentence
 
 
 def test_other_videos_are_refused() -> None:
@@ -97,7 +96,9 @@ def test_motion_is_not_needed_for_what_always_the_same_answer_does() -> None:
     found = decide([still], [motion])
     assert found.low > 0.05
     assert (found.answer, found.motion_beats_guessing, found.groups_to_decide) == ("undecided", False, None)
-    assert "motion model is not shown to be better than always giving the most frequent label (70 %)" in found.sentence
+    assert (
+        "motion model is not shown to be better than always predicting the most frequent label (70 %)" in found.sentence
+    )
 
 
 def test_a_model_that_is_right_in_two_of_three_beats_guessing() -> None:
@@ -140,7 +141,7 @@ def test_equivalence_is_said_apart() -> None:
     worse = verdict([True] * 200, [i % 4 > 0 for i in range(200)])
     assert (worse.answer, worse.equivalent) == ("stills suffice", False)
     small = verdict([i % 10 > 0 for i in range(400)], [True] * 400, margin=0.2)
-    assert small.better
+    assert small.superior
     assert small.equivalent
     assert small.answer == "stills suffice"
 

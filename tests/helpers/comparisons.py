@@ -1,6 +1,6 @@
-"""A comparison folder that no model made: 3 families, 4 labels, 60 test videos, moments, tiny videos.
+"""A comparison folder without a model: 3 families, 4 labels, 60 test videos, predictions over time, tiny videos.
 
-`python tests/reports/fabricate_comparison.py OUT` writes one with its page, to look at.
+`python -m helpers.comparisons OUT` in `tests` writes one with its page, to look at.
 """
 
 import csv
@@ -20,11 +20,15 @@ from stillmotion.comparison import (
     Comparison,
     ConditionResult,
     Evidence,
+    SearchRecord,
     TemporalStability,
-    compare,
+    compare_runs,
+    complete_comparison,
     write_comparison,
 )
 from stillmotion.inspection import Shortcut
+from stillmotion.statistics import Floats
+from stillmotion.training.efforts import Trial
 
 LABELS = ("forward", "backward", "jam", "two stations")
 SKILL = {"frame_pool": 0.32, "cnn_rnn": 0.85, "conv3d": 0.95}
@@ -73,24 +77,26 @@ def fabricate(
             )
             (run / "run.json").write_text(json.dumps(record))
             runs.append(run)
-    write_comparison(with_evidence(compare(runs, relative_to=folder)), folder)
+    write_comparison(with_evidence(compare_runs(runs, relative_to=folder)), folder)
     return folder
 
 
 def with_evidence(comparison: Comparison) -> Comparison:
-    """What the command adds to `compare`: how settings were searched for, the evidence, shortcuts."""
-    trials = [
-        {"name": name, "learning_rate": rate, "weight_decay": 0.01, "crop": 0.2, "frames": 16, "rate": "spread",
-         "epochs": 20, "seconds": 21.5, "validation_accuracy": 0.5 + rate, "validation_loss": 1.0, "chosen": chosen}
-        for name, rate, chosen in (("as it is", 0.003, False), ("a third of the learning rate", 0.001, True))
-    ]  # fmt: skip
-    given = [{"effort": "standard", "minutes": None, "epochs": 40, "trials": trials}]
+    """What `run_comparison` adds to `compare_runs`: searches, memory, evidence, shortcuts."""
+    settings = (("as it is", 0.003, False), ("a third of the learning rate", 0.001, True))
+    trials = tuple(
+        Trial(name, rate, 0.01, 0.2, 16, "spread", 20, 21.5, 0.5 + rate, 1.0, chosen) for name, rate, chosen in settings
+    )
     families = {
-        name: replace(one, figures={**one.figures, "search": given, "peak_megabytes": 420})
-        for name, one in comparison.families.items()
+        name: replace(
+            result,
+            searches=(SearchRecord("standard", None, 40, trials),),
+            cost=replace(result.cost, peak_megabytes=420.0),
+        )
+        for name, result in comparison.families.items()
     }
     evidence = Evidence(
-        tampered=(
+        perturbed=(
             ConditionResult("as it is", 0.9, 0.0, -0.1, 0.1),
             ConditionResult("<reversed>", 0.3, -0.6, -0.8, -0.4),
         ),
@@ -98,14 +104,16 @@ def with_evidence(comparison: Comparison) -> Comparison:
             ConditionResult("shuffled", 0.7, -0.2, -0.35, -0.05),
             ConditionResult("frozen", 0.4, -0.5, -0.7, -0.3),
         ),
-        moment=BestFrameEvidence(0.3, 0.32, 0.33, 0.9, 0.88, 0.9, -0.7, -0.4, False),
-        steadiness={name: TemporalStability(0.4, 0.25, 0.3, 2.5, 0.2, 60) for name in families},
+        best_frame=BestFrameEvidence(0.3, 0.32, 0.33, 0.9, 0.88, 0.9, -0.7, -0.4, False),
+        stability={name: TemporalStability(0.4, 0.25, 0.3, 2.5, 0.2, 60) for name in families},
     )
     shortcuts = (
         Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, True),
         Shortcut("group", 0.5, 0.25, 0.4, 0.6, True, expected=True),
     )
-    return replace(comparison, families=families, evidence=evidence, shortcuts=shortcuts)
+    return complete_comparison(
+        replace(comparison, families=families), evidence=evidence, shortcuts=shortcuts, examples=comparison.examples
+    )
 
 
 def film(path: Path, index: int) -> None:
@@ -124,7 +132,9 @@ def film(path: Path, index: int) -> None:
         container.mux(stream.encode())
 
 
-def write_run(folder: Path, family: str, seed: int, accuracy: float, rows: list[dict], labels: Sequence[str]) -> None:
+def write_run(
+    folder: Path, family: str, seed: int, accuracy: float, rows: list[dict[str, str]], labels: Sequence[str]
+) -> None:
     """predictions.parquet, over_time.parquet and history.csv of plausible numbers."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng((seed, *family.encode()))
@@ -136,8 +146,8 @@ def write_run(folder: Path, family: str, seed: int, accuracy: float, rows: list[
         sure = rng.uniform(0.35, 0.5) if still else rng.uniform(0.6, 0.98)
         final = np.full(classes, (1 - sure) / (classes - 1))
         final[answer] = sure
-        named = {"video": row["path"]}
-        known = {"label": row["label"], "group": row["group"], "window": 0, "start_seconds": 0.0}
+        named: dict[str, object] = {"video": row["path"]}
+        known: dict[str, object] = {"label": row["label"], "group": row["group"], "window": 0, "start_seconds": 0.0}
         predictions.append(named | known | {"end_seconds": SECONDS} | probabilities(labels, final))
         for second in np.linspace(0.05, SECONDS - 0.05, 16):
             grown = 0.15 + 0.85 * (second / SECONDS) ** 1.5
@@ -156,12 +166,12 @@ def write_run(folder: Path, family: str, seed: int, accuracy: float, rows: list[
             writer.writerow([epoch, 1.4 - train, train, 1.5 - value, value, 0.003, 1.3])
 
 
-def probabilities(labels: Sequence[str], values: np.ndarray) -> dict[str, float]:
+def probabilities(labels: Sequence[str], values: Floats) -> dict[str, object]:
     """The columns of one row."""
     return {f"prob_{label}": float(value) for label, value in zip(labels, values, strict=True)}
 
 
-def run_record(family: str, seed: int, labels: Sequence[str], data: dict) -> dict:
+def run_record(family: str, seed: int, labels: Sequence[str], data: dict[str, object]) -> dict[str, object]:
     """run.json."""
     cost = {"frame_pool": 4.1, "cnn_rnn": 6.3, "conv3d": 9.8}.get(family, 5.0)
     return {

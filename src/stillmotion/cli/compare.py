@@ -11,7 +11,6 @@ from rich.table import Table
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
-from stillmotion.cli.verdict import describe
 from stillmotion.experiments.choices import Effort
 from stillmotion.files import check_folder
 from stillmotion.models import FAMILIES
@@ -119,36 +118,34 @@ def compare(
 
 
 def _show(comparison: Comparison) -> None:
-    from markupsafe import Markup
-
-    from stillmotion.reports.advice import actions
-    from stillmotion.reports.records import Record
+    from stillmotion.comparison import verdict_notes
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms a clip", "trained"):
+    for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms per clip", "trained"):
         table.add_column(column, justify="left" if column == "family" else "right", no_wrap=True)
     for name, family in comparison.families.items():
-        figures = family.figures
+        cost = family.cost
         table.add_row(
             name,
-            f"{figures['accuracy']:.1%}",
-            f"{figures['accuracy_low']:.1%} to {figures['accuracy_high']:.1%}",
-            f"{figures['macro_f1']:.3f}",
-            f"{figures['parameters']:,}",
-            f"{figures['milliseconds_per_clip']:.1f}",
-            f"{figures['train_seconds']:.0f} s",
+            f"{family.accuracy.value:.1%}",
+            f"{family.accuracy.low:.1%} to {family.accuracy.high:.1%}",
+            f"{family.macro_f1.value:.3f}",
+            f"{cost.parameters or 0:,}",
+            f"{cost.milliseconds_per_clip or 0:.1f}",
+            f"{cost.train_seconds or 0:.0f} s",
         )
     out.print(table)
     verdict = comparison.verdict
     if verdict is None:
-        out.print("no verdict: it takes a still and a motion family")
+        out.print("no verdict: it needs a still and a motion family")
         return
     out.print()
     out.print(f"[bold]{verdict.answer}[/bold]")
     out.print(verdict.sentence, markup=False)
-    for line in describe(verdict):
+    for line in verdict_notes(verdict):
         out.print(line, markup=False)
-    for line in actions(Record(comparison), verdict):
-        out.print(f"next: {Markup(line).striptags()}", markup=False)
+    for advice in comparison.advice:
+        if advice.topic == "next_steps":
+            out.print(f"next: {advice.text}", markup=False)
     for warning in verdict.warnings:
-        note(f"warning: {warning}")
+        note(f"warning: {warning.text}")

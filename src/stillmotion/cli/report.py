@@ -30,5 +30,5 @@ def report(
     page = write_report(folder, out_file)
     record = read_record(folder)
     if record.gone:
-        note(f"{record.gone} of the {len(record.comparison.videos)} videos to look at are no longer where they were")
+        note(f"{record.gone} of the {len(record.comparison.examples)} videos to look at are no longer where they were")
     out.print(shown(page), markup=False)

@@ -1,7 +1,11 @@
-"""Stored predictions in; metrics, paired statistics and the verdict out. No Keras, no plots."""
+"""Stored predictions in; metrics, paired statistics, the verdict and advice out. No Keras, no plots."""
 
-from stillmotion.comparison.comparing import compare, decide_on_tables, kind_of
+from stillmotion.comparison.advice import family_to_use, finds_best_frame, give_advice, sound_recommendation, speed_text
+from stillmotion.comparison.comparing import compare_runs
+from stillmotion.comparison.comparison_file import COMPARISON_FILE, read_comparison, write_comparison
+from stillmotion.comparison.completing import complete_comparison
 from stillmotion.comparison.cross_validation import join_folds
+from stillmotion.comparison.deciding import decide, decide_among
 from stillmotion.comparison.evidence import (
     BestFrameEvidence,
     ConditionResult,
@@ -10,28 +14,56 @@ from stillmotion.comparison.evidence import (
     gather_evidence,
 )
 from stillmotion.comparison.example_selection import Example, select_examples
-from stillmotion.comparison.example_videos import ExamplePrediction, ExampleVideo, PredictionTrace, gather_examples
+from stillmotion.comparison.example_videos import ExamplePrediction, ExampleVideo, gather_examples
+from stillmotion.comparison.family_results import kind_of
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics, Metrics, compute_metrics, confusion
+from stillmotion.comparison.motion_evidence import require_motion_evidence
 from stillmotion.comparison.per_label import LabelGain, PairGain
-from stillmotion.comparison.predictions import (
-    Predictions,
-    check_same_videos,
-    read_predictions,
-    read_predictions_by_seed,
+from stillmotion.comparison.predictions import Predictions, check_same_videos
+from stillmotion.comparison.reading import read_predictions, read_predictions_by_seed
+from stillmotion.comparison.recommendation import Recommendation, recommend
+from stillmotion.comparison.records import (
+    AccuracyCurves,
+    Advice,
+    AdviceTopic,
+    Comparison,
+    DataSummary,
+    FamilyCost,
+    FamilyResult,
+    SearchRecord,
+    SkippedRecord,
+    TrainingSummary,
 )
-from stillmotion.comparison.recommending import Recommendation, recommend
-from stillmotion.comparison.records import Comparison, FamilyResult, read_comparison, write_comparison
-from stillmotion.comparison.verdict import Contrast, Verdict, decide, decide_among, require_motion_evidence
+from stillmotion.comparison.sentences import (
+    ANSWER_TITLES,
+    EXAMPLE_REASONS,
+    best_frame_text,
+    selection_text,
+    verdict_details,
+    verdict_notes,
+    verdict_sentence,
+)
+from stillmotion.comparison.tables import compare_tables, decide_on_tables
+from stillmotion.comparison.traces import PredictionTrace
+from stillmotion.comparison.verdict import Contrast, Verdict, VerdictWarning
 
 __all__ = [
+    "ANSWER_TITLES",
+    "COMPARISON_FILE",
+    "EXAMPLE_REASONS",
+    "AccuracyCurves",
+    "Advice",
+    "AdviceTopic",
     "BestFrameEvidence",
     "Comparison",
     "ConditionResult",
     "Contrast",
+    "DataSummary",
     "Evidence",
     "Example",
     "ExamplePrediction",
     "ExampleVideo",
+    "FamilyCost",
     "FamilyResult",
     "IntervalEstimate",
     "LabelGain",
@@ -41,17 +73,27 @@ __all__ = [
     "PredictionTrace",
     "Predictions",
     "Recommendation",
+    "SearchRecord",
+    "SkippedRecord",
     "TemporalStability",
+    "TrainingSummary",
     "Verdict",
+    "VerdictWarning",
+    "best_frame_text",
     "check_same_videos",
-    "compare",
+    "compare_runs",
+    "compare_tables",
+    "complete_comparison",
     "compute_metrics",
     "confusion",
     "decide",
     "decide_among",
     "decide_on_tables",
+    "family_to_use",
+    "finds_best_frame",
     "gather_evidence",
     "gather_examples",
+    "give_advice",
     "join_folds",
     "kind_of",
     "read_comparison",
@@ -60,5 +102,11 @@ __all__ = [
     "recommend",
     "require_motion_evidence",
     "select_examples",
+    "selection_text",
+    "sound_recommendation",
+    "speed_text",
+    "verdict_details",
+    "verdict_notes",
+    "verdict_sentence",
     "write_comparison",
 ]

@@ -1,4 +1,4 @@
-"""Cross-validation: the test parts of a model's folds, put together."""
+"""Cross-validation: the test parts of a model's folds, joined."""
 
 from __future__ import annotations
 
@@ -11,38 +11,46 @@ from stillmotion.errors import StillmotionError
 
 
 def join_folds(seeds: Sequence[int], predictions: Sequence[Predictions]) -> list[Predictions]:
-    """One `Predictions` a seed, where runs of one seed were tested on different videos; else they stay as they are.
+    """Join the predictions of one model's runs so that there is one entry per training of the whole data set.
 
-    Raises StillmotionError if runs of one seed share some test videos and not others, or differ in labels.
+    Args:
+        seeds: the seed of each run.
+        predictions: the predictions of each run.
+
+    Returns:
+        One entry per seed where the runs of a seed were tested on different videos (folds); otherwise the predictions
+        as given.
+
+    Raises:
+        StillmotionError: runs of one seed share only some of their test videos, or have different labels.
     """
     joined: list[Predictions] = []
     for seed in dict.fromkeys(seeds):
-        mine = [one for one, its in zip(predictions, seeds, strict=True) if its == seed]
-        distinct = {video for one in mine for video in one.videos}
-        total = sum(len(one.videos) for one in mine)
-        if len(mine) == 1 or total == len(mine) * len(distinct):
-            joined += mine
-        elif total == len(distinct):
-            joined.append(_join(mine))
+        folds = [fold for fold, fold_seed in zip(predictions, seeds, strict=True) if fold_seed == seed]
+        distinct = len({video for fold in folds for video in fold.videos})
+        total = sum(len(fold.videos) for fold in folds)
+        if len(folds) == 1 or total == len(folds) * distinct:
+            joined += folds
+        elif total == distinct:
+            joined.append(_join(folds))
         else:
             raise StillmotionError(
-                f"{total - len(distinct)} videos were tested in more than one fold of seed {seed}; "
-                "evaluate the runs again"
+                f"{total - distinct} videos were tested in more than one fold of seed {seed}; evaluate the runs again"
             )
     return joined
 
 
 def _join(folds: Sequence[Predictions]) -> Predictions:
     labels = folds[0].labels
-    if any(one.labels != labels for one in folds):
+    if any(fold.labels != labels for fold in folds):
         raise StillmotionError("the folds have different labels; each label needs videos in every fold's training part")
-    videos = [video for one in folds for video in one.videos]
+    videos = [video for fold in folds for video in fold.videos]
+    groups = [group for fold in folds for group in fold.groups]
     order = sorted(range(len(videos)), key=videos.__getitem__)
-    groups = [group for one in folds for group in one.groups]
     return Predictions(
-        videos=tuple(videos[i] for i in order),
-        groups=tuple(groups[i] for i in order),
+        videos=tuple(videos[row] for row in order),
+        groups=tuple(groups[row] for row in order),
         labels=labels,
-        truth=np.concatenate([one.truth for one in folds])[order],
-        probabilities=np.concatenate([one.probabilities for one in folds])[order],
+        truth=np.concatenate([fold.truth for fold in folds])[order],
+        probabilities=np.concatenate([fold.probabilities for fold in folds])[order],
     )

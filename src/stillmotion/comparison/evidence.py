@@ -1,32 +1,36 @@
-"""What kind of evidence decides: motion, order, one good moment; and how steady the answers are."""
+"""What a motion model's gain rests on: motion, the order of frames or one good frame; and stability over time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from stillmotion.comparison.predictions import (
-    PROBABILITY,
-    Floats,
-    Ints,
-    Predictions,
-    check_same_videos,
-    read_predictions_by_seed,
-)
+from stillmotion.comparison.cross_validation import join_folds
+from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
+from stillmotion.comparison.reading import read_predictions_by_seed
+from stillmotion.comparison.traces import TimedProbabilities, read_over_time
 from stillmotion.data.tables import read_table
-from stillmotion.errors import StillmotionError
-from stillmotion.statistics.intervals import estimate, group_codes
+from stillmotion.statistics import estimate_mean, group_codes
 
-WITHIN_SECONDS = 0.3  # of pm-k, as Shankar et al. 2019
+STABILITY_SECONDS = 0.3  # around each time, for pm-k as in Shankar et al. 2019
+MIN_ORACLE_ADVANTAGE = 0.1  # over chance, for a frame to be found that is not luck
+PERTURBATION_COLUMN = "perturbation"  # of perturbed.parquet
 
 
 @dataclass(frozen=True)
 class ConditionResult:
-    """A motion model on clips without some of their motion. difference: accuracy less that on whole clips."""
+    """A model under another condition, compared with the motion model on whole clips.
+
+    Attributes:
+        name: the condition, such as "shuffled".
+        accuracy: accuracy under the condition.
+        difference: `accuracy` less that of the motion model on whole clips.
+        low: lower limit of the difference's 95 % interval.
+        high: upper limit of that interval.
+    """
 
     name: str
     accuracy: float
@@ -37,17 +41,25 @@ class ConditionResult:
 
 @dataclass(frozen=True)
 class BestFrameEvidence:
-    """Whether one good frame decides, from the still model's answers on single frames.
+    """Whether one good frame is enough, from the still model's predictions on single frames.
 
-    single: a frame's accuracy. average: of their mean. surest: of the frame that is surest of itself. oracle: videos
-    with any frame that is right. chance: videos with any frame that gives a certain wrong label, the mean over those:
-    an oracle finds that much by luck. motion: the motion model's accuracy on the same videos; low, high: 95 % interval
-    of `surest` less that. one_frame_decides: that is not surely below 0, and the oracle does better than by luck.
+    Attributes:
+        single: mean accuracy of a single frame.
+        average: accuracy of the mean over frames.
+        most_confident_frame: accuracy of the frame with the highest probability of its predicted label.
+        oracle: share of videos with at least one frame that is predicted correctly.
+        chance: share of videos with at least one frame predicted as a certain wrong label, the mean over wrong labels:
+            how much of `oracle` is luck.
+        motion: accuracy of the motion model on the same videos.
+        low: lower limit of the 95 % interval of `most_confident_frame` less `motion`.
+        high: upper limit of that interval.
+        one_frame_decides: the most confident frame is not significantly worse than motion (`high` is at least 0), and
+            the oracle is better than chance by more than 0.1.
     """
 
     single: float
     average: float
-    surest: float
+    most_confident_frame: float
     oracle: float
     chance: float
     motion: float
@@ -58,151 +70,172 @@ class BestFrameEvidence:
 
 @dataclass(frozen=True)
 class TemporalStability:
-    """A family's answers through time. pm_0: right at a moment; pm_k: right there and at all moments within `seconds`
-    (Shankar et al. 2019, Do image classifiers generalize across time), None where moments are further apart than that.
-    flips: changes of the answer a second. every: seconds from a moment to the next, the median over videos; None where
-    each has one moment only."""
+    """How stable a model's predictions are over time (Shankar et al. 2019, Do image classifiers generalize over time).
+
+    Attributes:
+        pm_0: share of times with a correct prediction, the mean over videos.
+        pm_k: share of times with a correct prediction there and at all times within `seconds`; None if predictions are
+            further apart than that.
+        seconds: the distance for `pm_k`.
+        label_changes_per_second: how often the predicted label changes.
+        interval_seconds: time from one prediction to the next, the median over videos; None if each has only one.
+        videos: number of videos.
+    """
 
     pm_0: float
     pm_k: float | None
     seconds: float
-    flips: float
-    every: float | None
+    label_changes_per_second: float
+    interval_seconds: float | None
     videos: int
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """tampered: the trained motion model on clips it was not trained for. retrained: motion models trained and tested
-    without the motion. moment: of the still family. steadiness: of each family. looking: the still family trained to
-    look for the right moment (pool=max); its difference is from the motion model."""
+    """What is known about why the motion model is better.
 
-    tampered: tuple[ConditionResult, ...] = ()
+    Attributes:
+        perturbed: the trained motion model on clips that it was not trained for, the first entry on whole clips.
+        retrained: motion models that were trained and tested without motion.
+        best_frame: whether one good frame is enough; None if the still model was not run over time.
+        stability: of each family that was run over time.
+        max_pool_control: the still family trained to find the best frame (pool=max); None if it was not.
+    """
+
+    perturbed: tuple[ConditionResult, ...] = ()
     retrained: tuple[ConditionResult, ...] = ()
-    moment: BestFrameEvidence | None = None
-    steadiness: Mapping[str, TemporalStability] | None = None
-    looking: ConditionResult | None = None
-
-
-class Track(NamedTuple):
-    """A family's answers through time on one video: seconds (k,), probabilities (k, classes)."""
-
-    seconds: Floats
-    probabilities: Floats
+    best_frame: BestFrameEvidence | None = None
+    stability: Mapping[str, TemporalStability] | None = None
+    max_pool_control: ConditionResult | None = None
 
 
 def gather_evidence(
-    probes: Sequence[Path],
+    perturbed: Sequence[Path],
     retrained: Mapping[str, Sequence[Predictions]],
     motion: Sequence[Predictions],
-    moments: Mapping[str, Sequence[Path]],
+    over_time: Mapping[str, Sequence[Path]],
     still: str,
-    looking: Sequence[Predictions] = (),
+    max_pool: Sequence[Predictions] = (),
 ) -> Evidence:
-    """What the files of a comparison's runs show, as far as they are there.
+    """Gather the evidence that the files of a comparison's runs hold. Files that are missing are skipped.
 
-    probes: perturbed.parquet of the motion family's runs of one seed. retrained: by name ("shuffled", "frozen"),
-    predictions of controlled counterparts. motion: the motion family's predictions. moments: over_time.parquet of each
-    family's runs of one seed. still: the still family's name. looking: predictions of its counterpart that looks for
-    the right moment.
+    Args:
+        perturbed: perturbed.parquet of the motion family's runs of one seed.
+        retrained: predictions of the motion family's controls by name ("shuffled", "frozen").
+        motion: predictions of the motion family.
+        over_time: over_time.parquet of each family's runs of one seed.
+        still: name of the still family.
+        max_pool: predictions of the still family's control that is trained to find the best frame.
+
+    Returns:
+        The evidence, with None or no entry for what is unknown.
+
+    Raises:
+        StillmotionError: predictions are of different videos.
     """
-    tracks = {name: _tracks(paths, motion[0]) for name, paths in moments.items()}
+    timed = {name: read_over_time(paths, motion[0].labels) for name, paths in over_time.items()}
+    with_truth = {name: _with_truth(videos, motion[0]) for name, videos in timed.items()}
     return Evidence(
-        tampered=_tampered(probes),
-        retrained=tuple(_against(name, runs, motion) for name, runs in retrained.items()),
-        moment=_moment(tracks.get(still, {}), motion),
-        steadiness={name: _steadiness(found, motion[0]) for name, found in tracks.items() if found},
-        looking=_against("pool=max", looking, motion) if looking else None,
+        perturbed=_perturbed(perturbed),
+        retrained=tuple(_compare(name, control, motion) for name, control in retrained.items()),
+        best_frame=_best_frame(timed.get(still, {}), motion),
+        stability={name: _stability(videos) for name, videos in with_truth.items() if videos},
+        max_pool_control=_compare("pool=max", max_pool, motion) if max_pool else None,
     )
 
 
-def _tampered(paths: Sequence[Path]) -> tuple[ConditionResult, ...]:
-    from stillmotion.comparison.cross_validation import join_folds
-
-    tables = [found for path in paths if path.is_file() and (found := _by_probe(path))]
+def _perturbed(paths: Sequence[Path]) -> tuple[ConditionResult, ...]:
+    tables = [table for path in paths if path.is_file() and (table := _read_perturbed(path))]
     if not tables:
         return ()
     joined = {name: join_folds([0] * len(tables), [table[name] for table in tables]) for name in tables[0]}
     whole = next(iter(joined.values()))
-    return tuple(_against(name, runs, whole) for name, runs in joined.items())
+    return tuple(_compare(name, runs, whole) for name, runs in joined.items())
 
 
-def _by_probe(path: Path) -> dict[str, Predictions]:
-    """The table's column `probe` is read as its seeds are."""
+def _read_perturbed(path: Path) -> dict[str, Predictions]:
+    """The predictions under each perturbation, in the order of the table."""
     table = read_table(path)
     if not table.num_rows:
         return {}
-    names = [str(name) for name in dict.fromkeys(table.column("perturbation").to_pylist())]
-    found = read_predictions_by_seed(path, by="perturbation")
-    return {name: found[sorted(names).index(name)] for name in names}
+    names = [str(name) for name in dict.fromkeys(table.column(PERTURBATION_COLUMN).to_pylist())]
+    by_name = dict(zip(sorted(names), read_predictions_by_seed(path, by=PERTURBATION_COLUMN), strict=True))
+    return {name: by_name[name] for name in names}
 
 
-def _against(name: str, runs: Sequence[Predictions], whole: Sequence[Predictions]) -> ConditionResult:
-    check_same_videos([*whole, *runs])
-    tables = [np.array([run.right for run in ones], float) for ones in (whole, runs)]
-    _, codes = group_codes(whole[0].groups)
-    found = estimate(tables[1].mean(0) - tables[0].mean(0), codes, tables)
-    return ConditionResult(name, float(tables[1].mean()), found.mean, *found.interval())
+def _compare(name: str, control: Sequence[Predictions], motion: Sequence[Predictions]) -> ConditionResult:
+    check_same_videos([*motion, *control])
+    tables = [correct_by_training(motion), correct_by_training(control)]
+    _, codes = group_codes(motion[0].groups)
+    difference = estimate_mean(tables[1].mean(0) - tables[0].mean(0), codes, tables)
+    return ConditionResult(name, float(tables[1].mean()), difference.mean, *difference.interval())
 
 
-def _tracks(paths: Sequence[Path], first: Predictions) -> dict[str, Track]:
-    found: dict[str, Track] = {}
-    for path in paths:
-        try:
-            table = read_table(path)
-            columns = [table.column(PROBABILITY + label).to_numpy() for label in first.labels]
-        except (StillmotionError, KeyError):
-            continue
-        videos, codes = np.unique(np.array(table.column("video").to_pylist(), str), return_inverse=True)
-        seconds, chances = table.column("seconds").to_numpy(), np.stack(columns, axis=1)
-        ends = np.cumsum(np.bincount(codes))[:-1]
-        for video, rows in zip(videos.tolist(), np.split(np.lexsort((seconds, codes)), ends), strict=False):
-            found[video] = Track(seconds[rows], chances[rows])
-    return found
-
-
-def _truths(tracks: Mapping[str, Track], first: Predictions) -> list[tuple[Track, int]]:
-    """In the order of the predictions."""
+def _with_truth(videos: Mapping[str, TimedProbabilities], first: Predictions) -> list[tuple[TimedProbabilities, int]]:
+    """Predictions over time and the true label of each video, in the order of the predictions."""
     truths = zip(first.videos, first.truth.tolist(), strict=True)
-    return [(tracks[video], truth) for video, truth in truths if video in tracks]
+    return [(videos[video], truth) for video, truth in truths if video in videos]
 
 
-def _moment(tracks: Mapping[str, Track], motion: Sequence[Predictions]) -> BestFrameEvidence | None:
+def _best_frame(videos: Mapping[str, TimedProbabilities], motion: Sequence[Predictions]) -> BestFrameEvidence | None:
     first = motion[0]
-    known = _truths(tracks, first)
-    if not known:
-        return None
     rows = []
-    for track, truth in known:
-        answers: Ints = track.probabilities.argmax(axis=1)
-        surest = answers[track.probabilities.max(axis=1).argmax()]
-        given = np.bincount(answers, minlength=len(first.labels)) > 0
-        others = np.delete(given, truth).mean()
-        average = track.probabilities.mean(axis=0).argmax() == truth
-        rows.append([(answers == truth).mean(), average, surest == truth, given[truth], others])
+    for timed, truth in _with_truth(videos, first):
+        predicted = timed.probabilities.argmax(axis=1)
+        most_confident = predicted[timed.probabilities.max(axis=1).argmax()]
+        ever_predicted = np.bincount(predicted, minlength=len(first.labels)) > 0
+        average = timed.probabilities.mean(axis=0).argmax()
+        rows.append(
+            [
+                (predicted == truth).mean(),
+                average == truth,
+                most_confident == truth,
+                ever_predicted[truth],
+                np.delete(ever_predicted, truth).mean(),
+            ]
+        )
+    if not rows:
+        return None
     table = np.array(rows, float)
-    single, average, surest, oracle, chance = table.mean(axis=0).tolist()
-    seen = np.array([video in tracks for video in first.videos])
-    goal = np.mean([run.right[seen] for run in motion], axis=0)
-    _, codes = group_codes([group for group, one in zip(first.groups, seen, strict=True) if one])
-    low, high = estimate(table[:, 2] - goal, codes).interval()
-    decides = high >= 0 and oracle > chance + 0.1
-    return BestFrameEvidence(single, average, surest, oracle, chance, float(goal.mean()), low, high, bool(decides))
+    single, average, most_confident_frame, oracle, chance = table.mean(axis=0).tolist()
+    known = np.array([video in videos for video in first.videos])
+    motion_correct = correct_by_training(motion)[:, known].mean(axis=0)
+    _, codes = group_codes([group for group, is_known in zip(first.groups, known, strict=True) if is_known])
+    low, high = estimate_mean(table[:, 2] - motion_correct, codes).interval()
+    return BestFrameEvidence(
+        single=single,
+        average=average,
+        most_confident_frame=most_confident_frame,
+        oracle=oracle,
+        chance=chance,
+        motion=float(motion_correct.mean()),
+        low=low,
+        high=high,
+        one_frame_decides=bool(high >= 0 and oracle > chance + MIN_ORACLE_ADVANTAGE),
+    )
 
 
-def _steadiness(tracks: Mapping[str, Track], first: Predictions) -> TemporalStability:
-    right, steady, flips, length = [], [], 0, 0.0
-    apart: list[float] = []
-    for track, truth in _truths(tracks, first):
-        answers: Ints = track.probabilities.argmax(axis=1)
-        good = answers == truth
-        near = np.abs(track.seconds[:, None] - track.seconds[None, :]) <= WITHIN_SECONDS + 1e-6
-        right.append(good.mean())
-        steady.append((good & ~(near & ~good[None, :]).any(axis=1)).mean())
-        flips += int((np.diff(answers) != 0).sum())
-        length += float(np.ptp(track.seconds))
-        apart += [float(np.median(np.diff(track.seconds)))] if len(answers) > 1 else []
-    every = float(np.median(apart)) if apart else None
-    known = float(np.mean(steady)) if every is not None and every <= WITHIN_SECONDS + 1e-6 else None
-    rate = flips / length if length else 0.0
-    return TemporalStability(float(np.mean(right)), known, WITHIN_SECONDS, rate, every, len(right))
+def _stability(videos: Sequence[tuple[TimedProbabilities, int]]) -> TemporalStability:
+    within = STABILITY_SECONDS + 1e-6
+    correct_shares, stable_shares, intervals = [], [], []
+    changes, total_seconds = 0, 0.0
+    for (seconds, probabilities), truth in videos:
+        predicted = probabilities.argmax(axis=1)
+        correct = predicted == truth
+        near = np.abs(seconds[:, None] - seconds[None, :]) <= within
+        wrong_nearby = (near & ~correct[None, :]).any(axis=1)
+        correct_shares.append(correct.mean())
+        stable_shares.append((correct & ~wrong_nearby).mean())
+        changes += int((np.diff(predicted) != 0).sum())
+        total_seconds += float(np.ptp(seconds))
+        if len(predicted) > 1:
+            intervals.append(float(np.median(np.diff(seconds))))
+    interval = float(np.median(intervals)) if intervals else None
+    return TemporalStability(
+        pm_0=float(np.mean(correct_shares)),
+        pm_k=float(np.mean(stable_shares)) if interval is not None and interval <= within else None,
+        seconds=STABILITY_SECONDS,
+        label_changes_per_second=changes / total_seconds if total_seconds else 0.0,
+        interval_seconds=interval,
+        videos=len(correct_shares),
+    )

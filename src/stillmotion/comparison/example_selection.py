@@ -1,64 +1,94 @@
-"""Which test videos to look at to see why two families differ."""
+"""Which test videos to look at to see why two models differ."""
+
+from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from stillmotion.comparison.predictions import Floats, Ints, Predictions, check_same_videos
+from stillmotion.comparison.predictions import Predictions, check_same_videos
+from stillmotion.statistics import Floats, Ints
+
+ExampleReason = Literal["only_motion_right", "only_still_right", "both_wrong_differently", "both_wrong", "both_right"]
 
 
 @dataclass(frozen=True)
 class Example:
-    """A test video and why it is worth a look. row: its place in the predictions."""
+    """A test video and why it is worth a look.
+
+    Attributes:
+        row: its place in the predictions.
+        video: its name.
+        label: its true label.
+        reason: which of the two models is right.
+    """
 
     row: int
     video: str
     label: str
-    reason: str
+    reason: ExampleReason
 
 
 def select_examples(still: Sequence[Predictions], motion: Sequence[Predictions], *, count: int = 8) -> list[Example]:
-    """Choose up to `count` test videos, at most two thirds of them where the first runs disagree.
+    """Choose test videos to look at, at most two thirds of them where the models disagree.
 
-    still, motion: one `Predictions` a seed; the first of each is shown, so the first decides. First
-    the disagreements, the widest gap in the true label's probability first, taking labels and the
-    two directions in turn; then what both get wrong with the most confidence, then the videos that
-    both get right. Raises StillmotionError if the videos differ.
+    The disagreements come first, those with the widest gap in the true label's probability leading, with labels and
+    the two directions taking turns; then the videos that both get wrong with the most confidence, then those that both
+    get right.
+
+    Args:
+        still: the still model's predictions, one entry per training. The first training decides.
+        motion: the motion model's predictions of the same videos. The first training decides.
+        count: maximum number of videos.
+
+    Returns:
+        The chosen videos.
+
+    Raises:
+        StillmotionError: the models predicted different videos.
     """
     check_same_videos([*still, *motion])
-    one, two = still[0], motion[0]
-    rows = np.arange(len(one.truth))
-    gap = two.probabilities[rows, one.truth] - one.probabilities[rows, one.truth]
-    sure = np.maximum(one.probabilities.max(axis=1), two.probabilities.max(axis=1))
-    still_right, motion_right = (run.answers == run.truth for run in (one, two))
-    wrong = ~still_right & ~motion_right
-    kinds = (
-        ("Only motion is right", motion_right & ~still_right, np.abs(gap)),
-        ("Only the still model is right", still_right & ~motion_right, np.abs(gap)),
-        ("Both wrong, with different answers", wrong & (one.answers != two.answers), np.abs(gap)),
-        ("Both wrong", wrong & (one.answers == two.answers), sure),
-        ("Both right", still_right & motion_right, np.abs(gap)),
+    first, second = still[0], motion[0]
+    rows = np.arange(len(first.truth))
+    gap = np.abs(second.probabilities[rows, first.truth] - first.probabilities[rows, first.truth])
+    confidence = np.maximum(first.probabilities.max(axis=1), second.probabilities.max(axis=1))
+    still_right, motion_right = (model.predicted == model.truth for model in (first, second))
+    both_wrong, agree = ~still_right & ~motion_right, first.predicted == second.predicted
+
+    def queue(mask: np.ndarray, weight: Floats) -> list[int]:
+        return _labels_in_turn(np.flatnonzero(mask), first.truth, weight)
+
+    disagreeing = _take_turns(
+        {
+            "only_motion_right": queue(motion_right & ~still_right, gap),
+            "only_still_right": queue(still_right & ~motion_right, gap),
+        }
+    ) + _take_turns({"both_wrong_differently": queue(both_wrong & ~agree, gap)})
+    agreeing = _take_turns(
+        {
+            "both_wrong": queue(both_wrong & agree, confidence),
+            "both_right": queue(still_right & motion_right, gap),
+        }
     )
-    queues = [(reason, _in_turn(np.flatnonzero(mask), one.truth, weight)) for reason, mask, weight in kinds]
-    differing = _round_robin(queues[:2]) + _round_robin(queues[2:3])
-    agreeing = _round_robin(queues[3:])
-    room = max(count - len(agreeing), -(-2 * count // 3))
-    chosen = (differing[:room] + agreeing)[:count]
-    return [Example(row, one.videos[row], one.labels[int(one.truth[row])], reason) for reason, row in chosen]
+    max_disagreeing = max(count - len(agreeing), -(-2 * count // 3))
+    chosen = (disagreeing[:max_disagreeing] + agreeing)[:count]
+    return [Example(row, first.videos[row], first.labels[int(first.truth[row])], reason) for reason, row in chosen]
 
 
-def _in_turn(rows: Ints, truth: Ints, weight: Floats) -> list[int]:
-    """Rows by falling weight, but a second one of a label only after the first ones of all labels."""
-    ordered = rows[np.argsort(-weight[rows], kind="stable")]
+def _labels_in_turn(rows: Ints, truth: Ints, weight: Floats) -> list[int]:
+    """Rows by falling weight, but the second row of a label only after the first rows of all labels."""
+    ordered = rows[np.argsort(-weight[rows], kind="stable")].tolist()
     seen: dict[int, int] = {}
     turns = []
-    for row in ordered.tolist():
-        turns.append(seen.setdefault(int(truth[row]), 0))
-        seen[int(truth[row])] += 1
-    return [row for _, row in sorted(zip(turns, ordered.tolist(), strict=True), key=lambda pair: pair[0])]
+    for row in ordered:
+        label = int(truth[row])
+        turns.append(seen.get(label, 0))
+        seen[label] = turns[-1] + 1
+    return [row for _, row in sorted(zip(turns, ordered, strict=True), key=lambda pair: pair[0])]
 
 
-def _round_robin(queues: Sequence[tuple[str, list[int]]]) -> list[tuple[str, int]]:
-    longest = max((len(rows) for _, rows in queues), default=0)
-    return [(reason, rows[turn]) for turn in range(longest) for reason, rows in queues if turn < len(rows)]
+def _take_turns(queues: dict[ExampleReason, list[int]]) -> list[tuple[ExampleReason, int]]:
+    longest = max(map(len, queues.values()))
+    return [(reason, rows[turn]) for turn in range(longest) for reason, rows in queues.items() if turn < len(rows)]

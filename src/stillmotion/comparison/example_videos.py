@@ -1,123 +1,120 @@
-"""Some test videos to look at, and what each family answers, in the end and through time."""
+"""Some test videos to look at, with each family's prediction for the whole video and over time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from stillmotion.comparison.cross_validation import join_folds
-from stillmotion.comparison.example_selection import Example, select_examples
-from stillmotion.comparison.predictions import PROBABILITY, Predictions, read_predictions
+from stillmotion.comparison.example_selection import Example, ExampleReason, select_examples
+from stillmotion.comparison.predictions import Predictions
+from stillmotion.comparison.reading import read_predictions
+from stillmotion.comparison.traces import PredictionTrace, make_trace, read_over_time
 from stillmotion.data import Video
-from stillmotion.data.tables import read_table
-from stillmotion.errors import StillmotionError
 from stillmotion.runs import Run
 
-SHOWN = 24  # videos
-FOLLOWED = 6  # labels of a video whose probability is followed through time: the true one, and those that come highest
+MAX_EXAMPLES = 24
+MAX_TRACED_LABELS = 6  # of a video: the true label, and those with the highest probabilities
 
 
 @dataclass(frozen=True)
 class ExamplePrediction:
-    """A family's answer for a whole video: that of its first training which was tested on it."""
+    """A family's prediction for a whole video, by the first of its trainings that was tested on it.
+
+    Attributes:
+        label: the predicted label.
+        probability: its probability.
+        correct: whether it is the true label.
+    """
 
     label: str
     probability: float
-    right: bool
-
-
-@dataclass(frozen=True)
-class PredictionTrace:
-    """A family's answers through time. seconds, answers, highest (the answer's probability): (k,).
-
-    probabilities: (k,) for each label that is followed.
-    """
-
-    seconds: tuple[float, ...]
-    answers: tuple[str, ...]
-    highest: tuple[float, ...]
-    probabilities: Mapping[str, tuple[float, ...]]
+    correct: bool
 
 
 @dataclass(frozen=True)
 class ExampleVideo:
-    """A test video, why it is worth a look, and each family's answers."""
+    """A test video, why it is worth a look, and each family's predictions.
+
+    Attributes:
+        video: the video.
+        reason: which of the verdict's two models is right.
+        predictions: by family, the prediction for the whole video.
+        traces: by family, the predictions over time, where the family was run over time.
+    """
 
     video: Video
-    reason: str
-    answers: Mapping[str, ExamplePrediction]
-    courses: Mapping[str, PredictionTrace]
+    reason: ExampleReason
+    predictions: Mapping[str, ExamplePrediction]
+    traces: Mapping[str, PredictionTrace]
 
 
-def gather_examples(runs: Sequence[Run], pair: tuple[str, str], *, count: int = SHOWN) -> tuple[ExampleVideo, ...]:
-    """Up to `count` test videos, disagreements of the still and the motion family of the pair first.
+def gather_examples(
+    runs: Sequence[Run], pair: tuple[str, str], *, count: int = MAX_EXAMPLES
+) -> tuple[ExampleVideo, ...]:
+    """Choose test videos to look at, those on which the verdict's two families disagree first.
 
-    Answers through time are there for the videos that the runs were traced on; if some were, only those are shown.
-    Raises StillmotionError if a run was not evaluated.
+    Args:
+        runs: evaluated runs.
+        pair: the still and the motion family that the verdict compares.
+        count: maximum number of videos.
+
+    Returns:
+        The videos. If the runs were run over time on some videos, only those are returned.
+
+    Raises:
+        StillmotionError: a run was not evaluated, or runs were tested on different videos.
     """
-    members: dict[str, list[Run]] = {}
+    by_family: dict[str, list[Run]] = {}
     for run in runs:
-        members.setdefault(run.recipe.family, []).append(run)
-    answers = {
-        family: join_folds([run.recipe.seed for run in ones], [read_predictions(run.predictions_file) for run in ones])
-        for family, ones in members.items()
+        by_family.setdefault(run.recipe.family, []).append(run)
+    predictions = {
+        family: join_folds([run.recipe.seed for run in own], [read_predictions(run.predictions_file) for run in own])
+        for family, own in by_family.items()
     }
-    chosen = select_examples(answers[pair[0]], answers[pair[1]], count=count)
-    wanted = {one.video for one in chosen}
-    courses = {family: _courses(ones, wanted) for family, ones in members.items()}
-    traced = set().union(*courses.values())
+    chosen = select_examples(predictions[pair[0]], predictions[pair[1]], count=count)
+    names = {example.video for example in chosen}
+    traces = {family: _read_traces(own, names) for family, own in by_family.items()}
+    traced = {video for by_video in traces.values() for video in by_video}
     videos = {video.name: video for run in runs for video in run.record.data.part("test")}
-    shown = []
+    examples = []
     for example in chosen:
         if (traced and example.video not in traced) or example.video not in videos:
             continue
-        its = {family: found[example.video] for family, found in courses.items() if example.video in found}
-        given = {family: _given(ones[0], example) for family, ones in answers.items()}
-        shown.append(ExampleVideo(videos[example.video], example.reason, given, _followed(its, example.label)))
-    return tuple(shown)
-
-
-def _given(answers: Predictions, example: Example) -> ExamplePrediction:
-    row = example.row
-    column = int(answers.answers[row])
-    probability = round(float(answers.probabilities[row, column]), 4)
-    return ExamplePrediction(answers.labels[column], probability, column == int(answers.truth[row]))
-
-
-def _courses(runs: Sequence[Run], wanted: set[str]) -> dict[str, PredictionTrace]:
-    """By video, each from the first run that was traced on it, with all labels."""
-    found: dict[str, PredictionTrace] = {}
-    for run in runs:
-        try:
-            table = read_table(run.over_time_file)
-            videos, seconds = np.array(table.column("video").to_pylist()), table.column("seconds").to_numpy()
-            chances = np.stack([table.column(PROBABILITY + label).to_numpy() for label in run.labels], axis=1)
-        except (StillmotionError, KeyError):
-            continue
-        for video in sorted((wanted & set(videos.tolist())) - set(found)):
-            rows = np.flatnonzero(videos == video)
-            rows = rows[np.argsort(seconds[rows], kind="stable")]
-            mine = np.round(chances[rows], 4)
-            found[video] = PredictionTrace(
-                seconds=tuple(np.round(seconds[rows], 3).tolist()),
-                answers=tuple(run.labels[column] for column in mine.argmax(axis=1)),
-                highest=tuple(mine.max(axis=1).tolist()),
-                probabilities={label: tuple(mine[:, column].tolist()) for column, label in enumerate(run.labels)},
+        of_video = {family: found[example.video] for family, found in traces.items() if example.video in found}
+        examples.append(
+            ExampleVideo(
+                videos[example.video],
+                example.reason,
+                {family: _prediction(own[0], example) for family, own in predictions.items()},
+                _keep_likely_labels(of_video, example.label),
             )
-    return found
+        )
+    return tuple(examples)
 
 
-def _followed(courses: Mapping[str, PredictionTrace], truth: str) -> dict[str, PredictionTrace]:
-    """The same courses with few labels."""
-    highest: dict[str, float] = {}
-    for course in courses.values():
-        for label, chances in course.probabilities.items():
-            highest[label] = max(highest.get(label, 0.0), *chances)
-    others = sorted((label for label in highest if label != truth), key=lambda label: -highest[label])
-    kept = [truth, *others[: FOLLOWED - 1]]
+def _prediction(predictions: Predictions, example: Example) -> ExamplePrediction:
+    column = int(predictions.predicted[example.row])
+    probability = round(float(predictions.probabilities[example.row, column]), 4)
+    correct = column == int(predictions.truth[example.row])
+    return ExamplePrediction(predictions.labels[column], probability, correct)
+
+
+def _read_traces(runs: Sequence[Run], videos: set[str]) -> dict[str, PredictionTrace]:
+    labels = runs[0].labels
+    timed = read_over_time([run.over_time_file for run in runs], labels, videos)
+    return {video: make_trace(predictions, labels) for video, predictions in timed.items()}
+
+
+def _keep_likely_labels(traces: Mapping[str, PredictionTrace], truth: str) -> dict[str, PredictionTrace]:
+    """The same traces with the probabilities of few labels, as comparison.json would be large with all."""
+    peaks: dict[str, float] = {}
+    for trace in traces.values():
+        for label, probabilities in trace.probabilities.items():
+            peaks[label] = max(peaks.get(label, 0.0), *probabilities)
+    others = sorted((label for label in peaks if label != truth), key=lambda label: -peaks[label])
+    kept = [truth, *others[: MAX_TRACED_LABELS - 1]]
     return {
-        family: replace(course, probabilities={label: course.probabilities[label] for label in kept})
-        for family, course in courses.items()
+        family: replace(trace, probabilities={label: trace.probabilities[label] for label in kept})
+        for family, trace in traces.items()
     }

@@ -1,32 +1,45 @@
-"""Where motion helps: label by label, and pair of labels by pair, with control for asking so often."""
+"""Where motion helps: label by label, and pair of labels by pair, adjusted for how many are asked about."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.comparison.predictions import Floats, Predictions
-from stillmotion.statistics.intervals import Estimate, estimate, group_codes
+from stillmotion.comparison.predictions import Predictions, correct_by_training
+from stillmotion.statistics import ALPHA, Estimate, Floats, Ints, estimate_mean, group_codes, holm
 
-LEVEL = 0.05
-MOST_PAIRS = 300  # of labels that are told; those where motion helps most
-MOST_LABELS = 50  # of more, pairs are too many to ask about one by one
+MAX_PAIRS = 300  # reported: those where motion helps most
+MAX_LABELS = 50  # with more labels, pairs are too many to ask about one by one
+_NEAR_GUESSING = 0.75  # of two labels; halfway between guessing and always right
 
 
 @dataclass(frozen=True)
 class LabelGain:
-    """What motion adds to the share of a label's videos that is found.
+    """What motion adds to one label.
 
-    still, motion: the shares. low, high: 95 % interval of the gain, for this label alone. A model that always gives a
-    label finds all of its videos, so what follows rests on telling it from all others. told: gain in the mean of
-    the share of its videos that are given the label and the share of others that are not. p: two-sided, of no
-    such gain. holm: p adjusted so that among all labels one false claim comes in 5 % (Holm 1979). share_false:
-    p adjusted so that 5 % of the claims are false (Benjamini & Hochberg 1995). helps: both gains above 0, holm below
-    0.05.
+    A model that always predicts a label finds all of its videos. So the claim `significant` rests on how well the
+    label is separated from all others, not on recall alone.
+
+    Attributes:
+        label: the label.
+        videos: number of test videos with the label.
+        groups: number of groups that these come from.
+        still: recall of the still model.
+        motion: recall of the motion model.
+        gain: `motion` less `still`.
+        low: lower limit of the gain's 95 % interval, for this label alone.
+        high: upper limit of that interval.
+        separation_gain: gain in the mean of two shares: videos of the label that are predicted as the label, and
+            other videos that are not (balanced accuracy of the label against the rest).
+        p: two-sided p of no separation gain.
+        p_holm: p adjusted so that any false claim among all labels has a chance of 5 % (Holm 1979).
+        q_value: p adjusted so that 5 % of the claims are false (Benjamini & Hochberg 1995).
+        significant: both gains are above 0 and `p_holm` is below 0.05.
     """
 
     label: str
@@ -37,20 +50,31 @@ class LabelGain:
     gain: float
     low: float
     high: float
-    told: float
+    separation_gain: float
     p: float
-    holm: float
-    share_false: float
-    helps: bool
+    p_holm: float
+    q_value: float
+    significant: bool
 
 
 @dataclass(frozen=True)
 class PairGain:
-    """How well two labels are told apart when there are only these two to choose from.
+    """How well two labels are separated when there are only these two to choose from.
 
-    still, motion: mean over the two labels of the share of videos to whose true label the model gives the higher
-    probability; 0.5 is guessing. only_motion: the gain is sure over all pairs (holm below 0.05), and the still model's
-    interval holds 0.5 and ends below 0.75: it is surely nearer to guessing than to telling.
+    Attributes:
+        labels: the two labels.
+        videos: number of test videos of both.
+        still: the mean over the two labels of the share of videos to whose true label the still model gives the
+            higher probability; 0.5 is guessing.
+        still_low: lower limit of the 95 % interval of `still`.
+        still_high: upper limit of that interval.
+        motion: the same share for the motion model.
+        gain: `motion` less `still`.
+        low: lower limit of the gain's 95 % interval.
+        high: upper limit of that interval.
+        p_holm: two-sided p of no gain, adjusted for the number of pairs (Holm 1979).
+        only_motion: only motion separates the two: the gain is significant over all pairs, and the still model is at
+            guessing (its interval holds 0.5 and ends below 0.75).
     """
 
     labels: tuple[str, str]
@@ -62,89 +86,155 @@ class PairGain:
     gain: float
     low: float
     high: float
-    holm: float
+    p_holm: float
     only_motion: bool
 
 
-def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> tuple[LabelGain, ...]:
-    """One for each label that has test videos, in the order of what motion adds."""
-    from scipy.stats import false_discovery_control  # half a second: imported where it is used
+class _LabelEstimate(NamedTuple):
+    column: int
+    recall_gain: Estimate
+    separation_gain: Estimate  # of weighted values
+    scale: float  # from weighted values to shares
 
-    first, (_, codes) = still[0], group_codes(still[0].groups)
-    tables = [np.array([run.right for run in runs], float) for runs in (still, motion)]
-    given = [np.array([run.given for run in runs]) for runs in (still, motion)]  # (seeds, n, classes)
-    rows: list[tuple[int, Estimate, Estimate, float]] = []
-    for index in range(len(first.labels)):
-        mine = first.truth == index
-        if mine.any():
-            found = [table[:, mine] for table in tables]
-            gain = estimate(found[1].mean(0) - found[0].mean(0), codes[mine], found)
-            weight, scale = _balance(mine)
-            apart = [weight * np.where(mine, one[:, :, index], 1 - one[:, :, index]) for one in given]
-            told = estimate(apart[1].mean(0) - apart[0].mean(0), codes, apart, weight)
-            rows.append((index, gain, told, scale))
-    p = np.array([told.p_zero() for *_, told, _ in rows])
+
+class _PairEstimate(NamedTuple):
+    labels: tuple[str, str]
+    videos: int
+    still: Estimate  # share above guessing, of weighted values
+    gain: Estimate  # of weighted values
+    scale: float
+
+
+def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> tuple[LabelGain, ...]:
+    """Where motion helps, label by label.
+
+    Args:
+        still: the still model's predictions, one entry per training.
+        motion: the motion model's predictions of the same videos.
+
+    Returns:
+        One entry for each label that has test videos, the largest gain first.
+    """
+    # Importing scipy.stats takes half a second, which only this needs.
+    from scipy.stats import false_discovery_control
+
+    labels, truth = still[0].labels, still[0].truth
+    correct = [correct_by_training(trainings) for trainings in (still, motion)]
+    estimates = _estimate_labels(still, motion, correct)
+    p = np.array([estimate.separation_gain.p_zero() for estimate in estimates])
     gains = []
-    adjusted = zip(rows, p, holm(p), false_discovery_control(p), strict=True)
-    for (index, gain, told, scale), plain, one_false, some_false in adjusted:
-        mine = first.truth == index
-        still_share, motion_share = (float(table[:, mine].mean()) for table in tables)
-        helps = bool(gain.mean > 0 and told.mean > 0 and one_false < LEVEL)
+    for estimate, p_value, p_holm, q_value in zip(estimates, p, holm(p), false_discovery_control(p), strict=True):
+        of_label = truth == estimate.column
+        still_recall, motion_recall = (float(table[:, of_label].mean()) for table in correct)
+        low, high = estimate.recall_gain.interval()
+        both_above = estimate.recall_gain.mean > 0 and estimate.separation_gain.mean > 0
         gains.append(
             LabelGain(
-                first.labels[index], int(mine.sum()), int(gain.groups), still_share, motion_share, gain.mean,
-                *gain.interval(), scale * told.mean, float(plain), float(one_false), float(some_false), helps,
+                label=labels[estimate.column],
+                videos=int(of_label.sum()),
+                groups=int(estimate.recall_gain.groups),
+                still=still_recall,
+                motion=motion_recall,
+                gain=estimate.recall_gain.mean,
+                low=low,
+                high=high,
+                separation_gain=estimate.scale * estimate.separation_gain.mean,
+                p=float(p_value),
+                p_holm=float(p_holm),
+                q_value=float(q_value),
+                significant=bool(both_above and p_holm < ALPHA),
             )
-        )  # fmt: skip
+        )
     return tuple(sorted(gains, key=lambda gain: -gain.gain))
 
 
 def pair_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> tuple[PairGain, ...]:
-    """One for each pair of labels that have test videos, in the order of what motion adds; none of very many labels."""
-    first, (_, codes) = still[0], group_codes(still[0].groups)
-    present = [index for index in range(len(first.labels)) if (first.truth == index).any()]
-    rows = []
-    for a, b in combinations(present if len(present) <= MOST_LABELS else (), 2):
-        mine = (first.truth == a) | (first.truth == b)
-        truth = first.truth[mine]
-        other = np.where(truth == a, b, a)
-        at = np.flatnonzero(mine)
-        weight, scale = _balance(truth == a)
-        one, two = (weight * np.array([_prefers(run, at, truth, other) for run in runs]) for runs in (still, motion))
-        gain = estimate(two.mean(0) - one.mean(0), codes[mine], (one, two), weight)
-        guess = estimate(one.mean(0) - weight / 2, codes[mine], (one,))
-        rows.append(((first.labels[a], first.labels[b]), len(truth), guess, gain, scale))
-    adjusted = holm(np.array([gain.p_zero() for *_, gain, _ in rows]))
-    pairs = []
-    for (labels, videos, guess, gain, scale), p in zip(rows, adjusted, strict=True):
-        low, high = (min(1.0, max(-1.0, scale * value)) for value in gain.interval())
-        still_low, still_high = (min(1.0, max(0.0, 0.5 + scale * value)) for value in guess.interval())
-        one, more = 0.5 + scale * guess.mean, scale * gain.mean
-        only = bool(gain.mean > 0 and p < LEVEL and still_low <= 0.5 <= still_high < 0.75)
-        pairs.append(PairGain(labels, videos, one, still_low, still_high, one + more, more, low, high, float(p), only))
-    return tuple(sorted(pairs, key=lambda pair: -pair.gain)[:MOST_PAIRS])
+    """Where motion helps, pair of labels by pair.
 
+    Args:
+        still: the still model's predictions, one entry per training.
+        motion: the motion model's predictions of the same videos.
 
-def _balance(mine: NDArray[np.bool_]) -> tuple[Floats, float]:
-    """(n,) weights by which those that are `mine` and the others count alike in a mean, and what to multiply it by.
-
-    None is above 1, for an interval takes values of single videos for whole disagreements or less.
+    Returns:
+        One entry for each pair of labels that have test videos, the largest gain first, at most `MAX_PAIRS`. Empty
+        with more than `MAX_LABELS` labels.
     """
-    weight: Floats = len(mine) / 2 / np.where(mine, mine.sum(), max(1, (~mine).sum()))
-    return weight / weight.max(), float(weight.max())
+    estimates = _estimate_pairs(still, motion)
+    adjusted = holm(np.array([estimate.gain.p_zero() for estimate in estimates]))
+    pairs = []
+    for estimate, p_holm in zip(estimates, adjusted, strict=True):
+        scale = estimate.scale
+        low, high = (min(1.0, max(-1.0, scale * limit)) for limit in estimate.gain.interval())
+        still_low, still_high = (min(1.0, max(0.0, 0.5 + scale * limit)) for limit in estimate.still.interval())
+        still_share, gain = 0.5 + scale * estimate.still.mean, scale * estimate.gain.mean
+        guesses = still_low <= 0.5 <= still_high < _NEAR_GUESSING
+        pairs.append(
+            PairGain(
+                labels=estimate.labels,
+                videos=estimate.videos,
+                still=still_share,
+                still_low=still_low,
+                still_high=still_high,
+                motion=still_share + gain,
+                gain=gain,
+                low=low,
+                high=high,
+                p_holm=float(p_holm),
+                only_motion=bool(estimate.gain.mean > 0 and p_holm < ALPHA and guesses),
+            )
+        )
+    return tuple(sorted(pairs, key=lambda pair: -pair.gain)[:MAX_PAIRS])
 
 
-def holm(p: Floats) -> Floats:
-    """p values adjusted for their number: any below 0.05 is a false claim in 5 % of tables at most (Holm 1979)."""
-    order = np.argsort(p)
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(steps, 1.0)
-    return adjusted
+def _estimate_labels(
+    still: Sequence[Predictions], motion: Sequence[Predictions], correct: Sequence[Floats]
+) -> list[_LabelEstimate]:
+    truth, (_, codes) = still[0].truth, group_codes(still[0].groups)
+    votes = [np.array([training.votes for training in trainings]) for trainings in (still, motion)]
+    estimates = []
+    for index in range(len(still[0].labels)):
+        of_label = truth == index
+        if not of_label.any():
+            continue
+        found = [table[:, of_label] for table in correct]
+        recall_gain = estimate_mean(found[1].mean(0) - found[0].mean(0), codes[of_label], found)
+        weights, scale = _balance(of_label)
+        separated = [weights * np.where(of_label, vote[:, :, index], 1 - vote[:, :, index]) for vote in votes]
+        separation_gain = estimate_mean(separated[1].mean(0) - separated[0].mean(0), codes, separated, weights)
+        estimates.append(_LabelEstimate(index, recall_gain, separation_gain, scale))
+    return estimates
 
 
-def _prefers(run: Predictions, at: np.ndarray, truth: np.ndarray, other: np.ndarray) -> Floats:
-    """(n,) 1 where the true label has the higher probability of the two, 0.5 for a tie."""
-    gap = run.probabilities[at, truth] - run.probabilities[at, other]
-    chosen: Floats = (np.sign(gap) + 1) / 2
-    return chosen
+def _estimate_pairs(still: Sequence[Predictions], motion: Sequence[Predictions]) -> list[_PairEstimate]:
+    labels, all_truth, (_, codes) = still[0].labels, still[0].truth, group_codes(still[0].groups)
+    present = [index for index in range(len(labels)) if (all_truth == index).any()]
+    estimates = []
+    for first, second in combinations(present if len(present) <= MAX_LABELS else (), 2):
+        rows = np.flatnonzero((all_truth == first) | (all_truth == second))
+        truth = all_truth[rows]
+        other = np.where(truth == first, second, first)
+        weights, scale = _balance(truth == first)
+        still_wins, motion_wins = (
+            weights * np.array([_prefers_truth(training, rows, truth, other) for training in trainings])
+            for trainings in (still, motion)
+        )
+        gain = estimate_mean(motion_wins.mean(0) - still_wins.mean(0), codes[rows], (still_wins, motion_wins), weights)
+        above_guessing = estimate_mean(still_wins.mean(0) - weights / 2, codes[rows], (still_wins,))
+        estimates.append(_PairEstimate((labels[first], labels[second]), len(rows), above_guessing, gain, scale))
+    return estimates
+
+
+def _balance(of_label: NDArray[np.bool_]) -> tuple[Floats, float]:
+    """Weights `(n,)` that give a label and the rest the same total, and the factor from weighted means to shares.
+
+    No weight is above 1, as `estimate_mean` counts a value of 1 as one disagreement.
+    """
+    weights: Floats = len(of_label) / 2 / np.where(of_label, of_label.sum(), max(1, (~of_label).sum()))
+    return weights / weights.max(), float(weights.max())
+
+
+def _prefers_truth(training: Predictions, rows: Ints, truth: Ints, other: Ints) -> Floats:
+    """1 for each row where the true label has a higher probability than the other, 0.5 for a tie."""
+    gap = training.probabilities[rows, truth] - training.probabilities[rows, other]
+    preferred: Floats = (np.sign(gap) + 1) / 2
+    return preferred

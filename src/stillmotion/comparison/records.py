@@ -1,127 +1,216 @@
-"""comparison.json: what a comparison leaves on disk, and the runs that it reads."""
+"""What a comparison is: typed records of everything in comparison.json."""
 
-import json
-import math
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import TypeAdapter, ValidationError
-
+from stillmotion.clips import ClipSpec
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.example_videos import ExampleVideo
-from stillmotion.comparison.recommending import Recommendation
+from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics
+from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.verdict import Verdict
-from stillmotion.errors import StillmotionError
-from stillmotion.files import make_folder, write_json
 from stillmotion.inspection.shortcuts import Shortcut
+from stillmotion.runs.recipe import Recipe
+from stillmotion.runs.run import TrainingRecord
+from stillmotion.training.efforts import Trial
 
-T = TypeVar("T")
 Kind = Literal["still", "motion"]
-_VERDICT: TypeAdapter[Verdict | None] = TypeAdapter(Verdict | None)
-_RECOMMENDATION: TypeAdapter[Recommendation | None] = TypeAdapter(Recommendation | None)
-_EVIDENCE: TypeAdapter[Evidence | None] = TypeAdapter(Evidence | None)
-_SHORTCUTS = TypeAdapter(tuple[Shortcut, ...])
-_VIDEOS = TypeAdapter(tuple[ExampleVideo, ...])
-_KIND: TypeAdapter[Kind] = TypeAdapter(Kind)
-COMPARISON_FILE = "comparison.json"
+AdviceTopic = Literal["cost", "failures", "next_steps"]
+
+
+@dataclass(frozen=True)
+class FamilyCost:
+    """What a family costs: the median over its trainings. None is unknown.
+
+    Attributes:
+        parameters: number of parameters.
+        multiply_adds: of one clip, counted from the graph.
+        clip_seconds: how much video a clip covers.
+        milliseconds_per_clip: time to predict one clip, on the machine that measured it.
+        milliseconds_per_second: the same per second of video, for windows that follow each other.
+        multiply_adds_per_second: likewise.
+        frames_per_second: throughput.
+        train_seconds: time to train once.
+        peak_megabytes: memory of a process that loads the model and predicts one clip.
+    """
+
+    parameters: int | None = None
+    multiply_adds: float | None = None
+    clip_seconds: float | None = None
+    milliseconds_per_clip: float | None = None
+    milliseconds_per_second: float | None = None
+    multiply_adds_per_second: float | None = None
+    frames_per_second: float | None = None
+    train_seconds: float | None = None
+    peak_megabytes: float | None = None
+
+
+@dataclass(frozen=True)
+class AccuracyCurves:
+    """Accuracy after each epoch.
+
+    Attributes:
+        train: on the training part.
+        validation: on the validation part.
+    """
+
+    train: tuple[float, ...]
+    validation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """How one training of a family went.
+
+    Attributes:
+        accuracy: on the videos that it was tested on.
+        recipe: how it was trained.
+        training: epochs, time and validation results.
+        curves: accuracy after each epoch; None if the run has no history.
+    """
+
+    accuracy: float
+    recipe: Recipe
+    training: TrainingRecord | None = None
+    curves: AccuracyCurves | None = None
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """What one search for settings was given, and what it tried.
+
+    Attributes:
+        effort: how many settings to try: "quick", "standard" or "thorough".
+        minutes: time budget of the whole experiment; None without one.
+        epochs: maximum number of epochs of the training that follows.
+        trials: the settings that were tried.
+    """
+
+    effort: str
+    minutes: float | None
+    epochs: int
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)
 class FamilyResult:
-    """One family: its kind, its figures as in comparison.json, and the folders of its runs."""
+    """One family's results on the test videos, the mean over its trainings.
+
+    Attributes:
+        kind: whether the family looks at single frames ("still") or at their sequence ("motion").
+        accuracy: the share of test videos that are predicted correctly.
+        macro_f1: the mean of the labels' F1.
+        log_loss: in nats per video.
+        calibration_error: of the predicted label, in 15 bins of equal mass.
+        per_label: metrics of each label.
+        confusion: number of videos by true label (rows) and predicted label (columns).
+        accuracies: accuracy of each training.
+        validation_accuracy: on the validation part; None if unknown.
+        cost: what a prediction and a training cost.
+        trainings: one entry per run.
+        searches: one entry per fold.
+        runs: folders of the runs.
+    """
 
     kind: Kind
-    figures: Mapping[str, Any]
-    runs: tuple[str, ...]
+    accuracy: IntervalEstimate
+    macro_f1: IntervalEstimate
+    log_loss: IntervalEstimate
+    calibration_error: float
+    per_label: Mapping[str, LabelMetrics]
+    confusion: tuple[tuple[float, ...], ...]
+    accuracies: tuple[float, ...]
+    validation_accuracy: float | None = None
+    cost: FamilyCost = FamilyCost()
+    trainings: tuple[TrainingSummary, ...] = ()
+    searches: tuple[SearchRecord, ...] = ()
+    runs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class SkippedRecord:
+    """A file that was not used.
+
+    Attributes:
+        path: the file.
+        reason: why it was skipped.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """The data set.
+
+    Attributes:
+        videos: number of videos by part ("train", "validation", "test").
+        groups: number of groups by part.
+        cross_validated: whether the test part is that of all folds; train and validation are those of one fold.
+        videos_per_label: number of videos by label.
+        labels: the labels, in the order of the models' outputs.
+        skipped: files that were not used.
+        root: folder of the data set.
+        fingerprint: hash of the data set.
+        versions: versions of the software that trained the models.
+    """
+
+    videos: Mapping[str, int] = field(default_factory=dict)
+    groups: Mapping[str, int] = field(default_factory=dict)
+    cross_validated: bool = False
+    videos_per_label: Mapping[str, int] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+    skipped: tuple[SkippedRecord, ...] = ()
+    root: str = ""
+    fingerprint: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing that a reader should take home.
+
+    Attributes:
+        code: what it is about, such as "use_motion" (`stillmotion.comparison.advice` has all codes).
+        topic: "cost", "failures" or "next_steps".
+        text: one or two sentences of plain text, with commands in backticks.
+    """
+
+    code: str
+    topic: AdviceTopic
+    text: str
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Families and their figures, the verdict (None without both a still and a motion family), the data.
+    """The results of a comparison.
 
-    videos: some of the test part to look at."""
+    Attributes:
+        families: the results of each family.
+        verdict: whether motion is needed; None without both a still and a motion family.
+        data: the data set.
+        spec: what a clip is; None for tables of predictions.
+        recommendation: which family to use by accuracy and cost; None if a cost is unknown.
+        evidence: what the motion model's gain rests on; None if it was not checked.
+        shortcuts: how well things other than the action predict the label; empty if that was not checked.
+        examples: test videos to look at.
+        advice: what to take home: costs, failures, next steps.
+    """
 
     families: Mapping[str, FamilyResult]
     verdict: Verdict | None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    spec: Mapping[str, Any] = field(default_factory=dict)
+    data: DataSummary = DataSummary()
+    spec: ClipSpec | None = None
     recommendation: Recommendation | None = None
     evidence: Evidence | None = None
     shortcuts: tuple[Shortcut, ...] = ()
-    videos: tuple[ExampleVideo, ...] = ()
+    examples: tuple[ExampleVideo, ...] = ()
+    advice: tuple[Advice, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        families = {
-            name: {"kind": family.kind, **family.figures, "runs": list(family.runs)}
-            for name, family in self.families.items()
-        }
-        return {
-            "families": families,
-            "verdict": self.verdict.to_json() if self.verdict else None,
-            "recommendation": asdict(self.recommendation) if self.recommendation else None,
-            "evidence": asdict(self.evidence) if self.evidence else None,
-            "shortcuts": [asdict(one) for one in self.shortcuts],
-            "data": dict(self.data),
-            "spec": dict(self.spec),
-            "videos": [asdict(one) for one in self.videos],
-        }
-
-
-def write_comparison(comparison: Comparison, folder: Path) -> Path:
-    """Write comparison.json into the folder (made if need be), whole or not at all; return its path."""
-    path = Path(folder) / COMPARISON_FILE
-    make_folder(path.parent)
-    write_json(path, comparison.to_json())
-    return path
-
-
-def read_comparison(folder: Path) -> Comparison:
-    """Read it back. Raises StillmotionError if the folder holds none."""
-    path = Path(folder) / COMPARISON_FILE
-    try:
-        record = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
-        if not record["families"]:
-            raise ValueError("it has no families")
-        families = {
-            name: FamilyResult(
-                kind=_read(figures, "kind", _KIND),
-                figures={key: value for key, value in figures.items() if key not in ("kind", "runs")},
-                runs=tuple(figures.get("runs", ())),
-            )
-            for name, figures in record["families"].items()
-        }
-        return Comparison(
-            families,
-            verdict=_read(record, "verdict", _VERDICT),
-            data=record.get("data") or {},
-            spec=record.get("spec") or {},
-            recommendation=_read(record, "recommendation", _RECOMMENDATION),
-            evidence=_read(record, "evidence", _EVIDENCE),
-            shortcuts=_read(record, "shortcuts", _SHORTCUTS, ()),
-            videos=_read(record, "videos", _VIDEOS, ()),
-        )
-    except FileNotFoundError:
-        raise StillmotionError(f"{folder}: has no {COMPARISON_FILE}; give a folder that 'compare' wrote") from None
-    except OSError as error:
-        raise StillmotionError(f"{path}: {error.strerror or error}") from None
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
-        why = f"no {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:200]
-        raise StillmotionError(f"{path}: not a comparison's record ({why}); compare again") from None
-
-
-def _read(record: Mapping[str, Any], key: str, adapter: TypeAdapter[T], nothing: Any = None) -> T:
-    try:
-        return adapter.validate_python(record.get(key) or nothing)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, (key, *first["loc"])))
-        raise ValueError(f"{where}: {first['msg']}") from None
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is no finite number")
-    return number
+        """The comparison as in comparison.json: all attributes, and those of the verdict that follow from others."""
+        return {**asdict(self), "verdict": self.verdict.to_json() if self.verdict else None}

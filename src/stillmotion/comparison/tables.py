@@ -1,27 +1,132 @@
-"""Tables of predictions from anywhere: `video, label, prob_<label>...`, and `group, window, seed` where there are."""
+"""Models that were trained elsewhere: one table of predictions per model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from stillmotion.comparison.predictions import Predictions, check_same_videos, read_predictions_by_seed
+from stillmotion.comparison.completing import complete_comparison, complete_verdict
+from stillmotion.comparison.deciding import check_margin, decide_among
+from stillmotion.comparison.family_results import summarize_predictions
+from stillmotion.comparison.predictions import Predictions, check_same_videos
+from stillmotion.comparison.reading import read_predictions_by_seed
+from stillmotion.comparison.records import Comparison, DataSummary
+from stillmotion.comparison.verdict import Verdict
+from stillmotion.data.tables import probability_column
 from stillmotion.errors import StillmotionError, UsageError
 
 
-def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
-    """The models of tables, in order: a name for each and its predictions, one a seed, with labels in one order.
+def compare_tables(paths: Sequence[Path | str], *, margin: float = 0.05, seed: int = 0) -> Comparison:
+    """Compare models that were trained elsewhere, from tables of their predictions.
 
-    A model is called after its file, or its folder and file where two files have one name.
+    Args:
+        paths: one table per model, CSV or Parquet, with the columns `video`, `label` and `prob_<label>` for each
+            label, and optionally `group`, `window` and `seed`. The first table is the still model's, the others are
+            those of motion models. As no validation part chooses among several motion models, the verdict is
+            corrected for the choice.
+        margin: the smallest gain in accuracy that is worth motion, as a share.
+        seed: random seed of the bootstrap.
+
+    Returns:
+        The comparison, without costs and evidence.
 
     Raises:
-        UsageError: no such file, or the same one twice.
-        StillmotionError: a table that cannot be used, or tables of different videos, labels or groups.
+        UsageError: fewer than two tables, a file is missing or given twice, or a margin outside 0..1.
+        StillmotionError: a table is invalid, or the tables have different videos, labels or groups.
+    """
+    check_margin(margin)
+    models = _read_two_or_more(paths)
+    still = next(iter(models))
+    first = models[still][0]
+    comparison = Comparison(
+        families={
+            name: summarize_predictions("still" if name == still else "motion", trainings, seed=seed)
+            for name, trainings in models.items()
+        },
+        verdict=_decide_models(models, margin),
+        data=DataSummary(
+            videos={"test": len(first.videos)},
+            groups={"test": len(set(first.groups))},
+            videos_per_label=dict(Counter(first.labels[index] for index in first.truth)),
+            labels=first.labels,
+        ),
+    )
+    return complete_comparison(comparison)
+
+
+def decide_on_tables(paths: Sequence[Path | str], *, margin: float = 0.05) -> Verdict:
+    """The verdict alone of `compare_tables`.
+
+    Args:
+        paths: one table per model, the still model's first.
+        margin: the smallest gain in accuracy that is worth motion, as a share.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        UsageError: as `compare_tables`.
+        StillmotionError: as `compare_tables`.
+    """
+    check_margin(margin)
+    verdict = _decide_models(_read_two_or_more(paths), margin)
+    return complete_verdict(verdict, evidence=None, shortcuts=None)
+
+
+def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
+    """Read one table per model.
+
+    Args:
+        paths: CSV or Parquet tables with the columns `video`, `label` and `prob_<label>` for each label, and
+            optionally `group`, `window` and `seed`.
+
+    Returns:
+        The predictions of each model, one entry per seed, with labels in one order. A model is named after its file,
+        or its folder and file where two files have the same name.
+
+    Raises:
+        UsageError: a file is missing or given twice.
+        StillmotionError: a table is invalid, or the tables have different videos, labels or groups.
     """
     files = [Path(path) for path in paths]
+    _check_files(files)
+    models = dict(zip(_names(files), map(read_predictions_by_seed, files), strict=True))
+    first = next(iter(models.values()))[0]
+    present = {first.labels[index] for index in first.truth}
+    if len(present) < 2:
+        raise StillmotionError(
+            f"{files[0]}: all videos have the label {present.pop()!r}; at least two labels are needed"
+        )
+    for name, file in zip(models, files, strict=True):
+        labels = models[name][0].labels
+        if set(labels) != set(first.labels):
+            label = sorted(set(labels) ^ set(first.labels))[0]
+            lacking = files[0] if label in labels else file
+            raise StillmotionError(f"{lacking}: no column {probability_column(label)}; all tables need the same labels")
+        models[name] = [_reorder_labels(training, first.labels) for training in models[name]]
+        try:
+            check_same_videos([first, *models[name]])
+        except StillmotionError as error:
+            raise StillmotionError(f"{files[0]} and {file}: {error}") from None
+    return models
+
+
+def _read_two_or_more(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
+    if len(paths) < 2:
+        raise UsageError("give two or more tables, the still model's first")
+    return read_models(paths)
+
+
+def _decide_models(models: Mapping[str, Sequence[Predictions]], margin: float) -> Verdict:
+    still, *motions = models
+    return decide_among(models[still], {name: models[name] for name in motions}, margin=margin, name=still)
+
+
+def _check_files(files: Sequence[Path]) -> None:
     for file in files:
         if str(file) == "-":
             raise UsageError("-: standard input is not read; save the table to a file")
@@ -31,38 +136,19 @@ def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
             raise UsageError(f"{file}: {'not a file; save the table first' if file.exists() else 'no such file'}")
     if len({file.resolve() for file in files}) < len(files):
         raise UsageError("the same table is given twice; give one for each model")
-    found = {name: read_predictions_by_seed(file) for name, file in zip(_names(files), files, strict=True)}
-    labels = next(iter(found.values()))[0].labels
-    truth = {labels[index] for index in next(iter(found.values()))[0].truth}
-    if len(truth) < 2:
-        raise StillmotionError(
-            f"{files[0]}: all videos have the label {truth.pop()!r}; it takes two or more to tell apart"
-        )
-    for name, file in zip(found, files, strict=True):
-        other = found[name][0].labels
-        if set(other) != set(labels):
-            odd = sorted(set(other) ^ set(labels))[0]
-            lacking = files[0] if odd in other else file
-            raise StillmotionError(f"{lacking}: no column prob_{odd}; all tables need the same labels")
-        found[name] = [_in_order(one, labels) for one in found[name]]
-        try:
-            check_same_videos([found[next(iter(found))][0], *found[name]])
-        except StillmotionError as error:
-            raise StillmotionError(f"{files[0]} and {file}: {error}") from None
-    return found
 
 
-def _in_order(one: Predictions, labels: tuple[str, ...]) -> Predictions:
-    if one.labels == labels:
-        return one
+def _reorder_labels(training: Predictions, labels: tuple[str, ...]) -> Predictions:
+    if training.labels == labels:
+        return training
     place = {label: index for index, label in enumerate(labels)}
-    order = [one.labels.index(label) for label in labels]
-    truth = np.array([place[one.labels[index]] for index in one.truth], dtype=np.intp)
-    return replace(one, labels=labels, truth=truth, probabilities=one.probabilities[:, order])
+    order = [training.labels.index(label) for label in labels]
+    truth = np.array([place[training.labels[index]] for index in training.truth], dtype=np.intp)
+    return replace(training, labels=labels, truth=truth, probabilities=training.probabilities[:, order])
 
 
 def _names(files: Sequence[Path]) -> list[str]:
     stems = [file.stem for file in files]
-    longer = [f"{file.resolve().parent.name}/{file.stem}" for file in files]
-    names = [long if stems.count(stem) > 1 else stem for stem, long in zip(stems, longer, strict=True)]
+    with_folder = [f"{file.resolve().parent.name}/{file.stem}" for file in files]
+    names = [long if stems.count(stem) > 1 else stem for stem, long in zip(stems, with_folder, strict=True)]
     return names if len(set(names)) == len(names) else [str(file) for file in files]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from stillmotion.clips import OpenedVideos, Rate
 from stillmotion.comparison import (
     Comparison,
-    compare,
+    SearchRecord,
+    SkippedRecord,
+    compare_runs,
+    complete_comparison,
     gather_examples,
-    require_motion_evidence,
     write_comparison,
 )
 from stillmotion.data import Videos
@@ -26,7 +28,7 @@ from stillmotion.experiments.executors import Executor, InProcess
 from stillmotion.experiments.plan import ComparisonPlan, Search, evaluated
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.files import check_folder, folder_lock
-from stillmotion.inspection import describe_shortcuts, find_shortcuts
+from stillmotion.inspection import find_shortcuts
 from stillmotion.models import FAMILIES
 from stillmotion.progress import Progress, no_progress
 from stillmotion.reports import write_report
@@ -175,57 +177,47 @@ def execute(plan: ComparisonPlan, executor: Executor, *, progress: Progress = no
     # The runs, and the verdict of their statistics alone.
     planned = plan.runs(searches)
     runs = evaluated(planned, executor.run(plan.train_and_evaluate(planned)))
-    comparison = compare(runs, margin=plan.settings.margin, seed=plan.settings.seed, relative_to=plan.folder)
+    comparison = compare_runs(runs, margin=plan.settings.margin, seed=plan.settings.seed, relative_to=plan.folder)
     comparison = _with_records(comparison, plan, searches)
 
     # What else could explain it.
     controls = Controls(plan, planned, comparison.verdict)
-    executor.run(controls.over_time([example.video for example in comparison.videos]))
-    shortcuts = tuple(find_shortcuts(plan.dataset.opened, seed=0, progress=progress))
+    executor.run(controls.over_time([example.video for example in comparison.examples]))
+    shortcuts = find_shortcuts(plan.dataset.opened, seed=0, progress=progress)
     results = executor.run(controls.tasks())
-    evidence = controls.evidence(runs, results)
     verdict = comparison.verdict
-    if verdict is None or evidence is None:
-        return replace(comparison, shortcuts=shortcuts)
-    verdict = replace(verdict, warnings=(*verdict.warnings, *describe_shortcuts(shortcuts)))
-    return replace(
-        comparison,
-        families={
-            name: replace(family, figures={**family.figures, "peak_megabytes": results[f"memory/{name}"]})
-            if f"memory/{name}" in results
-            else family
-            for name, family in comparison.families.items()
-        },
-        verdict=require_motion_evidence(verdict, evidence),
-        evidence=evidence,
+    return complete_comparison(
+        _with_memory(comparison, results),
+        evidence=controls.evidence(runs, results),
         shortcuts=shortcuts,
-        videos=gather_examples(runs, (verdict.still, verdict.motion)),
+        examples=gather_examples(runs, (verdict.still, verdict.motion)) if verdict else (),
     )
 
 
 def _with_records(comparison: Comparison, plan: ComparisonPlan, searches: Sequence[Sequence[Search]]) -> Comparison:
     """Add what the statistics do not know: the skipped videos, and what each family was given."""
-    skipped = [{"path": video.video.name, "reason": video.reason} for video in plan.dataset.skipped]
     settings = plan.settings
-    given = {
-        family: [
-            {
-                "effort": settings.effort,
-                "minutes": settings.time_budget_minutes,
-                "epochs": search.recipe.epochs,
-                "trials": [asdict(trial) for trial in search.trials],
-            }
-            for fold in searches
-            for search in fold
-            if search.recipe.family == family
-        ]
-        for family in comparison.families
-    }
+    skipped = [SkippedRecord(video.video.name, video.reason) for video in plan.dataset.skipped]
+    records: dict[str, list[SearchRecord]] = {family: [] for family in comparison.families}
+    for search in (search for fold in searches for search in fold):
+        records[search.recipe.family].append(
+            SearchRecord(settings.effort, settings.time_budget_minutes, search.recipe.epochs, tuple(search.trials))
+        )
     return replace(
         comparison,
-        data={**comparison.data, "skipped": [*skipped, *comparison.data["skipped"]]},
+        data=replace(comparison.data, skipped=(*skipped, *comparison.data.skipped)),
         families={
-            name: replace(family, figures={**family.figures, "search": given[name]})
+            name: replace(family, searches=tuple(records[name])) for name, family in comparison.families.items()
+        },
+    )
+
+
+def _with_memory(comparison: Comparison, results: Mapping[str, Any]) -> Comparison:
+    """Add the memory of the families for which it was measured."""
+    return replace(
+        comparison,
+        families={
+            name: replace(family, cost=replace(family.cost, peak_megabytes=results.get(f"memory/{name}")))
             for name, family in comparison.families.items()
         },
     )

@@ -92,7 +92,7 @@ class Controls:
         Empty if effort is quick, or if the still family pools so already or cannot.
         """
         still = self._of("still")
-        needed = self.verdict is not None and self.verdict.answer == "motion needed"
+        needed = self.verdict is not None and self.verdict.statistical_answer == "motion needed"
         pools = {run.recipe.options.get("pool", BEST_FRAME_POOL) for run in still}
         if not (self.plan.settings.trains_controls and needed) or BEST_FRAME_POOL in pools:
             return []

@@ -80,7 +80,7 @@
   const nearest = (seconds, at) =>
     seconds.reduce((best, one, index) => (Math.abs(one - at) < Math.abs(seconds[best] - at) ? index : best), 0);
   const watch = (article) => {
-    const { from, to, labels, courses, views } = JSON.parse(article.dataset.moments);
+    const { from, to, labels, traces, views } = JSON.parse(article.dataset.moments);
     const frame = article.querySelector(".frame use") && article.querySelector(".frame");
     const marks = all(".strip svg", article);
     const play = article.querySelector(".play");
@@ -93,12 +93,12 @@
       marks.forEach((mark, index) => mark.classList.toggle("on", index === Math.floor(part * marks.length)));
       const spoken = [`${at.toFixed(1)} seconds`];
       for (const place of all("[data-value]", article)) {
-        const course = courses[place.dataset.value];
-        if (!course) continue;
-        const moment = nearest(course.seconds, at);
-        const answer = course.answers[moment];
-        const text = `${answer} ${percent(course.highest[moment])}`;
-        const truth = answer === labels[0] ? "" : `, ${labels[0]} ${percent(course.probabilities[0][moment])}`;
+        const trace = traces[place.dataset.value];
+        if (!trace) continue;
+        const moment = nearest(trace.seconds, at);
+        const answer = trace.labels[moment];
+        const text = `${answer} ${percent(trace.confidence[moment])}`;
+        const truth = answer === labels[0] ? "" : `, ${labels[0]} ${percent(trace.probabilities[0][moment])}`;
         place.textContent = `at ${at.toFixed(1)} s: ${text}${truth}`;
         spoken.push(`${place.dataset.value}: ${text}`);
       }
@@ -111,9 +111,9 @@
       choice.addEventListener("change", () => {
         article.querySelector(".box svg").setAttribute("aria-label", `Probability of ${labels[choice.value]} through time`);
         for (const line of all("polyline", article)) {
-          const course = courses[line.dataset.family];
-          const heights = course.probabilities[choice.value].map((chance) => 100 - 100 * chance);
-          const places = course.seconds.map((second) => (100 * (second - from)) / (to - from));
+          const trace = traces[line.dataset.family];
+          const heights = trace.probabilities[choice.value].map((chance) => 100 - 100 * chance);
+          const places = trace.seconds.map((second) => (100 * (second - from)) / (to - from));
           const ends = heights.length > 1 ? places : [0, 100];
           line.setAttribute("points", ends.map((x, index) => `${x},${heights[Math.min(index, heights.length - 1)]}`).join(" "));
         }

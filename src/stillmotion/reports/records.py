@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillmotion.comparison import Comparison, compare, kind_of, read_comparison
+from stillmotion.comparison import COMPARISON_FILE, Comparison, FamilyResult, compare_runs, kind_of, read_comparison
 from stillmotion.data import Video
 
 LOOKS = {
@@ -24,21 +24,32 @@ class Record:
 
     def file(self, video: Video) -> Path:
         """Where a video lay."""
-        return Path(str(self.comparison.data.get("root") or ".")) / video.path
+        return Path(self.comparison.data.root or ".") / video.path
 
     @property
     def gone(self) -> int:
         """How many of the videos to look at are no longer where they were."""
-        return sum(not self.file(one.video).is_file() for one in self.comparison.videos)
+        return sum(not self.file(one.video).is_file() for one in self.comparison.examples)
 
     @property
     def families(self) -> list[str]:
         """Still families first, then by accuracy."""
-        figures = self.comparison.families
-        return sorted(
-            figures,
-            key=lambda name: (figures[name].kind != "still", -(figures[name].figures.get("accuracy") or 0)),
-        )
+        results = self.comparison.families
+        return sorted(results, key=lambda name: (results[name].kind != "still", -results[name].accuracy.value))
+
+    @property
+    def results(self) -> dict[str, FamilyResult]:
+        """The families' results in the order of `families`."""
+        return {name: self.comparison.families[name] for name in self.families}
+
+    @property
+    def guessing(self) -> float | None:
+        """The accuracy of always predicting the test videos' most frequent label."""
+        for family in self.comparison.families.values():
+            videos = [label.videos for label in family.per_label.values()]
+            if sum(videos):
+                return max(videos) / sum(videos)
+        return None
 
     @property
     def pair(self) -> tuple[str, str] | None:
@@ -67,6 +78,6 @@ def read_record(folder: Path) -> Record:
     Raises:
         StillmotionError: neither a comparison nor a run.
     """
-    alone = not (folder / "comparison.json").exists() and (folder / "run.json").exists()
-    comparison = compare([folder]) if alone else read_comparison(folder)
-    return Record(comparison, Path(str(comparison.data.get("root") or folder.resolve())).name)
+    single_run = not (folder / COMPARISON_FILE).exists() and (folder / "run.json").exists()
+    comparison = compare_runs([folder]) if single_run else read_comparison(folder)
+    return Record(comparison, Path(comparison.data.root or folder.resolve()).name)

@@ -10,7 +10,7 @@ from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from stillmotion.reports.geometry import scale
 from stillmotion.reports.records import Record
@@ -139,8 +139,15 @@ def p_value(p: float) -> str:
     return "below 0.001" if p < 0.001 else "above 0.99" if p > 0.99 else f"= {number(p, 2)}"
 
 
-def typeset(text: str) -> str:
-    """A sentence of the verdict's, with true minus signs, and per cent that stay with their number."""
+def render_text(text: str) -> Markup:
+    """Plain text as HTML: escaped, `commands` as code, with true minus signs, and percent signs kept with numbers."""
+    parts = [escape(_typeset(part)) for part in text.split("`")]
+    if len(parts) % 2 == 0:  # an odd backtick, of a label or a name
+        return Markup("`").join(parts)
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
+def _typeset(text: str) -> str:
     return re.sub(r"(?<=[ (])-(?=\d)", MINUS, text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 

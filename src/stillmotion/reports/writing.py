@@ -9,18 +9,12 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from stillmotion.comparison import ANSWER_TITLES
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, make_folder
 from stillmotion.reports.records import Record, read_record
 from stillmotion.reports.rendering import environment, render_section
 from stillmotion.reports.sections import SECTIONS
-
-TITLES = {
-    "motion needed": "Motion is needed",
-    "stills suffice": "Stills suffice",
-    "undecided": "Undecided",
-    None: "No verdict",
-}
 
 
 def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
@@ -60,7 +54,7 @@ def render_report(record: Record) -> str:
         .get_template("page.html")
         .render(
             answer=answer,
-            title=TITLES[answer],
+            title=ANSWER_TITLES[answer] if answer else "No verdict",
             name=record.name,
             sections={name: section for name, section in sections.items() if section},
             script=Markup(script),

@@ -1,21 +1,24 @@
 """Statistics of grouped data: NumPy and SciPy only, used by every layer above."""
 
-from stillmotion.statistics.intervals import (
-    LEVEL,
-    Estimate,
-    effective_videos,
-    estimate,
-    group_codes,
-    mean_interval,
-    proportion_interval,
-)
+from stillmotion.statistics.arrays import Floats, Ints
+from stillmotion.statistics.estimates import ALPHA, CONFIDENCE, Estimate, estimate_mean
+from stillmotion.statistics.groups import effective_groups, effective_videos, group_codes, kish
+from stillmotion.statistics.intervals import cluster_robust_interval, mean_interval, proportion_interval
+from stillmotion.statistics.multiplicity import holm
 
 __all__ = [
-    "LEVEL",
+    "ALPHA",
+    "CONFIDENCE",
     "Estimate",
+    "Floats",
+    "Ints",
+    "cluster_robust_interval",
+    "effective_groups",
     "effective_videos",
-    "estimate",
+    "estimate_mean",
     "group_codes",
+    "holm",
+    "kish",
     "mean_interval",
     "proportion_interval",
 ]

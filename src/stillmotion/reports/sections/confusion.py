@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillmotion.reports.advice import to_use
+from stillmotion.comparison import family_to_use
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
 
@@ -18,10 +18,10 @@ MISTAKES = 15
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    labels = tuple(record.comparison.data.get("labels") or ())
+    labels = record.comparison.data.labels
     models = []
-    for name in record.families:
-        table = np.array(record.comparison.families[name].figures.get("confusion") or (), float)
+    for name, result in record.results.items():
+        table = np.array(result.confusion, float)
         if table.shape == (len(labels), len(labels)) and len(labels):
             models.append({"name": name, "rows": _rows(labels, table), "mistakes": _mistakes(labels, table)})
     if not models:
@@ -61,7 +61,7 @@ def _count(count: float) -> str:
 
 def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
-    chosen = (to_use(record, verdict) or verdict.motion) if verdict else record.families[0]
+    chosen = (family_to_use(record.comparison) or verdict.motion) if verdict else record.families[0]
     for one in _facts(record).get("models", ()):
         mistakes = one["mistakes"] if one["name"] == chosen else []
         if len(mistakes) > 1 and mistakes[0][2] == mistakes[1][2]:

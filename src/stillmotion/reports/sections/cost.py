@@ -6,34 +6,28 @@ from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Any
 
-from stillmotion.comparison import Recommendation
-from stillmotion.reports.advice import quickness, sound_advice
+from stillmotion.comparison import Recommendation, sound_recommendation, speed_text
 from stillmotion.reports.geometry import polyline, scale, spread_labels, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number
 
 WIDE, TALL = 31, 7  # of a tag, and half of its height, in percent of the plot
 ROOM = 1.5  # times the slowest, so that its tag has a place
-_KEYS = ("accuracy", "milliseconds_per_clip", "frames_per_second", "parameters", "train_seconds", "multiply_adds",
-         "clip_seconds", "milliseconds_per_second", "multiply_adds_per_second", "peak_megabytes")  # fmt: skip
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    families = record.comparison.families
-    table = [(name, {key: families[name].figures.get(key) for key in _KEYS}) for name in record.families]
-    if not table:
+    if not record.families:
         return {}
-    known = [(name, one) for name, one in table if one["accuracy"] is not None and one["milliseconds_per_clip"]]
-    advice = sound_advice(record)
-    plot = _plot(record, [name for name, _ in known])
-    return {"table": table, "advice": advice, "and_cheap": _and_cheap(record, advice), **plot}
+    known = [name for name, result in record.results.items() if result.cost.milliseconds_per_clip]
+    advice = sound_recommendation(record.comparison)
+    return {"advice": advice, "and_cheap": _and_cheap(record, advice), **_plot(record, known)}
 
 
 def _plot(record: Record, names: list[str]) -> dict[str, Any]:
-    figures = {name: record.comparison.families[name].figures for name in names}
+    results = [record.comparison.families[name] for name in names]
     if not names:
         return {"dots": [], "front": "", "logarithmic": False, "xticks": [], "yticks": []}
-    times = [float(one["milliseconds_per_clip"]) for one in figures.values()]
+    times = [float(result.cost.milliseconds_per_clip or 0) for result in results]
     logarithmic = max(times) > 8 * min(times)
     if logarithmic:
         low, high = min(times) / 1.6, max(times) * (max(times) / min(times)) ** 0.5
@@ -45,11 +39,10 @@ def _plot(record: Record, names: list[str]) -> dict[str, Any]:
         across = scale(0.0, ROOM * max(times))
         xticks = [(across(tick), number(tick) if tick else "0") for tick in ticks(0, ROOM * max(times))]
         places = [across(time) for time in times]
-    bounds = [(float(f.get("accuracy_low", f["accuracy"])), float(f.get("accuracy_high", f["accuracy"])))
-              for f in figures.values()]  # fmt: skip
+    bounds = [(result.accuracy.low, result.accuracy.high) for result in results]
     bottom = max(0.0, min(low for low, _ in bounds) - 0.05)
     up = scale(bottom, 1.0)
-    heights = [up(float(f["accuracy"])) for f in figures.values()]
+    heights = [up(result.accuracy.value) for result in results]
     tags = spread_labels(heights, 16)
     dots: list[dict[str, Any]] = [
         {
@@ -60,13 +53,14 @@ def _plot(record: Record, names: list[str]) -> dict[str, Any]:
             "high": up(high),
             "tag": tag,
             "left": _to_the_left(x, tag, [(at, up(a), up(b)) for at, (a, b) in zip(places, bounds, strict=True)]),
-            "figures": figures[name],
+            "accuracy": result.accuracy.value,
+            "milliseconds": result.cost.milliseconds_per_clip,
         }
-        for name, x, y, (low, high), tag in zip(names, places, heights, bounds, tags, strict=True)
+        for name, result, x, y, (low, high), tag in zip(names, results, places, heights, bounds, tags, strict=True)
     ]
     yticks = [(up(tick / 100), f"{tick:g} %") for tick in ticks(100 * bottom, 100)]
     advice = record.comparison.recommendation
-    on_front = [dot for name in (advice.front if advice else ()) for dot in dots if dot["name"] == name]
+    on_front = [dot for name in (advice.pareto_front if advice else ()) for dot in dots if dot["name"] == name]
     front = polyline([dot["x"] for dot in on_front], [dot["y"] for dot in on_front], scale(0, 100), scale(0, 100))
     return {"dots": dots, "front": front, "logarithmic": logarithmic, "xticks": xticks, "yticks": yticks}
 
@@ -75,7 +69,9 @@ def _and_cheap(record: Record, advice: Recommendation | None) -> str:
     """Of the model that is right most often."""
     if advice is None or advice.family != advice.best:
         return ""
-    return quickness(record, advice.family) or ", and none that is quicker is surely within the margin of it"
+    return (
+        speed_text(record.comparison, advice.family) or ", and no faster model is shown to be within the margin of it"
+    )
 
 
 def _to_the_left(x: float, height: float, whiskers: Sequence[tuple[float, float, float]]) -> bool:

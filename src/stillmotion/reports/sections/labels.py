@@ -25,20 +25,23 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 
 def _table(record: Record) -> list[tuple[str, int, list[float | None]]]:
-    per_label = [record.comparison.families[name].figures.get("per_label") or {} for name in record.families]
+    per_label = [result.per_label for result in record.results.values()]
     names = list(dict.fromkeys(label for labels in per_label for label in labels))
     return [
-        (name, max(labels.get(name, {}).get("videos", 0) for labels in per_label),
-         [labels.get(name, {}).get("recall") for labels in per_label])
+        (
+            name,
+            max(labels[name].videos for labels in per_label if name in labels),
+            [labels[name].recall.value if name in labels else None for labels in per_label],
+        )
         for name in names
-    ]  # fmt: skip
+    ]
 
 
 def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
     if verdict is None or not verdict.labels:
         return "the share of each label's videos that is found"
-    helped = sum(one.helps for one in verdict.labels)
+    helped = sum(one.significant for one in verdict.labels)
     only = sum(pair.only_motion for pair in verdict.pairs)
     apart = f"; {only} pair{'' if only == 1 else 's'} told apart only by motion" if only else ""
     return f"{helped} of {len(verdict.labels)} labels surely told better{apart}"

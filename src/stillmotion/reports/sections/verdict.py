@@ -5,27 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.comparison import Verdict
-from stillmotion.reports.advice import costs, failures, next_steps
+from stillmotion.comparison import AdviceTopic, Verdict, selection_text, verdict_details
 from stillmotion.reports.geometry import scale, ticks
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import Section, number, points, typeset
+from stillmotion.reports.rendering import Section, number, points, render_text
+
+_CARDS: tuple[tuple[AdviceTopic, str, str | None], ...] = (
+    ("cost", "What it costs", "cost"),
+    ("failures", "Where it fails", "labels"),
+    ("next_steps", "What to do next", None),
+)
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
     verdict = record.comparison.verdict
     if verdict is None:
         missing = "A verdict needs a still and a motion family, trained and evaluated on the same videos."
-        has = "Here are the figures of what there is." if record.families else "There are no figures yet."
-        return {"sentence": f"{missing} {has}", "plot": None, "verdict": None}
-    rest = verdict.sentence.partition(": ")[2] or verdict.sentence  # the heading has said the answer
+        known = "Here are the results of what there is." if record.families else "There are no results yet."
+        return {"sentence": f"{missing} {known}", "plot": None, "verdict": None}
+    details = verdict_details(verdict)  # the heading has said the answer
     cards = [
-        ("What it costs", costs(record, verdict), "cost"),
-        ("Where it fails", failures(record, verdict), "labels"),
-        ("What to do next", next_steps(record, verdict), None),
+        (heading, [render_text(advice.text) for advice in record.comparison.advice if advice.topic == topic], section)
+        for topic, heading, section in _CARDS
     ]
-    return {"sentence": typeset(rest[:1].upper() + rest[1:]), "plot": _plot(verdict), "cards": cards,
-            "verdict": verdict, "chosen": typeset(verdict.chosen)}  # fmt: skip
+    return {
+        "sentence": render_text(details[:1].upper() + details[1:]),
+        "plot": _plot(verdict),
+        "cards": cards,
+        "verdict": verdict,
+        "chosen": render_text(selection_text(verdict)),
+    }
 
 
 def _plot(verdict: Verdict) -> dict[str, Any]:

@@ -1,0 +1,233 @@
+"""What a reader should take home, in plain text with codes: which model to use, what it costs, where it fails, and what
+to do next.
+
+Codes by topic:
+
+- cost: time_per_clip, multiply_adds, training_time
+- failures: error_rate, missed_label, and the codes of the verdict's warnings
+- next_steps: use_motion, use_still, try_max_pool, record_more_groups, record_other_recordings, choose_by_cost,
+  nothing_beats_guessing, remove_shortcuts, max_pool_untried, train_more_seeds
+"""
+
+from __future__ import annotations
+
+from stillmotion.comparison.formatting import count, duration, percent, significant
+from stillmotion.comparison.recommendation import Recommendation
+from stillmotion.comparison.records import Advice, Comparison
+from stillmotion.comparison.sentences import selection_text
+from stillmotion.comparison.verdict import Verdict
+
+MAX_MISSED_LABELS = 2
+SIMILAR_COST = 1.1  # times the other: no more than that is as fast
+
+
+def give_advice(comparison: Comparison) -> tuple[Advice, ...]:
+    """Everything that a reader of a comparison should take home.
+
+    Args:
+        comparison: a comparison with its verdict, recommendation, evidence and shortcuts.
+
+    Returns:
+        Costs, failures and next steps, in that order; nothing without a verdict.
+    """
+    verdict = comparison.verdict
+    if verdict is None:
+        return ()
+    return (
+        *_costs(comparison, verdict),
+        *_failures(comparison, verdict),
+        *_actions(comparison, verdict),
+        *_cautions(comparison, verdict),
+    )
+
+
+def sound_recommendation(comparison: Comparison) -> Recommendation | None:
+    """The recommendation; None where the most accurate model is not significantly better than guessing."""
+    recommendation, verdict = comparison.recommendation, comparison.verdict
+    if recommendation is None or verdict is None:
+        return recommendation
+    beats_guessing = {verdict.still: verdict.stills_beat_guessing, verdict.motion: verdict.motion_beats_guessing}
+    by_interval = comparison.families[recommendation.best].accuracy.low > verdict.guessing
+    return recommendation if beats_guessing.get(recommendation.best, by_interval) else None
+
+
+def family_to_use(comparison: Comparison) -> str | None:
+    """The family to use: the recommended one if it is of the kind that the verdict asks for; None if undecided."""
+    verdict = comparison.verdict
+    if verdict is None or verdict.answer == "undecided":
+        return None
+    kind = "motion" if verdict.answer == "motion needed" else "still"
+    recommendation = sound_recommendation(comparison)
+    if recommendation and comparison.families[recommendation.family].kind == kind:
+        return recommendation.family
+    return verdict.motion if kind == "motion" else verdict.still
+
+
+def finds_best_frame(comparison: Comparison, family: str) -> bool:
+    """Whether a still family was trained to rely on its best frame (pool=max)."""
+    trainings = comparison.families[family].trainings
+    return bool(trainings) and trainings[0].recipe.options.get("pool") == "max"
+
+
+def speed_text(comparison: Comparison, family: str) -> str:
+    """That a family is the fastest, or as fast as any; empty if it is neither or the times are unknown."""
+    times = {name: result.cost.milliseconds_per_clip for name, result in comparison.families.items()}
+    own, others = times.pop(family), [time for time in times.values() if time]
+    if not own or not others or own > SIMILAR_COST * min(others):
+        return ""
+    return " and the fastest" if SIMILAR_COST * own < min(others) else " and as fast as any"
+
+
+def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
+    """Costs of the family to use compared with the other kind; of both if it is undecided."""
+    chosen = family_to_use(comparison) or verdict.motion
+    other = verdict.motion if chosen == verdict.still else verdict.still
+    cost, other_cost = comparison.families[chosen].cost, comparison.families[other].cost
+    time, other_time = cost.milliseconds_per_clip, other_cost.milliseconds_per_clip
+    if not time or not other_time:
+        return []
+    if time > SIMILAR_COST * other_time:
+        relation = f"{significant(time / other_time, 2)} times as long as {other}"
+    elif other_time > SIMILAR_COST * time:
+        relation = f"{other} takes {significant(other_time / time, 2)} times as long"
+    else:
+        relation = f"about as long as {other}"
+    text = f"{chosen} takes {significant(time)} ms per clip on the machine that measured it: {relation}."
+    advice = [Advice("time_per_clip", "cost", text)]
+    if cost.multiply_adds and other_cost.multiply_adds:
+        own, others = _millions(cost.multiply_adds), _millions(other_cost.multiply_adds)
+        text = f"On any machine: {own} multiply-adds per clip, compared with {others}."
+        advice.append(Advice("multiply_adds", "cost", text))
+    if cost.train_seconds:
+        result = comparison.families[chosen]
+        searched = [trial.seconds for search in result.searches for trial in search.trials]
+        search = f"; choosing its settings took {duration(sum(searched))} in all" if searched else ""
+        subject = "One training" if len(result.trainings) > 1 else "Training"
+        advice.append(Advice("training_time", "cost", f"{subject} took {duration(cost.train_seconds)}{search}."))
+    return advice
+
+
+def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
+    """How often the family to use fails (the motion family if undecided), on what, and what to doubt."""
+    chosen = family_to_use(comparison) or verdict.motion
+    result = comparison.families[chosen]
+    wrong = significant(round((1 - result.accuracy.value) * verdict.videos, 1), 3)
+    average = " on average" if verdict.seeds > 1 else ""
+    happened = (
+        f"is wrong on {wrong} of {count(verdict.videos, 'test video')}{average}"
+        if result.accuracy.value < 1
+        else "made no mistake here"
+    )
+    text = (
+        f"{chosen} {happened}; on other recordings its accuracy may be as low as {percent(result.accuracy.low)} "
+        "(95 % interval)."
+    )
+    advice = [Advice("error_rate", "failures", text)]
+    missed = [(label, of) for label, of in result.per_label.items() if of.videos and of.recall.value < 1]
+    for label, of in sorted(missed, key=lambda item: item[1].recall.value)[:MAX_MISSED_LABELS]:
+        text = f'It finds {percent(of.recall.value)} of "{label}" ({count(of.videos, "test video")}).'
+        advice.append(Advice("missed_label", "failures", text))
+    for warning in verdict.warnings:
+        advice.append(Advice(warning.code, "failures", f"{warning.text[0].upper()}{warning.text[1:]}."))
+    return advice
+
+
+def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
+    """What to use, record or try."""
+    chosen = family_to_use(comparison)
+    if verdict.answer == "motion needed":
+        return [Advice("use_motion", "next_steps", _use_motion(comparison, verdict, chosen or verdict.motion))]
+    if verdict.answer == "stills suffice":
+        text = f"Use {chosen}: it also works on single images.{_faster_motion(comparison, verdict)}"
+        return [Advice("use_still", "next_steps", text)]
+    if verdict.best_frame_explains and finds_best_frame(comparison, verdict.still):
+        text = f"Use {verdict.motion}: a still model that was trained to find the best frame did not find it."
+        return [Advice("use_motion", "next_steps", text)]
+    if verdict.best_frame_explains:
+        text = (
+            "Try whether a still model can find the best frame: the same command with `--pool max --overwrite` "
+            f"compares with one that is trained to. Until then use {verdict.motion}."
+        )
+        return [Advice("try_max_pool", "next_steps", text)]
+    if verdict.groups_to_decide:
+        text = (
+            f"Record more separate recordings: about {verdict.groups_to_decide} groups of test videos would decide it, "
+            "four times in five, if the difference stays the same. More clips of the same recordings help less."
+        )
+        return [Advice("record_more_groups", "next_steps", text)]
+    if not verdict.stills_beat_guessing:
+        return []
+    if verdict.groups == 1:
+        text = "Record other recordings: a single one says nothing about the next."
+        return [Advice("record_other_recordings", "next_steps", text)]
+    text = (
+        "Choose by cost, or set the margin (`--margin`) by what a point of accuracy is worth to you: more videos will "
+        "hardly decide between these two."
+    )
+    return [Advice("choose_by_cost", "next_steps", text)]
+
+
+def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
+    recommendation = sound_recommendation(comparison)
+    reason = ""
+    if recommendation and recommendation.family == chosen:
+        if recommendation.family == recommendation.best:
+            reason = f": it is the most accurate{speed_text(comparison, chosen)}"
+        else:
+            reason = (
+                f": it is the cheapest that is not significantly worse than {recommendation.best} by more than the "
+                "margin"
+            )
+    if chosen == verdict.motion:
+        return f"Use {chosen}{reason}."
+    return f"Use {chosen}{reason}. The verdict rests on {verdict.motion}, chosen {selection_text(verdict)}."
+
+
+def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
+    """Mentions a motion model that takes less time than the still model that suffices."""
+    families, recommendation = comparison.families, sound_recommendation(comparison)
+    recommended = bool(recommendation and families[recommendation.family].kind == "motion")
+    name = recommendation.family if recommendation and recommended else verdict.motion
+    time, still_time = (families[family].cost.milliseconds_per_clip for family in (name, verdict.still))
+    if not time or SIMILAR_COST * time > (still_time or 0.0):
+        return ""
+    claim = "is" if recommended else "is not shown to be"
+    return f" {name} is faster here, and {claim} within the margin of the best."
+
+
+def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
+    """What to be careful about."""
+    advice = []
+    if not (verdict.stills_beat_guessing or verdict.motion_beats_guessing):
+        text = (
+            "Neither model is significantly better than always predicting the most frequent label "
+            f"({percent(verdict.guessing)}): look at the clips and labels before anything else."
+        )
+        advice.append(Advice("nothing_beats_guessing", "next_steps", text))
+    shortcuts = [shortcut.name for shortcut in comparison.shortcuts if shortcut.warns]
+    if shortcuts:
+        text = (
+            f"Unless your labels mean just that ({', '.join(shortcuts)}), record all of them in the same places, the "
+            "same way and for the same time, then compare again."
+        )
+        advice.append(Advice("remove_shortcuts", "next_steps", text))
+    evidence = comparison.evidence
+    untried = evidence and not evidence.max_pool_control and not finds_best_frame(comparison, verdict.still)
+    if verdict.answer == "motion needed" and untried:
+        text = (
+            "Whether a still model that is trained to find the best frame would do was not tried: `--effort standard` "
+            "trains one."
+        )
+        advice.append(Advice("max_pool_untried", "next_steps", text))
+    if verdict.seeds == 1 and comparison.families[verdict.motion].trainings:
+        text = (
+            "Each model was trained once. Another training would give somewhat different results: `--seeds 3` shows "
+            "how different."
+        )
+        advice.append(Advice("train_more_seeds", "next_steps", text))
+    return advice
+
+
+def _millions(number: float) -> str:
+    """212009920 -> 212 M."""
+    return f"{significant(number / 1e6)} M"

@@ -1,0 +1,65 @@
+"""The last step of every comparison: evidence, shortcuts and advice become part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stillmotion.comparison.advice import give_advice
+from stillmotion.comparison.evidence import Evidence
+from stillmotion.comparison.example_videos import ExampleVideo
+from stillmotion.comparison.motion_evidence import require_motion_evidence
+from stillmotion.comparison.records import Comparison
+from stillmotion.comparison.sentences import not_checked_text
+from stillmotion.comparison.verdict import Verdict, VerdictWarning
+from stillmotion.inspection.shortcuts import Shortcut, describe_shortcuts
+
+
+def complete_comparison(
+    comparison: Comparison,
+    *,
+    evidence: Evidence | None = None,
+    shortcuts: Sequence[Shortcut] | None = None,
+    examples: Sequence[ExampleVideo] = (),
+) -> Comparison:
+    """Apply evidence and shortcuts to the verdict, and give advice.
+
+    *Motion needed* is withdrawn where one good frame may explain the gain (`require_motion_evidence`). The verdict
+    warns of shortcuts, and of what was not checked. Completing a comparison again replaces what was completed before.
+
+    Args:
+        comparison: the families' results and the verdict.
+        evidence: what the motion model's gain rests on; None if it was not checked.
+        shortcuts: how well things other than the action predict the label; None if it was not checked.
+        examples: test videos to look at.
+
+    Returns:
+        The comparison with its final verdict, evidence, shortcuts, examples and advice.
+    """
+    completed = replace(
+        comparison,
+        verdict=complete_verdict(comparison.verdict, evidence, shortcuts) if comparison.verdict else None,
+        evidence=evidence,
+        shortcuts=tuple(shortcuts or ()),
+        examples=tuple(examples),
+    )
+    return replace(completed, advice=give_advice(completed))
+
+
+def complete_verdict(verdict: Verdict, evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None) -> Verdict:
+    """Apply evidence and shortcuts to a verdict from statistics (see `complete_comparison`)."""
+    statistical = (warning for warning in verdict.warnings if warning.code not in ("shortcuts", "not_checked"))
+    checked = require_motion_evidence(verdict, evidence or Evidence())
+    return replace(checked, warnings=(*statistical, *_warnings(evidence, shortcuts)))
+
+
+def _warnings(evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None) -> list[VerdictWarning]:
+    found = [shortcut for shortcut in shortcuts or () if shortcut.warns]
+    names = tuple(shortcut.name for shortcut in found)
+    warnings = [VerdictWarning("shortcuts", text, names=names) for text in describe_shortcuts(found)]
+    unchecked = ["shortcuts"] if shortcuts is None else []
+    if evidence is None or not evidence.perturbed or evidence.best_frame is None:
+        unchecked.append("evidence")
+    if unchecked:
+        warnings.append(VerdictWarning("not_checked", not_checked_text(unchecked), names=tuple(unchecked)))
+    return warnings

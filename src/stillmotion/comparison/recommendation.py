@@ -1,0 +1,67 @@
+"""Which model to use: the cheapest that is not worse by more than the margin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from stillmotion.comparison.predictions import Predictions, correct_by_training
+from stillmotion.statistics import ALPHA, estimate_mean, group_codes
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The family to use by accuracy and cost. It knows nothing of the verdict, so read it with the verdict.
+
+    Attributes:
+        family: the cheapest family, by time per clip, that is not worse than `best` by more than the margin.
+        best: the family with the highest accuracy on the test videos.
+        accuracy_loss: accuracy of `best` less that of `family`.
+        accuracy_loss_high: upper limit of `accuracy_loss` (one-sided 2.5 % over all families that are cheaper).
+        pareto_front: families such that no other is both cheaper and at least as accurate, the cheapest first.
+    """
+
+    family: str
+    best: str
+    accuracy_loss: float
+    accuracy_loss_high: float
+    pareto_front: tuple[str, ...]
+
+
+def recommend(
+    predictions: Mapping[str, Sequence[Predictions]], milliseconds: Mapping[str, float | None], margin: float
+) -> Recommendation | None:
+    """Recommend a family by accuracy and cost.
+
+    Of the families that are cheaper than the best, take the cheapest that is significantly good enough, at 2.5 % over
+    all that are asked about (Bonferroni).
+
+    Args:
+        predictions: the predictions of each family, one entry per training, all on the same videos.
+        milliseconds: time per clip of each family.
+        margin: the largest loss of accuracy that is acceptable, as a share.
+
+    Returns:
+        The recommendation; None if there is no family, or the cost of one is unknown.
+    """
+    costs = {name: cost for name, cost in milliseconds.items() if cost is not None}
+    if not predictions or set(costs) < set(predictions):
+        return None
+    correct = {name: correct_by_training(trainings) for name, trainings in predictions.items()}
+    accuracy = {name: float(table.mean()) for name, table in correct.items()}
+    by_cost = sorted(predictions, key=lambda name: costs[name])
+    best = max(by_cost, key=accuracy.__getitem__)
+    pareto_front = tuple(
+        name
+        for index, name in enumerate(by_cost)
+        if all(accuracy[name] > accuracy[cheaper] for cheaper in by_cost[:index])
+    )
+    _, codes = group_codes(next(iter(predictions.values()))[0].groups)
+    candidates = by_cost[: by_cost.index(best)]
+    for name in candidates:
+        tables = (correct[name], correct[best])
+        loss = estimate_mean(tables[1].mean(0) - tables[0].mean(0), codes, tables)
+        _, high = loss.interval(1 - ALPHA / len(candidates))
+        if high < margin:
+            return Recommendation(name, best, loss.mean, high, pareto_front)
+    return Recommendation(best, best, 0.0, 0.0, pareto_front)

@@ -1,0 +1,212 @@
+"""The mean of a value over few, grouped videos, with its interval and p values.
+
+A difference of paired accuracies gets Bonett & Price's adjusted Wald interval (2012, J. Educational and Behavioral
+Statistics 37): two pseudo-disagreements, one each way, widen it, so that it has a width where nothing disagrees.
+Simulation showed three faults, and three corrections answer them:
+
+- Student's t instead of the normal distribution, as the variance is measured from few groups (`effective_groups` - 1
+  degrees of freedom).
+- The center is moved by the skewness of the differences (Johnson 1978, J. American Statistical Association 73).
+  Without it, one-sided differences were missed too often on one side.
+- With several trainings per model, the variance between their means is added (degrees of freedom by Satterthwaite
+  1946, Biometrics 2).
+
+benchmarks/coverage.py shows how often the interval contains the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import ndtr, ndtri, stdtrit
+
+from stillmotion.statistics.arrays import Floats, Ints
+from stillmotion.statistics.groups import PRIOR, effective_groups, effective_videos
+
+CONFIDENCE = 0.95  # of intervals
+ALPHA = 0.05  # of tests
+
+_PSEUDO_COUNTS = 2.0  # disagreements, one each way (Bonett & Price)
+_MAX_SCORE = 7.0  # as a normal score: no p is reported smaller than 1e-12
+_SCORES = np.arange(_MAX_SCORE, -_MAX_SCORE - 0.25, -0.25)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The mean of a value in -1..1 over grouped videos, and what its interval rests on.
+
+    Attributes:
+        mean: the mean over videos.
+        mean_square: mean of the squared values.
+        skew: third central moment over the variance.
+        effective_n: how many independent videos would measure the mean as well.
+        groups: number of groups.
+        effective_groups: how many equal groups would measure the variance as well.
+        between: what the choice of trainings adds to the variance of the mean.
+        between_df_term: the squared variance between trainings over its degrees of freedom, for Satterthwaite.
+        pseudo_counts: disagreements that are added to the observed ones.
+    """
+
+    mean: float
+    mean_square: float
+    skew: float
+    effective_n: float
+    groups: float
+    effective_groups: float
+    between: float = 0.0
+    between_df_term: float = 0.0
+    pseudo_counts: float = _PSEUDO_COUNTS
+
+    @property
+    def standard_error(self) -> float:
+        """Standard error with the pseudo-disagreements; infinite for one group."""
+        return float(np.sqrt(self._variance() + self.between))
+
+    @property
+    def observed_se(self) -> float:
+        """Standard error as observed: how far the mean varies from one such test to the next."""
+        if self.effective_n <= 0:
+            return float("inf")
+        return float(np.sqrt(max(0.0, self.mean_square - self.mean**2) / self.effective_n + self.between))
+
+    def interval(self, level: float = CONFIDENCE) -> tuple[float, float]:
+        """The two-sided interval.
+
+        Args:
+            level: confidence, between 0 and 1.
+
+        Returns:
+            Low and high, within -1..1 and around the mean; (-1, 1) for one group.
+        """
+        if self.effective_n <= 0:
+            return -1.0, 1.0
+        low, high = (float(self._limits((1 - level) / 2, side)) for side in (-1, 1))
+        return min(self.mean, max(-1.0, low)), max(self.mean, min(1.0, high))
+
+    def p_above(self, value: float) -> float:
+        """One-sided p of the hypothesis that the true mean is `value` or less."""
+        return self._p(value, -1)
+
+    def p_below(self, value: float) -> float:
+        """One-sided p of the hypothesis that the true mean is `value` or more."""
+        return self._p(value, 1)
+
+    def p_zero(self) -> float:
+        """Two-sided p of the hypothesis that the true mean is 0."""
+        return min(1.0, 2 * (self.p_above(0.0) if self.mean > 0 else self.p_below(0.0)))
+
+    def times(self, factor: float) -> Estimate:
+        """The estimate that `factor` times as many groups would give, if mean and spread stayed the same."""
+        return replace(
+            self,
+            effective_n=self.effective_n * factor,
+            groups=self.groups * factor,
+            effective_groups=self.effective_groups * factor,
+        )
+
+    def _variance(self) -> float:
+        """Variance of the mean from the sampling of groups, with the pseudo-disagreements."""
+        if self.effective_n <= 0:
+            return float("inf")
+        total = self.effective_n + self.pseudo_counts
+        center = self.effective_n * self.mean / total
+        return ((self.effective_n * self.mean_square + self.pseudo_counts) / total - center**2) / total
+
+    def _limits(self, tails: Floats | float, side: int) -> Floats:
+        """The one-sided limits that leave `tails` outside; side: -1 for lower limits, 1 for upper ones."""
+        sampling = self._variance()
+        freedom = max(self.effective_groups - 1, 1.0)
+        freedom = (sampling + self.between) ** 2 / (sampling**2 / freedom + self.between_df_term)
+        center = self.mean + (2 * ndtri(tails) ** 2 + 1) / 6 * self.skew / self.effective_n
+        return np.asarray(center - side * stdtrit(freedom, tails) * self.standard_error)
+
+    def _p(self, value: float, side: int) -> float:
+        """The tail at which the limit on that side is `value`."""
+        if self.effective_n <= 0:
+            return 0.5
+
+        def excess(score: float) -> float:
+            return side * (value - float(self._limits(ndtr(score), side)))
+
+        # With a skewed estimate the limit is not monotone in the tail: the p value is the largest tail whose limit
+        # does not exclude `value`, so bracket the first change of sign from above before solving for it.
+        included = np.flatnonzero(side * (value - self._limits(ndtr(_SCORES), side)) <= 0)
+        if not len(included):
+            return float(ndtr(-_MAX_SCORE))
+        if included[0] == 0:
+            return float(ndtr(_MAX_SCORE))
+        low, high = _SCORES[included[0]], _SCORES[included[0] - 1]
+        return float(ndtr(brentq(excess, low, high, xtol=1e-13)))
+
+
+def estimate_mean(
+    values: Floats, codes: Ints, trainings: Sequence[Floats] = (), weights: Floats | float = 1.0
+) -> Estimate:
+    """The mean of `values` over grouped videos, and what its interval needs.
+
+    Args:
+        values: `(n,)` in -1..1, the mean over trainings.
+        codes: `(n,)`, the group of each video.
+        trainings: for each model an array `(seeds, n)` with the values of its trainings. The variance between their
+            means is added where there are two or more.
+        weights: `(n,)` in 0..1, by which values and trainings have been multiplied.
+
+    Returns:
+        The estimate.
+    """
+    deviations = values - values.mean()
+    sum_of_squares = float((deviations**2).sum())
+    size = _disagreement_size(trainings, weights)
+    effective_n = effective_videos(values, codes, PRIOR * size)
+    design_effect = len(values) / effective_n if effective_n else 1.0
+    between, between_df_term = 0.0, 0.0
+    for model in trainings:
+        if len(model) > 1:
+            net, raw = _variance_between_trainings(model, codes)
+            between, between_df_term = between + net, between_df_term + raw**2 / (len(model) - 1)
+    return Estimate(
+        mean=float(values.mean()),
+        mean_square=float((values**2).mean()),
+        skew=float((deviations**3).sum()) / (sum_of_squares + PRIOR * size * design_effect),
+        effective_n=effective_n,
+        groups=float(len(np.unique(codes))),
+        effective_groups=effective_groups(codes),
+        between=between,
+        between_df_term=between_df_term,
+        pseudo_counts=_PSEUDO_COUNTS * size,
+    )
+
+
+def _disagreement_size(trainings: Sequence[Floats], weights: Floats | float) -> float:
+    """How large a disagreement is after averaging over trainings: 1 if all trainings share it, otherwise less."""
+    fewest = min((len(model) for model in trainings), default=1)
+    if len(trainings) < 2 or fewest < 2:
+        return 1.0
+    first, second = (model.mean(axis=0) for model in trainings)
+    # How often two single trainings disagree; outcomes were 0 or 1 before they were weighted.
+    disagreement = float((weights * (first + second) - 2 * first * second).mean())
+    if disagreement <= 0:
+        return 1.0
+    return min(1.0, max(1 / fewest, float(((second - first) ** 2).mean()) / disagreement))
+
+
+def _variance_between_trainings(model: Floats, codes: Ints) -> tuple[float, float]:
+    """What the choice of trainings adds to the variance of a model's mean: (net, raw).
+
+    raw is the variance of the trainings' means over their number. net subtracts what chance on so few groups puts
+    into it, which the variance between groups holds already (two-way clustering: Cameron, Gelbach & Miller 2011,
+    J. Business & Economic Statistics 29). `model` is `(seeds, n)`.
+    """
+    seeds, videos = model.shape
+    means = model.mean(axis=1, keepdims=True)
+    raw = float(np.var(means, ddof=1)) / seeds
+    interaction = (model - model.mean(axis=0)) - (means - means.mean())
+    sums = np.array([np.bincount(codes, training) for training in interaction])
+    n_groups = len(np.unique(codes))
+    if n_groups < 2:
+        return raw, raw
+    both = float((sums**2).sum()) / videos**2 / (seeds * (seeds - 1)) * n_groups / (n_groups - 1)
+    return max(0.0, raw - both), raw

@@ -1,0 +1,198 @@
+"""Advice: each code where it belongs, in plain text."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers.predictions import predictions
+from stillmotion.comparison import (
+    Advice,
+    Comparison,
+    ConditionResult,
+    Evidence,
+    FamilyCost,
+    FamilyResult,
+    IntervalEstimate,
+    Recommendation,
+    SearchRecord,
+    TrainingSummary,
+    Verdict,
+    decide,
+    family_to_use,
+    give_advice,
+    sound_recommendation,
+)
+from stillmotion.comparison.family_results import summarize_predictions
+from stillmotion.inspection import Shortcut
+from stillmotion.runs import Recipe
+from stillmotion.training.efforts import Trial
+
+STILL, MOTION = predictions(np.arange(60) % 3 > 0), predictions(np.arange(60) % 30 > 0)
+BASE = decide([STILL], [MOTION], names=("pool", "conv"))
+NEEDED = replace(BASE, low=0.1, high=0.5, motion_beats_guessing=True, stills_beat_guessing=True, groups_to_decide=None)
+SUFFICE = replace(NEEDED, low=-0.2, high=0.01)
+UNDECIDED = replace(NEEDED, low=-0.2, high=0.3)
+
+
+def family(kind: str, milliseconds: float, pool: str = "mean") -> FamilyResult:
+    still = kind == "still"
+    result = summarize_predictions("still" if still else "motion", [STILL if still else MOTION])
+    cost = FamilyCost(milliseconds_per_clip=milliseconds, multiply_adds=212e6 * milliseconds, train_seconds=200.0)
+    training = TrainingSummary(0.5, Recipe("frame_pool" if still else "conv3d", options={"pool": pool}))
+    return replace(result, cost=cost, trainings=(training,))
+
+
+def compared(verdict: Verdict, *, still_cost: float = 2.0, pool: str = "mean") -> Comparison:
+    families = {"pool": family("still", still_cost, pool), "conv": family("motion", 6.0)}
+    return Comparison(families, verdict, recommendation=Recommendation("conv", "conv", 0.0, 0.0, ("pool", "conv")))
+
+
+def texts(comparison: Comparison) -> dict[str, str]:
+    return {advice.code: advice.text for advice in give_advice(comparison)}
+
+
+def actions(comparison: Comparison) -> list[str]:
+    return [advice.code for advice in give_advice(comparison) if advice.topic == "next_steps"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"),
+    [
+        (NEEDED, "use_motion"),
+        (SUFFICE, "use_still"),
+        (replace(NEEDED, best_frame_reason="order_not_needed"), "try_max_pool"),
+        (replace(UNDECIDED, groups_to_decide=80), "record_more_groups"),
+        (replace(UNDECIDED, groups=1), "record_other_recordings"),
+        (UNDECIDED, "choose_by_cost"),
+        (replace(UNDECIDED, stills_beat_guessing=False, motion_beats_guessing=False), "nothing_beats_guessing"),
+    ],
+)
+def test_the_first_step_follows_from_the_verdict(verdict: Verdict, code: str) -> None:
+    assert actions(compared(verdict))[0] == code
+
+
+def test_the_model_to_use_is_of_the_kind_that_the_verdict_asks_for() -> None:
+    assert family_to_use(compared(NEEDED)) == "conv"
+    assert family_to_use(compared(SUFFICE)) == "pool"  # though conv is recommended by accuracy and cost
+    assert family_to_use(compared(UNDECIDED)) is None
+    assert texts(compared(NEEDED))["use_motion"] == "Use conv: it is the most accurate."
+
+
+def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
+    comparison = compared(NEEDED)
+    families = {**comparison.families, "rnn": family("motion", 1.0)}
+    recommendation = Recommendation("rnn", "conv", 0.01, 0.03, ("rnn", "conv"))
+    comparison = replace(comparison, families=families, recommendation=recommendation)
+    assert family_to_use(comparison) == "rnn"
+    assert texts(comparison)["use_motion"] == (
+        "Use rnn: it is the cheapest that is not significantly worse than conv by more than the margin. The verdict "
+        "rests on conv, chosen as the only motion model."
+    )
+
+
+def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
+    assert sound_recommendation(compared(NEEDED)) is not None
+    assert sound_recommendation(compared(replace(NEEDED, motion_beats_guessing=False))) is None
+    assert sound_recommendation(compared(replace(NEEDED, stills_beat_guessing=False))) is not None
+    comparison = compared(replace(NEEDED, guessing=0.5))
+    third = replace(comparison.families["conv"], accuracy=IntervalEstimate(0.6, 0.49, 0.7))
+    other = replace(
+        comparison,
+        families={**comparison.families, "rnn": third},
+        recommendation=Recommendation("rnn", "rnn", 0.0, 0.0, ("rnn",)),
+    )
+    assert sound_recommendation(other) is None
+    assert sound_recommendation(replace(other, verdict=replace(NEEDED, guessing=0.4))) is not None
+
+
+def test_a_model_that_was_trained_to_find_the_best_frame_is_not_offered_again() -> None:
+    withdrawn = replace(NEEDED, best_frame_reason="order_not_needed")
+    found = give_advice(compared(withdrawn, pool="max"))
+    assert "try_max_pool" not in [advice.code for advice in found]
+    assert (
+        Advice(
+            "use_motion",
+            "next_steps",
+            "Use conv: a still model that was trained to find the best frame did not find it.",
+        )
+        in found
+    )
+
+
+def test_costs_are_compared_with_the_other_kind() -> None:
+    found = texts(compared(NEEDED))
+    assert found["time_per_clip"] == (
+        "conv takes 6 ms per clip on the machine that measured it: 3 times as long as pool."
+    )
+    assert found["multiply_adds"] == "On any machine: 1,272 M multiply-adds per clip, compared with 424 M."
+    assert found["training_time"] == "Training took 3 min 20 s."
+    found = texts(compared(SUFFICE))
+    assert found["time_per_clip"].endswith("conv takes 3 times as long.")
+    assert texts(compared(SUFFICE, still_cost=5.6))["time_per_clip"].endswith("about as long as conv.")
+
+
+def test_search_time_is_part_of_the_cost() -> None:
+    comparison = compared(NEEDED)
+    trial = Trial("as it is", 0.003, 0.01, 0.2, 16, "spread", 20, 21.5, 0.5, 1.0)
+    searched = replace(comparison.families["conv"], searches=(SearchRecord("standard", None, 40, (trial, trial)),))
+    found = texts(replace(comparison, families={**comparison.families, "conv": searched}))
+    assert found["training_time"] == "Training took 3 min 20 s; choosing its settings took 43 s in all."
+
+
+def test_unknown_costs_are_left_out() -> None:
+    comparison = compared(NEEDED)
+    families = {name: replace(result, cost=FamilyCost()) for name, result in comparison.families.items()}
+    assert not [advice for advice in give_advice(replace(comparison, families=families)) if advice.topic == "cost"]
+
+
+def test_failures_of_the_model_to_use() -> None:
+    found = [advice for advice in give_advice(compared(NEEDED)) if advice.topic == "failures"]
+    assert [advice.code for advice in found] == ["error_rate", "missed_label", "videos_as_groups"]
+    low = compared(NEEDED).families["conv"].accuracy.low
+    assert found[0].text == (
+        f"conv is wrong on 2 of 60 test videos; on other recordings its accuracy may be as low as {100 * low:.0f} % "
+        "(95 % interval)."
+    )
+    assert found[1].text == 'It finds 93 % of "a" (30 test videos).'
+    assert found[2].text.startswith("Each video counts")
+
+
+def test_the_worst_labels_are_named_first() -> None:
+    found = [advice.text for advice in give_advice(compared(SUFFICE)) if advice.code == "missed_label"]
+    assert len(found) == 2
+    families = compared(SUFFICE).families
+    perfect = replace(families["pool"], accuracy=IntervalEstimate(1.0, 0.9, 1.0), per_label={})
+    texts_ = texts(replace(compared(SUFFICE), families={**families, "pool": perfect}))
+    assert texts_["error_rate"].startswith("pool made no mistake here;")
+    assert "missed_label" not in texts_
+
+
+def test_cautions() -> None:
+    leak = Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, True)
+    comparison = replace(compared(NEEDED), shortcuts=(leak,), evidence=Evidence())
+    assert actions(comparison) == ["use_motion", "remove_shortcuts", "max_pool_untried", "train_more_seeds"]
+    assert "(the brightness)" in texts(comparison)["remove_shortcuts"]
+    tried = Evidence(max_pool_control=ConditionResult("pool=max", 0.4, -0.5, -0.6, -0.4))
+    assert "max_pool_untried" not in actions(replace(comparison, evidence=tried))
+    assert "max_pool_untried" not in actions(replace(comparison, evidence=None))
+    assert actions(compared(replace(NEEDED, seeds=3))) == ["use_motion"]
+    trainings = replace(comparison.families["conv"], trainings=())
+    assert "train_more_seeds" not in actions(replace(comparison, families={**comparison.families, "conv": trainings}))
+
+
+def test_a_faster_motion_model_is_mentioned_where_stills_suffice() -> None:
+    assert texts(compared(SUFFICE, still_cost=60.0))["use_still"] == (
+        "Use pool: it also works on single images. conv is faster here, and is within the margin of the best."
+    )
+    no_recommendation = replace(compared(SUFFICE, still_cost=60.0), recommendation=None)
+    assert texts(no_recommendation)["use_still"].endswith("and is not shown to be within the margin of the best.")
+    assert texts(compared(SUFFICE))["use_still"] == "Use pool: it also works on single images."
+
+
+def test_the_fastest_model_is_praised() -> None:
+    comparison = compared(NEEDED, still_cost=60.0)
+    assert texts(comparison)["use_motion"] == "Use conv: it is the most accurate and the fastest."
+    assert (
+        texts(compared(NEEDED, still_cost=6.1))["use_motion"] == "Use conv: it is the most accurate and as fast as any."
+    )

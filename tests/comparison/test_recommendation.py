@@ -1,0 +1,47 @@
+import numpy as np
+
+from helpers.predictions import Correct, predictions
+from stillmotion.comparison import Predictions, recommend
+
+GROUPS = [f"g{i // 2}" for i in range(60)]
+COSTS = {"slow": 9.0, "fast": 3.0, "fastest": 1.0}
+
+
+def model(correct: Correct) -> list[Predictions]:
+    return [predictions(correct, GROUPS, ("a", "b", "c"))]
+
+
+GOOD, ALMOST, BAD = model(np.ones(60, bool)), model(np.arange(60) % 30 != 1), model(np.arange(60) % 2 != 1)
+
+
+def test_the_cheapest_that_is_not_worse_is_recommended() -> None:
+    found = recommend({"slow": ALMOST, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
+    assert found is not None
+    assert (found.family, found.best) == ("fast", "fast")
+    assert found.pareto_front == ("fastest", "fast")
+    found = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
+    assert found is not None
+    assert (found.family, found.best) == ("fast", "slow")
+    assert 0 < found.accuracy_loss < found.accuracy_loss_high < 0.2
+
+
+def test_a_loss_that_may_be_the_margin_is_too_much() -> None:
+    found = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.0)
+    assert found is not None
+    assert found.family == found.best == "slow"
+    assert (found.accuracy_loss, found.accuracy_loss_high) == (0.0, 0.0)
+
+
+def test_more_cheaper_models_need_stronger_evidence() -> None:
+    """At 2.5 % over all that are cheaper."""
+    alone = recommend({"slow": GOOD, "fast": ALMOST}, {"slow": 9.0, "fast": 3.0}, 0.2)
+    both = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
+    assert alone is not None
+    assert both is not None
+    assert alone.family == both.family == "fast"
+    assert both.accuracy_loss_high > alone.accuracy_loss_high
+
+
+def test_no_recommendation_without_all_costs() -> None:
+    assert recommend({"slow": GOOD, "fast": ALMOST}, {"slow": 9.0, "fast": None}, 0.2) is None
+    assert recommend({}, {}, 0.2) is None

@@ -1,0 +1,146 @@
+"""Sentences follow from the record, and from nothing else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from helpers.predictions import predictions
+from stillmotion.comparison import (
+    BestFrameEvidence,
+    ConditionResult,
+    Contrast,
+    Evidence,
+    best_frame_text,
+    decide,
+    selection_text,
+    verdict_details,
+    verdict_notes,
+)
+from stillmotion.comparison.formatting import count, duration, percent, points, significant
+
+BASE = replace(
+    decide([predictions(np.arange(60) % 2 == 0)], [predictions([True] * 60)], names=("pool", "conv")),
+    low=0.31,
+    high=0.68,
+)
+FIGURES = (
+    "the motion model conv gets 100 % of the test videos right and the still model pool 50 %, a difference of +50 "
+    "points (95 % interval +31 to +68)"
+)
+
+
+def test_the_sentence_is_the_answer_and_its_details() -> None:
+    assert BASE.sentence == f"Motion is needed: {FIGURES}, all of it above the margin of 5."
+    assert verdict_details(BASE) == f"{FIGURES}, all of it above the margin of 5."
+    suffice = replace(BASE, low=-0.31, high=-0.2, stills_beat_guessing=True)
+    assert suffice.sentence.startswith("Stills suffice: ")
+    assert suffice.sentence.endswith("(95 % interval -31 to -20), all of it below the margin of 5.")
+
+
+@pytest.mark.parametrize(
+    ("changes", "ending"),
+    [
+        (
+            {"groups_to_decide": 80},
+            "about 80 groups of test videos instead of 60 would decide it, four times in five, if the difference is "
+            "really +50.",
+        ),
+        ({"groups": 1}, "one group of test videos cannot decide it."),
+        ({}, "even 20 times as many groups would hardly decide it."),
+    ],
+)
+def test_an_undecided_sentence_says_how_much_more_data_is_needed(changes: dict[str, int], ending: str) -> None:
+    undecided = replace(BASE, low=-0.2, **changes)  # type: ignore[arg-type]
+    assert undecided.sentence.startswith("Undecided: ")
+    assert undecided.sentence.endswith(f", on both sides of the margin of 5; {ending}")
+
+
+def test_a_blocked_answer_says_what_blocks_it() -> None:
+    guessing = replace(BASE, motion_beats_guessing=False)
+    assert guessing.sentence == (
+        f"Undecided: {FIGURES}; that is above the margin of 5, but the motion model is not shown to be better than "
+        "always predicting the most frequent label (50 %), so motion is not shown to be needed."
+    )
+    suffice = replace(BASE, low=-0.3, high=-0.1, stills_beat_guessing=False)
+    assert "that is below the margin of 5, but the still model is not shown" in suffice.sentence
+    assert suffice.sentence.endswith("so stills are not shown to suffice.")
+
+
+def test_a_fraction_of_a_margin_is_shown() -> None:
+    assert "all of it above the margin of 7.5." in replace(BASE, margin=0.075).sentence
+    assert "+31.0 to +68.0" in replace(BASE, margin=0.075).sentence
+
+
+def test_notes_hold_what_the_sentence_does_not() -> None:
+    contrasts = (Contrast("conv", 0.5, 0.31, 0.68), Contrast("rnn", 0.2, 0.1, 0.3))
+    several = replace(BASE, contrasts=contrasts, selected_by="validation_accuracy", labels=(), pairs=())
+    assert verdict_notes(several) == [
+        "conv was chosen of 2 motion models by validation accuracy:",
+        "  conv: +50.0 points (+31.0 to +68.0)",
+        "  rnn: +20.0 points (+10.0 to +30.0)",
+    ]
+    undecided = replace(BASE, low=0.01, labels=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6)
+    assert verdict_notes(undecided) == [
+        "equal within 5 points either way (two one-sided tests at 5 %): not shown, the limits are +2.0 to +60.0",
+        "motion is significantly better, but not significantly by more than the margin",
+    ]
+    assert "yes" in verdict_notes(replace(undecided, equivalent=True))[0]
+
+
+def test_notes_name_labels_and_pairs_that_motion_separates() -> None:
+    notes = verdict_notes(BASE)
+    assert notes == [
+        "labels that motion separates significantly better: b (+50)",
+        "pairs of labels that only motion separates: a / b",
+    ]
+    many = replace(BASE, labels=BASE.labels * 9, pairs=BASE.pairs * 6)
+    assert verdict_notes(many)[0].endswith(", ...")
+    assert verdict_notes(many)[1].endswith("; ...")
+
+
+def test_how_the_motion_model_was_chosen() -> None:
+    assert selection_text(BASE) == "as the only motion model"
+    contrasts = (Contrast("a", 0, 0, 0), Contrast("b", 0, 0, 0))
+    chosen = replace(BASE, contrasts=contrasts, selected_by="test_accuracy", level=0.975)
+    assert selection_text(chosen) == "of 2 motion models on the test videos, so its interval is at 97.5 % (Bonferroni)"
+    chosen = replace(chosen, selected_by="hardest_to_rule_out")
+    assert selection_text(chosen) == "of 2 motion models, as the hardest to rule out on the test videos"
+
+
+def best(most_confident: float, oracle: float, *, decides: bool) -> Evidence:
+    return Evidence(best_frame=BestFrameEvidence(0.3, 0.4, most_confident, oracle, 0.5, 0.9, -0.02, 0.12, decides))
+
+
+def test_whether_one_good_frame_is_enough() -> None:
+    assert best_frame_text(BASE, Evidence(), False) == ""
+    text = best_frame_text(BASE, best(0.95, 0.98, decides=True), False)
+    assert text.startswith("It may be: the frame that the still model is most confident of")
+    assert "(-2 to +12 points compared with motion, 95 % interval)" in text
+    assert text.endswith("rather than on motion: try `--pool max`.")
+    assert best_frame_text(BASE, best(0.95, 0.98, decides=True), True).endswith("rather than on motion.")
+    assert best_frame_text(BASE, best(0.41, 0.98, decides=True), False).startswith("It may be: single frames")
+    assert best_frame_text(BASE, best(0.41, 0.55, decides=False), False).startswith("No. Some frame is right in 55 %")
+    assert best_frame_text(BASE, best(0.41, 0.7, decides=False), False).startswith("Not by itself: in 70 %")
+
+
+@pytest.mark.parametrize(("high", "start"), [(-0.04, "It may be"), (-0.05, "It may be"), (-0.06, "No")])
+def test_the_control_outweighs_single_frames(high: float, start: str) -> None:
+    control = ConditionResult("pool=max", 0.8, -0.1, -0.2, high)
+    text = best_frame_text(BASE, replace(best(0.95, 0.98, decides=True), max_pool_control=control), False)
+    assert text.startswith(f"{start}: a still model was trained to find it (pool=max) and gets 80 %, -10 points")
+
+
+def test_numbers_in_plain_text() -> None:
+    assert [percent(share) for share in (0.931, 0.998, 0.002, 0.0, 1.0)] == ["93 %", "99.8 %", "0.2 %", "0 %", "100 %"]
+    assert [points(share) for share in (0.05, -0.05, 0.001, -0.001)] == ["+5", "-5", "0", "0"]
+    assert points(0.0512, 1) == "+5.1"
+    assert [significant(number) for number in (1234567, 4.123, 0.01234, 123.4, 1272.0)] == [
+        "1,234,567",
+        "4.12",
+        "0.0123",
+        "123",
+        "1,272",
+    ]
+    assert [duration(seconds) for seconds in (0.4, 55, 200, 60)] == ["0.4 s", "55 s", "3 min 20 s", "1 min 0 s"]
+    assert [count(number, "video") for number in (1, 2, 1000)] == ["1 video", "2 videos", "1,000 videos"]

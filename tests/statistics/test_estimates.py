@@ -1,0 +1,141 @@
+"""The interval and p values of a mean difference."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom, norm, t
+
+from stillmotion.statistics import Estimate, estimate_mean
+
+RNG = np.random.default_rng((12,))
+SINGLES = np.arange(40)
+
+
+def differences(better: int, worse: int, n: int = 40) -> np.ndarray:
+    return np.array([1.0] * better + [-1.0] * worse + [0.0] * (n - better - worse))
+
+
+def test_the_interval_of_independent_videos_is_bonett_and_prices_with_students_t_and_johnsons_shift() -> None:
+    values = differences(10, 4)
+    found = estimate_mean(values, SINGLES)
+    total, mean = 40 + 2, values.mean()
+    center = 40 * mean / total
+    standard_error = np.sqrt(((14 + 2) / total - center**2) / total)
+    skew = ((values - mean) ** 3).sum() / (((values - mean) ** 2).sum() + 1)
+    z = norm.ppf(0.975)
+    shift = (2 * z**2 + 1) / 6 * skew / 40
+    half = t.ppf(0.975, 39) * standard_error
+    assert found.interval() == pytest.approx((mean + shift - half, mean + shift + half))
+    assert found.standard_error == pytest.approx(standard_error)
+    assert found.observed_se == pytest.approx(values.std() / np.sqrt(40))
+
+
+def test_an_interval_has_a_width_where_nothing_disagrees() -> None:
+    low, high = estimate_mean(np.zeros(40), SINGLES).interval()
+    assert low == pytest.approx(-high)
+    assert high == pytest.approx(t.ppf(0.975, 39) * np.sqrt(2 / 42 / 42))
+
+
+def test_the_interval_turns_with_the_sign() -> None:
+    values, codes = differences(9, 2), np.repeat(np.arange(10), 4)
+    low, high = estimate_mean(values, codes).interval()
+    assert estimate_mean(-values, codes).interval() == pytest.approx((-high, -low))
+
+
+def test_the_interval_grows_with_its_level_and_holds_the_mean() -> None:
+    found = estimate_mean(differences(30, 0), SINGLES)
+    widths = [np.diff(found.interval(level))[0] for level in (0.5, 0.9, 0.95, 0.99)]
+    assert widths == sorted(widths)
+    for level in (0.01, 0.5, 0.999999):
+        low, high = found.interval(level)
+        assert -1 <= low <= found.mean <= high <= 1
+
+
+def test_one_group_says_nothing() -> None:
+    found = estimate_mean(differences(30, 0), np.zeros(40, np.intp))
+    assert found.interval() == (-1.0, 1.0)
+    assert (found.p_above(0.05), found.p_below(0.05)) == (0.5, 0.5)
+    assert found.observed_se == found.standard_error == float("inf")
+
+
+@pytest.mark.parametrize("shape", [(10, 2), (2, 10), (25, 0), (0, 3), (0, 0), (20, 20)])
+@pytest.mark.parametrize("value", [-0.2, 0.0, 0.05, 0.3])
+def test_p_is_the_tail_at_which_the_limit_reaches_the_value(shape: tuple[int, int], value: float) -> None:
+    found = estimate_mean(differences(*shape), np.repeat(np.arange(20), 2))
+    for p, side in ((found.p_above(value), 0), (found.p_below(value), 1)):
+        if 1e-6 < p < 0.5:  # a two-sided interval of level 1 - 2p has that limit
+            assert found.interval(1 - 2 * p)[side] == pytest.approx(value, abs=1e-6)
+        assert 0 < p < 1
+
+
+def test_p_above_and_p_below_ask_opposite_questions() -> None:
+    found = estimate_mean(differences(20, 1), SINGLES)
+    assert found.p_above(0.05) < 0.001
+    assert found.p_below(0.05) > 0.99
+    assert found.p_above(0.9) > 0.99
+    assert found.p_below(0.9) < 0.001
+
+
+def test_the_two_sided_p_is_close_to_the_mid_p_of_the_sign_test() -> None:
+    for better, worse in ((12, 3), (3, 12), (9, 6), (8, 7)):
+        found = estimate_mean(differences(better, worse), SINGLES)
+        more = max(better, worse)
+        mid_p = 2 * (binom.sf(more, 15, 0.5) + binom.pmf(more, 15, 0.5) / 2)
+        assert found.p_zero() == pytest.approx(mid_p, abs=0.02)
+    assert estimate_mean(np.zeros(40), SINGLES).p_zero() == pytest.approx(1.0)
+
+
+def test_no_p_is_smaller_than_1e_12() -> None:
+    found = estimate_mean(np.ones(4000), np.arange(4000))
+    assert 1e-13 < found.p_above(0.0) < 1e-11
+    assert found.p_below(0.0) == pytest.approx(1.0)
+
+
+def test_more_groups_narrow_the_interval_as_their_root() -> None:
+    found = estimate_mean(differences(60, 40, 400), np.arange(400))
+    larger = found.times(4)
+    assert (larger.groups, larger.effective_n, larger.effective_groups) == (1600, 4 * found.effective_n, 1600)
+    assert larger.mean == found.mean
+    assert np.diff(larger.interval())[0] == pytest.approx(np.diff(found.interval())[0] / 2, rel=0.03)
+    assert larger.observed_se == pytest.approx(found.observed_se / 2)
+
+
+def test_trainings_that_differ_widen_the_interval() -> None:
+    """The variance between trainings' means adds to that between videos, with few degrees of freedom."""
+    codes = np.repeat(np.arange(30), 4)
+    still = np.zeros((3, 120))
+    alike = (RNG.random((1, 120)) < 0.6).astype(float).repeat(3, axis=0)
+    apart = (RNG.random((3, 120)) < [[0.2], [0.6], [1.0]]).astype(float)
+    like, far = (estimate_mean(motion.mean(0) - still.mean(0), codes, (still, motion)) for motion in (alike, apart))
+    assert like.between == 0.0
+    raw = np.var(apart.mean(axis=1), ddof=1) / 3
+    assert far.between == pytest.approx(raw, rel=0.1)
+    assert far.between < raw  # less what chance on so few videos puts into it
+    assert far.between_df_term == pytest.approx(raw**2 / 2)
+    assert far.standard_error > 3 * like.standard_error
+
+
+def test_a_single_training_has_no_variance_between_trainings() -> None:
+    table = (RNG.random((1, 40)) < 0.5).astype(float)
+    found = estimate_mean(table[0], SINGLES, (np.zeros((1, 40)), table))
+    assert (found.between, found.between_df_term, found.pseudo_counts) == (0.0, 0.0, 2.0)
+
+
+def test_disagreements_of_single_trainings_are_smaller() -> None:
+    """Four trainings that never share a disagreement: each counts a quarter, and so do the pseudo-counts."""
+    still, motion = np.ones((4, 40)), np.ones((4, 40))
+    for training in range(4):
+        motion[training, training] = 0.0
+    found = estimate_mean(motion.mean(0) - still.mean(0), SINGLES, (still, motion))
+    assert found.pseudo_counts == pytest.approx(0.5)
+    shared = np.ones((4, 40))
+    shared[:, 0] = 0.0
+    assert estimate_mean(shared.mean(0) - still.mean(0), SINGLES, (still, shared)).pseudo_counts == pytest.approx(2.0)
+
+
+def test_the_estimate_holds_what_the_interval_rests_on() -> None:
+    values = differences(10, 4)
+    found = estimate_mean(values, np.repeat(np.arange(20), 2))
+    assert isinstance(found, Estimate)
+    assert (found.mean, found.mean_square) == pytest.approx((6 / 40, 14 / 40))
+    assert (found.groups, found.effective_groups) == (20, 20)
+    assert 20 <= found.effective_n <= 40
