@@ -21,7 +21,7 @@ from scipy.special import expit
 from stillmotion.comparison.metrics import compute_metrics
 from stillmotion.comparison.per_label import label_gains, pair_gains
 from stillmotion.comparison.predictions import Predictions
-from stillmotion.statistics import Floats, Ints, cluster_robust_interval, estimate_mean, proportion_interval
+from stillmotion.statistics import Floats, Ints, estimate_mean, proportion_interval
 
 GROUPS = (5, 10, 20, 50, 100)
 DIFFERENCES = {  # only motion right, only still right

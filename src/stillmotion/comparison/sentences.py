@@ -10,6 +10,7 @@ from stillmotion.comparison.formatting import percent, points
 if TYPE_CHECKING:
     from stillmotion.comparison.evidence import Evidence
     from stillmotion.comparison.verdict import Verdict
+    from stillmotion.inspection.shortcuts import Shortcut
 
 MIN_GROUPS = 10  # fewer groups than that are a first look
 ANSWER_TITLES = {
@@ -150,6 +151,17 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
     return (
         f"Not by itself: in {percent(best.oracle)} of the videos some frame would have been right "
         f"({percent(best.chance)} by luck), but the still model does not know which."
+    )
+
+
+def shortcuts_text(shortcuts: Sequence[Shortcut]) -> str:
+    """Whether something other than the action predicts the label."""
+    names = [shortcut.name for shortcut in shortcuts if shortcut.warns]
+    if not names:
+        return "Nothing that was tried predicts the label better than guessing does."
+    return (
+        f"Yes: {', '.join(names)}. Unless that is what the labels mean, the data set gives them away: every model, "
+        "still or motion, looks better than it is."
     )
 
 

@@ -206,9 +206,7 @@ def _with_records(comparison: Comparison, plan: ComparisonPlan, searches: Sequen
     return replace(
         comparison,
         data=replace(comparison.data, skipped=(*skipped, *comparison.data.skipped)),
-        families={
-            name: replace(family, searches=tuple(records[name])) for name, family in comparison.families.items()
-        },
+        families={name: replace(family, searches=tuple(records[name])) for name, family in comparison.families.items()},
     )
 
 

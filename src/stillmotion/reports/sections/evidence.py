@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from stillmotion.comparison import ConditionResult, Evidence, best_frame_text, finds_best_frame
+from stillmotion.comparison import ConditionResult, Evidence, best_frame_text, finds_best_frame, shortcuts_text
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, points, render_text
 
@@ -17,7 +17,6 @@ def _facts(record: Record) -> Mapping[str, Any]:
         return {}
     evidence = record.comparison.evidence or Evidence()
     stability = evidence.stability or {}
-    leaking = [shortcut.name for shortcut in shortcuts if shortcut.warns]
     best_frame = best_frame_text(verdict, evidence, finds_best_frame(record.comparison, verdict.still))
     return {
         "still": verdict.still,
@@ -31,12 +30,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "stability": [(name, stability[name]) for name in record.families if name in stability],
         "around": next((family.seconds for family in stability.values()), 0),
         "shortcuts": shortcuts,
-        "leaks": (
-            f"Yes: {', '.join(leaking)}. Unless that is what the labels mean, the data set gives them away: every "
-            "model, still or motion, looks better than it is."
-            if leaking
-            else "Nothing that was tried predicts the label better than guessing does."
-        ),
+        "leaks": shortcuts_text(shortcuts),
     }
 
 
