@@ -42,7 +42,7 @@ from mutmut.mutation.pragma_handling import IgnoredCode
 # Packages or modules of stillmotion, and the tests that hold each. Quick tests first: a run stops at the first failure.
 PACKAGES = {
     "comparison": ["tests/comparison"],
-    "statistics": ["tests/comparison"],
+    "statistics": ["tests/statistics", "tests/comparison"],
     "clips": ["tests/clips"],
     "data/splitting": ["tests/data"],
     "training": [
