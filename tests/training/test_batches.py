@@ -77,6 +77,15 @@ def test_a_clip_depends_on_seed_epoch_and_place_alone(segments: list[Segment], r
     assert not np.array_equal(other_seed.clip(0), there[0])
 
 
+def test_the_order_of_an_epoch_is_the_same_in_every_version(segments: list[Segment], recipe: sm.Recipe) -> None:
+    """Or a training could not be repeated."""
+    clips = TrainingClips(segments, LABELS, recipe)
+    for order in ([1, 4, 2, 3, 7, 5], [4, 2, 5, 0, 7, 6]):
+        batches = [clips[index][0] for index in range(len(clips))]
+        np.testing.assert_array_equal(np.concatenate(batches), [clips.clip(index) for index in order])
+        clips.on_epoch_end()
+
+
 def test_a_longer_video_gives_more_clips(segments: list[Segment], recipe: sm.Recipe) -> None:
     """0.4 s, in windows of 0.1 s."""
     fast = dataclasses.replace(recipe, spec=sm.ClipSpec(frames=2, rate=20, size=16))

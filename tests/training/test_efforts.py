@@ -73,6 +73,25 @@ def test_for_equal_time_more_frames_mean_fewer_epochs() -> None:
     assert [changed.epochs for _, changed in trial_recipes(recipe, "standard", equal_time=True)] == [9, 9, 9, 4]
 
 
+def test_a_change_does_what_its_name_says() -> None:
+    factors = {
+        change.name: (change.learning_rate, change.weight_decay, change.crop, change.frames, change.rate)
+        for change in EFFORTS["thorough"]
+    }
+    assert factors == {
+        "as is": (1, 1, 1, 1, 1),
+        "a third of the learning rate": (1 / 3, 1, 1, 1, 1),
+        "more regularization": (1, 5, 1.75, 1, 1),
+        "twice the frames": (1, 1, 1, 2, 1),
+        "three times the learning rate": (3, 1, 1, 1, 1),
+        "less regularization": (1, 0.2, 0.5, 1, 1),
+        "a third of the learning rate, more regularization": (1 / 3, 5, 1.75, 1, 1),
+        "half the frames": (1, 1, 1, 0.5, 1),
+        "twice the rate": (1, 1, 1, 1, 2),
+        "half the rate": (1, 1, 1, 1, 0.5),
+    }
+
+
 def test_each_effort_tries_its_changes_once_and_the_recipe_as_it_is_first() -> None:
     assert trial_recipes(make_recipe(), "quick") == []
     for effort in ("standard", "thorough"):

@@ -16,7 +16,7 @@ import pytest
 
 import stillmotion as sm
 from helpers.training import swap_labels
-from stillmotion.clips import open_videos
+from stillmotion.clips import open_videos, read_clips
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.runs import TrainingRecord
@@ -57,6 +57,8 @@ def test_the_best_epoch_is_that_of_the_lowest_validation_loss(easy_run: sm.Run, 
         assert training.best_epoch == 1 + losses.index(min(losses))
         assert training.validation_loss == pytest.approx(min(losses))
         assert training.validation_accuracy == history(run)[training.best_epoch - 1]["val_accuracy"]
+        assert training.seconds == pytest.approx(sum(row["seconds"] for row in history(run)))
+        assert 0 < training.seconds < 600
     assert finished_training(contrary_run).best_epoch < finished_training(contrary_run).epochs
 
 
@@ -100,6 +102,48 @@ def test_the_test_part_of_a_new_run_is_empty_and_the_others_are_recorded(
     assert data.typical_seconds == pytest.approx(0.4, abs=0.05)
 
 
+def test_a_still_run_has_a_model_for_single_frames_that_predicts_the_same(
+    easy_run: sm.Run, shades: list[sm.Videos]
+) -> None:
+    (segment, *_) = open_videos(shades[2]).segments
+    clip = read_clips(segment.file, [segment.window], easy_run.recipe.spec)
+    held = np.repeat(clip[:, :1], clip.shape[1], axis=1)
+    model, snapshot_model = map(keras.saving.load_model, (easy_run.model_file, easy_run.snapshot_file))
+    of_clip, of_frame = (keras.ops.convert_to_numpy(m(x)) for m, x in ((model, held), (snapshot_model, clip[:, 0])))
+    np.testing.assert_allclose(of_frame, of_clip, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def named_run(shades: list[sm.Videos], tmp_path_factory: pytest.TempPathFactory) -> sm.Run:
+    """A training by a family's name, of one epoch."""
+    return sm.train(
+        "conv3d",
+        shades[0],
+        shades[1],
+        out=tmp_path_factory.mktemp("runs") / "named",
+        factored=False,
+        epochs=1,
+        batch_size=6,
+        precision="mixed_bfloat16",
+        tensorboard=keras.backend.backend() == "tensorflow",
+    )
+
+
+def test_trained_by_name_a_run_has_the_settings_given_and_clips_that_suit_the_videos(named_run: sm.Run) -> None:
+    recipe = named_run.recipe
+    assert (recipe.family, recipe.options["factored"], recipe.epochs, recipe.batch_size) == ("conv3d", False, 1, 6)
+    assert recipe.spec == sm.ClipSpec(frames=16, rate="spread", size=64)  # short videos of like length
+    assert not named_run.snapshot_file.exists()
+    logged = keras.backend.backend() == "tensorflow"
+    assert (named_run.folder / "tensorboard").exists() == logged
+
+
+def test_precision_is_the_models_and_not_left_behind(named_run: sm.Run) -> None:
+    model = keras.saving.load_model(named_run.model_file)
+    assert "mixed_bfloat16" in {layer.dtype_policy.name for layer in model.layers}
+    assert keras.config.dtype_policy().name == "float32"
+
+
 def test_interrupted_it_resumes_to_the_same_run(
     easy_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
 ) -> None:
@@ -111,6 +155,8 @@ def test_interrupted_it_resumes_to_the_same_run(
         sm.train(easy_recipe, shades[0], shades[1], out=tmp_path, progress=interrupt)
     with pytest.raises(StillmotionError, match="not a run"):
         sm.read_run(tmp_path)
+    state, best, latest = sorted((tmp_path / "unfinished").iterdir(), key=lambda path: path.suffix + path.name)
+    assert (state.name, best.name[:5], latest.name) == ("state.json", "best-", "latest-2.npz")  # and no older ones
     resumed = sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
     assert without_times(resumed) == without_times(easy_run)
     weights = [keras.saving.load_model(run.model_file).get_weights() for run in (resumed, easy_run)]
