@@ -314,11 +314,11 @@ def main() -> None:
     parser.add_argument("--only", default="", help="sets whose name holds this")
     parser.add_argument("--first", type=int, default=None, help="so many sets")
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--films", action="store_true", help="only film the sets, to look at or compare otherwise")
+    parser.add_argument("--render-only", action="store_true", help="only render the data sets")
     options = parser.parse_args()
     rows = []
     for one in [one for one in battery() if options.only in one.name][: options.first]:
-        if options.films:
+        if options.render_only:
             print(film(one, options.out / one.name))
             continue
         result = options.out / f"{one.name}.json"
