@@ -20,9 +20,9 @@ from stillmotion.decoding.live import find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES, build_model, deployed_model
+from stillmotion.models.inference import load_keras_model, predict_in_batches
 from stillmotion.prediction import find_inputs, predict
 from stillmotion.prediction.live import StreamStats, load_clip_model, stream, stream_updates
-from stillmotion.prediction.videos import load_model, probabilities
 from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
 
 pytestmark = pytest.mark.backend
@@ -54,7 +54,7 @@ def test_a_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> N
     assert [moment.index for moment in moments] == list(range(9))
     ends = [moment.seconds for moment in moments if moment.seconds]
     windows = [(end - 0.8, end) for end in ends]
-    expected = probabilities(load_model(run.model_file), read_clips(file, windows, spec))
+    expected = predict_in_batches(load_keras_model(run.model_file), read_clips(file, windows, spec))
     assert expected.std(0).max() > 1e-3
     np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
     assert [moment.label for moment in moments] == [LABELS[row.argmax()] for row in expected]
@@ -84,7 +84,7 @@ def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: 
         kinds = [(frame.pict_type, frame.rotation) for frame in content.decode(video=0)]
         assert len(kinds) < 40 and (PictureType.B, -90) in kinds
 
-    watcher, model = load_clip_model(run), load_model(run.model_file)
+    watcher, model = load_clip_model(run), load_keras_model(run.model_file)
     for file in (long, short):
         (answer,) = predict(run, find_inputs([file]))
         assert isinstance(answer, sm.VideoPrediction)
@@ -92,7 +92,7 @@ def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: 
         ends = [moment.seconds or 0.0 for moment in moments]
         windows = [(end - 0.8, end) for end in ends] if file == long else answer.windows
         assert ends == pytest.approx([end for _, end in windows])
-        expected = probabilities(model, read_clips(file, windows, spec))
+        expected = predict_in_batches(model, read_clips(file, windows, spec))
         np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
         # The first of the windows that `predict` takes; where they overlap, others begin between a stream's slots.
         np.testing.assert_allclose(moments[0].probabilities, answer.window_probabilities[0], atol=1e-5)

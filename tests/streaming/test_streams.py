@@ -224,7 +224,7 @@ def test_what_cannot_be_streamed_is_said() -> None:
     layers = keras.layers
     with pytest.raises(UsageError, match="build it with a known number of frames"):
         stream_model(keras.Sequential([keras.Input((None, 3)), layers.LSTM(2)]))
-    with pytest.raises(UsageError, match="a stateful layer's answer depends on all earlier windows"):
+    with pytest.raises(UsageError, match="the prediction of a stateful layer depends on all earlier windows"):
         stream_model(keras.Sequential([keras.Input((4, 3), batch_size=1), layers.LSTM(2, stateful=True)]))
     one, other = keras.Input((4, 3)), keras.Input((4, 3))
     with pytest.raises(UsageError, match="one input and one output"):

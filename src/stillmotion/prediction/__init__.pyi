@@ -13,4 +13,4 @@ from .tables import (
     prediction_rows as prediction_rows,
     write_rows as write_rows,
 )
-from .videos import load_model as load_model, predict as predict
+from .videos import predict as predict

@@ -17,7 +17,8 @@ from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import Program, Runner, Tensor, check_format, distance
 from stillmotion.exporting.example import write_example
 from stillmotion.files import make_folder, write_json
-from stillmotion.prediction.videos import check_input, load_model
+from stillmotion.models.inference import load_keras_model
+from stillmotion.prediction.videos import check_input
 from stillmotion.runs import Run, read_run, versions
 from stillmotion.streaming import stream_program
 
@@ -118,10 +119,10 @@ def _read(
     path = run.folder if isinstance(run, Run) else Path(run)
     if isinstance(run, Run) or not path.is_file() or (path.parent / "run.json").is_file():
         found = run if isinstance(run, Run) else read_run(path)
-        model = load_model(found.model_file)
+        model = load_keras_model(found.model_file)
         check_input(model, found.recipe.spec, found)
         return model, found.labels, found.recipe.spec.rate, found.folder / "exports"
-    model = load_model(path)
+    model = load_keras_model(path)
     names = tuple(labels or map(str, range(model.output_shape[-1])))
     if len(names) != model.output_shape[-1]:
         raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")

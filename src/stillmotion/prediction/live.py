@@ -23,7 +23,8 @@ from stillmotion.decoding.live import Source, SourceStats, find_source, read_sou
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.pyav import Resizer
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.prediction.videos import check_input, load_model, probabilities
+from stillmotion.models.inference import load_keras_model, predict_in_batches
+from stillmotion.prediction.videos import check_input
 from stillmotion.runs import Run, read_run
 from stillmotion.streaming import StreamModel, WindowPrediction, stream_model
 
@@ -103,7 +104,7 @@ def load_clip_model(
     if rate is not None and not 0 < rate < 10_000:
         raise UsageError(f"the rate is {rate:g}; expected frames a second above 0")
     if not isinstance(run, Run) and path.is_file() and not (path.parent / "run.json").is_file():
-        model = load_model(path)
+        model = load_keras_model(path)
         shape = model.input_shape
         if len(shape) != 5 or None in shape[1:] or shape[-1] != 3:
             raise StillmotionError(f"{path}: takes {shape}; expected (batch, frames, height, width, 3), sides known")
@@ -116,7 +117,7 @@ def load_clip_model(
     found = run if isinstance(run, Run) else read_run(run)
     if labels is not None:
         raise UsageError(f"{found.folder}: a run has its own labels; leave --labels out")
-    model, spec, note = load_model(found.model_file), found.recipe.spec, ""
+    model, spec, note = load_keras_model(found.model_file), found.recipe.spec, ""
     check_input(model, spec, found)
     if rate is None and spec.rate == "spread":
         typical = found.record.data.typical_seconds
@@ -253,7 +254,7 @@ class _Work:
         times = frame_times(self.watcher.spec, (0.0, end))
         began, images = (np.array(part) for part in zip(*self.early, strict=True))
         clip = images[index_shown_at(began, times)]
-        found = probabilities(self.watcher.model, [clip])[0]
+        found = predict_in_batches(self.watcher.model, [clip])[0]
         self.tally.moments += 1
         return [WindowPrediction(found, 0, end, self.watcher.labels[int(found.argmax())])]
 

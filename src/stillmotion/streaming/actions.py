@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.streaming.graph import Node, Shape
+from stillmotion.models.keras_graph import Node, Shape
 from stillmotion.streaming.timeline import Taps
 
 # Which slices there are around each, `(slices, taps)`: constant.

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from stillmotion.models.keras_graph import Ref
 from stillmotion.streaming.actions import ParallelWindows, PerFrame, Stateful, Windowed
-from stillmotion.streaming.graph import Ref
 from stillmotion.streaming.plan import StreamPlan
 from stillmotion.streaming.planning import places_of
 from stillmotion.streaming.timeline import Indices, Timeline
@@ -33,7 +33,7 @@ class Block(keras.Model):
     def specs(self, streams: int) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
         """Of the frames of so many streams, and of what is kept."""
         if streams not in self._specs:
-            clip = self.plan.graph.specs[self.plan.graph.clip]
+            clip = self.plan.graph.specs[self.plan.graph.input]
             sides = clip.shape[1 if len(clip.shape) == 4 else 2 :]
             frames = keras.KerasTensor((streams, self.windows * self.plan.hop, *sides), clip.dtype)
             if self.run_eagerly:
@@ -50,7 +50,7 @@ class Block(keras.Model):
         count = len(plan.histories)
         store = _Store(plan, self.windows, dict(zip(plan.histories, tensors[1:], strict=False)))
         states = dict(zip(plan.states, tensors[1 + count :], strict=False))
-        store.put(plan.graph.clip, frames)
+        store.put(plan.graph.input, frames)
         for task in plan.tasks:
             if isinstance(task.action, PerFrame):
                 result = plan.timed[task.outputs[0]]
@@ -79,7 +79,7 @@ class Block(keras.Model):
                 found = task.action.call(*(store.window(ref) for ref in task.inputs))
                 results = keras.tree.flatten(found)
                 store.windows.update({ref: results[place] for place, ref in task.outputs.items()})
-        answers = store.window(plan.graph.answer)
+        answers = store.window(plan.graph.output)
         answers = ops.reshape(answers, (-1, self.windows, *answers.shape[1:]))
         return [answers, *store.kept(), *states.values()]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from stillmotion.streaming.graph import Graph, Node, Shape
+from stillmotion.models.keras_graph import Graph, Node, Shape
 from stillmotion.streaming.streams import StreamModel
 
 
@@ -17,7 +17,7 @@ def multiply_adds(stream: StreamModel) -> tuple[float, float]:
     parts = {part.layer: part for part in stream.parts}
     graph = stream.plan.graph
     whole = new = 0.0
-    pictures = {graph.clip: 1.0}  # that a tensor has in its batch, for each window
+    pictures = {graph.input: 1.0}  # that a tensor has in its batch, for each window
     for node in graph.nodes:
         held = max((pictures[ref] for ref in node.inputs), default=1.0)
         for ref in node.outputs.values():

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from stillmotion.models.keras_graph import Ref, Shape
 from stillmotion.streaming.actions import PerFrame, Windowed
-from stillmotion.streaming.graph import Ref, Shape
 from stillmotion.streaming.plan import StreamPlan, Task
 from stillmotion.streaming.timeline import Taps
 
@@ -26,7 +26,7 @@ def split_convolutions(plan: StreamPlan) -> None:
     uses = Counter(ref for task in plan.tasks for ref in task.inputs)
 
     def only_maker(ref: Ref) -> Task | None:
-        return makers.get(ref) if uses[ref] == 1 and ref not in plan.histories and ref != plan.graph.answer else None
+        return makers.get(ref) if uses[ref] == 1 and ref not in plan.histories and ref != plan.graph.output else None
 
     merged: dict[int, Task] = {}
     gone: set[int] = set()

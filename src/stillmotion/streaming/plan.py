@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from stillmotion.models.keras_graph import Graph, Ref
 from stillmotion.streaming.actions import Action, Axis
-from stillmotion.streaming.graph import Graph, Ref
 from stillmotion.streaming.timeline import Indices, Timeline
 
 Kind = Literal["per frame", "local in time", "whole window"]

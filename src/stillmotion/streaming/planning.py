@@ -9,6 +9,7 @@ from typing import Any
 import keras
 
 from stillmotion.errors import UsageError
+from stillmotion.models.keras_graph import Node, Ref, read_graph
 from stillmotion.streaming.actions import (
     Action,
     FullWindow,
@@ -20,7 +21,6 @@ from stillmotion.streaming.actions import (
     Windowed,
 )
 from stillmotion.streaming.fusion import split_convolutions
-from stillmotion.streaming.graph import Node, Ref, read_graph
 from stillmotion.streaming.plan import Kind, LayerReport, StreamPlan, Task, TimedTensor
 from stillmotion.streaming.rules import rule_of
 from stillmotion.streaming.timeline import Indices, Taps, Timeline, aligned
@@ -41,17 +41,25 @@ def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "", unlim
         UsageError: see `read_graph`.
     """
     graph = read_graph(model)
-    shape = graph.shape(graph.clip)
+    shape = graph.shape(graph.input)
+    if None in shape[1:]:
+        raise UsageError(f"{model.name}: its input is {shape}; build it with a known number of frames and size")
+    for node in graph.nodes:
+        if getattr(node.operation, "stateful", False) is True:
+            raise UsageError(
+                f"{node.operation.name}: the prediction of a stateful layer depends on all earlier windows; "
+                "set stateful=False to stream windows"
+            )
     # A model of pictures sees windows of one frame, folded into the batch.
     axis, length = (0, 1) if len(shape) == 4 else (1, int(shape[1] or 1))
     plan = StreamPlan(graph, min(hop, length), length, unlimited)
-    plan.timed[graph.clip] = TimedTensor(Timeline(plan.hop, length, 1, 0, length), axis)
+    plan.timed[graph.input] = TimedTensor(Timeline(plan.hop, length, 1, 0, length), axis)
     for node in graph.nodes:
         if undivided:
             _whole(plan, node, undivided)
         else:
             _divide(plan, node)
-    answer = graph.answer
+    answer = graph.output
     if answer in plan.timed:
         plan.keep(answer, plan.timed[answer].timeline.of_windows(1))
     split_convolutions(plan)

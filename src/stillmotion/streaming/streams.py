@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting.program import distance
+from stillmotion.models.keras_graph import Shape
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.engines import ENGINES, Step
-from stillmotion.streaming.graph import Shape
 from stillmotion.streaming.plan import LayerReport, StreamPlan
 from stillmotion.streaming.planning import make_stream_plan
 
@@ -80,7 +80,7 @@ class StreamModel:
     _open: dict[Hashable, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        clip = self.plan.graph.specs[self.plan.graph.clip]
+        clip = self.plan.graph.specs[self.plan.graph.input]
         self._picture, self._dtype = _picture(clip.shape), np.dtype(clip.dtype)
 
     @property
@@ -269,7 +269,7 @@ def stream_model(
 
 def _off_by(made: StreamModel) -> float:
     """How far its answers are from the model's own, on two windows of noise; with an unlimited past, from Keras's."""
-    shape = made.plan.graph.shape(made.plan.graph.clip)
+    shape = made.plan.graph.shape(made.plan.graph.input)
     frames = np.random.default_rng(0).integers(0, 256, [made.start + made.frames + made.hop, *_picture(shape)])
     frames = frames.astype(np.uint8)
     found = [moment.probabilities for moment in made.push(frames)]

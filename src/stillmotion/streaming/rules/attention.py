@@ -6,8 +6,8 @@ from typing import Any
 
 from keras import ops
 
+from stillmotion.models.keras_graph import Ref
 from stillmotion.streaming.actions import FullWindow, OpView, PerFrame, Ruling
-from stillmotion.streaming.graph import Ref
 
 
 def attention(view: OpView) -> Ruling:

@@ -8,8 +8,8 @@ from typing import Any
 
 from keras import ops
 
+from stillmotion.models.keras_graph import Shape
 from stillmotion.streaming.actions import Axis, OpView, Present, Ruling, Windowed, rest_of
-from stillmotion.streaming.graph import Shape
 from stillmotion.streaming.rules.per_frame import MIXES
 from stillmotion.streaming.timeline import Taps
 
