@@ -84,9 +84,9 @@ def deep_same(frames: int) -> keras.Model:
 
 
 MODELS: dict[str, Callable[[], keras.Model]] = {
-    "classic CNN-LSTM, 16 frames": lambda: ours("cnn_rnn", 16, size="classic"),
+    "classic CNN-LSTM, 16 frames": lambda: ours("cnn_rnn", 16, preset="classic"),
     "the same with TimeDistributed": lambda: plain_cnn_lstm(16),
-    "classic Conv3D, 16 frames": lambda: ours("conv3d", 16, size="classic"),
+    "classic Conv3D, 16 frames": lambda: ours("conv3d", 16, preset="classic"),
     **{
         f"{family}{told}, {frames} frames": lambda family=family, options=options, frames=frames: ours(
             family, frames, **options

@@ -173,7 +173,7 @@ def test_the_classic_architectures_are_the_tutorials():
         return [kind for kind in flat if kind not in ornaments]
 
     def classic(family):
-        return build_model(family, frames=10, height=64, width=64, classes=10, options={"size": "classic"})
+        return build_model(family, frames=10, height=64, width=64, classes=10, options={"preset": "classic"})
 
     flat = ["Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten"]
     weights_2d = 3 * 9 * 32 + 32 + 32 * 9 * 64 + 64
@@ -186,7 +186,7 @@ def test_the_classic_architectures_are_the_tutorials():
 
 
 def test_a_clip_too_small_for_the_classic_conv3d_is_refused_in_one_line():
-    with pytest.raises(StillmotionError, match="4 x 64 x 64 is too small for size=classic") as error:
-        build_model("conv3d", frames=4, height=64, width=64, classes=2, options={"size": "classic"})
+    with pytest.raises(StillmotionError, match="4 x 64 x 64 is too small for preset=classic") as error:
+        build_model("conv3d", frames=4, height=64, width=64, classes=2, options={"preset": "classic"})
     assert "\n" not in str(error.value)
-    assert check_options("conv3d", {})["size"] == "small"
+    assert check_options("conv3d", {})["preset"] == "standard"

@@ -25,18 +25,18 @@ def test_reading_the_table_imports_no_backend():
 
 
 def test_defaults_are_the_first_values():
-    assert check_options("frame_pool", {}) == {"pool": "mean", "size": "small"}
+    assert check_options("frame_pool", {}) == {"pool": "mean", "preset": "standard"}
     assert check_options("conv3d", {"input": "rgb"}) == {
         "factored": True,
         "causal": False,
         "input": "rgb",
-        "size": "small",
+        "preset": "standard",
     }
 
 
 def test_classic_settles_the_other_options():
-    settled = check_options("cnn_rnn", {"size": "classic"})
-    assert settled == {"rnn": "lstm", "bidirectional": False, "input": "rgb", "size": "classic"}
+    settled = check_options("cnn_rnn", {"preset": "classic"})
+    assert settled == {"rnn": "lstm", "bidirectional": False, "input": "rgb", "preset": "classic"}
     assert check_options("cnn_rnn", settled) == settled
 
 
@@ -47,7 +47,7 @@ def test_classic_settles_the_other_options():
         ("conv3d", {"pool": "mean"}, ["conv3d", "pool", "factored"]),
         ("frame_pool", {"pool": "median"}, ["frame_pool", "pool", "median", "mean", "max", "vote"]),
         ("cnn_rnn", {"bidirectional": "yes"}, ["cnn_rnn", "bidirectional", "yes", "True", "False"]),
-        ("cnn_rnn", {"size": "classic", "rnn": "gru"}, ["cnn_rnn", "classic", "rnn", "lstm", "gru"]),
+        ("cnn_rnn", {"preset": "classic", "rnn": "gru"}, ["cnn_rnn", "classic", "rnn", "lstm", "gru"]),
     ],
 )
 def test_a_wrong_choice_is_refused_in_one_line_with_what_is_allowed(family, options, words):

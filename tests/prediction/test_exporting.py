@@ -89,7 +89,7 @@ def test_a_streams_step_and_its_example(format: str, tmp_path: Path) -> None:
 
 def test_what_litert_lacks_is_named(tmp_path: Path) -> None:
     need("litert")
-    file, _ = saved(tmp_path, "conv3d", frames=10, size="classic")
+    file, _ = saved(tmp_path, "conv3d", frames=10, preset="classic")
     with pytest.raises(StillmotionError, match="not exported: LiteRT alone has no MaxPool3D") as told:
         export_model(file, "litert", tmp_path / "out")
     assert "\n" not in str(told.value)
