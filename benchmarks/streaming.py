@@ -39,8 +39,10 @@ from keras import layers
 import stillmotion as sm
 from stillmotion.exporting import Program, Tensor, onnx, openvino
 from stillmotion.models import build_model
+from stillmotion.models.counting import count_by_call
+from stillmotion.models.keras_graph import Graph, Node
 from stillmotion.streaming import ENGINES
-from stillmotion.streaming.counting import multiply_adds
+from stillmotion.streaming.streams import StreamModel
 
 PAGE = Path(__file__).parent / "results" / "streaming.md"
 CLASSES = 5
@@ -149,14 +151,35 @@ def least(ways: dict[str, tuple[Way, int]], rounds: int) -> dict[str, float]:
     return {name: min(times) for name, times in taken.items()}
 
 
+def multiply_adds(stream: StreamModel) -> tuple[float, float]:
+    """Multiply-adds of the model for a whole window, and of the divided model for each new window."""
+    reports = {report.layer: report for report in stream.layers}
+    graph = stream.plan.graph
+    whole = new = 0.0
+    for node, count in count_by_call(graph):
+        report, recurrent = reports[node.operation.name], recurrent_multiply_adds(graph, node)
+        whole += count
+        new += (count - recurrent) * report.computed / report.slices + recurrent
+    return whole, new
+
+
+def recurrent_multiply_adds(graph: Graph, node: Node) -> int:
+    """The share of a recurrent layer that has to run over each window: the products with its state."""
+    layer = node.operation
+    directions = [getattr(layer, name) for name in ("forward_layer", "backward_layer") if hasattr(layer, name)]
+    cells = [direction.cell for direction in directions or [layer] if hasattr(direction, "cell")]
+    kernels = [int(np.prod(cell.recurrent_kernel.shape)) for cell in cells if hasattr(cell, "recurrent_kernel")]
+    return int(graph.shape(node.inputs[0])[1] or 1) * sum(kernels) if kernels else 0
+
+
 def window_ways(model: keras.Model) -> dict[str, Callable[[Any], Any]]:
-    """One clip -> its answer, by each engine."""
+    """One clip -> its prediction, by each engine."""
     (given,) = model.inputs
     clip = Tensor("clip", (1, *given.shape[1:]), given.dtype)
-    exported = onnx.convert(Program(model, lambda one: [model(one, training=False)], (clip,), ("answers",)))
+    exported = onnx.convert(Program(model, lambda clips: [model(clips, training=False)], (clip,), ("probabilities",)))
     runs = {"onnx": onnx.load(exported), "openvino": openvino.load(exported)}
     return {"keras": model.predict_on_batch} | {
-        name: lambda window, run=run: run({"clip": window})["answers"] for name, run in runs.items()
+        name: lambda window, run=run: run({"clip": window})["probabilities"] for name, run in runs.items()
     }
 
 
@@ -169,7 +192,8 @@ def measure(model: keras.Model, rounds: int) -> dict[str, Any]:
     expected = np.concatenate([model.predict_on_batch(window) for window in windows])
     streams = {engine: sm.stream_model(model, engine=engine) for engine in ENGINES}
     answers = {
-        engine: np.array([moment.probabilities for moment in stream.push(film)]) for engine, stream in streams.items()
+        engine: np.array([prediction.probabilities for prediction in stream.push(film)])
+        for engine, stream in streams.items()
     }
     by_window = window_ways(model)
     ways: dict[str, tuple[Way, int]] = {"predict": (lambda: model.predict(windows[0], verbose=0), 1)}
@@ -181,7 +205,7 @@ def measure(model: keras.Model, rounds: int) -> dict[str, Any]:
     whole, new = multiply_adds(streams["keras"])
     figures["limit"] = whole / new
     figures["off"] = {engine: float(np.abs(found - expected).max()) for engine, found in answers.items()}
-    figures["reasons"] = list(dict.fromkeys(part.reason for part in streams["keras"].parts if part.reason))
+    figures["reasons"] = list(dict.fromkeys(report.reason for report in streams["keras"].layers if report.reason))
     return figures
 
 

@@ -1,4 +1,4 @@
-"""Random small networks of what we can divide, and of what we cannot."""
+"""Random small networks, of layers that can be divided in time and of some that cannot."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def conv3d(draw: Draw, x: Any) -> Any:
     padding = draw(PADDINGS)
     if padding == "valid" and any(side < k for side, k in zip(x.shape[1:4], size, strict=True)):
         padding = "same"
-    strides, dilation = (draw(st.integers(1, 3)), draw(st.integers(1, 2)), 1), 1
+    strides, dilation = (draw(st.integers(1, 3)), draw(st.integers(1, 2)), 1), (1, 1, 1)
     if max(strides) == 1 and 2 * (size[0] - 1) < x.shape[1]:
         dilation = (draw(st.integers(1, 2)), 1, 1)
     return layers.Conv3D(4, size, strides, padding, dilation_rate=dilation, activation=draw(ACTIVATIONS),

@@ -18,6 +18,7 @@ from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import FORMATS, ExportFormat
 from stillmotion.models import build_model
 from stillmotion.prediction import exporting
+from stillmotion.prediction.clip_models import LabeledModel
 from stillmotion.prediction.exporting import export_model
 
 pytestmark = [
@@ -47,29 +48,29 @@ def saved(folder: Path, family: str, frames: int = 4, **options: Any) -> tuple[P
     return folder / "mine.keras", model
 
 
-def told_by(example: Path, *words: str | Path) -> list[list[float]]:
+def run_example(example: Path, *words: str | Path) -> list[list[float]]:
     """The probabilities that the example prints, in an interpreter that has no stillmotion."""
     block = "import sys; sys.modules['stillmotion'] = None; sys.modules['keras'] = None; sys.argv = sys.argv[1:]; "
     code = f"{block}import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
     if "tensorflow" in example.read_text():  # which imports Keras by itself
         code = code.replace("sys.modules['keras'] = None; ", "")
-    told = subprocess.run([sys.executable, "-c", code, example, *words], capture_output=True, text=True, timeout=120)
-    assert told.returncode == 0, told.stderr
-    return [[float(one) for one in re.findall(r"\d\.\d{6}", line)] for line in told.stdout.splitlines()]
+    done = subprocess.run([sys.executable, "-c", code, example, *words], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [[float(number) for number in re.findall(r"\d\.\d{6}", line)] for line in done.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_whole_model_and_its_example(format: str, tmp_path: Path) -> None:
     need(format)
     file, model = saved(tmp_path, "cnn_rnn")
-    made = export_model(file, format, tmp_path / "out", labels=LABELS)
-    assert made.off_by < 1e-5 and made.file.exists()
+    export = export_model(file, format, tmp_path / "out", labels=LABELS)
+    assert export.max_difference < 1e-5 and export.file.exists()
     about = json.loads((tmp_path / "out" / "export.json").read_text())
-    assert about["parity"]["off_by"] == made.off_by and about["labels"] == list(LABELS)
+    assert about["parity"]["max_difference"] == export.max_difference and about["labels"] == list(LABELS)
     assert about["inputs"][0]["shape"][1:] == [4, 16, 16, 3]
     clip = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     np.save(tmp_path / "clip.npy", clip)
-    found = told_by(tmp_path / "out" / "use_it.py", tmp_path / "clip.npy")
+    found = run_example(tmp_path / "out" / "use_it.py", tmp_path / "clip.npy")
     np.testing.assert_allclose(np.ravel(found), model.predict_on_batch(clip[None])[0], atol=1e-5)
 
 
@@ -78,21 +79,21 @@ def test_a_streams_step_and_its_example(format: str, tmp_path: Path) -> None:
     """Two new frames and the state -> the answer of the last four frames, and the next state."""
     need(format)
     file, model = saved(tmp_path, "conv3d")
-    made = export_model(file, format, tmp_path / "out", stream=True, hop=2)
-    assert made.off_by < 1e-5
-    film = np.random.default_rng(3).integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
-    np.save(tmp_path / "film.npy", film)
-    found = told_by(tmp_path / "out" / "use_it.py", tmp_path / "film.npy")
-    expected = model.predict_on_batch(np.stack([film[at : at + 4] for at in (0, 2, 4)]))
+    export = export_model(file, format, tmp_path / "out", stream=True, hop=2)
+    assert export.max_difference < 1e-5
+    video = np.random.default_rng(3).integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "video.npy", video)
+    found = run_example(tmp_path / "out" / "use_it.py", tmp_path / "video.npy")
+    expected = model.predict_on_batch(np.stack([video[at : at + 4] for at in (0, 2, 4)]))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_what_litert_lacks_is_named(tmp_path: Path) -> None:
     need("litert")
     file, _ = saved(tmp_path, "conv3d", frames=10, preset="classic")
-    with pytest.raises(StillmotionError, match="not exported: LiteRT alone has no MaxPool3D") as told:
+    with pytest.raises(StillmotionError, match="not exported: LiteRT alone has no MaxPool3D") as refused:
         export_model(file, "litert", tmp_path / "out")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refused.value)
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -109,7 +110,9 @@ def test_a_file_that_answers_otherwise_is_refused_with_the_figure(
     monkeypatch.setattr(exporting, "check_format", lambda name: wrong)
     file, _ = saved(tmp_path, "frame_pool")
     for stream in (False, True):
-        with pytest.raises(StillmotionError, match=r"in saved_model its answers differ by 1\.0e-02; 1e-04 is allowed"):
+        with pytest.raises(
+            StillmotionError, match=r"in saved_model its predictions differ by 1\.0e-02; 1e-04 is allowed"
+        ):
             export_model(file, "saved_model", tmp_path / "out", stream=stream)
     assert not (tmp_path / "out" / "model").exists()
 
@@ -123,3 +126,24 @@ def test_wrong_calls(tmp_path: Path) -> None:
     ]:
         with pytest.raises(UsageError, match=said):
             export_model(file, **words)  # type: ignore[arg-type]
+
+
+def test_nothing_of_a_foreign_model_is_run_by_the_example(tmp_path: Path) -> None:
+    """A model's name and labels may end a string, or a docstring, and go on with code."""
+    need("saved_model")
+    marker = tmp_path / "it-ran"
+    payload = f"open({str(marker)!r}, 'w')"
+    names = [f'x"""\n{payload}\n"""', f"x'\n{payload}\n'", f"{{{payload}}}"]
+    file, model = saved(tmp_path, "frame_pool")
+    for number, name in enumerate(names):
+        model.name = name
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(exporting, "load_labeled_model", lambda *_: LabeledModel(model, tuple(names), None, file))
+            patch.setattr(exporting, "_write_and_compare", lambda *_: 0.0)
+            for stream in (False, True):
+                out = tmp_path / f"{number}-{stream}"
+                export_model(file, "saved_model", out, stream=stream)
+                script = (out / "use_it.py").read_text()
+                assert payload not in script
+                subprocess.run([sys.executable, out / "use_it.py"], capture_output=True, timeout=120)
+                assert not marker.exists()

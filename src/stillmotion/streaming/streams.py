@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from math import isnan, nan
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import keras
 import numpy as np
@@ -25,6 +25,7 @@ TOLERANCE = 1e-4
 
 Pixels = NDArray[Any]
 FrameTimes = Sequence[float] | NDArray[np.float64]
+Name = TypeVar("Name", bound=Hashable)
 _ONLY_STREAM = "the stream"
 
 
@@ -110,8 +111,8 @@ class StreamModel:
     def push(self, frames: Pixels, seconds: FrameTimes | None = None) -> list[WindowPrediction]: ...
     @overload
     def push(
-        self, frames: Mapping[Hashable, Pixels], seconds: Mapping[Hashable, FrameTimes] | None = None
-    ) -> dict[Hashable, list[WindowPrediction]]: ...
+        self, frames: Mapping[Name, Pixels], seconds: Mapping[Name, FrameTimes] | None = None
+    ) -> dict[Name, list[WindowPrediction]]: ...
     def push(self, frames: Any, seconds: Any = None) -> Any:
         """Feed new frames, and get a prediction for each window that they complete.
 
