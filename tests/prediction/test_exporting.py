@@ -18,7 +18,6 @@ from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import FORMATS, ExportFormat
 from stillmotion.models import build_model
 from stillmotion.prediction import exporting
-from stillmotion.prediction.clip_models import LabeledModel
 from stillmotion.prediction.exporting import export_model
 
 pytestmark = [
@@ -128,22 +127,31 @@ def test_wrong_calls(tmp_path: Path) -> None:
             export_model(file, **words)  # type: ignore[arg-type]
 
 
-def test_nothing_of_a_foreign_model_is_run_by_the_example(tmp_path: Path) -> None:
-    """A model's name and labels may end a string, or a docstring, and go on with code."""
-    need("saved_model")
-    marker = tmp_path / "it-ran"
-    payload = f"open({str(marker)!r}, 'w')"
-    names = [f'x"""\n{payload}\n"""', f"x'\n{payload}\n'", f"{{{payload}}}"]
-    file, model = saved(tmp_path, "frame_pool")
-    for number, name in enumerate(names):
-        model.name = name
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(exporting, "load_labeled_model", lambda *_: LabeledModel(model, tuple(names), None, file))
-            patch.setattr(exporting, "_write_and_compare", lambda *_: 0.0)
-            for stream in (False, True):
-                out = tmp_path / f"{number}-{stream}"
-                export_model(file, "saved_model", out, stream=stream)
-                script = (out / "use_it.py").read_text()
-                assert payload not in script
-                subprocess.run([sys.executable, out / "use_it.py"], capture_output=True, timeout=120)
-                assert not marker.exists()
+@pytest.mark.parametrize("name", ['x"""\n{}\n"""', "x'\n{}\n'", "{}"])
+def test_nothing_of_a_foreign_model_is_run_by_the_example(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model's name and labels may end a string, and go on with code."""
+    code = "open('it-ran', 'w')"
+    clip = keras.Input((2, 4, 4, 3))
+    scores = keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(clip))
+    model = keras.Model(clip, scores, name=name.format(code))
+    model.save(tmp_path / "hostile.keras")
+    # TensorFlow refuses such a name, but not every format has to.
+    lenient = ExportFormat(
+        "model.bin",
+        lambda program, file: file.touch(),
+        lambda file: lambda tensors: {"probabilities": model.predict_on_batch(tensors["clip"])},
+        needs="nothing",
+        opening="HERE = Path(__file__).parent\nrun = lambda clip: {'probabilities': clip.mean(axis=(2, 3, 4))}\n",
+    )
+    monkeypatch.setattr(exporting, "check_format", lambda format: lenient)
+    export_model(tmp_path / "hostile.keras", "onnx", tmp_path / "out", labels=[code, name.format(code)])
+    done = subprocess.run(
+        [sys.executable, "use_it.py"], cwd=tmp_path / "out", capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert code in done.stdout
+    assert not (tmp_path / "out" / "it-ran").exists()
+    assert code not in (tmp_path / "out" / "use_it.py").read_text()
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["model"] == name.format(code)

@@ -45,10 +45,10 @@ video = np.load(sys.argv[1]) if len(sys.argv) > 1 else np.random.default_rng(0).
 # The state is all zeros before the first frame. Each step returns the next one.
 state = {{tensor["name"]: np.zeros(tensor["shape"], tensor["dtype"]) for tensor in states}}
 for end in range(hop, len(video) + 1, hop):
-    outputs = run(frames=video[None, end - hop : end].astype(frames["dtype"]), **state)
-    state = {{name: outputs["next_" + name] for name in state}}
+    results = run(frames=video[None, end - hop : end].astype(frames["dtype"]), **state)
+    state = {{name: results["next_" + name] for name in state}}
     if end >= window:  # Before that, the first window is not complete.
-        probabilities = outputs["probabilities"][0, 0]
+        probabilities = results["probabilities"][0, 0]
         text = ", ".join(f"{{label}} {{probability:.6f}}" for label, probability in zip(about["labels"], probabilities))
         print(f"frames {{end - window}} to {{end - 1}}: {{text}}")
 '''
