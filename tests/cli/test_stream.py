@@ -1,4 +1,4 @@
-"""The command: tables, a video and a summary, whole after Ctrl-C too."""
+"""The command writes tables, a video and a summary, also after Ctrl-C, and the same as Python does."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_webhook_that_fails_is_reported_without_its_password(
 def test_however_it_ends_what_is_written_can_be_read(
     ending: signal.Signals, model: Path, video: Path, tmp_path: Path
 ) -> None:
-    """Ctrl-C and a request to terminate end it in order; killed, only the end of the video is missing."""
+    """Ctrl-C and SIGTERM finish every file. After a kill, only the end of the video is missing."""
     out, annotated = tmp_path / "predictions.jsonl", tmp_path / "annotated.mp4"
     words = [str(model), str(video), "--rate", "10", "--realtime", "--hop", "1", "--smoothing", "0"]
     words += ["--out", str(out), "--video", str(annotated), "--events", str(tmp_path / "events.csv")]
@@ -138,7 +138,7 @@ def test_however_it_ends_what_is_written_can_be_read(
     else:
         assert running.returncode == 0, errors
         assert "annotated.mp4" in errors and "Traceback" not in errors
-        assert len(events) >= 1  # that which held still is ended, too
+        assert len(events) >= 1  # The open event is ended, too.
         assert frames >= len(rows) + 3
 
 
@@ -161,7 +161,7 @@ def test_predictions_are_printed_for_the_next_program(model: Path, video: Path) 
 
 @pytest.mark.skipif(not rtsp.installed(), reason=f"needs {rtsp.PACKAGES}")
 def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path: Path) -> None:
-    """Black, then gone; white and wider, then silent; black again. Each is an event of its own."""
+    """Black, then gone; white and wider, then silent; black again: three events."""
     out = tmp_path / "predictions.jsonl"
     words = [
         "--rate",
@@ -216,7 +216,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
         events = list(csv.DictReader(file))
     assert [event["label"] for event in events] == ["dark", "light", "dark"]
     ends = [(float(event["start_seconds"]), float(event["end_seconds"])) for event in events]
-    # Between them the server was away, and a window of 0.4 s had to be seen anew.
+    # In between the server was away, and then a whole window of 0.4 s had to arrive.
     assert all(later[0] - earlier[1] > 0.4 for earlier, later in pairwise(ends))
     with av.open(str(tmp_path / "annotated.mp4")) as written:
         assert {(frame.width, frame.height) for frame in written.decode(video=0)} == {(64, 48)}
@@ -225,7 +225,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["absent", "film.mp4"], 2, "no such file; a source is"),
+        (["absent", "video.mp4"], 2, "no such file; a source is"),
         (["absent", "-", "--raw-video", "big"], 2, "expected WIDTHxHEIGHT@RATE"),
         (["absent", "0"], 2, "absent: no such run folder"),
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.mp4"], 2, "a.mp4: named twice; it would be over"),

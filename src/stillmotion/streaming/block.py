@@ -10,7 +10,7 @@ from keras import ops
 
 from stillmotion.models.keras_graph import Ref
 from stillmotion.streaming.actions import ParallelWindows, PerFrame, Windowed
-from stillmotion.streaming.plan import StreamPlan, Task
+from stillmotion.streaming.plan import StreamPlan, StreamTask
 from stillmotion.streaming.planning import places_of
 from stillmotion.streaming.timeline import Indices, Timeline
 
@@ -56,7 +56,7 @@ class Block(keras.Model):
         predictions = ops.reshape(predictions, (-1, self.windows, *predictions.shape[1:]))
         return [predictions, *store.kept(), *states.values()]
 
-    def _run(self, task: Task, store: _Store, states: dict[Ref, Any]) -> None:
+    def _run(self, task: StreamTask, store: _Store, states: dict[Ref, Any]) -> None:
         action, plan = task.action, self.plan
         if isinstance(action, PerFrame):
             result = plan.timed[task.outputs[0]].timeline

@@ -18,7 +18,7 @@ from keras import ops
 
 from stillmotion.models.keras_graph import Ref, Shape
 from stillmotion.streaming.actions import PerFrame, Windowed
-from stillmotion.streaming.plan import StreamPlan, Task
+from stillmotion.streaming.plan import StreamPlan, StreamTask
 from stillmotion.streaming.timeline import Taps
 
 
@@ -31,12 +31,12 @@ def split_convolutions(plan: StreamPlan) -> None:
     makers = {ref: task for task in plan.tasks for ref in task.outputs.values()}
     uses = Counter(ref for task in plan.tasks for ref in task.inputs)
 
-    def only_use_of(ref: Ref) -> Task | None:
+    def only_use_of(ref: Ref) -> StreamTask | None:
         """The task that makes a tensor, if nothing but the task at hand needs it."""
         needed_elsewhere = uses[ref] != 1 or ref in plan.histories or ref == plan.graph.output
         return None if needed_elsewhere else makers.get(ref)
 
-    replaced: dict[int, Task] = {}
+    replaced: dict[int, StreamTask] = {}
     removed: set[int] = set()
     for task in plan.tasks:
         if not _is(task, "Conv2D", PerFrame) or task.operation.groups != 1 or plan.timed[task.outputs[0]].axis:
@@ -58,12 +58,12 @@ def split_convolutions(plan: StreamPlan) -> None:
         if len(set(parts)) < len(parts) or any(plan.timed[ref].axis != 1 for ref in parts):
             continue
         call = _sum_of_convolutions(task.operation, input_shape[1:-1], widths)
-        replaced[id(task)] = Task(PerFrame(call, 0), parts, task.outputs, task.operation)
+        replaced[id(task)] = StreamTask(PerFrame(call, 0), parts, task.outputs, task.operation)
         removed |= {id(reshape), id(concatenate)}
     plan.tasks[:] = [replaced.get(id(task), task) for task in plan.tasks if id(task) not in removed]
 
 
-def _is(task: Task, name: str, action: type) -> bool:
+def _is(task: StreamTask, name: str, action: type) -> bool:
     return type(task.operation).__name__ == name and isinstance(task.action, action)
 
 

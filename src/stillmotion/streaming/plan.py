@@ -21,7 +21,7 @@ class TimedTensor:
 
 
 @dataclass(frozen=True)
-class Task:
+class StreamTask:
     """One action on tensors of the graph.
 
     Attributes:
@@ -77,7 +77,7 @@ class StreamPlan:
     hop: int
     length: int
     timed: dict[Ref, TimedTensor] = field(default_factory=dict)
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[StreamTask] = field(default_factory=list)
     reports: list[LayerReport] = field(default_factory=list)
     histories: dict[Ref, int] = field(default_factory=dict)
     states: list[Ref] = field(default_factory=list)

@@ -11,7 +11,7 @@ from stillmotion.errors import UsageError
 from stillmotion.models.keras_graph import Node, Ref, read_graph
 from stillmotion.streaming.actions import Action, FullWindow, OpView, ParallelWindows, PerFrame, Present, Windowed
 from stillmotion.streaming.fusion import split_convolutions
-from stillmotion.streaming.plan import LayerKind, LayerReport, StreamPlan, Task, TimedTensor
+from stillmotion.streaming.plan import LayerKind, LayerReport, StreamPlan, StreamTask, TimedTensor
 from stillmotion.streaming.rules import rule_of
 from stillmotion.streaming.timeline import Indices, Taps, Timeline, aligned
 
@@ -109,7 +109,7 @@ def _add_actions(plan: StreamPlan, node: Node, actions: Sequence[Action]) -> Non
     for number, action in enumerate(_in_parallel(plan, node, actions)):
         # A result inside of the chain is no tensor of the graph: its number is negative.
         outputs = node.outputs if number == len(actions) - 1 else {0: Ref(-1 - len(plan.tasks))}
-        plan.tasks.append(Task(action, inputs, outputs, node.operation))
+        plan.tasks.append(StreamTask(action, inputs, outputs, node.operation))
         if isinstance(action, FullWindow):
             _keep_windows(plan, inputs)
         elif isinstance(action, ParallelWindows):
@@ -150,7 +150,7 @@ def _run_on_window(plan: StreamPlan, node: Node, reason: str) -> None:
         return node.call(dict(zip(node.inputs, tensors, strict=True)))
 
     _keep_windows(plan, node.inputs)
-    plan.tasks.append(Task(FullWindow(call), node.inputs, node.outputs, node.operation))
+    plan.tasks.append(StreamTask(FullWindow(call), node.inputs, node.outputs, node.operation))
     slices = max((plan.timed[ref].timeline.length for ref in node.inputs if ref in plan.timed), default=plan.length)
     plan.reports.append(LayerReport(node.operation.name, "whole window", slices, slices, reason))
 
