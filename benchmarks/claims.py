@@ -36,10 +36,10 @@ def order() -> None:
     shuffled = clips[:, rng.permutation(10)]
     print("| model | largest change of a probability when frames are shuffled |\n|---|---|")
     for family in FAMILIES:
-        for size in ("small", "classic"):
-            model = build_model(family, frames=10, height=SIDE, width=SIDE, classes=CLASSES, options={"size": size})
+        for preset in ("standard", "classic"):
+            model = build_model(family, frames=10, height=SIDE, width=SIDE, classes=CLASSES, options={"preset": preset})
             change = abs(model.predict_on_batch(clips) - model.predict_on_batch(shuffled)).max()
-            print(f"| {family}, {size} | {change:.1g} |", flush=True)
+            print(f"| {family}, {preset} | {change:.1g} |", flush=True)
     image_model = keras.applications.MobileNetV2(weights=None, input_shape=(SIDE, SIDE, 3), classes=CLASSES)
     ordered, reordered = (
         np.sort(image_model.predict_on_batch(frames[0].astype("float32")), axis=0) for frames in (clips, shuffled)
@@ -54,7 +54,7 @@ def cost(frame_counts: list[int]) -> None:
     for frames in frame_counts:
         for family in ("frame_pool", "cnn_rnn", "conv3d"):
             model = build_model(
-                family, frames=frames, height=SIDE, width=SIDE, classes=CLASSES, options={"size": "classic"}
+                family, frames=frames, height=SIDE, width=SIDE, classes=CLASSES, options={"preset": "classic"}
             )
             clips = np.random.default_rng(0).integers(0, 256, (BATCH, frames, SIDE, SIDE, 3), dtype=np.uint8)
             labels = np.eye(CLASSES, dtype="float32")[np.arange(BATCH) % CLASSES]

@@ -142,7 +142,7 @@ def with_stillmotion(
     """Train each model with stillmotion; its accuracy on the test videos, and the verdict."""
     train, validation, test = parts
     spec = sm.ClipSpec(FRAMES, "spread", SIDE)
-    classic: dict[str, Any] = {"size": "classic", "epochs": epochs}
+    classic: dict[str, Any] = {"preset": "classic", "epochs": epochs}
     runs = [
         sm.evaluate(sm.train(family, train, validation, out=folder / family, spec=spec, **classic), test)
         for family in families

@@ -53,13 +53,19 @@ from .inspection import (
 from .models import FAMILIES as FAMILIES, build_model as build_model
 from .prediction import (
     Event as Event,
+    EventDetector as EventDetector,
+    StreamResult as StreamResult,
+    StreamUpdate as StreamUpdate,
     VideoPrediction as VideoPrediction,
     evaluate as evaluate,
     evaluate_perturbed as evaluate_perturbed,
     export_model as export_model,
+    load_clip_model as load_clip_model,
     predict as predict,
     predict_over_time as predict_over_time,
     stream as stream,
+    stream_to as stream_to,
+    stream_updates as stream_updates,
 )
 from .reports import write_report as write_report
 from .runs import Recipe as Recipe, Run as Run, read_run as read_run

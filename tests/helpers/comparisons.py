@@ -176,7 +176,7 @@ def run_record(family: str, seed: int, labels: Sequence[str], data: dict[str, ob
     cost = {"frame_pool": 4.1, "cnn_rnn": 6.3, "conv3d": 9.8}.get(family, 5.0)
     return {
         "format": 1,
-        "recipe": {"family": family, "seed": seed, "options": {"size": "small"}},
+        "recipe": {"family": family, "seed": seed, "options": {"preset": "standard"}},
         "labels": list(labels),
         "data": data,
         "versions": {"stillmotion": "0.1.0", "keras": "3.15.1", "backend": "tensorflow", "python": "3.11.9"},

@@ -1,4 +1,4 @@
-"""Random small networks of what we can divide, and of what we cannot."""
+"""Random small networks, of layers that can be divided in time and of some that cannot."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def conv3d(draw: Draw, x: Any) -> Any:
     padding = draw(PADDINGS)
     if padding == "valid" and any(side < k for side, k in zip(x.shape[1:4], size, strict=True)):
         padding = "same"
-    strides, dilation = (draw(st.integers(1, 3)), draw(st.integers(1, 2)), 1), 1
+    strides, dilation = (draw(st.integers(1, 3)), draw(st.integers(1, 2)), 1), (1, 1, 1)
     if max(strides) == 1 and 2 * (size[0] - 1) < x.shape[1]:
         dilation = (draw(st.integers(1, 2)), 1, 1)
     return layers.Conv3D(4, size, strides, padding, dilation_rate=dilation, activation=draw(ACTIVATIONS),
@@ -200,3 +200,23 @@ def meaned(draw: Draw, x: Any) -> Any:
 
 WIDE_ENDS = [averaged, flat, last, meaned]
 ENDS = [recurrent, recurrent, averaged, flat, last, meaned]
+
+
+# Their inputs and expected outputs.
+
+
+def windows_of(model: keras.Model, frames: Any, hop: int, start: int) -> Any:
+    """The plain way: each window by itself."""
+    length = model.input_shape[1]
+    starts = range(start, len(frames) - length + 1, hop)
+    if not starts:
+        return np.zeros((0, 4), np.float32)
+    return np.asarray(model.predict_on_batch(np.stack([frames[at : at + length] for at in starts])))
+
+
+def noise(model: keras.Model, count: int, seed: int = 0) -> Any:
+    return np.random.default_rng(seed).normal(0, 1, (count, *model.input_shape[2:])).astype(np.float32)
+
+
+def pixels(count: int, seed: int = 0, side: int = 12) -> Any:
+    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3)).astype(np.uint8)

@@ -32,14 +32,14 @@ if len(sys.argv) > 1:
 
 @cache
 def installed() -> bool:
-    """Whether such a server can run here."""
+    """Whether such a server can run on this machine."""
     if not _PYTHON.exists():
         return False
     return subprocess.run([_PYTHON, "-c", _SERVER], capture_output=True, check=False).returncode == 0
 
 
 class Server:
-    """Serves pictures of 48 lines, all black or all white, at `url`."""
+    """Serves frames of 48 lines, all black or all white, at `url`."""
 
     def __init__(self) -> None:
         with socket.socket() as free:
@@ -56,14 +56,14 @@ class Server:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.05)
-        raise AssertionError("the server does not come up")
+        raise AssertionError("the server does not start")
 
     def stall(self) -> None:
-        """It answers no more, and does not hang up either."""
+        """Stop answering, without hanging up."""
         assert self.process
         self.process.send_signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         assert self.process
         self.process.send_signal(signal.SIGCONT)
 

@@ -1,18 +1,25 @@
-"""What every family keeps, with every option: see FAMILIES."""
+"""What every family guarantees, with every option: see FAMILIES."""
+
+from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
+import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError
 from stillmotion.models import FAMILIES, build_model, check_options, deployed_model, snapshot_model
 
 pytestmark = pytest.mark.backend
 
+Options = dict[str, Any]
 # Each family with its defaults, and with each option changed alone.
-VARIANTS = [(family, {}) for family in FAMILIES] + [
+VARIANTS: list[tuple[str, Options]] = [(family, {}) for family in FAMILIES] + [
     (family, {name: value})
     for family, entry in FAMILIES.items()
     for name, values in entry.options.items()
@@ -23,49 +30,47 @@ every_variant = pytest.mark.parametrize(("family", "options"), VARIANTS, ids=NAM
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
-def clips(count, frames, height=16, width=16, seed=0):
+def clips(count: int, frames: int, height: int = 16, width: int = 16, seed: int = 0) -> NDArray[np.uint8]:
     shape = (count, frames, height, width, 3)
     return np.random.default_rng((seed, 1)).integers(0, 256, shape, dtype=np.uint8)
 
 
-def built(family, options, frames, height, width, **keywords):
-    model = build_model(family, frames=frames, height=height, width=width, classes=3, options=options, **keywords)
+def built(family: str, options: Options, frames: int, height: int, width: int) -> keras.Model:
+    model = build_model(family, frames=frames, height=height, width=width, classes=3, options=options)
     return deployed_model(family, model, options)
 
 
-def answers(model, inputs):
+def predict(model: Any, inputs: Any) -> NDArray[np.float32]:
     return np.asarray(model(inputs, training=False))
 
 
 @every_variant
-def test_saves_and_loads_in_safe_mode_to_equal_probabilities(family, options, tmp_path):
-    import keras
-
+def test_saves_and_loads_in_safe_mode_to_equal_probabilities(family: str, options: Options, tmp_path: Path) -> None:
     for frames, height, width in ((10, 16, 16), (11, 33, 18)):
         model = built(family, options, frames, height, width)
         assert model.input_shape == (None, frames, height, width, 3)
         assert model.input.dtype == "uint8"
         batch = clips(2, frames, height, width)
-        before = answers(model, batch)
+        before = predict(model, batch)
         assert before.shape == (2, 3)
         assert before.dtype == np.float32
         np.testing.assert_allclose(before.sum(axis=1), 1, atol=1e-5)
 
         model.save(tmp_path / "model.keras")
         loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-        np.testing.assert_allclose(answers(loaded, batch), before, atol=1e-6)
+        np.testing.assert_allclose(predict(loaded, batch), before, atol=1e-6)
 
 
-def test_saved_models_load_where_stillmotion_is_not(tmp_path):
+def test_saved_models_load_where_stillmotion_is_not(tmp_path: Path) -> None:
     batch = clips(2, 10)
     np.save(tmp_path / "batch.npy", batch)
-    expected = {}
-    ornate = [("frame_pool", {"pool": "vote"}), ("cnn_rnn", {"input": "difference"})]
-    for family, options in [*VARIANTS[: len(FAMILIES)], *ornate]:
+    expected: dict[str, Any] = {}
+    further: list[tuple[str, Options]] = [("frame_pool", {"pool": "vote"}), ("cnn_rnn", {"input": "difference"})]
+    for family, options in [*VARIANTS[: len(FAMILIES)], *further]:
         model = built(family, options, 10, 16, 16)
         name = f"{len(expected)}.keras"
         model.save(tmp_path / name)
-        expected[name] = answers(model, batch)
+        expected[name] = predict(model, batch)
     code = """
 import sys
 sys.modules["stillmotion"] = None  # importing it now fails
@@ -73,7 +78,7 @@ import keras, numpy as np
 batch = np.load("batch.npy")
 names = sys.argv[1:]
 models = {name: keras.saving.load_model(name, safe_mode=True) for name in names}
-np.savez("answers.npz", **{name: np.asarray(model(batch, training=False)) for name, model in models.items()})
+np.savez("predictions.npz", **{name: np.asarray(model(batch, training=False)) for name, model in models.items()})
 """
     done = subprocess.run(
         [sys.executable, "-I", "-c", code, *expected],
@@ -83,16 +88,16 @@ np.savez("answers.npz", **{name: np.asarray(model(batch, training=False)) for na
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    with np.load(tmp_path / "answers.npz") as loaded:
+    with np.load(tmp_path / "predictions.npz") as loaded:
         for name, before in expected.items():
             np.testing.assert_allclose(loaded[name], before, atol=1e-6)
 
 
 @every_variant
-def test_only_the_still_family_ignores_the_order_of_frames(family, options):
+def test_only_the_still_family_ignores_the_order_of_frames(family: str, options: Options) -> None:
     model = built(family, options, 10, 16, 16)
     batch = clips(2, 10)
-    change = np.abs(answers(model, batch) - answers(model, batch[:, ::-1])).max()
+    change = np.abs(predict(model, batch) - predict(model, batch[:, ::-1])).max()
     if FAMILIES[family].kind == "still":
         assert change < 1e-5
     else:
@@ -100,9 +105,7 @@ def test_only_the_still_family_ignores_the_order_of_frames(family, options):
 
 
 @every_family
-def test_overfits_a_few_clips(family):
-    import keras
-
+def test_overfits_a_few_clips(family: str) -> None:
     bright = np.array([0, 1, 2] * 2)
     batch = clips(6, 4) // 4 + (bright * 80).astype(np.uint8)[:, None, None, None, None]
     model = build_model(family, frames=4, height=16, width=16, classes=3, steps=30)
@@ -112,7 +115,7 @@ def test_overfits_a_few_clips(family):
 
 
 @every_family
-def test_the_same_seed_gives_the_same_weights(family):
+def test_the_same_seed_gives_the_same_weights(family: str) -> None:
     first, again, other = (
         build_model(family, frames=4, height=16, width=16, classes=3, seed=seed).get_weights() for seed in (1, 1, 2)
     )
@@ -121,59 +124,55 @@ def test_the_same_seed_gives_the_same_weights(family):
 
 
 @every_family
-def test_probabilities_are_float32_under_mixed_precision(family):
-    import keras
-
+def test_probabilities_are_float32_under_mixed_precision(family: str) -> None:
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
         model = build_model(family, frames=4, height=16, width=16, classes=3)
     finally:
         keras.mixed_precision.set_global_policy("float32")
-    assert answers(model, clips(2, 4)).dtype == np.float32
+    assert predict(model, clips(2, 4)).dtype == np.float32
 
 
 @pytest.mark.parametrize("pool", FAMILIES["frame_pool"].options["pool"])
-def test_a_snapshot_is_answered_like_a_clip_of_its_copies(pool):
-    options = {"pool": pool}
+def test_a_snapshot_is_predicted_like_a_clip_of_its_copies(pool: str) -> None:
+    options: Options = {"pool": pool}
     model = built("frame_pool", options, 4, 16, 16)
     snapshots = clips(5, 1)[:, 0]
     copies = np.repeat(snapshots[:, None], 4, axis=1)
-    of_snapshots = answers(snapshot_model("frame_pool", model), snapshots)
-    of_clips = answers(model, copies)
+    of_snapshots = predict(snapshot_model("frame_pool", model), snapshots)
+    of_clips = predict(model, copies)
     if pool == "vote":  # all four frames and one fifth of the casting vote for the snapshot's label
         of_clips = of_clips * 5 - 4 * np.eye(3)[of_clips.argmax(axis=1)]
     np.testing.assert_allclose(of_clips, of_snapshots, atol=1e-5)
 
 
-def test_motion_families_have_no_snapshot_model():
+def test_motion_families_have_no_snapshot_model() -> None:
     for family, entry in FAMILIES.items():
         if entry.kind == "motion":
             assert snapshot_model(family, built(family, {}, 2, 16, 16)) is None
 
 
-def test_votes_count_frames_and_the_mean_probability_settles_ties():
+def test_each_frame_votes_and_the_mean_probability_breaks_ties() -> None:
     model = build_model("frame_pool", frames=3, height=16, width=16, classes=3, options={"pool": "vote"})
     picture = snapshot_model("frame_pool", model)
     batch = clips(6, 3)
-    frames = np.stack([answers(picture, batch[:, index]) for index in range(3)], axis=1)
+    frames = np.stack([predict(picture, batch[:, index]) for index in range(3)], axis=1)
     votes = np.eye(3)[frames.argmax(axis=-1)].sum(axis=1)
     shares = (votes + frames.mean(axis=1)) / 4
     voting = deployed_model("frame_pool", model, {"pool": "vote"})
-    np.testing.assert_allclose(answers(voting, batch), shares, atol=1e-5)
+    np.testing.assert_allclose(predict(voting, batch), shares, atol=1e-5)
 
 
-def test_the_classic_architectures_are_the_tutorials():
-    import keras
-
-    def kinds(model):
-        flat = []
+def test_the_classic_architectures_are_the_tutorials() -> None:
+    def kinds(model: keras.Model) -> list[str]:
+        flat: list[str] = []
         for layer in model.layers:
             flat += kinds(layer) if isinstance(layer, keras.Model) else [type(layer).__name__]
-        ornaments = ("InputLayer", "Rescaling", "Reshape", "Softmax", "GlobalAveragePooling1D")
-        return [kind for kind in flat if kind not in ornaments]
+        ignored = ("InputLayer", "Rescaling", "Reshape", "Softmax", "GlobalAveragePooling1D")
+        return [kind for kind in flat if kind not in ignored]
 
-    def classic(family):
-        return build_model(family, frames=10, height=64, width=64, classes=10, options={"size": "classic"})
+    def classic(family: str) -> keras.Model:
+        return build_model(family, frames=10, height=64, width=64, classes=10, options={"preset": "classic"})
 
     flat = ["Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Flatten"]
     weights_2d = 3 * 9 * 32 + 32 + 32 * 9 * 64 + 64
@@ -185,8 +184,8 @@ def test_the_classic_architectures_are_the_tutorials():
     assert classic("conv3d").count_params() == (3 * 27 * 32 + 32 + 32 * 27 * 64 + 64 + 14 * 14 * 64 * 10 + 10)
 
 
-def test_a_clip_too_small_for_the_classic_conv3d_is_refused_in_one_line():
-    with pytest.raises(StillmotionError, match="4 x 64 x 64 is too small for size=classic") as error:
-        build_model("conv3d", frames=4, height=64, width=64, classes=2, options={"size": "classic"})
+def test_a_clip_too_small_for_the_classic_conv3d_is_refused_in_one_line() -> None:
+    with pytest.raises(StillmotionError, match="4 x 64 x 64 is too small for preset=classic") as error:
+        build_model("conv3d", frames=4, height=64, width=64, classes=2, options={"preset": "classic"})
     assert "\n" not in str(error.value)
-    assert check_options("conv3d", {})["size"] == "small"
+    assert check_options("conv3d", {})["preset"] == "standard"

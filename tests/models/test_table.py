@@ -1,5 +1,7 @@
 """The table of families, read without a backend."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 from pathlib import Path
@@ -12,32 +14,32 @@ from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES, check_options
 
 
-def test_the_table_and_the_folder_agree():
+def test_the_table_and_the_folder_agree() -> None:
     modules = {module.name for module in iter_modules([str(Path(stillmotion.models.__file__).parent)])}
-    assert modules - {"backbones", "counting"} == set(FAMILIES)
+    assert modules - {"backbones", "counting", "inference", "keras_graph"} == set(FAMILIES)
     for name, family in FAMILIES.items():
         assert family.builder == f"stillmotion.models.{name}:build"
 
 
-def test_reading_the_table_imports_no_backend():
+def test_reading_the_table_imports_no_backend() -> None:
     code = "import sys, stillmotion.models; sys.exit(bool({'keras', 'tensorflow', 'jax'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_defaults_are_the_first_values():
-    assert check_options("frame_pool", {}) == {"pool": "mean", "size": "small"}
+def test_defaults_are_the_first_values() -> None:
+    assert check_options("frame_pool", {}) == {"pool": "mean", "preset": "standard"}
     assert check_options("conv3d", {"input": "rgb"}) == {
         "factored": True,
         "causal": False,
         "input": "rgb",
-        "size": "small",
+        "preset": "standard",
     }
 
 
-def test_classic_settles_the_other_options():
-    settled = check_options("cnn_rnn", {"size": "classic"})
-    assert settled == {"rnn": "lstm", "bidirectional": False, "input": "rgb", "size": "classic"}
-    assert check_options("cnn_rnn", settled) == settled
+def test_classic_implies_the_other_options() -> None:
+    implied = check_options("cnn_rnn", {"preset": "classic"})
+    assert implied == {"rnn": "lstm", "bidirectional": False, "input": "rgb", "preset": "classic"}
+    assert check_options("cnn_rnn", implied) == implied
 
 
 @pytest.mark.parametrize(
@@ -47,10 +49,12 @@ def test_classic_settles_the_other_options():
         ("conv3d", {"pool": "mean"}, ["conv3d", "pool", "factored"]),
         ("frame_pool", {"pool": "median"}, ["frame_pool", "pool", "median", "mean", "max", "vote"]),
         ("cnn_rnn", {"bidirectional": "yes"}, ["cnn_rnn", "bidirectional", "yes", "True", "False"]),
-        ("cnn_rnn", {"size": "classic", "rnn": "gru"}, ["cnn_rnn", "classic", "rnn", "lstm", "gru"]),
+        ("cnn_rnn", {"preset": "classic", "rnn": "gru"}, ["cnn_rnn", "classic", "rnn", "lstm", "gru"]),
     ],
 )
-def test_a_wrong_choice_is_refused_in_one_line_with_what_is_allowed(family, options, words):
+def test_a_wrong_choice_is_refused_in_one_line_with_what_is_allowed(
+    family: str, options: dict[str, str | bool], words: list[str]
+) -> None:
     with pytest.raises(UsageError) as error:
         check_options(family, options)
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""An exported model gives the model's answers in its own runtime, without stillmotion, or is refused."""
+"""An exported model predicts the same in its own runtime, without stillmotion, or is refused."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import FORMATS, ExportFormat
 from stillmotion.models import build_model
 from stillmotion.prediction import exporting
+from stillmotion.prediction.clip_models import LabeledModel
 from stillmotion.prediction.exporting import export_model
 
 pytestmark = [
@@ -47,56 +49,56 @@ def saved(folder: Path, family: str, frames: int = 4, **options: Any) -> tuple[P
     return folder / "mine.keras", model
 
 
-def told_by(example: Path, *words: str | Path) -> list[list[float]]:
-    """The probabilities that the example prints, in an interpreter that has no stillmotion."""
+def run_example(example: Path, *words: str | Path) -> list[list[float]]:
+    """The probabilities that the example prints, in an interpreter without stillmotion."""
     block = "import sys; sys.modules['stillmotion'] = None; sys.modules['keras'] = None; sys.argv = sys.argv[1:]; "
     code = f"{block}import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
     if "tensorflow" in example.read_text():  # which imports Keras by itself
         code = code.replace("sys.modules['keras'] = None; ", "")
-    told = subprocess.run([sys.executable, "-c", code, example, *words], capture_output=True, text=True, timeout=120)
-    assert told.returncode == 0, told.stderr
-    return [[float(one) for one in re.findall(r"\d\.\d{6}", line)] for line in told.stdout.splitlines()]
+    done = subprocess.run([sys.executable, "-c", code, example, *words], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [[float(number) for number in re.findall(r"\d\.\d{6}", line)] for line in done.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_the_whole_model_and_its_example(format: str, tmp_path: Path) -> None:
     need(format)
     file, model = saved(tmp_path, "cnn_rnn")
-    made = export_model(file, format, tmp_path / "out", labels=LABELS)
-    assert made.off_by < 1e-5 and made.file.exists()
+    export = export_model(file, format, tmp_path / "out", labels=LABELS)
+    assert export.max_difference < 1e-5 and export.file.exists()
     about = json.loads((tmp_path / "out" / "export.json").read_text())
-    assert about["parity"]["off_by"] == made.off_by and about["labels"] == list(LABELS)
+    assert about["parity"]["max_difference"] == export.max_difference and about["labels"] == list(LABELS)
     assert about["inputs"][0]["shape"][1:] == [4, 16, 16, 3]
     clip = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     np.save(tmp_path / "clip.npy", clip)
-    found = told_by(tmp_path / "out" / "use_it.py", tmp_path / "clip.npy")
+    found = run_example(tmp_path / "out" / "use_it.py", tmp_path / "clip.npy")
     np.testing.assert_allclose(np.ravel(found), model.predict_on_batch(clip[None])[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_a_streams_step_and_its_example(format: str, tmp_path: Path) -> None:
-    """Two new frames and the state -> the answer of the last four frames, and the next state."""
+    """Two new frames and a state in, the prediction of the last four frames and the next state out."""
     need(format)
     file, model = saved(tmp_path, "conv3d")
-    made = export_model(file, format, tmp_path / "out", stream=True, hop=2)
-    assert made.off_by < 1e-5
-    film = np.random.default_rng(3).integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
-    np.save(tmp_path / "film.npy", film)
-    found = told_by(tmp_path / "out" / "use_it.py", tmp_path / "film.npy")
-    expected = model.predict_on_batch(np.stack([film[at : at + 4] for at in (0, 2, 4)]))
+    export = export_model(file, format, tmp_path / "out", stream=True, hop=2)
+    assert export.max_difference < 1e-5
+    video = np.random.default_rng(3).integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "video.npy", video)
+    found = run_example(tmp_path / "out" / "use_it.py", tmp_path / "video.npy")
+    expected = model.predict_on_batch(np.stack([video[at : at + 4] for at in (0, 2, 4)]))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_what_litert_lacks_is_named(tmp_path: Path) -> None:
+def test_an_operation_that_litert_lacks_is_named(tmp_path: Path) -> None:
     need("litert")
-    file, _ = saved(tmp_path, "conv3d", frames=10, size="classic")
-    with pytest.raises(StillmotionError, match="not exported: LiteRT alone has no MaxPool3D") as told:
+    file, _ = saved(tmp_path, "conv3d", frames=10, preset="classic")
+    with pytest.raises(StillmotionError, match="not exported: LiteRT alone has no MaxPool3D") as refused:
         export_model(file, "litert", tmp_path / "out")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(refused.value)
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_a_file_that_answers_otherwise_is_refused_with_the_figure(
+def test_a_file_that_predicts_something_else_is_refused_with_the_difference(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = FORMATS["saved_model"]
@@ -109,7 +111,9 @@ def test_a_file_that_answers_otherwise_is_refused_with_the_figure(
     monkeypatch.setattr(exporting, "check_format", lambda name: wrong)
     file, _ = saved(tmp_path, "frame_pool")
     for stream in (False, True):
-        with pytest.raises(StillmotionError, match=r"in saved_model its answers differ by 1\.0e-02; 1e-04 is allowed"):
+        with pytest.raises(
+            StillmotionError, match=r"in saved_model its predictions differ by 1\.0e-02; 1e-04 is allowed"
+        ):
             export_model(file, "saved_model", tmp_path / "out", stream=stream)
     assert not (tmp_path / "out" / "model").exists()
 
@@ -123,3 +127,38 @@ def test_wrong_calls(tmp_path: Path) -> None:
     ]:
         with pytest.raises(UsageError, match=said):
             export_model(file, **words)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ['x"""\n{}\n"""', "x'\n{}\n'", "{}"])
+def test_nothing_of_a_foreign_model_is_run_by_the_example(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model's name and labels may end a string, and go on with code."""
+    code = "open('it-ran', 'w')"
+    # Not a real model, because TensorFlow refuses such names; other backends and later versions need not.
+    model: Any = SimpleNamespace(
+        name=name.format(code),
+        input_shape=(None, 2, 4, 4, 3),
+        inputs=[SimpleNamespace(shape=(None, 2, 4, 4, 3), dtype="float32")],
+        predict_on_batch=lambda clips: np.full((len(clips), 2), 0.5),
+    )
+    labels = (code, name.format(code))
+    file = tmp_path / "hostile.keras"
+    target = ExportFormat(
+        "model.bin",
+        lambda program, file: file.touch(),
+        lambda file: lambda tensors: {"probabilities": model.predict_on_batch(tensors["clip"])},
+        needs="nothing",
+        opening="HERE = Path(__file__).parent\nrun = lambda clip: {'probabilities': [[0.5, 0.5]]}\n",
+    )
+    monkeypatch.setattr(exporting, "check_format", lambda format: target)
+    monkeypatch.setattr(exporting, "load_labeled_model", lambda *_: LabeledModel(model, labels, None, file))
+    export_model(file, "onnx", tmp_path / "out")
+    done = subprocess.run(
+        [sys.executable, "use_it.py"], cwd=tmp_path / "out", capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert code in done.stdout
+    assert not (tmp_path / "out" / "it-ran").exists()
+    assert code not in (tmp_path / "out" / "use_it.py").read_text()
+    assert json.loads((tmp_path / "out" / "export.json").read_text())["model"] == name.format(code)

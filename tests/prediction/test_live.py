@@ -1,10 +1,10 @@
-"""A stream of a file is what `predict` says of its windows; sources that stop and change; events."""
+"""A stream of a file predicts what `predict` does for the same windows, and keeps up with a live source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+import time
 from pathlib import Path
+from typing import Any
 
 import av
 import keras
@@ -15,14 +15,12 @@ from av.video.frame import PictureType
 import stillmotion as sm
 from helpers.media import Pictures, noise, turn_clockwise, write_phone_video, write_video
 from stillmotion.clips import read_clips
-from stillmotion.decoding import live
-from stillmotion.decoding.live import find_source, read_source
-from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES, build_model, deployed_model
+from stillmotion.models.inference import load_keras_model, predict_in_batches
 from stillmotion.prediction import find_inputs, predict
-from stillmotion.prediction.live import StreamStats, load_clip_model, stream, stream_updates
-from stillmotion.prediction.videos import load_model, probabilities
+from stillmotion.prediction.clip_models import ClipModel, load_clip_model
+from stillmotion.prediction.live import StreamStats, hop_to_keep_up, stream, stream_updates
 from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
 
 pytestmark = pytest.mark.backend
@@ -30,7 +28,7 @@ LABELS = ("left", "right", "still")
 
 
 def untrained(folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0, **options: str | bool) -> Run:
-    """A run that has not learned anything, and answers differently to different clips all the same."""
+    """A run that has not learned anything, but whose predictions differ from clip to clip."""
     folder.mkdir()
     model = build_model(family, frames=spec.frames, height=spec.height, width=spec.width, classes=3, options=options)
     kernel = model.trainable_weights[-2]  # of the last layer
@@ -46,21 +44,23 @@ def test_a_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> N
     """Every window, and among them those that `predict` takes, end to end."""
     spec = sm.ClipSpec(frames=4, rate=5.0, size=16)
     run = untrained(tmp_path / "run", family, spec)
-    file = write_video(tmp_path / "film.mp4", noise(24), rate=10)  # three windows of 0.8 s
+    file = write_video(tmp_path / "video.mp4", noise(24), rate=10)  # three windows of 0.8 s
 
-    (answer,) = predict(run, find_inputs([file]))
-    assert isinstance(answer, sm.VideoPrediction)
-    moments = list(stream(run, file))
-    assert [moment.index for moment in moments] == list(range(9))
-    ends = [moment.seconds for moment in moments if moment.seconds]
+    (whole,) = predict(run, find_inputs([file]))
+    assert isinstance(whole, sm.VideoPrediction)
+    predictions = list(stream(run, file))
+    assert [prediction.index for prediction in predictions] == list(range(9))
+    ends = [prediction.seconds for prediction in predictions if prediction.seconds]
     windows = [(end - 0.8, end) for end in ends]
-    expected = probabilities(load_model(run.model_file), read_clips(file, windows, spec))
+    expected = predict_in_batches(load_keras_model(run.model_file), read_clips(file, windows, spec))
     assert expected.std(0).max() > 1e-3
-    np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
-    assert [moment.label for moment in moments] == [LABELS[row.argmax()] for row in expected]
+    np.testing.assert_allclose([prediction.probabilities for prediction in predictions], expected, atol=1e-5)
+    assert [prediction.label for prediction in predictions] == [LABELS[row.argmax()] for row in expected]
 
-    assert ends[::4] == pytest.approx([end for _, end in answer.windows])
-    np.testing.assert_allclose([m.probabilities for m in moments[::4]], answer.window_probabilities, atol=1e-5)
+    assert ends[::4] == pytest.approx([end for _, end in whole.windows])
+    np.testing.assert_allclose(
+        [prediction.probabilities for prediction in predictions[::4]], whole.window_probabilities, atol=1e-5
+    )
 
 
 def glide(count: int) -> Pictures:
@@ -84,82 +84,60 @@ def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: 
         kinds = [(frame.pict_type, frame.rotation) for frame in content.decode(video=0)]
         assert len(kinds) < 40 and (PictureType.B, -90) in kinds
 
-    watcher, model = load_clip_model(run), load_model(run.model_file)
+    clip_model, model = load_clip_model(run), load_keras_model(run.model_file)
     for file in (long, short):
-        (answer,) = predict(run, find_inputs([file]))
-        assert isinstance(answer, sm.VideoPrediction)
-        moments = [moment for seen in stream_updates(watcher, file) for moment in seen.moments]
-        ends = [moment.seconds or 0.0 for moment in moments]
-        windows = [(end - 0.8, end) for end in ends] if file == long else answer.windows
+        (whole,) = predict(run, find_inputs([file]))
+        assert isinstance(whole, sm.VideoPrediction)
+        predictions = [prediction for update in stream_updates(clip_model, file) for prediction in update.predictions]
+        ends = [prediction.seconds or 0.0 for prediction in predictions]
+        windows = [(end - 0.8, end) for end in ends] if file == long else whole.windows
         assert ends == pytest.approx([end for _, end in windows])
-        expected = probabilities(model, read_clips(file, windows, spec))
-        np.testing.assert_allclose([moment.probabilities for moment in moments], expected, atol=1e-5)
+        expected = predict_in_batches(model, read_clips(file, windows, spec))
+        np.testing.assert_allclose([prediction.probabilities for prediction in predictions], expected, atol=1e-5)
         # The first of the windows that `predict` takes; where they overlap, others begin between a stream's slots.
-        np.testing.assert_allclose(moments[0].probabilities, answer.window_probabilities[0], atol=1e-5)
-        assert len(moments) == (1 if file == short else int(answer.windows[-1][1] * 5) - 3)
+        np.testing.assert_allclose(predictions[0].probabilities, whole.window_probabilities[0], atol=1e-5)
+        assert len(predictions) == (1 if file == short else int(whole.windows[-1][1] * 5) - 3)
 
 
 @pytest.mark.parametrize("count", [24, 9])
 def test_a_spread_model_sees_windows_as_long_as_its_videos_were(count: int, tmp_path: Path) -> None:
-    """A video of that length is answered as `predict` does, and so is a shorter one."""
+    """For a video of that length, and for a shorter one, the prediction is that of `predict`."""
     run = untrained(tmp_path / "run", "cnn_rnn", sm.ClipSpec(frames=4, size=16), typical_seconds=2.4)
     assert "windows of 2.4 s, as the training videos typically last" in load_clip_model(run).note
-    film = write_video(tmp_path / "film.mp4", noise(count), rate=10)
-    (answer,) = predict(run, find_inputs([film]))
-    assert isinstance(answer, sm.VideoPrediction)
-    (moment,) = stream(run, film)
-    assert moment.seconds == pytest.approx(answer.windows[0][1])
-    np.testing.assert_allclose(moment.probabilities, answer.window_probabilities[0], atol=1e-5)
+    video = write_video(tmp_path / "video.mp4", noise(count), rate=10)
+    (whole,) = predict(run, find_inputs([video]))
+    assert isinstance(whole, sm.VideoPrediction)
+    (prediction,) = stream(run, video)
+    assert prediction.seconds == pytest.approx(whole.windows[0][1])
+    np.testing.assert_allclose(prediction.probabilities, whole.window_probabilities[0], atol=1e-5)
 
 
-def test_a_model_of_ones_own_needs_its_rate(tmp_path: Path) -> None:
+def test_a_model_that_is_not_a_runs_needs_a_rate(tmp_path: Path) -> None:
     model = build_model("conv3d", frames=4, height=16, width=16, classes=3)
     model.save(tmp_path / "mine.keras")
-    file = write_video(tmp_path / "film.mp4", noise(10), rate=10)
+    file = write_video(tmp_path / "video.mp4", noise(10), rate=10)
     with pytest.raises(UsageError, match="give --rate"):
         next(stream(tmp_path / "mine.keras", file))
     with pytest.raises(UsageError, match="2 labels for a model of 3"):
         next(stream(tmp_path / "mine.keras", file, rate=10, labels=["a", "b"]))
-    moments = list(stream(tmp_path / "mine.keras", file, rate=10, labels=LABELS))
+    predictions = list(stream(tmp_path / "mine.keras", file, rate=10, labels=LABELS))
     expected = np.asarray(model.predict_on_batch(read_clips(file, [(0.0, 0.4)], sm.ClipSpec(4, 10.0, 16))))
-    np.testing.assert_allclose(moments[0].probabilities, expected[0], atol=1e-5)
-    assert len(moments) == 7
+    np.testing.assert_allclose(predictions[0].probabilities, expected[0], atol=1e-5)
+    assert len(predictions) == 7
 
 
-def test_an_unlimited_past_is_carried_on_until_a_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a source that goes away, the new beginning is answered as if it were the first."""
-    spec = sm.ClipSpec(frames=4, rate=10.0, size=16)
-    run = untrained(tmp_path / "run", "cnn_rnn", spec, bidirectional=False)
-    file = write_video(tmp_path / "film.mp4", noise(10), rate=10)
-    on = [moment.probabilities for moment in stream(run, file, past="unlimited")]
-    window = [moment.probabilities for moment in stream(run, file)]
-    assert len(on) == len(window) == 7
-    assert np.abs(on[-1] - window[-1]).max() > 1e-4
-
-    def lasting(*_: object) -> Iterator[SourceFrame]:
-        film = list(read_source(find_source(file)))
-        for again in range(2):
-            for number, shot in enumerate(film):
-                yield replace(shot, seconds=shot.seconds + 10 * again, fresh=not number)
-
-    monkeypatch.setattr(live, "_lasting", lasting)
-    watcher = load_clip_model(run)
-    coming = stream_updates(watcher, "rtsp://camera", hop=1, every_frame=True, past="unlimited")
-    found = [moment for seen in coming for moment in seen.moments]
-    assert [round(moment.seconds or 0, 1) for moment in found[5:8]] == [0.9, 10.4, 10.5]
-    np.testing.assert_allclose([moment.probabilities for moment in found], [*on[:6], *on[:6]], atol=1e-5)
-    with pytest.raises(UsageError, match="cannot go on from window to window"):
-        list(stream(untrained(tmp_path / "both", "cnn_rnn", spec, bidirectional=True), file, past="unlimited"))
-
-
-def test_a_file_at_its_own_pace_and_one_that_is_none(tmp_path: Path) -> None:
+def test_every_frame_of_a_file_played_in_realtime_is_used_or_counted(tmp_path: Path) -> None:
     run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
-    file = write_video(tmp_path / "film.mp4", noise(8), rate=20)
-    tally = StreamStats()
-    seen = list(stream_updates(load_clip_model(run), file, hop=1, paced=True, tally=tally))
-    assert tally.source.frames == 8
-    assert len(seen) + tally.source.dropped == 8
-    assert sum(len(one.moments) for one in seen) == tally.moments
+    file = write_video(tmp_path / "video.mp4", noise(8), rate=20)
+    stats = StreamStats()
+    updates = list(stream_updates(load_clip_model(run), file, hop=1, realtime=True, stats=stats))
+    assert stats.source.frames == 8
+    assert len(updates) + stats.source.dropped == 8
+    assert sum(len(update.predictions) for update in updates) == stats.windows
+
+
+def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
+    run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
     (tmp_path / "no.mp4").write_text("no video")
     with pytest.raises(StillmotionError, match=r"no\.mp4: cannot be opened"):
         list(stream(run, tmp_path / "no.mp4"))
@@ -167,15 +145,51 @@ def test_a_file_at_its_own_pace_and_one_that_is_none(tmp_path: Path) -> None:
         list(stream(run, "nothing.mp4"))
 
 
-def test_another_engine_says_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seconds", "hop"), [(0.0, 1), (0.06, 1), (0.075, 2), (0.2, 3), (1.0, 15)])
+def test_predictions_take_at_most_70_percent_of_the_time(seconds: float, hop: int) -> None:
+    assert hop_to_keep_up(seconds, rate=10) == hop
+    assert seconds <= 0.7 * hop / 10
+
+
+class SlowLayer(keras.layers.Layer):
+    """Takes a quarter of a second."""
+
+    def call(self, inputs: Any) -> Any:
+        time.sleep(0.25)
+        return inputs
+
+
+def slow_model() -> ClipModel:
+    clip = keras.Input((2, 16, 16, 3), dtype="uint8")
+    pixels = keras.layers.Rescaling(1 / 255)(clip)
+    model = keras.Model(clip, keras.layers.Softmax()(SlowLayer()(keras.layers.GlobalMaxPooling3D()(pixels))))
+    model.compile(run_eagerly=True)
+    return ClipModel(model, 10.0, LABELS)
+
+
+def test_the_hop_adapts_to_a_slow_model_on_a_live_source(tmp_path: Path) -> None:
+    """At 10 frames per second, 0.25 s for a prediction allow one in 4 frames. A slower machine only raises that."""
+    file = write_video(tmp_path / "video.mp4", noise(12), rate=10)
+    stats = StreamStats()
+    list(stream_updates(slow_model(), file, realtime=True, stats=stats))
+    assert stats.hop >= 4
+    fixed = StreamStats()
+    next(stream_updates(slow_model(), file, realtime=True, hop=2, stats=fixed))
+    assert fixed.hop == 2
+    not_live = StreamStats()
+    next(stream_updates(slow_model(), file, stats=not_live))
+    assert not_live.hop == 1
+
+
+def test_another_engine_predicts_the_same(tmp_path: Path) -> None:
     if keras.backend.backend() != "tensorflow":
         pytest.skip("exported from TensorFlow")
     pytest.importorskip("tf2onnx")
     pytest.importorskip("onnxruntime")
     run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
-    file = write_video(tmp_path / "film.mp4", noise(8), rate=10)
+    file = write_video(tmp_path / "video.mp4", noise(8), rate=10)
     found, expected = (
-        [moment.probabilities for moment in stream(run, file, engine=engine)] for engine in ("onnx", "keras")
+        [prediction.probabilities for prediction in stream(run, file, engine=engine)] for engine in ("onnx", "keras")
     )
     assert len(found) == 7
     np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -1,4 +1,4 @@
-"""Every engine gives the windows' answers, is refused where it does not, and says what is missing."""
+"""Every engine predicts what the model does, is refused where it does not, and says what is not installed."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
-from test_streams import noise, pixels, windows_of
 
-from helpers.networks import network
+from helpers.networks import network, noise, pixels, windows_of
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.exporting import onnx
 from stillmotion.models import build_model
 from stillmotion.streaming import ENGINES, engines, stream_model
 
@@ -41,19 +41,19 @@ def model_of(family: str, **options: Any) -> keras.Model:
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("family", "options"), [("cnn_rnn", {"bidirectional": False, "input": "rgb"}), ("conv3d", {})])
 def test_streams_on_every_engine(engine: str, family: str, options: dict[str, Any]) -> None:
-    """Two streams share it, in unequal cuts; one rests while the other goes on."""
+    """Two streams share it, in unequal cuts; one waits while the other is fed."""
     need(engine)
     model = model_of(family, **options)
     stream = stream_model(model, streams=2, engine=engine)
-    films = {name: pixels(20, seed, side=16) for seed, name in enumerate("ab")}
+    videos = {name: pixels(20, seed, side=16) for seed, name in enumerate("ab")}
     found: dict[str, list[Any]] = {"a": [], "b": []}
     at = dict.fromkeys(found, 0)
     for sizes in ({"a": 7, "b": 9}, {"a": 5}, {"b": 11, "a": 2}, {"a": 6}):
-        for name, moments in stream.push({n: films[n][at[n] : at[n] + size] for n, size in sizes.items()}).items():
-            found[name] += [moment.probabilities for moment in moments]
+        for name, predictions in stream.push({n: videos[n][at[n] : at[n] + size] for n, size in sizes.items()}).items():
+            found[name] += [prediction.probabilities for prediction in predictions]
             at[name] += sizes[name]
-    for name, film in films.items():
-        np.testing.assert_allclose(found[name], windows_of(model, film, 1, 0), atol=1e-5)
+    for name, video in videos.items():
+        np.testing.assert_allclose(found[name], windows_of(model, video, 1, 0), atol=1e-5)
 
 
 @on_tensorflow
@@ -66,32 +66,23 @@ def test_a_random_network_on_onnx(data: Any) -> None:
     need("onnx")
     model = network(data.draw)
     hop = data.draw(st.integers(1, 3))
-    film = noise(model, model.input_shape[1] + 6)
-    found = [moment.probabilities for moment in stream_model(model, hop=hop, engine="onnx").push(film)]
-    np.testing.assert_allclose(found, windows_of(model, film, hop, 0), atol=1e-4)
+    video = noise(model, model.input_shape[1] + 6)
+    found = [prediction.probabilities for prediction in stream_model(model, hop=hop, engine="onnx").push(video)]
+    np.testing.assert_allclose(found, windows_of(model, video, hop, 0), atol=1e-4)
 
 
 @on_tensorflow
-def test_an_unlimited_past_is_the_same_on_onnx() -> None:
+def test_an_engine_that_predicts_something_else_is_refused_with_the_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     need("onnx")
-    model, film = model_of("cnn_rnn", bidirectional=False), pixels(20, side=16)
-    found = [[moment.probabilities for moment in stream_model(model, engine=engine, past="unlimited").push(film)]
-             for engine in ("onnx", "keras")]  # fmt: skip
-    np.testing.assert_allclose(*found, atol=1e-5)
-
-
-@on_tensorflow
-def test_an_engine_that_answers_otherwise_is_refused_with_the_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    need("onnx")
-    load = engines.onnx.load
+    load = onnx.load
 
     def wrong(model: bytes) -> Any:
         run = load(model)
         return lambda tensors: {name: one + 0.01 for name, one in run(tensors).items()}
 
-    monkeypatch.setattr(engines, "ENGINES", {**ENGINES, "onnx": engines.Engine(engines._exported(wrong), (1,))})
+    monkeypatch.setattr(engines, "ENGINES", {**ENGINES, "onnx": engines.Engine(engines.exported(wrong), (1,))})
     monkeypatch.setattr("stillmotion.streaming.streams.ENGINES", engines.ENGINES)
-    with pytest.raises(StillmotionError, match=r"on onnx the model's answers differ by 1\.0e-02, 1e-04 is"):
+    with pytest.raises(StillmotionError, match=r"on onnx the model's predictions differ by 1\.0e-02, 1e-04 is"):
         stream_model(model_of("frame_pool"), engine="onnx")
 
 

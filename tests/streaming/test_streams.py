@@ -1,4 +1,4 @@
-"""A stream's moments are the windows' answers, whatever the network, the hop, the start and the cuts."""
+"""A stream predicts what the model does for each window, whatever the network, the hop, the start and the cuts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings, strategies as st
 
-from helpers.networks import network
+from helpers.networks import network, noise, pixels, windows_of
 from stillmotion.errors import UsageError
-from stillmotion.models import build_model
-from stillmotion.streaming import stream_model
+from stillmotion.streaming import WindowPrediction, stream_model
 from stillmotion.streaming.rules import recurrent
 
 pytestmark = pytest.mark.backend
@@ -26,19 +25,6 @@ CASES = settings(
     phases=[Phase.explicit, Phase.generate],  # shrinking builds networks for minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
-
-
-def windows_of(model: keras.Model, frames: Any, hop: int, start: int) -> Any:
-    """The plain way: each window by itself."""
-    length = model.input_shape[1]
-    starts = range(start, len(frames) - length + 1, hop)
-    if not starts:
-        return np.zeros((0, 4), np.float32)
-    return np.asarray(model.predict_on_batch(np.stack([frames[at : at + length] for at in starts])))
-
-
-def noise(model: keras.Model, count: int, seed: int = 0) -> Any:
-    return np.random.default_rng(seed).normal(0, 1, (count, *model.input_shape[2:])).astype(np.float32)
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -58,16 +44,16 @@ def every_window(data: Any) -> None:
     hop, start = data.draw(st.integers(1, length + 2)), data.draw(st.integers(0, 3))
     frames = noise(model, data.draw(st.integers(length, length + 12)))
     stream = stream_model(model, hop=hop, start=start, check=False)
-    moments = []
+    predictions = []
     rest = frames
     while len(rest):
         size = data.draw(st.sampled_from([0, 1, 2, 5, 30]))
-        moments += stream.push(rest[:size])
+        predictions += stream.push(rest[:size])
         rest = rest[size:]
-    moments += stream.flush()
+    stream.flush()
     expected = windows_of(model, frames, hop, start)
-    assert [moment.index for moment in moments] == list(range(len(expected)))
-    found = np.array([moment.probabilities for moment in moments]).reshape(expected.shape)
+    assert [prediction.index for prediction in predictions] == list(range(len(expected)))
+    found = np.array([prediction.probabilities for prediction in predictions]).reshape(expected.shape)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -87,63 +73,59 @@ def classic(frames: int = 6) -> keras.Model:
     )
 
 
-def pixels(count: int, seed: int = 0, side: int = 12) -> Any:
-    return np.random.default_rng(seed).integers(0, 256, (count, side, side, 3)).astype(np.uint8)
-
-
 def test_streams_share_a_model_and_join_and_leave_freely() -> None:
     model = classic()
     stream = stream_model(model, streams=3, labels="abcd")
-    films = {name: pixels(20, seed) for seed, name in enumerate("abcd")}
-    expected = {name: windows_of(model, film, 1, 0) for name, film in films.items()}
+    videos = {name: pixels(20, seed) for seed, name in enumerate("abcd")}
+    expected = {name: windows_of(model, video, 1, 0) for name, video in videos.items()}
     cuts = [
         {"a": 9, "b": 1}, {"a": 1, "b": 6, "c": 4}, {"b": 3}, {"c": 0, "a": 10}, {"c": 16, "d": 2},
         {"b": 10, "d": 18},
     ]  # fmt: skip
-    at, found = dict.fromkeys(films, 0), {name: [] for name in films}
+    at = dict.fromkeys(videos, 0)
+    found: dict[str, list[WindowPrediction]] = {name: [] for name in videos}
     for sizes in cuts:
-        new = {name: films[name][at[name] : at[name] + size] for name, size in sizes.items()}
+        new = {name: videos[name][at[name] : at[name] + size] for name, size in sizes.items()}
         times = {name: np.arange(at[name], at[name] + size) / 10 for name, size in sizes.items()}
-        for name, moments in stream.push(new, times).items():
-            found[name] += moments
+        for name, predictions in stream.push(new, times).items():
+            found[name] += predictions
         for name, size in sizes.items():
             at[name] += size
         if at["a"] == 20:
             stream.flush("a")  # its place is d's
-    assert at == dict.fromkeys(films, 20)
-    for name, moments in found.items():
-        assert [moment.index for moment in moments] == list(range(15))
-        assert [moment.seconds for moment in moments] == pytest.approx((np.arange(15) + 5) / 10)
-        np.testing.assert_allclose([moment.probabilities for moment in moments], expected[name], atol=1e-5)
-        assert [moment.label for moment in moments] == ["abcd"[row.argmax()] for row in expected[name]]
+    assert at == dict.fromkeys(videos, 20)
+    for name, predictions in found.items():
+        assert [prediction.index for prediction in predictions] == list(range(15))
+        assert [prediction.seconds for prediction in predictions] == pytest.approx((np.arange(15) + 5) / 10)
+        np.testing.assert_allclose([prediction.probabilities for prediction in predictions], expected[name], atol=1e-5)
+        assert [prediction.label for prediction in predictions] == ["abcd"[row.argmax()] for row in expected[name]]
     with pytest.raises(UsageError, match="3 places, all taken"):
-        stream.push({"e": films["a"]})
+        stream.push({"e": videos["a"]})
 
 
 @pytest.mark.parametrize(("hop", "frames"), [(1, 4), (1, 7), (2, 8), (2, 9), (3, 13)])
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "GRU of old", "SimpleRNN"])
-def test_open_windows_go_on_side_by_side(kind: str, hop: int, frames: int) -> None:
-    """A recurrence takes each frame up in all windows that it lies in; a window begins with nothing."""
+def test_open_windows_advance_side_by_side(kind: str, hop: int, frames: int) -> None:
+    """A frame is the next step of every window that it belongs to; each window begins with a state of zeros."""
     layers = keras.layers
     options = {"reset_after": False} if kind == "GRU of old" else {}
     layer = getattr(layers, kind.split()[0])(5, bias_initializer="ones", **options)
     model = keras.Sequential([keras.Input((frames, 3)), layer, layers.Dense(4)])
     model.compile(run_eagerly=True)
     stream = stream_model(model, hop=hop, check=False)
-    assert [type(task.action).__name__ for task in stream.plan.tasks][-2] == "ParallelWindows"
-    film = noise(model, 40)
+    video = noise(model, 40)
     found = []
-    for part in (film[:1], film[1:8], film[8:]):
-        found += [moment.probabilities for moment in stream.push(part)]
-    np.testing.assert_allclose(found, windows_of(model, film, hop, 0), atol=1e-5)
+    for part in (video[:1], video[1:8], video[8:]):
+        found += [prediction.probabilities for prediction in stream.push(part)]
+    np.testing.assert_allclose(found, windows_of(model, video, hop, 0), atol=1e-5)
 
 
-def test_a_stream_begun_again_knows_nothing_of_the_last() -> None:
+def test_after_flush_nothing_of_the_last_stream_is_left() -> None:
     model = classic()
     stream = stream_model(model, hop=2)
     stream.push(pixels(9, 1))
-    assert stream.flush() == []
-    found = [moment.probabilities for moment in stream.push(pixels(9, 2))]
+    stream.flush()
+    found = [prediction.probabilities for prediction in stream.push(pixels(9, 2))]
     np.testing.assert_allclose(found, windows_of(model, pixels(9, 2), 2, 0), atol=1e-5)
 
 
@@ -152,20 +134,20 @@ def test_state_does_not_grow() -> None:
     sizes = set()
     for _ in range(40):
         stream.push(pixels(7))
-        sizes.add((sum(np.asarray(kept).nbytes for kept in stream._kept), len(stream._open), len(stream._steps)))
-    (stream_state,) = stream._open.values()
-    assert len(sizes) == 1
-    assert len(stream_state.waiting) == len(stream_state.seconds) == 0
+        sizes.add(stream.state_bytes)
+    assert len(sizes) == 1 and sizes.pop() > 0
 
 
-def test_parts_say_what_is_computed_for_each_window() -> None:
-    """A frame is seen once, for each hop; the LSTM runs over the window, on what the frames gave its gates."""
+def test_layers_report_what_is_computed_for_each_window() -> None:
+    """Each frame is computed once; the LSTM runs over the window, on inputs that are projected once."""
     layers = keras.layers
     stream = stream_model(classic(), hop=2, check=False)
-    kinds = {part.layer.rstrip("_0123456789"): (part.kind, part.computed, part.slices) for part in stream.parts}
+    kinds = {
+        report.layer.rstrip("_0123456789"): (report.kind, report.computed, report.slices) for report in stream.layers
+    }
     assert kinds["rescaling"] == kinds["time_distributed"] == ("per frame", 2, 6)
     assert kinds["lstm"] == ("whole window", 2, 6)
-    assert [part.kind for part in stream.parts][-1] == "whole window"
+    assert [report.kind for report in stream.layers][-1] == "whole window"
 
     clip = keras.Input((8, 6, 6, 3))
     x = layers.Conv3D(4, 3, padding="same", name="touched")(clip)
@@ -173,14 +155,16 @@ def test_parts_say_what_is_computed_for_each_window() -> None:
     x = layers.Conv3D(4, 3, strides=(2, 1, 1), padding="same", name="strided")(x)
     x = layers.Conv3D(4, 3, padding="same", name="deep")(x)
     x = layers.ConvLSTM2D(2, 1, name="unknown")(x)
-    parts = {part.layer: part for part in stream_model(keras.Model(clip, layers.Flatten()(x))).parts}
-    assert (parts["touched"].kind, parts["touched"].computed, parts["touched"].slices) == ("local in time", 3, 8)
-    assert (parts["inner"].computed, parts["inner"].slices) == (3, 6)
-    assert parts["deep"].kind == "whole window" and "feel the window's ends" in parts["deep"].reason
-    assert parts["unknown"].reason == ""  # all before it is whole already
+    reports = {report.layer: report for report in stream_model(keras.Model(clip, layers.Flatten()(x))).layers}
+    assert (reports["touched"].kind, reports["touched"].computed, reports["touched"].slices) == ("local in time", 3, 8)
+    assert (reports["inner"].computed, reports["inner"].slices) == (3, 6)
+    assert (
+        reports["deep"].kind == "whole window" and "depend on where the window begins or ends" in reports["deep"].reason
+    )
+    assert reports["unknown"].reason == ""  # The layer before it needs the whole window already.
     first = keras.Model(clip, layers.Flatten()(layers.ConvLSTM2D(2, 1)(clip)))
-    (told,) = [part.reason for part in stream_model(first).parts if "conv_lstm" in part.layer]
-    assert told == "what ConvLSTM2D does with time is not known"
+    (reason,) = [report.reason for report in stream_model(first).layers if "conv_lstm" in report.layer]
+    assert reason == "what ConvLSTM2D does with time is not known"
 
 
 class Alone(keras.Model):
@@ -194,37 +178,37 @@ class Alone(keras.Model):
         return self.dense(keras.ops.mean(clip, axis=(1, 2, 3)) - keras.ops.max(clip[:, 0], axis=(1, 2)))
 
 
-def test_a_layer_of_ones_own_runs_on_the_window() -> None:
+def test_a_custom_layer_runs_on_the_window() -> None:
     clip = keras.Input((5, 4, 4, 3))
     model = keras.Model(clip, Alone()(keras.layers.Rescaling(1 / 255)(clip)))
     stream = stream_model(model)
-    (own,) = [part for part in stream.parts if part.reason]
+    (own,) = [report for report in stream.layers if report.reason]
     assert own.reason == "what Alone does with time is not known"
-    found = [moment.probabilities for moment in stream.push(pixels(9, side=4))]
+    found = [prediction.probabilities for prediction in stream.push(pixels(9, side=4))]
     np.testing.assert_allclose(found, windows_of(model, pixels(9, side=4), 1, 0), atol=1e-5)
 
 
-def test_a_division_that_is_wrong_is_found_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_division_is_noticed_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recurrent, "project", lambda cell, frames: keras.ops.matmul(frames, cell.kernel) + 1.0)
     model = classic()
     stream = stream_model(model)
-    assert all("divided, its answers differ by" in part.reason for part in stream.parts)
-    found = [moment.probabilities for moment in stream.push(pixels(9))]
+    assert all("divided, its predictions differ by" in report.reason for report in stream.layers)
+    found = [prediction.probabilities for prediction in stream.push(pixels(9))]
     np.testing.assert_allclose(found, windows_of(model, pixels(9), 1, 0), atol=1e-5)
 
 
 def test_a_model_of_pictures_has_windows_of_one_frame() -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((12, 12, 3)), layers.Conv2D(3, 2), layers.Flatten(), layers.Dense(4)])
-    found = [moment.probabilities for moment in stream_model(model, hop=2).push(pixels(7))]
+    found = [prediction.probabilities for prediction in stream_model(model, hop=2).push(pixels(7))]
     np.testing.assert_allclose(found, np.asarray(model.predict_on_batch(pixels(7)[::2])), atol=1e-3)
 
 
-def test_what_cannot_be_streamed_is_said() -> None:
+def test_what_cannot_be_streamed_is_refused() -> None:
     layers = keras.layers
     with pytest.raises(UsageError, match="build it with a known number of frames"):
         stream_model(keras.Sequential([keras.Input((None, 3)), layers.LSTM(2)]))
-    with pytest.raises(UsageError, match="a stateful layer's answer depends on all earlier windows"):
+    with pytest.raises(UsageError, match="the prediction of a stateful layer depends on all earlier windows"):
         stream_model(keras.Sequential([keras.Input((4, 3), batch_size=1), layers.LSTM(2, stateful=True)]))
     one, other = keras.Input((4, 3)), keras.Input((4, 3))
     with pytest.raises(UsageError, match="one input and one output"):
@@ -235,106 +219,3 @@ def test_what_cannot_be_streamed_is_said() -> None:
         stream_model(classic(), labels=["a", "b"])
     with pytest.raises(UsageError, match=r"expected \(n, 12, 12, 3\)"):
         stream_model(classic(), check=False).push(np.zeros((12, 12, 3), np.uint8))
-
-
-def causal(frames: int, kind: str) -> keras.Model:
-    """Sees the past only; the weights are the same for any number of frames."""
-    layers, ops = keras.layers, keras.ops
-    keras.utils.set_random_seed(3)
-    x = clip = keras.Input((frames, 5, 5, 3))
-    if kind == "convolution":
-        x = layers.ZeroPadding3D(((2, 0), (1, 1), (1, 1)))(x)
-        x = layers.Conv3D(4, 3, activation="relu", bias_initializer="ones")(x)
-        x = ops.reshape(x, (-1, frames, 100))
-        x = layers.Conv1D(4, 3, padding="causal", dilation_rate=2)(x)[:, -1]
-    else:
-        x = ops.reshape(x, (-1, frames, 75))
-        x = {"gru": layers.GRU, "lstm": layers.LSTM}[kind](6)(x)
-    return keras.Model(clip, layers.Dense(4)(x))
-
-
-@pytest.mark.parametrize("kind", ["convolution", "gru", "lstm"])
-def test_an_unlimited_past_is_one_long_window(kind: str) -> None:
-    """A model of four frames that goes on answers as one of 12 would; windows of four do not."""
-    film = noise(causal(4, kind), 12)
-    stream = stream_model(causal(4, kind), past="unlimited")
-    found = []
-    for frames in (film[:3], film[3:7], film[7:]):
-        found += [moment.probabilities for moment in stream.push(frames)]
-    expected = [np.asarray(causal(end, kind).predict_on_batch(film[None, :end]))[0] for end in range(4, 13)]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    stream.flush()
-    again = [moment.probabilities for moment in stream.push(film)]
-    np.testing.assert_allclose(again, expected, atol=1e-5)
-    assert np.abs(windows_of(causal(4, kind), film, 1, 0) - expected).max() > 1e-3
-
-
-def test_streams_come_and_go_with_their_own_past() -> None:
-    """Eight places, ten streams of unequal length: each is what it would be alone, whoever had its place before."""
-    model = causal(4, "gru")
-    films = {name: noise(model, 6 + name, seed=name) for name in range(10)}
-    alone = stream_model(model, past="unlimited")
-    expected = {}
-    for name, film in films.items():
-        expected[name] = [moment.probabilities for moment in alone.push(film)]
-        alone.flush()
-    together = stream_model(model, past="unlimited", streams=8)
-    found: dict[int, list[Any]] = {name: [] for name in films}
-    rng, fed, waiting = np.random.default_rng(0), dict.fromkeys(films, 0), list(films)
-    active: list[int] = []
-    while waiting or active:
-        while waiting and len(active) < 8:
-            active.append(waiting.pop(0))
-        # Some are fed, others have nothing new.
-        chosen = [name for name in active if rng.random() < 0.7]
-        counts = {name: int(rng.integers(1, 4)) for name in chosen}
-        given = {name: films[name][fed[name] : fed[name] + count] for name, count in counts.items()}
-        for name, moments in together.push(given).items():
-            found[name] += [moment.probabilities for moment in moments]
-        for name in chosen:
-            fed[name] += counts[name]
-            if fed[name] >= len(films[name]):
-                together.flush(name)
-                active.remove(name)
-    for name in films:
-        np.testing.assert_allclose(found[name], expected[name], atol=1e-5)
-    assert np.ptp([answers[-1] for answers in expected.values()], axis=0).max() > 1e-3
-
-
-@pytest.mark.parametrize("factored", [True, False])
-def test_a_causal_conv3d_feels_no_more_than_its_window(factored: bool) -> None:
-    """So that with an unlimited past it says what it was trained to say, and each of its slices is computed once."""
-    model = build_model("conv3d", frames=16, height=16, width=16, classes=4,
-                        options={"causal": True, "factored": factored})  # fmt: skip
-    kernel = model.trainable_weights[-2]  # of the last layer
-    kernel.assign(np.random.default_rng(1).normal(0, 5, kernel.shape))
-    film = np.random.default_rng(0).integers(0, 256, (40, 16, 16, 3)).astype(np.uint8)
-    expected = windows_of(model, film, 1, 0)
-    assert expected.std(axis=0).max() > 1e-3
-    stream = stream_model(model, past="unlimited")
-    assert all(part.computed == 1 for part in stream.parts if part.kind != "whole window")
-    np.testing.assert_allclose([moment.probabilities for moment in stream.push(film)], expected, atol=1e-5)
-
-
-def test_what_looks_ahead_cannot_go_on() -> None:
-    layers = keras.layers
-    model = keras.Sequential([keras.Input((4, 3)), layers.Bidirectional(layers.GRU(2), name="both_ways")])
-    with pytest.raises(UsageError, match="both_ways: cannot go on from window to window"):
-        stream_model(model, past="unlimited")
-    clip = keras.Input((4, 3))
-    mixed = layers.Dense(12)(layers.Flatten()(clip))
-    model = keras.Model(clip, layers.GRU(2, name="late")(layers.Reshape((4, 3))(mixed)))
-    with pytest.raises(UsageError, match="late: cannot go on from window to window: what it takes is not known frame"):
-        stream_model(model, past="unlimited")
-
-
-def test_channels_side_by_side_are_not_put_there() -> None:
-    """A frame and its difference go into a convolution each, and the answers stay."""
-    model = build_model("cnn_rnn", frames=6, height=16, width=16, classes=4)
-    stream = stream_model(model, check=False)
-    kinds = [type(task.operation).__name__ for task in stream.plan.tasks]
-    assert "Concatenate" not in kinds
-    assert [len(task.inputs) for task in stream.plan.tasks if type(task.operation).__name__ == "Conv2D"][:2] == [2, 1]
-    film = pixels(20, side=16)
-    found = [moment.probabilities for moment in stream.push(film)]
-    np.testing.assert_allclose(found, windows_of(model, film, 1, 0), atol=1e-5)

@@ -14,34 +14,41 @@ from stillmotion.cli.console import note, out, shown
 def export(
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="A run's folder, or a Keras model's file.", show_default=False),
+        typer.Argument(metavar="RUN", help="Folder of a run, or a .keras file.", show_default=False),
     ],
     format: Annotated[str, typer.Option(help="onnx, openvino, saved_model or litert.")] = "onnx",
     stream: Annotated[
-        bool, typer.Option("--stream", help="A stream's step, with its state, instead of the whole model.")
+        bool,
+        typer.Option("--stream", help="Export the step of a stream, which keeps a state, instead of the whole model."),
     ] = False,
-    hop: Annotated[int, typer.Option(help="New frames that a stream's step takes.", min=1)] = 1,
+    hop: Annotated[int, typer.Option(help="With --stream: frames from one window to the next.", min=1)] = 1,
     out_folder: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Where it goes.", show_default="exports/ in the run's folder"),
+        typer.Option("--out", metavar="FOLDER", help="Where to write.", show_default="exports/ in the run's folder"),
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Of a Keras model that is no run.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAMES|FILE",
+            help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
+            "stillmotion did not train.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Write a model for another runtime, tried against the model, with an example that runs it without stillmotion.
+    """Export a model for another runtime, and check that it predicts the same. Includes an example script.
 
     Example: stillmotion export runs/cnn_rnn --format onnx --stream
     """
+    from stillmotion.data.class_names import read_class_names
     from stillmotion.exporting import check_format
 
     check_format(format)
+    names = read_class_names(labels) if labels is not None else None
     load_backend()
-    from stillmotion.prediction.exporting import export_model
+    from stillmotion.prediction import export_model
 
     with silent():
-        made = export_model(
-            run, format, out_folder, stream=stream, hop=hop, labels=labels.split(",") if labels else None
-        )
-    out.print(f"answers differ by {made.off_by:.1e} at most, in {made.windows} windows of noise")
-    note(f"written: {shown(made.file)}, with export.json and use_it.py beside it")
+        result = export_model(run, format, out_folder, stream=stream, hop=hop, labels=names)
+    out.print(f"predictions differ by at most {result.max_difference:.1e}, in {result.windows} windows of noise")
+    note(f"written: {shown(result.file)}, with export.json and use_it.py in the same folder")

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import err, interrupted, note, out, shown
-from stillmotion.cli.live_view import LiveView, told
+from stillmotion.cli.live_view import LiveView, describe_stats
 from stillmotion.errors import UsageError
-
-if TYPE_CHECKING:
-    import stillmotion as sm
 
 
 def stream(
     run: Annotated[
         Path,
-        typer.Argument(metavar="RUN", help="A run's folder, or a Keras model's file.", show_default=False),
+        typer.Argument(metavar="RUN", help="Folder of a run, or a .keras file.", show_default=False),
     ],
     source: Annotated[
         str,
@@ -33,136 +30,135 @@ def stream(
     ],
     out_file: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="Moments: .jsonl or .csv; - prints JSON lines.", show_default=False),
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Write the prediction of each window to a .csv or .jsonl file; - prints JSON lines.",
+            show_default=False,
+        ),
     ] = None,
     events_file: Annotated[
-        Path | None, typer.Option("--events", metavar="FILE", help="Events: .jsonl or .csv.", show_default=False)
+        Path | None,
+        typer.Option("--events", metavar="FILE", help="Write events to a .csv or .jsonl file.", show_default=False),
     ] = None,
     video_file: Annotated[
         Path | None,
-        typer.Option("--video", metavar="FILE", help="The source with its labels on it.", show_default=False),
+        typer.Option(
+            "--video",
+            metavar="FILE",
+            help="Write the video with the current label on it: .mp4, .mov or .mkv.",
+            show_default=False,
+        ),
     ] = None,
     webhook: Annotated[
-        str | None, typer.Option(metavar="URL", help="Each event is posted there as JSON.", show_default=False)
+        str | None, typer.Option(metavar="URL", help="Post each event there as JSON.", show_default=False)
     ] = None,
     hop: Annotated[
         int | None,
         typer.Option(
-            help="Frames from a window to the next.",
-            show_default="1, or what this machine keeps up with",
+            help="Frames from one window to the next.",
+            show_default="1; for a live source as many as this machine needs to keep up",
             min=1,
         ),
     ] = None,
-    every_frame: Annotated[bool, typer.Option("--every-frame", help="Never drop a frame, however late.")] = False,
-    paced: Annotated[bool, typer.Option("--paced", help="Play a file at its own pace, as a camera would.")] = False,
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="Drop no frame of a live source, however late predictions become.")
+    ] = False,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play a file at its own speed, as a camera would send it.")
+    ] = False,
     rate: Annotated[
-        float | None, typer.Option(help="Frames a second that the model sees.", show_default="the run's")
+        float | None, typer.Option(help="Frames per second that the model sees.", show_default="the run's")
     ] = None,
     labels: Annotated[
-        str | None, typer.Option(metavar="A,B,...", help="Of a Keras model that is no run.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAMES|FILE",
+            help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
+            "stillmotion did not train.",
+            show_default=False,
+        ),
     ] = None,
     engine: Annotated[str, typer.Option(help="What runs the model: keras, onnx or openvino.")] = "keras",
-    raw: Annotated[
-        str, typer.Option(metavar="WxH@FPS", help="Standard input is bare RGB pictures.", show_default=False)
-    ] = "",
-    past: Annotated[
-        Literal["window", "unlimited"],
+    raw_video: Annotated[
+        str,
         typer.Option(
-            metavar="window|unlimited",
-            help="What a window feels of what was before it. 'unlimited' is another definition of the answer.",
+            "--raw-video", metavar="WxH@FPS", help="Standard input is raw RGB video of this size.", show_default=False
         ),
-    ] = "window",
-    smoothing: Annotated[float, typer.Option(metavar="SECONDS", help="Probabilities are averaged over.", min=0)] = 1.0,
-    enter: Annotated[float, typer.Option(help="Probability at which an event begins.", min=0, max=1)] = 0.6,
-    leave: Annotated[float, typer.Option(help="Probability below which it ends.", min=0, max=1)] = 0.4,
-    least: Annotated[float, typer.Option(metavar="SECONDS", help="A shorter event is none.", min=0)] = 0.5,
+    ] = "",
+    smoothing: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Average probabilities over this many seconds.", min=0)
+    ] = 1.0,
+    enter_threshold: Annotated[
+        float, typer.Option("--enter-threshold", help="Probability at which an event begins.", min=0, max=1)
+    ] = 0.6,
+    exit_threshold: Annotated[
+        float, typer.Option("--exit-threshold", help="Probability below which an event ends.", min=0, max=1)
+    ] = 0.4,
+    min_duration: Annotated[
+        float, typer.Option("--min-duration", metavar="SECONDS", help="Ignore events shorter than this.", min=0)
+    ] = 0.5,
 ) -> None:
-    """Label a file, camera or network stream as it goes: each window's answer at the cost of one new frame.
+    """Label a file, camera or network stream as it plays, computing only what is new in each frame.
 
     Example: stillmotion stream runs/cnn_rnn rtsp://camera/line --events events.csv
     """
+    from stillmotion.data.class_names import read_class_names
     from stillmotion.decoding.live import find_source
 
-    found = find_source(source, raw=raw)
+    frames_from = find_source(source, raw=raw_video)
     if source == "-" and sys.stdin.isatty():
         raise UsageError("-: standard input is a terminal; pipe a video into it")
-    if leave > enter:
-        raise UsageError(f"--leave {leave:g} is above --enter {enter:g}; an event would end as it begins")
-    files = [path for path in (out_file, events_file, video_file) if path]
-    _check_apart(files, source)
+    names = read_class_names(labels) if labels is not None else None
     load_backend()
-    from stillmotion.prediction import sinks
-    from stillmotion.prediction.events import EventDetector
-    from stillmotion.prediction.live import StreamStats, load_clip_model, stream_updates
+    from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to
 
-    watcher = load_clip_model(run, rate=rate, labels=labels.split(",") if labels else None, engine=engine)
-    if watcher.note:
-        note(watcher.note)
-    tally, events = StreamStats(), EventDetector(watcher.labels, smoothing, enter, leave, least)
-    columns = sinks.window_columns(watcher.labels)
-    printed = Path("-") in files
-    with ExitStack() as stack:
-
-        def opened(path: Path | None, columns: Sequence[str]) -> list[sinks.Sink]:
-            return [stack.enter_context(closing(sinks.open_sink(path, columns)))] if path else []
-
-        moments_to = opened(out_file, columns)
-        hook = stack.enter_context(closing(sinks.Webhook(webhook))) if webhook else None
-        events_to = opened(events_file, sinks.EVENT_COLUMNS) + ([hook] if hook else [])
-        video = stack.enter_context(closing(sinks.AnnotatedVideo(video_file))) if video_file else None
-        view = stack.enter_context(LiveView(str(found), watcher.labels, tally, err if printed else out))
-        seen_by = stack.enter_context(closing(stream_updates(
-            watcher, found, hop=hop, every_frame=every_frame, paced=paced, at_once=1 if video else None, past=past,
-            tally=tally, stop=interrupted,
-        )))  # fmt: skip
-
-        def tell(ended: list[sm.Event]) -> None:
-            for event in ended:
-                for sink in events_to:
-                    sink.write(sinks.event_row(event))
-                view.event(event)
-
-        latest = None
-        with ending_between_frames():
-            for seen in seen_by:
-                if seen.shot.fresh:
-                    tell(events.flush())
-                for moment in seen.moments:
-                    latest = moment
-                    for sink in moments_to:
-                        sink.write(sinks.window_row(moment, watcher.labels))
-                    view.moment(moment)
-                    tell(events.push(moment))
-                if video:
-                    video.write(seen.shot, latest)
-            tell(events.flush())
-    note(", ".join(told(tally)))
-    if hook and hook.failed:
-        note(f"{hook.failed} events did not reach {webhook} ({hook.trouble})")
-    for path in files:
-        if path.exists():  # not standard output, nor a video without a frame
-            note(f"written: {shown(path)}")
-
-
-def _check_apart(files: Sequence[Path], source: str) -> None:
-    """What is written goes to different places, and not over the source."""
-    taken = set() if source == "-" else {Path(source).resolve()}
-    for path in files:
-        if path.resolve() in taken:
-            raise UsageError(f"{path}: named twice; it would be written over")
-        taken.add(path.resolve())
+    model = load_clip_model(run, rate=rate, labels=names, engine=engine)
+    if model.note:
+        note(model.note)
+    detector = EventDetector(
+        model.labels,
+        smoothing_seconds=smoothing,
+        enter_threshold=enter_threshold,
+        exit_threshold=exit_threshold,
+        min_duration_seconds=min_duration,
+    )
+    stats = StreamStats()
+    # Predictions or events may be printed for another program: the view must not be mixed with them.
+    console = err if Path("-") in (out_file, events_file) else out
+    with LiveView(str(frames_from), model.labels, stats, console) as view, stopping_between_frames():
+        result = stream_to(
+            model,
+            frames_from,
+            predictions=out_file,
+            events=events_file,
+            video=video_file,
+            webhook=webhook,
+            detector=detector,
+            hop=hop,
+            every_frame=every_frame,
+            realtime=realtime,
+            on_update=view.update,
+            stats=stats,
+            stop=interrupted,
+        )
+    note(", ".join(describe_stats(stats)))
+    if result.webhook_failures:
+        note(f"{result.webhook_failures} events did not reach the webhook ({result.webhook_error})")
+    for path in result.files:
+        note(f"written: {shown(path)}")
 
 
 @contextmanager
-def ending_between_frames() -> Iterator[None]:
-    """Ctrl-C, or a request to terminate, lets the frame at hand come to its end; pressed again, it does not wait."""
+def stopping_between_frames() -> Iterator[None]:
+    """Let Ctrl-C, or a request to terminate, finish the current frame first. Pressed again, it does not wait."""
 
-    def ask(*_: object) -> None:
+    def stop(*_: object) -> None:
         if interrupted.is_set():
             raise KeyboardInterrupt
         interrupted.set()
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -1,7 +1,8 @@
 """Video and image files -> frames with times.
 
 `images` decodes still images, `pyav` everything else. Both provide the functions of `Decoder`, and are imported when
-they are first needed, since PyAV takes long to import.
+they are first needed, since PyAV takes long to import. Live sources, which have no length and cannot seek, are read by
+`live` instead.
 """
 
 from __future__ import annotations

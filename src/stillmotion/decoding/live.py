@@ -1,11 +1,12 @@
-"""Frames as they come: from a file, a camera, a network stream or a pipe, dropped rather than late.
+"""Frames as they arrive from a file, a camera, a network stream or a pipe. A live source drops frames rather than lag.
 
-A source that stops, stalls or breaks is opened again, with longer and longer pauses.
+A live source that stops, stalls or breaks is opened again, with longer and longer pauses in between.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import sys
 import threading
 import time
@@ -23,21 +24,27 @@ from stillmotion.decoding.prefetch import PrefetchReader, SourceFrame
 from stillmotion.decoding.pyav import with_times
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 
-# Silence after which a source is given up and opened again; and the longest pause before that.
+# A source that sends nothing for this long is given up and opened again.
 STALL_SECONDS = 10.0
-LONGEST_PAUSE = 30.0
-# A live source whose times go back by more has begun again.
+MAX_PAUSE_SECONDS = 30.0
+# A live source whose times go back by more than this has started again.
 BACK_SECONDS = 1.0
-# An address that ends so names a file that ends, too, and is read as one.
-_FILES = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"})
-Frames = Generator[SourceFrame, None, None]
-# What FFmpeg calls a camera on each system.
+# A web address with one of these endings is a file, which ends, and not a live stream.
+_FILE_ENDINGS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"})
+SourceFrames = Generator[SourceFrame, None, None]
+# FFmpeg's input device and name of a camera on each system.
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where frames come from. `raw` is `(width, height, rate)` of a pipe that carries bare RGB pictures."""
+    """Where frames come from.
+
+    Attributes:
+        name: a path, a camera's number, a URL, or `-` for standard input.
+        kind: what it is.
+        raw: `(width, height, rate)` of a pipe that carries raw RGB pictures.
+    """
 
     name: str
     kind: Literal["file", "camera", "network", "pipe"]
@@ -45,40 +52,68 @@ class Source:
 
     @property
     def live(self) -> bool:
-        """Whether it goes on without us."""
+        """Whether frames are lost if they are not read in time."""
         return self.kind in ("camera", "network")
 
     def __str__(self) -> str:
-        """For a person, and without the password that an address may hold."""
+        """A name to print, without the credentials that a URL may hold."""
         if self.kind == "camera":
             return f"camera {self.name}"
         if self.name == "-":
             return "standard input"
-        scheme, mark, rest = self.name.partition("://")
-        host, slash, path = rest.partition("/")
-        return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if mark else self.name
+        return without_credentials(self.name)
+
+
+def without_credentials(url: str) -> str:
+    """Strip what must not be printed from a URL: user, password, query and fragment.
+
+    Args:
+        url: a URL; anything else is returned as it is.
+
+    Returns:
+        Scheme, host, port and path.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    address = re.split(r"[?#]", rest, maxsplit=1)[0]
+    host, slash, path = address.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 @dataclass
 class SourceStats:
-    """What became of a source's frames so far."""
+    """What has become of a source's frames so far.
+
+    Attributes:
+        frames: frames read.
+        dropped: frames dropped because they could not be used in time.
+        rate: frames per second, as the source declares it.
+        reconnects: how often the source was opened again.
+        sizes: width and height of the frames, each time that they changed.
+        error: why the source cannot be read at the moment; empty while it can.
+    """
 
     frames: int = 0
     dropped: int = 0
-    rate: float = 25.0  # that the source claims, in frames a second
+    rate: float = 25.0
     reconnects: int = 0
-    sizes: list[tuple[int, int]] = field(default_factory=list)  # width and height, each time that they changed
-    trouble: str = ""
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    error: str = ""
 
 
 def find_source(text: str | Path, *, raw: str = "") -> Source:
-    """A path, a camera's number, a URL, or `-` for standard input.
+    """Find out what kind of source a text names.
 
     Args:
-        raw: `WIDTHxHEIGHT@RATE`, for a pipe of bare RGB pictures.
+        text: a path, a camera's number, a URL, or `-` for standard input.
+        raw: for a pipe of raw RGB pictures, their size and rate as `WIDTHxHEIGHT@RATE`.
+
+    Returns:
+        The source, which is not opened yet.
 
     Raises:
-        UsageError: no such file, or not such a `raw`.
+        UsageError: no such file, or `raw` has another form.
     """
     name = str(text)
     if raw:
@@ -89,7 +124,7 @@ def find_source(text: str | Path, *, raw: str = "") -> Source:
         return Source(name, "camera")
     if "://" in name:
         web = urlsplit(name)
-        ends = web.scheme in ("http", "https") and PurePosixPath(web.path).suffix.lower() in _FILES
+        ends = web.scheme in ("http", "https") and PurePosixPath(web.path).suffix.lower() in _FILE_ENDINGS
         return Source(name, "file" if ends else "network")
     path = Path(name)
     if not path.exists() or path.is_dir():
@@ -105,42 +140,47 @@ def _read_raw(text: str) -> tuple[int, int, float]:
             return width, height, float(rate)
     except ValueError:
         pass
-    raise UsageError(f"--raw {text!r}: expected WIDTHxHEIGHT@RATE, like 640x480@25")
+    raise UsageError(f"--raw-video {text!r}: expected WIDTHxHEIGHT@RATE, like 640x480@25")
 
 
 def read_source(
     source: Source,
     *,
     every_frame: bool = False,
-    paced: bool = False,
-    counts: SourceStats | None = None,
+    realtime: bool = False,
+    stats: SourceStats | None = None,
     stop: threading.Event | None = None,
-) -> Frames:
-    """The frames of a source, until it ends. One that is live never does.
+) -> SourceFrames:
+    """Read the frames of a source until it ends. A live source never ends.
 
-    A thread reads and decodes ahead of whoever asks, so that neither a silent source nor a slow one holds up `stop`.
+    A thread reads and decodes ahead, so that neither a silent source nor a slow one delays `stop`.
 
     Args:
-        every_frame: wait for whoever asks, and drop nothing. So it is with files and pipes, if not `paced`.
-        paced: play a file at its own pace, as if it were live.
-        counts: kept up to date.
-        stop: when it is set, the frames end.
+        source: see `find_source`.
+        every_frame: drop no frame of a live source. Files and pipes drop none anyway, unless `realtime`.
+        realtime: play a file at its own speed, as if it were live.
+        stats: kept up to date.
+        stop: ends the frames when it is set.
+
+    Yields:
+        The frames in order.
 
     Raises:
-        UnreadableVideoError: it cannot be opened, or gives no picture at all.
+        UnreadableVideoError: the source cannot be opened, or has no picture at all.
     """
-    counts, stop, closed = counts or SourceStats(), stop or threading.Event(), threading.Event()
-    frames = _lasting(source, counts, closed) if source.live else _once(source, counts)
-    if paced and not source.live:
-        frames = _at_its_pace(frames, closed)
-    drop = (source.live or paced) and not every_frame
-    with closing(PrefetchReader(frames, drop=drop, stop=stop, closed=closed)) as ahead:
-        for shot in ahead:
-            counts.dropped = ahead.dropped
-            yield shot
+    stats, stop, closed = stats or SourceStats(), stop or threading.Event(), threading.Event()
+    frames = _read_and_reconnect(source, stats, closed) if source.live else _read_once(source, stats)
+    if realtime and not source.live:
+        frames = _at_own_speed(frames, closed)
+    drop = (source.live or realtime) and not every_frame
+    with closing(PrefetchReader(frames, drop=drop, stop=stop, closed=closed)) as reader:
+        for frame in reader:
+            stats.dropped = reader.dropped
+            yield frame
 
 
 def _open(source: Source) -> InputContainer:
+    """Open a source with FFmpeg."""
     where, form = source.name, None
     options: dict[str, str] = {}
     timeout = None
@@ -171,18 +211,18 @@ def _open(source: Source) -> InputContainer:
     return container
 
 
-def _once(source: Source, counts: SourceStats) -> Frames:
-    """From opening to the end."""
+def _read_once(source: Source, stats: SourceStats) -> SourceFrames:
+    """Read a source from opening it to its end."""
     first = True
     with _open(source) as container:
         stream = container.streams.video[0]
-        counts.rate = float(stream.average_rate or stream.guessed_rate or 25)
+        stats.rate = float(stream.average_rate or stream.guessed_rate or 25)
         stream.thread_type = "SLICE" if source.live else "AUTO"
         for seconds, frame in with_times(container, stream, back=BACK_SECONDS if source.live else math.inf):
             size = frame.width, frame.height
-            if not counts.sizes or counts.sizes[-1] != size:
-                counts.sizes.append(size)
-            counts.frames += 1
+            if not stats.sizes or stats.sizes[-1] != size:
+                stats.sizes.append(size)
+            stats.frames += 1
             yield SourceFrame(seconds, frame, first, time.monotonic())
             first = False
     if first:
@@ -190,45 +230,52 @@ def _once(source: Source, counts: SourceStats) -> Frames:
 
 
 def pauses() -> Iterator[float]:
-    """Seconds before each new try to open a source: longer and longer, to a limit."""
+    """Seconds to wait before each attempt to open a source again: longer and longer, up to a limit."""
     pause = 1.0
     while True:
         yield pause
-        pause = min(2 * pause, LONGEST_PAUSE)
+        pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
 
-def _lasting(source: Source, counts: SourceStats, closed: threading.Event) -> Frames:
-    """Opened again and again. Time goes on by the clock while it is away, or where its own clock jumps ahead."""
-    waits, began, ahead = pauses(), None, 0.0
+def _read_and_reconnect(source: Source, stats: SourceStats, closed: threading.Event) -> SourceFrames:
+    """Read a live source, and open it again whenever it ends.
+
+    After a break, or where the source's own clock jumps ahead, times continue by the clock of this machine.
+    """
+    waits = pauses()
+    began: float | None = None  # When the very first frame arrived.
+    offset = 0.0  # Seconds from then to the start of the current recording.
     while True:
-        start, last = None, None
+        start: float | None = None
+        last: SourceFrame | None = None
         try:
-            for shot in _once(source, counts):
-                fresh = shot.fresh or (last is not None and _jumped(last, shot))
-                if start is None or fresh:
-                    start, waits, counts.trouble = shot.seconds, pauses(), ""
-                    began = shot.arrived if began is None else began
-                    ahead = shot.arrived - began
-                last = shot
-                yield replace(shot, seconds=shot.seconds - start + ahead, fresh=fresh)
-            counts.trouble = f"{source}: it stopped"
+            for frame in _read_once(source, stats):
+                starts_recording = frame.starts_recording or (last is not None and _jumped(last, frame))
+                if start is None or starts_recording:
+                    start, waits, stats.error = frame.seconds, pauses(), ""
+                    began = frame.arrived if began is None else began
+                    offset = frame.arrived - began
+                last = frame
+                yield replace(frame, seconds=frame.seconds - start + offset, starts_recording=starts_recording)
+            stats.error = f"{source}: it stopped"
         except StillmotionError as error:
             if began is None:
                 raise
-            counts.trouble = str(error)
+            stats.error = str(error)
         if closed.wait(next(waits)):
             return
-        counts.reconnects += 1
+        stats.reconnects += 1
 
 
-def _jumped(last: SourceFrame, shot: SourceFrame) -> bool:
-    return shot.seconds - last.seconds > shot.arrived - last.arrived + STALL_SECONDS
+def _jumped(last: SourceFrame, frame: SourceFrame) -> bool:
+    return frame.seconds - last.seconds > frame.arrived - last.arrived + STALL_SECONDS
 
 
-def _at_its_pace(frames: Iterator[SourceFrame], closed: threading.Event) -> Frames:
+def _at_own_speed(frames: Iterator[SourceFrame], closed: threading.Event) -> SourceFrames:
+    """Delay the frames of a file so that they arrive when a camera would have sent them."""
     began = None
-    for shot in frames:
-        began = time.monotonic() - shot.seconds if began is None else began
-        if closed.wait(max(0.0, began + shot.seconds - time.monotonic())):
+    for frame in frames:
+        began = time.monotonic() - frame.seconds if began is None else began
+        if closed.wait(max(0.0, began + frame.seconds - time.monotonic())):
             return
-        yield replace(shot, arrived=time.monotonic())
+        yield replace(frame, arrived=time.monotonic())

@@ -1,4 +1,4 @@
-"""A thread that reads ahead of whoever asks, so that who asks is never inside a read that may not come back."""
+"""A thread that reads frames ahead, so that its user never hangs in a read that may not return."""
 
 from __future__ import annotations
 
@@ -9,33 +9,41 @@ from dataclasses import dataclass, replace
 
 from av.video.frame import VideoFrame
 
-# Frames that wait, at most.
-WAITING = 8
-# How long who asks waits before looking whether to stop, and `close` for the thread: it ends when its read comes back.
-ASK_SECONDS = 0.2
+# Frames that are read ahead, at most.
+MAX_WAITING = 8
+# How long to wait for a frame before looking whether to stop.
+POLL_SECONDS = 0.2
+# How long `close` waits for the thread. A thread that hangs in a read ends by itself when the read returns.
 JOIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class SourceFrame:
-    """A frame and its time in seconds since the first; `fresh` after a break: what went before is another recording.
+    """A frame of a source.
 
-    `arrived` is when it was decoded, by `time.monotonic`.
+    Attributes:
+        seconds: its time since the first frame.
+        frame: the frame as PyAV decoded it.
+        starts_recording: whether it is the first frame, or the first after a break: what went before is then another
+            recording.
+        arrived: when it was decoded, by `time.monotonic`.
     """
 
     seconds: float
     frame: VideoFrame
-    fresh: bool
+    starts_recording: bool
     arrived: float
 
 
 class PrefetchReader:
-    """What a thread has read and nobody has taken yet.
+    """Iterates over frames that a thread reads ahead.
 
     Args:
-        drop: when a few wait already, whether the oldest is dropped, and counted in `dropped`; otherwise reading waits.
-        stop: when it is set, iteration ends.
-        closed: set by `close`, for pauses that `frames` makes.
+        frames: what the thread reads.
+        drop: what to do when `MAX_WAITING` frames wait already: True drops the oldest one and counts it in `dropped`,
+            False stops reading for a while.
+        stop: ends the iteration when it is set.
+        closed: is set by `close`, so that `frames` can end its own pauses.
     """
 
     def __init__(
@@ -52,20 +60,20 @@ class PrefetchReader:
 
     def _read(self) -> None:
         try:
-            for shot in self.frames:
+            for frame in self.frames:
                 with self.changed:
-                    while len(self.waiting) == WAITING and not self.drop and not self.closed.is_set():
+                    while len(self.waiting) == MAX_WAITING and not self.drop and not self.closed.is_set():
                         self.changed.wait()
                     if self.closed.is_set():
                         return
-                    if len(self.waiting) == WAITING:
+                    if len(self.waiting) == MAX_WAITING:
                         lost = self.waiting.popleft()
                         self.dropped += 1
-                        if lost.fresh:
-                            self.waiting[0] = replace(self.waiting[0], fresh=True)
-                    self.waiting.append(shot)
+                        if lost.starts_recording:
+                            self.waiting[0] = replace(self.waiting[0], starts_recording=True)
+                    self.waiting.append(frame)
                     self.changed.notify()
-        except BaseException as failure:  # told to whoever asks
+        except BaseException as failure:  # Raised again where the frames are used.
             self.failure = failure
         finally:
             self.frames.close()
@@ -77,18 +85,18 @@ class PrefetchReader:
         while not self.stop.is_set():
             with self.changed:
                 if not self.waiting and not self.ended:
-                    self.changed.wait(ASK_SECONDS)
+                    self.changed.wait(POLL_SECONDS)
                     continue
                 if not self.waiting:
                     break
-                shot = self.waiting.popleft()
+                frame = self.waiting.popleft()
                 self.changed.notify()
-            yield shot
+            yield frame
         if self.failure is not None and not self.stop.is_set():
             raise self.failure
 
     def close(self) -> None:
-        """Let the thread end after the frame that it is at."""
+        """Make the thread end after the frame that it is reading."""
         self.closed.set()
         with self.changed:
             self.changed.notify()

@@ -1,4 +1,4 @@
-"""A model as a file for somebody else's runtime: one table. A new format is its file and its row in `FORMATS`."""
+"""Write models for other runtimes: one table. To add a format, add its module and its row in `FORMATS`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ __all__ = ["FORMATS", "ExportFormat", "Program", "Runner", "Tensor", "check_form
 
 @dataclass(frozen=True)
 class ExportFormat:
-    """How a program is written, and read back to be tried.
+    """How a program is written, and loaded again to be compared.
 
     Attributes:
-        file: its name, or its folder's.
-        needs: what its example installs.
-        opening: lines of the example that read the file and define `run(name=array, ...) -> {name: array}`.
+        file: the name of the file or folder that is written.
+        write: writes a program to a path.
+        load: loads what was written.
+        needs: packages that the example needs.
+        opening: code of the example that loads the file and defines `run(name=array, ...) -> {name: array}`.
         any_batch: whether a whole model takes any number of clips at once.
     """
 
@@ -43,10 +45,16 @@ FORMATS: Mapping[str, ExportFormat] = {
 
 
 def check_format(format: str) -> ExportFormat:
-    """A row of the table.
+    """Look a format up.
+
+    Args:
+        format: a name in `FORMATS`.
+
+    Returns:
+        Its row.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: an unknown name.
     """
     if format not in FORMATS:
         raise UsageError(f"no format {format!r}: choose from {', '.join(FORMATS)}")

@@ -1,8 +1,10 @@
-"""The example that lies beside an export: Python that runs it without stillmotion."""
+"""Write the example next to an export: a script that runs it without stillmotion."""
 
 from __future__ import annotations
 
-_WHOLE = '''"""{title}
+# Nothing of a foreign file goes into a script, such as a model's name or a label: it could end its string, and run. The
+# script reads labels from export.json.
+_WHOLE = '''"""Run this exported model, without stillmotion and without Keras.
 
     pip install numpy {needs}
     python use_it.py [clip.npy]      uint8 {shape}, RGB; without it, noise
@@ -17,15 +19,15 @@ import numpy as np
 about = json.loads((HERE / "export.json").read_text(encoding="utf-8"))
 shape = about["inputs"][0]["shape"][1:]
 clip = np.load(sys.argv[1]) if len(sys.argv) > 1 else np.random.default_rng(0).integers(0, 256, shape)
-(answer,) = run(clip=clip[None].astype(about["inputs"][0]["dtype"]))["probabilities"]
-for label, probability in zip(about["labels"], answer):
+(probabilities,) = run(clip=clip[None].astype(about["inputs"][0]["dtype"]))["probabilities"]
+for label, probability in zip(about["labels"], probabilities):
     print(f"{{probability:.6f}}  {{label}}")
 '''
 
-_STEP = '''"""{title}
+_STEP = '''"""Run this exported model on a video, frame by frame, without stillmotion and without Keras.
 
     pip install numpy {needs}
-    python use_it.py [film.npy]      uint8 (any number, {rest}), RGB; without it, noise
+    python use_it.py [video.npy]     uint8 (any number, {frame_shape}), RGB; without it, noise
 """
 
 import json
@@ -38,21 +40,32 @@ about = json.loads((HERE / "export.json").read_text(encoding="utf-8"))
 frames, *states = about["inputs"]
 hop, window = about["hop"], about["frames"]
 shape = (window + 2 * hop, *frames["shape"][2:])
-film = np.load(sys.argv[1]) if len(sys.argv) > 1 else np.random.default_rng(0).integers(0, 256, shape)
+video = np.load(sys.argv[1]) if len(sys.argv) > 1 else np.random.default_rng(0).integers(0, 256, shape)
 
-state = {{one["name"]: np.zeros(one["shape"], one["dtype"]) for one in states}}
-for end in range(hop, len(film) + 1, hop):
-    found = run(frames=film[None, end - hop : end].astype(frames["dtype"]), **state)
-    state = {{name: found["next_" + name] for name in state}}
-    if end >= window:  # before, the window is not full
-        answer = found["answers"][0, 0]
-        told = ", ".join(f"{{label}} {{probability:.6f}}" for label, probability in zip(about["labels"], answer))
-        print(f"frames {{end - window}} to {{end - 1}}: {{told}}")
+# The state is all zeros before the first frame. Each step returns the next one.
+state = {{tensor["name"]: np.zeros(tensor["shape"], tensor["dtype"]) for tensor in states}}
+for end in range(hop, len(video) + 1, hop):
+    results = run(frames=video[None, end - hop : end].astype(frames["dtype"]), **state)
+    state = {{name: results["next_" + name] for name in state}}
+    if end >= window:  # Before that, the first window is not complete.
+        probabilities = results["probabilities"][0, 0]
+        text = ", ".join(f"{{label}} {{probability:.6f}}" for label, probability in zip(about["labels"], probabilities))
+        print(f"frames {{end - window}} to {{end - 1}}: {{text}}")
 '''
 
 
-def write_example(title: str, needs: str, opening: str, shape: tuple[int, ...], stream: bool) -> str:
-    """Its text. `shape` is that of a clip, or of the frames of a step."""
+def write_example(needs: str, opening: str, shape: tuple[int, ...], *, stream: bool) -> str:
+    """Write the script's text.
+
+    Args:
+        needs: packages that the script needs besides NumPy.
+        opening: code that reads the file and defines `run`; see `ExportFormat.opening`.
+        shape: of a clip, or of the frames of a step.
+        stream: whether the export is the step of a stream.
+
+    Returns:
+        The script.
+    """
+    frame_shape = ", ".join(map(str, shape[-3:]))
     text = _STEP if stream else _WHOLE
-    rest = ", ".join(map(str, shape[-3:]))
-    return text.format(title=title, needs=needs, opening=opening, shape=shape, rest=rest)
+    return text.format(needs=needs, opening=opening, shape=shape, frame_shape=frame_shape)

@@ -1,4 +1,4 @@
-"""LiteRT, once TensorFlow Lite, of its built-in operations alone."""
+"""LiteRT, formerly TensorFlow Lite, with its built-in operations only."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from typing import Any
 
 from stillmotion.errors import StillmotionError
 from stillmotion.exporting import saved_model
-from stillmotion.exporting.program import Named, Program, Runner, missing, threads
+from stillmotion.exporting.program import NamedArrays, Program, Runner, missing, threads
 
 
 def write(program: Program, file: Path) -> None:
-    """From a SavedModel, for the names of inputs and outputs.
+    """Write the program by way of a SavedModel, which keeps the names of inputs and outputs.
+
+    Args:
+        program: what to write.
+        file: the `.tflite` file.
 
     Raises:
-        StillmotionError: operations are needed that LiteRT alone has not.
+        StillmotionError: the program needs operations that LiteRT alone does not have.
     """
     with tempfile.TemporaryDirectory() as folder:
         saved_model.write(program, Path(folder))
@@ -25,19 +29,25 @@ def write(program: Program, file: Path) -> None:
         try:
             file.write_bytes(tf.lite.TFLiteConverter.from_saved_model(folder).convert())
         except Exception as error:
-            lacking = re.search(r"(?:TF Select|Flex|Custom) ops: (.+)", str(error))
-            if not lacking:
+            missing_ops = re.search(r"(?:TF Select|Flex|Custom) ops: (.+)", str(error))
+            if not missing_ops:
                 raise
             raise StillmotionError(
-                f"LiteRT alone has no {lacking[1].strip()}: it would need TensorFlow beside it (Flex)"
+                f"LiteRT alone has no {missing_ops[1].strip()}: it would need TensorFlow as well (Flex)"
             ) from None
 
 
 def load(file: Path) -> Runner:
-    """Its interpreter, which sees one clip at a time.
+    """Load a file into LiteRT's interpreter, which takes one clip at a time.
+
+    Args:
+        file: the `.tflite` file.
+
+    Returns:
+        What runs it.
 
     Raises:
-        StillmotionError: ai-edge-litert is missing.
+        StillmotionError: ai-edge-litert is not installed.
     """
     try:
         from ai_edge_litert.interpreter import Interpreter
@@ -46,9 +56,9 @@ def load(file: Path) -> Runner:
     interpreter = Interpreter(model_path=str(file), num_threads=threads() or None)
     signature = next(iter(interpreter.get_signature_list()))
 
-    def run(tensors: Named) -> Named:
-        found: dict[str, Any] = interpreter.get_signature_runner(signature)(**tensors)
-        return found
+    def run(tensors: NamedArrays) -> NamedArrays:
+        outputs: dict[str, Any] = interpreter.get_signature_runner(signature)(**tensors)
+        return outputs
 
     return run
 

@@ -1,4 +1,4 @@
-"""ONNX, from TensorFlow through tf2onnx; run by ONNX Runtime."""
+"""ONNX, converted from TensorFlow by tf2onnx and run by ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -6,17 +6,23 @@ import logging
 from pathlib import Path
 
 from stillmotion.errors import StillmotionError
-from stillmotion.exporting.program import Named, Program, Runner, missing, threads, traced
+from stillmotion.exporting.program import NamedArrays, Program, Runner, missing, threads, traced
 from stillmotion.exporting.recurrence import for_onnx, replace
 
 OPSET = 17
 
 
 def convert(program: Program) -> bytes:
-    """The program as an ONNX model.
+    """Convert a program to ONNX.
+
+    Args:
+        program: what to convert.
+
+    Returns:
+        The serialized ONNX model.
 
     Raises:
-        StillmotionError: tf2onnx is missing, Keras does not run on TensorFlow, or ONNX cannot hold the model.
+        StillmotionError: tf2onnx is not installed, Keras does not run on TensorFlow, or ONNX cannot hold the model.
     """
     try:
         import tf2onnx
@@ -32,22 +38,29 @@ def convert(program: Program) -> bytes:
                 opset=OPSET,
                 custom_op_handlers={"PyFunc": (replace(recurrences), [])},
             )
-    except Exception as error:  # the converter's are of every kind
-        told = " ".join(str(error).split())[:200]
-        raise StillmotionError(f"ONNX cannot hold this model ({type(error).__name__}: {told})") from error
-    found: bytes = model.SerializeToString()
-    return found
+    except Exception as error:  # The converter raises errors of every kind.
+        reason = " ".join(str(error).split())[:200]
+        raise StillmotionError(f"ONNX cannot hold this model ({type(error).__name__}: {reason})") from error
+    serialized: bytes = model.SerializeToString()
+    return serialized
 
 
 def write(program: Program, file: Path) -> None:
+    """Write the program as an `.onnx` file; see `convert`."""
     file.write_bytes(convert(program))
 
 
 def load(model: Path | bytes) -> Runner:
-    """A session of ONNX Runtime.
+    """Load a model into ONNX Runtime.
+
+    Args:
+        model: a serialized ONNX model, or its file.
+
+    Returns:
+        What runs it.
 
     Raises:
-        StillmotionError: it is missing.
+        StillmotionError: ONNX Runtime is not installed.
     """
     try:
         import onnxruntime
@@ -58,9 +71,9 @@ def load(model: Path | bytes) -> Runner:
     options.log_severity_level = 3
     source = model if isinstance(model, bytes) else str(model)
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    outputs = [one.name for one in session.get_outputs()]
+    outputs = [output.name for output in session.get_outputs()]
 
-    def run(tensors: Named) -> Named:
+    def run(tensors: NamedArrays) -> NamedArrays:
         return dict(zip(outputs, session.run(outputs, dict(tensors)), strict=True))
 
     return run
@@ -70,7 +83,7 @@ OPENING = """import onnxruntime
 
 HERE = Path(__file__).parent
 session = onnxruntime.InferenceSession(str(HERE / "model.onnx"), providers=["CPUExecutionProvider"])
-outputs = [one.name for one in session.get_outputs()]
+outputs = [output.name for output in session.get_outputs()]
 
 
 def run(**tensors):

@@ -1,4 +1,4 @@
-"""OpenVINO, from ONNX: its own reading of Keras models fails for recurrent layers."""
+"""OpenVINO, by way of ONNX, because its own converter of Keras models fails for recurrent layers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from stillmotion.exporting import onnx
-from stillmotion.exporting.program import Named, Program, Runner, missing, threads
+from stillmotion.exporting.program import NamedArrays, Program, Runner, missing, threads
 
 
 def _openvino() -> Any:
+    """The package, or an error that says how to install it."""
     try:
         import openvino
     except ImportError as error:
@@ -18,28 +19,34 @@ def _openvino() -> Any:
 
 
 def write(program: Program, file: Path) -> None:
-    """The `.xml` and, beside it, the weights as `.bin`, in float32."""
+    """Write the program as an `.xml` file with the weights in a `.bin` file next to it, in float32."""
     openvino = _openvino()
     openvino.save_model(openvino.Core().read_model(onnx.convert(program)), str(file), compress_to_fp16=False)
 
 
 def load(model: Path | bytes) -> Runner:
-    """Compiled for the CPU.
+    """Load a model into OpenVINO, compiled for the CPU.
+
+    Args:
+        model: a serialized ONNX model, or an `.xml` file.
+
+    Returns:
+        What runs it.
 
     Raises:
-        StillmotionError: OpenVINO is missing.
+        StillmotionError: OpenVINO is not installed.
     """
     openvino = _openvino()
     core = openvino.Core()
-    # Left to itself it computes in bfloat16 where the processor can, 1e-3 off.
+    # By default it computes in bfloat16 where the processor can, which is 1e-3 off.
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads()}
     compiled = core.compile_model(core.read_model(model), "CPU", settings)
-    inputs, outputs = ([one.any_name for one in ports] for ports in (compiled.inputs, compiled.outputs))
-    # Nothing is copied: the results of one request may be the inputs of the other. Tensors are set one by one, which
-    # costs a third of what `infer` takes to look at a dictionary of arrays.
+    inputs, outputs = ([port.any_name for port in ports] for ports in (compiled.inputs, compiled.outputs))
+    # With two requests in turn nothing has to be copied: the results of one may be the inputs of the other. Setting the
+    # tensors one by one takes a third of the time that `infer` takes for a dictionary of arrays.
     requests = [compiled.create_infer_request(), compiled.create_infer_request()]
 
-    def run(tensors: Named) -> Named:
+    def run(tensors: NamedArrays) -> NamedArrays:
         requests.reverse()
         request = requests[0]
         for place, name in enumerate(inputs):
@@ -53,14 +60,14 @@ def load(model: Path | bytes) -> Runner:
 OPENING = """import openvino
 
 HERE = Path(__file__).parent
-# Left to itself it computes in bfloat16 where the processor can, and is 1e-3 off.
+# By default it computes in bfloat16 where the processor can, which is 1e-3 off.
 settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
 compiled = openvino.Core().compile_model(str(HERE / "model.xml"), "CPU", settings)
-outputs = [one.any_name for one in compiled.outputs]
+outputs = [port.any_name for port in compiled.outputs]
 
 
 def run(**tensors):
-    found = compiled(tensors)
-    return {name: np.array(found[place]) for place, name in enumerate(outputs)}
+    results = compiled(tensors)
+    return {name: np.array(results[place]) for place, name in enumerate(outputs)}
 
 """

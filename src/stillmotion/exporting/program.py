@@ -1,4 +1,4 @@
-"""What is exported: a function of TensorFlow, with its inputs and outputs named."""
+"""What is exported: a function with named inputs and outputs, traced by TensorFlow."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from stillmotion.errors import StillmotionError
 if TYPE_CHECKING:
     import keras
 
-Named = Mapping[str, NDArray[Any]]
-# A program's inputs -> its outputs, which last until the next but one run.
-Runner = Callable[[Named], Named]
+NamedArrays = Mapping[str, NDArray[Any]]
+# A program's inputs -> its outputs. The outputs may be overwritten by the second run after theirs.
+Runner = Callable[[NamedArrays], NamedArrays]
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """A named tensor; None in its shape is free."""
+    """A named tensor. None in its shape stands for any size."""
 
     name: str
     shape: tuple[int | None, ...]
@@ -31,9 +31,13 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Program:
-    """`call` takes a backend's tensors in the order of `inputs`, and gives as many as `outputs` names.
+    """A function to export.
 
-    Its weights are those of `model`.
+    Attributes:
+        model: the model whose weights the function uses.
+        call: takes tensors in the order of `inputs`, and returns as many as `outputs` has names.
+        inputs: the inputs.
+        outputs: names of the outputs.
     """
 
     model: keras.Model
@@ -43,7 +47,13 @@ class Program:
 
 
 def traced(program: Program) -> Any:
-    """The program as a function of TensorFlow, whose outputs have their names.
+    """Make the program a TensorFlow function whose outputs are named.
+
+    Args:
+        program: what to trace.
+
+    Returns:
+        A `tf.function` with an input signature.
 
     Raises:
         StillmotionError: Keras runs on another backend.
@@ -60,22 +70,22 @@ def traced(program: Program) -> Any:
     def call(*tensors: Any) -> dict[str, Any]:
         return dict(zip(program.outputs, program.call(*tensors), strict=True))
 
-    signature = [tf.TensorSpec(one.shape, one.dtype, one.name) for one in program.inputs]
+    signature = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in program.inputs]
     return tf.function(call, input_signature=signature, autograph=False)
 
 
 def missing(package: str, extra: str, error: ImportError) -> StillmotionError:
-    """What to say where an extra is not installed."""
+    """The error for an extra that is not installed."""
     return StillmotionError(f"{package} cannot be imported ({error}); install it: pip install 'stillmotion[{extra}]'")
 
 
 def threads() -> int:
-    """That OMP_NUM_THREADS allows; 0 leaves it to the engine."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdigit() else 0
+    """How many threads OMP_NUM_THREADS allows; 0 leaves the choice to the engine."""
+    count = os.environ.get("OMP_NUM_THREADS", "")
+    return int(count) if count.isdigit() else 0
 
 
 def distance(found: Any, expected: Any) -> float:
-    """The greatest difference, of 1 or of the greatest value, whichever is more."""
+    """The largest difference, relative to the largest expected value if that is above 1."""
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))

@@ -1,7 +1,7 @@
-"""A recurrence over a window as one operation of ONNX, where step by step it would be ten for each frame.
+"""Export a recurrence over a window as one ONNX operation, where step by step it would be ten operations per frame.
 
-While a program is traced for ONNX, a placeholder stands in its graph, which the converter then replaces. What a frame
-gives to the gates is known already: the operation's own input kernel is the identity.
+While a program is traced for ONNX, `fused` puts a placeholder into its graph, which `replace` then makes tf2onnx
+replace by ONNX's GRU or LSTM. The inputs are projected already, so the operation's own input kernel is the identity.
 """
 
 from __future__ import annotations
@@ -15,15 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_WANTED: ContextVar[list[Recurrence] | None] = ContextVar("recurrences", default=None)
+_RECURRENCES: ContextVar[list[Recurrence] | None] = ContextVar("recurrences", default=None)
 
-# Of Keras's gates, in ONNX's order.
+# For each place in ONNX's order of gates, the place in Keras's.
 GATES = {"GRU": [0, 1, 2], "LSTM": [0, 3, 1, 2]}
 
 
 @dataclass(frozen=True)
 class Recurrence:
-    """`kernel` `(units, gates * units)` and `bias` `(units,)`, that of a GRU's reset state, in Keras's order."""
+    """The weights of a recurrence, in Keras's order.
+
+    Attributes:
+        kind: "GRU" or "LSTM".
+        kernel: the recurrent kernel, `(units, gates * units)`.
+        bias: `(units,)`, the recurrent bias of a GRU's candidate state, if there is one.
+        backwards: whether it begins with the last frame.
+    """
 
     kind: str
     kernel: NDArray[np.float32]
@@ -37,61 +44,86 @@ class Recurrence:
 
 @contextmanager
 def for_onnx() -> Iterator[list[Recurrence]]:
-    """Within, `fused` leaves placeholders, numbered as the list that this gives."""
-    found: list[Recurrence] = []
-    token = _WANTED.set(found)
+    """Inside of this context, `fused` makes placeholders, and adds what they stand for to the list."""
+    recurrences: list[Recurrence] = []
+    token = _RECURRENCES.set(recurrences)
     try:
-        yield found
+        yield recurrences
     finally:
-        _WANTED.reset(token)
+        _RECURRENCES.reset(token)
 
 
 def fused(kind: str, cell: Any, backwards: bool, inputs: Any) -> Any:
-    """`(time, batch, gates * units)` -> the last state `(batch, units)`, or None where nothing is traced for ONNX."""
-    found = _WANTED.get()
-    if found is None:
+    """Make a placeholder for a recurrence.
+
+    Args:
+        kind: "GRU" or "LSTM".
+        cell: Keras's cell.
+        backwards: whether it begins with the last frame.
+        inputs: projected, `(time, batch, gates * units)`.
+
+    Returns:
+        The last state, `(batch, units)`; None outside of `for_onnx`.
+    """
+    recurrences = _RECURRENCES.get()
+    if recurrences is None:
         return None
     import tensorflow as tf
 
-    with tf.init_scope():  # out of the graph that is traced
+    with tf.init_scope():  # Outside of the graph that is traced.
         kernel = cell.recurrent_kernel.numpy()
         bias = cell.bias.numpy()[1, 2 * cell.units :] if kind == "GRU" and cell.use_bias else None
-    one = Recurrence(kind, kernel, bias, backwards)
-    found.append(one)
-    state = tf.numpy_function(_never, [tf.constant(len(found) - 1), inputs], tf.float32)
-    return tf.reshape(state, (-1, one.units))
+    recurrence = Recurrence(kind, kernel, bias, backwards)
+    recurrences.append(recurrence)
+    state = tf.numpy_function(_placeholder, [tf.constant(len(recurrences) - 1), inputs], tf.float32)
+    return tf.reshape(state, (-1, recurrence.units))
 
 
-def _never(*_: Any) -> Any:
-    raise AssertionError("a placeholder is not run")
+def _placeholder(*_: Any) -> Any:
+    raise AssertionError("a placeholder is never run")
 
 
-def replace(found: list[Recurrence]) -> Any:
-    """The converter's handler of placeholders."""
+def replace(recurrences: list[Recurrence]) -> Any:
+    """Make tf2onnx's handler of placeholders.
+
+    Args:
+        recurrences: what `for_onnx` collected.
+
+    Returns:
+        The handler, for tf2onnx's `custom_op_handlers`.
+    """
 
     def handler(ctx: Any, node: Any, name: str, args: Any) -> None:
-        one = found[int(node.inputs[0].get_tensor_value())]
-        gates = GATES[one.kind]
-        inner = np.eye(len(gates) * one.units, dtype=np.float32)
+        recurrence = recurrences[int(node.inputs[0].get_tensor_value())]
+        kind, units, gates = recurrence.kind, recurrence.units, GATES[recurrence.kind]
 
-        def ordered(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+        def constant(suffix: str, values: NDArray[Any]) -> str:
+            output: str = ctx.make_const(f"{node.name}_{suffix}", values).output[0]
+            return output
+
+        def kernel(suffix: str, matrix: NDArray[np.float32]) -> str:
             parts = np.split(matrix, len(gates), axis=-1)
-            return np.concatenate([parts[gate] for gate in gates], axis=-1).T[None].copy()
+            ordered = np.concatenate([parts[gate] for gate in gates], axis=-1)
+            return constant(suffix, ordered.T[None].copy())
 
-        attributes: dict[str, Any] = {"hidden_size": one.units, "direction": "reverse" if one.backwards else "forward"}
-        inputs = [node.input[1], *(ctx.make_const(f"{node.name}_{told}", ordered(matrix)).output[0]
-                                   for told, matrix in (("w", inner), ("r", one.kernel)))]  # fmt: skip
-        if one.kind == "GRU":
+        identity = np.eye(len(gates) * units, dtype=np.float32)
+        inputs = [node.input[1], kernel("w", identity), kernel("r", recurrence.kernel)]
+        attributes: dict[str, Any] = {
+            "hidden_size": units,
+            "direction": "reverse" if recurrence.backwards else "forward",
+        }
+        if kind == "GRU":
             attributes["linear_before_reset"] = 1
-            if one.bias is not None:
-                bias = np.zeros((1, 6 * one.units), np.float32)
-                bias[0, -one.units :] = one.bias
-                inputs.append(ctx.make_const(f"{node.name}_b", bias).output[0])
+            if recurrence.bias is not None:
+                bias = np.zeros((1, 6 * units), np.float32)
+                bias[0, -units:] = recurrence.bias
+                inputs.append(constant("b", bias))
         outputs = node.output
-        shape, dtype = [ctx.get_shape(node.input[1])[1], one.units], ctx.get_dtype(node.input[1])
+        shape, dtype = [ctx.get_shape(node.input[1])[1], units], ctx.get_dtype(node.input[1])
         ctx.remove_node(node.name)
-        made = ctx.make_node(one.kind, inputs, attr=attributes, output_count=2 if one.kind == "GRU" else 3)
-        axis = ctx.make_const(f"{node.name}_axis", np.array([0], np.int64)).output[0]
-        ctx.make_node("Squeeze", [made.output[1], axis], outputs=outputs, shapes=[shape], dtypes=[dtype])
+        operation = ctx.make_node(kind, inputs, attr=attributes, output_count=2 if kind == "GRU" else 3)
+        # The second output is the last state, with an axis of directions in front.
+        axis = constant("axis", np.array([0], np.int64))
+        ctx.make_node("Squeeze", [operation.output[1], axis], outputs=outputs, shapes=[shape], dtypes=[dtype])
 
     return handler

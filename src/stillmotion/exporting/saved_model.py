@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stillmotion.exporting.program import Named, Program, Runner, traced
+from stillmotion.exporting.program import NamedArrays, Program, Runner, traced
 
 
 def write(program: Program, folder: Path) -> None:
+    """Write the program as a SavedModel folder."""
     function = traced(program)
     import tensorflow as tf
 
@@ -17,13 +18,14 @@ def write(program: Program, folder: Path) -> None:
 
 
 def load(folder: Path) -> Runner:
+    """Load a SavedModel that this package wrote. Loading one from elsewhere would run what it contains."""
     import tensorflow as tf
 
     module = tf.saved_model.load(str(folder))
 
-    def run(tensors: Named) -> Named:
-        found = module.signatures["serving_default"](**{name: tf.constant(one) for name, one in tensors.items()})
-        return {name: one.numpy() for name, one in found.items()}
+    def run(tensors: NamedArrays) -> NamedArrays:
+        outputs = module.signatures["serving_default"](**{name: tf.constant(array) for name, array in tensors.items()})
+        return {name: tensor.numpy() for name, tensor in outputs.items()}
 
     return run
 
@@ -35,7 +37,7 @@ model = tf.saved_model.load(str(HERE / "model"))
 
 
 def run(**tensors):
-    found = model.signatures["serving_default"](**{name: tf.constant(one) for name, one in tensors.items()})
-    return {name: one.numpy() for name, one in found.items()}
+    outputs = model.signatures["serving_default"](**{name: tf.constant(array) for name, array in tensors.items()})
+    return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 """

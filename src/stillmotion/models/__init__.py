@@ -1,4 +1,4 @@
-"""The model families: one table, and the functions that build from it. Importing it imports no backend."""
+"""The model families: one table, and the functions that build models from it. Importing it imports no backend."""
 
 from __future__ import annotations
 
@@ -18,37 +18,45 @@ Options = Mapping[str, str | bool]
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of model: what it sees, what can be chosen, and where it is built."""
+    """A kind of model.
+
+    Attributes:
+        kind: "still" if it cannot see the order of frames, else "motion".
+        summary: one line, for help and docs.
+        options: what can be chosen: each option's values, the default first.
+        builder: "module:function", imported when a model is built.
+        classic: the values of other options that preset="classic" implies.
+    """
 
     kind: Literal["still", "motion"]
-    summary: str  # one line, for help and docs
-    options: Mapping[str, tuple[str | bool, ...]]  # name -> allowed values, the first is the default
-    builder: str  # "module:function", imported when a model is built
-    classic: Options = field(default_factory=dict)  # what size="classic" settles
+    summary: str
+    options: Mapping[str, tuple[str | bool, ...]]
+    builder: str
+    classic: Options = field(default_factory=dict)
 
 
 _INPUT = ("both", "rgb", "difference")
-_SIZE = ("small", "classic")
+_PRESET = ("standard", "classic")
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "frame_pool": Family(
             kind="still",
             summary="a 2D CNN on each frame alone, pooled over the frames",
-            options={"pool": ("mean", "max", "vote"), "size": _SIZE},
+            options={"pool": ("mean", "max", "vote"), "preset": _PRESET},
             builder="stillmotion.models.frame_pool:build",
         ),
         "cnn_rnn": Family(
             kind="motion",
             summary="the same CNN on each frame, then a GRU or LSTM over the frames",
-            options={"rnn": ("gru", "lstm"), "bidirectional": (False, True), "input": _INPUT, "size": _SIZE},
+            options={"rnn": ("gru", "lstm"), "bidirectional": (False, True), "input": _INPUT, "preset": _PRESET},
             builder="stillmotion.models.cnn_rnn:build",
             classic={"rnn": "lstm", "bidirectional": False, "input": "rgb"},
         ),
         "conv3d": Family(
             kind="motion",
             summary="convolutions over space and time together",
-            options={"factored": (True, False), "causal": (False, True), "input": _INPUT, "size": _SIZE},
+            options={"factored": (True, False), "causal": (False, True), "input": _INPUT, "preset": _PRESET},
             builder="stillmotion.models.conv3d:build",
             classic={"factored": False, "causal": False, "input": "rgb"},
         ),
@@ -57,10 +65,17 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 
 
 def check_options(family: str, options: Options) -> dict[str, str | bool]:
-    """The options of a family, complete with defaults.
+    """Check the options of a family, and fill in the defaults.
+
+    Args:
+        family: a name in `FAMILIES`.
+        options: some of the family's options.
+
+    Returns:
+        All options of the family.
 
     Raises:
-        UsageError: An unknown family, option or value, or one that size="classic" settles otherwise.
+        UsageError: an unknown family, option or value, or a value that contradicts preset="classic".
     """
     if family not in FAMILIES:
         raise UsageError(f"no family {family!r}: choose from {', '.join(FAMILIES)}")
@@ -71,11 +86,11 @@ def check_options(family: str, options: Options) -> dict[str, str | bool]:
         if not any(value is choice or value == choice for choice in allowed[name]):
             choices = ", ".join(map(str, allowed[name]))
             raise UsageError(f"{family}: {name} cannot be {value!r}: choose from {choices}")
-    settled = FAMILIES[family].classic if options.get("size") == "classic" else {}
-    for name, value in settled.items():
+    implied = FAMILIES[family].classic if options.get("preset") == "classic" else {}
+    for name, value in implied.items():
         if options.get(name, value) != value:
-            raise UsageError(f"{family}: size=classic has {name}={value}, not {options[name]}: leave one out")
-    return {name: choices[0] for name, choices in allowed.items()} | {**settled} | {**options}
+            raise UsageError(f"{family}: preset=classic has {name}={value}, not {options[name]}: leave one out")
+    return {name: choices[0] for name, choices in allowed.items()} | {**implied} | {**options}
 
 
 def build_model(
@@ -89,16 +104,26 @@ def build_model(
     steps: int = 1000,
     seed: int = 0,
 ) -> keras.Model:
-    """A new model: uint8 RGB `(batch, frames, height, width, 3)` -> float32 probabilities `(batch, classes)`.
+    """Build a new model.
 
-    Calls `keras.utils.set_random_seed(seed)`, so that the same seed gives the same weights and dropout.
+    Calls `keras.utils.set_random_seed(seed)`, so that the same seed gives the same initial weights and dropout.
 
     Args:
-        steps: Training steps to come. They set the momentum of the batch normalisation.
+        family: a name in `FAMILIES`.
+        frames: frames of a clip.
+        height: of the frames, in pixels.
+        width: of the frames, in pixels.
+        classes: number of classes.
+        options: see `FAMILIES`.
+        steps: how many training steps there will be. They set the momentum of batch normalization.
+        seed: of the initial weights.
+
+    Returns:
+        A model from uint8 RGB `(batch, frames, height, width, 3)` to float32 probabilities `(batch, classes)`.
 
     Raises:
-        UsageError: As `check_options`.
-        StillmotionError: The clip is too small for size="classic".
+        UsageError: see `check_options`.
+        StillmotionError: the clip is too small for preset="classic".
     """
     chosen = check_options(family, options)
     import keras
@@ -110,7 +135,19 @@ def build_model(
 
 
 def deployed_model(family: str, model: keras.Model, options: Options) -> keras.Model:
-    """The model to save and use: the trained one, or for pool="vote" its weights under the voting head."""
+    """Get the model to save and use: the trained one, or for pool="vote" one that votes with the same weights.
+
+    Args:
+        family: a name in `FAMILIES`.
+        model: as trained.
+        options: see `FAMILIES`.
+
+    Returns:
+        The model, which shares its weights with the trained one.
+
+    Raises:
+        UsageError: see `check_options`.
+    """
     if check_options(family, options).get("pool") != "vote":
         return model
     from stillmotion.models import frame_pool
@@ -119,9 +156,15 @@ def deployed_model(family: str, model: keras.Model, options: Options) -> keras.M
 
 
 def snapshot_model(family: str, model: keras.Model) -> keras.Model | None:
-    """A still family's answer for one picture: uint8 `(batch, height, width, 3)` -> probabilities.
+    """Get the model that predicts from a single picture, for a still family.
 
-    It shares its weights with `model`, trained, deployed or loaded. None for motion families.
+    Args:
+        family: a name in `FAMILIES`.
+        model: trained, deployed or loaded.
+
+    Returns:
+        A model from uint8 `(batch, height, width, 3)` to probabilities `(batch, classes)`, which shares its weights
+        with `model`; None for a motion family.
     """
     if FAMILIES[family].kind == "motion":
         return None

@@ -1,13 +1,13 @@
-"""conv3d: convolutions over space and time, of the picture CNN's widths, with max pooling between them.
+"""conv3d: convolutions over space and time, as wide as the picture CNN, with max pooling between them.
 
-Factored, a 3 x 3 x 3 convolution becomes one over space and one over time: (2+1)D, Tran et al. 2018. Both are
-written as 2D convolutions of reshaped tensors, which is exact, and on CPUs many times faster than Conv3D.
-The largest response is pooled, not every second one taken: what moves is small, and is not to be missed. It is
-normalised after the pooling, of what is left: before it, normalisation alone took half of the time of a training step.
-
-Causal, a convolution over time sees a slice and the one before it, slices are pooled in pairs that end with the last,
-and the answer rests on the last alone. From 16 frames on, what that has seen is the window and no more: padding is
-never felt, and an unlimited past changes nothing.
+- Factored, a 3 x 3 x 3 convolution becomes one over space and one over time: (2+1)D, Tran et al. 2018. Both are
+  written as 2D convolutions of reshaped tensors, which is exact, and on CPUs many times faster than `Conv3D`.
+- Max pooling, and not strides, because what moves is small and must not be skipped.
+- Normalization comes after pooling, where there is less to normalize: before it, normalization alone took half of the
+  time of a training step.
+- Causal, a convolution over time sees a slice and the one before it, slices are pooled in pairs that end with the last
+  one, and the prediction depends on the last slice alone. From 16 frames on, that slice has seen the window and no
+  padding.
 """
 
 from __future__ import annotations
@@ -22,20 +22,22 @@ from stillmotion.models.backbones import (
     coarse,
     fold,
     motion_input,
-    normalised,
+    normalized,
     probabilities,
     unfold,
 )
 
-GRID = 2  # coarser than of single pictures: where a movement goes is in the slices, not in one place
+# Coarser than for single pictures: the direction of a movement is in its slices, not in one place.
+GRID = 2
 
 
 def build(
     *, frames: int, height: int, width: int, classes: int, options: dict[str, str | bool], steps: int
 ) -> keras.Model:
+    """Build the model; see `build_model`."""
     clip = clip_input(frames, height, width)
     x = motion_input(clip, str(options["input"]))
-    if options["size"] == "classic":
+    if options["preset"] == "classic":
         x = classic_features(x)
     else:
         x = _features(x, bool(options["factored"]), bool(options["causal"]), steps)
@@ -53,27 +55,27 @@ def _features(x: KerasTensor, factored: bool, causal: bool, steps: int) -> Keras
 
 
 def _full(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -> KerasTensor:
-    """Height and width are halved, time divided by `halve`."""
+    """A 3D convolution. Height and width are halved, time is divided by `halve`."""
     if causal:
         x = layers.ZeroPadding3D(((1, 0), (1, 1), (1, 1)))(x)
         y = layers.Conv3D(channels, (2, 3, 3), use_bias=False)(x)
         y = _paired(y, halve)
     else:
         y = layers.Conv3D(channels, 3, padding="same", use_bias=False)(x)
-    return layers.ReLU()(normalised(layers.MaxPooling3D((halve, 2, 2), padding="same")(y), steps))
+    return layers.ReLU()(normalized(layers.MaxPooling3D((halve, 2, 2), padding="same")(y), steps))
 
 
 def _paired(y: KerasTensor, halve: int) -> KerasTensor:
-    """Without the first slice, where it would have no partner."""
-    odd = y.shape[1] % halve
-    return y[:, odd:] if odd else y
+    """Drop the first slice if it would have no partner in pooling."""
+    unpaired = y.shape[1] % halve
+    return y[:, unpaired:] if unpaired else y
 
 
 def _factored(x: KerasTensor, channels: int, halve: int, causal: bool, steps: int) -> KerasTensor:
-    """As `_full`: a convolution over space, then one over time."""
+    """Like `_full`, but a convolution over space and then one over time."""
     frames = x.shape[1]
     y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(fold(x))
-    y = layers.ReLU()(normalised(layers.MaxPooling2D(2, padding="same")(y), steps))
+    y = layers.ReLU()(normalized(layers.MaxPooling2D(2, padding="same")(y), steps))
     height, width = y.shape[1:3]
     y = ops.reshape(y, (-1, frames, height * width, channels))
     if causal:
@@ -83,5 +85,5 @@ def _factored(x: KerasTensor, channels: int, halve: int, causal: bool, steps: in
         y = layers.Conv2D(channels, (3, 1), padding="same", use_bias=False)(y)
     if halve > 1:
         y = layers.MaxPooling2D((halve, 1), padding="same")(y)
-    y = layers.ReLU()(normalised(y, steps))
+    y = layers.ReLU()(normalized(y, steps))
     return ops.reshape(y, (-1, y.shape[1], height, width, channels))

@@ -1,8 +1,8 @@
-"""What a model computes for one input: multiply-adds, counted from its graph.
+"""Count the multiply-adds that a model computes for one input, from its graph.
 
-Convolutions, dense and recurrent layers and attention are counted, as published figures are; normalisation,
-activations, pooling and additions are not. Checked against MobileNetV2 (300 million at 224 x 224, Sandler et al. 2018)
-and ResNet-50 (3.8 thousand million, He et al. 2016).
+Convolutions, dense and recurrent layers and attention are counted, as in published figures. Normalization, activations,
+pooling and additions are not. Tests check MobileNetV2 (0.30 billion at 224 x 224; Sandler et al. 2018, table 4) and
+ResNet-50 (3.86 billion; He et al. 2016, table 1, print 3.8).
 """
 
 from __future__ import annotations
@@ -12,59 +12,85 @@ from typing import Any
 
 import keras
 
+from stillmotion.models.keras_graph import Graph, Node, read_graph
+
+_KERNEL_LAYERS = (
+    keras.layers.Dense,
+    keras.layers.EinsumDense,
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.DepthwiseConv1D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv1D,
+    keras.layers.SeparableConv2D,
+)
+
 
 def count_multiply_adds(model: keras.Model) -> int:
-    """Multiply-adds of a functional model for one sample of its inputs, whose sizes are known.
+    """Count the multiply-adds of a model for one sample.
 
-    Folding frames into the batch is seen: the graph is walked with one sample, so that a picture CNN counts once a
-    frame.
+    Args:
+        model: a model with one input of known size and one output.
+
+    Returns:
+        Multiply-adds per sample.
+
+    Raises:
+        UsageError: see `read_graph`.
     """
-    total = 0
-
-    def call(layer: Any, *arguments: Any, **options: Any) -> Any:
-        nonlocal total
-        out = layer(*arguments, **options)
-        first = arguments[0][0] if isinstance(arguments[0], list | tuple) else arguments[0]
-        if isinstance(layer, keras.Model):
-            total += int(first.shape[0]) * count_multiply_adds(layer)
-        elif hasattr(out, "shape") and hasattr(first, "shape"):
-            total += _of_layer(layer, tuple(first.shape), tuple(out.shape))
-        return out
-
-    inputs: Any = [keras.Input(batch_shape=(1, *tensor.shape[1:]), dtype=tensor.dtype) for tensor in model.inputs]
-    if not isinstance(model.input, list | tuple):
-        inputs = inputs[0]
-    keras.models.clone_model(model, input_tensors=inputs, clone_function=_as_it_is, call_function=call)
-    return total
+    return sum(count for _, count in count_by_call(read_graph(model)))
 
 
-def _as_it_is(layer: Any) -> Any:
-    """A layer of the same make, to be called anew; models and what has no configuration are taken as they are."""
-    return layer if isinstance(layer, keras.Model) else layer.__class__.from_config(layer.get_config())
+def count_by_call(graph: Graph) -> list[tuple[Node, int]]:
+    """Count the multiply-adds of each call in a graph, for one sample.
+
+    Shapes are computed again for a batch of one. So frames that are folded into the batch show up as a larger batch,
+    and a layer that runs on each frame counts once per frame.
+
+    Args:
+        graph: of a model whose input has a known size.
+
+    Returns:
+        Each call with its multiply-adds, in the graph's order.
+    """
+    clip = graph.specs[graph.input]
+    specs: dict[Any, Any] = {graph.input: keras.KerasTensor((1, *clip.shape[1:]), clip.dtype)}
+    counts = []
+    for node in graph.nodes:
+        args, kwargs = node.arguments(specs)
+        results = keras.tree.flatten(node.operation.compute_output_spec(*args, **kwargs))
+        specs |= {ref: results[place] for place, ref in node.outputs.items()}
+        count = _of_layer(node.operation, specs[node.inputs[0]].shape, results[0].shape) if node.inputs else 0
+        counts.append((node, count))
+    return counts
 
 
-def _of_layer(layer: Any, taken: tuple[int, ...], given: tuple[int, ...]) -> int:
-    """taken, given: shapes of input and output, with their batch."""
+def _of_layer(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int, ...]) -> int:
+    """The multiply-adds of one call; shapes begin with the batch."""
     layers = keras.layers
     if isinstance(layer, layers.Bidirectional):
-        return _of_layer(layer.forward_layer, taken, given) + _of_layer(layer.backward_layer, taken, given)
+        directions = (layer.forward_layer, layer.backward_layer)
+        return sum(_of_layer(direction, input_shape, output_shape) for direction in directions)
     if isinstance(layer, layers.TimeDistributed):
-        return taken[1] * _of_layer(layer.layer, (taken[0], *taken[2:]), (given[0], *given[2:]))
+        batch, frames, *rest = input_shape
+        return frames * _of_layer(layer.layer, (batch, *rest), (output_shape[0], *output_shape[2:]))
     if isinstance(layer, layers.LSTM | layers.GRU | layers.SimpleRNN):
-        return taken[0] * taken[1] * _weights(layer)
+        batch, frames, *_ = input_shape
+        return batch * frames * _kernel_size(layer)
     if isinstance(layer, layers.MultiHeadAttention):
-        pairs: int = taken[1] * taken[1] * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))
-        return taken[0] * (taken[1] * _weights(layer) + pairs)
+        batch, frames, *_ = input_shape
+        products: int = frames * frames * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))
+        return batch * (frames * _kernel_size(layer) + products)
     if isinstance(layer, layers.Conv1DTranspose | layers.Conv2DTranspose | layers.Conv3DTranspose):
-        return prod(taken[:-1]) * _weights(layer)
-    weighty = (layers.Dense, layers.EinsumDense, layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D,
-               layers.DepthwiseConv2D, layers.SeparableConv1D, layers.SeparableConv2D)  # fmt: skip
-    if isinstance(layer, weighty):
-        first = getattr(layer, "data_format", "channels_last") == "channels_first"
-        return prod((given[0], *given[2:]) if first else given[:-1]) * _weights(layer)
+        return prod(input_shape[:-1]) * _kernel_size(layer)
+    if isinstance(layer, _KERNEL_LAYERS):
+        channels_first = getattr(layer, "data_format", "channels_last") == "channels_first"
+        positions = (output_shape[0], *output_shape[2:]) if channels_first else output_shape[:-1]
+        return prod(positions) * _kernel_size(layer)
     return 0
 
 
-def _weights(layer: Any) -> int:
-    """Numbers in its kernels: all trained weights but biases."""
+def _kernel_size(layer: Any) -> int:
+    """How many numbers are in a layer's kernels: all of its trained weights except biases."""
     return sum(prod(weight.shape) for weight in layer.trainable_weights if "bias" not in weight.name)

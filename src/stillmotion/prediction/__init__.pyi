@@ -1,11 +1,18 @@
+from .clip_models import ClipModel as ClipModel, load_clip_model as load_clip_model
 from .costs import measure_cost as measure_cost, measure_memory as measure_memory
 from .evaluating import evaluate as evaluate, predict_labelled as predict_labelled
 from .events import Event as Event, EventDetector as EventDetector
 from .exporting import Export as Export, export_model as export_model
 from .inputs import find_inputs as find_inputs
-from .live import load_clip_model as load_clip_model, stream as stream, stream_updates as stream_updates
+from .live import (
+    StreamStats as StreamStats,
+    StreamUpdate as StreamUpdate,
+    stream as stream,
+    stream_updates as stream_updates,
+)
 from .over_time import predict_over_time as predict_over_time
 from .perturbations import PERTURBATIONS as PERTURBATIONS, evaluate_perturbed as evaluate_perturbed
+from .recording import StreamResult as StreamResult, stream_to as stream_to
 from .records import VideoPrediction as VideoPrediction
 from .tables import (
     check_ending as check_ending,
@@ -13,4 +20,4 @@ from .tables import (
     prediction_rows as prediction_rows,
     write_rows as write_rows,
 )
-from .videos import load_model as load_model, predict as predict
+from .videos import predict as predict

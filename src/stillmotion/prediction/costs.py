@@ -13,7 +13,7 @@ import numpy as np
 
 from stillmotion.decoding import Images
 from stillmotion.models.counting import count_multiply_adds
-from stillmotion.prediction.videos import BATCH, load_model
+from stillmotion.models.inference import BATCH_SIZE, load_keras_model
 from stillmotion.runs import CostRecord, Run
 
 SINGLE_CLIPS, BATCHES, WARM_UP = 20, 5, 2
@@ -48,14 +48,15 @@ def measure_cost(run: Run, *, clock: Callable[[], float] = time.perf_counter) ->
     Raises:
         StillmotionError: the run's model cannot be loaded.
     """
-    model, spec = load_model(run.model_file), run.recipe.spec
-    clips = np.random.default_rng(0).integers(0, 256, (BATCH, spec.frames, spec.height, spec.width, 3), dtype=np.uint8)
+    model, spec = load_keras_model(run.model_file), run.recipe.spec
+    shape = (BATCH_SIZE, spec.frames, spec.height, spec.width, 3)
+    clips = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     seconds_per_clip = _median_seconds(model, clips[:1], SINGLE_CLIPS, clock)
     seconds_per_batch = _median_seconds(model, clips, BATCHES, clock)
     return CostRecord(
         parameters=model.count_params(),
         milliseconds_per_clip=1000 * seconds_per_clip,
-        frames_per_second=BATCH * spec.frames / seconds_per_batch,
+        frames_per_second=BATCH_SIZE * spec.frames / seconds_per_batch,
         multiply_adds=count_multiply_adds(model),
     )
 

@@ -1,20 +1,28 @@
-"""Moments -> events: what went on, from when to when."""
+"""Turn the predictions of a stream into events: which label applied, from when to when."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.errors import UsageError
 from stillmotion.streaming import WindowPrediction
 
 
 @dataclass(frozen=True)
 class Event:
-    """A label that held; `confidence` is its mean smoothed probability."""
+    """A stretch of time with one label.
+
+    Attributes:
+        start_seconds: the end of the first window of the event.
+        end_seconds: the end of its last window.
+        label: the label.
+        confidence: the mean of the label's smoothed probability over the event.
+    """
 
     start_seconds: float
     end_seconds: float
@@ -23,54 +31,101 @@ class Event:
 
 
 @dataclass
-class EventDetector:
-    """Finds events in moments, as they come.
+class _OpenEvent:
+    """An event that has not ended yet: the label's number, its times, and the sum of its smoothed probabilities."""
 
-    Probabilities are averaged over the last `smoothing` seconds. A label begins to hold where its average reaches
-    `enter`, and holds until the average is below `leave` or another label's is above it and has entered: between
-    the two thresholds, nothing flickers. What held for less than `least` seconds is no event.
+    label: int
+    start_seconds: float
+    last_seconds: float = 0.0
+    sum: float = 0.0
+    count: int = 0
+
+
+class EventDetector:
+    """Finds events in predictions as they arrive.
+
+    Probabilities are averaged over the last seconds. An event begins when a label's average reaches the enter
+    threshold, and ends when it falls below the exit threshold or another label's average, now the largest, reaches the
+    enter threshold. With the exit threshold below the enter threshold, small changes do not end an event (hysteresis).
+
+    Args:
+        labels: class names in the order of the model's outputs.
+        smoothing_seconds: how long probabilities are averaged; 0 takes each prediction as it is.
+        enter_threshold: smoothed probability at which an event begins.
+        exit_threshold: smoothed probability below which an event ends.
+        min_duration_seconds: events shorter than this are ignored.
+
+    Raises:
+        UsageError: the exit threshold is above the enter threshold.
     """
 
-    labels: Sequence[str]
-    smoothing: float = 1.0
-    enter: float = 0.6
-    leave: float = 0.4
-    least: float = 0.5
-    _recent: deque[tuple[float, NDArray[np.float32]]] = field(default_factory=deque)
-    _holding: int | None = None
-    _start: float = 0.0
-    _last: float = 0.0
-    _sum: float = 0.0
-    _count: int = 0
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        smoothing_seconds: float = 1.0,
+        enter_threshold: float = 0.6,
+        exit_threshold: float = 0.4,
+        min_duration_seconds: float = 0.5,
+    ) -> None:
+        if exit_threshold > enter_threshold:
+            raise UsageError(
+                f"the exit threshold is {exit_threshold:g}, above the enter threshold, {enter_threshold:g}: "
+                "an event would end as it begins"
+            )
+        self.labels = tuple(labels)
+        self.smoothing_seconds = smoothing_seconds
+        self.enter_threshold = enter_threshold
+        self.exit_threshold = exit_threshold
+        self.min_duration_seconds = min_duration_seconds
+        self._recent: deque[tuple[float, NDArray[np.float32]]] = deque()
+        self._open: _OpenEvent | None = None
 
-    def push(self, moment: WindowPrediction) -> list[Event]:
-        """The events that this moment ends: none or one."""
-        assert moment.seconds is not None, "events need times"
-        self._recent.append((moment.seconds, moment.probabilities))
-        while self._recent[0][0] < moment.seconds - self.smoothing:
+    def push(self, prediction: WindowPrediction) -> list[Event]:
+        """Take the next prediction of the stream.
+
+        Args:
+            prediction: with its time in seconds.
+
+        Returns:
+            The event that ends with this prediction, if one does.
+
+        Raises:
+            UsageError: the prediction has no time.
+        """
+        seconds = prediction.seconds
+        if seconds is None:
+            raise UsageError("events need predictions with times: give the stream the times of its frames")
+        self._recent.append((seconds, prediction.probabilities))
+        while self._recent[0][0] < seconds - self.smoothing_seconds:
             self._recent.popleft()
-        mean = np.mean([found for _, found in self._recent], axis=0)
+        mean = np.mean([probabilities for _, probabilities in self._recent], axis=0)
         best = int(mean.argmax())
-        ended = []
-        entered = best if mean[best] >= self.enter else None
-        holding = self._holding
-        if holding is not None and (mean[holding] < self.leave or (entered is not None and entered != holding)):
-            ended = self._end()
-        if self._holding is None and entered is not None:
-            self._holding, self._start, self._sum, self._count = entered, moment.seconds, 0.0, 0
-        if self._holding is not None:
-            self._last = moment.seconds
-            self._sum += float(mean[self._holding])
-            self._count += 1
+        entering = best if mean[best] >= self.enter_threshold else None
+        ended: list[Event] = []
+        if self._open is not None:
+            below_exit = mean[self._open.label] < self.exit_threshold
+            if below_exit or entering not in (None, self._open.label):
+                ended = self._end()
+        if self._open is None and entering is not None:
+            self._open = _OpenEvent(entering, seconds)
+        if self._open is not None:
+            self._open.last_seconds = seconds
+            self._open.sum += float(mean[self._open.label])
+            self._open.count += 1
         return ended
 
     def flush(self) -> list[Event]:
-        """End what still holds, and forget the past: what comes is another recording."""
+        """End the open event and forget earlier predictions, as at the end of a recording.
+
+        Returns:
+            The event that was open, if there was one and it was long enough.
+        """
         self._recent.clear()
         return self._end()
 
     def _end(self) -> list[Event]:
-        holding, self._holding = self._holding, None
-        if holding is None or self._last - self._start < self.least:
+        event, self._open = self._open, None
+        if event is None or event.last_seconds - event.start_seconds < self.min_duration_seconds:
             return []
-        return [Event(self._start, self._last, self.labels[holding], self._sum / self._count)]
+        return [Event(event.start_seconds, event.last_seconds, self.labels[event.label], event.sum / event.count)]

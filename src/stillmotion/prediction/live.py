@@ -1,4 +1,4 @@
-"""A model on frames as they come: its answer after every new frame, at the cost of that frame."""
+"""Run a model on frames as they arrive: a prediction after every new frame, at the cost of that frame."""
 
 from __future__ import annotations
 
@@ -11,291 +11,295 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
-import keras
 import numpy as np
 
-from stillmotion.clips import ClipSpec, frame_times
+from stillmotion.clips import frame_times
 from stillmotion.clips.resampling import FrameResampler
 from stillmotion.decoding import Images, index_shown_at
 from stillmotion.decoding.live import Source, SourceStats, find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.pyav import Resizer
-from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.prediction.videos import check_input, load_model, probabilities
-from stillmotion.runs import Run, read_run
+from stillmotion.models.inference import predict_in_batches
+from stillmotion.prediction.clip_models import ClipModel, load_clip_model
+from stillmotion.prediction.events import Event, EventDetector
+from stillmotion.runs import Run
 from stillmotion.streaming import StreamModel, WindowPrediction, stream_model
 
-# Slots of a file that are answered at once.
-AT_ONCE = 16
-# Of the time from one window to the next, so much may be spent on it.
-BUSY = 0.7
-# Frames a second are told of so many frames.
-RECENT = 50
-
-Past = Literal["window", "unlimited"]
-
-
-@dataclass(frozen=True)
-class ClipModel:
-    """A model with what it needs to know of its frames: how many a second, how large, and its labels; and its engine.
-
-    `note` says where the rate comes from, if not from the training.
-    """
-
-    model: keras.Model
-    rate: float
-    labels: tuple[str, ...]
-    note: str = ""
-    engine: str = "keras"
-
-    @property
-    def frames(self) -> int:
-        """Of a window."""
-        return int(self.model.input_shape[1])
-
-    @property
-    def spec(self) -> ClipSpec:
-        """What a window is."""
-        _, frames, height, width, _ = self.model.input_shape
-        return ClipSpec(frames, self.rate, (height, width))
+# Windows of a file that are predicted together.
+FILE_BATCH = 16
+# The share of the time between two windows that a prediction may take.
+TARGET_LOAD = 0.7
+# How often a prediction is timed to find out what this machine keeps up with.
+TIMED_PREDICTIONS = 5
+# The frame rate of a stream is measured over this many frames.
+RATE_FRAMES = 50
 
 
 @dataclass
 class StreamStats:
-    """How a stream goes. `lag` is how old the newest answered frame is, in seconds."""
+    """How a stream is doing.
+
+    Attributes:
+        source: what has become of the source's frames.
+        hop: the model's frames from one window to the next.
+        windows: windows predicted.
+        skipped: the model's frames that were skipped to catch up.
+        lag_seconds: how old the newest predicted frame of a live source is; None for a file.
+        frames_per_second: at which frames arrived lately.
+        last_arrival: when a live source's last frame arrived, by `time.monotonic`; None for a file.
+    """
 
     source: SourceStats = field(default_factory=SourceStats)
     hop: int = 1
-    moments: int = 0
-    skipped: int = 0  # frames of the model that were left out to catch up
-    lag: float | None = None  # of a file it is none
-    rate: float = 0.0  # frames a second that came lately
-    newest: float | None = None  # when a live source's last frame came, by `time.monotonic`
+    windows: int = 0
+    skipped: int = 0
+    lag_seconds: float | None = None
+    frames_per_second: float = 0.0
+    last_arrival: float | None = None
 
 
 @dataclass(frozen=True)
 class StreamUpdate:
-    """A frame of the source, and the moments that it completed."""
+    """What one frame of the source brought.
 
-    shot: SourceFrame
-    moments: Sequence[WindowPrediction]
-
-
-def load_clip_model(
-    run: Run | str | Path, *, rate: float | None = None, labels: Sequence[str] | None = None, engine: str = "keras"
-) -> ClipModel:
-    """A run, or a Keras model of clips with its rate, made ready for streams.
-
-    Args:
-        run: a run, its folder, or a `.keras` file of uint8 `(batch, frames, height, width, 3)` -> `(batch, classes)`.
-        rate: in frames a second. A run has its own: that of its clips, or, where they were spread over each video,
-            that which makes a window as long as the videos typically are.
-        labels: in the order of the model's outputs. A run has its own.
-        engine: see `stream_model`.
-
-    Raises:
-        UsageError: a model without a rate, or labels of another number.
-        StillmotionError: a run or model that cannot be read.
+    Attributes:
+        frame: the frame.
+        predictions: of the windows that are complete with it.
+        events: the events that end with it, or, if it starts a new recording, that ended before it.
     """
-    path = Path(run) if not isinstance(run, Run) else run.folder
-    if rate is not None and not 0 < rate < 10_000:
-        raise UsageError(f"the rate is {rate:g}; expected frames a second above 0")
-    if not isinstance(run, Run) and path.is_file() and not (path.parent / "run.json").is_file():
-        model = load_model(path)
-        shape = model.input_shape
-        if len(shape) != 5 or None in shape[1:] or shape[-1] != 3:
-            raise StillmotionError(f"{path}: takes {shape}; expected (batch, frames, height, width, 3), sides known")
-        if rate is None:
-            raise UsageError(f"{path} does not say how many frames a second it sees: give --rate")
-        names = tuple(labels or map(str, range(model.output_shape[-1])))
-        if len(names) != model.output_shape[-1]:
-            raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")
-        return ClipModel(model, rate, names, engine=engine)
-    found = run if isinstance(run, Run) else read_run(run)
-    if labels is not None:
-        raise UsageError(f"{found.folder}: a run has its own labels; leave --labels out")
-    model, spec, note = load_model(found.model_file), found.recipe.spec, ""
-    check_input(model, spec, found)
-    if rate is None and spec.rate == "spread":
-        typical = found.record.data.typical_seconds
-        if typical <= 0:
-            raise UsageError(f"{found.folder}: trained on clips spread over each picture; give --rate")
-        rate = spec.frames / typical
-        note = (
-            f"trained on {spec.frames} frames spread over each video: streams over windows of {typical:.3g} s, as the "
-            f"training videos typically last ({rate:.3g} frames a second)"
-        )
-    return ClipModel(model, rate or float(spec.rate), found.labels, note, engine)
+
+    frame: SourceFrame
+    predictions: Sequence[WindowPrediction]
+    events: Sequence[Event] = ()
 
 
 def stream(
-    run: Run | str | Path,
+    run: ClipModel | Run | str | Path,
     source: str | Path | Source,
     *,
     hop: int | None = None,
     every_frame: bool = False,
     rate: float | None = None,
     labels: Sequence[str] | None = None,
-    past: Past = "window",
     engine: str = "keras",
 ) -> Iterator[WindowPrediction]:
-    """The answer of the window that ends with each new frame of the model's rate.
+    """Predict each window of a file, camera or network stream as it arrives.
 
-    `WindowPrediction.seconds` is when the window ends. A file gives what `predict` gives for the same windows; one
-    that is shorter than a window is one moment, over all of it, as there.
+    A file gives what `predict` gives for the same windows. A file shorter than a window gives one prediction, for all
+    of it, as in `predict`.
 
     Args:
-        source: a file, a camera's number, a URL, or `-`.
-        hop: frames of the model's rate from one window to the next. By default 1; from a live source as many as
-            this machine needs to keep up.
-        every_frame: never drop a frame of a live source, however late the answer.
-        rate: see `load_clip_model`.
-        labels: likewise.
-        past: see `stream_model`.
+        run: a run, its folder, a `.keras` file, or a model from `load_clip_model`.
+        source: a file, a camera's number, a URL, or `-` for standard input.
+        hop: the model's frames from one window to the next. By default 1; for a live source as many as this machine
+            needs to keep up.
+        every_frame: drop no frame of a live source, however late predictions become.
+        rate: frames per second that the model sees; see `load_clip_model`.
+        labels: class names in the order of the model's outputs; see `load_clip_model`.
         engine: "keras", "onnx" or "openvino"; see `stream_model`.
 
+    Yields:
+        The predictions. `WindowPrediction.seconds` is when the window ends.
+
     Raises:
-        UsageError: see `load_clip_model`, `find_source`, `stream_model`.
+        UsageError: see `load_clip_model`, `find_source` and `stream_model`.
         UnreadableVideoError: the source cannot be opened.
+        StillmotionError: the model cannot be loaded.
     """
-    watcher = load_clip_model(run, rate=rate, labels=labels, engine=engine)
-    with closing(stream_updates(watcher, source, hop=hop, every_frame=every_frame, past=past)) as all_seen:
-        for seen in all_seen:
-            yield from seen.moments
+    model = run if isinstance(run, ClipModel) else load_clip_model(run, rate=rate, labels=labels, engine=engine)
+    with closing(stream_updates(model, source, hop=hop, every_frame=every_frame)) as updates:
+        for update in updates:
+            yield from update.predictions
 
 
 def stream_updates(
-    watcher: ClipModel,
+    run: ClipModel | Run | str | Path,
     source: str | Path | Source,
     *,
+    events: EventDetector | bool = False,
     hop: int | None = None,
     every_frame: bool = False,
-    paced: bool = False,
-    at_once: int | None = None,
-    past: Past = "window",
-    tally: StreamStats | None = None,
+    realtime: bool = False,
+    batch: int | None = None,
+    stats: StreamStats | None = None,
     stop: threading.Event | None = None,
 ) -> Generator[StreamUpdate, None, None]:
-    """Each frame of the source, with the moments that it completed; see `stream`.
+    """Stream a source, frame by frame, with predictions and events.
+
+    Events end with their recording: where a live source breaks off and comes back, the open event ends, and nothing
+    from before the break is averaged with what comes after it.
 
     Args:
-        paced: play a file at its own pace, as a camera would give it.
-        at_once: slots to wait for before they are answered together. By default 1 where frames come at their own
-            pace, and 16 from a file.
-        past: see `stream_model`.
-        tally: kept up to date.
-        stop: when it is set, the stream ends with what is answered.
+        run: see `stream`.
+        source: see `stream`.
+        events: what finds events; True for an `EventDetector` with its defaults, False for no events.
+        hop: see `stream`.
+        every_frame: see `stream`.
+        realtime: play a file at its own speed, as a camera would send it.
+        batch: how many windows to wait for, to predict them together. By default 1 for a live source and 16 for a file.
+        stats: kept up to date.
+        stop: ends the stream when it is set.
+
+    Yields:
+        One update per frame, in order.
+
+    Raises:
+        UsageError: see `stream`.
+        UnreadableVideoError: the source cannot be opened.
+        StillmotionError: the model cannot be loaded.
     """
+    model = run if isinstance(run, ClipModel) else load_clip_model(run)
     source = source if isinstance(source, Source) else find_source(source)
-    tally = tally or StreamStats()
-    live = source.live or paced
-    model = _at_pace(watcher, hop, live, past)
-    tally.hop = model.hop
-    work = _Work(watcher, model, tally, at_once or (1 if live else AT_ONCE), live, may_skip=live and not every_frame)
-    last = None
-    arrivals: deque[float] = deque(maxlen=RECENT)
-    with closing(read_source(source, every_frame=every_frame, paced=paced, counts=tally.source, stop=stop)) as coming:
-        for shot in coming:
-            moments = work.push(shot)
+    detector = EventDetector(model.labels) if events is True else events or None
+    stats = stats or StreamStats()
+    live = source.live or realtime
+    divided = _stream_model(model, hop, live)
+    stats.hop = divided.hop
+    predictor = _Predictor(model, divided, stats, batch or (1 if live else FILE_BATCH), live, live and not every_frame)
+    last: SourceFrame | None = None
+    arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
+    frames = read_source(source, every_frame=every_frame, realtime=realtime, stats=stats.source, stop=stop)
+    with closing(frames):
+        for frame in frames:
+            # A frame is shown until the next one begins, so its windows are complete only now.
+            predictions = predictor.push(frame)
             if last is not None:
-                yield StreamUpdate(last, moments)
-            last = shot
+                yield StreamUpdate(last, predictions, _events(detector, last, predictions))
+            last = frame
             arrivals.append(time.monotonic())
-            tally.newest = arrivals[-1] if live else None
-            tally.rate = (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1e-3)
+            stats.last_arrival = arrivals[-1] if live else None
+            stats.frames_per_second = (len(arrivals) - 1) / max(arrivals[-1] - arrivals[0], 1e-3)
     if last is not None:
         stopped = stop is not None and stop.is_set()
-        yield StreamUpdate(last, [] if stopped else work.finish(last, whole=not live))
+        predictions = [] if stopped else predictor.finish(last)
+        last_events = _events(detector, last, predictions)
+        yield StreamUpdate(last, predictions, last_events + (detector.flush() if detector else []))
 
 
-class _Work:
-    """From frames at their own times to moments."""
+def _events(detector: EventDetector | None, frame: SourceFrame, predictions: Sequence[WindowPrediction]) -> list[Event]:
+    """The events that end with the predictions of a frame, or with the recording before it."""
+    if detector is None:
+        return []
+    events = detector.flush() if frame.starts_recording else []
+    for prediction in predictions:
+        events += detector.push(prediction)
+    return events
+
+
+class _Predictor:
+    """Turns frames at their own times into predictions of windows at the model's rate."""
 
     def __init__(
-        self, watcher: ClipModel, model: StreamModel, tally: StreamStats, at_once: int, live: bool, may_skip: bool
+        self, clip_model: ClipModel, model: StreamModel, stats: StreamStats, batch: int, live: bool, may_skip: bool
     ) -> None:
-        self.watcher, self.model, self.tally = watcher, model, tally
-        self.at_once, self.live, self.may_skip = at_once, live, may_skip
-        self.resize = Resizer(watcher.spec.height, watcher.spec.width)
-        self.ticker: FrameResampler[SourceFrame] = FrameResampler(watcher.rate)
+        self.clip_model, self.model, self.stats = clip_model, model, stats
+        self.batch, self.live, self.may_skip = batch, live, may_skip
+        self.resize = Resizer(clip_model.spec.height, clip_model.spec.width)
+        self.resampler: FrameResampler[SourceFrame] = FrameResampler(clip_model.rate)
+        # The model's frames that wait for a batch: when each ends, and its picture.
         self.waiting: list[tuple[float, Images]] = []
-        # Until there is a first window, all that was seen: a short file is one window.
-        self.early: list[tuple[float, Images]] = []
+        # All frames until the first window is complete. A file that ends before that is a single window.
+        self.first_frames: list[tuple[float, Images]] = []
         self.resized: tuple[SourceFrame, Images] | None = None
 
-    def push(self, shot: SourceFrame) -> list[WindowPrediction]:
-        if shot.fresh and self.ticker.shown is not None:
-            self._begin_anew(shot.seconds)
-        if self.may_skip and self.ticker.due(shot.seconds) > self.watcher.frames + self.model.hop:
-            self.tally.skipped += self.ticker.due(shot.seconds)
-            self._begin_anew(shot.seconds)
-        moments = self._take(self.ticker.push(shot.seconds, shot), shot)
-        if not self.tally.moments and not self.may_skip and shot.seconds <= self.watcher.frames / self.watcher.rate:
-            self.early.append((shot.seconds, self._image(shot)))
-        return moments
+    def push(self, frame: SourceFrame) -> list[WindowPrediction]:
+        if frame.starts_recording and self.resampler.shown is not None:
+            self._restart(frame.seconds)
+        due = self.resampler.due(frame.seconds)
+        if self.may_skip and due > self.clip_model.frames + self.model.hop:
+            # So late that a whole window would be made of one frame: leave the gap out.
+            self.stats.skipped += due
+            self._restart(frame.seconds)
+        predictions = self._take(self.resampler.push(frame.seconds, frame), frame)
+        window_seconds = self.clip_model.frames / self.clip_model.rate
+        if not self.stats.windows and not self.may_skip and frame.seconds <= window_seconds:
+            self.first_frames.append((frame.seconds, self._picture(frame)))
+        return predictions
+
+    def finish(self, last: SourceFrame) -> list[WindowPrediction]:
+        """The predictions that are left when the source has ended."""
+        end = max(last.seconds, 0.0) + 1 / self.stats.source.rate
+        predictions = self._take(self.resampler.flush(end), last) + self._predict(last)
+        if self.stats.windows or self.live or not self.first_frames:
+            return predictions
+        times = frame_times(self.clip_model.spec, (0.0, end))
+        starts, pictures = (np.array(part) for part in zip(*self.first_frames, strict=True))
+        (probabilities,) = predict_in_batches(self.clip_model.model, [pictures[index_shown_at(starts, times)]])
+        self.stats.windows += 1
+        return [WindowPrediction(probabilities, 0, end, self.clip_model.labels[int(probabilities.argmax())])]
 
     def _take(self, slots: Iterator[tuple[float, SourceFrame]], newest: SourceFrame) -> list[WindowPrediction]:
-        """Where one picture lasts for very many slots, they are not all held at once."""
-        moments = []
-        for end, shown in slots:
-            self.waiting.append((end, self._image(shown)))
-            if len(self.waiting) >= self.at_once * self.model.hop:
-                moments += self._answer(newest)
-        return moments
+        """Predict whenever a batch is full. So a picture that is shown for very long does not fill the memory."""
+        predictions = []
+        for end, frame in slots:
+            self.waiting.append((end, self._picture(frame)))
+            if len(self.waiting) >= self.batch * self.model.hop:
+                predictions += self._predict(newest)
+        return predictions
 
-    def finish(self, last: SourceFrame, whole: bool) -> list[WindowPrediction]:
-        end = max(last.seconds, 0.0) + 1 / self.tally.source.rate
-        moments = self._take(self.ticker.flush(end), last) + self._answer(last) + self.model.flush()
-        if self.tally.moments or not whole or not self.early:
-            return moments
-        times = frame_times(self.watcher.spec, (0.0, end))
-        began, images = (np.array(part) for part in zip(*self.early, strict=True))
-        clip = images[index_shown_at(began, times)]
-        found = probabilities(self.watcher.model, [clip])[0]
-        self.tally.moments += 1
-        return [WindowPrediction(found, 0, end, self.watcher.labels[int(found.argmax())])]
-
-    def _answer(self, shot: SourceFrame) -> list[WindowPrediction]:
+    def _predict(self, newest: SourceFrame) -> list[WindowPrediction]:
+        """Feed the frames that wait to the model."""
         if not self.waiting:
             return []
-        ends, images = zip(*self.waiting, strict=True)
+        ends, pictures = zip(*self.waiting, strict=True)
         self.waiting = []
-        found = self.model.push(np.stack(images), ends)
-        moments = [
-            dataclasses.replace(moment, index=self.tally.moments + number) for number, moment in enumerate(found)
+        # The model counts windows anew after each break.
+        predictions = [
+            dataclasses.replace(prediction, index=self.stats.windows + number)
+            for number, prediction in enumerate(self.model.push(np.stack(pictures), ends))
         ]
-        self.tally.moments += len(moments)
-        if moments:
-            self.early = []
-            self.tally.lag = time.monotonic() - shot.arrived if self.live else None
-        return moments
+        self.stats.windows += len(predictions)
+        if predictions:
+            self.first_frames = []
+            self.stats.lag_seconds = time.monotonic() - newest.arrived if self.live else None
+        return predictions
 
-    def _begin_anew(self, seconds: float) -> None:
+    def _restart(self, seconds: float) -> None:
+        """Begin a new recording, whose windows contain nothing from before."""
         self.model.flush()
         self.waiting = []
-        self.ticker = FrameResampler(self.watcher.rate, seconds)
+        self.resampler = FrameResampler(self.clip_model.rate, seconds)
 
-    def _image(self, shot: SourceFrame) -> Images:
-        if self.resized is None or self.resized[0] is not shot:
-            self.resized = shot, self.resize(shot.frame)
+    def _picture(self, frame: SourceFrame) -> Images:
+        if self.resized is None or self.resized[0] is not frame:
+            self.resized = frame, self.resize(frame.frame)
         return self.resized[1]
 
 
-def _at_pace(watcher: ClipModel, hop: int | None, live: bool, past: Past) -> StreamModel:
-    """The stream model, with a hop at which a live source is kept up with."""
-    settings: dict[str, Any] = {"labels": watcher.labels, "past": past, "engine": watcher.engine}
-    model = stream_model(watcher.model, hop=hop or 1, **settings)
+def _stream_model(model: ClipModel, hop: int | None, live: bool) -> StreamModel:
+    """The divided model; for a live source with a hop at which this machine keeps up."""
+    divided = stream_model(model.model, hop=hop or 1, labels=model.labels, engine=model.engine)
     if hop is not None or not live:
-        return model
-    blank = np.zeros((watcher.frames + 1, *watcher.model.input_shape[2:]), np.uint8)
-    model.push(blank)
-    taken = []
-    for _ in range(5):
+        return divided
+    needed = hop_to_keep_up(_seconds_per_prediction(divided), model.rate)
+    if needed == 1:
+        return divided
+    return stream_model(model.model, hop=needed, labels=model.labels, engine=model.engine)
+
+
+def hop_to_keep_up(seconds_per_prediction: float, rate: float) -> int:
+    """The smallest hop at which predicting takes no more than `TARGET_LOAD` of the time.
+
+    Args:
+        seconds_per_prediction: how long one prediction takes.
+        rate: the model's frames per second.
+
+    Returns:
+        Frames from one window to the next, at least 1.
+    """
+    return max(1, math.ceil(seconds_per_prediction * rate / TARGET_LOAD))
+
+
+def _seconds_per_prediction(model: StreamModel) -> float:
+    """The median time of a prediction on this machine."""
+    clip = model.plan.graph.specs[model.plan.graph.input]
+    blank = np.zeros((model.frames + 1, *clip.shape[2:]), np.uint8)
+    model.push(blank)  # Compiles.
+    seconds = []
+    for _ in range(TIMED_PREDICTIONS):
         began = time.perf_counter()
         model.push(blank[:1])
-        taken.append(time.perf_counter() - began)
+        seconds.append(time.perf_counter() - began)
     model.flush()
-    needed = math.ceil(float(np.median(taken)) * watcher.rate / BUSY)
-    return model if needed <= 1 else stream_model(watcher.model, hop=needed, **settings)
+    return float(np.median(seconds))

@@ -13,9 +13,9 @@ from stillmotion.data import Videos
 from stillmotion.data.tables import probability_column
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.models import FAMILIES
+from stillmotion.models.inference import load_keras_model, predict_in_batches
 from stillmotion.prediction.records import Probabilities
 from stillmotion.prediction.tables import write_columns
-from stillmotion.prediction.videos import load_model, probabilities
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
 
@@ -46,7 +46,7 @@ def predict_over_time(run: Run, videos: Videos | OpenedVideos, *, progress: Prog
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
     """
     still = FAMILIES[run.recipe.family].kind == "still"
-    model = load_model(run.snapshot_file if still else run.model_file)
+    model = load_keras_model(run.snapshot_file if still else run.model_file)
     predict_segment = _predict_frames if still else _predict_past
     names: list[str] = []
     all_times: list[Seconds] = [np.empty(0)]
@@ -79,7 +79,7 @@ def _predict_frames(model: keras.Model, run: Run, segment: Segment) -> tuple[Sec
     frames = spec.frames * len(even_windows(spec, segment.window))
     dense = dataclasses.replace(spec, frames=min(max(frames, spec.frames), MAX_TIMES), rate="spread")
     images = read_clips(segment.file, [segment.window], dense, cache=True)[0]
-    return frame_times(dense, segment.window), probabilities(model, images)
+    return frame_times(dense, segment.window), predict_in_batches(model, images)
 
 
 def _predict_past(model: keras.Model, run: Run, segment: Segment) -> tuple[Seconds, Probabilities]:
@@ -90,8 +90,8 @@ def _predict_past(model: keras.Model, run: Run, segment: Segment) -> tuple[Secon
         clip = read_clips(segment.file, [segment.window], spec, cache=True)[0]
         # Row t shows frames 0 to t, then frame t again and again.
         frames_until = np.minimum(np.arange(spec.frames)[None, :], np.arange(spec.frames)[:, None])
-        return frame_times(spec, segment.window), probabilities(model, clip[frames_until])
+        return frame_times(spec, segment.window), predict_in_batches(model, clip[frames_until])
     count = min(MAX_TIMES, 1 + int(WINDOWS_PER_LENGTH * (end - start - spec.seconds) / spec.seconds))
     ends = np.linspace(start + spec.seconds, end, max(2, count))
     windows = [(float(window_end) - spec.seconds, float(window_end)) for window_end in ends]
-    return ends, probabilities(model, read_clips(segment.file, windows, spec, cache=True))
+    return ends, predict_in_batches(model, read_clips(segment.file, windows, spec, cache=True))

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from stillmotion.clips import OpenedVideos, even_windows, open_videos, read_clips
 from stillmotion.data import Videos
 from stillmotion.errors import UnreadableVideoError
+from stillmotion.models.inference import load_keras_model, predict_in_batches
 from stillmotion.prediction.tables import probability_columns, write_rows
-from stillmotion.prediction.videos import load_model, probabilities
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
 
@@ -57,7 +57,7 @@ def evaluate_perturbed(
     Raises:
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
     """
-    model, spec = load_model(run.model_file), run.recipe.spec
+    model, spec = load_keras_model(run.model_file), run.recipe.spec
     rows = []
     segments = open_videos(test).segments
     for number, segment in enumerate(segments):
@@ -69,7 +69,7 @@ def evaluate_perturbed(
         for name, frame_indices in PERTURBATIONS.items():
             rng = np.random.default_rng((seed, number))
             perturbed = [clip[frame_indices(spec.frames, rng)] for clip in clips]
-            mean = probabilities(model, perturbed).mean(0)
+            mean = predict_in_batches(model, perturbed).mean(0)
             rows.append(
                 {"video": video.name, "label": video.label, "group": video.group, "perturbation": name}
                 | probability_columns(run.labels, mean)

@@ -1,7 +1,11 @@
-"""Where moments and events go as they come: a table, a video, a web address. A new outlet is its class and its row."""
+"""Where predictions and events go as they arrive: a table, standard output, a web address.
+
+To add a kind of table, add its class and its row in `SINKS`.
+"""
 
 from __future__ import annotations
 
+import base64
 import csv
 import json
 import math
@@ -13,20 +17,15 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
-from fractions import Fraction
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol, TextIO
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import av
-import numpy as np
-from av.video.frame import VideoFrame
-from PIL import Image, ImageDraw, ImageFont
 
 from stillmotion.data.tables import probability_column
-from stillmotion.decoding.prefetch import SourceFrame
-from stillmotion.decoding.pyav import Resizer, upright_sides
+from stillmotion.decoding.live import without_credentials
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction.events import Event
 from stillmotion.prediction.tables import probability_columns
@@ -36,24 +35,24 @@ Row = dict[str, Any]
 
 
 class Sink(Protocol):
-    """What takes rows, one by one; each is kept at once, so that nothing is lost when the stream is stopped."""
+    """Takes rows one by one. Each row is written at once, so that nothing is lost when the stream is stopped."""
 
     def write(self, row: Row) -> None: ...
     def close(self) -> None: ...
 
 
 def window_columns(labels: Sequence[str]) -> list[str]:
-    """Of `window_row`."""
+    """The columns of `window_row`."""
     return ["seconds", "label", "probability", *map(probability_column, labels)]
 
 
-def window_row(moment: WindowPrediction, labels: Sequence[str]) -> Row:
-    """A moment as a row: when its window ends, its label and probability, and `prob_` of every label."""
+def window_row(prediction: WindowPrediction, labels: Sequence[str]) -> Row:
+    """A prediction as a row: when its window ends, its label and probability, and the probability of every label."""
     return {
-        "seconds": None if moment.seconds is None else round(moment.seconds, 3),
-        "label": moment.label,
-        "probability": moment.probability,
-        **probability_columns(labels, moment.probabilities),
+        "seconds": None if prediction.seconds is None else round(prediction.seconds, 3),
+        "label": prediction.label,
+        "probability": prediction.probability,
+        **probability_columns(labels, prediction.probabilities),
     }
 
 
@@ -66,45 +65,45 @@ def event_row(event: Event) -> Row:
 
 
 class JsonLines:
-    """One JSON object a line."""
+    """A file with one JSON object per line."""
 
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self.path, self.file = path, _opened(path)
+    def __init__(self, path: Path) -> None:
+        self.path, self.file = path, _open_text(path)
 
     def write(self, row: Row) -> None:
-        with _telling(self.path):
+        with name_file_in_errors(self.path):
             self.file.write(json.dumps(row, ensure_ascii=False) + "\n")
             self.file.flush()
 
     def close(self) -> None:
-        with _telling(self.path):
+        with name_file_in_errors(self.path):
             self.file.close()
 
 
 class Csv:
-    """A header, then one line a row."""
+    """A file with a header, then one line per row."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        self.path, self.file = path, _opened(path)
+        self.path, self.file = path, _open_text(path)
         self.writer = csv.DictWriter(self.file, columns)
-        with ExitStack() as failing, _telling(path):
-            failing.callback(self.close)
+        with ExitStack() as on_failure, name_file_in_errors(path):
+            on_failure.callback(self.close)
             self.writer.writeheader()
             self.file.flush()
-            failing.pop_all()
+            on_failure.pop_all()
 
     def write(self, row: Row) -> None:
-        with _telling(self.path):
+        with name_file_in_errors(self.path):
             self.writer.writerow(row)
             self.file.flush()
 
     def close(self) -> None:
-        with _telling(self.path):
+        with name_file_in_errors(self.path):
             self.file.close()
 
 
 class StandardOutput:
-    """One JSON object a line, for the next program of a pipe."""
+    """One JSON object per line, for the next program of a pipe."""
 
     def write(self, row: Row) -> None:
         sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -115,56 +114,94 @@ class StandardOutput:
 
 
 class Webhook:
-    """Posts each row as JSON, from a thread: a slow or absent receiver never holds up the stream.
+    """Posts each row as JSON from a thread of its own, so that a slow or absent receiver never delays the stream.
 
-    `failed` counts the rows that were not received, `trouble` is the last reason.
+    Args:
+        url: http or https. A user name and password in it are sent as basic authentication.
+        timeout_seconds: how long to wait for an answer.
+
+    Attributes:
+        failed: how many rows were not received.
+        error: the last reason.
+
+    Raises:
+        UsageError: not such a URL.
     """
 
     def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
-        if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
-            raise UsageError(f"--webhook {url}: expected an address like http://host/path or https://host/path")
-        self.url, self.timeout_seconds = url, timeout_seconds
-        self.failed, self.trouble = 0, ""
-        self.until = math.inf
-        self.rows: queue.Queue[Row | None] = queue.Queue(maxsize=100)
-        self.thread = threading.Thread(target=self._post, name="webhook", daemon=True)
+        self.url = without_credentials(url)
+        if not url.startswith(("http://", "https://")) or not _host(url):
+            raise UsageError(f"--webhook {self.url}: expected an address like http://host/path or https://host/path")
+        self._target, self._headers = _target_and_headers(url)
+        self.timeout_seconds = timeout_seconds
+        self.failed, self.error = 0, ""
+        self._deadline = math.inf
+        self._rows: queue.Queue[Row | None] = queue.Queue(maxsize=100)
+        self.thread = threading.Thread(target=self._post_all, name="webhook", daemon=True)
         self.thread.start()
 
     def write(self, row: Row) -> None:
         try:
-            self.rows.put_nowait(row)
+            self._rows.put_nowait(row)
         except queue.Full:
-            self.failed, self.trouble = self.failed + 1, "too slow"
+            self.failed, self.error = self.failed + 1, "too slow"
 
     def close(self) -> None:
-        """Post what waits still, for as long as one answer may take; the rest counts as failed."""
-        self.until = time.monotonic() + self.timeout_seconds
-        self.rows.put(None)
+        """Post the rows that still wait, for as long as one answer may take; the rest counts as failed."""
+        self._deadline = time.monotonic() + self.timeout_seconds
+        self._rows.put(None)
         self.thread.join(2 * self.timeout_seconds)
 
-    def _post(self) -> None:
-        while (row := self.rows.get()) is not None:
-            if time.monotonic() > self.until:
-                self.failed, self.trouble = self.failed + 1, self.trouble or "too slow"
+    def _post_all(self) -> None:
+        while (row := self._rows.get()) is not None:
+            if time.monotonic() > self._deadline:
+                self.failed, self.error = self.failed + 1, self.error or "too slow"
                 continue
             body = json.dumps(row, ensure_ascii=False).encode()
-            request = urllib.request.Request(self.url, body, {"Content-Type": "application/json"})
+            request = urllib.request.Request(self._target, body, self._headers)
             try:
                 with urllib.request.urlopen(request, timeout=self.timeout_seconds):
                     pass
             except (OSError, HTTPException, ValueError) as error:
-                self.failed, self.trouble = self.failed + 1, str(getattr(error, "reason", error))
+                self.failed, self.error = self.failed + 1, str(getattr(error, "reason", error))
 
 
-SINKS: Mapping[str, Callable[[Path, Sequence[str]], Sink]] = {".jsonl": JsonLines, ".csv": Csv}
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _target_and_headers(url: str) -> tuple[str, dict[str, str]]:
+    """The URL to post to, which urllib wants without user and password, and the headers that carry them."""
+    headers = {"Content-Type": "application/json"}
+    parts = urlsplit(url)
+    credentials, _, address = parts.netloc.rpartition("@")
+    if credentials:
+        headers["Authorization"] = "Basic " + base64.b64encode(unquote(credentials).encode()).decode()
+    return parts._replace(netloc=address).geturl(), headers
+
+
+SINKS: Mapping[str, Callable[[Path, Sequence[str]], Sink]] = {
+    ".jsonl": lambda path, columns: JsonLines(path),
+    ".csv": Csv,
+}
 
 
 def open_sink(path: Path, columns: Sequence[str]) -> Sink:
-    """A table that grows row by row; `-` is standard output.
+    """Open a table that grows row by row.
+
+    Args:
+        path: its ending says which kind; `-` is standard output.
+        columns: the keys of its rows, in order.
+
+    Returns:
+        The sink, to be closed after use.
 
     Raises:
         UsageError: an ending that is not in `SINKS`.
-        StillmotionError: it cannot be written.
+        StillmotionError: the file cannot be written.
     """
     if str(path) == "-":
         return StandardOutput()
@@ -173,86 +210,14 @@ def open_sink(path: Path, columns: Sequence[str]) -> Sink:
     return SINKS[path.suffix.lower()](path, columns)
 
 
-# Half a second at a time is whole on disk, whatever happens; closed, an mp4 is an ordinary one.
-_FRAGMENTS = {"movflags": "hybrid_fragmented", "frag_duration": "500000", "flush_packets": "1"}
-VIDEOS: Mapping[str, dict[str, str]] = {
-    ".mp4": _FRAGMENTS,
-    ".mov": _FRAGMENTS,
-    ".mkv": {"cluster_time_limit": "500", "flush_packets": "1"},
-}
-# Fast enough to go along with a camera, and no frame held back for later.
-_CODING = {"crf": "20", "preset": "veryfast", "tune": "zerolatency", "g": "50"}
-
-
-class AnnotatedVideo:
-    """The source's frames, upright, with the answer of the moment on them, at their own times.
-
-    Raises:
-        UsageError: an ending that is not in `VIDEOS`.
-        StillmotionError: it cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        options = VIDEOS.get(path.suffix.lower())
-        if options is None:
-            raise UsageError(f"{path}: a video is written to one of {', '.join(VIDEOS)}")
-        self.path = path
-        with _telling(path):
-            self.container = av.open(str(path), "w", options=options)
-        self.stream: Any = None
-        self.resize: Resizer | None = None
-        self.last = -1
-
-    def write(self, shot: SourceFrame, moment: WindowPrediction | None) -> None:
-        """Add a frame, with the newest moment, if there is one."""
-        with _telling(self.path):
-            if self.resize is None:
-                self._begin(shot)
-            assert self.resize is not None
-            picture = self.resize(shot.frame)
-            if moment is not None:
-                picture = annotated(picture, f"{moment.label}  {moment.probability:.0%}", moment.probability)
-            frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            self.last = max(self.last + 1, round(1000 * shot.seconds))
-            frame.pts, frame.time_base = self.last, Fraction(1, 1000)
-            self.container.mux(self.stream.encode(frame))
-
-    def close(self) -> None:
-        with _telling(self.path):
-            try:
-                if self.stream is not None:
-                    self.container.mux(self.stream.encode())
-            finally:
-                self.container.close()
-
-    def _begin(self, shot: SourceFrame) -> None:
-        """As large as the first frame, to an even number of pixels; later ones are stretched to that."""
-        height, width = (side // 2 * 2 for side in upright_sides(shot.frame))
-        self.resize = Resizer(height, width)
-        self.stream = self.container.add_stream("libx264", rate=30, options=_CODING)
-        self.stream.height, self.stream.width, self.stream.pix_fmt = height, width, "yuv420p"
-        self.stream.codec_context.time_base = Fraction(1, 1000)
-
-
-def annotated(picture: np.ndarray, text: str, share: float) -> np.ndarray:
-    """A strip at the top with the text, and under it a bar as long as the share."""
-    image = Image.fromarray(picture)
-    size = max(10, image.height // 16)
-    draw = ImageDraw.Draw(image, "RGBA")
-    draw.rectangle((0, 0, image.width, size * 3 // 2), fill=(0, 0, 0, 150))
-    draw.text((size // 3, size // 6), text, fill=(255, 255, 255, 255), font=ImageFont.load_default(size))
-    draw.rectangle((0, size * 3 // 2, round(image.width * share), size * 3 // 2 + max(2, size // 5)), fill="#f59e0b")
-    return np.asarray(image)
-
-
-def _opened(path: Path) -> TextIO:
-    with _telling(path):
+def _open_text(path: Path) -> TextIO:
+    with name_file_in_errors(path):
         return path.open("w", newline="", encoding="utf-8")
 
 
 @contextmanager
-def _telling(path: Path) -> Iterator[None]:
-    """What goes wrong with a file becomes one line that names it."""
+def name_file_in_errors(path: Path) -> Iterator[None]:
+    """Turn an error of the system or of FFmpeg into one line that names the file."""
     try:
         yield
     except (OSError, av.error.FFmpegError) as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,25 +22,13 @@ from stillmotion.clips import (
 from stillmotion.data import Videos
 from stillmotion.decoding import Images
 from stillmotion.errors import StillmotionError, UnreadableVideoError
+from stillmotion.models.inference import BATCH_SIZE, load_keras_model, predict_in_batches
 from stillmotion.prediction.inputs import find_inputs
-from stillmotion.prediction.records import Probabilities, VideoPrediction
+from stillmotion.prediction.records import VideoPrediction
 from stillmotion.runs import Run
 
-BATCH = 16
 # Windows that are read from a file at once, which bounds the memory that an hour of video takes.
 WINDOWS_AT_ONCE = 64
-
-
-def load_model(file: Path) -> keras.Model:
-    """A run's saved model, read in safe mode.
-
-    Raises:
-        StillmotionError: not there, or not a Keras model.
-    """
-    try:
-        return keras.saving.load_model(file, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StillmotionError(f"{file}: not a Keras model that can be loaded ({str(error).splitlines()[0]})") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +62,7 @@ def predict(
     """
     if not isinstance(videos, (Videos, OpenedVideos)):
         videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
-    model, spec = load_model(run.model_file), run.recipe.spec
+    model, spec = load_keras_model(run.model_file), run.recipe.spec
     check_input(model, spec, run)
     pending: list[_Pending] = []
     for segment in _open_one_by_one(videos):
@@ -82,7 +70,7 @@ def predict(
             yield from _predict_pending(model, pending, run.labels)
             yield segment
             continue
-        if sum(len(video.windows) for video in pending) >= BATCH:
+        if sum(len(video.windows) for video in pending) >= BATCH_SIZE:
             yield from _predict_pending(model, pending, run.labels)
         windows = even_windows(spec, segment.window)
         if len(windows) <= WINDOWS_AT_ONCE:
@@ -130,26 +118,11 @@ def check_input(model: keras.Model, spec: ClipSpec, run: Run) -> None:
         )
 
 
-def probabilities(model: keras.Model, clips: Iterable[Images]) -> Probabilities:
-    """The model's answers `(n, classes)` for clips or pictures, at two batch sizes only: 1 and 16.
-
-    A last batch is filled up, for every new shape costs a compilation.
-    """
-    batch = list(clips)
-    answers = []
-    for start in range(0, len(batch), BATCH):
-        part = np.stack(batch[start : start + BATCH])
-        size = 1 if len(batch) == 1 else BATCH
-        filled = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-        answers.append(np.asarray(model.predict_on_batch(filled), np.float32)[: len(part)])
-    return np.concatenate(answers)
-
-
 def _predict_pending(model: keras.Model, pending: list[_Pending], labels: tuple[str, ...]) -> Iterator[VideoPrediction]:
     """Predict the videos that wait, together, and empty the list."""
     if not pending:
         return
-    predicted = probabilities(model, [clip for video in pending for clip in video.clips])
+    predicted = predict_in_batches(model, [clip for video in pending for clip in video.clips])
     start = 0
     for video in pending:
         stop = start + len(video.windows)
@@ -163,5 +136,5 @@ def _predict_long(
 ) -> VideoPrediction:
     """Predict a video of many windows, in portions that fit into memory."""
     portions = [windows[start : start + WINDOWS_AT_ONCE] for start in range(0, len(windows), WINDOWS_AT_ONCE)]
-    predicted = [probabilities(model, read_clips(segment.file, portion, spec)) for portion in portions]
+    predicted = [predict_in_batches(model, read_clips(segment.file, portion, spec)) for portion in portions]
     return VideoPrediction(segment.video, tuple(windows), np.concatenate(predicted), labels)

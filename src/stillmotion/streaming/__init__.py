@@ -1,4 +1,4 @@
-"""A clip model -> the same model, fed a frame at a time."""
+"""A clip model -> the same model, fed frame by frame."""
 
 from stillmotion.streaming.engines import ENGINES, stream_program
 from stillmotion.streaming.plan import LayerReport

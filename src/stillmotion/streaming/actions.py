@@ -1,4 +1,4 @@
-"""What can be done with a time axis. A rule (see `rules/`) turns an operation into a chain of these."""
+"""What can be done along a time axis. A rule (see `rules/`) turns an operation into a chain of these actions."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.streaming.graph import Node, Shape
+from stillmotion.models.keras_graph import Node, Shape
 from stillmotion.streaming.timeline import Taps
 
-# Which slices there are around each, `(slices, taps)`: constant.
+# `(slices, taps)`: which of the slices that an output is made of exist. Constant when a block is compiled.
 Present = NDArray[np.bool_]
 
-# Where a tensor's time axis is; frames that are folded into the batch, `(batch * time, ...)`, are at axis 0.
+# Where a tensor has its time axis. Frames that are folded into the batch, `(batch * time, ...)`, are at axis 0.
 Axis = int
 Tensors = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class PerFrame:
-    """Slice by slice: `call` takes tensors with any number of slices at their time axis, and gives as many."""
+    """Works on each slice by itself.
+
+    Attributes:
+        call: takes tensors with any number of slices along their time axis, and returns as many slices.
+        axis: the time axis of the result.
+    """
 
     call: Tensors
     axis: Axis
@@ -30,10 +35,14 @@ class PerFrame:
 
 @dataclass(frozen=True)
 class Windowed:
-    """From a few neighbouring slices.
+    """Makes each slice from a few neighboring slices, as a convolution over time does.
 
-    `call` takes `(batch, slices, taps, ...)` and a constant bool `(slices, taps)`, which of them there are, and gives
-    `(batch, slices, ...)`. The result has `length` slices a window, and its time axis at `axis`.
+    Attributes:
+        taps: which slices.
+        call: takes `(batch, slices, taps, ...)` and a constant bool array `(slices, taps)`, which says which of them
+            exist; returns `(batch, slices, ...)`.
+        length: slices per window of the result.
+        axis: the time axis of the result.
     """
 
     taps: Taps
@@ -43,42 +52,49 @@ class Windowed:
 
 
 @dataclass(frozen=True)
-class FullWindow:
-    """From all slices of a window: `call` takes the tensors as the model has them. Nothing is shared after it.
-
-    Both others, where there are any, take new slices `(batch, slices, ...)` and a state or None, and give results and
-    the state. `carry` goes on from the last slice seen instead of beginning anew with each window; its results are
-    `(batch, slices, ...)`. `abreast` is another way to the same answers, see `ParallelWindows`.
-    """
-
-    call: Tensors
-    carry: Tensors | None = None
-    abreast: ParallelWindows | None = None
-
-
-@dataclass(frozen=True)
-class Stateful:
-    """A `FullWindow` that goes on from the last slice seen."""
-
-    call: Tensors
-
-
-@dataclass(frozen=True)
 class ParallelWindows:
-    """A `FullWindow` that does with each new slice a step of all windows that it lies in, side by side.
+    """Advances all windows that a new slice belongs to, side by side.
 
-    The windows' states are kept between blocks; `call` also takes the hop, and gives `(batch, windows, ...)`.
+    The states of the unfinished windows are kept from block to block.
+
+    Attributes:
+        call: takes new slices `(batch, slices, ...)`, the state or None, and the hop; returns the results of the
+            windows that are complete, `(batch, windows, ...)`, and the state.
     """
 
     call: Tensors
 
 
-Action = PerFrame | Windowed | FullWindow | Stateful | ParallelWindows
+@dataclass(frozen=True)
+class FullWindow:
+    """Needs all slices of a window, so that windows share nothing from here on.
+
+    Attributes:
+        call: takes whole windows, with the axes that the model has.
+        parallel: another way to the same results, for windows that overlap much.
+    """
+
+    call: Tensors
+    parallel: ParallelWindows | None = None
+
+
+Action = PerFrame | Windowed | FullWindow | ParallelWindows
+
+# A chain of actions, or the reason why the operation cannot be divided.
+Actions = list[Action] | str
 
 
 @dataclass(frozen=True)
 class OpView:
-    """An operation whose tensors all have their time axis, of `length` slices, at `axis`; its shapes."""
+    """An operation as the rules see it: all of its tensors have their time axis at the same place.
+
+    Attributes:
+        node: the call of the operation.
+        axis: the time axis of the inputs.
+        length: slices per window of the inputs.
+        shapes: the shapes of the inputs.
+        result: the shape of the result.
+    """
 
     node: Node
     axis: Axis
@@ -92,34 +108,31 @@ class OpView:
 
     @property
     def shape(self) -> Shape:
-        """Of the first tensor."""
+        """The shape of the first input."""
         return self.shapes[0]
 
     @property
-    def rest(self) -> tuple[int, ...]:
-        """Of one slice of the first tensor."""
-        return rest_of(self.shape, self.axis)
+    def slice_shape(self) -> tuple[int, ...]:
+        """The shape of one slice of the first input."""
+        return slice_shape(self.shape, self.axis)
 
     def call(self, *tensors: Any) -> Any:
-        """The operation itself."""
+        """Call the operation on these inputs."""
         return self.node.call(dict(zip(self.node.inputs, tensors, strict=True)))
 
-    def each(self, axis: Axis | None = None) -> list[Action]:
-        """The operation itself, slice by slice; the time axis stays, or goes to `axis`."""
+    def per_frame(self, axis: Axis | None = None) -> list[Action]:
+        """The operation itself on each slice; the time axis stays, or moves to `axis`."""
         return [PerFrame(self.call, self.axis if axis is None else axis)]
 
-    def axes(self, given: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:
-        """Axes counted from the front."""
-        many = (given,) if isinstance(given, int) else tuple(given)
-        return tuple(axis % len(self.shape) for axis in many)
+    def positive_axes(self, axes: int | tuple[int, ...] | list[int]) -> tuple[int, ...]:
+        """Axes of the first input as non-negative numbers."""
+        return tuple(axis % len(self.shape) for axis in ((axes,) if isinstance(axes, int) else axes))
 
 
-# A chain of actions, or the reason why there is none.
-Ruling = list[Action] | str
-Rule = Callable[[OpView], Ruling]
+Rule = Callable[[OpView], Actions]
 
 
-def rest_of(shape: Shape, axis: Axis) -> tuple[int, ...]:
-    """The shape of one slice."""
-    rest = shape[1:] if axis == 0 else (*shape[1:axis], *shape[axis + 1 :])
-    return tuple(int(side or 0) for side in rest)
+def slice_shape(shape: Shape, axis: Axis) -> tuple[int, ...]:
+    """The shape of one slice, without batch and time."""
+    sides = shape[1:] if axis == 0 else (*shape[1:axis], *shape[axis + 1 :])
+    return tuple(int(side or 0) for side in sides)

@@ -1,4 +1,4 @@
-"""The divided model as one Keras model: a block of new frames and what was kept -> answers, and what to keep."""
+"""The divided model as one Keras model: new frames and what was kept in, predictions and what to keep out."""
 
 from __future__ import annotations
 
@@ -8,166 +8,166 @@ import keras
 import numpy as np
 from keras import ops
 
-from stillmotion.streaming.actions import ParallelWindows, PerFrame, Stateful, Windowed
-from stillmotion.streaming.graph import Ref
-from stillmotion.streaming.plan import StreamPlan
+from stillmotion.models.keras_graph import Ref
+from stillmotion.streaming.actions import ParallelWindows, PerFrame, Windowed
+from stillmotion.streaming.plan import StreamPlan, StreamTask
 from stillmotion.streaming.planning import places_of
 from stillmotion.streaming.timeline import Indices, Timeline
 
 
 class Block(keras.Model):
-    """Takes `[frames, *kept]`, with frames `(streams, windows * hop, height, width, 3)`; gives `[answers, *kept]`.
+    """Takes `[frames, *kept]` and returns `[predictions, *kept]`, for a block of several windows.
 
-    Answers are `(streams, windows, classes)`; what is kept has the shapes that it was given in, and is zero where
-    it was not given.
+    Frames are `(streams, windows * hop, height, width, 3)`, predictions `(streams, windows, classes)`. What is kept has
+    the same shapes in and out, and is zero where it is not given.
     """
 
     def __init__(self, model: keras.Model, plan: StreamPlan, windows: int) -> None:
         super().__init__(name=f"{model.name}_block{windows}")
-        self.whole_model = model  # its layers are used as they are, with their weights
+        self.whole_model = model  # Its layers are used as they are, with their weights.
         self.plan, self.windows = plan, windows
         self._specs: dict[int, tuple[keras.KerasTensor, list[keras.KerasTensor]]] = {}
         if model.run_eagerly:
             self.compile(run_eagerly=True)
 
     def specs(self, streams: int) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
-        """Of the frames of so many streams, and of what is kept."""
+        """Shape and dtype of the frames, and of each tensor that is kept, for this many streams."""
         if streams not in self._specs:
-            clip = self.plan.graph.specs[self.plan.graph.clip]
+            clip = self.plan.graph.specs[self.plan.graph.input]
             sides = clip.shape[1 if len(clip.shape) == 4 else 2 :]
             frames = keras.KerasTensor((streams, self.windows * self.plan.hop, *sides), clip.dtype)
             if self.run_eagerly:
-                found = self([ops.zeros(frames.shape, frames.dtype)], training=False)
+                outputs = self([ops.zeros(frames.shape, frames.dtype)], training=False)
             else:
-                found = self.compute_output_spec([frames])
-            kept = [keras.KerasTensor(one.shape, keras.backend.standardize_dtype(one.dtype)) for one in found[1:]]
+                outputs = self.compute_output_spec([frames])
+            kept = [keras.KerasTensor(one.shape, keras.backend.standardize_dtype(one.dtype)) for one in outputs[1:]]
             self._specs[streams] = frames, kept
         return self._specs[streams]
 
     def call(self, tensors: list[Any]) -> list[Any]:
-        plan = self.plan
-        frames = tensors[0]
-        count = len(plan.histories)
-        store = _Store(plan, self.windows, dict(zip(plan.histories, tensors[1:], strict=False)))
-        states = dict(zip(plan.states, tensors[1 + count :], strict=False))
-        store.put(plan.graph.clip, frames)
-        for task in plan.tasks:
-            if isinstance(task.action, PerFrame):
-                result = plan.timed[task.outputs[0]]
-                slices = [
-                    store.laid(ref, places_of(store.timeline(ref), task.action, result.timeline, self.windows)[0][:, 0])
-                    for ref in task.inputs
-                ]
-                store.put_laid(task.outputs[0], task.action.call(*slices))
-            elif isinstance(task.action, Windowed):
-                (ref,), result = task.inputs, plan.timed[task.outputs[0]]
-                places, present = places_of(store.timeline(ref), task.action, result.timeline, self.windows)
-                found = store.gather(ref, places.ravel())
-                found = ops.reshape(found, (-1, *places.shape, *found.shape[2:]))
-                store.put(task.outputs[0], task.action.call(found, present))
-            elif isinstance(task.action, Stateful):
-                (ref,), new = task.inputs, task.outputs[0]
-                found, states[new] = task.action.call(store.packed(ref), states.get(new))
-                # Windows end with every hop-th frame.
-                ends = found[:, plan.hop - 1 :: plan.hop]
-                store.windows[new] = ops.reshape(ends, (-1, *ends.shape[2:]))
-            elif isinstance(task.action, ParallelWindows):
-                (ref,), new = task.inputs, task.outputs[0]
-                ended, states[new] = task.action.call(store.packed(ref), states.get(new), plan.hop)
-                store.windows[new] = ops.reshape(ended, (-1, *ended.shape[2:]))
-            else:
-                found = task.action.call(*(store.window(ref) for ref in task.inputs))
-                results = keras.tree.flatten(found)
-                store.windows.update({ref: results[place] for place, ref in task.outputs.items()})
-        answers = store.window(plan.graph.answer)
-        answers = ops.reshape(answers, (-1, self.windows, *answers.shape[1:]))
-        return [answers, *store.kept(), *states.values()]
+        frames, *kept = tensors
+        count = len(self.plan.histories)
+        store = _Store(self.plan, self.windows, dict(zip(self.plan.histories, kept, strict=False)))
+        states = dict(zip(self.plan.states, kept[count:], strict=False))
+        store.put_packed(self.plan.graph.input, frames)
+        for task in self.plan.tasks:
+            self._run(task, store, states)
+        predictions = store.window(self.plan.graph.output)
+        predictions = ops.reshape(predictions, (-1, self.windows, *predictions.shape[1:]))
+        return [predictions, *store.kept(), *states.values()]
+
+    def _run(self, task: StreamTask, store: _Store, states: dict[Ref, Any]) -> None:
+        action, plan = task.action, self.plan
+        if isinstance(action, PerFrame):
+            result = plan.timed[task.outputs[0]].timeline
+            slices = [
+                store.unpacked(ref, places_of(store.timeline(ref), action, result, self.windows)[0][:, 0])
+                for ref in task.inputs
+            ]
+            store.put_unpacked(task.outputs[0], action.call(*slices))
+        elif isinstance(action, Windowed):
+            (ref,), result = task.inputs, plan.timed[task.outputs[0]].timeline
+            places, present = places_of(store.timeline(ref), action, result, self.windows)
+            neighbors = store.gather(ref, places.ravel())
+            neighbors = ops.reshape(neighbors, (-1, *places.shape, *neighbors.shape[2:]))
+            store.put_packed(task.outputs[0], action.call(neighbors, present))
+        elif isinstance(action, ParallelWindows):
+            (ref,), output = task.inputs, task.outputs[0]
+            complete, states[output] = action.call(store.packed(ref), states.get(output), plan.hop)
+            store.windows[output] = ops.reshape(complete, (-1, *complete.shape[2:]))
+        else:
+            results = keras.tree.flatten(action.call(*(store.window(ref) for ref in task.inputs)))
+            store.windows.update({ref: results[place] for place, ref in task.outputs.items()})
 
 
 class _Store:
-    """The tensors of a block, each in the forms that were asked for.
+    """The tensors of a block, each in the forms in which the tasks ask for it.
 
-    New slices are packed, `(streams, packed, ...)`, or laid out as the model has them: frames that are folded into the
-    batch stay so from one layer to the next, for what comes between keeps engines from merging layers. Whole windows
-    are `(streams * windows, ...)`.
+    New slices are packed, `(streams, packed, ...)`, or unpacked: with the axes that the model has. Frames that are
+    folded into the batch stay unpacked from one layer to the next, because a reshape in between keeps engines from
+    merging the layers. Whole windows are `(streams * windows, ...)`.
     """
 
     def __init__(self, plan: StreamPlan, block: int, history: dict[Ref, Any]) -> None:
         self.plan, self.block, self.history = plan, block, history
         self._packed: dict[Ref, Any] = {}
-        self._laid: dict[Ref, Any] = {}
-        self._full: dict[Ref, Any] = {}
+        self._unpacked: dict[Ref, Any] = {}
+        self._with_history: dict[Ref, Any] = {}
         self.windows: dict[Ref, Any] = {}
 
-    def put(self, ref: Ref, packed: Any) -> None:
-        self._packed[ref] = packed
+    def put_packed(self, ref: Ref, slices: Any) -> None:
+        self._packed[ref] = slices
 
-    def put_laid(self, ref: Ref, found: Any) -> None:
-        self._laid[ref] = found
+    def put_unpacked(self, ref: Ref, slices: Any) -> None:
+        self._unpacked[ref] = slices
 
     def timeline(self, ref: Ref) -> Timeline:
         return self.plan.timed[ref].timeline
 
     def packed(self, ref: Ref) -> Any:
+        """The new slices, packed."""
         if ref not in self._packed:
             count = self.timeline(ref).packed(self.block)
-            self._packed[ref] = _packed(self._laid[ref], self.plan.timed[ref].axis, count)
+            self._packed[ref] = _pack(self._unpacked[ref], self.plan.timed[ref].axis, count)
         return self._packed[ref]
 
-    def full(self, ref: Ref) -> Any:
-        """The history, and what is new."""
-        if ref not in self._full:
+    def with_history(self, ref: Ref) -> Any:
+        """The slices of earlier blocks, then the new ones."""
+        if ref not in self._with_history:
             packed, count = self.packed(ref), self.plan.histories.get(ref, 0)
             kept = self.history.get(ref)
             if count and kept is None:
                 kept = ops.zeros((packed.shape[0], count, *packed.shape[2:]), packed.dtype)
-            self._full[ref] = ops.concatenate([kept, packed], axis=1) if count else packed
-        return self._full[ref]
+            self._with_history[ref] = ops.concatenate([kept, packed], axis=1) if count else packed
+        return self._with_history[ref]
 
     def gather(self, ref: Ref, places: Indices) -> Any:
-        """Slices by their places `(n,)`, those below 0 from the history: `(streams, n, ...)`."""
-        if self._all_new(ref, places):
+        """Slices by their places `(n,)`, of which those below 0 are in the history: `(streams, n, ...)`."""
+        if self._are_all_new(ref, places):
             return self.packed(ref)
         places = places + self.plan.histories.get(ref, 0)
         start = int(places[0])
+        # A run of neighbors is a slice, which engines do faster than a gather.
         if np.array_equal(places, start + np.arange(len(places))):
-            return self.full(ref)[:, start : start + len(places)]
-        return ops.take(self.full(ref), places, axis=1)
+            return self.with_history(ref)[:, start : start + len(places)]
+        return ops.take(self.with_history(ref), places, axis=1)
 
-    def laid(self, ref: Ref, places: Indices) -> Any:
-        """Slices by their places, laid out as the model has them."""
-        if ref in self._laid and self._all_new(ref, places):
-            return self._laid[ref]
-        return _laid(self.gather(ref, places), self.plan.timed[ref].axis)
+    def unpacked(self, ref: Ref, places: Indices) -> Any:
+        """Slices by their places, with the axes that the model has."""
+        if ref in self._unpacked and self._are_all_new(ref, places):
+            return self._unpacked[ref]
+        return _unpack(self.gather(ref, places), self.plan.timed[ref].axis)
 
     def window(self, ref: Ref) -> Any:
-        """All slices of each window, as the model has them."""
+        """All slices of each window, with the axes that the model has."""
         if ref not in self.windows:
             timed = self.plan.timed[ref]
-            found = self.gather(ref, timed.timeline.of_windows(self.block).ravel())
-            found = ops.reshape(found, (-1, timed.timeline.length, *found.shape[2:]))
-            self.windows[ref] = _laid(found, timed.axis)
+            slices = self.gather(ref, timed.timeline.of_windows(self.block).ravel())
+            slices = ops.reshape(slices, (-1, timed.timeline.length, *slices.shape[2:]))
+            self.windows[ref] = _unpack(slices, timed.axis)
         return self.windows[ref]
 
     def kept(self) -> list[Any]:
-        """The newest interior slices."""
-        return [
-            self.full(ref)[:, (new := self.block * self.timeline(ref).fresh) : new + count]
-            for ref, count in self.plan.histories.items()
-        ]
+        """The newest interior slices, which the next block takes as its history."""
+        histories = []
+        for ref, count in self.plan.histories.items():
+            new = self.block * self.timeline(ref).fresh
+            histories.append(self.with_history(ref)[:, new : new + count])
+        return histories
 
-    def _all_new(self, ref: Ref, places: Indices) -> bool:
+    def _are_all_new(self, ref: Ref, places: Indices) -> bool:
         return np.array_equal(places, np.arange(self.timeline(ref).packed(self.block)))
 
 
-def _laid(slices: Any, axis: int) -> Any:
-    """`(batch, slices, ...)` -> the layout of the model."""
+def _unpack(slices: Any, axis: int) -> Any:
+    """`(batch, slices, ...)` with the time axis moved to where the model has it."""
     if axis == 0:
         return ops.reshape(slices, (-1, *slices.shape[2:]))
     return ops.moveaxis(slices, 1, axis) if axis > 1 else slices
 
 
-def _packed(found: Any, axis: int, count: int) -> Any:
+def _pack(tensor: Any, axis: int, count: int) -> Any:
+    """The time axis moved to the second place: `(batch, slices, ...)`."""
     if axis == 0:
-        return ops.reshape(found, (-1, count, *found.shape[1:]))
-    return ops.moveaxis(found, axis, 1) if axis > 1 else found
+        return ops.reshape(tensor, (-1, count, *tensor.shape[1:]))
+    return ops.moveaxis(tensor, axis, 1) if axis > 1 else tensor

@@ -1,4 +1,4 @@
-"""What runs a block of a divided model: one table. All give the same answers, within 1e-4 of the model's own."""
+"""What runs a block of a divided model: one table. All engines predict the same, within 1e-4 of the model itself."""
 
 from __future__ import annotations
 
@@ -16,29 +16,42 @@ from stillmotion.exporting.program import Program, Runner, Tensor
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.planning import make_stream_plan
 
-# New frames and what was kept -> answers and what to keep, which only the engine need understand.
+# New frames and what was kept -> probabilities and what to keep. Only the engine has to understand what is kept.
 Step = Callable[[NDArray[Any], list[Any]], tuple[Any, list[Any]]]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """`blocks` are windows that are worked on at once, where so many are there, each compiled when first used."""
+    """A way to run blocks.
+
+    Attributes:
+        compile: makes the step of a block, for a number of streams.
+        block_sizes: how many windows are advanced at once if that many are ready, largest first. Each size is compiled
+            when it is first used.
+    """
 
     compile: Callable[[Block, int], Step]
-    blocks: tuple[int, ...]
+    block_sizes: tuple[int, ...]
 
 
 def program_of(block: Block, streams: int) -> Program:
-    """A block with its state as further inputs and outputs."""
+    """A block as a program, with its state as further inputs and outputs."""
     frames, kept = block.specs(streams)
-    states = [Tensor(f"state_{number}", one.shape, one.dtype) for number, one in enumerate(kept)]
-    outputs = ("answers", *(f"next_{state.name}" for state in states))
-    return Program(block, lambda *tensors: block([*tensors], training=False),
-                   (Tensor("frames", frames.shape, frames.dtype), *states), outputs)  # fmt: skip
+    states = [Tensor(f"state_{number}", spec.shape, spec.dtype) for number, spec in enumerate(kept)]
+    inputs = (Tensor("frames", frames.shape, frames.dtype), *states)
+    outputs = ("probabilities", *(f"next_{state.name}" for state in states))
+    return Program(block, lambda *tensors: block([*tensors], training=False), inputs, outputs)
 
 
 def stream_program(model: keras.Model, *, hop: int = 1) -> Program:
-    """The step of one stream, a window at a time.
+    """The step that advances one stream by one window.
+
+    Args:
+        model: see `stream_model`.
+        hop: new frames of each step.
+
+    Returns:
+        A program with inputs `frames`, `state_0`, ... and outputs `probabilities`, `next_state_0`, ...
 
     Raises:
         UsageError: see `make_stream_plan`.
@@ -47,35 +60,34 @@ def stream_program(model: keras.Model, *, hop: int = 1) -> Program:
 
 
 def on_keras(block: Block, streams: int) -> Step:
-    """The backend itself, without what `predict_on_batch` does around it; what is kept stays with the backend."""
+    """Run on Keras's backend, without what `predict_on_batch` does around it. What is kept stays with the backend."""
     backend = keras.backend.backend()
     call = (_eagerly if block.run_eagerly else _COMPILERS.get(backend, _as_a_batch))(block, streams)
 
     def step(frames: NDArray[Any], kept: list[Any]) -> tuple[Any, list[Any]]:
-        answers, *after = call([frames, *kept])
-        return np.asarray(answers), after
+        probabilities, *next_kept = call([frames, *kept])
+        return np.asarray(probabilities), next_kept
 
     return step
 
 
 def _eagerly(block: Block, streams: int) -> Callable[[list[Any]], Any]:
-    return lambda tensors: block([keras.ops.convert_to_tensor(one) for one in tensors], training=False)
+    return lambda tensors: block([keras.ops.convert_to_tensor(tensor) for tensor in tensors], training=False)
 
 
 def _as_a_batch(block: Block, streams: int) -> Callable[[list[Any]], Any]:
-    return lambda tensors: block.predict_on_batch([np.asarray(one) for one in tensors])
+    return lambda tensors: block.predict_on_batch([np.asarray(tensor) for tensor in tensors])
 
 
 def _by_tensorflow(block: Block, streams: int) -> Callable[[list[Any]], Any]:
-    """Weights become constants: all that depends on them alone is computed once, half of a small model's operations.
+    """Compile with the weights as constants.
 
-    The function is called as the operation that it is, without the checks of arguments around it: they and what comes
-    with them take 60 of a small model's 240 microseconds.
+    Whatever depends on weights alone is then computed once, which is half of the operations of a small model.
     """
     import tensorflow as tf
 
     frames, kept = block.specs(streams)
-    signature = [tf.TensorSpec(one.shape, one.dtype) for one in (frames, *kept)]
+    signature = [tf.TensorSpec(spec.shape, spec.dtype) for spec in (frames, *kept)]
     weights = [(variable, variable.numpy()) for variable in block.variables]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
@@ -83,9 +95,10 @@ def _by_tensorflow(block: Block, streams: int) -> Callable[[list[Any]], Any]:
         with keras.StatelessScope(state_mapping=[(variable, tf.constant(value)) for variable, value in weights]):
             return block([*tensors], training=False)
 
+    # The function is called as the operation that it is, without the checks of arguments around it: these take 60 of a
+    # small model's 240 microseconds.
     concrete = function.get_concrete_function()
-    dtypes, captured = [one.dtype for one in concrete.outputs], concrete.captured_inputs
-
+    dtypes, captured = [output.dtype for output in concrete.outputs], concrete.captured_inputs
     run = partial(tf.raw_ops.StatefulPartitionedCall, Tout=dtypes, f=concrete.inference_fn)
     return lambda tensors: run(args=[*tensors, *captured])
 
@@ -109,15 +122,24 @@ _COMPILERS: Mapping[str, Callable[[Block, int], Callable[[list[Any]], Any]]] = {
 }
 
 
-def _exported(load: Callable[[bytes], Runner]) -> Callable[[Block, int], Step]:
+def exported(load: Callable[[bytes], Runner]) -> Callable[[Block, int], Step]:
+    """An engine's `compile` that exports the block to ONNX.
+
+    Args:
+        load: makes a runner of an ONNX model.
+
+    Returns:
+        The function.
+    """
+
     def compile_block(block: Block, streams: int) -> Step:
         program = program_of(block, streams)
         run = load(onnx.convert(program))
-        names = [one.name for one in program.inputs]
+        names = [tensor.name for tensor in program.inputs]
 
         def step(frames: NDArray[Any], kept: list[Any]) -> tuple[Any, list[Any]]:
-            found = run(dict(zip(names, [frames, *kept], strict=True)))
-            return np.array(found["answers"]), [found[f"next_{name}"] for name in names[1:]]
+            outputs = run(dict(zip(names, [frames, *kept], strict=True)))
+            return np.array(outputs["probabilities"]), [outputs[f"next_{name}"] for name in names[1:]]
 
         return step
 
@@ -126,7 +148,7 @@ def _exported(load: Callable[[bytes], Runner]) -> Callable[[Block, int], Step]:
 
 ENGINES: Mapping[str, Engine] = {
     "keras": Engine(on_keras, (16, 4, 1)),
-    # To convert a block takes seconds, and a call costs next to nothing.
-    "onnx": Engine(_exported(onnx.load), (1,)),
-    "openvino": Engine(_exported(openvino.load), (1,)),
+    # Converting a block takes seconds and a call costs next to nothing, so one size is enough.
+    "onnx": Engine(exported(onnx.load), (1,)),
+    "openvino": Engine(exported(openvino.load), (1,)),
 }

@@ -1,45 +1,58 @@
-"""What a model's division is: its tensors in time, its tasks in order, and what has to be kept between blocks."""
+"""How a model is divided: its tensors in time, its tasks in order, and what has to be kept between blocks of frames."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from stillmotion.models.keras_graph import Graph, Ref
 from stillmotion.streaming.actions import Action, Axis
-from stillmotion.streaming.graph import Graph, Ref
 from stillmotion.streaming.timeline import Indices, Timeline
 
-Kind = Literal["per frame", "local in time", "whole window"]
+LayerKind = Literal["per frame", "local in time", "whole window"]
 
 
 @dataclass(frozen=True)
 class TimedTensor:
-    """A tensor with slices in time, and where its time axis is in the model."""
+    """A tensor that has slices in time, and where its time axis is in the model."""
 
     timeline: Timeline
     axis: Axis
 
 
 @dataclass(frozen=True)
-class Task:
-    """One action on tensors of the graph, its results, and the operation that it is of."""
+class StreamTask:
+    """One action on tensors of the graph.
+
+    Attributes:
+        action: what is done.
+        inputs: the tensors that it takes.
+        outputs: its results, by their place among all results of the operation.
+        operation: the layer or operation that the action belongs to.
+    """
 
     action: Action
     inputs: tuple[Ref, ...]
-    outputs: dict[int, Ref]  # by their place among the results
+    outputs: dict[int, Ref]
     operation: Any
 
 
 @dataclass(frozen=True)
 class LayerReport:
-    """What becomes of one layer: `computed` of `slices` slices are computed for each window.
+    """How a layer is streamed: for each window, `computed` of its `slices` slices are computed.
 
-    A recurrent layer or a mean over the whole window still computes what it can of each frame once. A layer that
-    shares nothing has the reason why, but for those that take what such a layer gives.
+    Attributes:
+        layer: the layer's name.
+        kind: "per frame", "local in time" or "whole window". A recurrent layer or a mean over the whole window still
+            computes once per frame what depends on that frame alone.
+        computed: slices computed for each window.
+        slices: slices of a window.
+        reason: why a layer shares nothing between windows; empty if it shares, or if only the layers before it share
+            nothing.
     """
 
     layer: str
-    kind: Kind
+    kind: LayerKind
     computed: int
     slices: int
     reason: str = ""
@@ -47,24 +60,30 @@ class LayerReport:
 
 @dataclass
 class StreamPlan:
-    """A model as tasks, in order.
+    """A model as tasks in order.
 
-    `histories` counts the slices of a tensor that are kept between blocks, `states` are what recurrences carry on.
-    With `unlimited`, a window's start is not felt: what was before it is seen as the rest is.
+    Attributes:
+        graph: the calls of the model.
+        hop: frames from one window to the next, at most `length`.
+        length: frames of a window.
+        timed: the tensors that have slices in time.
+        tasks: what is computed for each block of frames, in order.
+        reports: how each layer is streamed, in order.
+        histories: how many slices of a tensor are kept between blocks.
+        states: the results of tasks that keep a state between blocks.
     """
 
     graph: Graph
     hop: int
     length: int
-    unlimited: bool = False
     timed: dict[Ref, TimedTensor] = field(default_factory=dict)
-    tasks: list[Task] = field(default_factory=list)
-    parts: list[LayerReport] = field(default_factory=list)
+    tasks: list[StreamTask] = field(default_factory=list)
+    reports: list[LayerReport] = field(default_factory=list)
     histories: dict[Ref, int] = field(default_factory=dict)
     states: list[Ref] = field(default_factory=list)
 
     def keep(self, ref: Ref, places: Indices) -> None:
-        """Slices at places below 0 come from earlier blocks."""
-        least = int(places.min(initial=0))
-        if least < 0:
-            self.histories[ref] = max(self.histories.get(ref, 0), -least)
+        """Keep enough slices of a tensor: places below 0 are in earlier blocks."""
+        earliest = int(places.min(initial=0))
+        if earliest < 0:
+            self.histories[ref] = max(self.histories.get(ref, 0), -earliest)

@@ -1,4 +1,4 @@
-"""Streams of frames in, moments out: each is a window's answer, as the model gives it, at the cost of what is new."""
+"""Feed a clip model frame by frame, and get the prediction of each window for the cost of the new frames."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from math import isnan, nan
-from typing import Any, Literal, overload
+from typing import Any, TypeVar, overload
 
 import keras
 import numpy as np
@@ -14,26 +14,30 @@ from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting.program import distance
+from stillmotion.models.keras_graph import Shape
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.engines import ENGINES, Step
-from stillmotion.streaming.graph import Shape
 from stillmotion.streaming.plan import LayerReport, StreamPlan
 from stillmotion.streaming.planning import make_stream_plan
 
-# How far the divided model may be from the model, in a trial at the start.
-EXACT = 1e-4
+# How far predictions of the divided model may be from the model's own, in the check at the start.
+TOLERANCE = 1e-4
 
-Frames = NDArray[Any]
-Times = Sequence[float] | NDArray[np.float64]
-_ONE = "the stream"
+Pixels = NDArray[Any]
+FrameTimes = Sequence[float] | NDArray[np.float64]
+Name = TypeVar("Name", bound=Hashable)
+_ONLY_STREAM = "the stream"
 
 
 @dataclass(frozen=True, eq=False)
 class WindowPrediction:
-    """A window's answer: `probabilities` float32 `(classes,)`; windows are counted by `index`, from 0.
+    """What a model predicts for one window of a stream.
 
-    `seconds` is the time of the window's last frame, where times were given, `label` the most probable
-    label, where labels were.
+    Attributes:
+        probabilities: float32 `(classes,)`.
+        index: the window's number in the stream, from 0.
+        seconds: the time of the window's last frame, where times were given.
+        label: the most probable label, where labels were given.
     """
 
     probabilities: NDArray[np.float32]
@@ -43,29 +47,33 @@ class WindowPrediction:
 
     @property
     def probability(self) -> float:
-        """Of the most probable label."""
+        """The probability of the most probable label."""
         return float(self.probabilities.max())
 
 
 @dataclass
 class _Stream:
-    """One stream's place in the batch, and its frames that no block has taken yet."""
+    """One stream's place in the batch, and those of its frames that no block has taken yet."""
 
     place: int
-    waiting: Frames
+    waiting: Pixels
     seconds: list[float]
-    seen: int = 0
+    frames_seen: int = 0
     windows: int = 0
 
 
 @dataclass
 class StreamModel:
-    """A clip model that is fed a frame at a time. Made by `stream_model`.
+    """A clip model that is fed frame by frame. Made by `stream_model`.
 
     Attributes:
-        frames: of a window.
-        hop: frames from a window to the next.
-        parts: what becomes of each layer, in order.
+        model: the clip model.
+        hop: frames from one window to the next.
+        start: the frame at which the first window begins.
+        streams: how many streams share the model.
+        labels: class names in the order of the model's outputs, or None.
+        plan: how the model is divided.
+        engine: a name in `ENGINES`.
     """
 
     model: keras.Model
@@ -75,137 +83,153 @@ class StreamModel:
     labels: tuple[str, ...] | None
     plan: StreamPlan
     engine: str = "keras"
-    _steps: dict[int, Step] = field(default_factory=dict)  # by the windows that they take
-    _kept: list[Any] = field(default_factory=list)  # the engine's own
+    _steps: dict[int, Step] = field(default_factory=dict)  # By the number of windows that they advance.
+    _kept: list[Any] = field(default_factory=list)  # In the form that the engine returned it in.
     _open: dict[Hashable, _Stream] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        clip = self.plan.graph.specs[self.plan.graph.clip]
-        self._picture, self._dtype = _picture(clip.shape), np.dtype(clip.dtype)
+        clip = self.plan.graph.specs[self.plan.graph.input]
+        self._frame_shape, self._dtype = _frame_shape(clip.shape), np.dtype(clip.dtype)
 
     @property
     def frames(self) -> int:
+        """Frames of a window."""
         return self.plan.length
 
     @property
-    def parts(self) -> tuple[LayerReport, ...]:
-        return tuple(self.plan.parts)
+    def layers(self) -> tuple[LayerReport, ...]:
+        """How each layer is streamed, in order."""
+        return tuple(self.plan.reports)
+
+    @property
+    def state_bytes(self) -> int:
+        """The size of what is kept between calls of `push`: it does not grow with the length of the streams."""
+        kept = sum(np.asarray(tensor).nbytes for tensor in self._kept)
+        return kept + sum(stream.waiting.nbytes for stream in self._open.values())
 
     @overload
-    def push(self, frames: Frames, seconds: Times | None = None) -> list[WindowPrediction]: ...
+    def push(self, frames: Pixels, seconds: FrameTimes | None = None) -> list[WindowPrediction]: ...
     @overload
     def push(
-        self, frames: Mapping[Hashable, Frames], seconds: Mapping[Hashable, Times] | None = None
-    ) -> dict[Hashable, list[WindowPrediction]]: ...
+        self, frames: Mapping[Name, Pixels], seconds: Mapping[Name, FrameTimes] | None = None
+    ) -> dict[Name, list[WindowPrediction]]: ...
     def push(self, frames: Any, seconds: Any = None) -> Any:
-        """Feed new frames; get a moment for each window that they complete.
+        """Feed new frames, and get a prediction for each window that they complete.
 
         Args:
-            frames: `(n, height, width, 3)` for n of 0 or more. With several streams, a mapping from any name to
-                such frames: a new name joins, and the moments come by name.
-            seconds: `(n,)`, the times of the frames; with several streams by name too.
+            frames: `(n, height, width, 3)`, where n may be 0. For several streams, a mapping from names of your choice
+                to such frames. A new name begins a new stream.
+            seconds: the times of the frames, `(n,)`; for several streams a mapping as well.
+
+        Returns:
+            The predictions in order; for several streams, by name.
 
         Raises:
-            UsageError: frames of another shape, or more streams than there are places.
+            UsageError: frames of another shape, another number of times, or more streams than the model was made for.
         """
         several = isinstance(frames, Mapping)
-        given = frames if several else {_ONE: frames}
-        times = (seconds or {}) if several else {_ONE: seconds}
-        for name, new in given.items():
-            self._take(name, np.asarray(new), times.get(name))
-        moments: dict[Hashable, list[WindowPrediction]] = {name: [] for name in given}
-        while (ready := max((self._ready(self._open[name]) for name in given), default=0)) > 0:
-            size = next(block for block in ENGINES[self.engine].blocks if block <= ready)
-            self._advance({name: self._open[name] for name in given if self._ready(self._open[name]) >= size},
-                          size, moments)  # fmt: skip
-        return moments if several else moments[_ONE]
+        frames_by_name = frames if several else {_ONLY_STREAM: frames}
+        times_by_name = (seconds or {}) if several else {_ONLY_STREAM: seconds}
+        for name, new in frames_by_name.items():
+            self._take(name, np.asarray(new), times_by_name.get(name))
+        predictions: dict[Hashable, list[WindowPrediction]] = {name: [] for name in frames_by_name}
+        while (ready := max((self._windows_ready(self._open[name]) for name in predictions), default=0)) > 0:
+            windows = next(size for size in ENGINES[self.engine].block_sizes if size <= ready)
+            active = {
+                name: self._open[name] for name in predictions if self._windows_ready(self._open[name]) >= windows
+            }
+            self._advance(active, windows, predictions)
+        return predictions if several else predictions[_ONLY_STREAM]
 
-    def flush(self, name: Hashable = _ONE) -> list[WindowPrediction]:
-        """End a stream, and free its place. A window that was not complete has no answer: the list is empty.
+    def flush(self, name: Hashable = _ONLY_STREAM) -> None:
+        """End a stream and free its place. A window that is not complete has no prediction.
 
         The next frames of that name begin a new stream.
+
+        Args:
+            name: the stream's name, if there are several.
         """
         self._open.pop(name, None)
-        return []
 
-    def _ready(self, stream: _Stream) -> int:
+    def _windows_ready(self, stream: _Stream) -> int:
         return len(stream.waiting) // self.plan.hop
 
-    def _take(self, name: Hashable, new: Frames, seconds: Times | None) -> None:
-        if new.shape[1:] != self._picture:
-            raise UsageError(f"frames of shape {new.shape}: expected (n, {', '.join(map(str, self._picture))})")
+    def _take(self, name: Hashable, new: Pixels, seconds: FrameTimes | None) -> None:
+        """Add new frames to those that wait."""
+        if new.shape[1:] != self._frame_shape:
+            raise UsageError(f"frames of shape {new.shape}: expected (n, {', '.join(map(str, self._frame_shape))})")
         times = [nan] * len(new) if seconds is None else [float(second) for second in seconds]
         if len(times) != len(new):
             raise UsageError(f"{len(times)} times for {len(new)} frames")
         stream = self._open.get(name) or self._join(name, new)
-        if stream.seen < self.start or self.hop > self.frames:
-            # Frames before the first window, and between windows that leave gaps, are not looked at.
-            number = np.arange(stream.seen, stream.seen + len(new)) - self.start
-            wanted = (number >= 0) & (number % self.hop < self.frames)
-            stream.seen, new, times = stream.seen + len(new), new[wanted], list(compress(times, wanted))
-        else:
-            stream.seen += len(new)
-        # Copied: whose frames they are may write over them.
+        first = stream.frames_seen - self.start
+        stream.frames_seen += len(new)
+        if first < 0 or self.hop > self.frames:
+            # Frames before the first window, and between windows that leave gaps, are not needed.
+            number = np.arange(first, first + len(new))
+            needed = (number >= 0) & (number % self.hop < self.frames)
+            new, times = new[needed], list(compress(times, needed))
+        # A copy, because the caller may reuse the array.
         stream.waiting = np.concatenate([stream.waiting, new]) if len(stream.waiting) else np.array(new)
         stream.seconds += times
 
-    def _join(self, name: Hashable, like: Frames) -> _Stream:
+    def _join(self, name: Hashable, new: Pixels) -> _Stream:
+        """Begin a stream at a free place of the batch."""
         taken = {stream.place for stream in self._open.values()}
         place = next((place for place in range(self.streams) if place not in taken), None)
         if place is None:
             raise UsageError(f"there are {self.streams} places, all taken; flush a stream, or ask for more streams")
-        # The first window ends with a hop, as all do: empty frames stand ahead of it.
-        early = -(-self.frames // self.plan.hop)
-        padding = early * self.plan.hop - self.frames
-        blank = np.zeros((padding, *like.shape[1:]), like.dtype)
-        if self.plan.unlimited:
-            # What was before the first frame is nothing, and not another stream.
-            self._kept = [np.array(kept) for kept in self._kept]
-            for kept in self._kept:
-                kept[place] = 0
-        stream = _Stream(place, blank, [nan] * padding, windows=1 - early)
+        # Blocks advance by whole hops, so empty frames go ahead of the first window to make it end with a hop. The
+        # windows that end before it are counted below 0, and not reported.
+        hops = -(-self.frames // self.plan.hop)
+        padding = hops * self.plan.hop - self.frames
+        blank = np.zeros((padding, *new.shape[1:]), new.dtype)
+        stream = _Stream(place, blank, [nan] * padding, windows=1 - hops)
         self._open[name] = stream
         return stream
 
     def _advance(
-        self, active: dict[Hashable, _Stream], size: int, moments: dict[Hashable, list[WindowPrediction]]
+        self,
+        active: dict[Hashable, _Stream],
+        windows: int,
+        predictions: dict[Hashable, list[WindowPrediction]],
     ) -> None:
-        """One block of frames of the active streams; the others stay as they are."""
+        """Run one block of frames of the active streams; the others keep their state."""
         hop = self.plan.hop
-        step = self._step(size)
+        step = self._step(windows)
         if self.streams == 1:
             (only,) = active.values()
-            batch = only.waiting[None, : size * hop].astype(self._dtype, copy=False)
+            batch = only.waiting[None, : windows * hop].astype(self._dtype, copy=False)
         else:
-            batch = np.zeros((self.streams, size * hop, *self._picture), self._dtype)
+            batch = np.zeros((self.streams, windows * hop, *self._frame_shape), self._dtype)
             for stream in active.values():
-                batch[stream.place] = stream.waiting[: size * hop]
-        answers, kept = step(batch, self._kept)
+                batch[stream.place] = stream.waiting[: windows * hop]
+        probabilities, kept = step(batch, self._kept)
         if len(active) < self.streams:
-            moved = [stream.place for stream in active.values()]
-            # The others stay as they are.
-            for number, one in enumerate(kept):
+            places = [stream.place for stream in active.values()]
+            for number, tensor in enumerate(kept):
                 kept[number] = np.array(self._kept[number])
-                kept[number][moved] = np.asarray(one)[moved]
+                kept[number][places] = np.asarray(tensor)[places]
         self._kept = kept
         for name, stream in active.items():
-            for number in range(size):
+            for number in range(windows):
                 if stream.windows >= 0:
                     end = stream.seconds[(number + 1) * hop - 1]
-                    moments[name].append(self._moment(answers[stream.place, number], stream.windows, end))
+                    predictions[name].append(self._prediction(probabilities[stream.place, number], stream.windows, end))
                 stream.windows += 1
-            stream.waiting, stream.seconds = stream.waiting[size * hop :], stream.seconds[size * hop :]
+            stream.waiting, stream.seconds = stream.waiting[windows * hop :], stream.seconds[windows * hop :]
 
-    def _step(self, size: int) -> Step:
-        if size not in self._steps:
-            block = Block(self.model, self.plan, size)
-            self._steps[size] = ENGINES[self.engine].compile(block, self.streams)
+    def _step(self, windows: int) -> Step:
+        """What advances this many windows, compiled when it is first needed."""
+        if windows not in self._steps:
+            block = Block(self.model, self.plan, windows)
+            self._steps[windows] = ENGINES[self.engine].compile(block, self.streams)
             if not self._kept:
-                self._kept = [np.zeros(one.shape, one.dtype) for one in block.specs(self.streams)[1]]
-        return self._steps[size]
+                self._kept = [np.zeros(spec.shape, spec.dtype) for spec in block.specs(self.streams)[1]]
+        return self._steps[windows]
 
-    def _moment(self, found: NDArray[Any], index: int, end: float) -> WindowPrediction:
-        probabilities = np.asarray(found, np.float32)
+    def _prediction(self, probabilities: NDArray[Any], index: int, end: float) -> WindowPrediction:
+        probabilities = np.asarray(probabilities, np.float32)
         label = self.labels[int(probabilities.argmax())] if self.labels else None
         return WindowPrediction(probabilities, index, None if isnan(end) else end, label)
 
@@ -217,36 +241,34 @@ def stream_model(
     start: int = 0,
     streams: int = 1,
     labels: Sequence[str] | None = None,
-    past: Literal["window", "unlimited"] = "window",
     engine: str = "keras",
     check: bool = True,
 ) -> StreamModel:
-    """A clip model that is fed a frame at a time, and answers each window as the model would.
+    """Make a clip model that is fed frame by frame, and predicts for each window what the model would.
 
-    The k-th window begins at frame `start + k * hop`. Of each window, only what the windows before it have not
-    computed is computed; `StreamModel.parts` says what that is for each layer, and where a layer has to run on the
-    whole window, why.
+    The k-th window begins at frame `start + k * hop`. For each window, only what earlier windows have not computed yet
+    is computed. `StreamModel.layers` says how much that is for each layer, and why a layer has to run on the whole
+    window.
 
     Args:
-        model: built, uint8 or float `(batch, frames, height, width, 3)` -> `(batch, classes)`; or a model of
-            pictures, `(batch, height, width, 3)`, whose windows are of one frame.
-        streams: that share the model, batched together.
-        labels: in the order of the model's outputs.
-        past: with "unlimited", what was before a window is felt in it: convolutions see it where they saw padding, a
-            recurrent layer carries its state on. It is another definition of the answer, and the same only for what
-            a model of longer windows would say; a `conv3d` with `causal=True` is trained for it. Before a
-            stream's first frame there is nothing: zeros.
-        engine: "keras", or "onnx" or "openvino": the divided model is exported, and runs there.
-        check: with windows, compare with the model's own answers first, on noise. Should they differ by more than
-            1e-4, all layers run on the whole window, and `parts` says so; another engine than Keras is refused.
+        model: a built model that takes uint8 or float `(batch, frames, height, width, 3)` and returns
+            `(batch, classes)`; or a model of pictures, `(batch, height, width, 3)`, whose windows have one frame.
+        hop: frames from one window to the next.
+        start: the frame at which the first window begins.
+        streams: how many streams share the model, in one batch.
+        labels: class names in the order of the model's outputs.
+        engine: what runs the model: "keras", "onnx" or "openvino". For the last two, the divided model is exported.
+        check: compare with the model's own predictions first, on two windows of noise. If they differ by more than
+            1e-4, all layers run on the whole window, and `layers` gives the reason; an exported model is refused.
+
+    Returns:
+        The stream model.
 
     Raises:
-        UsageError: a hop below 1, a start below 0, or a model that cannot be streamed: several inputs or outputs,
-            an open number of frames, a stateful layer; or, for an unlimited past, a recurrent layer that looks ahead.
-        StillmotionError: an engine that is not installed, or whose answers differ by more than 1e-4.
+        UsageError: a hop below 1, a start below 0, or a model that cannot be streamed, because it has several inputs or
+            outputs, an unknown number of frames, or a stateful layer.
+        StillmotionError: the engine is not installed, or its predictions differ by more than 1e-4.
     """
-    if past not in ("window", "unlimited"):
-        raise UsageError(f"past is {past!r}; expected 'window' or 'unlimited'")
     if engine not in ENGINES:
         raise UsageError(f"no engine {engine!r}: choose from {', '.join(ENGINES)}")
     if hop < 1 or start < 0 or streams < 1:
@@ -254,34 +276,32 @@ def stream_model(
     if labels is not None and len(labels) != model.output_shape[-1]:
         raise UsageError(f"{len(labels)} labels for a model of {model.output_shape[-1]} probabilities")
     names = None if labels is None else tuple(labels)
-    unlimited = past == "unlimited"
 
-    def made(plan: StreamPlan) -> StreamModel:
+    def build(plan: StreamPlan) -> StreamModel:
         return StreamModel(model, hop, start, streams, names, plan, engine)
 
-    found = made(make_stream_plan(model, hop, unlimited=unlimited))
-    if not check or (unlimited and engine == "keras") or (off := _off_by(found)) <= EXACT:
-        return found
+    stream = build(make_stream_plan(model, hop))
+    if not check or (difference := _difference(stream)) <= TOLERANCE:
+        return stream
     if engine == "keras":
-        return made(make_stream_plan(model, hop, undivided=f"divided, its answers differ by {off:.1e}"))
-    raise StillmotionError(f"on {engine} the model's answers differ by {off:.1e}, {EXACT:.0e} is allowed; use keras")
+        return build(make_stream_plan(model, hop, undivided=f"divided, its predictions differ by {difference:.1e}"))
+    raise StillmotionError(
+        f"on {engine} the model's predictions differ by {difference:.1e}, {TOLERANCE:.0e} is allowed; use keras"
+    )
 
 
-def _off_by(made: StreamModel) -> float:
-    """How far its answers are from the model's own, on two windows of noise; with an unlimited past, from Keras's."""
-    shape = made.plan.graph.shape(made.plan.graph.clip)
-    frames = np.random.default_rng(0).integers(0, 256, [made.start + made.frames + made.hop, *_picture(shape)])
-    frames = frames.astype(np.uint8)
-    found = [moment.probabilities for moment in made.push(frames)]
-    made.flush()
-    if made.plan.unlimited:
-        plain = StreamModel(made.model, made.hop, made.start, made.streams, None, made.plan)
-        return distance(found, [moment.probabilities for moment in plain.push(frames)])
-    starts = [made.start, made.start + made.hop]
-    windows = np.stack([frames[at : at + made.frames] for at in starts])
-    return distance(found, made.model.predict_on_batch(windows[:, 0] if len(shape) == 4 else windows))
+def _difference(stream: StreamModel) -> float:
+    """How far the stream's predictions are from the model's own, on two windows of noise."""
+    shape = stream.plan.graph.shape(stream.plan.graph.input)
+    starts = [stream.start, stream.start + stream.hop]
+    noise = np.random.default_rng(0).integers(0, 256, [starts[1] + stream.frames, *_frame_shape(shape)])
+    frames = noise.astype(np.uint8)
+    found = [prediction.probabilities for prediction in stream.push(frames)]
+    stream.flush()
+    windows = np.stack([frames[at : at + stream.frames] for at in starts])
+    return distance(found, stream.model.predict_on_batch(windows[:, 0] if len(shape) == 4 else windows))
 
 
-def _picture(clip: Shape) -> tuple[int, ...]:
-    """The shape of a frame, from that of a clip or a picture with its batch."""
-    return tuple(int(side or 0) for side in clip[1 if len(clip) == 4 else 2 :])
+def _frame_shape(shape: Shape) -> tuple[int, ...]:
+    """The shape of a frame, from that of a batch of clips or pictures."""
+    return tuple(int(side or 0) for side in shape[1 if len(shape) == 4 else 2 :])

@@ -1,6 +1,6 @@
-"""What each operation does with time: one table. A new operation is its row, and its rule if no other fits.
+"""What each operation does with time: one table. To add an operation, add its row, and a rule if no existing one fits.
 
-What is in no row is run on the whole window, and named.
+An operation that has no row runs on the whole window, and `StreamModel.layers` says so.
 """
 
 from __future__ import annotations
@@ -101,14 +101,14 @@ OPERATIONS: Mapping[str, Rule] = {
 }
 
 
-# These may do anything, with masks or code that is not Keras's.
+# Layers that may do anything: with masks, or in code that is not Keras's.
 _OPAQUE = ("FlaxLayer", "JaxLayer", "Masking", "TFSMLayer", "TorchModuleWrapper")
 
 
 def rule_of(operation: Any, axis: Axis) -> Rule | None:
-    """The row of an operation of Keras's own; others may do anything with time.
+    """The rule of an operation, or None if it is not known, as for operations that are not Keras's own.
 
-    A layer treats each picture of a batch alone, so that where frames are folded into the batch none needs a row.
+    Where frames are folded into the batch, no layer needs a row, because layers treat each sample of a batch by itself.
     """
     if not type(operation).__module__.startswith("keras."):
         return None
@@ -116,5 +116,5 @@ def rule_of(operation: Any, axis: Axis) -> Rule | None:
     if not isinstance(operation, keras.Layer):
         return OPERATIONS.get(name)
     if axis == 0 and name not in LAYERS and name not in _OPAQUE:
-        return OpView.each
+        return OpView.per_frame
     return LAYERS.get(name)

@@ -1,4 +1,4 @@
-"""Attention over the frames: queries, keys and values are each frame's own; who heeds whom is the window's."""
+"""Attention over frames: queries, keys and values are computed once per frame, the attention itself for each window."""
 
 from __future__ import annotations
 
@@ -6,39 +6,38 @@ from typing import Any
 
 from keras import ops
 
-from stillmotion.streaming.actions import FullWindow, OpView, PerFrame, Ruling
-from stillmotion.streaming.graph import Ref
+from stillmotion.models.keras_graph import Ref
+from stillmotion.streaming.actions import Actions, FullWindow, OpView, PerFrame
 
 
-def attention(view: OpView) -> Ruling:
+def attention(view: OpView) -> Actions:
+    """`MultiHeadAttention` over the time axis, without a mask."""
     layer, node = view.operation, view.node
     if view.axis != 1 or len(view.shape) != 3 or layer.get_config()["attention_axes"] not in (None, [1], (1,)):
-        return "it is not over the frames alone"
-    given = dict(zip(("query", "value", "key"), node.args, strict=False)) | node.kwargs
-    query, value = given.pop("query"), given.pop("value")
-    key = given.pop("key", None) or value
-    if not all(isinstance(one, Ref) for one in (query, value, key)) or any(
-        told not in (None, False) for told in given.values()
-    ):
+        return "it attends to more than the frames"
+    arguments = dict(zip(("query", "value", "key"), node.args, strict=False)) | node.kwargs
+    query, value = arguments.pop("query"), arguments.pop("value")
+    key = arguments.pop("key", None) or value
+    tensors_only = all(isinstance(tensor, Ref) for tensor in (query, value, key))
+    if not tensors_only or any(argument not in (None, False) for argument in arguments.values()):
         return "it is given a mask, or returns its scores"
     heads, inner, outer = layer.num_heads, layer.key_dim, layer.value_dim or layer.key_dim
     widths = [heads * inner, heads * inner, heads * outer]
 
-    def projected(*frames: Any) -> Any:
+    def project(*frames: Any) -> Any:
         tensors = dict(zip(node.inputs, frames, strict=True))
-        found = [layer.query_dense(tensors[query]), layer.key_dense(tensors[key]), layer.value_dense(tensors[value])]
+        parts = [layer.query_dense(tensors[query]), layer.key_dense(tensors[key]), layer.value_dense(tensors[value])]
         return ops.concatenate(
-            [ops.reshape(one, (-1, one.shape[1], width)) for one, width in zip(found, widths, strict=True)], axis=-1
+            [ops.reshape(part, (-1, part.shape[1], width)) for part, width in zip(parts, widths, strict=True)], axis=-1
         )
 
-    def attended(found: Any) -> Any:
+    def attend(projected: Any) -> Any:
+        parts = ops.split(projected, [widths[0], 2 * widths[0]], axis=-1)
         q, k, v = (
-            ops.reshape(part, (-1, view.length, heads, side))
-            for part, side in zip(
-                ops.split(found, [widths[0], 2 * widths[0]], axis=-1), (inner, inner, outer), strict=True
-            )
+            ops.reshape(part, (-1, view.length, heads, size))
+            for part, size in zip(parts, (inner, inner, outer), strict=True)
         )
-        shares = ops.softmax(ops.einsum("btnh,bsnh->bnts", q * inner**-0.5, k), axis=-1)
-        return layer.output_dense(ops.einsum("bnts,bsnh->btnh", shares, v))
+        weights = ops.softmax(ops.einsum("btnh,bsnh->bnts", q * inner**-0.5, k), axis=-1)
+        return layer.output_dense(ops.einsum("bnts,bsnh->btnh", weights, v))
 
-    return [PerFrame(projected, 1), FullWindow(attended)]
+    return [PerFrame(project, 1), FullWindow(attend)]

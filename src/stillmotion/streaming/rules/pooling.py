@@ -1,4 +1,4 @@
-"""Pooling: over the axes of one slice first, then over slices."""
+"""Pooling: first over the axes of each slice, then over slices."""
 
 from __future__ import annotations
 
@@ -6,75 +6,80 @@ from typing import Any
 
 from keras import ops
 
-from stillmotion.streaming.actions import FullWindow, OpView, PerFrame, Present, Ruling, Windowed
+from stillmotion.streaming.actions import Actions, FullWindow, OpView, PerFrame, Present, Windowed
 from stillmotion.streaming.rules.convolutions import taps_of
 from stillmotion.streaming.rules.per_frame import MIXES
 from stillmotion.streaming.timeline import Taps
 
 
-def maximum(view: OpView) -> Ruling:
-    # An absent slice is a copy of one that is there.
-    return _pooling(view, ops.max_pool, lambda found, present: ops.max(found, axis=2))
+def maximum(view: OpView) -> Actions:
+    """`MaxPooling1D` to `3D`."""
+    # In place of a slice outside of the window there is a copy of one inside, which does not change the maximum.
+    return _pooling(view, ops.max_pool, lambda neighbors, present: ops.max(neighbors, axis=2))
 
 
-def average(view: OpView) -> Ruling:
-    def mean(found: Any, present: Present) -> Any:
+def average(view: OpView) -> Actions:
+    """`AveragePooling1D` to `3D`: padding does not count."""
+
+    def mean(neighbors: Any, present: Present) -> Any:
         if present.all():
-            return ops.mean(found, axis=2)
+            return ops.mean(neighbors, axis=2)
         weights = present / present.sum(axis=1, keepdims=True)
-        weights = weights.reshape(1, *present.shape, *[1] * (len(found.shape) - 3))
-        return ops.sum(found * ops.cast(weights, found.dtype), axis=2)
+        weights = weights.reshape(1, *present.shape, *[1] * (len(neighbors.shape) - 3))
+        return ops.sum(neighbors * ops.cast(weights, neighbors.dtype), axis=2)
 
     return _pooling(view, ops.average_pool, mean)
 
 
-def _pooling(view: OpView, pool: Any, over_slices: Any) -> Ruling:
+def _pooling(view: OpView, pool: Any, over_slices: Any) -> Actions:
     layer, axis = view.operation, view.axis
     if layer.data_format != "channels_last":
         return "its channels come first"
     if axis == 0:
-        return view.each()
+        return view.per_frame()
     if axis == len(view.shape) - 1:
         return MIXES
-    sizes = _each_axis(layer.pool_size, len(view.shape) - 2)
-    strides = _each_axis(layer.strides or layer.pool_size, len(view.shape) - 2)
+    sizes = _per_axis(layer.pool_size, len(view.shape) - 2)
+    strides = _per_axis(layer.strides or layer.pool_size, len(view.shape) - 2)
     taps = taps_of(view.length, sizes.pop(axis - 1), strides.pop(axis - 1), 1, layer.padding)
     if taps == Taps():
-        return view.each()
+        return view.per_frame()
 
-    def within(found: Any, present: Present) -> Any:
-        slices = found.shape[1]
-        found = pool(ops.reshape(found, (-1, *view.rest)), tuple(sizes), tuple(strides), layer.padding)
-        return ops.reshape(found, (-1, slices, *found.shape[1:]))
+    def within_slice(slices: Any, present: Present) -> Any:
+        count = slices.shape[1]
+        pooled = pool(ops.reshape(slices, (-1, *view.slice_shape)), tuple(sizes), tuple(strides), layer.padding)
+        return ops.reshape(pooled, (-1, count, *pooled.shape[1:]))
 
-    chain = [Windowed(taps, over_slices, int(view.result[axis] or 0), axis)]
+    actions = [Windowed(taps, over_slices, int(view.result[axis] or 0), axis)]
     if any(side != 1 for side in sizes + strides):
-        chain.insert(0, Windowed(Taps(), within, view.length, axis))
-    return [*chain]
+        actions.insert(0, Windowed(Taps(), within_slice, view.length, axis))
+    return [*actions]
 
 
-def global_maximum(view: OpView) -> Ruling:
+def global_maximum(view: OpView) -> Actions:
+    """`GlobalMaxPooling1D` to `3D`."""
     return _global(view, ops.max)
 
 
-def global_average(view: OpView) -> Ruling:
+def global_average(view: OpView) -> Actions:
+    """`GlobalAveragePooling1D` to `3D`."""
     return _global(view, ops.mean)
 
 
-def _global(view: OpView, reduce: Any) -> Ruling:
-    """Over the axes of a slice, then over time."""
+def _global(view: OpView, reduce: Any) -> Actions:
+    """Over the axes of each slice, then over time."""
     if view.axis == 0:
-        return view.each()
+        return view.per_frame()
     if view.operation.data_format != "channels_last" or view.axis == len(view.shape) - 1:
         return MIXES
     if view.operation.keepdims or len(view.shape) == 3:
-        return "it is over all of the window"
+        return "it pools the whole window"
     axes = tuple(axis for axis in range(1, len(view.shape) - 1) if axis != view.axis)
     return [
-        PerFrame(lambda found: reduce(found, axis=axes), 1),
-        FullWindow(lambda found: reduce(found, axis=1)),
+        PerFrame(lambda slices: reduce(slices, axis=axes), 1),
+        FullWindow(lambda slices: reduce(slices, axis=1)),
     ]
 
 
-def _each_axis(given: int | tuple[int, ...], count: int) -> list[int]:
-    return [given] * count if isinstance(given, int) else list(given)
+def _per_axis(sizes: int | tuple[int, ...], count: int) -> list[int]:
+    return [sizes] * count if isinstance(sizes, int) else list(sizes)

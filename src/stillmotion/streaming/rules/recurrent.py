@@ -1,7 +1,8 @@
-"""Recurrent layers: what a frame gives to the gates is computed once; the recurrence runs over each window.
+"""Recurrent layers: the input projection is computed once per frame, the recurrence for each window.
 
-It need not wait for the window's end. A frame lies in all windows that have begun, and is another step of each: one
-product of as many rows, where the window alone would take as many products one after the other.
+The recurrence does not have to wait for the end of the window. A frame is the next step of every window that it belongs
+to, so all open windows can advance together: one matrix product with a row per window, where each window alone would
+take as many products one after the other.
 """
 
 from __future__ import annotations
@@ -13,80 +14,86 @@ from keras import activations, ops
 from keras.backend import standardize_dtype
 
 from stillmotion.exporting.recurrence import GATES, fused
-from stillmotion.streaming.actions import FullWindow, OpView, ParallelWindows, PerFrame, Ruling
+from stillmotion.streaming.actions import Actions, FullWindow, OpView, ParallelWindows, PerFrame
 
-# What a frame gives to the gates, and the state -> the new state; its first part is the output. Where a layer is
-# bidirectional, all begin with an axis of directions, which run side by side.
+# The projected inputs of a frame, and the state -> the new state, whose first part is the output. For two directions,
+# all tensors begin with an axis of directions, which run side by side.
 State = tuple[Any, ...]
 Step = Callable[[Any, State], State]
 
 
-def recurrent(view: OpView) -> Ruling:
-    return _ruling(view, [view.operation])
+def recurrent(view: OpView) -> Actions:
+    """LSTM, GRU, SimpleRNN."""
+    return _actions(view, [view.operation])
 
 
-def bidirectional(view: OpView) -> Ruling:
-    return _ruling(view, [view.operation.forward_layer, view.operation.backward_layer])
+def bidirectional(view: OpView) -> Actions:
+    """A recurrent layer in both directions."""
+    return _actions(view, [view.operation.forward_layer, view.operation.backward_layer])
 
 
-def _ruling(view: OpView, layers: list[Any]) -> Ruling:
+def _actions(view: OpView, layers: list[Any]) -> Actions:
     if view.axis == 0:
-        return view.each()
+        return view.per_frame()
     kinds = {type(layer).__name__ for layer in layers}
     if len(kinds) > 1 or not kinds <= STEPS.keys():
-        return f"{kinds.pop()} inside it is not known"
+        return f"the layer {kinds.pop()} in it is not known"
     if view.axis != 1 or len(view.node.inputs) != 1 or any(layer.return_state for layer in layers):
         return "it is given a state or a mask, or returns its state"
     mode = getattr(view.operation, "merge_mode", "concat")
     if mode is None:
         return "it has two results"
 
-    def projected(frames: Any) -> Any:
+    def project_frames(frames: Any) -> Any:
         return ops.stack([project(layer.cell, frames) for layer in layers], axis=2)
 
-    def joined(inputs: Any) -> Any:
-        found = run(layers, inputs)
-        if len(found) == 1:
-            return found[0]
-        one, other = found
+    def run_window(inputs: Any) -> Any:
+        results = run(layers, inputs)
+        if len(results) == 1:
+            return results[0]
+        forward, backward = results
         if mode == "concat":
-            return ops.concatenate([one, other], axis=-1)
-        return one * other if mode == "mul" else (one + other) * (0.5 if mode == "ave" else 1.0)
+            return ops.concatenate([forward, backward], axis=-1)
+        return forward * backward if mode == "mul" else (forward + backward) * (0.5 if mode == "ave" else 1.0)
 
+    # Only the last result of one forward direction can be reached frame by frame.
     if len(layers) > 1 or layers[0].go_backwards or layers[0].return_sequences:
-        return [PerFrame(projected, 1), FullWindow(joined)]
+        return [PerFrame(project_frames, 1), FullWindow(run_window)]
     (layer,) = layers
-    return [
-        PerFrame(projected, 1),
-        FullWindow(
-            joined,
-            lambda inputs, state: carry(layer, inputs, state),
-            ParallelWindows(lambda inputs, state, hop: abreast(layer, inputs, state, hop, view.length)),
-        ),
-    ]
+    parallel = ParallelWindows(lambda inputs, state, hop: run_in_parallel(layer, inputs, state, hop, view.length))
+    return [PerFrame(project_frames, 1), FullWindow(run_window, parallel)]
 
 
 def project(cell: Any, frames: Any) -> Any:
-    """What each frame gives to the gates: `(batch, time, features)` -> `(batch, time, gates * units)`."""
-    found = ops.matmul(frames, ops.cast(cell.kernel, frames.dtype))
+    """What each frame adds to the gates: `(batch, time, features)` -> `(batch, time, gates * units)`."""
+    projected = ops.matmul(frames, ops.cast(cell.kernel, frames.dtype))
     if not cell.use_bias:
-        return found
-    bias = ops.cast(cell.bias, found.dtype)
-    if len(bias.shape) == 2:  # a GRU with reset_after: the gates' other bias is added here too, that of the rest later
-        inner = ops.concatenate([bias[1, : 2 * cell.units], ops.zeros((cell.units,), found.dtype)])
+        return projected
+    bias = ops.cast(cell.bias, projected.dtype)
+    if len(bias.shape) == 2:
+        # A GRU with reset_after has a second bias, inside of the recurrence. That of its gates can be added here; the
+        # rest is multiplied by the reset gate first, and added in the step.
+        inner = ops.concatenate([bias[1, : 2 * cell.units], ops.zeros((cell.units,), projected.dtype)])
         bias = bias[0] + inner
-    return found + bias
+    return projected + bias
 
 
 def run(layers: list[Any], inputs: Any) -> list[Any]:
-    """The recurrence over a window: `(batch, time, directions, gates * units)` -> of each `(batch, [time,] units)`."""
+    """The recurrence over a window.
+
+    Args:
+        layers: one layer, or the two directions.
+        inputs: projected, `(batch, time, directions, gates * units)`.
+
+    Returns:
+        For each direction `(batch, units)`, or `(batch, time, units)` if it returns sequences.
+    """
     if (last := _fused(layers, inputs)) is not None:
         return last
     inputs = ops.transpose(inputs, (1, 2, 0, 3))
     if len(layers) == 2:
         inputs = ops.stack([inputs[:, 0], ops.flip(inputs[:, 1], axis=0)], axis=1)
-    backwards = layers[0].go_backwards
-    if backwards:
+    if layers[0].go_backwards:
         inputs = ops.flip(inputs, axis=0)
     step = STEPS[type(layers[0]).__name__]([layer.cell for layer in layers], inputs.dtype)
     zero = ops.zeros_like(inputs[0, ..., : layers[0].units])
@@ -97,15 +104,15 @@ def run(layers: list[Any], inputs: Any) -> list[Any]:
         outputs.append(state[0])
     if not layers[0].return_sequences:
         return list(ops.unstack(state[0], axis=0))
-    one, *other = ops.unstack(ops.stack(outputs, axis=2), axis=0)
-    return [one, *(ops.flip(found, axis=1) for found in other)]
+    forward, *backward = ops.unstack(ops.stack(outputs, axis=2), axis=0)
+    return [forward, *(ops.flip(sequence, axis=1) for sequence in backward)]
 
 
 def _fused(layers: list[Any], inputs: Any) -> list[Any] | None:
-    """The last states as ONNX has them in one operation, where it has."""
-    found = []
+    """The last states by ONNX's own recurrent operation; None outside of an export, and where ONNX has none."""
     if standardize_dtype(inputs.dtype) != "float32":
         return None
+    states = []
     for number, layer in enumerate(layers):
         cell, kind = layer.cell, type(layer).__name__
         if kind not in GATES or layer.return_sequences or not getattr(cell, "reset_after", True):
@@ -115,44 +122,40 @@ def _fused(layers: list[Any], inputs: Any) -> list[Any] | None:
         last = fused(kind, cell, layer.go_backwards, ops.transpose(inputs[:, :, number], (1, 0, 2)))
         if last is None:
             return None
-        found.append(last)
-    return found
+        states.append(last)
+    return states
 
 
-def carry(layer: Any, inputs: Any, state: Any) -> tuple[Any, Any]:
-    """The recurrence over new frames only: `(batch, time, 1, gates * units)` -> outputs `(batch, time, units)`."""
-    step = STEPS[type(layer).__name__]([layer.cell], inputs.dtype)
-    zero = ops.zeros_like(inputs[:, 0, :, : layer.units])
-    parts: State = (zero, zero) if state is None else tuple(ops.split(state, 2, axis=-1))
-    outputs = []
-    for frame in ops.unstack(inputs, axis=1):
-        parts = step(frame, parts)
-        outputs.append(parts[0][:, 0])
-    return ops.stack(outputs, axis=1), ops.concatenate([parts[0], parts[-1]], axis=-1)
+def run_in_parallel(layer: Any, inputs: Any, state: Any, hop: int, length: int) -> tuple[Any, Any]:
+    """Advance all open windows by each new frame.
 
+    Args:
+        layer: returns the last result only.
+        inputs: projected new frames, `(batch, time, 1, gates * units)`.
+        state: of the open windows, the oldest first, `(batch, open windows, units or 2 * units)`; None at the start.
+        hop: frames from one window to the next.
+        length: frames of a window.
 
-def abreast(layer: Any, inputs: Any, state: Any, hop: int, length: int) -> tuple[Any, Any]:
-    """A step of all open windows for each new frame: `(batch, time, 1, gates * units)` -> `(batch, windows, units)`.
-
-    The state is `(batch, open windows, units or 2 * units)`, the oldest first: the next to end.
+    Returns:
+        The results of the windows that are complete, `(batch, windows, units)`, and the state of the others.
     """
     step = STEPS[type(layer).__name__]([layer.cell], inputs.dtype)
     windows = -(-length // hop)
-    begins = windows * hop - length  # the frame of each hop at which the newest window begins
+    begins = windows * hop - length  # The frame of each hop at which a new window begins.
     count = 2 if type(layer).__name__ == "LSTM" else 1
     zero = ops.zeros_like(inputs[:, 0, :, : layer.units])
     parts: State = (ops.repeat(zero, windows - 1, axis=1),) * count
     if state is not None:
         parts = tuple(ops.split(state, count, axis=-1))
-    ended = []
+    complete = []
     for number, frame in enumerate(ops.unstack(inputs, axis=1)):
         if number % hop == begins:
             parts = tuple(ops.concatenate([part, zero], axis=1) for part in parts)
         parts = step(frame, parts)
         if number % hop == hop - 1:
-            ended.append(parts[0][:, 0])
+            complete.append(parts[0][:, 0])
             parts = tuple(part[:, 1:] for part in parts)
-    return ops.stack(ended, axis=1), ops.concatenate(parts, axis=-1)
+    return ops.stack(complete, axis=1), ops.concatenate(parts, axis=-1)
 
 
 def _kernels(cells: list[Any], dtype: str) -> Any:
@@ -161,11 +164,11 @@ def _kernels(cells: list[Any], dtype: str) -> Any:
 
 
 def _times(state: Any, kernel: Any) -> Any:
-    """One direction's rows are one matrix."""
+    """State times kernel; for a single direction as one plain matrix product."""
     if len(kernel.shape) == 3:
         return ops.matmul(state, kernel)
-    found = ops.matmul(ops.reshape(state, (-1, state.shape[-1])), kernel)
-    return ops.reshape(found, (-1, *state.shape[1:-1], kernel.shape[-1]))
+    product = ops.matmul(ops.reshape(state, (-1, state.shape[-1])), kernel)
+    return ops.reshape(product, (-1, *state.shape[1:-1], kernel.shape[-1]))
 
 
 def _lstm(cells: list[Any], dtype: str) -> Step:
@@ -185,7 +188,7 @@ def _gru(cells: list[Any], dtype: str) -> Step:
     cell, kernel, units = cells[0], _kernels(cells, dtype), cells[0].units
     gate, bias = cell.recurrent_activation, 0.0
     if cell.reset_after and cell.use_bias:
-        biases = [ops.cast(one.bias, dtype)[1:, 2 * units :] for one in cells]
+        biases = [ops.cast(each.bias, dtype)[1:, 2 * units :] for each in cells]
         bias = biases[0] if len(cells) == 1 else ops.stack(biases)
     gates_kernel, new_kernel = kernel[..., : 2 * units], kernel[..., 2 * units :]
 

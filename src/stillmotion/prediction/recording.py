@@ -1,0 +1,144 @@
+"""Stream a source and write what the model finds: predictions, events, an annotated video, a webhook."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stillmotion.decoding.live import Source, find_source
+from stillmotion.errors import UsageError
+from stillmotion.prediction.annotation import AnnotatedVideo
+from stillmotion.prediction.clip_models import ClipModel, load_clip_model
+from stillmotion.prediction.events import EventDetector
+from stillmotion.prediction.live import StreamStats, StreamUpdate, stream_updates
+from stillmotion.prediction.sinks import EVENT_COLUMNS, Sink, Webhook, event_row, open_sink, window_columns, window_row
+from stillmotion.runs import Run
+from stillmotion.streaming import WindowPrediction
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What a stream left.
+
+    Attributes:
+        stats: how the stream went.
+        files: the files that were written.
+        webhook_failures: how many events the webhook did not receive.
+        webhook_error: the last reason.
+    """
+
+    stats: StreamStats = field(default_factory=StreamStats)
+    files: tuple[Path, ...] = ()
+    webhook_failures: int = 0
+    webhook_error: str = ""
+
+
+def stream_to(
+    run: ClipModel | Run | str | Path,
+    source: str | Path | Source,
+    *,
+    predictions: str | Path | None = None,
+    events: str | Path | None = None,
+    video: str | Path | None = None,
+    webhook: str | None = None,
+    detector: EventDetector | None = None,
+    hop: int | None = None,
+    every_frame: bool = False,
+    realtime: bool = False,
+    on_update: Callable[[StreamUpdate], None] | None = None,
+    stats: StreamStats | None = None,
+    stop: threading.Event | None = None,
+) -> StreamResult:
+    """Stream a source into files, as the command `stillmotion stream` does.
+
+    Every row is written when it is known, so that nothing is lost if the stream is interrupted.
+
+    Args:
+        run: see `stream`.
+        source: see `stream`.
+        predictions: a `.csv` or `.jsonl` file for the prediction of each window; `-` prints JSON lines.
+        events: a `.csv` or `.jsonl` file for events; `-` prints JSON lines.
+        video: an `.mp4`, `.mov` or `.mkv` file for the frames with the current prediction on them.
+        webhook: a URL that receives each event as JSON.
+        detector: what finds events; by default an `EventDetector` with its defaults.
+        hop: see `stream`.
+        every_frame: see `stream`.
+        realtime: play a file at its own speed, as a camera would send it.
+        on_update: called with each update, after it is written.
+        stats: kept up to date.
+        stop: ends the stream when it is set.
+
+    Returns:
+        What was written, and how the stream went.
+
+    Raises:
+        UsageError: two outputs with the same name, an unknown ending, or see `stream`.
+        UnreadableVideoError: the source cannot be opened.
+        StillmotionError: the model cannot be loaded, or a file cannot be written.
+    """
+    source = source if isinstance(source, Source) else find_source(source)
+    paths = [Path(path) for path in (predictions, events, video) if path is not None]
+    check_outputs(paths, source)
+    model = run if isinstance(run, ClipModel) else load_clip_model(run)
+    stats = stats or StreamStats()
+    latest: WindowPrediction | None = None
+    with ExitStack() as stack:
+
+        def open_table(path: str | Path | None, columns: Sequence[str]) -> list[Sink]:
+            return [] if path is None else [stack.enter_context(closing(open_sink(Path(path), columns)))]
+
+        prediction_sinks = open_table(predictions, window_columns(model.labels))
+        hook = stack.enter_context(closing(Webhook(webhook))) if webhook is not None else None
+        event_sinks = [*open_table(events, EVENT_COLUMNS), *([hook] if hook else [])]
+        annotated = stack.enter_context(closing(AnnotatedVideo(Path(video)))) if video is not None else None
+        updates = stack.enter_context(
+            closing(
+                stream_updates(
+                    model,
+                    source,
+                    events=detector or True,
+                    hop=hop,
+                    every_frame=every_frame,
+                    realtime=realtime,
+                    # A frame is drawn with the prediction of its own window, not with that of a whole batch.
+                    batch=1 if annotated else None,
+                    stats=stats,
+                    stop=stop,
+                )
+            )
+        )
+        for update in updates:
+            for prediction in update.predictions:
+                latest = prediction
+                for sink in prediction_sinks:
+                    sink.write(window_row(prediction, model.labels))
+            for event in update.events:
+                for sink in event_sinks:
+                    sink.write(event_row(event))
+            if annotated:
+                annotated.write(update.frame, latest)
+            if on_update:
+                on_update(update)
+    # Not there: standard output, and a video without a frame.
+    written = tuple(path for path in paths if path.exists())
+    return StreamResult(stats, written, hook.failed if hook else 0, hook.error if hook else "")
+
+
+def check_outputs(paths: Sequence[Path], source: Source) -> None:
+    """Check that a stream's files have different names, and do not replace its source.
+
+    Args:
+        paths: the files to write.
+        source: what is read.
+
+    Raises:
+        UsageError: a name occurs twice.
+    """
+    taken = set() if source.name == "-" else {Path(source.name).resolve()}
+    for path in paths:
+        if path.resolve() in taken:
+            raise UsageError(f"{path}: named twice; it would be overwritten")
+        taken.add(path.resolve())

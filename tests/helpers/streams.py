@@ -1,0 +1,64 @@
+"""Predictions, a model and live sources for tests of streams."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from helpers.media import write_video
+from stillmotion.streaming import WindowPrediction
+
+JAM_LABELS = ("calm", "jam")
+LIGHT_LABELS = ("dark", "light")
+
+
+def jam_predictions(jams: Sequence[float], step: float = 0.5) -> list[WindowPrediction]:
+    """Predictions with these probabilities of a jam, `step` seconds apart from 0 s on."""
+    return [
+        WindowPrediction(np.array([1 - jam, jam], np.float32), number, step * number, JAM_LABELS[jam > 0.5])
+        for number, jam in enumerate(jams)
+    ]
+
+
+def write_light_model(file: Path) -> Path:
+    """A model that says whether four frames are light."""
+    import keras
+    from keras import layers
+
+    clip = keras.Input((4, 16, 16, 3), dtype="uint8")
+    level = layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 127.5, offset=-1)(clip))
+    dense = layers.Dense(2, activation="softmax")
+    model = keras.Model(clip, dense(level))
+    dense.set_weights([np.array([[-2, 2]] * 3, np.float32), np.zeros(2, np.float32)])
+    model.save(file)
+    return file
+
+
+def write_light_video(file: Path) -> Path:
+    """Dark for two seconds, light for two, dark for two, at 10 frames per second."""
+    levels = np.repeat([20, 230, 20], 20).astype(np.uint8)
+    return write_video(file, np.broadcast_to(levels[:, None, None, None], (60, 32, 48, 3)))
+
+
+@contextmanager
+def serve(*contents: bytes) -> Iterator[str]:
+    """A TCP server that sends one content per connection, hangs up each time, and is gone after the last."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for content in contents:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(content)
+            server.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"

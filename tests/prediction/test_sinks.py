@@ -1,0 +1,144 @@
+"""Rows are written at once, to files and to a webhook that may be slow, absent or protected."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers.streams import JAM_LABELS, jam_predictions
+from stillmotion.decoding.live import without_credentials
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.prediction.events import Event
+from stillmotion.prediction.sinks import EVENT_COLUMNS, Webhook, event_row, open_sink, window_columns, window_row
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".csv"])
+def test_each_row_is_on_disk_at_once(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"predictions{ending}"
+    sink = open_sink(path, window_columns(JAM_LABELS))
+    for prediction in jam_predictions([0.25, 0.75]):
+        sink.write(window_row(prediction, JAM_LABELS))
+    with path.open() as file:
+        rows: list[Any] = list(csv.DictReader(file)) if ending == ".csv" else [json.loads(line) for line in file]
+    sink.close()
+    assert [row["label"] for row in rows] == ["calm", "jam"]
+    assert [float(row["prob_jam"]) for row in rows] == [0.25, 0.75]
+    assert list(rows[0]) == window_columns(JAM_LABELS)
+
+
+def test_a_table_of_an_unknown_kind_or_in_an_absent_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"predictions\.xlsx: a stream is written to one of \.jsonl, \.csv"):
+        open_sink(tmp_path / "predictions.xlsx", [])
+    with pytest.raises(StillmotionError, match="No such file or directory"):
+        open_sink(tmp_path / "absent" / "predictions.csv", [])
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("name", ["predictions.csv", "predictions.jsonl"])
+def test_a_full_disk_is_one_line(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.symlink_to("/dev/full")
+    refused = pytest.raises(StillmotionError, match=rf"{name}: cannot be written \(No space left on device\)")
+    with refused, closing(open_sink(path, window_columns(JAM_LABELS))) as sink:
+        sink.write(window_row(jam_predictions([0.5])[0], JAM_LABELS))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://me:secret@camera:554/line", "rtsp://camera:554/line"),
+        ("https://me@site/hook?token=secret#secret", "https://site/hook"),
+        ("http://me:se@cret@site", "http://site"),
+        ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+        ("folder/video.mp4", "folder/video.mp4"),
+    ],
+)
+def test_only_host_and_path_of_a_url_are_shown(url: str, shown: str) -> None:
+    assert without_credentials(url) == shown
+
+
+def test_a_wrong_webhook_is_refused_without_its_password() -> None:
+    for url in ("ftp://me:secret@somewhere", "http://", "http://me:secret@", "http://[me:secret"):
+        with pytest.raises(UsageError, match="expected an address like http") as refused:
+            Webhook(url)
+        assert "secret" not in str(refused.value) or "@" not in url
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[int, list[tuple[Any, str | None]]]]:
+    """A web server; its port, and what it receives: JSON and the authorization."""
+    received: list[tuple[Any, str | None]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((json.loads(content), self.headers.get("Authorization")))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port, received
+        server.shutdown()
+
+
+EVENT = Event(1.0, 2.5, "jam", 0.75)
+ROW = dict(zip(EVENT_COLUMNS, (1.0, 2.5, "jam", 0.75), strict=True))
+
+
+def test_a_webhook_receives_events() -> None:
+    with receiver() as (port, received):
+        hook = Webhook(f"http://127.0.0.1:{port}/events")
+        hook.write(event_row(EVENT))
+        hook.close()
+    assert received == [(ROW, None)]
+    assert hook.failed == 0
+
+
+def test_a_webhook_sends_its_user_and_password_and_does_not_show_them() -> None:
+    with receiver() as (port, received):
+        hook = Webhook(f"http://me:se%40cret@127.0.0.1:{port}/events")
+        hook.write(event_row(EVENT))
+        hook.close()
+    assert hook.url == f"http://127.0.0.1:{port}/events"
+    assert received == [(ROW, "Basic " + base64.b64encode(b"me:se@cret").decode())]
+
+
+def test_an_absent_receiver_is_counted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    hook = Webhook(f"http://me:secret@127.0.0.1:{port}", timeout_seconds=1)
+    hook.write(event_row(EVENT))
+    hook.close()
+    assert hook.failed == 1 and "refused" in hook.error and "secret" not in hook.error
+
+
+def test_a_receiver_that_answers_nonsense_or_never_is_counted_and_leaves_no_thread() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"what?\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        hook = Webhook(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_seconds=0.5)
+        for number in range(3):
+            hook.write({"number": number})
+        hook.close()
+    assert hook.failed == 3 and hook.error
+    assert not hook.thread.is_alive()
