@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from test_bad_input import refused, run
 
+from helpers.commands import assert_refused, run_command
 from helpers.pipeline import color_model, write_disc_videos, write_snapshots
 
 READER = """
@@ -26,7 +26,7 @@ def test_an_audit_from_the_command_line(tmp_path: Path, monkeypatch: pytest.Monk
     color_model().save(tmp_path / "model.keras")
     (tmp_path / "app.py").write_text(READER)
     monkeypatch.chdir(tmp_path)
-    result = run(
+    result = run_command(
         *("audit", "model.keras", "videos", "--snapshots", "stills", "--frame-reader", "app:swapped"),
         *("--labels", "ant,bee,cat,<b>dog</b>", "--out", "out"),
     )
@@ -51,7 +51,7 @@ def test_bad_calls(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("not a video")
     (tmp_path / "m.keras").write_text("not a model")
     model, video = tmp_path / "m.keras", tmp_path / "a.mp4"
-    refused(2, "no such model", "audit", tmp_path / "none.keras", video)
-    refused(1, "not a Keras model", "audit", model, video)
-    refused(2, "expected package.module:function", "audit", model, video, "--frame-reader", "app")
-    refused(2, "--input-range '0-1'", "audit", model, video, "--input-range", "0-1")
+    assert_refused(2, "no such model", "audit", tmp_path / "none.keras", video)
+    assert_refused(1, "not a Keras model", "audit", model, video)
+    assert_refused(2, "expected package.module:function", "audit", model, video, "--frame-reader", "app")
+    assert_refused(2, "--input-range '0-1'", "audit", model, video, "--input-range", "0-1")

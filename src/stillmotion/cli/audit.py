@@ -94,8 +94,7 @@ def audit(
     if unsafe:
         note(f"--unsafe: code inside {model} may run, and can do anything that you can")
     load_backend()
-    from stillmotion.audit import as_json as to_json
-    from stillmotion.audit import audit_model, write_audit
+    from stillmotion.audit import as_json as to_json, audit_model, write_audit
 
     with bar("audit") as progress:
         result = audit_model(
