@@ -98,7 +98,7 @@ def test_a_fault_of_the_reader_is_named_first_with_both_settings(
     result = quick_audit(model, videos, snapshots=tmp_path / "s", frame_reader=make_reader(READER_FAULTS[fault]))
     assert result.causes[0].cause == fault
     snapshots, frames = READER_SETTINGS[fault]
-    settings = f"your snapshots {snapshots}, your reader's frames {frames}"
+    settings = f"your snapshots {snapshots}, but your reader's frames {frames}"
     assert f"% of the change comes from {FAULTS[fault].name}: {settings}" in result.summary
 
 
@@ -129,7 +129,7 @@ def test_a_fault_added_to_the_table_is_found_as_a_cause(
     cause = result.causes[0]
     assert (cause.cause, cause.name) == ("pixelated", "pixelation")
     assert cause.share > 0.7
-    assert cause.summary == "video: blocks of 1, snapshots: blocks of 8"
+    assert cause.summary == "video: blocks of 1; snapshots: blocks of 8"
     assert cause.fix == "pixelate(frame, 8)"
     assert "pixelation: your snapshots have blocks of 8 pixels" in result.summary
 
@@ -178,7 +178,7 @@ def test_a_difference_without_effect_is_named_last(tmp_path: Path, videos: list[
     assert [cause.cause for cause in result.causes] == ["scaling", "channel_order"]
     assert abs(result.causes[1].share) < 0.01
     assert (
-        "Also different, but without effect on these predictions: channel order (reader: BGR, snapshots: RGB)"
+        "Also different, but without effect on these predictions: channel order (reader: BGR; snapshots: RGB)"
         in result.summary
     )
     assert {preview.file[:6] for preview in result.previews} == {"discs0", "discs1", "discs2"}
@@ -227,8 +227,8 @@ def test_the_summary_names_flips_and_causes_in_order(tmp_path: Path, videos: lis
     summary = quick_audit(model, videos, snapshots=tmp_path / "s", frame_reader=both).summary
     assert re.match(
         r"\d+ of 12 snapshots get a different label than their frame\. \d+ % of the change comes from channel order: "
-        r"your snapshots are RGB, your reader's frames are BGR\. \d+ % comes from resizing "
-        r"\(reader: nearest, centered, snapshots: area\)\.",
+        r"your snapshots are RGB, but your reader's frames are BGR\. \d+ % comes from resizing "
+        r"\(reader: nearest, centered; snapshots: area\)\.",
         summary,
     ), summary
 

@@ -11,10 +11,8 @@ from stillmotion.audit.records import (
     Preview,
     Sensitivity,
     SnapshotRow,
-    as_json,
-    read_audit,
-    write_audit,
 )
+from stillmotion.audit.storage import as_json, read_audit, write_audit
 
 __all__ = [
     "FAULTS",

@@ -29,12 +29,11 @@ from stillmotion.audit.faults import (
     to_values,
 )
 from stillmotion.audit.faults.scaling import TRUNCATED, as_levels
-from stillmotion.audit.resampling import Picture
+from stillmotion.audit.resampling import Floats, Picture
 
 UNEXPLAINED = "unexplained"
 MAX_FAULTS = 6  # of one snapshot: 2 ** 6 predictions
 MIN_RESIDUAL = 0.01  # levels; smaller differences are rounding
-Floats = NDArray[np.float32]
 Predict = Callable[[Sequence[Floats]], Floats]
 
 

@@ -9,17 +9,14 @@ from typing import Any, Literal
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from stillmotion.audit.faults import CHANNEL_ORDER, SCALING, PathSettings, to_values
 from stillmotion.audit.faults.scaling import LEVELS
-from stillmotion.audit.resampling import Picture, resize
+from stillmotion.audit.resampling import Floats, Picture, resize
 from stillmotion.clips import ClipSpec
 from stillmotion.models.inference import predict_in_batches
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.runs import read_run
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

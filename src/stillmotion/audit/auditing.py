@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from stillmotion.audit.audited_model import AuditedModel, Floats
+from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.causes import AttributedCause, decoding_noise, find_causes, unexplained_share
 from stillmotion.audit.comparing_paths import PathComparison, compare_paths, match_snapshots, sample_frames
 from stillmotion.audit.consistency import check_model, numeric_noise
@@ -21,6 +21,7 @@ from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.preprocessing import find_preprocessing as search_preprocessing
 from stillmotion.audit.previews import make_previews
 from stillmotion.audit.records import Audit, ModelFacts, Noise, SnapshotRow
+from stillmotion.audit.resampling import Floats
 from stillmotion.audit.sensitivity import measure_sensitivity
 from stillmotion.audit.sentences import describe_cause, describe_range, summarize
 from stillmotion.audit.snapshots import Snapshot, read_snapshots

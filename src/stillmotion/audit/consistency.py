@@ -15,8 +15,9 @@ import keras
 import numpy as np
 
 from stillmotion.audit.attribution import total_variation
-from stillmotion.audit.audited_model import AuditedModel, Floats
+from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.records import ROUNDING, Check
+from stillmotion.audit.resampling import Floats
 from stillmotion.errors import first_line
 from stillmotion.models.keras_graph import iter_layers
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.audit.resampling import Floats
 from stillmotion.audit.user_code import import_user_module
 from stillmotion.errors import StillmotionError, UsageError, describe_error
 
-Floats = NDArray[np.float32]
 MAX_VALUE = 1e6  # no range of pictures goes beyond
 MAX_SAMPLED = 16  # frames of a video that are looked at first
 

@@ -10,10 +10,10 @@ from typing import Literal
 import keras
 import numpy as np
 
-from stillmotion.audit.audited_model import AuditedModel, Floats
+from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.frame_reader import FrameReader, sample_evenly
-from stillmotion.audit.resampling import Picture
+from stillmotion.audit.resampling import Floats, Picture
 from stillmotion.audit.snapshots import Snapshot
 from stillmotion.audit.video_index import IndexedVideo
 from stillmotion.models.keras_graph import iter_layers

@@ -67,8 +67,8 @@ class Explanation:
 
 
 @dataclass(frozen=True, eq=False)
-class _Evidence:
-    """What faults may look at when they propose settings; see `faults.Evidence`."""
+class _SearchEvidence:
+    """What faults may look at when they propose settings; see `faults.FaultEvidence`."""
 
     observations: Sequence[Observation]
     settings: PathSettings
@@ -153,7 +153,7 @@ def _expensive_faults() -> list[Fault[Any]]:
 
 def _proposals(observations: Sequence[Observation], settings: PathSettings, left: float) -> list[PathSettings]:
     """The path with each setting that a fault proposes."""
-    evidence = _Evidence(observations, settings)
+    evidence = _SearchEvidence(observations, settings)
     return [
         settings.having(fault, setting)
         for fault in FAULTS.values()
@@ -169,7 +169,7 @@ def _expensive_proposals(
     """The same for expensive faults, where much is left: of each, the setting that does best on one picture."""
     if left <= LOSSY_LEVELS:
         return []
-    evidence = _Evidence(observations, settings)
+    evidence = _SearchEvidence(observations, settings)
     best = []
     for fault in _expensive_faults():
         tried = [settings.having(fault, setting) for setting in fault.proposals(evidence, settings[fault])]

@@ -6,10 +6,11 @@ from io import BytesIO
 
 import numpy as np
 
-from stillmotion.audit.audited_model import AuditedModel, Floats
+from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.comparing_paths import ComparedSnapshot, PathComparison
 from stillmotion.audit.faults.scaling import LEVELS, as_levels
 from stillmotion.audit.records import Preview
+from stillmotion.audit.resampling import Floats
 
 MAX_PREVIEWS = 3
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from stillmotion.audit.audited_model import AuditedModel, Floats
+from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.colors import find_scaling
 from stillmotion.audit.faults import SCALING, TIME_OFFSET, Fault, PathSettings
 from stillmotion.audit.faults.framing import WHOLE, Box
@@ -19,6 +19,7 @@ from stillmotion.audit.frame_search import Match
 from stillmotion.audit.matching import match_near, match_picture
 from stillmotion.audit.observations import Observation, group_alike
 from stillmotion.audit.pipeline_estimation import explain, to_model_size
+from stillmotion.audit.resampling import Floats
 from stillmotion.audit.video_index import IndexedVideo
 from stillmotion.errors import StillmotionError
 

@@ -1,20 +1,11 @@
-"""What an audit finds: audit.json and its pictures, as dataclasses."""
+"""What an audit finds: audit.json as dataclasses."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
-
-from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.files import atomic_write, make_folder, write_json
+from dataclasses import dataclass, field
 
 ROUNDING = 1e-3  # differences of probability up to this are rounding
-IMAGES = "pictures"  # the folder of the previews' PNG files, beside audit.json
 
 
 @dataclass(frozen=True)
@@ -285,63 +276,3 @@ class Audit:
     frame_reader: str | None = None
     notes: tuple[str, ...] = ()
     images: Mapping[str, bytes] = field(default_factory=dict)
-
-
-_ADAPTER = TypeAdapter(Audit)
-
-
-def read_audit(folder: Path) -> Audit:
-    """Read what `write_audit` wrote.
-
-    Args:
-        folder: the folder, or its audit.json.
-
-    Returns:
-        The audit, with the pictures that are there.
-
-    Raises:
-        UsageError: there is no audit.
-        StillmotionError: it is something else.
-    """
-    file = folder / "audit.json" if folder.is_dir() else folder
-    try:
-        audit = _ADAPTER.validate_json(file.read_bytes())
-    except OSError:
-        raise UsageError(f"{file}: no such audit") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its text"
-        raise StillmotionError(f"{file}: not an audit: {where}: {first['msg']}") from None
-    # Names only: an audit.json from elsewhere must not make us read files outside of its folder.
-    names = {Path(name).name for preview in audit.previews for name in (preview.snapshot_image, preview.frame_image)}
-    files = {name: file.parent / IMAGES / name for name in sorted(names)}
-    return replace(audit, images={name: image.read_bytes() for name, image in files.items() if image.is_file()})
-
-
-def write_audit(audit: Audit, folder: Path) -> None:
-    """Write audit.json, and the pictures of the previews beside it; each file whole or not at all.
-
-    Args:
-        audit: the audit.
-        folder: made if need be.
-
-    Raises:
-        StillmotionError: it cannot be written.
-    """
-    if audit.images:
-        make_folder(folder / IMAGES)
-    for name, image in audit.images.items():
-        with atomic_write(folder / IMAGES / name) as part:
-            part.write_bytes(image)
-    write_json(make_folder(folder) / "audit.json", _as_dict(audit))
-
-
-def as_json(audit: Audit) -> str:
-    """The text of audit.json."""
-    return json.dumps(_as_dict(audit), indent=1, ensure_ascii=False)
-
-
-def _as_dict(audit: Audit) -> dict[str, Any]:
-    content = asdict(replace(audit, images={}))
-    del content["images"]
-    return content

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-Picture = NDArray[np.float32]  # (height, width, channels), 0 to 255
+Floats = NDArray[np.float32]
+Picture = Floats  # (height, width, channels), 0 to 255
 
 
 # RGB of 0 to 255 -> BT.601 of limited range, less the offsets.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.audit.audited_model import AuditedModel, Floats, clip_spec
+from stillmotion.audit.audited_model import AuditedModel, clip_spec
 from stillmotion.audit.faults import (
     CHANNEL_ORDER,
     FAULTS,
@@ -20,13 +20,14 @@ from stillmotion.audit.faults import (
     PathSettings,
     render,
 )
+from stillmotion.audit.faults.fault import Times
 from stillmotion.audit.records import Sensitivity
+from stillmotion.audit.resampling import Floats
 from stillmotion.audit.video_index import IndexedVideo
 from stillmotion.clips import even_windows, frame_times
 from stillmotion.progress import Progress
 from stillmotion.statistics.intervals import proportion_interval
 
-Times = NDArray[np.float64]
 MAX_FRAMES, MAX_CLIPS = 36, 8  # inputs, over all videos
 MIN_FRAMES = 6
 MAX_PIXELS = 2e7  # of all frames: of large videos, fewer are used

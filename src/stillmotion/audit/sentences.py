@@ -164,7 +164,7 @@ def _both_settings(cause: AttributedCause, has_reader: bool) -> str:
     if not cause.count:  # recognized by what is left over, not by a setting
         return f"the difference between your snapshots and {frames} looks like {cause.fault.name}"
     video, snapshot = cause.fault.describe(cause.video_setting), cause.fault.describe(cause.snapshot_setting)
-    return f"your snapshots {snapshot}, {frames} {video}"
+    return f"your snapshots {snapshot}, but {frames} {video}"
 
 
 def _both_labels(cause: AttributedCause, has_reader: bool) -> str:
@@ -173,4 +173,4 @@ def _both_labels(cause: AttributedCause, has_reader: bool) -> str:
     if not cause.count:
         return "recognized by the difference that is left"
     video, snapshot = cause.fault.label(cause.video_setting), cause.fault.label(cause.snapshot_setting)
-    return f"{'reader' if has_reader else 'video'}: {video}, snapshots: {snapshot}"
+    return f"{'reader' if has_reader else 'video'}: {video}; snapshots: {snapshot}"

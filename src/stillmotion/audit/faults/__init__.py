@@ -19,8 +19,8 @@ from stillmotion.audit.faults.color_matrix import COLOR_MATRIX
 from stillmotion.audit.faults.exposure import EXPOSURE
 from stillmotion.audit.faults.fault import (
     ClipFault,
-    Evidence,
     Fault,
+    FaultEvidence,
     FileFault,
     FrameContext,
     FrameFault,
@@ -63,7 +63,7 @@ __all__ = [
     "VIDEO_COMPRESSION",
     "WINDOW_POSITION",
     "ClipFault",
-    "Evidence",
+    "FaultEvidence",
     "Fault",
     "FileFault",
     "FrameContext",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from stillmotion.audit.faults.fault import Evidence, PictureFault, to_levels
+from stillmotion.audit.faults.fault import FaultEvidence, PictureFault, to_levels
 from stillmotion.audit.resampling import Picture
 
 Exposure = tuple[float, float]  # gain, gamma
@@ -63,7 +63,7 @@ def _apply(picture: Picture, exposure: Exposure) -> Picture:
     return picture if exposure == NORMAL else to_levels(apply_curve(picture, exposure))
 
 
-def _propose(evidence: Evidence, current: Exposure) -> Iterator[Exposure]:
+def _propose(evidence: FaultEvidence, current: Exposure) -> Iterator[Exposure]:
     """Back to normal, and what is fitted to the pictures as they are explained by now."""
     if current != NORMAL:
         yield NORMAL

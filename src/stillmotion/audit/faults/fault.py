@@ -43,7 +43,7 @@ class FrameContext:
         return picture
 
 
-class Evidence(Protocol):
+class FaultEvidence(Protocol):
     """What a fault may look at when it proposes settings that could explain a difference."""
 
     @property
@@ -93,10 +93,10 @@ class Fault(Generic[Setting]):
     describe: Callable[[Setting], str]
     fix: Callable[[Setting, Setting], str]
     candidates: tuple[Setting, ...] = ()
-    propose: Callable[[Evidence, Setting], Iterable[Setting]] | None = None
+    propose: Callable[[FaultEvidence, Setting], Iterable[Setting]] | None = None
     expensive: bool = False
 
-    def proposals(self, evidence: Evidence, current: Setting) -> Iterable[Setting]:
+    def proposals(self, evidence: FaultEvidence, current: Setting) -> Iterable[Setting]:
         """The settings to try next as an explanation of the evidence."""
         if self.propose is not None:
             return self.propose(evidence, current)

@@ -7,7 +7,7 @@ from io import BytesIO
 
 import numpy as np
 
-from stillmotion.audit.faults.fault import Evidence, FileFault
+from stillmotion.audit.faults.fault import FaultEvidence, FileFault
 from stillmotion.audit.resampling import Picture
 
 Jpeg = tuple[int, str]  # quality from 1 to 100 (0 if the picture is not a JPEG), chroma subsampling
@@ -46,7 +46,7 @@ def quality_of(table: list[int]) -> int:
     return nearest
 
 
-def _propose(evidence: Evidence, current: Jpeg) -> Iterable[Jpeg]:
+def _propose(evidence: FaultEvidence, current: Jpeg) -> Iterable[Jpeg]:
     """Nothing where the files themselves say how they were compressed."""
     return CANDIDATES if current == NONE and not evidence.file_known else ()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stillmotion.audit.faults.fault import Evidence, Size, SizeFault
+from stillmotion.audit.faults.fault import FaultEvidence, Size, SizeFault
 from stillmotion.audit.resampling import KERNELS, Picture, resize
 
 # A kernel's name; or that and the size at which the picture was stored, before it was resized to the model's by area.
@@ -21,7 +21,7 @@ def _apply(picture: Picture, resizing: Resizing, size: Size) -> Picture:
     return resize(picture, *(stored or size), kernel)
 
 
-def _propose(evidence: Evidence, current: Resizing) -> Iterator[Resizing]:
+def _propose(evidence: FaultEvidence, current: Resizing) -> Iterator[Resizing]:
     if evidence.resized:
         for kernel in KERNELS:
             yield kernel, evidence.size
