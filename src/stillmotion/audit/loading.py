@@ -10,12 +10,13 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from stillmotion.audit.arguments import check_arguments
 from stillmotion.audit.audited_model import AuditedModel
-from stillmotion.audit.faults.scaling import LEVELS, SCALINGS
+from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.model_files import load_model_file
 from stillmotion.audit.user_code import import_custom_objects
 from stillmotion.data.class_names import read_class_names
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError
 from stillmotion.runs import read_run
 
 # Of models that take any number of frames or any size.
@@ -49,10 +50,7 @@ def load_audited_model(
         StillmotionError: the model cannot be loaded, or takes neither images nor clips.
     """
     path = Path(file)
-    if input_range is not None and input_range not in SCALINGS:
-        raise UsageError(f"--input-range {input_range!r}: expected one of {', '.join(SCALINGS)}")
-    if channels.upper() not in ("RGB", "BGR"):
-        raise UsageError(f"--channels {channels!r}: expected rgb or bgr")
+    check_arguments(path, input_range=input_range, channels=channels)
     names: tuple[str, ...] | None = None
     names_source = "--labels"
     model_file = path

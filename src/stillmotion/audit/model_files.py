@@ -25,11 +25,9 @@ def load_model_file(file: Path, *, custom_objects: Mapping[str, Any], unsafe: bo
         The model.
 
     Raises:
-        UsageError: there is no such model.
+        UsageError: it is neither a folder nor a file of a known kind.
         StillmotionError: it is not a model, or needs custom objects or unsafe loading.
     """
-    if not file.exists():
-        raise UsageError(f"{file}: no such model")
     if file.is_dir():
         return _load_saved_model(file, unsafe=unsafe)
     if file.suffix.lower() not in (".keras", ".h5", ".hdf5"):

@@ -41,7 +41,8 @@ def audit(
         str | None,
         typer.Option(
             metavar="NAMES|FILE",
-            help="Class names in output order: separated by commas, or a file (one name per line, or JSON).",
+            help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
+            "stillmotion did not train.",
             show_default=False,
         ),
     ] = None,
@@ -70,7 +71,7 @@ def audit(
             "--out", metavar="DIR", help="Write audit.json and audit.html to this folder.", show_default=False
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print audit.json instead of the summary.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     custom_objects: Annotated[
         str | None,
         typer.Option(metavar="MODULE", help="Module that defines the model's custom layers.", show_default=False),
@@ -87,8 +88,10 @@ def audit(
 
     Example: stillmotion audit model.keras clips/ --snapshots stills/ --frame-reader app:read_frames --out audit
     """
+    from stillmotion.audit import check_arguments
     from stillmotion.files import make_folder
 
+    check_arguments(model, input_range=input_range, channels=channels)
     if out_folder is not None:
         make_folder(out_folder)
     if unsafe:
