@@ -25,9 +25,9 @@ pytestmark = pytest.mark.backend
 FRAMES = 5
 
 
-def saved(tmp_path: Path, model: Any, **given: Any) -> AuditedModel:
+def saved(tmp_path: Path, model: Any, **options: Any) -> AuditedModel:
     model.save(tmp_path / "model.keras")
-    return load_audited_model(tmp_path / "model.keras", **given)
+    return load_audited_model(tmp_path / "model.keras", **options)
 
 
 def clip_model(frames: int | None) -> Any:
@@ -37,54 +37,54 @@ def clip_model(frames: int | None) -> Any:
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.GRU(4)(x)))
 
 
-def inputs(*shape: int) -> Any:
+def random_inputs(*shape: int) -> Any:
     return np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
 
 
-def failed(audited: AuditedModel, values: Any) -> dict[str, str]:
+def failed_checks(audited: AuditedModel, values: Any) -> dict[str, str]:
     return {check.check: check.fix for check in check_model(audited, values) if not check.passed}
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fault is TensorFlow's")
 def test_time_distributed_with_unknown_time_is_caught(tmp_path: Path) -> None:
-    fixes = failed(saved(tmp_path, clip_model(None)), inputs(4, 16, SIDE, SIDE, 3))
+    fixes = failed_checks(saved(tmp_path, clip_model(None)), random_inputs(4, 16, SIDE, SIDE, 3))
     fix = fixes["unknown_frames"]
     assert "each_frame" in fix and "each_pool" in fix
     assert "keras.Input((16, 24, 24, 3))" in fix
 
 
 def test_a_healthy_clip_model_passes(tmp_path: Path) -> None:
-    assert failed(saved(tmp_path, clip_model(FRAMES)), inputs(4, FRAMES, SIDE, SIDE, 3)) == {}
+    assert failed_checks(saved(tmp_path, clip_model(FRAMES)), random_inputs(4, FRAMES, SIDE, SIDE, 3)) == {}
 
 
 def test_a_healthy_image_model_passes(tmp_path: Path) -> None:
-    assert failed(saved(tmp_path, color_model()), 255 * inputs(4, SIDE, SIDE, 3)) == {}
+    assert failed_checks(saved(tmp_path, color_model()), 255 * random_inputs(4, SIDE, SIDE, 3)) == {}
 
 
 def test_ignored_frames_are_named(tmp_path: Path) -> None:
-    given = keras.Input((FRAMES, SIDE, SIDE, 3))
-    last = layers.Cropping3D(((3, 0), (0, 0), (0, 0)))(given)
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling3D()(last)))
-    fixes = failed(saved(tmp_path, model), inputs(4, FRAMES, SIDE, SIDE, 3))
+    inputs = keras.Input((FRAMES, SIDE, SIDE, 3))
+    last = layers.Cropping3D(((3, 0), (0, 0), (0, 0)))(inputs)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling3D()(last)))
+    fixes = failed_checks(saved(tmp_path, model), random_inputs(4, FRAMES, SIDE, SIDE, 3))
     assert "[0, 1, 2]" in fixes["frames_used"]
 
 
 def test_dropout_held_in_training_mode_is_named(tmp_path: Path) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
-    x = layers.Dropout(0.5, name="stuck_dropout")(layers.Flatten()(given), training=True)
-    fixes = failed(
-        saved(tmp_path, keras.Model(given, layers.Dense(3, activation="softmax")(x))), inputs(4, SIDE, SIDE, 3)
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = layers.Dropout(0.5, name="stuck_dropout")(layers.Flatten()(inputs), training=True)
+    fixes = failed_checks(
+        saved(tmp_path, keras.Model(inputs, layers.Dense(3, activation="softmax")(x))), random_inputs(4, SIDE, SIDE, 3)
     )
     assert "stuck_dropout" in fixes["default_call_agrees"]
     assert "stuck_dropout" in fixes["inference_mode"]
 
 
 def test_a_state_that_is_not_reset_is_named(tmp_path: Path) -> None:
-    given = keras.Input((FRAMES, SIDE, SIDE, 3), batch_size=3)
-    x = layers.Reshape((FRAMES, -1))(given)
+    inputs = keras.Input((FRAMES, SIDE, SIDE, 3), batch_size=3)
+    x = layers.Reshape((FRAMES, -1))(inputs)
     x = layers.GRU(4, stateful=True, name="keeps_state")(x)
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(x))
-    fixes = failed(saved(tmp_path, model), inputs(8, FRAMES, SIDE, SIDE, 3))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+    fixes = failed_checks(saved(tmp_path, model), random_inputs(8, FRAMES, SIDE, SIDE, 3))
     assert list(fixes) == ["repeatable"]
     assert "keeps_state" in fixes["repeatable"]
 
@@ -95,24 +95,24 @@ def test_computing_in_sixteen_bits_is_not_a_fault(tmp_path: Path) -> None:
         model = color_model()
     finally:
         keras.config.set_dtype_policy("float32")
-    checks = check_model(saved(tmp_path, model), 255 * inputs(4, SIDE, SIDE, 3))
+    checks = check_model(saved(tmp_path, model), 255 * random_inputs(4, SIDE, SIDE, 3))
     assert [check.check for check in checks if not check.passed] == []
     assert "Same prediction in float32 as in mixed_bfloat16" in [check.name for check in checks]
 
 
 def test_logits_are_evaluated_too(tmp_path: Path) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
-    audited = saved(tmp_path, keras.Model(given, layers.Dense(3)(layers.Flatten()(given))))
+    inputs = keras.Input((SIDE, SIDE, 3))
+    audited = saved(tmp_path, keras.Model(inputs, layers.Dense(3)(layers.Flatten()(inputs))))
     assert audited.outputs == "logits"
-    checks = {check.check: check.passed for check in check_model(audited, inputs(4, SIDE, SIDE, 3))}
+    checks = {check.check: check.passed for check in check_model(audited, random_inputs(4, SIDE, SIDE, 3))}
     assert checks["evaluate_agrees"]
 
 
 def test_predictions_that_depend_on_the_batch_are_found(tmp_path: Path) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
-    x = layers.Flatten()(given)
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(x - keras.ops.mean(x, axis=0, keepdims=True)))
-    fixes = failed(saved(tmp_path, model), inputs(4, SIDE, SIDE, 3))
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = layers.Flatten()(inputs)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x - keras.ops.mean(x, axis=0, keepdims=True)))
+    fixes = failed_checks(saved(tmp_path, model), random_inputs(4, SIDE, SIDE, 3))
     assert "the other inputs of the batch" in fixes["batch_independent"]
 
 
@@ -126,10 +126,10 @@ def test_the_range_is_read_from_rescaling(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("input_range", ["0..255", "0..1", "-1..1"])
 def test_the_range_is_known_from_batch_normalization(tmp_path: Path, input_range: str) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
+    inputs = keras.Input((SIDE, SIDE, 3))
     norm = layers.BatchNormalization()
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(norm(given))))
-    pictures = [255 * inputs(SIDE, SIDE, 3) ** 2 for _ in range(4)]
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(norm(inputs))))
+    pictures = [255 * random_inputs(SIDE, SIDE, 3) ** 2 for _ in range(4)]
     factor, added = {"0..255": (1, 0), "0..1": (1 / 255, 0), "-1..1": (1 / 127.5, -1)}[input_range]
     seen = np.stack(pictures) * factor + added
     norm.moving_mean.assign(seen.mean((0, 1, 2)))
@@ -144,8 +144,8 @@ def test_the_range_is_known_from_batch_normalization(tmp_path: Path, input_range
     [((7,), "neither images"), ((SIDE, SIDE, 1), "pictures of 1 channels"), ((3, SIDE, SIDE), "channels first")],
 )
 def test_a_model_of_something_else_is_refused(tmp_path: Path, shape: Any, says: str) -> None:
-    given = keras.Input(shape)
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(given)))
+    inputs = keras.Input(shape)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(inputs)))
     with pytest.raises(StillmotionError, match=says):
         saved(tmp_path, model)
 
@@ -167,9 +167,9 @@ def test_other_bad_models_and_labels(tmp_path: Path) -> None:
 
 
 def test_a_lambda_is_not_loaded_unless_asked(tmp_path: Path) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
-    x = layers.Lambda(lambda x: x / 255, output_shape=(SIDE, SIDE, 3))(given)
-    keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(x))).save(tmp_path / "code.keras")
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = layers.Lambda(lambda x: x / 255, output_shape=(SIDE, SIDE, 3))(inputs)
+    keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x))).save(tmp_path / "code.keras")
     with pytest.raises(StillmotionError, match="--unsafe"):
         load_audited_model(tmp_path / "code.keras")
     assert load_audited_model(tmp_path / "code.keras", unsafe=True).size == (SIDE, SIDE)
@@ -182,8 +182,8 @@ def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: p
     monkeypatch.syspath_prepend(str(tmp_path))
     from own_layers import Own  # type: ignore[import-not-found]
 
-    given = keras.Input((SIDE, SIDE, 3))
-    keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(Own()(given)))).save(
+    inputs = keras.Input((SIDE, SIDE, 3))
+    keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(Own()(inputs)))).save(
         tmp_path / "own.keras"
     )
     monkeypatch.delitem(__import__("sys").modules, "own_layers")
@@ -191,7 +191,7 @@ def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: p
         load_audited_model(tmp_path / "own.keras")
     audited = load_audited_model(tmp_path / "own.keras", custom_objects="own_layers")
     assert audited.labels == ("class 0", "class 1", "class 2")
-    assert failed(audited, inputs(4, SIDE, SIDE, 3)) == {}
+    assert failed_checks(audited, random_inputs(4, SIDE, SIDE, 3)) == {}
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
@@ -246,7 +246,7 @@ def test_a_model_of_its_own_class_is_judged_by_its_calls(tmp_path: Path) -> None
             raise ValueError("wants masks")
 
     model = OwnModel()
-    pictures = 255 * inputs(4, SIDE, SIDE, 3)
+    pictures = 255 * random_inputs(4, SIDE, SIDE, 3)
     model(pictures)
     audited = dataclasses.replace(saved(tmp_path, color_model()), model=model)
     checks = {check.check: check for check in check_model(audited, pictures)}

@@ -84,12 +84,12 @@ def measure_sensitivity(
         tried = [trial for trial in trials if not trial.fault.expensive or number < MAX_EXPENSIVE[audited.kind]]
         values = [_render_input(audited, contexts, audited.settings)]
         for trial in tried:
-            settings, its_contexts = audited.settings, contexts
+            settings, trial_contexts = audited.settings, contexts
             if isinstance(trial.fault, ClipFault):
-                its_contexts = _read_contexts(videos[video], trial.fault.apply(times, trial.setting))
+                trial_contexts = _read_contexts(videos[video], trial.fault.apply(times, trial.setting))
             else:
                 settings = settings.having(trial.fault, trial.setting)
-            values.append(_render_input(audited, its_contexts, settings))
+            values.append(_render_input(audited, trial_contexts, settings))
         probabilities = audited.predict(values)
         unchanged.append(probabilities[0])
         for trial, row in zip(tried, probabilities[1:], strict=True):
