@@ -1,6 +1,6 @@
-"""The faults that `audits.py` puts into a healthy pipeline, made by the software that people use."""
+"""The faults that `audits.py` puts into a healthy pipeline, made with the software that people use."""
 
-# ruff: noqa: E501  (a fault a line is easier to read)
+# ruff: noqa: E501  (one fault per line is easier to read)
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ import keras
 import numpy as np
 from PIL import Image, ImageOps
 
-SIDE = 64  # of what the models take
+SIDE = 64  # height and width that the models take
 Pictures = list[Any]  # a video's frames, uint8 RGB (height, width, 3)
 
 
 @dataclass(frozen=True)
 class Injection:
-    """A fault, as a person makes it: `cause` is what the audit should say ("a / b": either); on which side, and how.
+    """A fault, as a person makes it.
 
-    On the side "snapshot" `do` is (frames, index) -> picture, or (picture, how it is saved). On the side "tool" it is
-    (video, index, folder) -> the snapshot's file, as another program writes it. All others are stages of the
-    frame reader: picture -> picture, but for "time", which is a number of frames, and "loop", a whole reader.
+    Attributes:
+        cause: the id of the fault that the audit should name ("a / b": either of them).
+        what: how it was made.
+        side: "snapshot", "tool", or a stage of the frame reader.
+        do: for "snapshot": (frames, index) -> picture, or (picture, options for saving it). For "tool": (video, index,
+            folder) -> the snapshot's file, written by another program. For "time": a number of frames. For "loop": a
+            whole frame reader. For other stages of the frame reader: picture -> picture.
     """
 
     cause: str
@@ -36,7 +40,7 @@ class Injection:
     do: Any
 
 
-# On the snapshots' side: frames of the video, the moment -> a picture of any size.
+# Faults of snapshots: frames of the video and the index of one -> a picture of any size.
 
 
 def lut(gamma: float) -> Any:
@@ -44,7 +48,7 @@ def lut(gamma: float) -> Any:
 
 
 def swscale(picture: Any, **options: Any) -> Any:
-    """Through YCbCr and back, with a matrix or range mistaken."""
+    """To YCbCr and back, with the wrong matrix or range."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
     there = frame.reformat(format="yuv444p", dst_colorspace=options["true"], dst_color_range=options.get("range", 1))
     there.colorspace, there.color_range = options["read"], options.get("read_range", 1)
@@ -53,11 +57,11 @@ def swscale(picture: Any, **options: Any) -> Any:
     ).to_ndarray()
 
 
-def coded(frames: Pictures, index: int, codec: str, crf: int) -> Any:
-    from stillmotion.audit.faults.video_compression import encoded
+def encoded(frames: Pictures, index: int, codec: str, crf: int) -> Any:
+    from stillmotion.audit.faults.video_compression import encode
 
-    first = max(0, index - 8)  # another start and length than the audit tries
-    return encoded(np.stack(frames[first : index + 2]), (codec, crf))[index - first]
+    first = max(0, index - 8)  # the audit tries another start and length
+    return encode(np.stack(frames[first : index + 2]), (codec, crf))[index - first]
 
 
 def pillow(picture: Any) -> Image.Image:
@@ -69,33 +73,33 @@ def sized(picture: Any, how: Image.Resampling, side: int = 96) -> Any:
 
 
 SNAPSHOTS = [
-    Injection("channel order", "cv2.imwrite of RGB", "snapshot", lambda f, i: f[i][..., ::-1]),
-    Injection("rotation or mirroring", "a quarter turn", "snapshot", lambda f, i: cv2.rotate(f[i], cv2.ROTATE_90_CLOCKWISE)),
-    Injection("rotation or mirroring", "upside down", "snapshot", lambda f, i: cv2.rotate(f[i], cv2.ROTATE_180)),
-    Injection("rotation or mirroring", "ImageOps.mirror", "snapshot", lambda f, i: np.asarray(ImageOps.mirror(pillow(f[i])))),
-    Injection("grey", "Pillow's convert('L')", "snapshot", lambda f, i: np.asarray(pillow(f[i]).convert("L").convert("RGB"))),
-    Injection("gamma or exposure", "gamma 0.45 by cv2.LUT", "snapshot", lambda f, i: cv2.LUT(f[i], lut(0.45))),
-    Injection("gamma or exposure", "gamma 2.2 by cv2.LUT", "snapshot", lambda f, i: cv2.LUT(f[i], lut(2.2))),
-    Injection("gamma or exposure", "a gain of 1.5", "snapshot", lambda f, i: cv2.convertScaleAbs(f[i], alpha=1.5)),
-    Injection("gamma or exposure", "a gain of 0.5", "snapshot", lambda f, i: cv2.convertScaleAbs(f[i], alpha=0.5)),
-    Injection("colour matrix or range", "601 read as 709 by swscale", "snapshot", lambda f, i: swscale(f[i], true=5, read=1)),
-    Injection("colour matrix or range", "709 read as 601 by swscale", "snapshot", lambda f, i: swscale(f[i], true=1, read=5)),
-    Injection("colour matrix or range", "limited range read as full", "snapshot", lambda f, i: (16 + f[i] * (219 / 255)).round()),
-    Injection("colour matrix or range", "full range read as limited", "snapshot", lambda f, i: np.clip((f[i] - 16.0) * (255 / 219), 0, 255).round()),
-    Injection("stretch, crop or letterbox", "ImageOps.fit to 96x72 of another shape", "snapshot", lambda f, i: np.asarray(ImageOps.fit(pillow(f[i]), _other(f[i])))),
-    Injection("stretch, crop or letterbox", "ImageOps.pad", "snapshot", lambda f, i: np.asarray(ImageOps.pad(pillow(f[i]), _other(f[i])))),
-    Injection("stretch, crop or letterbox", "a crop of 3/5, off centre", "snapshot", lambda f, i: _cropped(f[i])),
+    Injection("channel_order", "cv2.imwrite of RGB", "snapshot", lambda f, i: f[i][..., ::-1]),
+    Injection("orientation", "a quarter turn", "snapshot", lambda f, i: cv2.rotate(f[i], cv2.ROTATE_90_CLOCKWISE)),
+    Injection("orientation", "upside down", "snapshot", lambda f, i: cv2.rotate(f[i], cv2.ROTATE_180)),
+    Injection("orientation", "ImageOps.mirror", "snapshot", lambda f, i: np.asarray(ImageOps.mirror(pillow(f[i])))),
+    Injection("grayscale", "Pillow's convert('L')", "snapshot", lambda f, i: np.asarray(pillow(f[i]).convert("L").convert("RGB"))),
+    Injection("exposure", "gamma 0.45 by cv2.LUT", "snapshot", lambda f, i: cv2.LUT(f[i], lut(0.45))),
+    Injection("exposure", "gamma 2.2 by cv2.LUT", "snapshot", lambda f, i: cv2.LUT(f[i], lut(2.2))),
+    Injection("exposure", "a gain of 1.5", "snapshot", lambda f, i: cv2.convertScaleAbs(f[i], alpha=1.5)),
+    Injection("exposure", "a gain of 0.5", "snapshot", lambda f, i: cv2.convertScaleAbs(f[i], alpha=0.5)),
+    Injection("color_matrix", "601 read as 709 by swscale", "snapshot", lambda f, i: swscale(f[i], true=5, read=1)),
+    Injection("color_matrix", "709 read as 601 by swscale", "snapshot", lambda f, i: swscale(f[i], true=1, read=5)),
+    Injection("color_matrix", "limited range read as full", "snapshot", lambda f, i: (16 + f[i] * (219 / 255)).round()),
+    Injection("color_matrix", "full range read as limited", "snapshot", lambda f, i: np.clip((f[i] - 16.0) * (255 / 219), 0, 255).round()),
+    Injection("framing", "ImageOps.fit to 96x72 of another shape", "snapshot", lambda f, i: np.asarray(ImageOps.fit(pillow(f[i]), _other(f[i])))),
+    Injection("framing", "ImageOps.pad", "snapshot", lambda f, i: np.asarray(ImageOps.pad(pillow(f[i]), _other(f[i])))),
+    Injection("framing", "a crop of 3/5, off centre", "snapshot", lambda f, i: _cropped(f[i])),
     Injection("resizing", "Pillow nearest to 96", "snapshot", lambda f, i: sized(f[i], Image.Resampling.NEAREST)),
     Injection("resizing", "cv2 nearest to 80", "snapshot", lambda f, i: cv2.resize(f[i], (80, 80), interpolation=cv2.INTER_NEAREST)),
     Injection("resizing", "cv2 linear to 64", "snapshot", lambda f, i: cv2.resize(f[i], (64, 64))),
-    Injection("JPEG compression", "Pillow quality 10", "snapshot", lambda f, i: (f[i], {"quality": 10})),
-    Injection("JPEG compression", "Pillow quality 30", "snapshot", lambda f, i: (f[i], {"quality": 30})),
-    Injection("JPEG compression", "a PNG of OpenCV's JPEG, quality 15", "snapshot", lambda f, i: _jpeg(f[i])),
-    Injection("motion blur", "3 frames blended", "snapshot", lambda f, i: np.mean(f[max(0, i - 1) : i + 2], axis=0).round()),
-    Injection("motion blur", "5 frames blended", "snapshot", lambda f, i: np.mean(f[max(0, i - 2) : i + 3], axis=0).round()),
-    Injection("interlacing", "two frames woven", "snapshot", lambda f, i: _woven(f, i)),
-    Injection("video compression", "H.264 at CRF 38", "snapshot", lambda f, i: coded(f, i, "H.264", 38)),
-    Injection("video compression", "HEVC at CRF 38", "snapshot", lambda f, i: coded(f, i, "HEVC", 38)),
+    Injection("jpeg", "Pillow quality 10", "snapshot", lambda f, i: (f[i], {"quality": 10})),
+    Injection("jpeg", "Pillow quality 30", "snapshot", lambda f, i: (f[i], {"quality": 30})),
+    Injection("jpeg", "a PNG of OpenCV's JPEG, quality 15", "snapshot", lambda f, i: _jpeg(f[i])),
+    Injection("motion_blur", "3 frames blended", "snapshot", lambda f, i: np.mean(f[max(0, i - 1) : i + 2], axis=0).round()),
+    Injection("motion_blur", "5 frames blended", "snapshot", lambda f, i: np.mean(f[max(0, i - 2) : i + 3], axis=0).round()),
+    Injection("interlacing", "two frames interlaced", "snapshot", lambda f, i: _interlaced(f, i)),
+    Injection("video_compression", "H.264 at CRF 38", "snapshot", lambda f, i: encoded(f, i, "H.264", 38)),
+    Injection("video_compression", "HEVC at CRF 38", "snapshot", lambda f, i: encoded(f, i, "HEVC", 38)),
 ]  # fmt: skip
 
 
@@ -114,17 +118,17 @@ def _jpeg(picture: Any) -> Any:
     return cv2.imdecode(stored, cv2.IMREAD_COLOR)[..., ::-1]
 
 
-def _woven(frames: Pictures, index: int) -> Any:
-    woven = frames[index].copy()
-    woven[1::2] = frames[min(index + 1, len(frames) - 1)][1::2]
-    return woven
+def _interlaced(frames: Pictures, index: int) -> Any:
+    interlaced = frames[index].copy()
+    interlaced[1::2] = frames[min(index + 1, len(frames) - 1)][1::2]
+    return interlaced
 
 
-# By other programs: a video, the moment, a folder -> the snapshot's file.
+# Snapshots by other programs: a video, the index of a frame, a folder -> the snapshot's file.
 
 
 def ffmpeg(ending: str, scale: str) -> Callable[[Path, int, Path], Path]:
-    """A frame grabbed on the command line, as guides say: the default scaler, the default JPEG."""
+    """A frame extracted on the command line as guides say, with the default scaler and the default JPEG."""
 
     def grab(video: Path, index: int, folder: Path) -> Path:
         file = folder / f"{video.stem}-{index:04d}.{ending}"
@@ -139,14 +143,14 @@ def ffmpeg(ending: str, scale: str) -> Callable[[Path, int, Path], Path]:
 
 TOOLS = [
     Injection("resizing", "ffmpeg -vf scale=96:72, a PNG", "tool", ffmpeg("png", "scale=96:72")),
-    Injection("resizing / JPEG compression", "ffmpeg -vf scale=96:72, default JPEG", "tool", ffmpeg("jpg", "scale=96:72")),
-    Injection("JPEG compression", "ffmpeg, default JPEG", "tool", ffmpeg("jpg", "null")),
-    Injection("rotation or mirroring", "ffmpeg -vf transpose, a PNG", "tool", ffmpeg("png", "transpose=1")),
-    Injection("gamma or exposure", "ffmpeg -vf eq=gamma=1.8, a PNG", "tool", ffmpeg("png", "eq=gamma=1.8")),
+    Injection("resizing / jpeg", "ffmpeg -vf scale=96:72, default JPEG", "tool", ffmpeg("jpg", "scale=96:72")),
+    Injection("jpeg", "ffmpeg, default JPEG", "tool", ffmpeg("jpg", "null")),
+    Injection("orientation", "ffmpeg -vf transpose, a PNG", "tool", ffmpeg("png", "transpose=1")),
+    Injection("exposure", "ffmpeg -vf eq=gamma=1.8, a PNG", "tool", ffmpeg("png", "eq=gamma=1.8")),
 ]  # fmt: skip
 
 
-# On the frames' side: RGB at the source's size -> at the model's, in the order of the table.
+# Faults of the frame reader: RGB at the video's size -> at the model's size.
 
 
 def area(picture: Any) -> Any:
@@ -165,29 +169,29 @@ def load_img(picture: Any) -> Any:
         return keras.utils.img_to_array(keras.utils.load_img(Path(folder) / "frame.png", target_size=(SIDE, SIDE)))
 
 
-def centre(picture: Any) -> Any:
+def center(picture: Any) -> Any:
     return np.asarray(ImageOps.fit(pillow(picture), (SIDE, SIDE), Image.Resampling.BOX))
 
 
 FRAMES = [
-    Injection("channel order", "OpenCV's BGR", "order", lambda picture: picture[..., ::-1]),
-    Injection("rotation or mirroring", "cv2.flip", "turn", lambda picture: cv2.flip(picture, 1)),
+    Injection("channel_order", "OpenCV's BGR", "order", lambda picture: picture[..., ::-1]),
+    Injection("orientation", "cv2.flip", "turn", lambda picture: cv2.flip(picture, 1)),
     Injection("resizing", "cv2.INTER_NEAREST", "resize", lambda picture: cv2.resize(np.ascontiguousarray(picture), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)),
     Injection("resizing", "cv2.resize as it is", "resize", lambda picture: cv2.resize(np.ascontiguousarray(picture), (SIDE, SIDE))),
     Injection("resizing", "tf.image.resize", "resize", tensorflow_resize),
     Injection("resizing", "keras.utils.load_img", "resize", load_img),
-    Injection("stretch, crop or letterbox", "ImageOps.fit", "resize", centre),
+    Injection("framing", "ImageOps.fit", "resize", center),
     Injection("scaling", "divided by 255 once more", "scale", lambda values: values / 255),
-    Injection("scaling", "to -1..1 once more", "scale", lambda values: values / 127.5 - 1),
-    Injection("scaling", "whole numbers after / 255", "scale", lambda values: (values / 255).astype(np.uint8)),
-    Injection("moment", "two frames late", "time", 2),
-    Injection("moment", "five frames late", "time", 5),
-    Injection("gamma or exposure", "a gain of 1.4", "light", lambda picture: cv2.convertScaleAbs(picture, alpha=1.4)),
+    Injection("scaling", "scaled to -1..1 once more", "scale", lambda values: values / 127.5 - 1),
+    Injection("scaling", "integers after / 255", "scale", lambda values: (values / 255).astype(np.uint8)),
+    Injection("time_offset", "two frames late", "time", 2),
+    Injection("time_offset", "five frames late", "time", 5),
+    Injection("exposure", "a gain of 1.4", "light", lambda picture: cv2.convertScaleAbs(picture, alpha=1.4)),
 ]  # fmt: skip
 
 
 def usual_loop(path: Path) -> Iterator[Any]:
-    """The loop that everybody writes."""
+    """The loop that most people write."""
     capture = cv2.VideoCapture(str(path))
     while True:
         good, frame = capture.read()
@@ -196,19 +200,19 @@ def usual_loop(path: Path) -> Iterator[Any]:
         yield cv2.resize(frame, (SIDE, SIDE)) / 255
 
 
-LOOP = Injection("channel order", "the usual OpenCV loop", "loop", usual_loop)
+LOOP = Injection("channel_order", "the usual OpenCV loop", "loop", usual_loop)
 
 
-def make_reader(faults: Sequence[Injection], scale: str) -> Callable[[Path], Iterator[Any]]:
-    """A frame reader as people write it, with these faults; `scale` is what the model expects."""
-    by = {fault.side: fault.do for fault in faults}
-    if "loop" in by:
-        loop: Callable[[Path], Iterator[Any]] = by["loop"]
+def make_reader(faults: Sequence[Injection], input_range: str) -> Callable[[Path], Iterator[Any]]:
+    """A frame reader as people write it, with these faults; `input_range` is what the model expects."""
+    changes = {fault.side: fault.do for fault in faults}
+    if "loop" in changes:
+        loop: Callable[[Path], Iterator[Any]] = changes["loop"]
         return loop
 
     def read(path: Path) -> Iterator[Any]:
         capture = cv2.VideoCapture(str(path))
-        late, number = by.get("time", 0), 0
+        late, number = changes.get("time", 0), 0
         while True:
             good, frame = capture.read()
             if not good:
@@ -218,9 +222,12 @@ def make_reader(faults: Sequence[Injection], scale: str) -> Callable[[Path], Ite
                 continue
             picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
             for side in ("light", "turn", "order"):
-                picture = by[side](picture) if side in by else picture
-            values = by["resize"](picture) if "resize" in by else area(picture)
-            values = values / 255 if scale == "0..1" else values / 127.5 - 1 if scale == "-1..1" else values
-            yield by["scale"](values) if "scale" in by else values
+                picture = changes[side](picture) if side in changes else picture
+            values = changes["resize"](picture) if "resize" in changes else area(picture)
+            if input_range == "0..1":
+                values = values / 255
+            elif input_range == "-1..1":
+                values = values / 127.5 - 1
+            yield changes["scale"](values) if "scale" in changes else values
 
     return read

@@ -1,4 +1,4 @@
-"""The videos and models that `audits.py` asks: rendered and real, plain Keras, Keras's architectures, and ours."""
+"""The videos and models of `audits.py`: rendered and real; plain Keras, Keras's architectures, and ours."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ FORMS = [
     (320, 240, "mjpeg", {"qscale": "3"}),
     (200, 200, "libx264", {"crf": "20", "bf": "3"}),
 ]
-REAL = 10  # clips of gestures that are asked about, as they are
-LONG = 36  # frames that each of them has at least
+REAL_CLIPS = 10
+MIN_FRAMES = 36  # of each
 
-FED = {"0..255": lambda x: x, "0..1": lambda x: x / 255, "-1..1": lambda x: x / 127.5 - 1}
+INPUT_RANGES = {"0..255": lambda x: x, "0..1": lambda x: x / 255, "-1..1": lambda x: x / 127.5 - 1}
 Build = Callable[[int], keras.Model]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, the range that it is fed, and the kind of videos that it knows: "demo" or "real"."""
+    """A model, its input range, and the kind of videos that it was trained on: "demo" or "real"."""
 
     name: str
     file: str
-    scale: str
+    input_range: str
     world: str
 
 
 def make_videos(folder: Path, look: sm.Videos) -> list[Path]:
-    """Ten of the demo's videos, each at its own size and by its own codec; those that are there are kept."""
+    """Ten of the demo's videos, each at its own size and by its own codec; existing files are kept."""
     files = []
     for number, (width, height, codec, options) in enumerate(FORMS):
         source = look.file(look[number * len(look) // len(FORMS)])
@@ -57,35 +57,35 @@ def make_videos(folder: Path, look: sm.Videos) -> list[Path]:
         if file.exists():
             continue
         part = file.with_name("part-" + file.name)
-        with av.open(str(source)) as given, av.open(str(part), "w") as made:
-            stream = made.add_stream(codec, rate=25, options=options)
+        with av.open(str(source)) as source_container, av.open(str(part), "w") as container:
+            stream = container.add_stream(codec, rate=25, options=options)
             stream.width, stream.height = width, height
             stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-            for frame in given.decode(video=0):
+            for frame in source_container.decode(video=0):
                 fresh = av.VideoFrame.from_ndarray(
                     frame.to_ndarray(format="rgb24", width=width, height=height), format="rgb24"
                 )
-                made.mux(stream.encode(fresh))
-            made.mux(stream.encode())
+                container.mux(stream.encode(fresh))
+            container.mux(stream.encode())
         part.rename(file)
     return files
 
 
 def real_videos(data: Path) -> list[Path]:
-    """Ten clips of gestures that are long enough, one after the other of every gesture."""
+    """Ten clips of gestures that are long enough, of all gestures."""
     gestures = sm.read_videos(data / "gestures" / "gestures.csv")
-    long = [gestures.file(video) for video in gestures if count_frames(gestures.file(video)) >= LONG]
-    return long[:: max(1, len(long) // REAL)][:REAL]
+    long_clips = [gestures.file(video) for video in gestures if count_frames(gestures.file(video)) >= MIN_FRAMES]
+    return long_clips[:: max(1, len(long_clips) // REAL_CLIPS)][:REAL_CLIPS]
 
 
 def count_frames(file: Path) -> int:
-    """As its container says."""
+    """The number of frames that the container states."""
     with av.open(str(file)) as container:
         return container.streams.video[0].frames
 
 
 def make_models(folder: Path, look: sm.Videos, data: Path | None) -> list[Trained]:
-    """Models on the demo's parts, and on the gestures and scenes of `data` if it is given; trained once, then kept."""
+    """Models trained on the demo data, and on the gestures and scenes of `data` if it is given; trained once."""
     record = folder / "models.json"
     if record.exists():
         return [Trained(**row) for row in json.loads(record.read_text())]
@@ -111,50 +111,50 @@ def make_models(folder: Path, look: sm.Videos, data: Path | None) -> list[Traine
                 "conv3d on gestures": ("conv3d", gestures, 8, 12),
             },
         )
-    record.write_text(json.dumps([vars(one) for one in made], indent=1))
+    record.write_text(json.dumps([vars(model) for model in made], indent=1))
     return made
 
 
 def make_scene_model(file: Path, scenes: sm.Videos) -> None:
-    """A small CNN on levels of 0 to 255."""
+    """Train a small CNN on levels of 0 to 255."""
     trained = _plain(file.parent, "real", scenes, {file.stem: (_small(True, True), "0..255")})
     assert trained[0].file == str(file)
 
 
 def _plain(folder: Path, world: str, videos: sm.Videos, builders: dict[str, tuple[Build, str]]) -> list[Trained]:
-    """Image models in plain Keras, on every eighth frame."""
+    """Train image models in plain Keras on every eighth frame."""
     labels = sorted({str(video.label) for video in videos})
     frames: list[Any] = []
     truth: list[int] = []
     for video in videos:
         with av.open(str(videos.file(video))) as container:
-            some = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][4::8]
-        frames += [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in some]
-        truth += [labels.index(str(video.label))] * len(some)
+            pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][4::8]
+        frames += [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures]
+        truth += [labels.index(str(video.label))] * len(pictures)
     x, y = np.stack(frames).astype(np.float32), np.array(truth)
     made = []
-    for name, (build, scale) in builders.items():
+    for name, (build, input_range) in builders.items():
         keras.utils.set_random_seed(0)
         model = build(len(labels))
         for layer in model.layers:
             if isinstance(layer, layers.BatchNormalization):
-                layer.momentum = 0.9  # the training is short
+                layer.momentum = 0.9  # because the training is short
         model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        history = model.fit(FED[scale](x), y, batch_size=32, epochs=20, verbose=0)
-        print(f"{name}: {len(y)} frames, {history.history['accuracy'][-1]:.0%} right in training", flush=True)
+        history = model.fit(INPUT_RANGES[input_range](x), y, batch_size=32, epochs=20, verbose=0)
+        print(f"{name}: {len(y)} frames, {history.history['accuracy'][-1]:.0%} training accuracy", flush=True)
         model.save(folder / f"{name}.keras")
-        made.append(Trained(name, str(folder / f"{name}.keras"), scale, world))
+        made.append(Trained(name, str(folder / f"{name}.keras"), input_range, world))
     return made
 
 
-def _small(scaled: bool, norm: bool) -> Build:
+def _small(rescaling: bool, batch_norm: bool) -> Build:
     def build(classes: int) -> keras.Model:
-        given = keras.Input((SIDE, SIDE, 3))
-        z = layers.Rescaling(1 / 255)(given) if scaled else given
+        inputs = keras.Input((SIDE, SIDE, 3))
+        z = layers.Rescaling(1 / 255)(inputs) if rescaling else inputs
         for width in (16, 32, 48):
-            z = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=not norm)(z)
-            z = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(z) if norm else z)
-        return keras.Model(given, layers.Dense(classes, activation="softmax")(layers.GlobalAveragePooling2D()(z)))
+            z = layers.Conv2D(width, 3, strides=2, padding="same", use_bias=not batch_norm)(z)
+            z = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(z) if batch_norm else z)
+        return keras.Model(inputs, layers.Dense(classes, activation="softmax")(layers.GlobalAveragePooling2D()(z)))
 
     return build
 
@@ -164,7 +164,7 @@ def _application(build: Callable[..., keras.Model], **options: Any) -> Build:
 
 
 def _ours(folder: Path, world: str, wanted: dict[str, tuple[str, sm.Videos, int, int]]) -> list[Trained]:
-    """Runs of ours: name -> (family, videos, frames of a clip, epochs). Of a still family the image model is asked."""
+    """Train our families: name -> (family, videos, frames per clip, epochs). Of still families, use the image model."""
     made = []
     for name, (family, videos, frames, epochs) in wanted.items():
         train, validation, _ = sm.split(videos, (0.75, 0.15, 0.1), seed=0)

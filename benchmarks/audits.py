@@ -1,12 +1,12 @@
-"""Does the audit name the right cause? Faults are put into a healthy pipeline by real software, and it is asked.
+"""Does the audit name the right cause? Faults are put into a healthy pipeline with real software.
 
-    python benchmarks/audits.py [--data FOLDER] [--folder KEPT] [--write benchmarks/results/audit.md]
+    python benchmarks/audits.py [--data FOLDER] [--folder FOLDER] [--write benchmarks/results/audit.md]
 
-A case is a model, three videos, three moments of each, and one, two or three faults. Snapshots are saved by Pillow,
-OpenCV or FFmpeg, frames read by OpenCV, PyAV, Keras and TensorFlow as people write it. Ten videos are rendered and
-coded at several sizes and by several codecs; models are trained on them for a few seconds each. With `--data`, the
-folder of real clips, ten of those are asked about too, by models trained on them. Every case is told; what changes no
-label is counted apart. With `--folder` a run that was stopped goes on where it was.
+A case is a model, three videos with three snapshots each, and one, two or three faults. Snapshots are saved by Pillow,
+OpenCV or FFmpeg; frames are read by OpenCV, PyAV, Keras and TensorFlow, as people write it. Ten videos are rendered,
+and encoded at several sizes by several codecs; models are trained on them for a few seconds each. With `--data`, the
+folder of real clips, ten of those are used too, with models trained on them. Cases that change no label are counted
+separately. With `--folder`, an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -31,29 +32,44 @@ from audit_models import make_models, make_videos, real_videos
 from scipy.stats import binomtest
 
 import stillmotion as sm
-from stillmotion.audit import FAULTS
-from stillmotion.audit.audited_model import AuditedModel, load_audited_model
+from stillmotion.audit import FAULTS, Noise
+from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.auditing import explain_change
-from stillmotion.audit.reading import Reader
-from stillmotion.audit.records import Noise
+from stillmotion.audit.frame_reader import FrameReader
+from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.snapshots import read_snapshots
 from stillmotion.audit.video_index import IndexedVideo, index_video
+from stillmotion.progress import no_progress
 
-MOMENTS = 3  # of each of three videos
-# How many of the causes named count, by the kind of case; its bar; and how the table says it.
+SNAPSHOTS_PER_VIDEO = 3
+# By kind of case: how many of the named causes count, the aim, and the words of the table.
 KINDS = {
     "one fault": (1, "95 %", "one fault: named first"),
-    "a tool": (1, "95 %", "what another program does by default: named first"),
+    "a tool": (1, "95 %", "defaults of another program: named first"),
     "usual loop": (3, "", "the usual OpenCV loop: all among the first three"),
     "two faults": (3, "85 %", "two: both among the first three"),
     "three faults": (4, "", "three: all among the first four"),
-    "healthy": (0, "98 %", "healthy: nothing accused"),
+    "healthy": (0, "98 %", "healthy: nothing named"),
 }
 
 
 @dataclass(frozen=True)
 class Case:
-    """What was put in, what was said, how many moments were right, and the seconds of processor time it took."""
+    """One case.
+
+    Attributes:
+        kind: a key of `KINDS`.
+        truth: ids of the faults that were put in.
+        what: how these were made.
+        model: the model's name.
+        named: ids of the causes that the audit named.
+        flips: how many snapshots changed their label.
+        exact: how many snapshots matched the right frame.
+        near: how many matched it or one beside it.
+        snapshots: how many there were.
+        seconds: of processor time.
+        undistorted: whether the snapshots are frames as they are.
+    """
 
     kind: str
     truth: tuple[str, ...]
@@ -63,13 +79,13 @@ class Case:
     flips: int
     exact: int
     near: int
-    moments: int
+    snapshots: int
     seconds: float
     undistorted: bool
 
     @property
     def right(self) -> bool:
-        """All that was put in is among the first so many named; nothing, where nothing was put in."""
+        """Whether all that was put in is among the first named; nothing may be named where nothing was put in."""
         first = self.named[: KINDS[self.kind][0]]
         if not self.truth:
             return not self.named
@@ -77,8 +93,8 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A case to come: which of the models, which faults, and whether frames are read by a reader."""
+class PlannedCase:
+    """A case to run: which model, which faults, and whether a frame reader is used without any."""
 
     kind: str
     model: int
@@ -87,50 +103,53 @@ class Planned:
     seed: int
 
 
-def plan(models: int, each: int, pairs: int, triples: int, healthy: int) -> list[Planned]:
+def plan(models: int, each: int, pairs: int, triples: int, healthy: int) -> list[PlannedCase]:
     """Every fault with `each` of the models in turn; pairs and triples at random; healthy pipelines."""
     rng = random.Random(0)
-    every = [*SNAPSHOTS, *FRAMES]
+    singles = [*SNAPSHOTS, *FRAMES]
     chosen: list[tuple[str, tuple[Injection, ...], bool]] = []
-    chosen += [("one fault", (fault,), False) for fault in every for _ in range(each)]
+    chosen += [("one fault", (fault,), False) for fault in singles for _ in range(each)]
     chosen += [("a tool", (fault,), False) for fault in TOOLS for _ in range(each)]
     chosen += [("usual loop", (LOOP,), False)] * models
     for kind, count, size in (("two faults", pairs, 2), ("three faults", triples, 3)):
         while count:
-            some = tuple(rng.sample(every, size))
-            if any("whole numbers" in fault.what for fault in some):
-                continue  # of zeros and ones nothing else can be told
-            if len({fault.cause for fault in some}) == size and len({fault.side for fault in some}) >= size - 1:
-                chosen.append((kind, some, False))
+            sample = tuple(rng.sample(singles, size))
+            if any("integers" in fault.what for fault in sample):
+                continue  # nothing else can be recognized in zeros and ones
+            if len({fault.cause for fault in sample}) == size and len({fault.side for fault in sample}) >= size - 1:
+                chosen.append((kind, sample, False))
                 count -= 1
     chosen += [("healthy", (), number % 2 == 0) for number in range(healthy)]
     planned = [
-        Planned(kind, number % models, faults, reader, number) for number, (kind, faults, reader) in enumerate(chosen)
+        PlannedCase(kind, number % models, faults, reader, number)
+        for number, (kind, faults, reader) in enumerate(chosen)
     ]
     rng.shuffle(planned)
     return planned
 
 
-def run_case(one: Planned, subject: AuditedModel, name: str, reels: Sequence[IndexedVideo]) -> Case:
-    rng = random.Random(one.seed)
-    on_frames = [fault for fault in one.faults if fault.side not in ("snapshot", "tool")]
-    order = list(FAULTS)  # in which a picture meets them
+def run_case(planned: PlannedCase, audited: AuditedModel, name: str, videos: Sequence[IndexedVideo]) -> Case:
+    """Make the snapshots and the reader of a case, and audit it."""
+    rng = random.Random(planned.seed)
+    on_frames = [fault for fault in planned.faults if fault.side not in ("snapshot", "tool")]
+    order = list(FAULTS)  # the order in which a picture meets them
     on_snapshots = sorted(
-        (fault for fault in one.faults if fault.side == "snapshot"), key=lambda fault: order.index(fault.cause)
+        (fault for fault in planned.faults if fault.side == "snapshot"), key=lambda fault: order.index(fault.cause)
     )
-    tool = next((fault for fault in one.faults if fault.side == "tool"), None)
+    tool = next((fault for fault in planned.faults if fault.side == "tool"), None)
     started = time.process_time()
     with tempfile.TemporaryDirectory() as temporary:
         truth: dict[str, int] = {}
-        for reel in rng.sample(reels, 3):
-            with av.open(str(reel.file)) as container:
+        for video in rng.sample(videos, 3):
+            with av.open(str(video.file)) as container:
                 frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-            for index in rng.sample(range(8, len(frames) - 6), MOMENTS):
+            for index in rng.sample(range(8, len(frames) - 6), SNAPSHOTS_PER_VIDEO):
                 if tool:
-                    file = tool.do(reel.file, index, Path(temporary))
+                    file = tool.do(video.file, index, Path(temporary))
                     truth[file.name] = index
                     continue
-                picture, options = frames[index], {}
+                picture = frames[index]
+                options: dict[str, Any] = {}
                 for fault in on_snapshots:
                     around = list(frames)
                     around[index] = picture
@@ -138,35 +157,39 @@ def run_case(one: Planned, subject: AuditedModel, name: str, reels: Sequence[Ind
                     picture, options = made if isinstance(made, tuple) else (made, options)
                     picture = np.clip(picture, 0, 255).astype(np.uint8)
                 ending = "jpg" if options else rng.choice(["png", "bmp"])
-                file = Path(temporary) / f"{reel.file.stem}-{index:04d}.{ending}"
+                file = Path(temporary) / f"{video.file.stem}-{index:04d}.{ending}"
                 if ending == "bmp":
                     cv2.imwrite(str(file), cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2BGR))
                 else:
                     pillow(picture).save(file, **options)
                 truth[file.name] = index
         snapshots, _ = read_snapshots(Path(temporary))
-        reader = Reader(make_reader(on_frames, subject.scale or "0..255")) if one.with_reader or on_frames else None
-        mine = [reel for reel in reels if any(file.startswith(reel.file.stem + "-") for file in truth)]
-        found, _, causes = explain_change(subject, mine, snapshots, reader, Noise(), lambda *_: None)
-    off = [
-        abs(moment.match.index - truth[moment.file.name])
-        if moment.match and moment.file.name.startswith(moment.match.reel.file.stem + "-")
+        reader = (
+            FrameReader(make_reader(on_frames, audited.input_range or "0..255"))
+            if planned.with_reader or on_frames
+            else None
+        )
+        used = [video for video in videos if any(file.startswith(video.file.stem + "-") for file in truth)]
+        comparison, _, causes = explain_change(audited, used, snapshots, reader, Noise(), no_progress)
+    distances = [
+        abs(entry.match.index - truth[entry.snapshot.file.name])
+        if entry.match and entry.snapshot.file.name.startswith(entry.match.video.file.stem + "-")
         else 10**6
-        for moment in found.moments
+        for entry in comparison.matched
     ]
-    causes_put_in = [fault.cause for fault in one.faults]
-    if one.kind == "usual loop" and subject.scale != "0..1":
+    causes_put_in = [fault.cause for fault in planned.faults]
+    if planned.kind == "usual loop" and audited.input_range != "0..1":
         causes_put_in.append("scaling")
     return Case(
-        one.kind,
+        planned.kind,
         tuple(dict.fromkeys(causes_put_in)),
-        " + ".join(fault.what for fault in one.faults),
+        " + ".join(fault.what for fault in planned.faults),
         name,
-        tuple(cause.cause for cause in causes),
-        sum(attribution.flipped for attribution in found.attributions),
-        sum(distance == 0 for distance in off),
-        sum(distance <= 1 for distance in off),
-        len(off),
+        tuple(cause.id for cause in causes),
+        sum(attribution.flipped for attribution in comparison.attributions),
+        sum(distance == 0 for distance in distances),
+        sum(distance <= 1 for distance in distances),
+        len(distances),
         time.process_time() - started,
         not on_snapshots and tool is None,
     )
@@ -181,55 +204,57 @@ def share(right: int, count: int) -> str:
 
 
 def table(cases: Sequence[Case]) -> str:
-    """Markdown."""
+    """The results as Markdown."""
     lines = [
-        "| case | cases | change a label | named rightly of those (95 % interval) | of all | bar |",
+        "| case | cases | with a label change | of these, named correctly (95 % interval) | of all | aim |",
         "|---|---|---|---|---|---|",
     ]
-    for kind, (_, bar, says) in KINDS.items():
-        mine = [case for case in cases if case.kind == kind]
-        flipping = [case for case in mine if case.flips]
-        if mine:
-            of_those, of_all = (share(sum(case.right for case in some), len(some)) for some in (flipping, mine))
-            lines.append(f"| {says} | {len(mine)} | {len(flipping)} | {of_those} | {of_all} | {bar} |")
-    for name, some, key in (
-        ("undistorted: the frame exactly", [case for case in cases if case.undistorted], "exact"),
+    for kind, (_, aim, says) in KINDS.items():
+        of_kind = [case for case in cases if case.kind == kind]
+        flipping = [case for case in of_kind if case.flips]
+        if of_kind:
+            of_those, of_all = (
+                share(sum(case.right for case in subset), len(subset)) for subset in (flipping, of_kind)
+            )
+            lines.append(f"| {says} | {len(of_kind)} | {len(flipping)} | {of_those} | {of_all} | {aim} |")
+    for name, subset, key in (
+        ("undistorted: the exact frame", [case for case in cases if case.undistorted], "exact"),
         ("distorted: within one frame", [case for case in cases if not case.undistorted], "near"),
     ):
-        right, count = sum(getattr(case, key) for case in some), sum(case.moments for case in some)
+        right, count = sum(getattr(case, key) for case in subset), sum(case.snapshots for case in subset)
         lines.append(f"| {name} | {count} snapshots | | | {share(right, count)} | 95 % |")
-    lines += ["", "| model | one fault named first, of those that change a label | of all |", "|---|---|---|"]
+    lines += ["", "| model | one fault named first, of cases with a label change | of all |", "|---|---|---|"]
     singles = [case for case in cases if case.kind in ("one fault", "a tool")]
     for model in sorted({case.model for case in singles}):
         lines.append(f"| {model} | {_rights([case for case in singles if case.model == model])} |")
     lines += [
         "",
-        "| fault put in | right of those that change a label | right of all | else named first |",
+        "| fault put in | correct, of cases with a label change | correct, of all | otherwise named first |",
         "|---|---|---|---|",
     ]
     for what in dict.fromkeys(f"{case.truth[0]}: {case.what}" for case in sorted(singles, key=lambda case: case.truth)):
-        mine = [case for case in singles if f"{case.truth[0]}: {case.what}" == what]
-        wrong = sorted({case.named[0] if case.named else "nothing" for case in mine if not case.right})
-        lines.append(f"| {what} | {_rights(mine)} | {', '.join(wrong)} |")
+        of_fault = [case for case in singles if f"{case.truth[0]}: {case.what}" == what]
+        wrong = sorted({case.named[0] if case.named else "nothing" for case in of_fault if not case.right})
+        lines.append(f"| {what} | {_rights(of_fault)} | {', '.join(wrong)} |")
     return "\n".join(lines)
 
 
 def _rights(cases: Sequence[Case]) -> str:
     flipping = [case for case in cases if case.flips]
-    return " | ".join(f"{sum(case.right for case in some)}/{len(some)}" for some in (flipping, cases))
+    return " | ".join(f"{sum(case.right for case in subset)}/{len(subset)}" for subset in (flipping, cases))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--each", type=int, default=2, help="cases of each single fault, with as many models")
+    parser.add_argument("--each", type=int, default=2, help="cases of each single fault, each with another model")
     parser.add_argument("--pairs", type=int, default=64)
     parser.add_argument("--triples", type=int, default=16)
     parser.add_argument("--healthy", type=int, default=110)
     parser.add_argument("--data", type=Path, help="the folder of real clips [default: rendered ones only]")
-    parser.add_argument("--folder", type=Path, help="where all is kept [default: a temporary one]")
-    parser.add_argument("--only", help="cases whose kind, faults or model hold this text; nothing is kept")
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop after so long, and tell what was done")
-    parser.add_argument("--write", type=Path, help="put the table into this page, between its markers")
+    parser.add_argument("--folder", type=Path, help="keeps data, models and results [default: a temporary folder]")
+    parser.add_argument("--only", help="run only cases whose kind, faults or model contain this text; keep no results")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after this many minutes")
+    parser.add_argument("--write", type=Path, help="write the table into this page, between its markers")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = chosen.folder or Path(temporary)
@@ -246,26 +271,32 @@ def main() -> None:
         cases: dict[int, Case] = {}
         if kept.exists() and not chosen.only:
             rows = [json.loads(line) for line in kept.read_text().splitlines()]
-            cases = {number: Case(**case | {"truth": tuple(case["truth"]), "named": tuple(case["named"])})
-                     for number, case in rows}  # fmt: skip
-        subjects: dict[int, AuditedModel] = {}
+            cases = {
+                number: Case(**case | {"truth": tuple(case["truth"]), "named": tuple(case["named"])})
+                for number, case in rows
+            }
+        audited: dict[int, AuditedModel] = {}
         began = time.perf_counter()
-        for one in planned:
-            name = f"{one.kind} [{models[one.model].name}] {' + '.join(fault.what for fault in one.faults)}"
-            if one.seed in cases or (chosen.only and chosen.only not in name):
+        for case_plan in planned:
+            model = models[case_plan.model]
+            made = " + ".join(fault.what for fault in case_plan.faults)
+            name = f"{case_plan.kind} [{model.name}] {made}"
+            if case_plan.seed in cases or (chosen.only and chosen.only not in name):
                 continue
             if time.perf_counter() - began > 60 * chosen.minutes:
                 break
-            model = models[one.model]
-            if one.model not in subjects:
-                subjects[one.model] = load_audited_model(model.file, scale=model.scale)
-            case = run_case(one, subjects[one.model], model.name, worlds[model.world])
-            cases[one.seed] = case
+            if case_plan.model not in audited:
+                audited[case_plan.model] = load_audited_model(model.file, input_range=model.input_range)
+            case = run_case(case_plan, audited[case_plan.model], model.name, worlds[model.world])
+            cases[case_plan.seed] = case
             if not chosen.only:
                 with kept.open("a") as file:
-                    file.write(json.dumps([one.seed, asdict(case)]) + "\n")
-            print(f"{'+' if case.right else '-'} {case.flips} {name} -> {', '.join(case.named) or 'nothing'} "
-                  f"moments {case.exact}/{case.moments} {case.seconds:.1f} s", flush=True)  # fmt: skip
+                    file.write(json.dumps([case_plan.seed, asdict(case)]) + "\n")
+            print(
+                f"{'+' if case.right else '-'} {case.flips} {name} -> {', '.join(case.named) or 'nothing'}; "
+                f"{case.exact}/{case.snapshots} frames exact, {case.seconds:.1f} s",
+                flush=True,
+            )
     real = " --data ..." if chosen.data else ""
     text = (
         f"{len(cases)} of {len(planned)} cases over {len(models)} models and {sum(map(len, worlds.values()))} videos "

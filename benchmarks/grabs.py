@@ -1,10 +1,10 @@
-"""Real clips, and snapshots that FFmpeg grabs from them: does the audit find the moments, and say what was done?
+"""Real clips and snapshots that FFmpeg extracts from them: does the audit find the frames, and say what was done?
 
-    python benchmarks/grabs.py --data FOLDER [--folder KEPT] [--clips 16]
+    python benchmarks/grabs.py --data FOLDER [--folder FOLDER] [--clips 16]
 
-A small CNN in plain Keras learns to tell the scenes of `FOLDER/gestures/scenes.csv`. Then two moments of each of
-several clips are grabbed on FFmpeg's command line in four ways, and compared with the video by its own frames, and by
-the loop that everybody writes in OpenCV. The last line of each is the audit's answer.
+A small CNN in plain Keras learns the scenes of `FOLDER/gestures/scenes.csv`. Then two frames of each of several clips
+are extracted on FFmpeg's command line in four ways, and compared with the video's own frames, and with those of the
+loop that most people write in OpenCV. The last line of each is the audit's summary.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from audit_models import count_frames, make_scene_model
 import stillmotion as sm
 from stillmotion.audit.video_index import IndexedVideo, index_video
 
-# How a frame is grabbed: options before and after the input, the ending; {n} is its number, {s} a time just before it.
+# How a frame is extracted: options before and after the input, the suffix; {n} is its index, {s} a time just before it.
 WAYS: dict[str, tuple[str, str, str]] = {
     "PNG by number": ("", r"-vf select=eq(n\,{n})", "png"),
     "PNG by time, -ss": ("-ss {s}", "", "png"),
@@ -33,12 +33,13 @@ WAYS: dict[str, tuple[str, str, str]] = {
 }
 
 
-def grab(reel: IndexedVideo, index: int, way: str, folder: Path) -> Path:
-    before, after, ending = (
-        words.format(n=index, s=f"{max(0.0, float(reel.seconds[index]) - 0.004):.6f}") for words in WAYS[way]
+def grab(video: IndexedVideo, index: int, way: str, folder: Path) -> Path:
+    """Extract a frame by FFmpeg."""
+    before, after, suffix = (
+        words.format(n=index, s=f"{max(0.0, float(video.seconds[index]) - 0.004):.6f}") for words in WAYS[way]
     )
-    file = folder / f"{reel.file.stem}-{index:04d}.{ending}"
-    words = ["ffmpeg", "-v", "error", "-nostdin", *before.split(), "-i", str(reel.file), *after.split()]
+    file = folder / f"{video.file.stem}-{index:04d}.{suffix}"
+    words = ["ffmpeg", "-v", "error", "-nostdin", *before.split(), "-i", str(video.file), *after.split()]
     subprocess.run([*words, "-frames:v", "1", str(file)], check=True)
     return file
 
@@ -46,7 +47,7 @@ def grab(reel: IndexedVideo, index: int, way: str, folder: Path) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder of real clips")
-    parser.add_argument("--folder", type=Path, help="where the model is kept [default: a temporary folder]")
+    parser.add_argument("--folder", type=Path, help="keeps the model [default: a temporary folder]")
     parser.add_argument("--clips", type=int, default=16)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -58,31 +59,35 @@ def main() -> None:
         if not model.exists():
             make_scene_model(model, scenes)
         files = [scenes.file(video) for video in scenes if count_frames(scenes.file(video)) >= 24]
-        reels = [index_video(file) for file in files[:: max(1, len(files) // chosen.clips)][: chosen.clips]]
+        videos = [index_video(file) for file in files[:: max(1, len(files) // chosen.clips)][: chosen.clips]]
         rng = np.random.default_rng(0)
-        moments = [(reel, int(index)) for reel in reels for index in sorted(rng.choice(len(reel), 2, replace=False))]
+        frames = [(video, int(index)) for video in videos for index in sorted(rng.choice(len(video), 2, replace=False))]
         for number, way in enumerate(WAYS):
             stills = Path(temporary) / f"stills{number}"
             stills.mkdir()
-            truth = {grab(reel, index, way, stills).name: (reel, index) for reel, index in moments}
+            truth = {grab(video, index, way, stills).name: (video, index) for video, index in frames}
             for reader in (None, usual_loop) if number in (0, 3) else (None,):
-                found = sm.audit_model(
+                result = sm.audit_model(
                     model,
-                    [reel.file for reel in reels],
+                    [video.file for video in videos],
                     snapshots=stills,
-                    frames=reader,
+                    frame_reader=reader,
                     labels=folder / "scenes.txt",
                     sensitivity=False,
                 )
-                off = []
-                for row in found.snapshots:
-                    reel, index = truth[Path(row.file).name]
-                    same = row.video == str(reel.file) and row.seconds is not None
-                    off.append(int(np.abs(reel.seconds - row.seconds).argmin()) - index if same else 10**6)
-                exact, near = (sum(abs(one) <= most for one in off) for most in (0, 1))
+                offsets = []
+                for row in result.snapshots:
+                    video, index = truth[Path(row.file).name]
+                    if row.video == str(video.file) and row.seconds is not None:
+                        offsets.append(int(np.abs(video.seconds - row.seconds).argmin()) - index)
+                    else:
+                        offsets.append(10**6)
+                exact, near = (sum(abs(offset) <= limit for offset in offsets) for limit in (0, 1))
                 by = "the usual OpenCV loop" if reader else "the video's own frames"
-                print(f"{way}, against {by}: {exact}/{len(off)} moments exact, {near}/{len(off)} within a frame")
-                print(f"  {found.answer}", flush=True)
+                print(
+                    f"{way}, against {by}: {exact}/{len(offsets)} frames exact, {near}/{len(offsets)} within one frame"
+                )
+                print(f"  {result.summary}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Right on images, wrong on video: how it happens in plain Keras, and how the audit finds it.
+"""Right on images, wrong on video: how it happens in plain Keras, and how the audit finds out why.
 
     python examples/why_different.py
     python examples/why_different.py --folder line --videos 200 --epochs 20
 
-An image model learns from snapshots, as everybody trains one: a folder of PNGs, `image_dataset_from_directory`. Then it
-is given videos by the OpenCV loop that everybody writes, and is wrong. The audit is given the model, the videos, the
-snapshots and that loop; its advice is followed, and the model is right again. Needs opencv-python-headless.
+An image model learns from snapshots in the usual way: a folder of PNGs, `image_dataset_from_directory`. Then it gets
+video frames from the usual OpenCV loop, and is wrong. The audit gets the model, the videos, the snapshots and that
+loop. With its fixes, the model is right again. Needs opencv-python-headless.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ SIDE = 64
 Reader = Callable[[Path], Iterator[Any]]
 
 
-# The model, from snapshots.
+# The model is trained on snapshots.
 
 
 def grab_snapshots(videos: sm.Videos, folder: Path) -> None:
-    """Every sixth frame of each video as a PNG, in a folder for each label, as a person with a camera would have."""
+    """Save every sixth frame of each video as a PNG, in one folder per label."""
     for video in videos:
         (folder / str(video.label)).mkdir(parents=True, exist_ok=True)
         capture, number = cv2.VideoCapture(str(videos.file(video))), 0
@@ -46,7 +46,7 @@ def grab_snapshots(videos: sm.Videos, folder: Path) -> None:
 
 
 def block(width: int) -> list[layers.Layer]:
-    """Momentum 0.9, because the training is short."""
+    """A convolution block. Momentum is 0.9 because the training is short."""
     return [
         layers.Conv2D(width, 3, padding="same", use_bias=False),
         layers.BatchNormalization(momentum=0.9),
@@ -56,7 +56,7 @@ def block(width: int) -> list[layers.Layer]:
 
 
 def train(folder: Path, epochs: int) -> tuple[keras.Model, list[str]]:
-    """A small CNN, by the book."""
+    """Train a small CNN, by the book."""
     keras.utils.set_random_seed(0)
     data = keras.utils.image_dataset_from_directory(
         folder, image_size=(SIDE, SIDE), batch_size=32, seed=0, verbose=False
@@ -79,11 +79,11 @@ def train(folder: Path, epochs: int) -> tuple[keras.Model, list[str]]:
     return model, labels
 
 
-# Its use on video.
+# It is used on video.
 
 
 def read_frames(path: Path) -> Iterator[Any]:
-    """The loop that everybody writes."""
+    """The loop that most people write."""
     capture = cv2.VideoCapture(str(path))
     while True:
         good, frame = capture.read()
@@ -92,8 +92,8 @@ def read_frames(path: Path) -> Iterator[Any]:
         yield cv2.resize(frame, (SIDE, SIDE)) / 255
 
 
-def read_frames_mended(path: Path) -> Iterator[Any]:
-    """The same, with the audit's advice."""
+def read_frames_fixed(path: Path) -> Iterator[Any]:
+    """The same with the fixes that the audit suggests."""
     capture = cv2.VideoCapture(str(path))
     while True:
         good, frame = capture.read()
@@ -109,12 +109,12 @@ def accuracy_on_snapshots(model: keras.Model, folder: Path) -> float:
 
 
 def accuracy_on_videos(model: keras.Model, videos: sm.Videos, labels: Sequence[str], reader: Reader) -> float:
-    """The share of frames that get their video's label."""
-    rights: list[Any] = []
+    """The fraction of frames that get their video's label."""
+    correct: list[Any] = []
     for video in videos:
         frames = np.stack(list(reader(videos.file(video)))[3::6]).astype("float32")
-        rights += list(model.predict(frames, verbose=0).argmax(1) == labels.index(str(video.label)))
-    return float(np.mean(rights))
+        correct += list(model.predict(frames, verbose=0).argmax(1) == labels.index(str(video.label)))
+    return float(np.mean(correct))
 
 
 def run(folder: Path, videos: int, epochs: int) -> None:
@@ -125,32 +125,36 @@ def run(folder: Path, videos: int, epochs: int) -> None:
     model, labels = train(folder / "train", epochs)
     model.save(folder / "model.keras")
     (folder / "labels.txt").write_text("\n".join(labels))
-    print(f"right on snapshots:        {accuracy_on_snapshots(model, folder / 'test'):4.0%}")
+    print(f"accuracy on snapshots:            {accuracy_on_snapshots(model, folder / 'test'):4.0%}")
     usual = accuracy_on_videos(model, test, labels, read_frames)
-    print(f"right on the same moments: {usual:4.0%}  by the usual OpenCV loop")
+    print(f"accuracy on frames of the videos: {usual:4.0%}  (usual OpenCV loop)")
 
-    some = [test.file(video) for video in list(test)[:: max(1, len(test) // 8)]]  # of every label
-    few = folder / "few"
-    few.mkdir()
+    audited = [test.file(video) for video in list(test)[:: max(1, len(test) // 8)]]  # of every label
+    snapshots = folder / "few"
+    snapshots.mkdir()
     for number, file in enumerate(sorted((folder / "test").rglob("*.png"))):
-        if any(file.name.startswith(video.stem + "-") for video in some) and number % 3 == 0:
-            (few / file.name).write_bytes(file.read_bytes())
-    found = sm.audit_model(
-        folder / "model.keras", some, snapshots=few, frames=read_frames, labels=folder / "labels.txt", sensitivity=False
+        if any(file.name.startswith(video.stem + "-") for video in audited) and number % 3 == 0:
+            (snapshots / file.name).write_bytes(file.read_bytes())
+    audit = sm.audit_model(
+        folder / "model.keras",
+        audited,
+        snapshots=snapshots,
+        frame_reader=read_frames,
+        labels=folder / "labels.txt",
+        sensitivity=False,
     )
-    print(f"\n{found.answer}\n")
-    for cause in found.causes:
-        print(f"  {cause.cause}: {cause.cure}")
-    print(
-        f"\nright again:               {accuracy_on_videos(model, test, labels, read_frames_mended):4.0%}  as advised"
-    )
+    print(f"\n{audit.summary}\n")
+    for cause in audit.causes:
+        print(f"  {cause.name}: {cause.fix}")
+    fixed = accuracy_on_videos(model, test, labels, read_frames_fixed)
+    print(f"\naccuracy on frames of the videos: {fixed:4.0%}  (fixed loop)")
 
 
 def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--videos", type=int, default=120)
     parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--folder", type=Path, help="where all is kept [default: a temporary folder]")
+    parser.add_argument("--folder", type=Path, help="keeps all files [default: a temporary folder]")
     chosen = parser.parse_args(words)
     if chosen.folder:
         return run(chosen.folder, chosen.videos, chosen.epochs)

@@ -61,7 +61,7 @@ def test_gestures_are_read_and_split_by_recording() -> None:
 def test_snapshots_that_ffmpeg_extracts_are_found_in_their_videos(tmp_path: Path, ending: str, scale: str) -> None:
     """What the usual OpenCV loop does differently is named."""
     cv2 = pytest.importorskip("cv2")
-    from helpers.pipeline import SIDE, colour_model
+    from helpers.pipeline import SIDE, color_model
     from stillmotion.audit import audit_model
 
     def read(path: Path) -> Iterator[Any]:
@@ -82,14 +82,16 @@ def test_snapshots_that_ffmpeg_extracts_are_found_in_their_videos(tmp_path: Path
             words = ["-i", str(file), "-vf", f"select=eq(n\\,{index}),{scale}", "-frames:v", "1", str(still)]
             subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *words], check=True)
             truth[str(still)] = (str(file), index)
-    colour_model().save(tmp_path / "model.keras")
-    found = audit_model(tmp_path / "model.keras", files, snapshots=tmp_path / "stills", frames=read, sensitivity=False)
+    color_model().save(tmp_path / "model.keras")
+    found = audit_model(
+        tmp_path / "model.keras", files, snapshots=tmp_path / "stills", frame_reader=read, sensitivity=False
+    )
     began = {str(file): np.array([seconds for seconds, _ in iter_frames(file, 8, 8)]) for file in files}
     for row in found.snapshots:
         video, index = truth[row.file]
         assert row.video == video and row.seconds is not None
         assert abs(int(np.abs(began[video] - row.seconds).argmin()) - index) <= 1
-    assert {"scaling", "channel order"} <= {cause.cause for cause in found.causes[:3]}
+    assert {"scaling", "channel_order"} <= {cause.cause for cause in found.causes[:3]}
 
 
 def test_every_format_of_files_is_read() -> None:

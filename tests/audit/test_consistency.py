@@ -1,8 +1,9 @@
-"""Silent faults of models are caught, with the layer's name and the cure."""
+"""Silent faults of models are caught, with the layer's name and the fix."""
 
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,22 @@ import numpy as np
 import pytest
 from keras import layers
 
-from helpers.pipeline import SIDE, colour_model, write_films
+from helpers.pipeline import SIDE, color_model, write_disc_videos
 from stillmotion.audit import audit_model
-from stillmotion.audit.audited_model import AuditedModel, load_audited_model
+from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.consistency import check_model
-from stillmotion.audit.preprocessing import find_range
+from stillmotion.audit.frame_reader import FrameReader
+from stillmotion.audit.input_range import find_input_range
+from stillmotion.audit.loading import load_audited_model
 from stillmotion.errors import StillmotionError, UsageError
 
 pytestmark = pytest.mark.backend
 FRAMES = 5
 
 
-def saved(tmp_path: Path, model: Any, **given: Any) -> AuditedModel:
+def saved(tmp_path: Path, model: Any, **options: Any) -> AuditedModel:
     model.save(tmp_path / "model.keras")
-    return load_audited_model(tmp_path / "model.keras", **given)
+    return load_audited_model(tmp_path / "model.keras", **options)
 
 
 def clip_model(frames: int | None) -> Any:
@@ -34,136 +37,140 @@ def clip_model(frames: int | None) -> Any:
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.GRU(4)(x)))
 
 
-def inputs(*shape: int) -> Any:
+def random_inputs(*shape: int) -> Any:
     return np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
 
 
-def failed(subject: AuditedModel, values: Any) -> dict[str, str]:
-    return {check.name: check.cure for check in check_model(subject, values) if not check.passed}
+def failed_checks(audited: AuditedModel, values: Any) -> dict[str, str]:
+    return {check.check: check.fix for check in check_model(audited, values) if not check.passed}
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fault is TensorFlow's")
 def test_time_distributed_with_unknown_time_is_caught(tmp_path: Path) -> None:
-    found = failed(saved(tmp_path, clip_model(None)), inputs(4, 16, SIDE, SIDE, 3))
-    cure = found["the same answer where the number of frames is unknown, as in fit on tf.data and export"]
-    assert "each_frame" in cure and "each_pool" in cure
-    assert "keras.Input((16, 24, 24, 3))" in cure
+    fixes = failed_checks(saved(tmp_path, clip_model(None)), random_inputs(4, 16, SIDE, SIDE, 3))
+    fix = fixes["unknown_frames"]
+    assert "each_frame" in fix and "each_pool" in fix
+    assert "keras.Input((16, 24, 24, 3))" in fix
 
 
 def test_a_healthy_clip_model_passes(tmp_path: Path) -> None:
-    assert failed(saved(tmp_path, clip_model(FRAMES)), inputs(4, FRAMES, SIDE, SIDE, 3)) == {}
+    assert failed_checks(saved(tmp_path, clip_model(FRAMES)), random_inputs(4, FRAMES, SIDE, SIDE, 3)) == {}
 
 
 def test_a_healthy_image_model_passes(tmp_path: Path) -> None:
-    assert failed(saved(tmp_path, colour_model()), 255 * inputs(4, SIDE, SIDE, 3)) == {}
+    assert failed_checks(saved(tmp_path, color_model()), 255 * random_inputs(4, SIDE, SIDE, 3)) == {}
 
 
-def test_deaf_frames_are_counted(tmp_path: Path) -> None:
-    given = keras.Input((FRAMES, SIDE, SIDE, 3))
-    last = layers.Cropping3D(((3, 0), (0, 0), (0, 0)))(given)
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(layers.GlobalAveragePooling3D()(last)))
-    found = failed(saved(tmp_path, model), inputs(4, FRAMES, SIDE, SIDE, 3))
-    assert "[0, 1, 2]" in found["every frame counts in predict"]
+def test_ignored_frames_are_named(tmp_path: Path) -> None:
+    inputs = keras.Input((FRAMES, SIDE, SIDE, 3))
+    last = layers.Cropping3D(((3, 0), (0, 0), (0, 0)))(inputs)
+    # Not a mean over all pixels: the check moves pixels about, which leaves a mean as it is but for rounding.
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(last)))
+    fixes = failed_checks(saved(tmp_path, model), random_inputs(4, FRAMES, SIDE, SIDE, 3))
+    assert "[0, 1, 2]" in fixes["frames_used"]
 
 
 def test_dropout_held_in_training_mode_is_named(tmp_path: Path) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
-    x = layers.Dropout(0.5, name="stuck_dropout")(layers.Flatten()(given), training=True)
-    found = failed(
-        saved(tmp_path, keras.Model(given, layers.Dense(3, activation="softmax")(x))), inputs(4, SIDE, SIDE, 3)
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = layers.Dropout(0.5, name="stuck_dropout")(layers.Flatten()(inputs), training=True)
+    fixes = failed_checks(
+        saved(tmp_path, keras.Model(inputs, layers.Dense(3, activation="softmax")(x))), random_inputs(4, SIDE, SIDE, 3)
     )
-    assert "stuck_dropout" in found["model(x) without training=False agrees too"]
-    assert "stuck_dropout" in found["no layer is held in training mode"]
+    assert "stuck_dropout" in fixes["default_call_agrees"]
+    assert "stuck_dropout" in fixes["inference_mode"]
 
 
 def test_a_state_that_is_not_reset_is_named(tmp_path: Path) -> None:
-    given = keras.Input((FRAMES, SIDE, SIDE, 3), batch_size=3)
-    x = layers.Reshape((FRAMES, -1))(given)
+    inputs = keras.Input((FRAMES, SIDE, SIDE, 3), batch_size=3)
+    x = layers.Reshape((FRAMES, -1))(inputs)
     x = layers.GRU(4, stateful=True, name="keeps_state")(x)
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(x))
-    found = failed(saved(tmp_path, model), inputs(8, FRAMES, SIDE, SIDE, 3))
-    assert list(found) == ["the same answer twice"]
-    assert "keeps_state" in found["the same answer twice"]
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x))
+    fixes = failed_checks(saved(tmp_path, model), random_inputs(8, FRAMES, SIDE, SIDE, 3))
+    assert list(fixes) == ["repeatable"]
+    assert "keeps_state" in fixes["repeatable"]
 
 
-def test_sixteen_bits_are_not_taken_for_a_fault(tmp_path: Path) -> None:
+def test_computing_in_sixteen_bits_is_not_a_fault(tmp_path: Path) -> None:
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        model = colour_model()
+        model = color_model()
     finally:
         keras.config.set_dtype_policy("float32")
-    checks = check_model(saved(tmp_path, model), 255 * inputs(4, SIDE, SIDE, 3))
-    assert [check.name for check in checks if not check.passed] == []
-    assert "the same answer in float32 as in mixed_bfloat16" in [check.name for check in checks]
+    checks = check_model(saved(tmp_path, model), 255 * random_inputs(4, SIDE, SIDE, 3))
+    assert [check.check for check in checks if not check.passed] == []
+    assert "Same prediction in float32 as in mixed_bfloat16" in [check.name for check in checks]
 
 
 def test_logits_are_evaluated_too(tmp_path: Path) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
-    subject = saved(tmp_path, keras.Model(given, layers.Dense(3)(layers.Flatten()(given))))
-    assert subject.outputs == "logits"
-    checks = {check.name: check.passed for check in check_model(subject, inputs(4, SIDE, SIDE, 3))}
-    assert checks["evaluate agrees with predict"]
+    inputs = keras.Input((SIDE, SIDE, 3))
+    audited = saved(tmp_path, keras.Model(inputs, layers.Dense(3)(layers.Flatten()(inputs))))
+    assert audited.outputs == "logits"
+    checks = {check.check: check.passed for check in check_model(audited, random_inputs(4, SIDE, SIDE, 3))}
+    assert checks["evaluate_agrees"]
 
 
-def test_answers_that_depend_on_the_batch(tmp_path: Path) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
-    x = layers.Flatten()(given)
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(x - keras.ops.mean(x, axis=0, keepdims=True)))
-    found = failed(saved(tmp_path, model), inputs(4, SIDE, SIDE, 3))
-    assert "the other clips of the batch" in found["the same answer alone and in a batch"]
+def test_predictions_that_depend_on_the_batch_are_found(tmp_path: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = layers.Flatten()(inputs)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(x - keras.ops.mean(x, axis=0, keepdims=True)))
+    fixes = failed_checks(saved(tmp_path, model), random_inputs(4, SIDE, SIDE, 3))
+    assert "the other inputs of the batch" in fixes["batch_independent"]
 
 
 def test_the_range_is_read_from_rescaling(tmp_path: Path) -> None:
-    subject = saved(tmp_path, colour_model())
-    scale, why = find_range(subject, [])
-    assert scale == "0..255"
-    assert "1/255" in why
+    audited = saved(tmp_path, color_model())
+    evidence = find_input_range(audited, [])
+    assert evidence is not None
+    assert (evidence.input_range, evidence.source) == ("0..255", "rescaling")
+    assert evidence.value == pytest.approx(255)
 
 
-@pytest.mark.parametrize("scale", ["0..255", "0..1", "-1..1"])
-def test_the_range_is_told_by_batch_normalisation(tmp_path: Path, scale: str) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
+@pytest.mark.parametrize("input_range", ["0..255", "0..1", "-1..1"])
+def test_the_range_is_known_from_batch_normalization(tmp_path: Path, input_range: str) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
     norm = layers.BatchNormalization()
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(norm(given))))
-    pictures = [255 * inputs(SIDE, SIDE, 3) ** 2 for _ in range(4)]
-    factor, added = {"0..255": (1, 0), "0..1": (1 / 255, 0), "-1..1": (1 / 127.5, -1)}[scale]
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(norm(inputs))))
+    pictures = [255 * random_inputs(SIDE, SIDE, 3) ** 2 for _ in range(4)]
+    factor, added = {"0..255": (1, 0), "0..1": (1 / 255, 0), "-1..1": (1 / 127.5, -1)}[input_range]
     seen = np.stack(pictures) * factor + added
     norm.moving_mean.assign(seen.mean((0, 1, 2)))
     norm.moving_variance.assign(seen.var((0, 1, 2)))
-    assert find_range(saved(tmp_path, model), pictures)[0] == scale
+    evidence = find_input_range(saved(tmp_path, model), pictures)
+    assert evidence is not None and evidence.source == "batch_normalization"
+    assert evidence.input_range == input_range
 
 
 @pytest.mark.parametrize(
     ("shape", "says"),
     [((7,), "neither images"), ((SIDE, SIDE, 1), "pictures of 1 channels"), ((3, SIDE, SIDE), "channels first")],
 )
-def test_what_is_no_model_of_pictures_is_refused(tmp_path: Path, shape: Any, says: str) -> None:
-    given = keras.Input(shape)
-    model = keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(given)))
+def test_a_model_of_something_else_is_refused(tmp_path: Path, shape: Any, says: str) -> None:
+    inputs = keras.Input(shape)
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(inputs)))
     with pytest.raises(StillmotionError, match=says):
         saved(tmp_path, model)
 
 
 def test_other_bad_models_and_labels(tmp_path: Path) -> None:
-    colour_model().save(tmp_path / "good.keras")
+    color_model().save(tmp_path / "good.keras")
     (tmp_path / "bad.keras").write_text("nothing")
     (tmp_path / "labels.txt").write_text("a\nb\n")
     with pytest.raises(UsageError, match="no such model"):
         load_audited_model(tmp_path / "none.keras")
     with pytest.raises(StillmotionError, match="not a Keras model"):
         load_audited_model(tmp_path / "bad.keras")
-    with pytest.raises(StillmotionError, match="has 2 labels, the model gives 4"):
+    with pytest.raises(StillmotionError, match="has 2 labels, but the model has 4 classes"):
         load_audited_model(tmp_path / "good.keras", labels=tmp_path / "labels.txt")
-    with pytest.raises(UsageError, match="--scale"):
-        load_audited_model(tmp_path / "good.keras", scale="0-1")
+    with pytest.raises(UsageError, match="--input-range"):
+        load_audited_model(tmp_path / "good.keras", input_range="0-1")
     with pytest.raises(StillmotionError, match=r"no saved_model\.pb"):
         load_audited_model(tmp_path)
 
 
 def test_a_lambda_is_not_loaded_unless_asked(tmp_path: Path) -> None:
-    given = keras.Input((SIDE, SIDE, 3))
-    x = layers.Lambda(lambda x: x / 255, output_shape=(SIDE, SIDE, 3))(given)
-    keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(x))).save(tmp_path / "code.keras")
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = layers.Lambda(lambda x: x / 255, output_shape=(SIDE, SIDE, 3))(inputs)
+    keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x))).save(tmp_path / "code.keras")
     with pytest.raises(StillmotionError, match="--unsafe"):
         load_audited_model(tmp_path / "code.keras")
     assert load_audited_model(tmp_path / "code.keras", unsafe=True).size == (SIDE, SIDE)
@@ -176,31 +183,56 @@ def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: p
     monkeypatch.syspath_prepend(str(tmp_path))
     from own_layers import Own  # type: ignore[import-not-found]
 
-    given = keras.Input((SIDE, SIDE, 3))
-    keras.Model(given, layers.Dense(3, activation="softmax")(layers.Flatten()(Own()(given)))).save(
+    inputs = keras.Input((SIDE, SIDE, 3))
+    keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(Own()(inputs)))).save(
         tmp_path / "own.keras"
     )
     monkeypatch.delitem(__import__("sys").modules, "own_layers")
-    with pytest.raises(StillmotionError, match=r"'Own'.*--custom"):
+    with pytest.raises(StillmotionError, match=r"'Own'.*--custom-objects"):
         load_audited_model(tmp_path / "own.keras")
-    subject = load_audited_model(tmp_path / "own.keras", custom="own_layers")
-    assert subject.labels == ("class 0", "class 1", "class 2")
-    assert failed(subject, inputs(4, SIDE, SIDE, 3)) == {}
+    audited = load_audited_model(tmp_path / "own.keras", custom_objects="own_layers")
+    assert audited.labels == ("class 0", "class 1", "class 2")
+    assert failed_checks(audited, random_inputs(4, SIDE, SIDE, 3)) == {}
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a SavedModel is TensorFlow's")
-def test_a_saved_model_folder(tmp_path: Path) -> None:
-    colour_model().export(tmp_path / "exported", verbose=False)
-    films = write_films(tmp_path, 1)
-    found = audit_model(tmp_path / "exported", films, scale="0..255", sensitivity=False)
-    assert found.model.kind == "image"
-    assert all(check.passed for check in found.consistency)
+def test_a_saved_model_is_run_only_if_asked(tmp_path: Path) -> None:
+    color_model().export(tmp_path / "exported", verbose=False)
+    videos = write_disc_videos(tmp_path, 1)
+    with pytest.raises(StillmotionError, match=r"a SavedModel is a program .* if you trust its author, use --unsafe"):
+        audit_model(tmp_path / "exported", videos, input_range="0..255", sensitivity=False)
+    result = audit_model(tmp_path / "exported", videos, input_range="0..255", unsafe=True, sensitivity=False)
+    assert result.model.kind == "image"
+    assert all(check.passed for check in result.consistency)
 
 
-def test_a_model_of_its_own_class_is_not_said_to_be_looked_into(tmp_path: Path) -> None:
-    """It has no configuration to read, and its own test_step, which fails, is named rather than left out."""
+def test_a_users_module_is_imported_from_the_working_folder_which_does_not_stay_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "readers_of_this_test.py").write_text("def read(path):\n    yield 1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry not in ("", str(tmp_path))])
+    before = list(sys.path)
+    assert FrameReader("readers_of_this_test:read").name == "readers_of_this_test:read"
+    assert sys.path == before
+    with pytest.raises(UsageError, match=r"cannot be imported \(ModuleNotFoundError"):
+        FrameReader("no_such_module_of_this_test:read")
+    assert sys.path == before
 
-    class Odd(keras.Model):
+
+def test_a_module_whose_error_has_no_message_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raises_in_this_test.py").write_text("raise ValueError\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"cannot be imported \(ValueError\)"):
+        FrameReader("raises_in_this_test:read")
+
+
+def test_a_model_of_its_own_class_is_judged_by_its_calls(tmp_path: Path) -> None:
+    """It has no configuration to read, and its own test_step, which fails, is named and not hidden."""
+
+    class OwnModel(keras.Model):
         def __init__(self) -> None:
             super().__init__()
             self.pool, self.dense = layers.GlobalAveragePooling2D(), layers.Dense(4, activation="softmax")
@@ -214,11 +246,11 @@ def test_a_model_of_its_own_class_is_not_said_to_be_looked_into(tmp_path: Path) 
         def test_step(self, *_):  # type: ignore[no-untyped-def]
             raise ValueError("wants masks")
 
-    model = Odd()
-    pictures = 255 * inputs(4, SIDE, SIDE, 3)
+    model = OwnModel()
+    pictures = 255 * random_inputs(4, SIDE, SIDE, 3)
     model(pictures)
-    subject = dataclasses.replace(saved(tmp_path, colour_model()), model=model)
-    checks = {check.name: check for check in check_model(subject, pictures)}
-    assert "no layer is held in training mode" not in checks
-    assert not checks["evaluate agrees with predict"].passed
-    assert "evaluate fails (wants masks" in checks["evaluate agrees with predict"].cure
+    audited = dataclasses.replace(saved(tmp_path, color_model()), model=model)
+    checks = {check.check: check for check in check_model(audited, pictures)}
+    assert "inference_mode" not in checks
+    assert not checks["evaluate_agrees"].passed
+    assert "evaluate fails (wants masks" in checks["evaluate_agrees"].fix

@@ -1,10 +1,8 @@
-"""Why a model says one thing on the video and another on the snapshot; a fault is a module in `faults/`."""
+"""Why a model predicts differently on a video than on a snapshot; each fault is a module in `faults/`.
 
-from stillmotion.audit.auditing import audit_model
-from stillmotion.audit.faults import FAULTS
-from stillmotion.audit.records import Audit, Cause, Check, Sensitivity, SnapshotRow, as_json, read_audit, write_audit
+The public names are listed in `__init__.pyi` and loaded when first used, so importing the package imports no backend.
+"""
 
-__all__ = [
-    "FAULTS", "Audit", "Cause", "Check", "Sensitivity", "SnapshotRow", "as_json", "audit_model", "read_audit",
-    "write_audit",
-]  # fmt: skip
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,9 +1,9 @@
-"""How much of a change of answer each difference makes: Shapley values over the differences.
+"""How much of a change of prediction each difference makes: Shapley values over the differences.
 
-From the video's path to the snapshot's, one stage at a time is replaced, in every order; a stage's value is what it
-adds on average (Shapley 1953; Lundberg & Lee 2017 for models). The answer's distance from the snapshot's is total
-variation, half the sum of absolute differences of probability, so that shares sum to the whole change. What the
-stages cannot make of the frame is a stage of its own, *unexplained*.
+From the video's path to the snapshot's path, one fault at a time is replaced, in every order. A fault's value is what
+its replacement adds on average (Shapley 1953; Lundberg & Lee 2017 for models). The distance of a prediction from the
+snapshot's is the total variation, half the sum of absolute differences of probability, so that the values add up to
+the whole change. What no setting reproduces of the two pictures counts as a fault of its own, *unexplained*.
 """
 
 from __future__ import annotations
@@ -12,127 +12,158 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.audit.faults import FAULTS, FrameContext, Path, Size, difference, render_picture
-from stillmotion.audit.faults.scaling import WHOLE_NUMBERS, as_levels
-from stillmotion.audit.resampling import Picture
+from stillmotion.audit.faults import (
+    FAULTS,
+    SCALING,
+    Fault,
+    FrameContext,
+    PathSettings,
+    Size,
+    changed_faults,
+    render_picture,
+    to_values,
+)
+from stillmotion.audit.faults.scaling import TRUNCATED, as_levels
+from stillmotion.audit.resampling import Floats, Picture
 
 UNEXPLAINED = "unexplained"
-MOST_STAGES = 6  # 2 ** 6 answers a snapshot
-Floats = NDArray[np.float32]
-Answers = Callable[[Sequence[Floats]], Floats]
+MAX_FAULTS = 6  # of one snapshot: 2 ** 6 predictions
+MIN_RESIDUAL = 0.01  # levels; smaller differences are rounding
+Predict = Callable[[Sequence[Floats]], Floats]
 
 
 @dataclass(frozen=True, eq=False)
 class PathPair:
-    """A moment by both paths.
+    """A frame by both paths.
 
     Attributes:
-        shot: the moment, with its neighbours.
-        video_path: how the video's picture came about; snapshot_path likewise.
-        video: what the model is given of the video, float32 `(height, width, 3)`.
-        snapshot: what it is given of the snapshot.
-        rest: what the paths leave over is called.
+        context: the frame, with frames around it.
+        video_settings: how the video's picture came about.
+        snapshot_settings: how the snapshot came about.
+        video: what the model gets of the video, float32 `(height, width, 3)`.
+        snapshot: what it gets of the snapshot, likewise.
+        residual_cause: the fault that unexplained differences belong to; None if that is not known.
     """
 
-    shot: FrameContext
-    video_path: Path
-    snapshot_path: Path
+    context: FrameContext
+    video_settings: PathSettings
+    snapshot_settings: PathSettings
     video: Floats
     snapshot: Floats
-    rest: str = UNEXPLAINED
+    residual_cause: Fault[Any] | None = None
+
+    @property
+    def size(self) -> Size:
+        """Height and width that the model takes."""
+        return self.video.shape[0], self.video.shape[1]
 
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """A snapshot's change of answer, by stage: `change` in probability, `flip` in labels (0 or 1 in sum)."""
+    """The change of one snapshot's prediction, by fault.
+
+    Attributes:
+        change: id of a fault (or `UNEXPLAINED`) -> its share of the change of probability; they add up to `total`.
+        flip: the same for the change of label: 0 or 1 in total.
+        video_probabilities: float32 `(labels,)`.
+        snapshot_probabilities: float32 `(labels,)`.
+    """
 
     change: dict[str, float]
     flip: dict[str, float]
-    video_answer: Floats
-    snapshot_answer: Floats
+    video_probabilities: Floats
+    snapshot_probabilities: Floats
 
     @property
     def total(self) -> float:
-        """The total variation between the two answers."""
-        return distance(self.video_answer, self.snapshot_answer)
+        """The total variation between the two predictions."""
+        return total_variation(self.video_probabilities, self.snapshot_probabilities)
 
     @property
     def flipped(self) -> bool:
-        """Whether the label is another."""
-        return bool(self.video_answer.argmax() != self.snapshot_answer.argmax())
+        """Whether the labels differ."""
+        return bool(self.video_probabilities.argmax() != self.snapshot_probabilities.argmax())
 
 
-def distance(one: Floats, other: Floats) -> float:
-    """Total variation of two answers `(labels,)`: 0 for equal ones, 1 for ones with nothing in common."""
-    return float(np.abs(one - other).sum() / 2)
+def total_variation(first: Floats, second: Floats) -> float:
+    """The distance of two predictions `(labels,)`: from 0 if they are equal to 1 if they have nothing in common."""
+    return float(np.abs(first - second).sum() / 2)
 
 
-def attribute(pair: PathPair, answers: Answers) -> Attribution:
-    """Share the change of one snapshot's answer out among the differences of its two paths."""
-    stages = difference(pair.video_path, pair.snapshot_path)[: MOST_STAGES - 1]
-    size = (pair.video.shape[0], pair.video.shape[1])
-    rest = [
-        _leftover(values, path, pair.shot, size)
-        for values, path in ((pair.video, pair.video_path), (pair.snapshot, pair.snapshot_path))
-    ]
-    if float(np.abs(rest[0] - rest[1]).max()) > 0.01:
-        stages = [*(stage for stage in stages if stage != pair.rest), pair.rest]
-    inputs = []
-    for mask in range(2 ** len(stages)):
-        chosen = {stage for bit, stage in enumerate(stages) if mask >> bit & 1}
-        inputs.append(_mixed(pair, chosen, rest, size))
-    found = answers([pair.video, *inputs[1:-1], pair.snapshot])
-    if not stages:
-        found = found[[0]]
-    closeness = np.array([1 - distance(one, found[-1]) for one in found])
-    same = np.array([float(one.argmax() == found[-1].argmax()) for one in found])
-    return Attribution(
-        change=shapley(stages, closeness), flip=shapley(stages, same), video_answer=found[0], snapshot_answer=found[-1]
+def attribute(pair: PathPair, predict: Predict) -> Attribution:
+    """Attribute the change of one snapshot's prediction to the differences of its two paths.
+
+    Args:
+        pair: the frame by both paths.
+        predict: pictures as the model gets them -> probabilities `(n, labels)`.
+
+    Returns:
+        The change, by fault.
+    """
+    residuals = (
+        _residual(pair.video, pair.video_settings, pair.context),
+        _residual(pair.snapshot, pair.snapshot_settings, pair.context),
     )
+    names = [fault.id for fault in changed_faults(pair.video_settings, pair.snapshot_settings)][: MAX_FAULTS - 1]
+    if float(np.abs(residuals[0] - residuals[1]).max()) > MIN_RESIDUAL:
+        residual_name = pair.residual_cause.id if pair.residual_cause else UNEXPLAINED
+        names = [*(name for name in names if name != residual_name), residual_name]
+    mixtures = [
+        _mixture(pair, {name for bit, name in enumerate(names) if mask >> bit & 1}, residuals)
+        for mask in range(1, 2 ** len(names) - 1)
+    ]
+    probabilities = predict([pair.video, *mixtures, pair.snapshot])
+    if not names:
+        probabilities = probabilities[[0]]
+    snapshot = probabilities[-1]
+    closeness = np.array([1 - total_variation(row, snapshot) for row in probabilities])
+    same_label = np.array([float(row.argmax() == snapshot.argmax()) for row in probabilities])
+    return Attribution(shapley(names, closeness), shapley(names, same_label), probabilities[0], snapshot)
 
 
-def shapley(stages: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
-    """Shapley values of a game; values: `(2 ** stages,)`, by bit mask of the stages that are in."""
-    count = len(stages)
+def shapley(players: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:
+    """Compute the Shapley values of a game.
+
+    Args:
+        players: their names.
+        values: `(2 ** players,)`, the value of each coalition, by the bit mask of the players in it.
+
+    Returns:
+        Each player's value. They add up to the value of all less that of none.
+    """
+    count = len(players)
     shares = {}
-    for bit, stage in enumerate(stages):
+    for bit, player in enumerate(players):
         others = [other for other in range(count) if other != bit]
         total = 0.0
-        for taken in range(count):
-            weight = factorial(taken) * factorial(count - taken - 1) / factorial(count)
-            for subset in combinations(others, taken):
-                mask = sum(1 << other for other in subset)
+        for size in range(count):
+            weight = factorial(size) * factorial(count - size - 1) / factorial(count)
+            for coalition in combinations(others, size):
+                mask = sum(1 << other for other in coalition)
                 total += weight * float(values[mask | 1 << bit] - values[mask])
-        shares[stage] = total
+        shares[player] = total
     return shares
 
 
-def _mixed(pair: PathPair, chosen: set[str], rest: list[Picture], size: Size) -> Floats:
-    """What the model would be given by the video's path, but for the chosen stages, which are the snapshot's."""
-    path = {
-        name: (pair.snapshot_path if name in chosen else pair.video_path).get(name, fault.normal)
-        for name, fault in FAULTS.items()
-    }
-    levels = render_picture(path, pair.shot, size) + rest[1 if pair.rest in chosen else 0]
-    return _scaled(levels, path)
+def _mixture(pair: PathPair, names: set[str], residuals: tuple[Picture, Picture]) -> Floats:
+    """What the model would get by the video's path with some of its faults set as in the snapshot's path."""
+    settings = pair.video_settings
+    for name in names:
+        if name in FAULTS:
+            settings = settings.having(FAULTS[name], pair.snapshot_settings[FAULTS[name]])
+    residual_name = pair.residual_cause.id if pair.residual_cause else UNEXPLAINED
+    residual = residuals[1 if residual_name in names else 0]
+    return to_values(settings, render_picture(settings, pair.context, pair.size) + residual)
 
 
-def _scaled(levels: Picture, path: Path) -> Floats:
-    values = levels
-    for name in ("scaling", "precision"):
-        values = FAULTS[name].apply(values, path.get(name, FAULTS[name].normal), (0, 0))
-    result: Floats = np.asarray(values, np.float32)
-    return result
-
-
-def _leftover(values: Floats, path: Path, shot: FrameContext, size: Size) -> Picture:
-    """What the path does not explain of values, in levels."""
-    made = render_picture(path, shot, size)
-    scale = path.get("scaling", "0..255")
-    if scale == WHOLE_NUMBERS:  # nothing can be said of levels that are gone
-        return np.zeros_like(made)
-    return as_levels(values, scale) - made
+def _residual(values: Floats, settings: PathSettings, context: FrameContext) -> Picture:
+    """What a path does not reproduce of values that came by it, in levels."""
+    rendered = render_picture(settings, context, (values.shape[0], values.shape[1]))
+    if settings[SCALING] == TRUNCATED:  # of levels that are lost, nothing is known
+        return np.zeros_like(rendered)
+    return as_levels(values, settings[SCALING]) - rendered

@@ -1,38 +1,37 @@
-"""The whole audit: model, videos, and what they are compared with."""
+"""The whole audit: the model, the videos, and what they are compared with."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from stillmotion.audit.audited_model import AuditedModel, Floats, load_audited_model
-from stillmotion.audit.causes import decoding_noise, find_causes, unexplained_share
-from stillmotion.audit.comparing_paths import (
-    PathComparison,
-    compare_paths,
-    even_moments,
-    feed,
-    find_moments,
-)
+from stillmotion.audit.audited_model import AuditedModel
+from stillmotion.audit.causes import AttributedCause, decoding_noise, find_causes, unexplained_share
+from stillmotion.audit.comparing_paths import PathComparison, compare_paths, match_snapshots, sample_frames
 from stillmotion.audit.consistency import check_model, numeric_noise
-from stillmotion.audit.frozen_clips import compare_motion
-from stillmotion.audit.preprocessing import find_preprocessing as _find_preprocessing, find_range
-from stillmotion.audit.previews import views_of
-from stillmotion.audit.reading import Reader
-from stillmotion.audit.records import Audit, Cause, ModelFacts, Noise, Sensitivity, SnapshotRow
+from stillmotion.audit.faults.scaling import LEVELS
+from stillmotion.audit.frame_reader import FrameReader
+from stillmotion.audit.frozen_clips import compare_frozen_clips
+from stillmotion.audit.input_range import RangeEvidence, choose_input_range
+from stillmotion.audit.loading import load_audited_model
+from stillmotion.audit.preprocessing import find_preprocessing as search_preprocessing
+from stillmotion.audit.previews import make_previews
+from stillmotion.audit.records import Audit, ModelFacts, Noise, SnapshotRow
+from stillmotion.audit.resampling import Floats
 from stillmotion.audit.sensitivity import measure_sensitivity
+from stillmotion.audit.sentences import describe_cause, describe_range, summarize
 from stillmotion.audit.snapshots import Snapshot, read_snapshots
 from stillmotion.audit.video_index import IndexedVideo, index_video
-from stillmotion.audit.wording import tell
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.prediction.inputs import find_inputs
 from stillmotion.progress import Progress, no_progress
 
-CHECKED = 8  # inputs that the model is checked on
+CHECK_INPUTS = 8  # that the model is checked on
+CLIP_STEP = 3  # frames between the clips of one video among them
 
 
 def audit_model(
@@ -40,196 +39,216 @@ def audit_model(
     videos: Sequence[str | Path],
     *,
     snapshots: str | Path | None = None,
-    frames: str | Callable[[Path], Iterable[Any]] | None = None,
-    labels: str | Path | None = None,
-    scale: str | None = None,
+    frame_reader: str | Callable[[Path], Iterable[Any]] | None = None,
+    labels: str | Path | Sequence[str] | None = None,
+    input_range: str | None = None,
     channels: str = "rgb",
-    custom: str | None = None,
+    custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
     find_preprocessing: bool = False,
     sensitivity: bool = True,
     progress: Progress = no_progress,
 ) -> Audit:
-    """Audit a model: is it consistent, what is it sensitive to, and why do snapshots get other answers than frames?
+    """Find out why a model predicts differently on a video than on a snapshot, and what else is wrong with it.
 
     Args:
         model: a run's folder, .keras, .h5 or a SavedModel folder, that takes images or clips of three channels.
         videos: files, folders of videos, tables.
-        snapshots: a folder of pictures of moments in the videos.
-        frames: the user's own frame reader, a function from a path to arrays as the model is fed them; or
+        snapshots: a folder of pictures taken from the videos.
+        frame_reader: your own frame reader, a function from a path to arrays as the model gets them; or
             "package.module:function".
-        labels: a file of labels, a line each or JSON, for a model that is no run of ours.
-        scale: the range the model is fed, such as "0..1"; found out if None.
-        channels: "rgb" or "bgr", as it is fed.
-        custom: a module that defines the model's custom layers.
-        unsafe: whether Python code inside the model's file may run.
-        find_preprocessing: search for the preprocessing that labelled snapshots' labels come out best with.
+        labels: class names in output order: a sequence, a comma-separated list, or a file (text or JSON).
+        input_range: the range of numbers that the model is given, such as "0..1"; None to find out.
+        channels: "rgb" or "bgr", as the model is fed.
+        custom_objects: custom layers and functions by name, or the module that defines them.
+        unsafe: whether code inside the model's file may run; a SavedModel is such code.
+        find_preprocessing: whether to search for the preprocessing with which labeled snapshots are predicted best.
         sensitivity: whether to try every fault on the videos' frames.
-        progress: called with a stage, what is done and how much there is.
+        progress: called with the stage, the steps done and the steps in all.
+
+    Returns:
+        What was found.
 
     Raises:
         UsageError: a wrong argument.
         StillmotionError: the model, a video or the frame reader cannot be used.
     """
-    reader = Reader(frames) if frames is not None else None
-    subject = load_audited_model(model, labels=labels, scale=scale, channels=channels, custom=custom, unsafe=unsafe)
-    reels, notes = _reels(videos, progress)
-    shots: list[Snapshot] = []
+    reader = FrameReader(frame_reader) if frame_reader is not None else None
+    audited = load_audited_model(
+        model,
+        labels=labels,
+        input_range=input_range,
+        channels=channels,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+    )
+    indexed, notes = _index_videos(videos, progress)
+    pictures: list[Snapshot] = []
     if snapshots is not None:
-        shots, skipped = read_snapshots(Path(snapshots), subject.labels)
-        notes += [f"left out: {line}" for line in skipped]
-        if len(shots) == 1:
-            notes.append("one snapshot shows one moment: give more to see how sure the causes are")
-    if not subject.named:
-        notes.append("no class names given: labels are shown by number; give --labels FILE")
-    if subject.kind == "clip":
-        notes += [
-            f"{reel.file}: {len(reel)} frames, fewer than the {subject.frames} of a clip; frames are repeated"
-            for reel in reels
-            if len(reel) < subject.frames
-        ]
-    subject, scale_from = _settle_scale(subject, reels, shots, reader)
-    if scale_from.startswith("nothing"):
-        notes.append(f"{scale_from}; give --scale to be sure")
-    ways = _find_preprocessing(subject, shots) if find_preprocessing else ()
+        pictures, skipped = read_snapshots(Path(snapshots), audited.labels)
+        notes += [f"skipped: {line}" for line in skipped]
+    notes += _notes_on_inputs(audited, indexed, pictures)
+    evidence = choose_input_range(audited, indexed, pictures, reader)
+    audited = dataclasses.replace(audited, input_range=evidence.input_range)
+    if evidence.source in ("frame_reader", "assumed"):
+        notes.append(f"{describe_range(evidence)}; use --input-range to be sure")
+    preprocessing = search_preprocessing(audited, pictures) if find_preprocessing else ()
+
     progress("checking the model", 0, 1)
-    checks = check_model(subject, _inputs(subject, reels))
+    checks = check_model(audited, _make_check_inputs(audited, indexed))
     noise = Noise(numeric=numeric_noise(checks))
+
     comparison: PathComparison | None = None
-    causes: tuple[Cause, ...] = ()
-    if shots or reader is not None:
-        comparison, noise, causes = explain_change(subject, reels, shots, reader, noise, progress)
+    causes: tuple[AttributedCause, ...] = ()
+    if pictures or reader is not None:
+        comparison, noise, causes = explain_change(audited, indexed, pictures, reader, noise, progress)
         notes += comparison.notes
-    motion = compare_motion(subject, comparison) if comparison and subject.kind == "clip" else ()
-    unexplained = unexplained_share(comparison.attributions) if comparison else 0.0
-    rows: tuple[Sensitivity, ...] = ()
-    if sensitivity:
-        measured = measure_sensitivity(subject, reels, progress)
-        rows = measured.rows
+    frozen_clips = compare_frozen_clips(audited, comparison) if comparison and audited.kind == "clip" else ()
+    measured = measure_sensitivity(audited, indexed, progress) if sensitivity else None
+    if measured is not None:
         noise = dataclasses.replace(
-            noise, flicker=measured.flicker, flicker_flips=measured.flicker_flips, unsteady=measured.unsteady
+            noise, flicker=measured.flicker, flicker_flips=measured.flicker_flips, instability=measured.instability
         )
+
+    attributions = comparison.attributions if comparison else ()
+    unexplained = unexplained_share(attributions)
+    previews, images = make_previews(audited, comparison) if comparison else ((), {})
     return Audit(
-        model=ModelFacts(
-            str(subject.file), subject.kind, subject.frames, subject.height, subject.width, subject.labels,
-            subject.scale or "0..255", scale_from, subject.channels,
-        ),
-        answer=tell(comparison, causes, noise, checks, unexplained, motion),
+        model=_describe_model(audited, evidence),
+        summary=summarize(comparison, causes, noise, checks, unexplained, frozen_clips, reader is not None),
         consistency=checks,
-        sensitivity=rows,
-        snapshots=tuple(_rows(subject, comparison)) if comparison else (),
-        causes=causes,
+        sensitivity=measured.rows if measured else (),
+        snapshots=tuple(_snapshot_rows(audited, comparison)) if comparison else (),
+        causes=tuple(describe_cause(cause, comparison, reader is not None) for cause in causes) if comparison else (),
         noise=noise,
-        change=float(np.mean([one.total for one in comparison.attributions])) if comparison and comparison.pairs else 0,
+        change=float(np.mean([attribution.total for attribution in attributions])) if attributions else 0.0,
         unexplained=unexplained,
-        preprocessing=ways,
-        motion=motion,
-        pictures=views_of(subject, comparison) if comparison else (),
-        videos=tuple(str(reel.file) for reel in reels),
-        reader=reader.name if reader else None,
+        preprocessing=preprocessing,
+        frozen_clips=frozen_clips,
+        previews=previews,
+        videos=tuple(str(video.file) for video in indexed),
+        frame_reader=reader.name if reader else None,
         notes=tuple(notes),
-    )  # fmt: skip
+        images=images,
+    )
 
 
 def explain_change(
-    subject: AuditedModel,
-    reels: Sequence[IndexedVideo],
+    audited: AuditedModel,
+    videos: Sequence[IndexedVideo],
     snapshots: Sequence[Snapshot],
-    reader: Reader | None,
+    reader: FrameReader | None,
     noise: Noise,
     progress: Progress,
-) -> tuple[PathComparison, Noise, tuple[Cause, ...]]:
-    """Why snapshots get other answers than frames, or frames other answers by the reader: both paths, and causes.
+) -> tuple[PathComparison, Noise, tuple[AttributedCause, ...]]:
+    """Compare the two paths, and find the causes of the change.
+
+    Args:
+        audited: the model.
+        videos: the videos.
+        snapshots: the snapshots; without any, frames of the videos are used.
+        reader: the user's frame reader, if there is one.
+        noise: what is known of the noise.
+        progress: called as the work goes on.
+
+    Returns:
+        The comparison, the noise with that of decoding, and the causes.
 
     Raises:
         StillmotionError: the reader's pictures cannot be used.
     """
-    moments = find_moments(snapshots, reels, progress) if snapshots else even_moments(reels)
-    comparison = compare_paths(subject, moments, reader, progress)
-    if comparison.pairs:
-        noise = dataclasses.replace(noise, decoding=decoding_noise(subject, comparison.pairs))
-    return comparison, noise, find_causes(comparison, noise.floor, reader.name if reader else None)
+    matched = match_snapshots(snapshots, videos, progress) if snapshots else sample_frames(videos)
+    comparison = compare_paths(audited, matched, reader, progress)
+    if comparison.compared:
+        noise = dataclasses.replace(noise, decoding=decoding_noise(audited, comparison.pairs))
+    return comparison, noise, find_causes(comparison, noise.floor)
 
 
-def _reels(videos: Sequence[str | Path], progress: Progress) -> tuple[list[IndexedVideo], list[str]]:
-    found, skipped = [], []
+def _index_videos(videos: Sequence[str | Path], progress: Progress) -> tuple[list[IndexedVideo], list[str]]:
+    """The readable videos, and a note on each of the others."""
     if not videos:
         raise UsageError("no videos given")
+    indexed, errors = [], []
     inputs = find_inputs(videos)
     for number, video in enumerate(inputs):
         progress("reading videos", number, len(inputs))
         try:
-            found.append(index_video(inputs.file(video)))
+            indexed.append(index_video(inputs.file(video)))
         except UnreadableVideoError as error:
-            skipped.append(f"left out: {error}")
-    if not found:
-        raise StillmotionError(skipped[0].removeprefix("left out: "))
-    return found, skipped
+            errors.append(str(error))
+    if not indexed:
+        raise StillmotionError(errors[0])
+    return indexed, [f"skipped: {error}" for error in errors]
 
 
-def _settle_scale(
-    subject: AuditedModel, reels: Sequence[IndexedVideo], shots: Sequence[Snapshot], reader: Reader | None
-) -> tuple[AuditedModel, str]:
-    """The subject with a range, and what says that it is the right one."""
-    if subject.scale is not None:
-        return subject, "given, or written in run.json"
-    pictures = [shot.picture for shot in shots[:16]] or [
-        reel.shot(len(reel) // 2).picture.astype(np.float32) for reel in reels[:8]
-    ]
-    found, why = find_range(subject, pictures)
-    if found is None and sum(shot.label is not None for shot in shots) >= 4:
-        best = _find_preprocessing(subject, shots)[0]
-        found, why = best.scale, f"labelled snapshots come out best with it ({best.accuracy:.0%} right)"
-    if found is None and reader is not None:
-        from stillmotion.audit.reading import first_look
-
-        _, some = first_look(reader.frames(reels[0].file, *subject.size))
-        low, high = min(float(one.min()) for _, one in some), max(float(one.max()) for _, one in some)
-        found = "0..255" if not 0.05 < high <= 1 or low < -1 else "0..1" if low >= 0 else "-1..1"
-        why = f"nothing in the model tells its range; taken from {reader.name}: {found}"
-    if found is None:
-        found, why = "0..255", "nothing in the model tells its range; taken to be 0..255"
-    return dataclasses.replace(subject, scale=found), why
+def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snapshots: Sequence[Snapshot]) -> list[str]:
+    """What a reader should know about what was given."""
+    notes = []
+    if len(snapshots) == 1:
+        notes.append("a single snapshot cannot show how certain the causes are: use more")
+    if not audited.has_class_names:
+        notes.append("no class names given, so labels are numbers: use --labels")
+    if audited.kind == "clip":
+        notes += [
+            f"{video.file}: has {len(video)} frames, fewer than the {audited.frames} of a clip; frames are repeated"
+            for video in videos
+            if len(video) < audited.frames
+        ]
+    return notes
 
 
-def _inputs(subject: AuditedModel, reels: Sequence[IndexedVideo]) -> Floats:
-    """Inputs to check the model on: frames, or clips of the videos."""
+def _describe_model(audited: AuditedModel, evidence: RangeEvidence) -> ModelFacts:
+    return ModelFacts(
+        file=str(audited.file),
+        kind=audited.kind,
+        frames=audited.frames,
+        height=audited.height,
+        width=audited.width,
+        labels=audited.labels,
+        input_range=audited.input_range or LEVELS,
+        input_range_source=evidence.source,
+        input_range_evidence=describe_range(evidence),
+        channels=audited.channels,
+    )
+
+
+def _make_check_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo]) -> Floats:
+    """Frames, or clips of successive frames, to check the model on."""
     inputs = []
-    for number in range(CHECKED):
-        reel = reels[number % len(reels)]
-        if subject.kind == "clip":
-            start = number // len(reels) * 3
-            places = np.minimum(start + np.arange(subject.frames), len(reel) - 1)
-            values = [feed(subject, reel.shot(int(place)).picture.astype(np.float32)) for place in places]
-            inputs.append(np.stack(values))
+    for number in range(CHECK_INPUTS):
+        video = videos[number % len(videos)]
+        if audited.kind == "clip":
+            start = number // len(videos) * CLIP_STEP
+            indices = np.minimum(start + np.arange(audited.frames), len(video) - 1)
+            inputs.append(np.stack([audited.feed(video.picture(int(index))) for index in indices]))
         else:
-            place = int((number + 0.5) / CHECKED * len(reel))
-            inputs.append(feed(subject, reel.shot(place).picture.astype(np.float32)))
+            inputs.append(audited.feed(video.picture(int((number + 0.5) / CHECK_INPUTS * len(video)))))
     return np.stack(inputs)
 
 
-def _rows(subject: AuditedModel, comparison: PathComparison) -> list[SnapshotRow]:
-    lost = [moment for moment in comparison.moments if moment.match is None]
+def _snapshot_rows(audited: AuditedModel, comparison: PathComparison) -> list[SnapshotRow]:
+    """One row per snapshot, by file name."""
     rows = []
-    for moment, one in zip(comparison.matched, comparison.attributions, strict=True):
-        assert moment.match is not None
+    for compared in comparison.compared:
+        snapshot, video = compared.attribution.snapshot_probabilities, compared.attribution.video_probabilities
         rows.append(
             SnapshotRow(
-                file=str(moment.file),
-                video=str(moment.match.reel.file),
-                seconds=moment.match.seconds,
-                snapshot_label=subject.labels[int(one.snapshot_answer.argmax())],
-                snapshot_probability=float(one.snapshot_answer.max()),
-                video_label=subject.labels[int(one.video_answer.argmax())],
-                video_probability=float(one.video_answer.max()),
-                likeness=moment.match.likeness,
-                change=one.total,
+                file=str(compared.snapshot.file),
+                video=str(compared.match.video.file),
+                seconds=compared.match.seconds,
+                snapshot_label=audited.labels[int(snapshot.argmax())],
+                snapshot_probability=float(snapshot.max()),
+                video_label=audited.labels[int(video.argmax())],
+                video_probability=float(video.max()),
+                similarity=compared.match.similarity,
+                change=compared.attribution.total,
             )
         )
-    if lost:
-        answers = subject.answers([feed(subject, moment.picture) for moment in lost])
+    unmatched = [entry.snapshot for entry in comparison.matched if entry.match is None]
+    if unmatched:
+        predictions = audited.predict([audited.feed(snapshot.picture) for snapshot in unmatched])
         rows += [
-            SnapshotRow(str(moment.file), None, None, subject.labels[int(found.argmax())], float(found.max()))
-            for moment, found in zip(lost, answers, strict=True)
+            SnapshotRow(str(snapshot.file), None, None, audited.labels[int(row.argmax())], float(row.max()))
+            for snapshot, row in zip(unmatched, predictions, strict=True)
         ]
     return sorted(rows, key=lambda row: row.file)

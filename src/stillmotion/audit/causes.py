@@ -1,147 +1,159 @@
-"""From attributed changes to causes: their shares, with intervals over videos, and what to do."""
+"""From attributed changes to causes: their shares, with intervals over videos."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.audit.attribution import UNEXPLAINED, Attribution, PathPair, distance
+from stillmotion.audit.attribution import UNEXPLAINED, Attribution, PathPair, total_variation
 from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.comparing_paths import PathComparison
-from stillmotion.audit.faults import FAULTS, Setting, render
-from stillmotion.audit.records import Cause
+from stillmotion.audit.faults import FAULTS, Fault, FileFault, FrameContext, FrameFault, render
 from stillmotion.audit.resampling import Picture
 
 RESAMPLES = 1000
-LEAST = 0.01  # a share below this is no effect
-NOISE_PAIRS = 12
+MIN_SHARE = 0.01  # a smaller share is no effect
+MIN_VIDEOS = 3  # with fewer, snapshots are resampled
+MAX_NOISE_PAIRS = 12
 
 
-def find_causes(comparison: PathComparison, floor: float, reader: str | None) -> tuple[Cause, ...]:
-    """The causes of the change, the largest first; none where it lies within the noise floor.
+@dataclass(frozen=True)
+class AttributedCause:
+    """A cause of the change, in codes and numbers.
 
-    A difference that was recognised is told even where it moves no answer now: another may hide it until it is mended.
+    Attributes:
+        fault: what it is; None for what no known fault explains.
+        video_setting: how the video's path is set, in most of the pairs in which the paths differ.
+        snapshot_setting: how the snapshots' path is set there.
+        count: in how many pairs the paths are set like this.
+        share: its share of the change of probability.
+        low: the lower end of the share's 95 % interval over videos.
+        high: the upper end.
+        flips: its share of the changes of label.
     """
-    found = comparison.attributions
-    total = np.array([one.total for one in found])
-    if not len(total) or total.mean() <= floor:
+
+    fault: Fault[Any] | None
+    video_setting: Any
+    snapshot_setting: Any
+    count: int
+    share: float
+    low: float
+    high: float
+    flips: float
+
+    @property
+    def id(self) -> str:
+        """The fault's id, or "unexplained"."""
+        return self.fault.id if self.fault else UNEXPLAINED
+
+
+def find_causes(comparison: PathComparison, noise_floor: float) -> tuple[AttributedCause, ...]:
+    """The causes of a change.
+
+    Args:
+        comparison: the attributed changes.
+        noise_floor: a mean change up to this has no causes.
+
+    Returns:
+        The causes, the largest first. A difference that was recognized but does not change predictions is one of them:
+        another fault may hide its effect until that is fixed.
+    """
+    attributions = [snapshot.attribution for snapshot in comparison.compared]
+    totals = np.array([attribution.total for attribution in attributions])
+    if not len(totals) or totals.mean() <= noise_floor:
         return ()
-    names = list(dict.fromkeys(name for one in found for name in one.change))
-    videos = [str(one.match.reel.file) for one in comparison.matched if one.match is not None]
+    videos = [str(snapshot.match.video.file) for snapshot in comparison.compared]
     causes = []
-    for name in names:
-        change = np.array([one.change.get(name, 0.0) for one in found])
-        share = float(change.sum() / total.sum())
-        if name == UNEXPLAINED and (change.mean() <= floor or share < LEAST):
+    for name in dict.fromkeys(name for attribution in attributions for name in attribution.change):
+        changes = np.array([attribution.change.get(name, 0.0) for attribution in attributions])
+        share = float(changes.sum() / totals.sum())
+        if name == UNEXPLAINED and (changes.mean() <= noise_floor or share < MIN_SHARE):
             continue
-        low, high = _interval(change, total, videos)
-        flips = sum(one.flip.get(name, 0.0) for one in found if one.flipped)
-        causes.append(
-            dataclasses.replace(
-                _told(name, comparison, reader),
-                share=share,
-                low=low,
-                high=high,
-                flips=flips / max(1, sum(one.flipped for one in found)),
-            )
-        )
+        low, high = _share_interval(changes, totals, videos)
+        flips = sum(attribution.flip.get(name, 0.0) for attribution in attributions if attribution.flipped)
+        flips /= max(1, sum(attribution.flipped for attribution in attributions))
+        fault = FAULTS.get(name)
+        video_setting, snapshot_setting, count = _usual_settings(fault, comparison) if fault else (None, None, 0)
+        causes.append(AttributedCause(fault, video_setting, snapshot_setting, count, share, low, high, flips))
     return tuple(sorted(causes, key=lambda cause: -cause.share))
 
 
-def unexplained_share(found: Sequence[Attribution]) -> float:
-    """The share of the change that no stage explains."""
-    total = sum(one.total for one in found)
-    return sum(one.change.get(UNEXPLAINED, 0.0) for one in found) / total if total else 0.0
+def unexplained_share(attributions: Sequence[Attribution]) -> float:
+    """The share of the change that no known fault explains."""
+    total = sum(attribution.total for attribution in attributions)
+    unexplained = sum(attribution.change.get(UNEXPLAINED, 0.0) for attribution in attributions)
+    return unexplained / total if total else 0.0
 
 
-def decoding_noise(subject: AuditedModel, pairs: Sequence[PathPair]) -> float:
-    """How far answers move, on average, where another decoder rounds and spreads chroma otherwise.
+def decoding_noise(audited: AuditedModel, pairs: Sequence[PathPair]) -> float:
+    """How far predictions move, on average, if another decoder rounds levels and upsamples chroma differently.
 
-    The frame against itself with chroma repeated over 2 by 2 pixels, and with two levels of noise: the larger.
+    Args:
+        audited: the model.
+        pairs: frames by both paths; some of them are used.
+
+    Returns:
+        The mean total variation between a frame and itself with chroma repeated over 2 by 2 pixels, or with noise of
+        two levels: the larger one.
     """
     rng = np.random.default_rng(0)
-    chosen = [pairs[index] for index in np.unique(np.linspace(0, len(pairs) - 1, NOISE_PAIRS).astype(int))]
+    some = [pairs[index] for index in np.unique(np.linspace(0, len(pairs) - 1, MAX_NOISE_PAIRS).astype(int))]
+    unchanged = [fault for fault in FAULTS.values() if isinstance(fault, FrameFault | FileFault)]
     inputs = []
-    for pair in chosen:
-        plain = pair.shot.picture.astype(np.float32)
+    for pair in some:
+        plain = pair.context.picture.astype(np.float32)
         noisy = np.clip(np.rint(plain + rng.uniform(-2, 2, plain.shape)), 0, 255).astype(np.float32)
-        for picture in (plain, _blocky_chroma(plain), noisy):
-            frames = picture.astype(np.uint8)[None]
-            shot = type(pair.shot)(frames, 0, pair.shot.seconds[:1])
-            path = dict(pair.snapshot_path) | {
-                name: fault.normal for name, fault in FAULTS.items() if fault.stage in ("time", "file")
-            }
-            inputs.append(render(path, shot, subject.size))
-    answers = subject.answers(inputs)
-    chroma = [distance(answers[index], answers[index + 1]) for index in range(0, len(answers), 3)]
-    noise = [distance(answers[index], answers[index + 2]) for index in range(0, len(answers), 3)]
+        for picture in (plain, _repeat_chroma(plain), noisy):
+            context = FrameContext(picture.astype(np.uint8)[None], 0, pair.context.seconds[:1])
+            inputs.append(render(pair.snapshot_settings.without(*unchanged), context, audited.size))
+    probabilities = audited.predict(inputs)
+    plain_rows, chroma_rows, noisy_rows = probabilities[::3], probabilities[1::3], probabilities[2::3]
+    chroma = [total_variation(first, second) for first, second in zip(plain_rows, chroma_rows, strict=True)]
+    noise = [total_variation(first, second) for first, second in zip(plain_rows, noisy_rows, strict=True)]
     return float(max(np.mean(chroma), np.mean(noise)))
 
 
-def _blocky_chroma(picture: Picture) -> Picture:
+def _repeat_chroma(picture: Picture) -> Picture:
+    """A picture whose color differences are constant over 2 by 2 pixels."""
     luma = picture @ np.array([0.299, 0.587, 0.114], np.float32)
-    rest = picture - luma[..., None]
+    chroma = picture - luma[..., None]
     height, width = luma.shape
-    even = rest[: height - height % 2, : width - width % 2]
+    even = chroma[: height - height % 2, : width - width % 2]
     mean = even.reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3))
-    rest = rest.copy()
-    rest[: height - height % 2, : width - width % 2] = mean.repeat(2, 0).repeat(2, 1)
-    result: Picture = np.clip(np.rint(luma[..., None] + rest), 0, 255).astype(np.float32)
-    return result
+    chroma = chroma.copy()
+    chroma[: height - height % 2, : width - width % 2] = mean.repeat(2, 0).repeat(2, 1)
+    repeated: Picture = np.clip(np.rint(luma[..., None] + chroma), 0, 255).astype(np.float32)
+    return repeated
 
 
-def _interval(change: NDArray[np.float64], total: NDArray[np.float64], videos: Sequence[str]) -> tuple[float, float]:
-    """95 % of the share, resampling videos; snapshots where there are fewer than three videos."""
-    names, codes = np.unique(np.array(videos), return_inverse=True)
-    if len(names) < 3:
-        codes = np.arange(len(change))
-    sums = np.stack([np.bincount(codes, change), np.bincount(codes, total)])
-    rng = np.random.default_rng((0, len(change)))
+def _share_interval(
+    changes: NDArray[np.float64], totals: NDArray[np.float64], videos: Sequence[str]
+) -> tuple[float, float]:
+    """The 95 % interval of a share by resampling videos, or snapshots if there are few videos."""
+    names, groups = np.unique(np.array(videos), return_inverse=True)
+    if len(names) < MIN_VIDEOS:
+        groups = np.arange(len(changes))
+    sums = np.stack([np.bincount(groups, changes), np.bincount(groups, totals)])
+    rng = np.random.default_rng((0, len(changes)))
     drawn = rng.multinomial(sums.shape[1], np.full(sums.shape[1], 1 / sums.shape[1]), size=RESAMPLES)
-    tops, bottoms = drawn @ sums[0], drawn @ sums[1]
-    shares = tops[bottoms > 0] / bottoms[bottoms > 0]
+    numerators, denominators = drawn @ sums[0], drawn @ sums[1]
+    shares = numerators[denominators > 0] / denominators[denominators > 0]
     return float(np.quantile(shares, 0.025)), float(np.quantile(shares, 0.975))
 
 
-def _told(name: str, comparison: PathComparison, reader: str | None) -> Cause:
-    """A cause in words, its share still open."""
-    whose = "your frame reader's pictures" if reader else "the video's frames"
-    if name == UNEXPLAINED:
-        left = float(np.mean(comparison.after)) if comparison.after else 0.0
-        return Cause(
-            name, 0, 0, 0,
-            f"after all that was recognised, {whose} and the snapshots still differ by {left:.1f} levels",
-            "look at the difference pictures in audit.html",
-            sentence="the pictures differ in a way that is none of the known ones",
-        )  # fmt: skip
-    fault = FAULTS[name]
-    settings: Counter[tuple[Setting, Setting]] = Counter(
-        (pair.video_path.get(name, fault.normal), pair.snapshot_path.get(name, fault.normal))
+def _usual_settings(fault: Fault[Any], comparison: PathComparison) -> tuple[Any, Any, int]:
+    """The most frequent different settings of the two paths, and how often they occur."""
+    settings = Counter(
+        (pair.video_settings[fault], pair.snapshot_settings[fault])
         for pair in comparison.pairs
-        if pair.video_path.get(name, fault.normal) != pair.snapshot_path.get(name, fault.normal)
+        if pair.video_settings[fault] != pair.snapshot_settings[fault]
     )
-    (video, snapshot), count = settings.most_common(1)[0]
-    frames = f"{whose} {fault.words(video)}"
-    if reader and fault.yields:
-        frames = f"your frame reader yields {fault.yields(video)}"
-    sentence = f"your snapshots {fault.words(snapshot)}, {frames}"
-    return Cause(
-        name, 0, 0, 0,
-        f"{sentence} ({count} of {len(comparison.pairs)} snapshots)",
-        fault.cure(video, snapshot),
-        sentence=sentence,
-        brief=_against(fault.words(video), fault.words(snapshot)),
-    )  # fmt: skip
-
-
-def _against(video: str, snapshots: str) -> str:
-    """Two predicates as "one against the other", less what both begin with."""
-    one, other = video.split(), snapshots.split()
-    while len(one) > 1 and len(other) > 1 and one[0] == other[0]:
-        one, other = one[1:], other[1:]
-    said = [" ".join(words[words[0] in ("are", "have", "show") and len(words) > 1 :]) for words in (one, other)]
-    return " against ".join(said)
+    if not settings:  # the fault was recognized by what it left unexplained
+        return fault.normal, fault.normal, 0
+    (video_setting, snapshot_setting), count = settings.most_common(1)[0]
+    return video_setting, snapshot_setting, count

@@ -1,4 +1,7 @@
-"""Is the model itself consistent? Keras has silent faults; each check tells one, with the layer's name and the cure."""
+"""Is the model consistent with itself? Keras has silent faults: each check finds one and says the fix.
+
+A prediction must not depend on how it is asked for. Most checks measure the largest difference of probability.
+"""
 
 from __future__ import annotations
 
@@ -11,243 +14,272 @@ from typing import Any
 import keras
 import numpy as np
 
-from stillmotion.audit.attribution import distance
-from stillmotion.audit.audited_model import AuditedModel, Floats, all_layers
+from stillmotion.audit.attribution import total_variation
+from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.records import ROUNDING, Check
+from stillmotion.audit.resampling import Floats
+from stillmotion.errors import first_line
+from stillmotion.models.keras_graph import iter_layers
 
-ROUNDING_16 = 2e-2  # the same, computed in 16 bits
+ROUNDING_16_BITS = 2e-2  # of a model that computes in 16 bits
+MAX_MESSAGE = 120  # characters of an error of the model's own code
 
 
-def check_model(subject: AuditedModel, clips: Floats) -> tuple[Check, ...]:
-    """All checks; clips: 4 inputs or more as the model is fed them, `(n, [time,] height, width, 3)`.
+def check_model(audited: AuditedModel, inputs: Floats) -> tuple[Check, ...]:
+    """Run all checks that apply to a model.
 
-    The model's answers must not change by how it is asked: the largest difference of probability is each figure.
+    Args:
+        audited: the model.
+        inputs: 4 or more, as the model gets them, `(n, [time,] height, width, 3)`.
+
+    Returns:
+        The checks.
     """
-    checks: list[Callable[[AuditedModel, Floats], Iterator[Check]]] = [
-        _frames_count, _twice, _batches, _calls, _evaluating, _training_mode, _saving, _precision
-    ]  # fmt: skip
-    if subject.fixed:
-        clips = np.resize(clips, (subject.fixed, *clips.shape[1:]))
-    return tuple(found for check in checks for found in check(subject, clips))
+    if audited.batch_size:
+        inputs = np.resize(inputs, (audited.batch_size, *inputs.shape[1:]))
+    return tuple(check for run_check in CHECKS for check in run_check(audited, inputs))
 
 
 def numeric_noise(checks: tuple[Check, ...]) -> float:
-    """The largest of the differences that passed as rounding."""
-    return max((check.figure for check in checks if check.passed and check.figure <= ROUNDING_16), default=0.0)
+    """The largest of the differences that were accepted as rounding."""
+    return max((check.value for check in checks if check.passed and check.value <= ROUNDING_16_BITS), default=0.0)
 
 
-def _ask(subject: AuditedModel, clips: Floats) -> Floats:
-    return subject.probabilities(subject.ask(clips))
+def allowed_rounding(audited: AuditedModel) -> float:
+    """Differences of probability up to this are rounding: more if the model computes in 16 bits."""
+    in_16_bits = any("16" in layer.dtype_policy.compute_dtype for layer in iter_layers(audited.model))
+    return ROUNDING_16_BITS if in_16_bits else ROUNDING
 
 
-def rounding(subject: AuditedModel) -> float:
-    """Differences of probability up to this are rounding: more where the model computes in 16 bits."""
-    short = any("16" in layer.dtype_policy.compute_dtype for layer in all_layers(subject.model))
-    return ROUNDING_16 if short else ROUNDING
+def time_distributed_layers(model: keras.Model) -> list[tuple[str, int | None]]:
+    """The model's TimeDistributed layers by name, each with the number of frames that it knows, if any."""
+    layers: list[tuple[str, int | None]] = []
+    for layer in iter_layers(model):
+        if isinstance(layer, keras.layers.TimeDistributed):
+            try:
+                layers.append((layer.name, layer.input.shape[1]))
+            except (AttributeError, ValueError):
+                layers.append((layer.name, None))
+    return layers
 
 
-def _far(one: Floats, other: Floats) -> float:
-    return max(distance(a, b) for a, b in zip(one, other, strict=True))
+def _compare(audited: AuditedModel, check: str, name: str, difference: float, fix: str) -> Check:
+    """A check that passes if the difference is rounding."""
+    passed = difference <= allowed_rounding(audited)
+    return Check(check, name, passed, difference, "" if passed else fix)
 
 
-def _frames_count(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
-    if subject.kind != "clip":
+def _predict(audited: AuditedModel, inputs: Floats) -> Floats:
+    return audited.probabilities(audited.raw_outputs(inputs))
+
+
+def _largest_difference(first: Floats, second: Floats) -> float:
+    return max(total_variation(a, b) for a, b in zip(first, second, strict=True))
+
+
+def _check_frames(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
+    """Every frame of a clip must change the prediction, and the number of frames must not have to be known."""
+    if audited.kind != "clip":
         return
-    two = clips[:2]
-    plain, deaf = _ask(subject, two), []
-    other = np.roll(two, 1, axis=2)[:, :, ::-1]
-    for frame in range(subject.frames):
-        changed = two.copy()
+    clips = inputs[:2]
+    predictions, ignored = _predict(audited, clips), []
+    other = np.roll(clips, 1, axis=2)[:, :, ::-1]
+    for frame in range(audited.frames):
+        changed = clips.copy()
         changed[:, frame] = other[:, frame]
-        if _far(plain, _ask(subject, changed)) == 0:
-            deaf.append(frame)
-    unknown = [name for name, time in time_distributed(subject.model) if time is None]
-    which = f" ({', '.join(unknown)})" if unknown else ""
-    cure = (
-        f"TimeDistributed{which} with an unknown number of frames uses the first frames only, as many as the batch has "
-        f"clips: give the input its frames, keras.Input(({subject.frames}, {subject.height}, {subject.width}, 3)), and "
+        if _largest_difference(predictions, _predict(audited, changed)) == 0:
+            ignored.append(frame)
+    unknown = [name for name, frames in time_distributed_layers(audited.model) if frames is None]
+    layers = f" ({', '.join(unknown)})" if unknown else ""
+    fix = (
+        f"TimeDistributed{layers} with an unknown number of frames uses only as many of the first frames as the batch "
+        f"has clips: build the model with keras.Input(({audited.frames}, {audited.height}, {audited.width}, 3)), and "
         "load the same weights"
     )
+    ignored_fix = fix if unknown else f"frames {ignored} change nothing: is the model meant to ignore them?"
     yield Check(
-        "every frame counts in predict",
-        not deaf,
-        float(len(deaf)),
-        "" if not deaf else cure if unknown else f"frames {deaf} change nothing: is the model meant to leave them out?",
+        "frames_used", "Every frame counts in predict", not ignored, float(len(ignored)), ignored_fix if ignored else ""
     )
-    traced = _with_unknown_time(subject, two)
+    traced = _predict_with_unknown_frames(audited, clips)
     if traced is not None:
-        far = _far(plain, traced)
-        yield Check(
-            "the same answer where the number of frames is unknown, as in fit on tf.data and export",
-            far <= rounding(subject),
-            far,
-            "" if far <= rounding(subject) else cure,
+        yield _compare(
+            audited,
+            "unknown_frames",
+            "Same prediction if the number of frames is unknown, as in fit on tf.data and in export",
+            _largest_difference(predictions, traced),
+            fix,
         )
 
 
-def _with_unknown_time(subject: AuditedModel, clips: Floats) -> Floats | None:
-    """Answers of the model traced for any number of frames; None where the model or the backend knows it always."""
-    if keras.backend.backend() != "tensorflow" or subject.model.input_shape[1] is not None:
+def _predict_with_unknown_frames(audited: AuditedModel, clips: Floats) -> Floats | None:
+    """Predictions of the model traced for any number of frames; None if the model or the backend always knows it."""
+    if keras.backend.backend() != "tensorflow" or audited.model.input_shape[1] is not None:
         return None
     import tensorflow as tf
 
-    given = tf.TensorSpec((None, None, *clips.shape[2:]), tf.float32)
-    return subject.probabilities(
-        tf.function(lambda x: subject.model(x, training=False), input_signature=[given])(tf.constant(clips))
-    )
+    spec = tf.TensorSpec((None, None, *clips.shape[2:]), tf.float32)
+    traced = tf.function(lambda x: audited.model(x, training=False), input_signature=[spec])
+    return audited.probabilities(traced(tf.constant(clips)))
 
 
-def time_distributed(model: keras.Model) -> list[tuple[str, int | None]]:
-    """The model's TimeDistributed layers, each with the number of frames that it knows."""
-    found: list[tuple[str, int | None]] = []
-    for layer in all_layers(model):
-        if isinstance(layer, keras.layers.TimeDistributed):
-            try:
-                found.append((layer.name, layer.input.shape[1]))
-            except (AttributeError, ValueError):
-                found.append((layer.name, None))
-    return found
-
-
-def _twice(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
-    first = _ask(subject, clips)
-    again = [subject.probabilities(subject.model.predict_on_batch(clips)) for _ in range(2)]  # without a reset
-    far = max(_far(first, answer) for answer in again)
-    stateful = [layer.name for layer in subject.stateful]
-    cure = (
+def _check_repeated(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
+    """The same input must get the same prediction again, without a reset of states in between."""
+    first = _predict(audited, inputs)
+    again = [audited.probabilities(audited.model.predict_on_batch(inputs)) for _ in range(2)]
+    stateful = [layer.name for layer in audited.stateful_layers]
+    fix = (
         f"layer {', '.join(stateful)} keeps its state: call layer.reset_state() before each clip, or build it with "
         "stateful=False and load the same weights"
         if stateful
-        else _stuck(subject)
-        or "the model draws random numbers when it predicts: find the layer and give training=False"
+        else _training_mode_fix(audited)
+        or "the model draws random numbers when it predicts: find the layer and call it with training=False"
     )
-    yield Check("the same answer twice", far <= rounding(subject), far, "" if far <= rounding(subject) else cure)
+    difference = max(_largest_difference(first, predictions) for predictions in again)
+    yield _compare(audited, "repeatable", "Same prediction twice", difference, fix)
 
 
-def _batches(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
-    together = _ask(subject, clips)
-    alone = np.concatenate([_ask(subject, clips[index : index + 1]) for index in range(len(clips))])
-    far = _far(together, alone)
-    cure = _stuck(subject) or (
-        "answers depend on the other clips of the batch: a layer normalises over the batch (BatchNormalization called "
-        "with training=True), or folds batch and time wrongly"
+def _check_batches(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
+    """A prediction must not depend on what else is in the batch."""
+    together = _predict(audited, inputs)
+    alone = np.concatenate([_predict(audited, inputs[index : index + 1]) for index in range(len(inputs))])
+    fix = _training_mode_fix(audited) or (
+        "predictions depend on the other inputs of the batch: a layer normalizes over the batch (BatchNormalization "
+        "called with training=True), or reshapes batch and time wrongly"
     )
-    yield Check(
-        "the same answer alone and in a batch", far <= rounding(subject), far, "" if far <= rounding(subject) else cure
+    yield _compare(
+        audited, "batch_independent", "Same prediction alone and in a batch", _largest_difference(together, alone), fix
     )
 
 
-def _calls(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
-    asked = _ask(subject, clips)
-    subject.reset()
-    predicted = subject.probabilities(subject.model.predict(clips, batch_size=len(clips), verbose=0))
-    subject.reset()
-    called = subject.probabilities(subject.model(keras.ops.convert_to_tensor(clips), training=False))
-    subject.reset()
-    plainly = subject.probabilities(subject.model(keras.ops.convert_to_tensor(clips)))
-    far, stuck = max(_far(asked, predicted), _far(asked, called)), _far(asked, plainly)
-    allowed = rounding(subject)
-    cure = "predict, predict_on_batch and model(x) disagree: use one of them everywhere; see the other checks first"
-    yield Check("predict, predict_on_batch and call agree", far <= allowed, far, "" if far <= allowed else cure)
-    cure = _stuck(subject) or "call model(x, training=False)"
-    cure = f"model(x) and predict disagree: a layer is held in training mode; {cure}"
-    name = "model(x) without training=False agrees too"
-    yield Check(name, stuck <= allowed, stuck, "" if stuck <= allowed else cure)
+def _check_calls(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
+    """All ways to call the model must agree."""
+    on_batch = _predict(audited, inputs)
+    audited.reset_state()
+    predicted = audited.probabilities(audited.model.predict(inputs, batch_size=len(inputs), verbose=0))
+    audited.reset_state()
+    called = audited.probabilities(audited.model(keras.ops.convert_to_tensor(inputs), training=False))
+    audited.reset_state()
+    without_mode = audited.probabilities(audited.model(keras.ops.convert_to_tensor(inputs)))
+    yield _compare(
+        audited,
+        "calls_agree",
+        "predict, predict_on_batch and model(x, training=False) agree",
+        max(_largest_difference(on_batch, predicted), _largest_difference(on_batch, called)),
+        "predict, predict_on_batch and model(x) disagree: use one of them everywhere; see the other checks first",
+    )
+    advice = _training_mode_fix(audited) or "call model(x, training=False)"
+    yield _compare(
+        audited,
+        "default_call_agrees",
+        "model(x) without training=False agrees too",
+        _largest_difference(on_batch, without_mode),
+        f"model(x) and predict disagree: a layer is held in training mode; {advice}",
+    )
 
 
-def _evaluating(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
-    """`evaluate` is given predict's own outputs as the truth: its mean squared error must be 0."""
-    wanted = np.asarray(subject.ask(clips), np.float32)
-    subject.reset()
+def _check_evaluate(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
+    """`evaluate` gets predict's own outputs as targets: its mean squared error must be 0."""
+    targets = np.asarray(audited.raw_outputs(inputs), np.float32)
+    audited.reset_state()
     try:
-        subject.model.compile(loss="mse")
-        off = float(subject.model.evaluate(clips, wanted, batch_size=len(clips), verbose=0))
-        far = float(np.sqrt(max(off, 0.0))) / max(1.0, float(np.abs(wanted).max()))
-        cure = "evaluate sees other inputs or another mode than predict: measure accuracy from predict's answers"
-    except Exception as error:  # a model's own test_step
-        told = " ".join(str(error).split())[:120]
-        far, cure = 1.0, f"evaluate fails ({told}): measure accuracy from predict's answers"
-    yield Check("evaluate agrees with predict", far <= rounding(subject), far, "" if far <= rounding(subject) else cure)
+        audited.model.compile(loss="mse")
+        error = float(audited.model.evaluate(inputs, targets, batch_size=len(inputs), verbose=0))
+        difference = float(np.sqrt(max(error, 0.0))) / max(1.0, float(np.abs(targets).max()))
+        fix = "evaluate sees other inputs or another mode than predict: compute accuracy from the outputs of predict"
+    except Exception as error:  # The model's own test_step may raise anything.
+        difference = 1.0
+        fix = f"evaluate fails ({first_line(error)[:MAX_MESSAGE]}): compute accuracy from the outputs of predict"
+    yield _compare(audited, "evaluate_agrees", "evaluate agrees with predict", difference, fix)
 
 
-def _training_mode(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
-    config = _configuration(subject)
-    if config is not None:  # of other models, "model(x) without training=False agrees too" tells
-        stuck = _stuck(subject)
-        yield Check("no layer is held in training mode", not stuck, float(bool(stuck)), stuck)
+def _check_training_mode(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
+    """No layer may have been called with training=True. Models that do not say are judged by their calls alone."""
+    if _configuration(audited) is not None:
+        fix = _training_mode_fix(audited)
+        yield Check("inference_mode", "No layer is held in training mode", not fix, float(bool(fix)), fix)
 
 
-def _configuration(subject: AuditedModel) -> Any:
-    """How the model was built; None of a class of its own that does not say."""
+def _configuration(audited: AuditedModel) -> Any:
+    """How the model was built; None for a class of its own that does not say."""
     try:
-        return subject.model.get_config()
-    except (NotImplementedError, TypeError, ValueError):  # Keras tries the class's own code
+        return audited.model.get_config()
+    except (NotImplementedError, TypeError, ValueError):  # Keras calls the class's own code.
         return None
 
 
-def _stuck(subject: AuditedModel) -> str:
-    """Layers that were called with training=True when the model was built, as the saved configuration says."""
+def _training_mode_fix(audited: AuditedModel) -> str:
+    """What to do about layers that were called with training=True; empty if there are none.
+
+    Read from the configuration, because that holds what a nested model was called with, too.
+    """
     names: list[str] = []
 
-    def look(config: Any) -> None:
+    def collect(config: Any) -> None:
         if isinstance(config, dict):
             for node in config.get("inbound_nodes", None) or ():
                 if isinstance(node, dict) and node.get("kwargs", {}).get("training") is True:
                     names.append(str(config.get("name") or config.get("config", {}).get("name")))
             for value in config.values():
-                look(value)
-        elif isinstance(config, (list, tuple)):
+                collect(value)
+        elif isinstance(config, list | tuple):
             for value in config:
-                look(value)
+                collect(value)
 
-    look(_configuration(subject))
+    collect(_configuration(audited))
     if not names:
         return ""
-    which = ", ".join(dict.fromkeys(names))
-    return f"{which}: called with training=True; build the model again without it and load the weights"
+    layers = ", ".join(dict.fromkeys(names))
+    return f"{layers}: called with training=True; build the model without it and load the same weights"
 
 
-def _saving(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
-    if subject.file.is_dir() and not (subject.file / "run.json").is_file():
-        return  # TFSMLayer's models do not travel
-    asked = _ask(subject, clips)
+def _check_saving(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
+    """A model must predict the same after it was saved and loaded."""
+    if audited.file.is_dir() and not (audited.file / "run.json").is_file():
+        return  # a SavedModel: Keras cannot save a TFSMLayer without the folder
+    predictions = _predict(audited, inputs)
     with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "again.keras"
         try:
-            subject.model.save(Path(folder) / "again.keras")
+            audited.model.save(file)
             again = keras.saving.load_model(
-                Path(folder) / "again.keras", custom_objects=subject.custom, compile=False, safe_mode=not subject.unsafe
+                file, custom_objects=audited.custom_objects, compile=False, safe_mode=not audited.unsafe
             )
-            far = _far(asked, subject.probabilities(again.predict_on_batch(clips)))
-            cure = "weights are lost when saved: a layer makes variables that it does not track"
-        except Exception as error:  # a custom layer's own code
-            far, cure = 1.0, f"cannot be saved and loaded ({' '.join(str(error).split())[:120]})"
-    yield Check(
-        "the same answer after save and load", far <= rounding(subject), far, "" if far <= rounding(subject) else cure
-    )
+            difference = _largest_difference(predictions, audited.probabilities(again.predict_on_batch(inputs)))
+            fix = "weights are lost when the model is saved: a layer makes variables that it does not track"
+        except Exception as error:  # A custom layer's own code may raise anything.
+            difference, fix = 1.0, f"cannot be saved and loaded ({first_line(error)[:MAX_MESSAGE]})"
+    yield _compare(audited, "saving", "Same prediction after save and load", difference, fix)
 
 
-def _precision(subject: AuditedModel, clips: Floats) -> Iterator[Check]:
-    policy = next(
-        (
-            layer.dtype_policy.name
-            for layer in all_layers(subject.model)
-            if layer.dtype_policy.compute_dtype not in ("float32", "uint8")
-        ),
-        None,
-    )
+def _check_precision(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
+    """A model of another precision must predict about the same in float32."""
+    policies = (layer.dtype_policy for layer in iter_layers(audited.model))
+    policy = next((policy.name for policy in policies if policy.compute_dtype not in ("float32", "uint8")), None)
     if policy is None:
         return
     try:
-        config = json.loads(json.dumps(subject.model.get_config()).replace(policy, "float32"))
-        exact = type(subject.model).from_config(config, custom_objects=subject.custom)
-        exact.set_weights([np.asarray(weight, np.float32) for weight in subject.model.get_weights()])
-    except Exception:  # a model that cannot be built again is judged by the other checks
+        config = json.loads(json.dumps(audited.model.get_config()).replace(policy, "float32"))
+        exact = type(audited.model).from_config(config, custom_objects=audited.custom_objects)
+        exact.set_weights([np.asarray(weight, np.float32) for weight in audited.model.get_weights()])
+    except Exception:  # A model that cannot be rebuilt is judged by the other checks.
         return
-    far = _far(_ask(subject, clips), subject.probabilities(exact.predict_on_batch(clips)))
-    cure = f"{policy} moves answers: predict in float32, or round the model's output later"
-    yield Check(
-        f"the same answer in float32 as in {policy}",
-        far <= rounding(subject),
-        far,
-        "" if far <= rounding(subject) else cure,
+    difference = _largest_difference(_predict(audited, inputs), audited.probabilities(exact.predict_on_batch(inputs)))
+    yield _compare(
+        audited,
+        "precision",
+        f"Same prediction in float32 as in {policy}",
+        difference,
+        f"{policy} changes predictions: predict in float32",
     )
+
+
+CHECKS: tuple[Callable[[AuditedModel, Floats], Iterator[Check]], ...] = (
+    _check_frames,
+    _check_repeated,
+    _check_batches,
+    _check_calls,
+    _check_evaluate,
+    _check_training_mode,
+    _check_saving,
+    _check_precision,
+)

@@ -1,56 +1,66 @@
-"""For models that take clips: the clip frozen to an instant against the full clip, and the still family's answer."""
+"""For models that take clips: clips frozen to one frame against full clips, and what the still family predicts."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from stillmotion.audit.attribution import distance
-from stillmotion.audit.audited_model import AuditedModel, clip_spec, load_audited_model
-from stillmotion.audit.comparing_paths import PathComparison, feed
-from stillmotion.audit.records import Motion
+from stillmotion.audit.attribution import total_variation
+from stillmotion.audit.audited_model import AuditedModel, clip_spec
+from stillmotion.audit.comparing_paths import PathComparison
+from stillmotion.audit.loading import load_audited_model
+from stillmotion.audit.records import FrozenClip
 from stillmotion.clips import even_windows, read_clips
 from stillmotion.models import FAMILIES
 from stillmotion.runs import read_run
 
-MOST = 12  # moments
-INSTANTS = 8  # of each clip, or a few more
+MAX_SNAPSHOTS = 12
+FROZEN_FRAMES = 8  # of each clip, or a few more
 
 
-def compare_motion(subject: AuditedModel, comparison: PathComparison) -> tuple[Motion, ...]:
-    """Answers at up to 12 moments: how far they depend on the moment, and how far on motion."""
-    spec, still = clip_spec(subject), _still_beside(subject)
-    found = []
-    for moment, one in list(zip(comparison.matched, comparison.attributions, strict=True))[:MOST]:
-        assert moment.match is not None
-        reel, at = moment.match.reel, moment.match.seconds
-        windows = even_windows(spec, (0.0, float(reel.facts.seconds)))
-        window = min(windows, key=lambda span: abs((span[0] + span[1]) / 2 - at))
-        clip = np.stack(
-            [feed(subject, picture.astype(np.float32)) for picture in read_clips(reel.file, [window], spec)[0]]
-        )
-        full = subject.answers([clip])[0]
-        others = subject.answers(list(clip[:: max(1, len(clip) // INSTANTS)]))
-        answer = still.answers([feed(still, moment.picture)])[0] if still else None
-        found.append(
-            Motion(
-                video=str(reel.file),
-                seconds=at,
-                snapshot=subject.labels[int(one.snapshot_answer.argmax())],
-                frozen=subject.labels[int(one.video_answer.argmax())],
-                clip=subject.labels[int(full.argmax())],
-                snapshot_to_frozen=one.total,
-                frozen_to_clip=distance(one.video_answer, full),
-                frozen_to_others=float(np.mean([distance(one.video_answer, other) for other in others])),
-                still=still.labels[int(answer.argmax())] if still and answer is not None else None,
+def compare_frozen_clips(audited: AuditedModel, comparison: PathComparison) -> tuple[FrozenClip, ...]:
+    """Predict clips frozen to a snapshot, to its frame and to other frames, and full clips.
+
+    Args:
+        audited: a model of clips.
+        comparison: the compared snapshots, of which up to 12 are used.
+
+    Returns:
+        How far predictions depend on which frame is frozen, and how far on motion.
+    """
+    spec, still = clip_spec(audited), _load_still_sibling(audited)
+    rows = []
+    for compared in comparison.compared[:MAX_SNAPSHOTS]:
+        video, seconds = compared.match.video, compared.match.seconds
+        windows = even_windows(spec, (0.0, float(video.facts.seconds)))
+        window = min(windows, key=lambda span: abs((span[0] + span[1]) / 2 - seconds))
+        frames = read_clips(video.file, [window], spec)[0]
+        clip = np.stack([audited.feed(frame.astype(np.float32)) for frame in frames])
+        full = audited.predict([clip])[0]
+        others = audited.predict(list(clip[:: max(1, len(clip) // FROZEN_FRAMES)]))
+        still_label = None
+        if still is not None:
+            still_label = still.labels[int(still.predict([still.feed(compared.snapshot.picture)])[0].argmax())]
+        frozen = compared.attribution.video_probabilities
+        rows.append(
+            FrozenClip(
+                video=str(video.file),
+                seconds=seconds,
+                snapshot=audited.labels[int(compared.attribution.snapshot_probabilities.argmax())],
+                frozen=audited.labels[int(frozen.argmax())],
+                clip=audited.labels[int(full.argmax())],
+                snapshot_to_frozen=compared.attribution.total,
+                frozen_to_clip=total_variation(frozen, full),
+                frozen_to_others=float(np.mean([total_variation(frozen, other) for other in others])),
+                still=still_label,
             )
         )
-    return tuple(found)
+    return tuple(rows)
 
 
-def _still_beside(subject: AuditedModel) -> AuditedModel | None:
-    """The still family that was trained in the same comparison, if there is one."""
-    for file in sorted(subject.file.parent.glob("*/snapshot.keras")):
+def _load_still_sibling(audited: AuditedModel) -> AuditedModel | None:
+    """The still model that was trained in the same comparison, if there is one."""
+    for file in sorted(audited.file.parent.glob("*/snapshot.keras")):
         run = read_run(file.parent)
-        if FAMILIES[run.recipe.family].kind == "still" and run.labels == subject.labels:
+        if FAMILIES[run.recipe.family].kind == "still" and run.labels == audited.labels:
             return load_audited_model(file)
     return None

@@ -1,105 +1,148 @@
-"""Any Keras model from disk, in safe mode: a run of ours, .keras, .h5, or a SavedModel folder."""
+"""Loads the model under audit, and finds out what it takes and what it returns."""
 
 from __future__ import annotations
 
-import importlib
-import re
-import sys
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
+import numpy as np
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.audit.arguments import check_arguments
+from stillmotion.audit.audited_model import AuditedModel
+from stillmotion.audit.faults.scaling import LEVELS
+from stillmotion.audit.model_files import load_model_file
+from stillmotion.audit.user_code import import_custom_objects
+from stillmotion.data.class_names import read_class_names
+from stillmotion.errors import StillmotionError
+from stillmotion.runs import read_run
+
+# Of models that take any number of frames or any size.
+DEFAULT_FRAMES, DEFAULT_SIDE = 16, 224
 
 
-def load_any(file: Path, *, known: Mapping[str, Any], unsafe: bool = False) -> keras.Model:
-    """The model, not compiled.
+def load_audited_model(
+    file: str | Path,
+    *,
+    labels: str | Path | Sequence[str] | None = None,
+    input_range: str | None = None,
+    channels: str = "rgb",
+    custom_objects: str | Mapping[str, Any] | None = None,
+    unsafe: bool = False,
+) -> AuditedModel:
+    """Load a model and find out what it takes.
 
     Args:
-        known: custom layers and functions that the model may need, by name.
-        unsafe: whether Python code inside the file may run.
+        file: a run's folder, .keras, .h5 or a SavedModel folder.
+        labels: class names in output order: a sequence, or what `read_class_names` reads.
+        input_range: the range of numbers that the model is given, a name in `SCALINGS`; None to find out.
+        channels: "rgb" or "bgr".
+        custom_objects: custom layers and functions by name, or the module that defines them.
+        unsafe: whether code inside the file may run.
+
+    Returns:
+        The model.
 
     Raises:
-        UsageError: nothing is there.
-        StillmotionError: not a model, or one that needs custom layers or unsafe loading.
+        UsageError: a wrong argument.
+        StillmotionError: the model cannot be loaded, or takes neither images nor clips.
     """
-    if not file.exists():
-        raise UsageError(f"{file}: no such model")
-    if file.is_dir():
-        return _saved_model(file)
-    if file.suffix.lower() not in (".keras", ".h5", ".hdf5"):
-        raise UsageError(f"{file}: not a model; expected a run's folder, .keras, .h5 or a SavedModel folder")
-    try:
-        return keras.saving.load_model(file, custom_objects=dict(known), compile=False, safe_mode=not unsafe)
-    except Exception as error:  # what a damaged or foreign file raises is of every kind
-        raise StillmotionError(_why(file, str(error))) from None
-
-
-def custom_objects(module: str) -> dict[str, Any]:
-    """The layers, models and functions that a module defines, by name.
-
-    Raises:
-        UsageError: it cannot be imported.
-    """
-    found = import_user_module(module, "--custom")
-    return {name: one for name, one in vars(found).items() if callable(one) and not name.startswith("_")}
-
-
-def import_user_module(module: str, option: str) -> Any:
-    """A module of the user's, looked for in the working folder too. Raises UsageError."""
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(module)
-    except Exception as error:
-        raise UsageError(
-            f"{option} {module}: cannot be imported ({type(error).__name__}: {' '.join(str(error).split())})"
-        ) from None
-
-
-def _why(file: Path, text: str) -> str:
-    missing = re.search(r"Could not locate (?:class|function) '([^']+)'", text) or re.search(
-        r"Unknown (?:layer|object|function):? '?([A-Za-z_][\w>.]*)'?", text
+    path = Path(file)
+    check_arguments(path, input_range=input_range, channels=channels)
+    names: tuple[str, ...] | None = None
+    names_source = "--labels"
+    model_file = path
+    folder = path.parent if path.name in ("model.keras", "snapshot.keras") else path
+    if (folder / "run.json").is_file():
+        run = read_run(folder)
+        names, names_source = run.labels, str(folder / "run.json")
+        model_file = path if path.is_file() else run.model_file
+        input_range = input_range or LEVELS
+    if labels is not None:
+        names = read_class_names(str(labels)) if isinstance(labels, str | Path) else tuple(labels)
+        names_source = f"--labels {labels}" if isinstance(labels, str | Path) else "labels"
+    objects = import_custom_objects(custom_objects) if isinstance(custom_objects, str) else dict(custom_objects or {})
+    model = load_model_file(model_file, custom_objects=objects, unsafe=unsafe)
+    kind, frames, height, width = _read_input_shape(path, model)
+    classes, single = _read_output_shape(path, model)
+    if names is not None and len(names) != classes:
+        raise StillmotionError(f"{names_source}: has {len(names)} labels, but the model has {classes} classes")
+    audited = AuditedModel(
+        file=path,
+        model=model,
+        kind=kind,
+        frames=frames,
+        height=height,
+        width=width,
+        labels=names or tuple(f"class {number}" for number in range(classes)),
+        has_class_names=names is not None,
+        input_range=input_range,
+        channels=channels.upper(),
+        outputs="sigmoid" if single else "probabilities",
+        batch_size=_read_batch_size(model),
+        custom_objects=objects,
+        unsafe=unsafe,
     )
-    if "ambda" in text and "unsafe" in text.lower():
-        return (
-            f"{file}: holds Python code (a Lambda layer), which loading would run; if you trust whoever made the file, "
-            "give --unsafe"
-        )
-    if missing:
-        return (
-            f"{file}: has a custom layer or function {missing[1]!r}; name the module that defines it: "
-            "--custom package.module"
-        )
-    if "File not found" in text:  # Keras's words for a file that is there, and is no archive
-        return f"{file}: not a Keras model (no such archive as Keras writes)"
-    first = " ".join(text.split())[:200]
-    return f"{file}: not a Keras model that can be loaded ({first})"
+    return audited if single else dataclasses.replace(audited, outputs=_probabilities_or_logits(audited))
 
 
-def _saved_model(folder: Path) -> keras.Model:
-    """A SavedModel as a Keras model, by `TFSMLayer`: the endpoint "serve" of Keras's export, or "serving_default"."""
-    if not (folder / "saved_model.pb").is_file():
-        raise StillmotionError(f"{folder}: neither a run (no run.json) nor a SavedModel (no saved_model.pb)")
-    if keras.backend.backend() != "tensorflow":
-        raise StillmotionError(f"{folder}: a SavedModel needs the TensorFlow backend; set KERAS_BACKEND=tensorflow")
-    import tensorflow as tf
-
+def _read_input_shape(path: Path, model: keras.Model) -> tuple[Literal["image", "clip"], int, int, int]:
+    """Whether the model takes images or clips, and of how many frames, which height and width."""
     try:
-        signatures = tf.saved_model.load(str(folder)).signatures
-        endpoint = next(name for name in ("serving_default", "serve", *signatures) if name in signatures)
-        inputs = list(signatures[endpoint].structured_input_signature[1].values())
-        if len(inputs) != 1:
-            raise StillmotionError(f"{folder}: takes {len(inputs)} inputs; the audit is of models with one")
-        given = keras.Input(inputs[0].shape[1:], dtype=inputs[0].dtype.name)
-        answer = keras.layers.TFSMLayer(str(folder), call_endpoint=endpoint)(given)
-    except (OSError, ValueError, StopIteration, KeyError, RuntimeError, AttributeError) as error:
-        why = str(error).splitlines()[0] if str(error) else "no endpoint"
-        raise StillmotionError(f"{folder}: not a SavedModel that can be used ({why})") from None
-    if isinstance(answer, dict):
-        if len(answer) != 1:
-            raise StillmotionError(f"{folder}: gives {len(answer)} outputs; the audit is of models with one")
-        answer = next(iter(answer.values()))
-    return keras.Model(given, answer)
+        shape = _only_shape(model.input_shape)
+    except (AttributeError, ValueError):
+        raise StillmotionError(f"{path}: its input shape is unknown; call the model once before saving it") from None
+    if isinstance(shape, list) or (shape and isinstance(shape[0], list | tuple)):
+        raise StillmotionError(f"{path}: takes {len(shape)} inputs; only models with one input can be audited")
+    if len(shape) not in (4, 5):
+        raise StillmotionError(
+            f"{path}: takes {tuple(shape)}, neither images (batch, height, width, 3) "
+            "nor clips (batch, time, height, width, 3)"
+        )
+    *_, height, width, channels = shape
+    if channels != 3:
+        first = shape[1] == 3 or (len(shape) == 5 and shape[2] == 3)
+        hint = "channels first, which TensorFlow cannot run on CPUs" if first else f"pictures of {channels} channels"
+        raise StillmotionError(f"{path}: takes {tuple(shape)}: {hint}; expected 3 channels in the last place")
+    kind: Literal["image", "clip"] = "clip" if len(shape) == 5 else "image"
+    frames = (shape[1] or DEFAULT_FRAMES) if kind == "clip" else 1
+    return kind, frames, height or DEFAULT_SIDE, width or DEFAULT_SIDE
+
+
+def _read_batch_size(model: keras.Model) -> int | None:
+    """The batch size that the model is built for; None for any."""
+    shape = model.input_shape
+    while isinstance(shape, list | dict):
+        shape = next(iter(shape.values() if isinstance(shape, dict) else shape))
+    size: int | None = shape[0]
+    return size
+
+
+def _read_output_shape(path: Path, model: keras.Model) -> tuple[int, bool]:
+    """The number of classes, and whether a single output stands for two of them."""
+    shape = _only_shape(model.output_shape)
+    if isinstance(shape, list) or len(shape) != 2 or shape[-1] is None:
+        raise StillmotionError(
+            f"{path}: returns {shape}; only classifiers, which return (batch, classes), can be audited"
+        )
+    return max(2, shape[-1]), shape[-1] == 1
+
+
+def _only_shape(shape: Any) -> Any:
+    """A single shape out of a dict or list, as some models have it; several stay a list."""
+    if isinstance(shape, dict):
+        shape = list(shape.values())
+    return shape[0] if isinstance(shape, list) and len(shape) == 1 else shape
+
+
+def _probabilities_or_logits(audited: AuditedModel) -> Literal["probabilities", "logits"]:
+    """What the model returns for noise of both usual ranges: probabilities add up to 1."""
+    rng = np.random.default_rng(0)
+    for top in (1.0, 255.0):
+        noise = rng.uniform(0, top, (2, audited.height, audited.width, 3)).astype(np.float32)
+        outputs = np.asarray(audited.raw_outputs(audited.as_inputs(noise)), np.float64)
+        if outputs.min() < -1e-3 or np.abs(outputs.sum(1) - 1).max() > 2e-2:
+            return "logits"
+    return "probabilities"

@@ -1,159 +1,239 @@
-"""The chain of differences: which settings turn a video's frames into the pictures that were seen.
+"""Which settings turn a video's frames into the pictures that were observed.
 
-Greedy, from the healthy path on: at each step the one fault is taken that leaves least of the pictures over, as long
-as it explains clearly more. Colours are judged small, where no kernel matters; the rest at the pictures' own size.
+Matching has found orientation and framing. Then colors are estimated together, on small pictures. Then the search is
+greedy, from the healthy path on, at the pictures' own size: each step takes the one setting, of all that the faults of
+the table propose, that leaves least of the pictures unexplained, as long as it explains clearly more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from stillmotion.audit.colours import LEVELS, SHARE, explain_colours, fit_exposure, spread
-from stillmotion.audit.faults import FAULTS, Setting, normal_path, render_picture
+from stillmotion.audit.colors import MIN_FRACTION, MIN_LEVELS, explain_colors
+from stillmotion.audit.faults import (
+    COLOR_MATRIX,
+    EXPOSURE,
+    FAULTS,
+    FRAMING,
+    JPEG,
+    MOTION_BLUR,
+    ORIENTATION,
+    RESIZING,
+    TIME_OFFSET,
+    VIDEO_COMPRESSION,
+    Fault,
+    FrameFault,
+    PathSettings,
+    Size,
+    render_picture,
+)
+from stillmotion.audit.faults.fault import NEIGHBORS
 from stillmotion.audit.faults.jpeg import NONE
-from stillmotion.audit.faults.video_compression import VIDEO_COMPRESSION, encoded
+from stillmotion.audit.faults.resizing import stored_size
+from stillmotion.audit.faults.video_compression import encode
 from stillmotion.audit.observations import Observation
+from stillmotion.audit.resampling import Picture
 
-MOST = 4  # pictures that the dear comparisons are made on
-SHIFTED = 0.8  # what another moment must leave over of the first one's, to be believed
-LEAD = 6  # frames around a moment that faults of time look at
-LOSSY_LEVELS = 1.5  # left over, before an encoder is suspected
+MAX_PICTURES = 4  # that the search is made on
+MAX_STEPS = 6  # of the search
+SHIFT_FACTOR = 0.8  # another frame must reduce the squared error to this fraction to be believed
+LOSSY_LEVELS = 1.5  # unexplained, before an encoder is suspected
+# Faults that may have stood in for one that was found after them.
+STAND_INS: tuple[Fault[Any], ...] = (EXPOSURE, COLOR_MATRIX, MOTION_BLUR, JPEG)
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A path, and how far off it leaves the pictures: the root of the mean square, in levels, before and after.
+    """The path that pictures came, and how well it explains them.
 
-    `shifts` moves each picture's moment by so many frames. `rest` names what the path cannot repeat to the level,
-    where it was recognised all the same: the loss of another encoder.
+    Attributes:
+        settings: the path.
+        before: the root mean square of what is unexplained by orientation, framing and colors, in levels.
+        after: the same by the whole path.
+        shifts: by how many frames each picture's match must be moved.
+        residual_cause: the fault that what is unexplained belongs to, if it was recognized but cannot be reproduced
+            exactly: the loss of another encoder.
     """
 
-    path: dict[str, Setting]
+    settings: PathSettings
     before: float
     after: float
     shifts: tuple[int, ...]
-    rest: str | None = None
+    residual_cause: Fault[Any] | None = None
 
 
-def explain(sightings: Sequence[Observation]) -> Explanation:
-    """The path that pictures of one kind took from their frames. All have one size, turn and framing."""
-    first = sightings[0]
-    path = normal_path() | {
-        "rotation or mirroring": first.match.turn,
-        "stretch, crop or letterbox": first.match.box,
-        "resizing": ("area", first.size) if first.resized else "area",
-        "JPEG compression": first.jpeg or NONE,
-    }
-    path |= explain_colours(sightings)
-    detailed = sorted(sightings, key=lambda one: -float(np.abs(np.diff(one.levels, axis=1)).mean()))[:MOST]
-    before = least = _off(detailed, path)
-    for _ in range(6):
-        for changes in (_changes(detailed, path), _dear_changes(detailed, path, least)):
-            tried = [(_off(detailed, path | change), change) for change in changes]
-            best = min(tried, key=lambda one: one[0], default=(np.inf, {}))
-            if _believed(least, best[0]):
-                least, path = best[0], path | best[1]
+@dataclass(frozen=True, eq=False)
+class _SearchEvidence:
+    """What faults may look at when they propose settings; see `faults.FaultEvidence`."""
+
+    observations: Sequence[Observation]
+    settings: PathSettings
+
+    @property
+    def observed(self) -> list[Picture]:
+        return [observation.levels for observation in self.observations]
+
+    @property
+    def size(self) -> Size:
+        return self.observations[0].size
+
+    @property
+    def resized(self) -> bool:
+        return self.observations[0].resized
+
+    @property
+    def file_known(self) -> bool:
+        return self.observations[0].jpeg is not None
+
+    def rendered_without(self, fault: Fault[Any]) -> list[Picture]:
+        return [
+            render_picture(self.settings.without(fault), observation.context(NEIGHBORS), observation.size)
+            for observation in self.observations
+        ]
+
+
+def explain(observations: Sequence[Observation]) -> Explanation:
+    """Estimate the path that pictures came from their frames.
+
+    Args:
+        observations: pictures of one size, orientation, framing and kind of file (`group_alike`).
+
+    Returns:
+        The path, and how well it explains the pictures.
+    """
+    first = observations[0]
+    settings = PathSettings().having(ORIENTATION, first.match.orientation).having(FRAMING, first.match.box)
+    settings = settings.having(RESIZING, ("area", first.size) if first.resized else "area")
+    settings = explain_colors(observations, settings.having(JPEG, first.jpeg or NONE))
+    # Detailed pictures tell kernels and encoders apart best.
+    detailed = sorted(observations, key=lambda seen: -float(np.abs(np.diff(seen.levels, axis=1)).mean()))
+    detailed = detailed[:MAX_PICTURES]
+    before = least = _unexplained(detailed, settings)
+    for _ in range(MAX_STEPS):
+        for proposals in (_proposals, _expensive_proposals):
+            tried = [(_unexplained(detailed, changed), changed) for changed in proposals(detailed, settings, least)]
+            best = min(tried, key=lambda entry: entry[0], default=(np.inf, settings))
+            if _clearly_better(least, best[0]):
+                least, settings = best
                 break
         else:
             break
-    path, least = _pruned(detailed, path, least)
-    plain = path | {VIDEO_COMPRESSION.name: VIDEO_COMPRESSION.normal}  # encoding each would take long
-    shifts = tuple(_best_shift(one, plain, (0, -1, 1, -2, 2))[1] for one in sightings)
-    return Explanation(path, before, least, shifts, _lossy(detailed, path, least))
+    settings, least = _prune(detailed, settings, least)
+    quick = settings.without(*_expensive_faults())
+    shifts = tuple(_best_shift(observation, quick, (0, -1, 1, -2, 2))[1] for observation in observations)
+    return Explanation(settings, before, least, shifts, _residual_cause(detailed, settings, least))
 
 
-def _pruned(
-    sightings: Sequence[Observation], path: dict[str, Setting], least: float
-) -> tuple[dict[str, Setting], float]:
-    """The path without what it does as well without: a setting that stood in for one that was found after it."""
-    for name in ("gamma or exposure", "colour matrix or range", "motion blur", "JPEG compression"):
-        without = path | {name: FAULTS[name].normal}
-        known = name == "JPEG compression" and sightings[0].jpeg is not None
-        if without != path and not known and not _believed(off := _off(sightings, without), least):
-            path, least = without, off
-    return path, least
+def to_model_size(settings: PathSettings, size: Size, model_size: Size) -> PathSettings:
+    """A path to pictures of their own size, as a path to the model.
 
+    What was resized to the model's size already needs no second resizing.
 
-def _lossy(sightings: Sequence[Observation], path: dict[str, Setting], left: float) -> str | None:
-    """Whether what is left over is an encoder's loss: on the snapshot's side, or on the video's.
+    Args:
+        settings: the path to the pictures.
+        size: height and width of the pictures.
+        model_size: height and width that the model takes.
 
-    On the video's, a snapshot that is encoded comes nearer to its frame.
+    Returns:
+        The path to the model.
     """
-    name = VIDEO_COMPRESSION.name
-    if path[name] != VIDEO_COMPRESSION.normal:
-        return name
-    if left < LOSSY_LEVELS or any(one.resized for one in sightings):
+    kernel, stored = stored_size(settings[RESIZING])
+    if stored is not None and size == model_size and not settings.has(JPEG):
+        return settings.having(RESIZING, kernel)
+    return settings
+
+
+def _expensive_faults() -> list[Fault[Any]]:
+    return [fault for fault in FAULTS.values() if fault.expensive]
+
+
+def _proposals(observations: Sequence[Observation], settings: PathSettings, left: float) -> list[PathSettings]:
+    """The path with each setting that a fault proposes."""
+    evidence = _SearchEvidence(observations, settings)
+    return [
+        settings.having(fault, setting)
+        for fault in FAULTS.values()
+        if not fault.expensive
+        for setting in fault.proposals(evidence, settings[fault])
+        if setting != settings[fault]
+    ]
+
+
+def _expensive_proposals(
+    observations: Sequence[Observation], settings: PathSettings, left: float
+) -> list[PathSettings]:
+    """The same for expensive faults, where much is left: of each, the setting that does best on one picture."""
+    if left <= LOSSY_LEVELS:
+        return []
+    evidence = _SearchEvidence(observations, settings)
+    best = []
+    for fault in _expensive_faults():
+        tried = [settings.having(fault, setting) for setting in fault.proposals(evidence, settings[fault])]
+        if tried:
+            best.append(min(tried, key=lambda changed: _unexplained(observations[:1], changed)))
+    return best
+
+
+def _prune(observations: Sequence[Observation], settings: PathSettings, least: float) -> tuple[PathSettings, float]:
+    """The path without faults that it does as well without."""
+    for fault in STAND_INS:
+        known = fault is JPEG and observations[0].jpeg is not None
+        if not settings.has(fault) or known:
+            continue
+        without = settings.without(fault)
+        if not _clearly_better(left := _unexplained(observations, without), least):
+            settings, least = without, left
+    return settings, least
+
+
+def _residual_cause(observations: Sequence[Observation], settings: PathSettings, left: float) -> Fault[Any] | None:
+    """Video compression, if what is left is an encoder's loss: on the snapshot's side, or on the video's.
+
+    On the video's side, a snapshot that is encoded comes nearer to its frame.
+    """
+    if settings.has(VIDEO_COMPRESSION):
+        return VIDEO_COMPRESSION
+    if left < LOSSY_LEVELS or any(observation.resized for observation in observations):
         return None
-    for setting in VIDEO_COMPRESSION.candidates:
+    for encoding in VIDEO_COMPRESSION.candidates:
         squares = []
-        for one in sightings[:2]:
-            made = render_picture(path, one.shot(), one.size)
-            whole = np.clip(np.rint(one.levels), 0, 255).astype(np.uint8)[None]
-            squares.append(float(((encoded(whole, setting)[0] - made) ** 2).mean()))  # type: ignore[arg-type]
+        for observation in observations[:2]:
+            rendered = render_picture(settings, observation.context(), observation.size)
+            levels = np.clip(np.rint(observation.levels), 0, 255).astype(np.uint8)
+            squares.append(float(((encode(levels[None], encoding)[0] - rendered) ** 2).mean()))
         if float(np.sqrt(np.mean(squares))) < 0.85 * left:
-            return name
+            return VIDEO_COMPRESSION
     return None
 
 
-def _believed(before: float, after: float) -> bool:
-    return after < before * (1 - SHARE) - LEVELS
+def _clearly_better(before: float, after: float) -> bool:
+    return after < before * (1 - MIN_FRACTION) - MIN_LEVELS
 
 
-def _dear_changes(
-    sightings: Sequence[Observation], path: dict[str, Setting], left: float
-) -> Iterator[dict[str, Setting]]:
-    """The encoder to try where nothing else helps: the one that does best on one picture."""
-    if left > LOSSY_LEVELS and path[VIDEO_COMPRESSION.name] == VIDEO_COMPRESSION.normal:
-        changes = [{VIDEO_COMPRESSION.name: setting} for setting in VIDEO_COMPRESSION.candidates]
-        yield min(changes, key=lambda change: _off(sightings[:1], path | change))
+def _unexplained(observations: Sequence[Observation], settings: PathSettings) -> float:
+    """How far rendered pictures are from the observed ones: the root mean square, in levels.
 
-
-def _changes(sightings: Sequence[Observation], path: dict[str, Setting]) -> Iterator[dict[str, Setting]]:
-    """Settings to try next, judged at the pictures' own size."""
-    one = sightings[0]
-    names = ["motion blur", "interlacing"]
-    if one.resized:
-        names.append("resizing")
-    if one.jpeg is None:
-        names.append("JPEG compression")
-    for name in names:
-        for setting in FAULTS[name].candidates:
-            if name == "resizing":
-                setting = (setting, one.size)
-            if setting != path[name] and (name == "resizing" or path[name] == FAULTS[name].normal):
-                yield {name: setting}
-    if path["gamma or exposure"] != (1.0, 1.0):
-        yield {"gamma or exposure": (1.0, 1.0)}
-    unlit = path | {"gamma or exposure": (1.0, 1.0)}
-    made = [render_picture(unlit, one.shot(LEAD), one.size) for one in sightings]
-    fitted = fit_exposure(
-        np.concatenate([spread(picture) for picture in made]),
-        np.concatenate([spread(one.levels) for one in sightings]),
-    )
-    if fitted not in ((1.0, 1.0), path["gamma or exposure"]):
-        yield {"gamma or exposure": fitted}
-
-
-def _off(sightings: Sequence[Observation], path: dict[str, Setting]) -> float:
-    """How far the path's pictures are from those seen: the root of the mean square, in levels.
-
-    The median of the pictures', as the moment of one may be wrong.
+    The median over pictures, because the match of one may be wrong.
     """
-    blends = any(path[name] != FAULTS[name].normal for name in ("motion blur", "interlacing"))
-    plain = path[VIDEO_COMPRESSION.name] == VIDEO_COMPRESSION.normal  # encoding three times would take long
-    shifts = (0, -1, 1) if blends and plain else (0,)  # a blend's moment may be a frame off
-    return float(np.sqrt(np.median([_best_shift(one, path, shifts)[0] for one in sightings])))
+    active = [fault for fault in FAULTS.values() if settings.has(fault)]
+    blends = any(isinstance(fault, FrameFault) and fault.blends for fault in active)
+    # A blend may have been matched a frame off. With an expensive fault, three shifts would take too long.
+    shifts = (0, -1, 1) if blends and not any(fault.expensive for fault in active) else (0,)
+    squares = [_best_shift(observation, settings, shifts)[0] for observation in observations]
+    return float(np.sqrt(np.median(squares)))
 
 
-def _best_shift(one: Observation, path: dict[str, Setting], shifts: Sequence[int]) -> tuple[float, int]:
-    """The mean square that the path leaves over, and the shift of the moment where it is clearly least."""
+def _best_shift(observation: Observation, settings: PathSettings, shifts: Sequence[int]) -> tuple[float, int]:
+    """The mean squared error, and the shift of the match where that makes it clearly smaller."""
     best = (np.inf, 0)
     for shift in shifts:
-        made = render_picture(path | {"moment": shift}, one.shot(LEAD), one.size)
-        square = float(((made - one.levels) ** 2).mean())
-        if square < best[0] * (SHIFTED if shift else 1):
+        shifted = settings.having(TIME_OFFSET, shift)
+        rendered = render_picture(shifted, observation.context(NEIGHBORS), observation.size)
+        square = float(((rendered - observation.levels) ** 2).mean())
+        if square < best[0] * (SHIFT_FACTOR if shift else 1):
             best = square, shift
     return best

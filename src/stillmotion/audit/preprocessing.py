@@ -1,4 +1,4 @@
-"""What a model expects: its range, from its layers; all of its preprocessing, from labelled snapshots."""
+"""How a model was trained to be fed: every way, tried on labeled snapshots."""
 
 from __future__ import annotations
 
@@ -6,116 +6,64 @@ import dataclasses
 from collections.abc import Sequence
 from itertools import product
 
-import keras
 import numpy as np
 
-from stillmotion.audit.audited_model import AuditedModel, Floats, all_layers
-from stillmotion.audit.comparing_paths import feed
-from stillmotion.audit.faults import FAULTS
-from stillmotion.audit.faults.framing import FRAMING
+from stillmotion.audit.audited_model import AuditedModel
+from stillmotion.audit.faults import CHANNEL_ORDER, FRAMING, SCALING
+from stillmotion.audit.input_range import USUAL_RANGES
 from stillmotion.audit.records import Preprocessing
-from stillmotion.audit.resampling import Picture, resize
+from stillmotion.audit.resampling import resize
 from stillmotion.audit.snapshots import Snapshot
 from stillmotion.errors import UsageError
 
-USUAL = ("0..255", "0..1", "-1..1", "ImageNet mean and deviation", "ImageNet mean of BGR")
-KERNELS = ("nearest, centred", "linear", "linear, smooth", "area")
-RESAMPLES = 1000
+KERNELS = ("nearest, centered", "linear", "linear, antialiased", "area")
 FRAMINGS = ("stretch", "crop", "letterbox")
+RESAMPLES = 1000
 
 
-def find_range(subject: AuditedModel, pictures: Sequence[Picture]) -> tuple[str | None, str]:
-    """The range that the model expects, and what says so; None where nothing does.
+def find_preprocessing(audited: AuditedModel, snapshots: Sequence[Snapshot]) -> tuple[Preprocessing, ...]:
+    """Feed labeled snapshots in every way.
 
-    By its first Rescaling or Normalization; else by which range gives its first BatchNormalization the statistics that
-    it learned. pictures: RGB of 0 to 255, any size.
-    """
-    for layer in all_layers(subject.model):
-        if isinstance(layer, keras.layers.Rescaling):
-            scale = float(np.max(np.asarray(layer.scale)))
-            if scale < 0.05:
-                return "0..255", f"its layer {layer.name} scales by 1/{1 / scale:.4g}"
-            if abs(scale - 2) < 0.01 and abs(float(np.min(np.asarray(layer.offset))) + 1) < 0.01:
-                return "0..1", f"its layer {layer.name} takes 0..1 to -1..1"
-        if isinstance(layer, keras.layers.Normalization) and layer.mean is not None:
-            largest = float(np.max(np.abs(keras.ops.convert_to_numpy(layer.mean))))
-            return ("0..255" if largest > 2 else "0..1"), f"its layer {layer.name} subtracts up to {largest:.3g}"
-    if subject.kind == "clip" and subject.model.layers and not pictures:
-        return None, ""
-    off: dict[str, float] = {}
-    for scale_name in USUAL:
-        fed = dataclasses.replace(subject, scale=scale_name)
-        values = subject.batch(np.stack([feed(fed, picture) for picture in pictures[:16]]))
-        found = _statistics_off(subject.model, values)
-        if found is not None:
-            off[scale_name] = found
-    if not off:
-        return None, ""
-    best, second = sorted(off, key=lambda name: off[name])[:2]
-    if off[second] < 1.15 * off[best]:
-        return None, ""
-    by = f"({off[best]:.2f} off; {second}: {off[second]:.2f})"
-    return best, f"its BatchNormalization learned statistics that {best} gives {by}"
+    Args:
+        audited: the model; how it is fed does not matter.
+        snapshots: those with a label are used.
 
-
-def _statistics_off(model: keras.Model, values: Floats) -> float | None:
-    """How far the first BatchNormalization's input is from what it learned, in deviations; None without one."""
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            try:
-                inside = keras.ops.convert_to_numpy(keras.Model(model.input, layer.input)(values, training=False))
-            except (AttributeError, ValueError):
-                return None
-            flat = np.asarray(inside, np.float64).reshape(-1, inside.shape[-1])
-            mean = np.asarray(keras.ops.convert_to_numpy(layer.moving_mean), np.float64)
-            variance = np.asarray(keras.ops.convert_to_numpy(layer.moving_variance), np.float64) + 1e-6
-            spread = np.abs(np.log((flat.var(0) + 1e-6) / variance)).mean() / 2
-            return float((np.abs(flat.mean(0) - mean) / np.sqrt(variance)).mean() + spread)
-        if isinstance(layer, keras.Model) and any(
-            isinstance(one, keras.layers.BatchNormalization) for one in all_layers(layer)
-        ):
-            try:
-                inner = keras.Model(model.input, layer.input)(values, training=False)
-            except (AttributeError, ValueError):
-                return None
-            return _statistics_off(layer, np.asarray(keras.ops.convert_to_numpy(inner)))
-    return None
-
-
-def find_preprocessing(subject: AuditedModel, snapshots: Sequence[Snapshot]) -> tuple[Preprocessing, ...]:
-    """Every way to feed labelled snapshots, the likeliest first; `probability` is with all ways equal beforehand.
+    Returns:
+        The ways, the likeliest first.
 
     Raises:
-        UsageError: the snapshots are not labelled: their folders do not have labels' names.
+        UsageError: fewer than two snapshots have labels.
     """
-    labelled = [one for one in snapshots if one.label is not None]
-    if len(labelled) < 2:
+    labeled = [(snapshot.picture, snapshot.label) for snapshot in snapshots if snapshot.label is not None]
+    if len(labeled) < 2:
         raise UsageError(
-            "--find-preprocessing: needs labelled snapshots: --snapshots with a folder for each label "
-            f"({', '.join(subject.labels[:3])}...)"
+            "--find-preprocessing: needs labeled snapshots: --snapshots with one folder per label "
+            f"({', '.join(audited.labels[:3])}...)"
         )
-    truth = np.array([subject.labels.index(one.label or "") for one in labelled])
-    rows, each = [], []
+    truth = np.array([audited.labels.index(label) for _, label in labeled])
+    ways, log_likelihoods = [], []
     for framing, kernel in product(FRAMINGS, KERNELS):
         pictures = [
-            resize(FRAMING.apply(one.picture, framing, subject.size), *subject.size, kernel) for one in labelled
+            resize(FRAMING.apply(picture, framing, audited.size), *audited.size, kernel) for picture, _ in labeled
         ]
-        for scale, channels in product(USUAL, ("RGB", "BGR")):
-            ordered = [FAULTS["channel order"].apply(picture, channels, subject.size) for picture in pictures]
-            values = [FAULTS["scaling"].apply(picture, scale, subject.size) for picture in ordered]
-            found = subject.answers(values)
-            each.append(np.log(np.clip(found[np.arange(len(truth)), truth], 1e-6, 1)))
-            right = float((found.argmax(1) == truth).mean())
-            rows.append(Preprocessing(scale, channels, kernel, framing, float(each[-1].sum()), right, 0.0, 0.0))
-    likelihoods = np.array([row.log_likelihood for row in rows])
-    weights = np.exp(likelihoods - likelihoods.max())
-    weights /= weights.sum()
+        for input_range, channels in product(USUAL_RANGES, ("RGB", "BGR")):
+            values = [SCALING.apply(CHANNEL_ORDER.apply(picture, channels), input_range) for picture in pictures]
+            probabilities = audited.predict(values)
+            per_snapshot = np.log(np.clip(probabilities[np.arange(len(truth)), truth], 1e-6, 1))
+            log_likelihoods.append(per_snapshot)
+            accuracy = float((probabilities.argmax(1) == truth).mean())
+            ways.append(
+                Preprocessing(input_range, channels, kernel, framing, float(per_snapshot.sum()), accuracy, 0.0, 0.0)
+            )
+    totals = np.array([way.log_likelihood for way in ways])
+    probability = np.exp(totals - totals.max())
+    probability /= probability.sum()
     drawn = np.random.default_rng((0, len(truth))).multinomial(
         len(truth), np.full(len(truth), 1 / len(truth)), RESAMPLES
     )
-    best = np.bincount((drawn @ np.array(each).T).argmax(1), minlength=len(rows)) / RESAMPLES
-    rows = [
-        dataclasses.replace(row, probability=float(weight), best=float(share))
-        for row, weight, share in zip(rows, weights, best, strict=True)
+    best = np.bincount((drawn @ np.array(log_likelihoods).T).argmax(1), minlength=len(ways)) / RESAMPLES
+    ways = [
+        dataclasses.replace(way, probability=float(weight), best=float(share))
+        for way, weight, share in zip(ways, probability, best, strict=True)
     ]
-    return tuple(sorted(rows, key=lambda row: -row.log_likelihood))
+    return tuple(sorted(ways, key=lambda way: -way.log_likelihood))

@@ -1,47 +1,60 @@
-"""What the model is given by both paths, as pictures for the page."""
+"""What the model gets by both paths, as pictures to look at."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from io import BytesIO
 
 import numpy as np
 
-from stillmotion.audit.audited_model import AuditedModel, Floats
-from stillmotion.audit.comparing_paths import PathComparison
-from stillmotion.audit.faults.scaling import as_levels
+from stillmotion.audit.audited_model import AuditedModel
+from stillmotion.audit.comparing_paths import ComparedSnapshot, PathComparison
+from stillmotion.audit.faults.scaling import LEVELS, as_levels
 from stillmotion.audit.records import Preview
+from stillmotion.audit.resampling import Floats
 
-MOST = 3
+MAX_PREVIEWS = 3
 
 
-def views_of(subject: AuditedModel, comparison: PathComparison) -> tuple[Preview, ...]:
-    """The instants whose answers change most, first one of each video."""
-    found = list(zip(comparison.matched, comparison.pairs, comparison.attributions, strict=True))
-    found.sort(key=lambda one: -one[2].total)
-    videos = [one[0].match and one[0].match.reel for one in found]
-    turn = [videos[:number].count(video) for number, video in enumerate(videos)]
-    found = [found[number] for number in np.argsort(turn, kind="stable")]
-    return tuple(
-        Preview(
-            str(moment.file.name),
-            moment.match.seconds if moment.match else 0.0,
-            _png(subject, pair.snapshot),
-            _png(subject, pair.video),
-            subject.labels[int(one.snapshot_answer.argmax())],
-            subject.labels[int(one.video_answer.argmax())],
-        )
-        for moment, pair, one in found[:MOST]
+def make_previews(audited: AuditedModel, comparison: PathComparison) -> tuple[tuple[Preview, ...], dict[str, bytes]]:
+    """Choose the snapshots whose predictions change most, one of each video first.
+
+    Args:
+        audited: the model.
+        comparison: the compared snapshots.
+
+    Returns:
+        The previews, and their PNG files by name.
+    """
+    by_change = sorted(comparison.compared, key=lambda compared: -compared.attribution.total)
+    videos = [compared.match.video for compared in by_change]
+    turns = [videos[:number].count(video) for number, video in enumerate(videos)]
+    chosen = [by_change[number] for number in np.argsort(turns, kind="stable")[:MAX_PREVIEWS]]
+    previews = tuple(_make_preview(audited, compared, number) for number, compared in enumerate(chosen))
+    images = {}
+    for preview, compared in zip(previews, chosen, strict=True):
+        images[preview.snapshot_image] = _encode_png(audited, compared.pair.snapshot)
+        images[preview.frame_image] = _encode_png(audited, compared.pair.video)
+    return previews, images
+
+
+def _make_preview(audited: AuditedModel, compared: ComparedSnapshot, number: int) -> Preview:
+    return Preview(
+        file=compared.snapshot.file.name,
+        seconds=compared.match.seconds,
+        snapshot_image=f"{number}-snapshot.png",
+        frame_image=f"{number}-frame.png",
+        snapshot_label=audited.labels[int(compared.attribution.snapshot_probabilities.argmax())],
+        frame_label=audited.labels[int(compared.attribution.video_probabilities.argmax())],
     )
 
 
-def _png(subject: AuditedModel, values: Floats) -> str:
-    """Values as the levels that the model takes them for; RGB if it is fed so."""
+def _encode_png(audited: AuditedModel, values: Floats) -> bytes:
+    """Values as the levels that the model takes them for, as RGB if it is fed as it should be."""
     from PIL import Image
 
-    levels = np.clip(np.rint(as_levels(values, subject.scale or "0..255")), 0, 255).astype(np.uint8)
-    if subject.channels == "BGR":
+    levels = np.clip(np.rint(as_levels(values, audited.input_range or LEVELS)), 0, 255).astype(np.uint8)
+    if audited.channels == "BGR":
         levels = levels[..., ::-1]
     buffer = BytesIO()
     Image.fromarray(np.ascontiguousarray(levels)).save(buffer, "PNG")
-    return "data:image/png;base64," + b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()

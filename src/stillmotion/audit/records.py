@@ -1,34 +1,51 @@
-"""What an audit finds: audit.json, as dataclasses."""
+"""What an audit finds: audit.json as dataclasses."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-
-from pydantic import TypeAdapter, ValidationError
-
-from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.files import write_json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 ROUNDING = 1e-3  # differences of probability up to this are rounding
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check of the model itself. `figure` is the largest difference of probability, or what else was counted."""
+    """One check of the model itself.
 
+    Attributes:
+        check: its stable id.
+        name: what should be true.
+        passed: whether it is.
+        value: the largest difference of probability, or what else was counted.
+        fix: what to do if it is not.
+    """
+
+    check: str
     name: str
     passed: bool
-    figure: float
-    cure: str = ""
+    value: float
+    fix: str = ""
 
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """What one fault at one strength does to the answers: means over pictures, intervals over videos."""
+    """What one fault at one strength does to predictions: means over frames or clips, 95 % intervals over videos.
+
+    Attributes:
+        fault: the fault's id.
+        name: its name for readers.
+        strength: of the fault, in a word or two.
+        flips: the share of labels that change.
+        flips_low: the lower end of its interval.
+        flips_high: the upper end.
+        change: the change of probability (total variation).
+        change_low: the lower end of its interval.
+        change_high: the upper end.
+        divergence: the Jensen-Shannon divergence of the predictions, in bits.
+    """
 
     fault: str
+    name: str
     strength: str
     flips: float
     flips_low: float
@@ -41,7 +58,19 @@ class Sensitivity:
 
 @dataclass(frozen=True)
 class SnapshotRow:
-    """A snapshot, its moment, and the two answers. `video` is None for one that matches no moment."""
+    """A snapshot, the frame that it shows, and both predictions.
+
+    Attributes:
+        file: the snapshot; for a frame of a video in its place, the video.
+        video: the video that it was taken from; None if it matches no frame, as in all that follows.
+        seconds: the time of its frame.
+        snapshot_label: the label that it gets.
+        snapshot_probability: of that label.
+        video_label: the label that its frame gets.
+        video_probability: of that label.
+        similarity: of the snapshot and its frame, 0 to 1.
+        change: the change of probability between them (total variation).
+    """
 
     file: str
     video: str | None
@@ -50,56 +79,78 @@ class SnapshotRow:
     snapshot_probability: float
     video_label: str | None = None
     video_probability: float | None = None
-    likeness: float | None = None
+    similarity: float | None = None
     change: float | None = None
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A cause of the change: its share of it, with a 95 % interval, how it was recognised, what mends it.
+    """A cause of the change of predictions.
 
-    `flips` is its share of the changed labels. `sentence` is the evidence in a reader's words, `brief` the same in few.
+    Attributes:
+        cause: the fault's id, or "unexplained".
+        name: its name for readers.
+        share: its share of the change of probability.
+        low: the lower end of the share's 95 % interval.
+        high: the upper end.
+        flips: its share of the changes of label.
+        evidence: how it was recognized.
+        fix: code or advice that fixes it.
+        summary: both settings in a few words.
     """
 
     cause: str
+    name: str
     share: float
     low: float
     high: float
+    flips: float
     evidence: str
-    cure: str
-    flips: float = 0.0
-    sentence: str = ""
-    brief: str = ""
+    fix: str
+    summary: str = ""
 
 
 @dataclass(frozen=True)
 class Noise:
-    """What changes answers although nothing is wrong: total variations, and pm-k as a share.
+    """What changes predictions although nothing is wrong (total variations, unless stated otherwise).
 
     Attributes:
-        numeric: the same input again, alone or in a batch, by another call; the largest.
-        decoding: the same frame by another decoder's rounding and chroma; the mean.
-        flicker: neighbouring frames; the mean.
-        flicker_flips: the share of neighbouring frames with another label.
-        unsteady: the share of moments with another label on any frame within 1, 2, ... 10 of it: 1 - pm-k, with a
-            moment's own label for the truth (Shankar et al. 2019).
+        numeric: the same input again, alone or in a batch, by another call: the largest change.
+        decoding: the same frame with another decoder's rounding and chroma: the mean change.
+        flicker: between neighboring frames: the mean change.
+        flicker_flips: the share of neighboring frames with another label.
+        instability: the share of frames with another label on any frame within 1, 2, ... 10 of it: 1 - pm-k, with the
+            frame's own label in place of the truth (Shankar et al. 2019).
     """
 
     numeric: float = 0.0
     decoding: float = 0.0
     flicker: float | None = None
     flicker_flips: float | None = None
-    unsteady: tuple[float, ...] = ()
+    instability: tuple[float, ...] = ()
 
     @property
     def floor(self) -> float:
-        """Below this a change is noise; never less than the rounding that checks let pass."""
+        """A smaller change is noise. Never below the rounding that checks accept."""
         return max(self.numeric, self.decoding, ROUNDING)
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """The model, and how it is fed."""
+    """The model, and how it is fed.
+
+    Attributes:
+        file: as given.
+        kind: "image" or "clip".
+        frames: of a clip; 1 for images.
+        height: of its pictures, in pixels.
+        width: likewise.
+        labels: in output order.
+        input_range: the range of numbers that it is given.
+        input_range_source: how that is known, a code: see `input_range.RangeSource`.
+        input_range_evidence: the same in words.
+        channels: "RGB" or "BGR".
+    """
 
     file: str
     kind: str
@@ -107,23 +158,28 @@ class ModelFacts:
     height: int
     width: int
     labels: tuple[str, ...]
-    scale: str
-    scale_from: str
+    input_range: str
+    input_range_source: str
+    input_range_evidence: str
     channels: str
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """One way to feed the model, and how well the labelled snapshots' labels come out.
+    """One way to feed the model, and how well labeled snapshots are predicted with it.
 
     Attributes:
-        log_likelihood: of the labels, in all.
-        accuracy: the share of labels that come out.
-        probability: of this way among all that were tried, with all equal beforehand.
-        best: the share of resamplings of the snapshots in which it is the likeliest: how sure it is.
+        input_range: the range of numbers.
+        channels: "RGB" or "BGR".
+        resizing: the interpolation kernel.
+        framing: "stretch", "crop" or "letterbox".
+        log_likelihood: of all labels.
+        accuracy: the share of labels that are predicted.
+        probability: of this way among all that were tried, all equally likely beforehand.
+        best: the share of resamples of the snapshots in which this way is the likeliest.
     """
 
-    scale: str
+    input_range: str
     channels: str
     resizing: str
     framing: str
@@ -134,14 +190,19 @@ class Preprocessing:
 
 
 @dataclass(frozen=True)
-class Motion:
-    """A clip model's answers at a moment: frozen to the snapshot, frozen to the frame, and on the full clip.
+class FrozenClip:
+    """A clip model's predictions around a snapshot: labels, and how far apart they are (total variation).
 
     Attributes:
-        snapshot_to_frozen: how far apart two of them are, in probability: the two paths' difference.
-        frozen_to_clip: likewise: what motion does.
-        frozen_to_others: the mean over the clip's other instants, each frozen: what the choice of the moment does.
-        still: the label that the still family trained beside it gives the snapshot, if there is one.
+        video: the video.
+        seconds: the time of the snapshot's frame.
+        snapshot: the label of a clip that shows nothing but the snapshot.
+        frozen: the label of a clip that shows nothing but the snapshot's frame.
+        clip: the label of the full clip.
+        snapshot_to_frozen: the difference of the two paths.
+        frozen_to_clip: what motion does.
+        frozen_to_others: the mean over other frames of the clip, frozen: what the choice of the frame does.
+        still: the label that the still family, trained in the same comparison, gives the snapshot; None without one.
     """
 
     video: str
@@ -157,22 +218,50 @@ class Motion:
 
 @dataclass(frozen=True)
 class Preview:
-    """An instant by both paths, as the model is given it: PNGs as data URIs."""
+    """A snapshot and its frame as the model gets them, as PNG files in the folder `pictures`.
+
+    Attributes:
+        file: the snapshot's name.
+        seconds: the time of its frame.
+        snapshot_image: name of the snapshot's PNG.
+        frame_image: name of the frame's PNG.
+        snapshot_label: the label that the snapshot gets.
+        frame_label: the label that the frame gets.
+    """
 
     file: str
     seconds: float
-    snapshot: str
-    frame: str
+    snapshot_image: str
+    frame_image: str
     snapshot_label: str
     frame_label: str
 
 
 @dataclass(frozen=True)
 class Audit:
-    """audit.json."""
+    """audit.json.
+
+    Attributes:
+        model: the model, and how it is fed.
+        summary: what was found, in a few sentences.
+        consistency: the checks of the model itself.
+        sensitivity: what each fault at each strength does; empty if that was not measured.
+        snapshots: the snapshots and both predictions.
+        causes: of the change, the largest first; empty within the noise floor.
+        noise: what changes predictions although nothing is wrong.
+        change: the mean change of probability between the two paths.
+        unexplained: the share of it that no known fault explains.
+        preprocessing: ways to feed the model, the likeliest first; empty if these were not searched.
+        frozen_clips: of a clip model: frozen and full clips.
+        previews: what the model gets by both paths.
+        videos: the videos.
+        frame_reader: the user's frame reader; None without one.
+        notes: what else a reader should know.
+        images: PNG files by name, for the previews; not a part of audit.json.
+    """
 
     model: ModelFacts
-    answer: str
+    summary: str
     consistency: tuple[Check, ...] = ()
     sensitivity: tuple[Sensitivity, ...] = ()
     snapshots: tuple[SnapshotRow, ...] = ()
@@ -181,34 +270,9 @@ class Audit:
     change: float = 0.0
     unexplained: float = 0.0
     preprocessing: tuple[Preprocessing, ...] = ()
-    motion: tuple[Motion, ...] = ()
-    pictures: tuple[Preview, ...] = ()
+    frozen_clips: tuple[FrozenClip, ...] = ()
+    previews: tuple[Preview, ...] = ()
     videos: tuple[str, ...] = ()
-    reader: str | None = None
-    notes: tuple[str, ...] = field(default=())
-
-
-_ADAPTER = TypeAdapter(Audit)
-
-
-def read_audit(folder: Path) -> Audit:
-    """Read what an audit left. Raises UsageError where nothing is, StillmotionError where it is something else."""
-    file = folder / "audit.json" if folder.is_dir() else folder
-    try:
-        return _ADAPTER.validate_json(file.read_bytes())
-    except OSError:
-        raise UsageError(f"{file}: no such audit") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "its text"
-        raise StillmotionError(f"{file}: not an audit: {where}: {first['msg']}") from None
-
-
-def write_audit(audit: Audit, file: Path) -> None:
-    """Write audit.json, whole or not at all."""
-    write_json(file, asdict(audit))
-
-
-def as_json(audit: Audit) -> str:
-    """The same as text, without pictures."""
-    return json.dumps(asdict(replace(audit, pictures=())), indent=1, ensure_ascii=False)
+    frame_reader: str | None = None
+    notes: tuple[str, ...] = ()
+    images: Mapping[str, bytes] = field(default_factory=dict)

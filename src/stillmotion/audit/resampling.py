@@ -1,9 +1,9 @@
 """Resizing as the usual libraries do it, each to about one level: weights over rows, then over columns.
 
-Where they differ: the kernel; whether it is widened to cover all pixels when an image gets smaller ("smooth": Pillow,
-swscale, `tf.image.resize(antialias=True)`) or takes single pixels (OpenCV, `keras.layers.Resizing`); and, for nearest,
-whether the corner (OpenCV) or the middle (Pillow, Keras) of the new pixel is looked up. FFmpeg's swscale is asked
-itself, as it resizes luma and chroma before it makes RGB of them.
+They differ in the kernel; in whether it is widened to cover all pixels when a picture gets smaller ("antialiased":
+Pillow, swscale, `tf.image.resize(antialias=True)`) or takes single pixels (OpenCV, `keras.layers.Resizing`); and, for
+nearest, in whether the corner (OpenCV) or the center (Pillow, Keras) of the new pixel is looked up. For swscale, FFmpeg
+itself is called, because it resizes luma and chroma before it makes RGB of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-Picture = NDArray[np.float32]  # (height, width, channels), 0 to 255
+Floats = NDArray[np.float32]
+Picture = Floats  # (height, width, channels), 0 to 255
 
 
 # RGB of 0 to 255 -> BT.601 of limited range, less the offsets.
@@ -45,67 +46,104 @@ def _lanczos(lobes: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Kernel:
-    """`radius` in pixels of the source, or of the result where `smooth`; the calls that resize so."""
+    """How new pixels are made of old ones.
+
+    Attributes:
+        weight: distance in pixels -> weight; None for nearest and area, which have no such function.
+        radius: where the weights end, in pixels of the source, or of the result with antialiasing.
+        antialias: whether the kernel is widened when a picture gets smaller, to cover all of its pixels.
+        call: code that resizes this way.
+        centered: whether nearest takes the old pixel at the center of the new one, and not at its corner.
+        swscale: FFmpeg's name of this kernel, where it resizes itself.
+    """
 
     weight: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None
     radius: float
-    smooth: bool
-    calls: str
+    antialias: bool
+    call: str
+    centered: bool = False
+    swscale: str | None = None
+
+
+def _opencv(flag: str) -> str:
+    return f"frame = cv2.resize(frame, (w, h), interpolation=cv2.{flag})"
+
+
+def _pillow(filter_name: str) -> str:
+    return f"frame = Image.fromarray(frame).resize((w, h), Image.Resampling.{filter_name})"
 
 
 KERNELS: dict[str, Kernel] = {
-    "area": Kernel(None, 0.5, True, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_AREA)"),
-    "nearest": Kernel(None, 0.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_NEAREST)"),
-    "nearest, centred": Kernel(None, 0.0, False, "frame = keras.utils.load_img(file, target_size=(h, w))"),
+    "area": Kernel(None, 0.5, True, _opencv("INTER_AREA")),
+    "nearest": Kernel(None, 0.0, False, _opencv("INTER_NEAREST")),
+    "nearest, centered": Kernel(
+        None, 0.0, False, "frame = keras.utils.load_img(file, target_size=(h, w))", centered=True
+    ),
     "linear": Kernel(_linear, 1.0, False, "frame = cv2.resize(frame, (w, h))"),
-    "linear, smooth": Kernel(
-        _linear, 1.0, True, "frame = Image.fromarray(frame).resize((w, h), Image.Resampling.BILINEAR)"
-    ),
-    "cubic": Kernel(_cubic(-0.75), 2.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_CUBIC)"),
-    "cubic, smooth": Kernel(_cubic(-0.5), 2.0, True, "frame = Image.fromarray(frame).resize((w, h))"),
-    "Lanczos": Kernel(_lanczos(4), 4.0, False, "frame = cv2.resize(frame, (w, h), interpolation=cv2.INTER_LANCZOS4)"),
-    "Lanczos, smooth": Kernel(
-        _lanczos(3), 3.0, True, "frame = Image.fromarray(frame).resize((w, h), Image.Resampling.LANCZOS)"
-    ),
+    "linear, antialiased": Kernel(_linear, 1.0, True, _pillow("BILINEAR")),
+    "cubic": Kernel(_cubic(-0.75), 2.0, False, _opencv("INTER_CUBIC")),
+    "cubic, antialiased": Kernel(_cubic(-0.5), 2.0, True, _pillow("BICUBIC")),
+    "Lanczos": Kernel(_lanczos(4), 4.0, False, _opencv("INTER_LANCZOS4")),
+    "Lanczos, antialiased": Kernel(_lanczos(3), 3.0, True, _pillow("LANCZOS")),
     "swscale area": Kernel(
-        None, 0.5, True, 'frame.to_ndarray(format="rgb24", width=w, height=h, interpolation="AREA")'
+        None, 0.5, True, 'frame.to_ndarray(format="rgb24", width=w, height=h, interpolation="AREA")', swscale="AREA"
     ),
-    "swscale bilinear": Kernel(_linear, 1.0, True, 'frame.to_ndarray(format="rgb24", width=w, height=h)'),
-    "swscale bicubic": Kernel(_cubic(-0.6), 2.0, True, "ffmpeg -i in.mp4 -vf scale=w:h ..."),
+    "swscale bilinear": Kernel(
+        _linear, 1.0, True, 'frame.to_ndarray(format="rgb24", width=w, height=h)', swscale="BILINEAR"
+    ),
+    "swscale bicubic": Kernel(_cubic(-0.6), 2.0, True, "ffmpeg -i in.mp4 -vf scale=w:h ...", swscale="BICUBIC"),
 }
 
 
 def resize(picture: Picture, height: int, width: int, kernel: str) -> Picture:
-    """The picture at another size, rounded to whole levels and held to 0 to 255, as 8-bit libraries leave it."""
+    """Resize a picture as 8-bit libraries do: rounded to whole levels, clipped to 0 to 255.
+
+    Args:
+        picture: float32 `(height, width, channels)`, 0 to 255.
+        height: the new height.
+        width: the new width.
+        kernel: a name in `KERNELS`.
+
+    Returns:
+        The picture at the new size; the same object if it has that size.
+    """
     if picture.shape[:2] == (height, width):
         return picture
-    if kernel.startswith("swscale"):
-        return _swscale(picture, height, width, kernel.removeprefix("swscale ").upper())
+    if (interpolation := KERNELS[kernel].swscale) is not None:
+        return _resize_by_swscale(picture, height, width, interpolation)
     resized = apply_weights(
         picture, weights(kernel, picture.shape[0], height), weights(kernel, picture.shape[1], width)
     )
-    result: Picture = np.clip(np.rint(resized), 0, 255)
-    return result
+    levels: Picture = np.clip(np.rint(resized), 0, 255)
+    return levels
 
 
-def _swscale(picture: Picture, height: int, width: int, how: str) -> Picture:
-    """From YCbCr 4:2:0, as a decoder gives it, by FFmpeg."""
+def resize_values(picture: Picture, height: int, width: int) -> Picture:
+    """Resize values of any range by area, without rounding."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    return apply_weights(picture, weights("area", picture.shape[0], height), weights("area", picture.shape[1], width))
+
+
+def _resize_by_swscale(picture: Picture, height: int, width: int, interpolation: str) -> Picture:
+    """Resize by FFmpeg, from YCbCr 4:2:0 as a decoder gives it."""
     import av
 
     even = np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
-    planes = even @ _YCC.T + np.array([17, 128, 128], np.float32)  # its plain way to RGB had lost a level: it truncates
+    # 17 instead of 16: the conversion to RGB that the picture comes from truncates, and so loses a level.
+    planes = even @ _YCC.T + np.array([17, 128, 128], np.float32)
     chroma = planes[..., 1:].reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, 2).mean((1, 3))
     flat = np.concatenate([planes[..., 0].ravel(), chroma[..., 0].ravel(), chroma[..., 1].ravel()])
     whole = np.clip(np.rint(flat), 0, 255).astype(np.uint8).reshape(even.shape[0] * 3 // 2, even.shape[1])
     frame = av.VideoFrame.from_ndarray(whole, format="yuv420p")
-    resized: Picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation=how).astype(
+    resized: Picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation=interpolation).astype(
         np.float32
     )
     return resized
 
 
 def apply_weights(picture: Picture, rows: csr_matrix, columns: csr_matrix) -> Picture:
-    """Rows `(new height, height)` and columns `(new width, width)` of weights, applied one after the other."""
+    """Apply rows `(new height, height)` and columns `(new width, width)` of weights, one after the other."""
     height, width, channels = picture.shape
     down = rows @ picture.reshape(height, width * channels)
     sideways = down.reshape(-1, width, channels).transpose(1, 0, 2).reshape(width, -1)
@@ -116,11 +154,11 @@ def apply_weights(picture: Picture, rows: csr_matrix, columns: csr_matrix) -> Pi
 
 @lru_cache(maxsize=256)
 def weights(kernel: str, source: int, result: int) -> csr_matrix:
-    """`(result, source)` float32: what each new pixel takes of each old one."""
+    """How much each new pixel takes of each old one: float32 `(result, source)`."""
     chosen = KERNELS[kernel]
     scale = source / result
-    if kernel.startswith("nearest"):
-        shift = 0.5 if "centred" in kernel else 0.0
+    if chosen.radius == 0:  # nearest
+        shift = 0.5 if chosen.centered else 0.0
         taken = np.minimum(((np.arange(result) + shift) * scale).astype(int), source - 1)
         return csr_matrix((np.ones(result, np.float32), (np.arange(result), taken)), shape=(result, source))
     if kernel == "area" and scale > 1:
@@ -131,12 +169,12 @@ def weights(kernel: str, source: int, result: int) -> csr_matrix:
         values = np.maximum(overlap, 0.0)
     else:  # enlarged, "area" is linear, as in OpenCV
         weight = chosen.weight or _linear
-        spread = max(scale, 1.0) if chosen.smooth else 1.0
+        spread = max(scale, 1.0) if chosen.antialias else 1.0
         radius = max(chosen.radius, 1.0) * spread
-        centres = (np.arange(result) + 0.5) * scale - 0.5
-        columns = np.floor(centres - radius).astype(int)[:, None] + np.arange(int(np.ceil(2 * radius)) + 2)[None, :]
-        values = weight((columns - centres[:, None]) / spread)
-        if chosen.smooth:  # what lies outside is left out; else the border is repeated
+        centers = (np.arange(result) + 0.5) * scale - 0.5
+        columns = np.floor(centers - radius).astype(int)[:, None] + np.arange(int(np.ceil(2 * radius)) + 2)[None, :]
+        values = weight((columns - centers[:, None]) / spread)
+        if chosen.antialias:  # Pixels outside are left out; without antialiasing, the border is repeated.
             values = np.where((columns >= 0) & (columns < source), values, 0.0)
     values = values / values.sum(1, keepdims=True)
     rows = np.repeat(np.arange(result), columns.shape[1])

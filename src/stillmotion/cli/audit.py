@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
+
+if TYPE_CHECKING:
+    from stillmotion.audit import Audit
+
+MAX_SHOWN = 5  # faults that the model is most sensitive to
 
 
 def audit(
@@ -18,120 +23,136 @@ def audit(
         typer.Argument(metavar="MODEL", help="A run's folder, .keras, .h5 or a SavedModel folder.", show_default=False),
     ],
     videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of them.", show_default=False)
+        list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.", show_default=False)
     ],
     snapshots: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Pictures of moments in the videos, of any size.", show_default=False),
+        typer.Option(metavar="DIR", help="Pictures taken from the videos, of any size.", show_default=False),
     ] = None,
-    frames: Annotated[
+    frame_reader: Annotated[
         str | None,
         typer.Option(
             metavar="MODULE:FUNCTION",
-            help="Your own frame reader: a function from a path to arrays as you feed them to the model.",
+            help="Your own frame reader: a function from a path to arrays, exactly as you feed them to the model.",
             show_default=False,
         ),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Class names: a line each, or JSON.", show_default=False)
+        str | None,
+        typer.Option(
+            metavar="NAMES|FILE",
+            help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
+            "stillmotion did not train.",
+            show_default=False,
+        ),
     ] = None,
-    scale: Annotated[
+    input_range: Annotated[
         str | None,
         typer.Option(
             metavar="RANGE",
-            help="What the model is fed: 0..255, 0..1, -1..1 ...",
-            show_default="found out",
+            help="Range of the numbers that you feed to the model: 0..255, 0..1, -1..1 ...",
+            show_default="detected",
         ),
     ] = None,
-    channels: Annotated[str, typer.Option(metavar="rgb|bgr", help="In what order it is fed.")] = "rgb",
+    channels: Annotated[str, typer.Option(metavar="rgb|bgr", help="Channel order that you feed.")] = "rgb",
     find_preprocessing: Annotated[
         bool,
         typer.Option(
-            "--find-preprocessing", help="Search for the preprocessing that labelled snapshots (a folder a label) fit."
+            "--find-preprocessing",
+            help="Find the preprocessing used in training, from labeled snapshots (one folder per label).",
         ),
     ] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the table of what the model is sensitive to.")
+    no_sensitivity: Annotated[
+        bool, typer.Option("--no-sensitivity", help="Skip the sensitivity table, which takes longest.")
     ] = False,
     out_folder: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="For audit.json and audit.html.", show_default=False),
+        typer.Option(
+            "--out", metavar="DIR", help="Write audit.json and audit.html to this folder.", show_default=False
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print audit.json.")] = False,
-    custom: Annotated[
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    custom_objects: Annotated[
         str | None,
-        typer.Option(metavar="MODULE", help="A module that defines the model's custom layers.", show_default=False),
+        typer.Option(metavar="MODULE", help="Module that defines the model's custom layers.", show_default=False),
     ] = None,
     unsafe: Annotated[
-        bool, typer.Option("--unsafe", help="Let Python code in the model's file run. It can do anything you can.")
+        bool,
+        typer.Option(
+            "--unsafe",
+            help="Run code inside the model's file (Lambda layers, SavedModel). It can do anything that you can.",
+        ),
     ] = False,
 ) -> None:
-    """Find out why a model says one thing on the video and another on the snapshot.
+    """Find out why a model predicts differently on a video than on a snapshot.
 
-    Example: stillmotion audit model.keras clips/ --snapshots stills/ --frames app:read_frames --out audit
+    Example: stillmotion audit model.keras clips/ --snapshots stills/ --frame-reader app:read_frames --out audit
     """
+    from stillmotion.audit import check_arguments
     from stillmotion.files import make_folder
 
+    check_arguments(model, input_range=input_range, channels=channels)
     if out_folder is not None:
         make_folder(out_folder)
     if unsafe:
-        note(f"--unsafe: Python code inside {model} may run, with all your rights")
+        note(f"--unsafe: code inside {model} may run, and can do anything that you can")
     load_backend()
-    from stillmotion import audit as auditing
+    from stillmotion.audit import as_json as to_json, audit_model, write_audit
 
     with bar("audit") as progress:
-        found = auditing.audit_model(
+        result = audit_model(
             model,
             videos,
             snapshots=snapshots,
-            frames=frames,
+            frame_reader=frame_reader,
             labels=labels,
-            scale=scale,
+            input_range=input_range,
             channels=channels,
-            custom=custom,
+            custom_objects=custom_objects,
             unsafe=unsafe,
             find_preprocessing=find_preprocessing,
-            sensitivity=not quick,
+            sensitivity=not no_sensitivity,
             progress=progress,
         )
-    for line in found.notes:
+    for line in result.notes:
         note(line)
     if as_json:
-        typer.echo(auditing.as_json(found))
+        typer.echo(to_json(result))
     else:
-        _show(found)
+        _print(result)
     if out_folder is not None:
         from stillmotion.reports.auditing import write_audit_page
 
-        auditing.write_audit(found, out_folder / "audit.json")
+        write_audit(result, out_folder)
         note(shown(write_audit_page(out_folder)))
 
 
-def _show(found: "auditing.Audit") -> None:  # type: ignore[name-defined]  # noqa: F821, UP037
-    out.print(escape(found.answer))
-    for check in found.consistency:
+def _print(audit: Audit) -> None:
+    """The summary, what failed, the fixes, and what the model is sensitive to."""
+    out.print(escape(audit.summary))
+    for check in audit.consistency:
         if not check.passed:
-            out.print(f"[red]fails[/red]: {escape(check.name)}. {escape(check.cure)}")
-    cured = [cause for cause in found.causes if cause.cause != "unexplained"]
-    if cured:
+            out.print(f"[red]failed[/red]: {escape(check.name)}: {escape(check.fix)}")
+    known = [cause for cause in audit.causes if cause.cause != "unexplained"]
+    if known:
         out.print()
-        out.print("To mend it, the largest first:")
-    for cause in cured:
-        out.print(f"  {escape(cause.cause)} ({cause.low:.0%} to {cause.high:.0%} of the change): {escape(cause.cure)}")
-    if found.preprocessing:
+        out.print("Fixes, largest effect first:")
+    for cause in known:
+        interval = f"{cause.low:.0%} to {cause.high:.0%} of the change"
+        out.print(f"  {escape(cause.name)} ({interval}): {escape(cause.fix)}")
+    if audit.preprocessing:
         out.print()
-        out.print("The model was evidently trained with:")
-        for way in found.preprocessing[:3]:
-            out.print(
-                f"  {way.scale}, {way.channels}, {way.framing}, {way.resizing}: "
-                f"{way.accuracy:.0%} right, probability {way.probability:.2f}, "
-                f"the likeliest in {way.best:.0%} of resamplings of the snapshots"
-            )
-    if found.sensitivity:
-        worst: dict[str, float] = {}
-        for row in found.sensitivity:
-            worst[row.fault] = max(worst.get(row.fault, 0.0), row.flips)
-        most = [name for name in sorted(worst, key=lambda name: -worst[name])[:5] if worst[name] > 0]
-        told = ", ".join(f"{name} ({worst[name]:.0%} of labels flip)" for name in most)
+        out.print("Likeliest preprocessing in training:")
+    for way in audit.preprocessing[:3]:
+        out.print(
+            f"  {way.input_range}, {way.channels}, {way.framing}, {way.resizing}: {way.accuracy:.0%} correct, "
+            f"probability {way.probability:.2f}, likeliest in {way.best:.0%} of resamples of the snapshots"
+        )
+    if audit.sensitivity:
+        flips: dict[str, float] = {}
+        for row in audit.sensitivity:
+            flips[row.name] = max(flips.get(row.name, 0.0), row.flips)
+        worst = [name for name in sorted(flips, key=lambda name: -flips[name])[:MAX_SHOWN] if flips[name] > 0]
+        listed = ", ".join(f"{name} ({flips[name]:.0%} of labels change)" for name in worst)
         out.print()
-        out.print(f"Most sensitive to: {told or 'nothing that was tried: no label flips'}")
+        out.print(f"Most sensitive to: {listed or 'nothing that was tried (no label changes)'}")

@@ -1,26 +1,83 @@
-"""The page of an audit: audit.json -> audit.html, in one file that needs nothing else."""
+"""The page of an audit: audit.json and its pictures -> audit.html, one file that needs nothing else."""
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from stillmotion.audit import Audit, Sensitivity, read_audit
+from stillmotion.audit import Audit, Cause, Preview, Sensitivity, SnapshotRow, read_audit
+from stillmotion.errors import StillmotionError
 from stillmotion.files import atomic_write
-from stillmotion.reports.geometry import scale, ticks
+from stillmotion.reports.geometry import Scale, scale, ticks
 from stillmotion.reports.rendering import environment
 
-MOST_ROWS = 60  # snapshots in the table
+MAX_ROWS = 60  # snapshots in the table
+MAX_MAGNIFICATION = 32  # of difference pictures
+MIN_REST = 0.005  # a smaller rest is not drawn
+
+Tone = Literal["bad", "good", "neutral"]
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A bar of the waterfall: a cause, or the rest that belongs to none."""
+
+    name: str
+    share: float
+    left: float
+    width: float
+    cause: Cause | None
+
+
+@dataclass(frozen=True)
+class _PreviewFigure:
+    """A preview, with its pictures and their magnified difference as data URIs."""
+
+    preview: Preview
+    snapshot: str
+    frame: str
+    difference: str
+    magnification: int
+    mean_difference: float
+
+
+@dataclass(frozen=True)
+class _SensitivityLine:
+    """A fault: its most harmful strength, that one's interval, and a dot for each strength."""
+
+    name: str
+    worst: Sensitivity
+    low: float
+    high: float
+    dots: tuple[tuple[float, Sensitivity], ...]
+
+
+@dataclass(frozen=True)
+class _SensitivityFigure:
+    """All faults, the most harmful first, with the axis, and where flicker lies on it."""
+
+    lines: tuple[_SensitivityLine, ...]
+    ticks: tuple[tuple[float, str], ...]
+    flicker: float | None
 
 
 def write_audit_page(folder: Path, out: Path | None = None) -> Path:
-    """Write the page of an audit's folder; return its path.
+    """Write the page of an audit.
+
+    Args:
+        folder: holds audit.json.
+        out: the page; audit.html in the folder if None.
+
+    Returns:
+        The page's path.
 
     Raises:
         UsageError: the folder holds no audit.json.
@@ -34,107 +91,129 @@ def write_audit_page(folder: Path, out: Path | None = None) -> Path:
 
 
 def render_audit(audit: Audit) -> str:
-    """The page as text."""
-    title, tone = _title(audit)
-    return (
-        environment()
-        .get_template("audit.html")
-        .render(
-            audit=audit,
-            title=title,
-            tone=tone,
-            name=Path(audit.model.file).name,
-            waterfall=_waterfall(audit),
-            pictures=[_side_by_side(picture) for picture in audit.pictures],
-            sensitivity=_sensitivity(audit),
-            failed=sum(not check.passed for check in audit.consistency),
-            snapshots=[_snapshot(row) for row in audit.snapshots[:MOST_ROWS]],
-            more=max(0, len(audit.snapshots) - MOST_ROWS),
-        )
+    """The page as text. Raises StillmotionError if a picture cannot be read."""
+    title, tone = _choose_title(audit)
+    template = environment().get_template("audit.html")
+    return template.render(
+        audit=audit,
+        title=title,
+        tone=tone,
+        name=Path(audit.model.file).name,
+        waterfall=_make_waterfall(audit),
+        previews=_make_previews(audit),
+        sensitivity=_make_sensitivity_figure(audit),
+        failed=sum(not check.passed for check in audit.consistency),
+        snapshots=audit.snapshots[:MAX_ROWS],
+        snapshots_left_out=max(0, len(audit.snapshots) - MAX_ROWS),
+        file_name=_file_name,
+        capitalized=_capitalized,
+        only_frames=all(_is_frame(row) for row in audit.snapshots),
     )
 
 
-def _title(audit: Audit) -> tuple[str, str]:
+def _choose_title(audit: Audit) -> tuple[str, Tone]:
+    """The result in a word or two, and its color."""
     if audit.causes:
-        first = audit.causes[0].cause
-        return (first[:1].upper() + first[1:] if first != "unexplained" else "An unknown difference"), "bad"
+        unknown = audit.causes[0].cause == "unexplained"
+        return ("An unknown difference" if unknown else _capitalized(audit.causes[0].name)), "bad"
     if any(not check.passed for check in audit.consistency):
-        return "The model is not consistent", "bad"
+        return "The model is inconsistent", "bad"
     if audit.snapshots:
         matched = any(row.video for row in audit.snapshots)
-        return ("Both paths agree", "good") if matched else ("No moment found", "bad")
-    return "Nothing to compare yet", "none"
+        return ("Both paths agree", "good") if matched else ("No snapshot matches", "bad")
+    return "Nothing to compare yet", "neutral"
 
 
-def _waterfall(audit: Audit) -> list[dict[str, Any]]:
-    """From the video's answers to the snapshots': a step a cause, in percent of the whole change."""
+def _make_waterfall(audit: Audit) -> list[_Step]:
+    """From the predictions of the video to those of the snapshots: one step per cause."""
     if not audit.causes:
         return []
-    steps = [(cause.cause, cause.share, cause) for cause in audit.causes]
+    steps: list[tuple[str, float, Cause | None]] = [(cause.name, cause.share, cause) for cause in audit.causes]
     rest = 1.0 - sum(cause.share for cause in audit.causes)
-    if abs(rest) >= 0.005:
-        steps.append(("the rest, below the noise floor", rest, None))  # type: ignore[arg-type]
+    if abs(rest) >= MIN_REST:
+        steps.append(("the rest, below the noise floor", rest, None))
     ends = np.cumsum([share for _, share, _ in steps])
+    starts = [0.0, *ends[:-1]]
     x = scale(min(0.0, float(ends.min())), max(1.0, float(ends.max())))
-    rows = []
-    start = 0.0
-    for (name, share, cause), end in zip(steps, ends, strict=True):
-        low, high = sorted((start, float(end)))
-        rows.append({"name": name, "share": share, "left": x(low), "width": x(high) - x(low), "cause": cause})
-        start = float(end)
-    return rows
+    bars = []
+    for (name, share, cause), start, end in zip(steps, starts, ends, strict=True):
+        low, high = sorted((float(start), float(end)))
+        bars.append(_Step(name, share, x(low), x(high) - x(low), cause))
+    return bars
 
 
-def _side_by_side(picture: Any) -> dict[str, Any]:
-    snapshot, frame = (np.asarray(_open(uri), np.float32) for uri in (picture.snapshot, picture.frame))
-    difference = np.abs(snapshot - frame)
-    top = float(np.quantile(difference, 0.995))
-    times = float(np.clip(np.floor(255 / top), 1, 32)) if top > 0 else 32.0
-    shown = Image.fromarray(np.clip(difference * times, 0, 255).astype(np.uint8))
+def _make_previews(audit: Audit) -> list[_PreviewFigure]:
+    """The previews whose pictures are there."""
+    figures = []
+    for preview in audit.previews:
+        if preview.snapshot_image in audit.images and preview.frame_image in audit.images:
+            images = audit.images[preview.snapshot_image], audit.images[preview.frame_image]
+            figures.append(_make_preview(preview, *images))
+    return figures
+
+
+def _make_preview(preview: Preview, snapshot: bytes, frame: bytes) -> _PreviewFigure:
+    levels = [_decode_png(preview.snapshot_image, snapshot), _decode_png(preview.frame_image, frame)]
+    if levels[0].shape != levels[1].shape:
+        raise StillmotionError(f"{preview.snapshot_image}, {preview.frame_image}: pictures of different sizes")
+    difference = np.abs(levels[0] - levels[1])
+    top = float(np.quantile(difference, 0.995))  # a few pixels must not decide
+    magnification = int(np.clip(np.floor(255 / top), 1, MAX_MAGNIFICATION)) if top > 0 else MAX_MAGNIFICATION
     buffer = BytesIO()
-    shown.save(buffer, "PNG")
-    uri = "data:image/png;base64," + b64encode(buffer.getvalue()).decode("ascii")
-    return {"picture": picture, "difference": uri, "times": int(times), "mean": float(difference.mean())}
+    Image.fromarray(np.clip(difference * magnification, 0, 255).astype(np.uint8)).save(buffer, "PNG")
+    uris = [_data_uri(png) for png in (snapshot, frame, buffer.getvalue())]
+    return _PreviewFigure(preview, uris[0], uris[1], uris[2], magnification, float(difference.mean()))
 
 
-def _open(uri: str) -> Image.Image:
-    return Image.open(BytesIO(b64decode(uri.partition(",")[2]))).convert("RGB")
+def _decode_png(name: str, png: bytes) -> NDArray[np.float32]:
+    try:
+        return np.asarray(Image.open(BytesIO(png), formats=["PNG"]).convert("RGB"), np.float32)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise StillmotionError(f"{name}: not a PNG picture") from None
 
 
-def _sensitivity(audit: Audit) -> Mapping[str, Any]:
-    """A line a fault: its strengths as dots at their share of changed labels; the most sensitive first."""
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + b64encode(png).decode("ascii")
+
+
+def _make_sensitivity_figure(audit: Audit) -> _SensitivityFigure | None:
+    """One line per fault, on an axis of the share of labels that change."""
+    if not audit.sensitivity:
+        return None
     faults: dict[str, list[Sensitivity]] = {}
     for row in audit.sensitivity:
         faults.setdefault(row.fault, []).append(row)
-    if not faults:
-        return {}
     top = max(0.1, min(1.0, 1.05 * max(row.flips for row in audit.sensitivity)))
     x = scale(0.0, top)
-    lines = []
-    for name, rows in faults.items():
-        worst = max(rows, key=lambda row: (row.flips, row.change))
-        lines.append(
-            {
-                "name": name,
-                "worst": worst,
-                "low": x(worst.flips_low),
-                "high": x(worst.flips_high),
-                "dots": [(x(row.flips), row) for row in rows],
-            }
-        )
-    lines.sort(key=lambda line: (-line["worst"].flips, -line["worst"].change))  # type: ignore[attr-defined]
-    return {
-        "lines": lines,
-        "ticks": [(x(tick / 100), f"{tick:g} %") for tick in ticks(0, 100 * top)],
-        "flicker": x(audit.noise.flicker_flips) if audit.noise.flicker_flips is not None else None,
-        "rows": audit.sensitivity,
-    }
+    worst_first = sorted(
+        ((max(rows, key=_harm), rows) for rows in faults.values()), key=lambda entry: _harm(entry[0]), reverse=True
+    )
+    lines = tuple(
+        _SensitivityLine(worst.name, worst, x(worst.flips_low), x(worst.flips_high), tuple(_dots(rows, x)))
+        for worst, rows in worst_first
+    )
+    flicker = audit.noise.flicker_flips
+    marks = tuple((x(tick / 100), f"{tick:g} %") for tick in ticks(0, 100 * top))
+    return _SensitivityFigure(lines, marks, x(flicker) if flicker is not None else None)
 
 
-def _snapshot(row: Any) -> dict[str, Any]:
-    return {
-        "row": row,
-        "file": Path(row.file).name,
-        "video": Path(row.video).name if row.video else None,
-        "same": row.video_label == row.snapshot_label,
-    }
+def _dots(rows: Iterable[Sensitivity], x: Scale) -> Iterable[tuple[float, Sensitivity]]:
+    return ((x(row.flips), row) for row in rows)
+
+
+def _harm(row: Sensitivity) -> tuple[float, float]:
+    return row.flips, row.change
+
+
+def _is_frame(row: SnapshotRow) -> bool:
+    """Whether it is a frame of a video in place of a snapshot."""
+    return row.file == row.video
+
+
+def _file_name(path: str) -> str:
+    """The last part of a path of any system."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]

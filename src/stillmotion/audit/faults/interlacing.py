@@ -1,28 +1,30 @@
-"""Two half pictures of two moments, woven."""
+"""Interlaced frames: the odd and even lines show two successive instants."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from stillmotion.audit.faults.fault import Fault, FrameContext, Size
+from stillmotion.audit.faults.fault import FrameContext, FrameFault
 
 
-def _apply(shot: FrameContext, setting: str, size: Size) -> FrameContext:
-    if setting == "whole" or shot.centre + 1 >= len(shot.frames):
-        return shot
-    frames = shot.frames.copy()
-    odd = 1 if setting == "woven, upper first" else 0
-    frames[shot.centre, odd::2] = shot.frames[shot.centre + 1, odd::2]
-    return dataclasses.replace(shot, frames=frames)
+def _apply(context: FrameContext, mode: str) -> FrameContext:
+    if mode == "progressive" or context.center + 1 >= len(context.frames):
+        return context
+    frames = context.frames.copy()
+    later_lines = slice(1 if mode == "upper field first" else 0, None, 2)
+    frames[context.center, later_lines] = context.frames[context.center + 1, later_lines]
+    return dataclasses.replace(context, frames=frames)
 
 
-INTERLACING = Fault(
+INTERLACING: FrameFault[str] = FrameFault(
+    id="interlacing",
     name="interlacing",
-    stage="time",
-    normal="whole",
-    strengths=("woven, upper first",),
-    candidates=("woven, upper first", "woven, lower first"),
+    normal="progressive",
+    strengths=("upper field first",),
+    candidates=("upper field first", "lower field first"),
+    blends=True,
     apply=_apply,
-    words=lambda setting: "show whole frames" if setting == "whole" else "show two moments in alternate lines",
-    cure=lambda video, snapshots: "deinterlace before reading: ffmpeg -i in.mp4 -vf bwdif ...",
+    label=str,
+    describe=lambda mode: "are progressive" if mode == "progressive" else "are interlaced",
+    fix=lambda video, snapshots: "deinterlace before reading: ffmpeg -i in.mp4 -vf bwdif ...",
 )

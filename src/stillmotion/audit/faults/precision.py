@@ -1,29 +1,29 @@
-"""Numbers kept in fewer bits on their way to the model."""
+"""Numbers that are kept in fewer bits on their way to the model."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from stillmotion.audit.faults.fault import Fault, Size
+from stillmotion.audit.faults.fault import ValueFault
+from stillmotion.audit.resampling import Picture
 
 
-def _apply(values: NDArray[np.float32], setting: str, size: Size) -> NDArray[np.float32]:
-    if setting == "float16":
+def _apply(values: Picture, dtype: str) -> Picture:
+    if dtype == "float16":
         return values.astype(np.float16).astype(np.float32)
-    if setting == "bfloat16":  # round to nearest on the upper 16 bits
+    if dtype == "bfloat16":  # NumPy has no such type: round the lower 16 bits away, to the nearest even number
         bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
         return ((bits + 0x7FFF + ((bits >> 16) & 1)) & np.uint32(0xFFFF0000)).view(np.float32)
     return values
 
 
-PRECISION = Fault(
+PRECISION: ValueFault[str] = ValueFault(
+    id="precision",
     name="precision",
-    stage="value",
     normal="float32",
     strengths=("float16", "bfloat16"),
-    candidates=(),
     apply=_apply,
-    words=lambda setting: f"are kept as {setting}",
-    cure=lambda video, snapshots: "frame = frame.astype('float32')",
+    label=str,
+    describe=lambda dtype: f"are kept as {dtype}",
+    fix=lambda video, snapshots: "frame = frame.astype('float32')",
 )

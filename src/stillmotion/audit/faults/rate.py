@@ -1,28 +1,23 @@
-"""A clip taken faster or slower than the model learned: another camera's rate, frames left out or doubled."""
+"""A clip sampled faster or slower than in training: a camera with another rate, frames dropped or duplicated."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from stillmotion.audit.faults.fault import Fault, Size
-
-Times = NDArray[np.float64]
+from stillmotion.audit.faults.fault import ClipFault, Times
 
 
-def _apply(times: Times, setting: float, size: Size) -> Times:
-    centre = (times[0] + times[-1]) / 2
-    spread: Times = centre + (times - centre) * setting
-    return spread
+def _apply(times: Times, factor: float) -> Times:
+    center = (times[0] + times[-1]) / 2
+    stretched: Times = center + (times - center) * factor
+    return stretched
 
 
-RATE = Fault(
+RATE: ClipFault[float] = ClipFault(
+    id="rate",
     name="rate",
-    stage="clip",
     normal=1.0,
     strengths=(0.5, 0.8, 1.25, 2.0),
-    candidates=(),
     apply=_apply,
-    words=lambda setting: "go at the clip's own rate" if setting == 1 else f"go {setting:g} times as fast",
-    cure=lambda video, snapshots: "take frames by time, not by number: times = start + (np.arange(n) + 0.5) / rate",
+    label=lambda factor: f"{factor:g}x",
+    describe=lambda factor: "run at the rate of the clip" if factor == 1 else f"run {factor:g} times as fast",
+    fix=lambda video, snapshots: "sample frames by time, not by index: times = start + (np.arange(n) + 0.5) / rate",
 )

@@ -1,45 +1,51 @@
-"""The kernel, and whether it is smooth; and the size at which a picture was stored on its way, if it was.
-
-A setting is a kernel's name, or (kernel, (height, width)) for a picture that was stored at such a size, then resized to
-the model's by area.
-"""
+"""The interpolation kernel, with or without antialiasing; and the size at which a picture was stored on its way."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator
 
-from stillmotion.audit.faults.fault import Fault, Setting, Size
+from stillmotion.audit.faults.fault import FaultEvidence, Size, SizeFault
 from stillmotion.audit.resampling import KERNELS, Picture, resize
 
-
-def stored_size(setting: Setting) -> tuple[str, Size | None]:
-    """The kernel, and the size at which the picture was stored; None where that was the source's own."""
-    return (setting, None) if isinstance(setting, str) else cast(tuple[str, Size], setting)
+# A kernel's name; or that and the size at which the picture was stored, before it was resized to the model's by area.
+Resizing = str | tuple[str, Size]
 
 
-def _apply(picture: Picture, setting: Setting, size: Size) -> Picture:
-    kernel, stored = stored_size(setting)
+def stored_size(resizing: Resizing) -> tuple[str, Size | None]:
+    """The kernel, and the size at which the picture was stored; None if it was stored at the video's size."""
+    return (resizing, None) if isinstance(resizing, str) else resizing
+
+
+def _apply(picture: Picture, resizing: Resizing, size: Size) -> Picture:
+    kernel, stored = stored_size(resizing)
     return resize(picture, *(stored or size), kernel)
 
 
-def _words(setting: Setting) -> str:
-    kernel, stored = stored_size(setting)
-    return f"are resized by {kernel}" + (f" to {stored[1]}x{stored[0]}" if stored else "")
+def _propose(evidence: FaultEvidence, current: Resizing) -> Iterator[Resizing]:
+    if evidence.resized:
+        for kernel in KERNELS:
+            yield kernel, evidence.size
 
 
-def _cure(video: Setting, snapshots: Setting) -> str:
+def _label(resizing: Resizing) -> str:
+    kernel, stored = stored_size(resizing)
+    return kernel + (f" to {stored[1]}x{stored[0]}" if stored else "")
+
+
+def _fix(video: Resizing, snapshots: Resizing) -> str:
     kernel, stored = stored_size(snapshots)
     first = f", to {stored[1]}x{stored[0]} first" if stored else ""
-    return f"{KERNELS[kernel].calls}  # resized as the snapshots are{first}"
+    return f"{KERNELS[kernel].call}  # resize as for the snapshots{first}"
 
 
-RESIZING = Fault(
+RESIZING: SizeFault[Resizing] = SizeFault(
+    id="resizing",
     name="resizing",
-    stage="size",
     normal="area",
     strengths=tuple(name for name in KERNELS if name != "area"),
-    candidates=tuple(KERNELS),
+    propose=_propose,
     apply=_apply,
-    words=_words,
-    cure=_cure,
+    label=_label,
+    describe=lambda resizing: f"are resized by {_label(resizing)}",
+    fix=_fix,
 )

@@ -1,4 +1,4 @@
-"""H.264 and HEVC at a constant quality, over the frames up to the moment."""
+"""H.264 and HEVC at a constant quality, over the frames up to the one that is taken."""
 
 from __future__ import annotations
 
@@ -8,27 +8,36 @@ from io import BytesIO
 
 import numpy as np
 
-from stillmotion.audit.faults.fault import Fault, FrameContext, Size
+from stillmotion.audit.faults.fault import NEIGHBORS, FrameContext, FrameFault
 from stillmotion.decoding import Images
 
-Codec = tuple[str, int]  # name, CRF
-NONE: Codec = ("", 0)
-_LEAD = 6  # frames before the moment that are encoded with it
+Encoding = tuple[str, int]  # codec, CRF
+NONE: Encoding = ("", 0)
 _ENCODERS = {"H.264": "libx264", "HEVC": "libx265"}
+_STRENGTHS: tuple[Encoding, ...] = tuple((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40))
 
 
-def encoded(frames: Images, setting: Codec) -> Images:
-    """Frames `(n, height, width, 3)` after coding and decoding; as they are where the encoder refuses such a size."""
+def encode(frames: Images, encoding: Encoding) -> Images:
+    """Encode frames and decode them again.
+
+    Args:
+        frames: uint8 RGB `(n, height, width, 3)`.
+        encoding: codec and CRF.
+
+    Returns:
+        The decoded frames, of the same shape; the given ones if the encoder refuses their size.
+    """
     import av
     from av.video.stream import VideoStream
 
+    codec, crf = encoding
     height, width = frames.shape[1:3]
-    quiet = {"x265-params": f"log-level=none:pools=1:crf={setting[1]}"} if setting[0] == "HEVC" else {}
+    quiet = {"x265-params": f"log-level=none:pools=1:crf={crf}"} if codec == "HEVC" else {}
     buffer = BytesIO()
     try:
         with av.open(buffer, "w", format="matroska") as container:
             stream = container.add_stream(
-                _ENCODERS[setting[0]], rate=25, options={"crf": str(setting[1]), "preset": "veryfast", **quiet}
+                _ENCODERS[codec], rate=25, options={"crf": str(crf), "preset": "veryfast", **quiet}
             )
             assert isinstance(stream, VideoStream)
             stream.height, stream.width, stream.pix_fmt = height + height % 2, width + width % 2, "yuv420p"
@@ -46,31 +55,36 @@ def encoded(frames: Images, setting: Codec) -> Images:
 
 
 @lru_cache(maxsize=4)
-def _last_of(frames: bytes, shape: tuple[int, ...], setting: Codec) -> Images:
-    """The last frame after coding; kept, as one moment's paths are rendered many times."""
-    last: Images = encoded(np.frombuffer(frames, np.uint8).reshape(shape), setting)[-1]
+def _last_frame(frames: bytes, shape: tuple[int, ...], encoding: Encoding) -> Images:
+    """The last frame after encoding; cached, because the paths of one frame are rendered many times."""
+    last: Images = encode(np.frombuffer(frames, np.uint8).reshape(shape), encoding)[-1]
     return last
 
 
-def _apply(shot: FrameContext, setting: Codec, size: Size) -> FrameContext:
-    if setting == NONE:
-        return shot
-    first = max(0, shot.centre - _LEAD)
-    last = shot.centre + 1
-    frames = shot.frames.copy()
-    frames[shot.centre] = _last_of(shot.frames[first:last].tobytes(), shot.frames[first:last].shape, setting)
-    return dataclasses.replace(shot, frames=frames)
+def _apply(context: FrameContext, encoding: Encoding) -> FrameContext:
+    if encoding == NONE:
+        return context
+    before = context.frames[max(0, context.center - NEIGHBORS) : context.center + 1]
+    frames = context.frames.copy()
+    frames[context.center] = _last_frame(before.tobytes(), before.shape, encoding)
+    return dataclasses.replace(context, frames=frames)
 
 
-VIDEO_COMPRESSION = Fault(
+def _label(encoding: Encoding) -> str:
+    return "as in the file" if encoding == NONE else f"{encoding[0]} at CRF {encoding[1]}"
+
+
+VIDEO_COMPRESSION: FrameFault[Encoding] = FrameFault(
+    id="video_compression",
     name="video compression",
-    stage="time",
     normal=NONE,
-    strengths=tuple((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)),
-    candidates=(*((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40)), ("H.264", 48)),
+    strengths=_STRENGTHS,
+    candidates=(*_STRENGTHS, ("H.264", 48)),
+    expensive=True,
     apply=_apply,
-    words=lambda setting: (
-        "are as the file has them" if setting == NONE else f"are coded again, by {setting[0]} at about CRF {setting[1]}"
+    label=_label,
+    describe=lambda encoding: (
+        "are as in the file" if encoding == NONE else f"were encoded again (about {_label(encoding)})"
     ),
-    cure=lambda video, snapshots: "record at a lower CRF or a higher bit rate, and train on frames of such videos",
+    fix=lambda video, snapshots: "record at a lower CRF or a higher bit rate, and train on frames of such videos",
 )
