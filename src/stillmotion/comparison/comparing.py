@@ -160,8 +160,8 @@ def _summarize_data(run: Run, tested_videos: int | None) -> DataSummary:
     """The data set of a run; with cross-validation, the folds have tested `tested_videos` videos together."""
     data = run.record.data
     parts = {part: list(data.part(part)) for part in PARTS}
-    videos = {str(part): len(found) for part, found in parts.items()}
-    groups = {str(part): len({video.group for video in found}) for part, found in parts.items()}
+    videos = {str(part): len(members) for part, members in parts.items()}
+    groups = {str(part): len({video.group for video in members}) for part, members in parts.items()}
     if tested_videos is not None:
         videos["test"], groups["test"] = tested_videos, len({video.group for video in data.videos})
     return DataSummary(
