@@ -70,3 +70,12 @@ def test_most_confident_mistakes_lead_among_shared_mistakes() -> None:
     confident[4] = [0.02, 0.98]
     found = select_examples([replace(wrong, probabilities=confident)], [wrong], count=2)
     assert found[0].row == 4
+
+
+def test_labels_take_turns_even_where_one_has_the_widest_gaps() -> None:
+    motion = predictions([True] * 8)
+    still = predictions([False] * 8)
+    gaps = still.probabilities.copy()
+    gaps[[0, 2, 4]] = [0.01, 0.99]  # all of label a
+    found = select_examples([replace(still, probabilities=gaps)], [motion], count=4)
+    assert [example.label for example in found] == ["a", "b", "a", "b"]
