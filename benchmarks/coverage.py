@@ -1,14 +1,14 @@
-"""Coverage by simulation of the intervals that verdict and accuracies rest on; prints Markdown tables.
+"""Coverage by simulation of the intervals that the verdict and accuracies rest on; prints Markdown tables.
 
     python benchmarks/coverage.py [--draws 4000] [--again 40000]
 
-Each draw is a test set of so many groups. Two models disagree on a clip with probabilities (only
-motion right, only still right) that vary between groups as a Dirichlet does, so that two clips of
-a group have a given correlation. The cells are over the shapes below: clips a group, equal or not, and
-their correlation. *too high* is the share of intervals that lie wholly above the truth: with the
-truth at the margin, the share of false *motion needed*; *too low* likewise of false *stills suffice*;
-both are those of the worst shape. Beside it stands the percentile bootstrap over groups, which has no
-width where nothing disagrees.
+Each draw is a test set with a given number of groups. Two models disagree on a clip with probabilities (only motion
+right, only still right) that vary between groups as a Dirichlet distribution, so that two clips of a group have a given
+correlation. The cells are over the shapes below: clips per group, equal or not, and their correlation. *too high* is
+the share of intervals that lie wholly above the truth: with the truth at the margin, the share of false *motion
+needed*. *too low* is likewise the share of false *stills suffice*. Both are those of the worst shape. For comparison
+there are the percentile bootstrap over groups and the textbook interval with cluster-robust standard errors, which
+have no width where nothing disagrees.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from scipy.special import expit
 from stillmotion.comparison.metrics import compute_metrics
 from stillmotion.comparison.per_label import label_gains, pair_gains
 from stillmotion.comparison.predictions import Predictions
-from stillmotion.statistics import Floats, Ints, estimate_mean, proportion_interval
+from stillmotion.statistics import Floats, Ints, cluster_robust_interval, estimate_mean, proportion_interval
 
 GROUPS = (5, 10, 20, 50, 100)
 DIFFERENCES = {  # only motion right, only still right
@@ -115,7 +115,7 @@ def hits(intervals: Floats, truth: float) -> dict[str, float]:
 def difference_rows(
     draws: int, group_counts: tuple[int, ...] = GROUPS, shapes: tuple[tuple[int | str, float], ...] = SHAPES
 ) -> Iterator[dict[str, Any]]:
-    """One row a setting, with the coverage of the bootstrap beside ours."""
+    """One row per setting, with the coverage of the bootstrap and of the textbook interval beside ours."""
     for groups in group_counts:
         for shape in shapes:
             for case in DIFFERENCES:
@@ -132,12 +132,15 @@ def difference_row(
     rng = np.random.default_rng((seed, groups, len(codes), round(10 * correlation)))
     samples = draw_differences(rng, draws, codes, correlation, chances)
     weights = rng.multinomial(groups, np.full(groups, 1 / groups), size=400).astype(float)
-    plain = np.array([bootstrap(sample, codes, weights) for sample in samples[: max(1, draws // 10)]])
+    some = samples[: max(1, draws // 10)]
+    resampled = np.array([bootstrap(sample, codes, weights) for sample in some])
+    robust = np.array([cluster_robust_interval(sample, codes) for sample in some])
     truth = chances[0] - chances[1]
     sizes = np.bincount(codes)
     alone = len(codes) / (1 + ((sizes**2).sum() / len(codes) - 1) * correlation)
     return {
-        "groups": groups, "shape": shape, "case": case, "bootstrap": hits(plain, truth)["coverage"],
+        "groups": groups, "shape": shape, "case": case, "bootstrap": hits(resampled, truth)["coverage"],
+        "cluster-robust": hits(robust, truth)["coverage"],
         "disagreements": alone * sum(chances), **hits(np.array([ours(sample, codes) for sample in samples]), truth),
     }  # fmt: skip
 
@@ -214,7 +217,7 @@ def _graded(rng: np.random.Generator, groups: int, clips: int) -> Predictions:
 
 
 def label_rows(draws: int, groups: int = 40) -> Iterator[dict[str, Any]]:
-    """How often any label is said to be helped, or any pair told apart only by motion, where nothing differs.
+    """How often any label or pair of labels is significant where nothing differs.
 
     Both models are right in 70 % of the clips, 4 a group, and answer any other label else; a training differs from its
     siblings in a clip as often as `flip` says.
@@ -277,6 +280,7 @@ def print_table(title: str, rows: list[dict[str, Any]]) -> None:
     }
     if "bootstrap" in rows[0]:
         columns["bootstrap, lowest"] = lambda cell: min(row["bootstrap"] for row in cell)
+        columns["cluster-robust, lowest"] = lambda cell: min(row["cluster-robust"] for row in cell)
     print(f"| groups | {title} | {' | '.join(columns)} |\n|{'---|' * (len(columns) + 2)}")
     for groups in dict.fromkeys(row["groups"] for row in rows):
         for case in dict.fromkeys(row["case"] for row in rows):
@@ -318,7 +322,7 @@ def main() -> None:
     for row in figure_rows(max(1, draws // 4)):
         print(f"| {row['groups']} | {row['clips']} | {row['log loss']:.3f} | {row['macro-F1']:.3f} |")
     print()
-    print("| videos of the labels | trainings | apart in | any label said to be helped | any pair |")
+    print("| videos of the labels | trainings | apart in | any label significant | any pair |")
     print("|---" * 5 + "|")
     for row in label_rows(max(1, draws // 10)):
         print(f"| {row['labels']} | {row['seeds']} | {row['flip']:.0%} | {row['helps']:.4f} | {row['pairs']:.4f} |")

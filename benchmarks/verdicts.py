@@ -1,20 +1,21 @@
-"""A battery of generated data sets whose truth is known: does the verdict say it? Prints a Markdown table.
+"""Does the verdict say what is true? A battery of generated data sets whose truth is known; prints a Markdown table.
 
     python benchmarks/verdicts.py --out battery [--only direction] [--first 10]
 
-Each set crosses what tells its labels apart with how plain that is, the number of recordings, wrong labels, and a
-leak. Both families are trained on it as `compare` does, on 24 x 24 pixels, and the verdict is scored:
+The sets vary in what tells their labels apart, how visible that is, the number of recordings, the share of wrong
+labels, and whether something else gives the label away. Both families are trained on each set as `compare` does, on
+24 x 24 pixels, and the verdict is scored:
 
     right      it says what is true
-    wrong      *motion needed* where single frames tell all that there is to tell, or where nothing does; *stills
-               suffice* where single frames tell nothing
-    undecided  with the chance that ideal models would have been decided on, and, where that is above 80 %, the chance
-               that these models would have been as they are, measured on recordings that nobody has seen: the first
-               above and the second below say that training fell short, both above that the statistics did
+    wrong      *motion needed* where single frames show all that there is to see, or where nothing does; *stills
+               suffice* where single frames show nothing
+    undecided  with the chance that ideal models would have been decided on and, where that is above 80 %, the chance
+               that these models would have been, measured on new recordings. If the first is above 80 % and the second
+               below, training fell short; if both are above, the statistics did
 
-Films are a second of 8 frames, three or four from each recording, whose light is its own. Half of the recordings are
-tested on; of 60, all in three folds, for it takes 55 groups without a disagreement to say that stills suffice.
-Interrupted, the same command goes on. A set takes half a minute to four on two cores.
+Videos last one second of 8 frames, three or four from each recording, which has its own light. Half of the recordings
+are tested on; of 60, all in three folds, as stills can suffice only with 55 groups without a disagreement. If
+interrupted, run the same command again to resume. A set takes half a minute to four minutes on two cores.
 """
 
 from __future__ import annotations
@@ -42,8 +43,16 @@ MOVING = ("direction", "speed", "order")
 
 
 @dataclass(frozen=True)
-class Set:
-    """tells: what tells the labels apart. strength: how plain. groups: recordings. noise: share of wrong labels."""
+class DataSet:
+    """A generated data set.
+
+    Attributes:
+        tells: what tells the labels apart.
+        strength: how visible that is.
+        groups: number of recordings.
+        noise: share of wrong labels.
+        leak: whether the light gives the label away.
+    """
 
     tells: str
     strength: str
@@ -69,7 +78,8 @@ class Set:
         if self.leak:
             still, motion = 1.0, 1.0
         wrong = self.noise
-        return tuple(one * (1 - wrong) + (1 - one) * wrong / (self.labels - 1) for one in (still, motion))  # type: ignore[return-value]
+        still, motion = (share * (1 - wrong) + (1 - share) * wrong / (self.labels - 1) for share in (still, motion))
+        return still, motion
 
     @property
     def truth(self) -> str:
@@ -79,67 +89,72 @@ class Set:
         return "stills suffice" if still > 1.2 / self.labels else "nobody can tell"
 
 
-def battery() -> Iterator[Set]:
+def battery() -> Iterator[DataSet]:
     """48 sets."""
     for tells, groups in product(("look", *MOVING, "both", "moment"), (12, 40)):
-        yield Set(tells, "obvious", groups)
+        yield DataSet(tells, "obvious", groups)
     for tells in ("look", *MOVING, "both", "moment"):
-        yield Set(tells, "obvious", 60)
-        yield Set(tells, "faint", 40)
-        yield Set(tells, "invisible", 40)
-        yield Set(tells, "obvious", 40, noise=0.15)
+        yield DataSet(tells, "obvious", 60)
+        yield DataSet(tells, "faint", 40)
+        yield DataSet(tells, "invisible", 40)
+        yield DataSet(tells, "obvious", 40, noise=0.15)
     for groups in (4, 12, 40, 60):
-        yield Set("nothing", "obvious", groups)
+        yield DataSet("nothing", "obvious", groups)
     for tells in ("look", "direction", "speed", "nothing"):
-        yield Set(tells, "obvious", 40, leak=True)
+        yield DataSet(tells, "obvious", 40, leak=True)
     for tells in ("look", "direction"):
-        yield Set(tells, "obvious", 4)
-        yield Set(tells, "faint", 60)
+        yield DataSet(tells, "obvious", 4)
+        yield DataSet(tells, "faint", 60)
 
 
-def draw(one: Set, label: int, rng: np.random.Generator, light: float) -> np.ndarray:
+def draw(data_set: DataSet, label: int, rng: np.random.Generator, light: float) -> np.ndarray:
     """A clip: uint8 `(FRAMES, SIDE, SIDE, 3)`. Single frames of `MOVING` sets are alike for all labels."""
-    amplitude = STRENGTHS[one.strength]
-    level = light + (35 * (2 * (label % 2) - 1) if one.leak else 0)
+    amplitude = STRENGTHS[data_set.strength]
+    level = light + (35 * (2 * (label % 2) - 1) if data_set.leak else 0)
     clip = np.full((FRAMES, SIDE, SIDE, 3), level, float)
-    looks, moves = (label % 2, label // 2) if one.tells == "both" else (label, label)
+    looks, moves = (label % 2, label // 2) if data_set.tells == "both" else (label, label)
     x, y = rng.integers(SIDE), rng.integers(SIDE - 8)
     step = {"direction": 3 * (2 * moves - 1), "both": 3 * (2 * moves - 1),
-            "speed": (1, 4)[moves] * rng.choice([-1, 1])}.get(one.tells, 0)  # fmt: skip
+            "speed": (1, 4)[moves] * rng.choice([-1, 1])}.get(data_set.tells, 0)  # fmt: skip
     for t in range(FRAMES):
         columns = (x + step * t + np.arange(8)) % SIDE
-        if one.tells in ("look", "both"):
+        if data_set.tells in ("look", "both"):
             clip[t, y : y + 8, columns] += amplitude * (2 * looks - 1)
-        elif one.tells in ("direction", "speed"):
+        elif data_set.tells in ("direction", "speed"):
             clip[t, y : y + 8, columns] += amplitude
-        elif one.tells == "order":
+        elif data_set.tells == "order":
             first = (t < FRAMES // 2) == (label == 0)
             clip[t, :, :, 0 if first else 2] += amplitude / 2
-        elif one.tells == "nothing":
+        elif data_set.tells == "nothing":
             clip[t, y : y + 8, columns] += amplitude
-    if one.tells == "moment":
-        t = rng.integers(1, FRAMES - 1)
+    if data_set.tells == "moment":
+        t = int(rng.integers(1, FRAMES - 1))
         clip[t, 6:18, 6:18, 0 if label else 2] += amplitude
     return np.clip(clip + rng.normal(0, 12, clip.shape), 0, 255).astype(np.uint8)
 
 
-def recording(one: Set, group: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Its clips, and the labels that they are given."""
-    rng = np.random.default_rng((*one.name.encode(), group))
+def recording(data_set: DataSet, group: int) -> Iterator[tuple[np.ndarray, int]]:
+    """The clips of a recording, and the labels that they are given."""
+    rng = np.random.default_rng((*data_set.name.encode(), group))
     light = rng.uniform(90, 150)
-    for clip in range(max(CLIPS, one.labels)):
-        label = int((group + clip) % one.labels)
-        drawn = draw(one, label, rng, light)
-        yield drawn, label if rng.random() >= one.noise else int((label + rng.integers(1, one.labels)) % one.labels)
+    for clip in range(max(CLIPS, data_set.labels)):
+        label = int((group + clip) % data_set.labels)
+        drawn = draw(data_set, label, rng, light)
+        yield (
+            drawn,
+            label
+            if rng.random() >= data_set.noise
+            else int((label + rng.integers(1, data_set.labels)) % data_set.labels),
+        )
 
 
-def film(one: Set, folder: Path) -> Path:
-    """Write its videos and its table; recordings hold all labels in turn."""
+def write_videos(data_set: DataSet, folder: Path) -> Path:
+    """Write the videos of a set and the table that lists them; recordings hold all labels in turn."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     lines = ["path,label,group"]
-    for group in range(one.groups):
-        for number, (clip, label) in enumerate(recording(one, group)):
+    for group in range(data_set.groups):
+        for number, (clip, label) in enumerate(recording(data_set, group)):
             write(folder / f"{group}-{number}.mp4", clip)
             lines.append(f"{group}-{number}.mp4,label{label},recording{group}")
     (folder / "videos.csv").write_text("\n".join(lines) + "\n")
@@ -155,7 +170,7 @@ def write(path: Path, clip: np.ndarray) -> None:
         container.mux(stream.encode())
 
 
-def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
+def judge(data_set: DataSet, folder: Path, epochs: int) -> dict[str, Any]:
     """Train, compare, score."""
     import keras
 
@@ -164,13 +179,13 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
     from stillmotion.inspection import describe_shortcuts
 
     keras.utils.clear_session()
-    videos = sm.read_videos(film(one, folder / "clips"))
-    if one.groups >= 60:
+    videos = sm.read_videos(write_videos(data_set, folder / "clips"))
+    if data_set.groups >= 60:
         folds = sm.split_folds(videos, 3, seed=0)
     else:
-        folds = [sm.split(videos, (0.4, 0.1, 0.5) if one.groups > 4 else (0.5, 0.25, 0.25), seed=0)]
+        folds = [sm.split(videos, (0.4, 0.1, 0.5) if data_set.groups > 4 else (0.5, 0.25, 0.25), seed=0)]
     spec = sm.ClipSpec(frames=FRAMES, size=SIDE)
-    runs = []
+    runs: list[sm.Run] = []
     for (learn, validation, test), family in product(folds, ("frame_pool", "conv3d")):
         out = folder / f"{family}-{len(runs)}"
         run = sm.train(family, learn, validation, out=out, spec=spec, epochs=epochs, batch_size=8)
@@ -181,31 +196,31 @@ def judge(one: Set, folder: Path, epochs: int) -> dict[str, Any]:
     verdict = require_motion_evidence(comparison.verdict, evidence_of(tested, comparison.verdict))
     leaks = describe_shortcuts(sm.find_shortcuts(videos))
     still, motion = (comparison.families[family].accuracy.value for family in ("frame_pool", "conv3d"))
-    found = {
-        **dataclasses.asdict(one),
-        "name": one.name,
-        "truth": one.truth,
+    result = {
+        **dataclasses.asdict(data_set),
+        "name": data_set.name,
+        "truth": data_set.truth,
         "answer": verdict.answer,
-        "score": score(one, verdict.answer),
+        "score": score(data_set, verdict.answer),
         "test groups": verdict.groups,
         "still": still,
         "motion": motion,
         "low": verdict.low,
         "high": verdict.high,
-        "power": power(one, verdict.videos, verdict.groups),
+        "power": power(data_set, verdict.videos, verdict.groups),
         "as trained": None,
-        "leak said": bool(leaks),
+        "leak reported": bool(leaks),
     }
-    if found["score"] == "undecided" and found["power"] >= LIKELY:
-        found["as trained"] = power_as_trained(one, runs, verdict.groups)
+    if result["score"] == "undecided" and result["power"] >= LIKELY:
+        result["as trained"] = power_as_trained(data_set, runs, verdict.groups)
     shutil.rmtree(folder)
-    return found
+    return result
 
 
 def evidence_of(tested: Sequence[tuple[Any, Any, Any]], verdict: Any) -> Any:
-    """What tempers *motion needed*: tampered clips, and the still model's single frames.
+    """The evidence that *motion needed* requires: perturbed clips, and the still model's single frames.
 
-    tested: for each fold its still run, its motion run, and the test part.
+    `tested` has the still run, the motion run and the test part of each fold.
     """
     import stillmotion as sm
     from stillmotion.comparison import gather_evidence, join_folds, read_predictions
@@ -214,40 +229,42 @@ def evidence_of(tested: Sequence[tuple[Any, Any, Any]], verdict: Any) -> Any:
         for still, motion, test in tested:
             sm.predict_over_time(still, test)
             sm.evaluate_perturbed(motion, test)
-    moments = {verdict.still: [still.over_time_file for still, _, _ in tested]}
-    answers = join_folds([0] * len(tested), [read_predictions(motion.predictions_file) for _, motion, _ in tested])
-    return gather_evidence([motion.perturbed_file for _, motion, _ in tested], {}, answers, moments, verdict.still)
+    over_time = {verdict.still: [still.over_time_file for still, _, _ in tested]}
+    predictions = join_folds([0] * len(tested), [read_predictions(motion.predictions_file) for _, motion, _ in tested])
+    return gather_evidence(
+        [motion.perturbed_file for _, motion, _ in tested], {}, predictions, over_time, verdict.still
+    )
 
 
-def score(one: Set, answer: str) -> str:
+def score(data_set: DataSet, answer: str) -> str:
     """right, wrong or undecided."""
     if answer == "undecided":
-        return "right" if one.truth == "nobody can tell" else "undecided"
-    return "right" if answer == one.truth else "wrong"
+        return "right" if data_set.truth == "nobody can tell" else "undecided"
+    return "right" if answer == data_set.truth else "wrong"
 
 
-def power(one: Set, videos: int, groups: int, draws: int = 400) -> float:
+def power(data_set: DataSet, videos: int, groups: int, draws: int = 400) -> float:
     """How often ideal models on so many independent videos of so many groups would be decided on."""
     rng = np.random.default_rng((7,))
     codes = np.arange(videos) % groups
-    still, motion = one.ideal
+    still, motion = data_set.ideal
     decided = 0
     for _ in range(draws):
         shared = rng.random(videos)  # labels that both get wrong
-        frequent = rng.integers(one.labels, size=videos) == 0
+        frequent = rng.integers(data_set.labels, size=videos) == 0
         decided += is_decided(np.array([shared < still, shared < motion, frequent], float), codes)
     return decided / draws
 
 
-def power_as_trained(one: Set, runs: Sequence[Any], groups: int, draws: int = 400) -> float:
+def power_as_trained(data_set: DataSet, runs: Sequence[Any], groups: int, draws: int = 400) -> float:
     """How often these models, still and motion in turn, would be decided on with so many groups of `FRESH` new ones."""
     import keras
 
     models = [keras.saving.load_model(run.model_file) for run in runs]
-    labels = [f"label{number}" for number in range(one.labels)]
+    labels = [f"label{number}" for number in range(data_set.labels)]
     rights = []
     for group in range(1000, 1000 + FRESH):
-        clips, labelled = zip(*recording(one, group), strict=True)
+        clips, labelled = zip(*recording(data_set, group), strict=True)
         given = np.array(labelled)
         fold = 2 * (group % (len(models) // 2))
         still, motion = (
@@ -263,9 +280,9 @@ def power_as_trained(one: Set, runs: Sequence[Any], groups: int, draws: int = 40
 
 
 def is_decided(rights: np.ndarray, codes: np.ndarray) -> bool:
-    """As `decide`: the interval on one side of the margin, and the model that the answer rests on beats guessing.
+    """As `decide`: the interval is on one side of the margin, and the model that the answer rests on beats guessing.
 
-    rights: (3, n), of the still model, the motion model, and one that always gives the same label.
+    `rights` is `(3, n)`: the still model, the motion model, and a model that always predicts the same label.
     """
     from stillmotion.statistics import estimate_mean, proportion_interval
 
@@ -279,7 +296,18 @@ def is_decided(rights: np.ndarray, codes: np.ndarray) -> bool:
 
 
 def print_table(rows: list[dict[str, Any]]) -> None:
-    columns = ("name", "truth", "answer", "score", "test groups", "still", "motion", "power", "as trained", "leak said")
+    columns = (
+        "name",
+        "truth",
+        "answer",
+        "score",
+        "test groups",
+        "still",
+        "motion",
+        "power",
+        "as trained",
+        "leak reported",
+    )
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for row in rows:
         print(f"| {' | '.join(cell(row.get(column)) for column in columns)} |")
@@ -295,11 +323,11 @@ def print_table(rows: list[dict[str, Any]]) -> None:
     print(f"undecided although ideal models would be decided on in 80 % of tests: {len(late)}; "
           f"although these models would be: {sum(row['as trained'] >= LIKELY for row in late)}")  # fmt: skip
     leaking = [row for row in rows if row["leak"]]
-    print(f"leaks that were warned of: {sum(row['leak said'] for row in leaking)} of {len(leaking)}")
+    print(f"leaks that were reported: {sum(row['leak reported'] for row in leaking)} of {len(leaking)}")
     blind = [row for row in rows if not row["leak"] and row["tells"] in (*MOVING, "nothing")]
-    print(f"warnings where no frame tells anything: {sum(row['leak said'] for row in blind)} of {len(blind)}")
+    print(f"warnings where no frame shows anything: {sum(row['leak reported'] for row in blind)} of {len(blind)}")
     seen = [row for row in rows if not row["leak"] and row not in blind]
-    print(f"where the look is the label, as warnings allow for: {sum(row['leak said'] for row in seen)} of {len(seen)}")
+    print(f"where appearance is the label, as allowed for: {sum(row['leak reported'] for row in seen)} of {len(seen)}")
 
 
 def cell(value: Any) -> str:
@@ -310,23 +338,23 @@ def cell(value: Any) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("battery"), help="where results are kept")
-    parser.add_argument("--only", default="", help="sets whose name holds this")
-    parser.add_argument("--first", type=int, default=None, help="so many sets")
+    parser.add_argument("--out", type=Path, default=Path("battery"), help="folder for the results")
+    parser.add_argument("--only", default="", help="only sets whose name contains this")
+    parser.add_argument("--first", type=int, default=None, help="number of sets to run")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--render-only", action="store_true", help="only render the data sets")
     options = parser.parse_args()
     rows = []
-    for one in [one for one in battery() if options.only in one.name][: options.first]:
+    for data_set in [data_set for data_set in battery() if options.only in data_set.name][: options.first]:
         if options.render_only:
-            print(film(one, options.out / one.name))
+            print(write_videos(data_set, options.out / data_set.name))
             continue
-        result = options.out / f"{one.name}.json"
-        if not result.exists():
-            found = judge(one, options.out / one.name, options.epochs)
-            result.write_text(json.dumps(found, indent=1))
-        rows.append(json.loads(result.read_text()))
-        print(f"{one.name}: {rows[-1]['answer']}, {rows[-1]['score']}", flush=True)
+        file = options.out / f"{data_set.name}.json"
+        if not file.exists():
+            result = judge(data_set, options.out / data_set.name, options.epochs)
+            file.write_text(json.dumps(result, indent=1))
+        rows.append(json.loads(file.read_text()))
+        print(f"{data_set.name}: {rows[-1]['answer']}, {rows[-1]['score']}", flush=True)
     if rows:
         print()
         print_table(rows)

@@ -187,6 +187,8 @@ def test_a_faster_motion_model_is_mentioned_where_stills_suffice() -> None:
     )
     no_recommendation = replace(compared(SUFFICE, still_cost=60.0), recommendation=None)
     assert texts(no_recommendation)["use_still"].endswith("and is not shown to be within the margin of the best.")
+    still = Recommendation("pool", "pool", 0.0, 0.0, ("pool", "conv"))
+    assert texts(replace(no_recommendation, recommendation=still))["use_still"].endswith("the best.")
     assert texts(compared(SUFFICE))["use_still"] == "Use pool: it also works on single images."
 
 

@@ -125,11 +125,19 @@ def test_the_textbook_interval_is_recorded_beside_ours() -> None:
     assert verdict.cluster_robust_high - verdict.cluster_robust_low == pytest.approx(2 * half, rel=1e-4)
 
 
-@pytest.mark.parametrize(("groups", "codes"), [(9, ["few_groups"]), (10, [])])
-def test_few_groups_are_warned_of(groups: int, codes: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("groups", "text"),
+    [
+        (1, ["only 1 group of test videos: take this as a first look"]),
+        (9, ["only 9 groups of test videos: take this as a first look"]),
+        (10, []),
+    ],
+)
+def test_few_groups_are_warned_of(groups: int, text: list[str]) -> None:
     names = [f"g{i % groups}" for i in range(60)]
     verdict = decide([predictions([True] * 60, names)], [predictions([True] * 60, names)])
-    assert [warning.code for warning in verdict.warnings] == codes
+    assert [warning.text for warning in verdict.warnings] == text
+    assert all((warning.code, warning.groups) == ("few_groups", groups) for warning in verdict.warnings)
 
 
 def test_videos_that_are_their_own_groups_are_warned_of() -> None:

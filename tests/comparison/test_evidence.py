@@ -108,3 +108,12 @@ def test_steadiness_counts_changes_and_neighbours(tmp_path: Path) -> None:
     once = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").stability
     assert once is not None
     assert (once["still"].pm_k, once["still"].interval_seconds) == (None, None)  # no moment has a neighbour
+
+
+def test_the_max_pool_control_is_compared_with_motion() -> None:
+    whole, control = run(np.ones(60, bool)), run(np.arange(60) % 4 > 0)
+    found = gather_evidence([], {}, [whole], {}, "still", max_pool=[control]).max_pool_control
+    assert found is not None
+    assert (found.name, found.accuracy, found.difference) == ("pool=max", 0.75, -0.25)
+    assert found.low < -0.25 < found.high < 0
+    assert gather_evidence([], {}, [whole], {}, "still").max_pool_control is None

@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import numpy as np
+
 from helpers.predictions import predictions
 from stillmotion.comparison import select_examples
 
@@ -26,3 +30,52 @@ def test_no_disagreement_and_few_videos() -> None:
         "both_right",
         "both_right",
     ]
+
+
+def test_each_video_has_the_reason_that_is_true_of_it() -> None:
+    """Four videos of label a: both right, only motion, only still, both wrong as c; a fifth wrong as b and as c."""
+    base = replace(predictions([True] * 5, labels=("a", "b", "c")), truth=np.zeros(5, np.intp))
+    still = replace(base, probabilities=np.eye(3)[[0, 1, 0, 2, 1]])
+    motion = replace(base, probabilities=np.eye(3)[[0, 0, 1, 2, 2]])
+    found = {example.row: example.reason for example in select_examples([still], [motion], count=9)}
+    assert found == {
+        0: "both_right",
+        1: "only_motion_right",
+        2: "only_still_right",
+        3: "both_wrong",
+        4: "both_wrong_differently",
+    }
+
+
+def test_the_widest_gap_in_the_true_labels_probability_leads() -> None:
+    motion = predictions([True] * 6)
+    still = predictions([False] * 6)
+    weaker = still.probabilities.copy()
+    weaker[[2, 3]] = [[0.01, 0.99], [0.99, 0.01]]
+    found = select_examples([replace(still, probabilities=weaker)], [motion], count=6)
+    assert [example.row for example in found[:2]] == [2, 3]
+
+
+def test_at_most_two_thirds_are_disagreements_if_there_are_others() -> None:
+    still, motion = predictions([False] * 20 + [True] * 20), predictions([True] * 40)
+    reasons = [example.reason for example in select_examples([still], [motion], count=9)]
+    assert reasons == ["only_motion_right"] * 6 + ["both_right"] * 3
+    most = [example.reason for example in select_examples([still], [motion], count=39)]
+    assert (most.count("only_motion_right"), most.count("both_right")) == (20, 19)
+
+
+def test_most_confident_mistakes_lead_among_shared_mistakes() -> None:
+    wrong = predictions([False] * 6)
+    confident = wrong.probabilities.copy()
+    confident[4] = [0.02, 0.98]
+    found = select_examples([replace(wrong, probabilities=confident)], [wrong], count=2)
+    assert found[0].row == 4
+
+
+def test_labels_take_turns_even_where_one_has_the_widest_gaps() -> None:
+    motion = predictions([True] * 8)
+    still = predictions([False] * 8)
+    gaps = still.probabilities.copy()
+    gaps[[0, 2, 4]] = [0.01, 0.99]  # all of label a
+    found = select_examples([replace(still, probabilities=gaps)], [motion], count=4)
+    assert [example.label for example in found] == ["a", "b", "a", "b"]

@@ -52,3 +52,19 @@ def test_how_trainings_went(tmp_path: Path) -> None:
     assert sum(map(sum, result.confusion)) == 4
     found.history_file.write_text("epoch,accuracy\n1,no number\n")
     assert compare_runs([found]).families["conv3d"].trainings[0].curves is None
+
+
+def test_only_the_most_probable_labels_are_traced(tmp_path: Path) -> None:
+    """The true label, and the five with the highest probability at any time."""
+    labels = tuple("abcdefgh")
+    still, motion = (
+        read_run(write_run(tmp_path / family, predictions([right] * 8, labels=labels), family))
+        for family, right in (("frame_pool", False), ("conv3d", True))
+    )
+    shares = [0.0, 0.05, 0.06, 0.3, 0.07, 0.31, 0.08, 0.13]
+    rows = [
+        {"video": "0000.mp4", "seconds": 0.0} | {f"prob_{label}": p for label, p in zip(labels, shares, strict=True)}
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), motion.over_time_file)
+    (shown,) = gather_examples([still, motion], ("frame_pool", "conv3d"))
+    assert list(shown.traces["conv3d"].probabilities) == ["a", "f", "d", "h", "g", "e"]

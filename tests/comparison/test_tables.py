@@ -268,3 +268,38 @@ def test_tables_are_not_runs(tmp_path: Path) -> None:
     still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))
     with pytest.raises(StillmotionError, match="not a run"):
         sm.compare_runs([still, motion])
+
+
+def test_a_comparison_of_tables_describes_its_data(tmp_path: Path) -> None:
+    made = [row for row in rows(GOOD) if row["video"] != "v000"]
+    still = write(tmp_path / "s.csv", made)
+    motion = write(tmp_path / "m.csv", [row for row in rows(BAD) if row["video"] != "v000"])
+    comparison = sm.compare_tables([still, motion])
+    data = comparison.data
+    assert (data.videos, data.groups) == ({"test": 89}, {"test": 30})
+    assert data.videos_per_label == {"a": 44, "b": 45}
+    assert data.labels == ("a", "b")
+    assert (comparison.spec, comparison.recommendation, comparison.evidence) == (None, None, None)
+    assert {name: result.kind for name, result in comparison.families.items()} == {"s": "still", "m": "motion"}
+
+
+def test_models_are_named_after_their_files_or_folders(tmp_path: Path) -> None:
+    for folder in ("pool", "conv"):
+        (tmp_path / folder).mkdir()
+    same = [
+        write(tmp_path / folder / "predictions.csv", rows(right)) for folder, right in (("pool", BAD), ("conv", GOOD))
+    ]
+    assert list(sm.compare_tables(same).families) == ["pool/predictions", "conv/predictions"]
+    other = write(tmp_path / "other.csv", rows(GOOD))
+    assert list(sm.compare_tables([same[0], other]).families) == ["predictions", "other"]
+
+
+def test_the_seed_is_that_of_the_bootstrap(tmp_path: Path) -> None:
+    """Of macro-F1, whose interval may be wider than that of accuracy."""
+    right = np.random.default_rng((1,)).random(200) < 0.6
+    still = write(tmp_path / "s.csv", [row | {"group": row["video"]} for row in rows(right.tolist())])
+    motion = write(tmp_path / "m.csv", [row | {"group": row["video"]} for row in rows([True] * 200)])
+    one, same, other = (sm.compare_tables([still, motion], seed=seed).families["s"].macro_f1 for seed in (0, 0, 1))
+    assert one == same
+    assert one.value == other.value
+    assert one != other

@@ -153,3 +153,11 @@ def test_groups_to_decide_follow_the_formula() -> None:
     formula = (1.96 + 0.8416) ** 2 * change.var() / (change.mean() - 0.05) ** 2
     assert found.answer == "undecided"
     assert found.groups_to_decide == pytest.approx(formula, rel=0.06)
+
+
+def test_a_verdict_that_knows_nothing_of_guessing_is_not_blocked_by_it() -> None:
+    """The defaults of a record from elsewhere."""
+    bare = Verdict("still", "motion", 0.5, 0.9, 0.4, 0.2, 0.6, 0.05, videos=60, groups=20, seeds=1)
+    assert bare.answer == "motion needed"
+    assert replace(bare, low=-0.3, high=-0.2).answer == "stills suffice"
+    assert (bare.level, bare.selected_by, bare.superior, bare.equivalent) == (0.95, "only_motion_model", False, False)

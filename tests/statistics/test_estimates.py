@@ -139,3 +139,49 @@ def test_the_estimate_holds_what_the_interval_rests_on() -> None:
     assert (found.mean, found.mean_square) == pytest.approx((6 / 40, 14 / 40))
     assert (found.groups, found.effective_groups) == (20, 20)
     assert 20 <= found.effective_n <= 40
+
+
+def test_the_interval_over_trainings_has_satterthwaites_degrees_of_freedom() -> None:
+    """The sampling variance has 29 degrees of freedom, the variance between the three trainings has two."""
+    codes = np.repeat(np.arange(30), 4)
+    still = np.zeros((3, 120))
+    motion = (RNG.random((3, 120)) < [[0.2], [0.6], [1.0]]).astype(float)
+    found = estimate_mean(motion.mean(0) - still.mean(0), codes, (still, motion))
+    sampling = found.standard_error**2 - found.between
+    raw = np.var(motion.mean(axis=1), ddof=1) / 3
+    freedom = found.standard_error**4 / (sampling**2 / 29 + raw**2 / 2)
+    low, high = found.interval(0.5)  # a wider one would end at 1
+    assert freedom < 4
+    assert high - low == pytest.approx(2 * t.ppf(0.75, freedom) * found.standard_error)
+
+
+def test_the_variance_between_trainings_is_net_of_chance_on_few_groups() -> None:
+    """Two-way clustering: less the variance of what is neither the training's nor the group's."""
+    codes = np.repeat(np.arange(6), 5)
+    motion = (RNG.random((4, 30)) < [[0.3], [0.5], [0.7], [0.9]]).astype(float)
+    found = estimate_mean(motion.mean(0), codes, (np.zeros((4, 30)), motion))
+    means = motion.mean(axis=1)
+    interaction = motion - motion.mean(axis=0) - means[:, None] + means.mean()
+    cells = interaction.reshape(4, 6, 5).sum(axis=2)
+    chance = (cells**2).sum() / 30**2 / (4 * 3) * 6 / 5
+    assert found.between == pytest.approx(np.var(means, ddof=1) / 4 - chance)
+
+
+def test_two_trainings_are_enough_to_see_that_disagreements_are_smaller() -> None:
+    still, motion = np.ones((2, 40)), np.ones((2, 40))
+    motion[0, 0] = motion[1, 1] = 0.0
+    assert estimate_mean(motion.mean(0) - still.mean(0), SINGLES, (still, motion)).pseudo_counts == pytest.approx(1.0)
+
+
+def test_limits_stay_within_minus_1_and_1() -> None:
+    found = estimate_mean(np.ones(6), np.arange(6))
+    assert found.interval(0.999)[1] == 1.0
+    assert estimate_mean(-np.ones(6), np.arange(6)).interval(0.999)[0] == -1.0
+
+
+def test_two_very_unequal_groups_have_one_degree_of_freedom() -> None:
+    values, codes = np.array([1.0, *[0.0] * 19]), np.array([0, *[1] * 19])
+    found = estimate_mean(values, codes)
+    assert found.effective_groups < 2
+    low, high = found.interval(0.6)
+    assert high - low == pytest.approx(2 * t.ppf(0.8, 1) * found.standard_error, rel=1e-6)

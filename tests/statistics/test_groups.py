@@ -92,3 +92,29 @@ def test_intraclass_correlation_estimates_the_truth() -> None:
     sums = np.bincount(codes, values).astype(float)
     found = intraclass_correlation(sums, np.full(400, 5.0), float((values**2).sum()))
     assert found == pytest.approx(0.3, abs=0.05)
+
+
+def test_the_design_effect_is_the_jackknifes_over_that_of_single_videos() -> None:
+    """Unequal groups, no prior, and a correlation within groups that the jackknife exceeds."""
+    sizes = [2, 3, 4, 5]
+    codes = np.repeat(np.arange(4), sizes)
+    values = np.array([1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+    without = np.array([values[codes != group].mean() for group in range(4)])
+    jackknife = ((values.mean() - without) ** 2).sum() * 3 / 4
+    single = ((values - values.mean()) ** 2).sum() / 14**2
+    assert effective_videos(values, codes, 0.0) == pytest.approx(14 / min(jackknife / single, 14 / kish(codes)))
+
+
+def test_intraclass_correlation_of_unequal_groups_is_donner_and_klars() -> None:
+    sizes = np.array([2.0, 3.0, 5.0])
+    codes = np.repeat(np.arange(3), sizes.astype(int))
+    values = np.array([0.9, 0.7, 0.1, 0.2, 0.3, 0.5, 0.4, 0.6, 0.5, 0.8])
+    deviations = values - values.mean()
+    sums = np.bincount(codes, deviations).astype(float)
+    group_means = np.array([values[codes == group].mean() for group in range(3)])
+    among = (sizes * (group_means - values.mean()) ** 2).sum() / 2
+    within = ((values - group_means[codes]) ** 2).sum() / 7
+    typical = (10 - (sizes**2).sum() / 10) / 2
+    expected = (among - within) / (among + (typical - 1) * within)
+    found = intraclass_correlation(sums, sizes, float((deviations**2).sum()))
+    assert found == pytest.approx(expected)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from stillmotion.statistics import cluster_robust_interval, estimate_mean, mean_interval, proportion_interval
+from stillmotion.statistics import (
+    cluster_robust_interval,
+    effective_videos,
+    estimate_mean,
+    mean_interval,
+    proportion_interval,
+)
 
 RNG = np.random.default_rng((13,))
 
@@ -89,3 +95,15 @@ def test_the_textbook_interval_agrees_with_ours_where_there_is_plenty_of_data() 
 def test_the_textbook_interval_has_no_width_where_nothing_differs() -> None:
     """Which is why no verdict rests on it."""
     assert cluster_robust_interval(np.zeros(20), np.repeat(np.arange(5), 4)) == (0.0, 0.0)
+
+
+def test_intervals_of_two_very_unequal_groups_use_one_degree_of_freedom() -> None:
+    values, codes = np.array([1.0, *[0.0] * 18, 1.0]), np.array([0, *[1] * 19])
+    n = effective_videos(values, codes)
+    t2 = t.ppf(0.8, 1) ** 2
+    center, width = (n * 0.1 + t2 / 2) / (n + t2), 2 * np.sqrt(t2 * (n * 0.09 + t2 / 4)) / (n + t2)
+    low, high = proportion_interval(values, codes, 0.6)
+    assert (low, high) == pytest.approx((max(0.0, center - width / 2), center + width / 2))
+    shifts = np.array([0.1 - 1 / 19, 0.1 - 1.0])
+    half = t.ppf(0.8, 1) * np.sqrt((shifts**2).sum() / 2)
+    assert mean_interval(values, codes, 9.0, 0.6)[1] == pytest.approx(0.1 + half)

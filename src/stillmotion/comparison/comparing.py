@@ -78,22 +78,23 @@ def compare_runs(
     }
     tested_videos = len(predictions[family][0].videos) if crossed else None
     first = next(iter(by_family.values()))[0].run
+    verdict = _decide(predictions, still, motion, margin, crossed) if still and motion else None
     comparison = Comparison(
         families=families,
-        verdict=_decide(predictions, still, motion, margin, crossed) if still and motion else None,
+        verdict=verdict,
         data=_summarize_data(first, tested_videos),
         spec=first.recipe.spec,
         recommendation=recommend(
             predictions, {name: result.cost.milliseconds_per_clip for name, result in families.items()}, margin
         ),
     )
-    if not (still and motion):
+    if verdict is None:
         return complete_comparison(comparison)
     all_runs = [tested.run for own in by_family.values() for tested in own]
     return complete_comparison(
         comparison,
-        evidence=_gather_evidence(by_family, still, comparison.verdict.motion if comparison.verdict else motion),
-        examples=gather_examples(all_runs, (still, motion)),
+        evidence=_gather_evidence(by_family, verdict.still, verdict.motion),
+        examples=gather_examples(all_runs, (verdict.still, verdict.motion)),
     )
 
 
@@ -160,8 +161,8 @@ def _summarize_data(run: Run, tested_videos: int | None) -> DataSummary:
     """The data set of a run; with cross-validation, the folds have tested `tested_videos` videos together."""
     data = run.record.data
     parts = {part: list(data.part(part)) for part in PARTS}
-    videos = {str(part): len(found) for part, found in parts.items()}
-    groups = {str(part): len({video.group for video in found}) for part, found in parts.items()}
+    videos = {str(part): len(members) for part, members in parts.items()}
+    groups = {str(part): len({video.group for video in members}) for part, members in parts.items()}
     if tested_videos is not None:
         videos["test"], groups["test"] = tested_videos, len({video.group for video in data.videos})
     return DataSummary(
