@@ -88,7 +88,7 @@ SNAPSHOTS = [
     Injection("color_matrix", "full range read as limited", "snapshot", lambda f, i: np.clip((f[i] - 16.0) * (255 / 219), 0, 255).round()),
     Injection("framing", "ImageOps.fit to 96x72 of another shape", "snapshot", lambda f, i: np.asarray(ImageOps.fit(pillow(f[i]), _other(f[i])))),
     Injection("framing", "ImageOps.pad", "snapshot", lambda f, i: np.asarray(ImageOps.pad(pillow(f[i]), _other(f[i])))),
-    Injection("framing", "a crop of 3/5, off centre", "snapshot", lambda f, i: _cropped(f[i])),
+    Injection("framing", "a crop of 3/5, off center", "snapshot", lambda f, i: _cropped(f[i])),
     Injection("resizing", "Pillow nearest to 96", "snapshot", lambda f, i: sized(f[i], Image.Resampling.NEAREST)),
     Injection("resizing", "cv2 nearest to 80", "snapshot", lambda f, i: cv2.resize(f[i], (80, 80), interpolation=cv2.INTER_NEAREST)),
     Injection("resizing", "cv2 linear to 64", "snapshot", lambda f, i: cv2.resize(f[i], (64, 64))),

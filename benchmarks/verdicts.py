@@ -264,8 +264,8 @@ def power_as_trained(data_set: DataSet, runs: Sequence[Any], groups: int, draws:
     labels = [f"label{number}" for number in range(data_set.labels)]
     rights = []
     for group in range(1000, 1000 + FRESH):
-        clips, labelled = zip(*recording(data_set, group), strict=True)
-        given = np.array(labelled)
+        clips, labeled = zip(*recording(data_set, group), strict=True)
+        given = np.array(labeled)
         fold = 2 * (group % (len(models) // 2))
         still, motion = (
             np.array([run.labels.index(labels[label]) for label in given])

@@ -70,5 +70,5 @@ def test_live(tmp_path: Path) -> None:
     assert off < 1e-5
     assert "lstm" in plain and "1 of 16" in plain
     title, *moments = own.splitlines()
-    assert "labelled" in title and len(moments) > 3
+    assert "labeled" in title and len(moments) > 3
     assert all("window to" in line and line.endswith("%") for line in moments)

@@ -89,7 +89,7 @@ def test_a_folder_that_is_no_comparison_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "flags",
     [["--families", "resnet"], ["--rate", "fast"], ["--size", "big"], ["--split", "0.5,0.5"], ["--margin", "2"],
-     ["--frames", "0"], ["--input", "grey"], ["--pool", "best"], ["--no-such-flag"]],
+     ["--frames", "0"], ["--input", "gray"], ["--pool", "best"], ["--no-such-flag"]],
 )  # fmt: skip
 def test_wrong_options_end_with_status_2_and_are_named(tmp_path: Path, flags: list[str]) -> None:
     data = label_folder(tmp_path / "d", "jam", "run")

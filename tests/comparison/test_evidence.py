@@ -93,7 +93,7 @@ def test_a_guesser_is_right_on_some_frame_by_luck(tmp_path: Path) -> None:
     assert not found.best_frame.one_frame_decides
 
 
-def test_steadiness_counts_changes_and_neighbours(tmp_path: Path) -> None:
+def test_steadiness_counts_changes_and_neighbors(tmp_path: Path) -> None:
     truth = np.arange(60) % 3
     answers = np.repeat(truth[:, None], 10, axis=1)
     answers[:, 5] = (truth + 1) % 3  # wrong for one moment of ten, 0.2 s apart
@@ -107,7 +107,7 @@ def test_steadiness_counts_changes_and_neighbours(tmp_path: Path) -> None:
     write_over_time(path, answers[:, :1], np.full((60, 1), 0.8))
     once = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").stability
     assert once is not None
-    assert (once["still"].pm_k, once["still"].interval_seconds) == (None, None)  # no moment has a neighbour
+    assert (once["still"].pm_k, once["still"].interval_seconds) == (None, None)  # no moment has a neighbor
 
 
 def test_the_max_pool_control_is_compared_with_motion() -> None:

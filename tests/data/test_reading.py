@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from stillmotion.data import Video, Videos, check_labelled, read_videos
+from stillmotion.data import Video, Videos, check_labeled, read_videos
 from stillmotion.data.formats import folders
 from stillmotion.data.media import find_media, is_image
 from stillmotion.data.tables import describe_columns, read_table
@@ -186,7 +186,7 @@ def test_what_is_no_data_set_is_refused(tmp_path: Path) -> None:
 
 def test_a_classifier_needs_a_label_for_every_video_and_two_labels(tmp_path: Path) -> None:
     with pytest.raises(StillmotionError, match=r"a\.mp4 has no label"):
-        check_labelled(Videos(tmp_path, (Video("a.mp4"),)))
+        check_labeled(Videos(tmp_path, (Video("a.mp4"),)))
     with pytest.raises(StillmotionError, match="only one label, 'x'"):
-        check_labelled(Videos(tmp_path, (Video("a.mp4", "x"), Video("b.mp4", "x"))))
-    check_labelled(Videos(tmp_path, (Video("a.mp4", "x"), Video("b.mp4", "y"))))
+        check_labeled(Videos(tmp_path, (Video("a.mp4", "x"), Video("b.mp4", "x"))))
+    check_labeled(Videos(tmp_path, (Video("a.mp4", "x"), Video("b.mp4", "y"))))

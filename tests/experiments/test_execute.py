@@ -99,7 +99,7 @@ def test_a_plan_that_runs_a_task_before_what_it_needs_is_a_mistake(tmp_path: Pat
         InProcess().run([Step(id="b", title="", folder=tmp_path, after=("a",))])
 
 
-def test_a_cancelled_experiment_ends_at_the_next_report(tmp_path: Path) -> None:
+def test_a_canceled_experiment_ends_at_the_next_report(tmp_path: Path) -> None:
     cancel = threading.Event()
     reports: list[str] = []
 

@@ -14,7 +14,7 @@ from helpers.media import noise, write_video
 from stillmotion.cli import evaluate as command
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
-from stillmotion.prediction import predict_labelled
+from stillmotion.prediction import predict_labeled
 
 pytestmark = pytest.mark.backend
 
@@ -67,10 +67,10 @@ def test_another_test_part_replaces_the_first(run: sm.Run, videos: sm.Videos, tm
     assert set(pq.read_table(run.predictions_file).column("video").to_pylist()) == {"d.mp4"}
 
 
-def test_predict_labelled_records_nothing(run: sm.Run, videos: sm.Videos) -> None:
+def test_predict_labeled_records_nothing(run: sm.Run, videos: sm.Videos) -> None:
     reports: list[tuple[str, int, int]] = []
     before = {path: path.read_bytes() for path in run.folder.iterdir()}
-    predictions, skipped = predict_labelled(
+    predictions, skipped = predict_labeled(
         run, videos, progress=lambda stage, done, total, figures={}, /: reports.append((stage, done, total))
     )
     assert [prediction.video.path for prediction in predictions] == ["a.mp4", "b.mp4"]

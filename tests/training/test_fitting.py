@@ -239,8 +239,8 @@ def test_labels_have_to_agree_and_videos_to_be_readable(
 ) -> None:
     (tmp_path / "broken.mp4").write_text("no video")
     broken = sm.Videos(tmp_path, (sm.Video("broken.mp4", "dark"), sm.Video("broken.mp4", "bright")))
-    unknown = shades[1].only([dataclasses.replace(video, label="grey") for video in shades[1]])
-    with pytest.raises(StillmotionError, match="'grey' is in the validation part but not in the train part"):
+    unknown = shades[1].only([dataclasses.replace(video, label="gray") for video in shades[1]])
+    with pytest.raises(StillmotionError, match="'gray' is in the validation part but not in the train part"):
         sm.train(easy_recipe, shades[0], unknown, out=tmp_path / "run")
     with pytest.raises(StillmotionError, match=r"no readable video in the validation part: .*broken\.mp4"):
         sm.train(easy_recipe, shades[0], broken, out=tmp_path / "run")

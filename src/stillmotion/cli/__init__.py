@@ -72,7 +72,7 @@ def stillmotion(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Does your video need motion? Compare still and motion Keras models on your own labelled clips.
+    """Does your video need motion? Compare still and motion Keras models on your own labeled clips.
 
     Example: stillmotion compare clips/
     """

@@ -27,7 +27,7 @@ def audit(
     ],
     snapshots: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Pictures taken from the videos, of any size.", show_default=False),
+        typer.Option(metavar="FOLDER", help="Pictures taken from the videos, of any size.", show_default=False),
     ] = None,
     frame_reader: Annotated[
         str | None,
@@ -68,7 +68,7 @@ def audit(
     out_folder: Annotated[
         Path | None,
         typer.Option(
-            "--out", metavar="DIR", help="Write audit.json and audit.html to this folder.", show_default=False
+            "--out", metavar="FOLDER", help="Write audit.json and audit.html to this folder.", show_default=False
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

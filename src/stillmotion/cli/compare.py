@@ -82,11 +82,11 @@ def compare(
 
     Example: stillmotion compare clips/ --out comparison
     """
-    from stillmotion.experiments import default_folder, read_labelled, run_comparison
+    from stillmotion.experiments import default_folder, read_labeled, run_comparison
 
     names, rate_, size_ = options.read_families(families), options.read_rate(rate), options.read_size(size)
     fractions = options.read_split(split)
-    videos = read_labelled(data, group=group)
+    videos = read_labeled(data, group=group)
     folder = out_folder or default_folder(data)
     check_folder(folder)
     load_backend()

@@ -18,7 +18,7 @@ def evaluate(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.", show_default=False)],
     data: Annotated[
         Path | None,
-        typer.Argument(metavar="[DATA]", help="Other labelled videos.", show_default="the run's own test part"),
+        typer.Argument(metavar="[DATA]", help="Other labeled videos.", show_default="the run's own test part"),
     ] = None,
     group: options.Group = None,
 ) -> None:
@@ -28,11 +28,11 @@ def evaluate(
 
     Example: stillmotion evaluate runs/cnn_rnn
     """
-    from stillmotion.experiments import read_labelled, run_evaluation
+    from stillmotion.experiments import read_labeled, run_evaluation
     from stillmotion.runs import read_run
 
     run = read_run(run_folder)
-    videos = None if data is None else read_labelled(data, group=group)
+    videos = None if data is None else read_labeled(data, group=group)
     load_backend()
     with bar(run.recipe.family) as progress:
         metrics = run_evaluation(run, videos, progress=progress)

@@ -21,7 +21,7 @@ def export(
         bool,
         typer.Option("--stream", help="Export the step of a stream, which keeps a state, instead of the whole model."),
     ] = False,
-    hop: Annotated[int, typer.Option(help="With --stream: frames from one window to the next.", min=1)] = 1,
+    hop: Annotated[int, typer.Option(help="Frames from one window to the next, with --stream.", min=1)] = 1,
     out_folder: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Where to write.", show_default="exports/ in the run's folder"),

@@ -13,12 +13,12 @@ from stillmotion.errors import UsageError
 
 
 def make_demo_data(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder for the videos.", show_default=False)],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder for the videos.", show_default=False)],
     kind: Annotated[
         str, typer.Option(metavar="|".join(LABELS), help="How the labels differ: in look, in motion, or in both.")
     ] = "motion",
     videos: Annotated[int, typer.Option(help="Number of videos.", min=1)] = 200,
-    seed: Annotated[int, typer.Option(help="Other seeds give other videos.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; other seeds give other videos.", min=0)] = 0,
 ) -> None:
     """Render labeled videos of a small production line to try stillmotion with.
 

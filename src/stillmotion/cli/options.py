@@ -63,7 +63,7 @@ Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs.", sh
 Margin = Annotated[
     float, typer.Option(help="Smallest gain in accuracy that is worth motion; 0.05 is 5 points.", min=0, max=0.99)
 ]
-Seed = Annotated[int, typer.Option(help="Random seed for the split and for training.", min=0)]
+Seed = Annotated[int, typer.Option(help="Random seed, for the split and for training.", min=0)]
 Flip = Annotated[
     bool, typer.Option("--flip", help="Mirror half of the training clips. Do not use it if left and right matter.")
 ]

@@ -68,7 +68,7 @@ def stream(
         bool, typer.Option("--realtime", help="Play a file at its own speed, as a camera would send it.")
     ] = False,
     rate: Annotated[
-        float | None, typer.Option(help="Frames per second that the model sees.", show_default="the run's")
+        float | None, typer.Option(help="Clip rate in frames per second.", show_default="the run's")
     ] = None,
     labels: Annotated[
         str | None,

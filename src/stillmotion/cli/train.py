@@ -59,7 +59,7 @@ def train(
 
     Example: stillmotion train clips/ --family cnn_rnn --out runs/cnn_rnn
     """
-    from stillmotion.experiments import read_labelled, run_training
+    from stillmotion.experiments import read_labeled, run_training
 
     settings: dict[str, Any] = {
         "epochs": epochs,
@@ -73,7 +73,7 @@ def train(
     options.check_precision(precision)
     known = FAMILIES[family].options if family in FAMILIES else {}
     check_options(family, {name: value for name, value in settings.items() if name in known})
-    videos = read_labelled(data, group=group)
+    videos = read_labeled(data, group=group)
     folder = out_folder or Path(f"{family}-run")
     check_folder(folder)
     load_backend()

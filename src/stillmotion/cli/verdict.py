@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stillmotion.cli import options
 from stillmotion.cli.console import note, out
 
 
@@ -20,10 +21,8 @@ def verdict(
         list[Path],
         typer.Argument(metavar="MOTION", help="Predictions of one or more motion models.", show_default=False),
     ],
-    margin: Annotated[
-        float, typer.Option(help="The smallest gain in accuracy that is worth motion, as a share.", min=0, max=0.99)
-    ] = 0.05,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the verdict as in comparison.json.")] = False,
+    margin: options.Margin = 0.05,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, as in comparison.json.")] = False,
 ) -> None:
     """Does motion help? The verdict on tables of predictions from any models. No video is read, no model is run.
 

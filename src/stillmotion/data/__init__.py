@@ -1,7 +1,7 @@
 """Which videos, labels and groups there are, and how they are split."""
 
 from stillmotion.data.class_names import read_class_names
-from stillmotion.data.reading import check_labelled, check_names, read_videos
+from stillmotion.data.reading import check_labeled, check_names, read_videos
 from stillmotion.data.splitting import FRACTIONS, split, split_folds, straddling_groups
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 
@@ -11,7 +11,7 @@ __all__ = [
     "Part",
     "Video",
     "Videos",
-    "check_labelled",
+    "check_labeled",
     "check_names",
     "read_class_names",
     "read_videos",

@@ -53,7 +53,7 @@ def check_names(videos: Videos) -> None:
             raise StillmotionError(f"{readable}: the name is not in UTF-8; rename it") from None
 
 
-def check_labelled(videos: Videos) -> None:
+def check_labeled(videos: Videos) -> None:
     """Refuse videos that a classifier cannot be trained on.
 
     Raises:

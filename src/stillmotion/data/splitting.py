@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.data.reading import check_labelled
+from stillmotion.data.reading import check_labeled
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -48,7 +48,7 @@ def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int =
         StillmotionError: there are too few groups for each label to occur in each part; the numbers are given.
     """
     check_fractions(fractions)
-    check_labelled(videos)
+    check_labeled(videos)
     table_parts = {video.part for video in videos}
     if table_parts == {None}:
         parts = _assign(videos, dict(zip(PARTS, fractions, strict=True)), seed)
@@ -95,7 +95,7 @@ def split_folds(
     if folds < 2:
         raise UsageError(f"{folds} folds; cross-validation takes 2 or more")
     check_fractions(fractions)
-    check_labelled(videos)
+    check_labeled(videos)
     count, label = min((len({v.group for v in videos if v.label == label}), label) for label in videos.labels)
     if folds > count:
         possible = f"at most {count} folds are possible" if count > 2 else "cross-validation takes 3 or more"

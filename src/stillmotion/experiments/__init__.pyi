@@ -4,7 +4,7 @@ from .datasets import (
     Dataset as Dataset,
     Fold as Fold,
     open_dataset as open_dataset,
-    read_labelled as read_labelled,
+    read_labeled as read_labeled,
 )
 from .evaluating import run_evaluation as run_evaluation
 from .executors import Executor as Executor, InProcess as InProcess

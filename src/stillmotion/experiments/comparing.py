@@ -1,4 +1,4 @@
-"""The main job: labelled videos in; still and motion models trained and tested alike; a verdict out."""
+"""The main job: labeled videos in; still and motion models trained and tested alike; a verdict out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stillmotion.data import Videos
 from stillmotion.data.splitting import FRACTIONS
 from stillmotion.experiments.choices import Effort, Preset
 from stillmotion.experiments.controls import Controls
-from stillmotion.experiments.datasets import open_dataset, read_labelled
+from stillmotion.experiments.datasets import open_dataset, read_labeled
 from stillmotion.experiments.executors import Executor, InProcess
 from stillmotion.experiments.plan import ComparisonPlan, Search, evaluated
 from stillmotion.experiments.settings import ComparisonSettings
@@ -61,12 +61,12 @@ def run_comparison(
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
 ) -> Comparison:
-    """Train still and motion models on labelled videos with equal budgets, test them, and say which is needed.
+    """Train still and motion models on labeled videos with equal budgets, test them, and say which is needed.
 
     This is the whole of `stillmotion compare`: it opens and splits the data set by group, searches settings on the
     validation part, trains, tests, looks for shortcuts in the data, tries what else could explain the result, and
     leaves comparison.json, report.html and one run per model in `out`. What a user should know on the way is
-    logged under the logger "stillmotion". Interrupted or cancelled, the same call resumes.
+    logged under the logger "stillmotion". Interrupted or canceled, the same call resumes.
 
     Args:
         data: a folder with one folder per label, a table, or videos that were read or opened before.
@@ -119,7 +119,7 @@ def run_comparison(
         fractions=fractions,
         seed=seed,
     )
-    videos = read_labelled(data, group=group)
+    videos = read_labeled(data, group=group)
     folder = Path(out) if out is not None else default_folder(data)
     check_folder(folder)
     executor = InProcess(progress, cancel)

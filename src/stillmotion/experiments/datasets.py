@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from stillmotion.clips import OpenedVideos, Rate, SkippedVideo, choose_rate, open_videos
-from stillmotion.data import PARTS, Videos, check_labelled, read_videos, split, split_folds, straddling_groups
+from stillmotion.data import PARTS, Videos, check_labeled, read_videos, split, split_folds, straddling_groups
 from stillmotion.errors import StillmotionError
 from stillmotion.inspection import copies
 from stillmotion.progress import Progress, no_progress
@@ -44,8 +44,8 @@ class Dataset:
     rate: Rate
 
 
-def read_labelled(data: str | Path | Videos | OpenedVideos, *, group: str | None = None) -> Videos | OpenedVideos:
-    """Read a labelled data set; no video is opened yet.
+def read_labeled(data: str | Path | Videos | OpenedVideos, *, group: str | None = None) -> Videos | OpenedVideos:
+    """Read a labeled data set; no video is opened yet.
 
     Args:
         data: a folder, a table, or videos that were read before.
@@ -59,7 +59,7 @@ def read_labelled(data: str | Path | Videos | OpenedVideos, *, group: str | None
         StillmotionError: it cannot be read, a video has no label, or there are fewer than two labels.
     """
     videos = data if isinstance(data, Videos | OpenedVideos) else read_videos(data, group=group)
-    check_labelled(videos.videos if isinstance(videos, OpenedVideos) else videos)
+    check_labeled(videos.videos if isinstance(videos, OpenedVideos) else videos)
     return videos
 
 
@@ -76,7 +76,7 @@ def open_dataset(
     """Open a data set and divide it by group. What a user should know of it is logged.
 
     Args:
-        videos: labelled videos.
+        videos: labeled videos.
         fractions: shares of the train, validation and test parts.
         seed: of the division.
         rate: the clip rate in frames per second, "spread", or "auto" to choose by the videos' durations.

@@ -11,7 +11,7 @@ from stillmotion.clips import OpenedVideos
 from stillmotion.comparison import Metrics, compute_metrics, read_predictions
 from stillmotion.data import Videos
 from stillmotion.errors import StillmotionError
-from stillmotion.experiments.datasets import read_labelled
+from stillmotion.experiments.datasets import read_labeled
 from stillmotion.prediction import evaluation_rows, write_rows
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run, read_run
@@ -33,7 +33,7 @@ def run_evaluation(
 
     Args:
         run: the run, or its folder.
-        data: labelled videos; by default the run's own test part.
+        data: labeled videos; by default the run's own test part.
         group: a regular expression; what it matches in a video's path names its group.
         progress: receives the number of videos tested.
 
@@ -46,13 +46,13 @@ def run_evaluation(
     """
     run = run if isinstance(run, Run) else read_run(run)
     own = run.record.data.part("test")
-    test = own if data is None else read_labelled(data, group=group)
+    test = own if data is None else read_labeled(data, group=group)
     if not test:
         raise StillmotionError(f"{run.folder}: this run has no test part; give the videos to test it on")
     _warn_of_leaks(run, test.videos if isinstance(test, OpenedVideos) else test)
     if data is None or not own:
         return compute_metrics([read_predictions(prediction.evaluate(run, test, progress=progress).predictions_file)])
-    predictions, skipped = prediction.predict_labelled(run, test, progress=progress)
+    predictions, skipped = prediction.predict_labeled(run, test, progress=progress)
     for video in skipped:
         log.info("skipped: %s", video.reason)
     with TemporaryDirectory() as folder:

@@ -66,7 +66,7 @@ class InProcess:
 
         def report(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
             if self.cancel is not None and self.cancel.is_set():
-                raise CancelledError("cancelled; the same call resumes where it stopped")
+                raise CancelledError("canceled; the same call resumes where it stopped")
             self.progress(f"{title} {stage}".strip(), done, total, figures)
 
         return report

@@ -11,7 +11,7 @@ from stillmotion.clips import Augment, OpenedVideos, Rate
 from stillmotion.data import Videos
 from stillmotion.data.splitting import FRACTIONS
 from stillmotion.experiments.choices import Preset
-from stillmotion.experiments.datasets import open_dataset, read_labelled
+from stillmotion.experiments.datasets import open_dataset, read_labeled
 from stillmotion.experiments.executors import InProcess
 from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evaluate
 from stillmotion.experiments.settings import ComparisonSettings
@@ -71,7 +71,7 @@ def run_training(
     common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)
     if preset != "standard":
         settings["preset"] = preset
-    videos = read_labelled(data, group=group)
+    videos = read_labeled(data, group=group)
     folder = Path(out) if out is not None else Path(f"{family}-run")
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening

@@ -24,7 +24,7 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_p
 
     Args:
         run: a finished run.
-        test: labelled videos; none of their groups may have been trained or validated on.
+        test: labeled videos; none of their groups may have been trained or validated on.
         progress: receives the number of videos done.
 
     Returns:
@@ -35,7 +35,7 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_p
             process is working in the run's folder.
     """
     with folder_lock(run.folder):
-        predictions, skipped = predict_labelled(run, test, progress=progress)
+        predictions, skipped = predict_labeled(run, test, progress=progress)
         write_rows(evaluation_rows(predictions), run.predictions_file)
         data = run.record.data
         trained_on = tuple(video for video in data.videos if video.part != "test")
@@ -51,14 +51,14 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_p
         return write_run(dataclasses.replace(run, record=record))
 
 
-def predict_labelled(
+def predict_labeled(
     run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_progress
 ) -> tuple[list[VideoPrediction], list[SkippedVideo]]:
-    """Predict labelled videos; nothing is recorded.
+    """Predict labeled videos; nothing is recorded.
 
     Args:
         run: a finished run.
-        test: labelled videos.
+        test: labeled videos.
         progress: receives the number of videos done.
 
     Returns:

@@ -46,7 +46,7 @@ def evaluate_perturbed(
 
     Args:
         run: a finished run of a motion family.
-        test: labelled videos; those that cannot be read are skipped.
+        test: labeled videos; those that cannot be read are skipped.
         seed: random seed for shuffling.
         progress: receives the number of videos done.
 

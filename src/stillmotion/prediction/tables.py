@@ -21,7 +21,7 @@ def evaluation_rows(predictions: Iterable[VideoPrediction]) -> list[Row]:
     """The rows of a run's predictions.parquet.
 
     Args:
-        predictions: predictions for labelled videos.
+        predictions: predictions for labeled videos.
 
     Returns:
         One row per window: the video, its true label and group, the window's number, start and end in seconds, and

@@ -113,7 +113,7 @@ def one_hot(segments: Sequence[Segment], labels: Sequence[str]) -> NDArray[np.fl
     """The segments' labels as rows of zeros and a one.
 
     Args:
-        segments: labelled segments.
+        segments: labeled segments.
         labels: the class names.
 
     Returns:
@@ -127,7 +127,7 @@ def balanced_weights(segments: Sequence[Segment]) -> NDArray[np.float32]:
     """Weights that give every label the same total; their mean is 1.
 
     Args:
-        segments: labelled segments.
+        segments: labeled segments.
 
     Returns:
         float32 `(segments,)`.

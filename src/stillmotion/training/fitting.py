@@ -26,7 +26,7 @@ from stillmotion.clips import (
     thread_map,
     trim_cache,
 )
-from stillmotion.data import Videos, check_labelled
+from stillmotion.data import Videos, check_labeled
 from stillmotion.errors import StillmotionError
 from stillmotion.files import atomic_write, empty_folder, folder_lock, make_folder
 from stillmotion.models import build_model, deployed_model, snapshot_model
@@ -60,8 +60,8 @@ def train(
 
     Args:
         family: a family's name, or a whole recipe.
-        train: labelled videos to learn from.
-        validation: labelled videos that choose the epoch whose weights are kept, and when to stop. None of their
+        train: labeled videos to learn from.
+        validation: labeled videos that choose the epoch whose weights are kept, and when to stop. None of their
             groups may be in `train`.
         out: the run's folder.
         spec: what a clip is; by default 16 frames of 64x64, at the rate that suits the videos. A recipe has its own.
@@ -79,7 +79,7 @@ def train(
             working in it, or a folder that cannot be written to.
     """
     # Open the videos.
-    check_labelled(train.videos if isinstance(train, OpenedVideos) else train)
+    check_labeled(train.videos if isinstance(train, OpenedVideos) else train)
     parts = {"train": open_videos(train), "validation": open_videos(validation)}
     skipped = [video for part in parts.values() for video in part.skipped]
     train_segments, validation_segments = parts["train"].segments, parts["validation"].segments

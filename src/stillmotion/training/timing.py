@@ -31,8 +31,8 @@ def epochs_within(
     Args:
         seconds: the time budget.
         recipe: the recipe to train.
-        train_videos: labelled videos to learn from.
-        validation_videos: labelled videos to validate on.
+        train_videos: labeled videos to learn from.
+        validation_videos: labeled videos to validate on.
         out: a folder for the run of two epochs.
         starts: how often a model will be compiled within the budget.
         overwrite: whether another training in `out` is deleted.
