@@ -25,10 +25,10 @@ demo: $(VENV)/installed
 	  answer = json.load(open(sys.argv[1] + '/comparison.json'))['verdict']['answer']; \
 	  print(f'{sys.argv[2]:6} {answer:15} {sys.argv[1]}/report.html')" $(DEMO)/$$kind-comparison $$kind; done
 
-# The suite on TensorFlow, then on JAX the contract of the families, and training, prediction and streaming in part.
+# The suite on TensorFlow, then the tests marked jax on JAX.
 test: $(VENV)/installed
 	$(BIN)/python -m pytest $(PARALLEL)
-	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m backend -k "test_contract or copies or interrupted or test_evaluating or random_network or begun_again"
+	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m jax
 
 check: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stillmotion.errors import StillmotionError
 from stillmotion.models import FAMILIES, build_model, check_options, deployed_model, snapshot_model
 
-pytestmark = pytest.mark.backend
+pytestmark = [pytest.mark.backend, pytest.mark.jax]
 
 Options = dict[str, Any]
 # Each family with its defaults, and with each option changed alone.

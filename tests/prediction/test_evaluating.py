@@ -16,7 +16,7 @@ from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.prediction import predict_labeled
 
-pytestmark = pytest.mark.backend
+pytestmark = [pytest.mark.backend, pytest.mark.jax]
 
 
 @pytest.fixture

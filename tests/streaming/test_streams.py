@@ -27,6 +27,7 @@ CASES = settings(
 )
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize("share", range(SHARES))
 def test_every_window_of_a_random_network(share: int) -> None:
     @seed(share)

@@ -144,6 +144,7 @@ def test_precision_is_the_models_and_not_left_behind(named_run: sm.Run) -> None:
     assert keras.config.dtype_policy().name == "float32"
 
 
+@pytest.mark.jax
 def test_interrupted_it_resumes_to_the_same_run(
     easy_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
 ) -> None:
