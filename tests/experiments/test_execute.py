@@ -48,7 +48,7 @@ def test_motion_is_not_needed_where_the_best_frame_does_as_well(tmp_path: Path) 
     assert comparison.verdict is not None
     assert comparison.verdict.low > comparison.verdict.margin
     assert comparison.verdict.answer == "undecided"
-    assert comparison.evidence is not None
+    assert comparison.verdict.best_frame_reason == "max_pool_control_close"
 
 
 def test_motion_is_not_needed_where_the_most_confident_frame_does_as_well(tmp_path: Path) -> None:
@@ -57,6 +57,7 @@ def test_motion_is_not_needed_where_the_most_confident_frame_does_as_well(tmp_pa
     comparison = compare(tmp_path, executor, effort="quick")
     assert comparison.verdict is not None
     assert comparison.verdict.answer == "undecided"
+    assert comparison.verdict.best_frame_reason == "most_confident_frame_close"
 
 
 def test_folds_are_joined_before_the_verdict(tmp_path: Path) -> None:
@@ -112,3 +113,13 @@ def test_a_canceled_experiment_ends_at_the_next_report(tmp_path: Path) -> None:
     with pytest.raises(CancelledError):
         InProcess(progress, cancel).run(tasks)
     assert reports == ["first", "first working"]
+
+
+def test_an_interrupt_raised_by_a_progress_report_ends_the_work(tmp_path: Path) -> None:
+    """This is how Ctrl-C reaches the work on the command line."""
+
+    def progress(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        InProcess(progress).run([Step(id="a", title="first", folder=tmp_path)])

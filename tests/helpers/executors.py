@@ -19,12 +19,14 @@ from stillmotion.experiments import (
     MeasureMemoryTask,
     PerturbTask,
     PredictOverTimeTask,
+    Results,
     Task,
     TrainTask,
 )
 from stillmotion.experiments.datasets import Dataset, Fold
 from stillmotion.prediction import PERTURBATIONS
 from stillmotion.prediction.tables import write_rows
+from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import CostRecord, DataRecord, Recipe, Run, RunRecord, TrainingRecord, read_run, write_run
 
 # Accuracy on the test part by recipe, and validation accuracy by recipe.
@@ -65,13 +67,17 @@ class FabricatingExecutor:
     epochs: int = 7
     tasks: list[Task] = field(default_factory=list)
 
-    def run(self, tasks: Sequence[Task]) -> dict[str, Any]:
+    def run(self, tasks: Sequence[Task]) -> Results:
         """Fabricate every task's result, by its id."""
-        results = {}
+        results: dict[str, object] = {}
         for task in tasks:
             self.tasks.append(task)
             results[task.id] = self._fabricate(task)
         return results
+
+    def reporter(self, title: str) -> Progress:
+        """Nothing is reported."""
+        return no_progress
 
     def of(self, kind: type[Task]) -> list[Any]:
         """The tasks of a kind so far."""

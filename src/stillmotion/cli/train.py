@@ -10,6 +10,7 @@ import typer
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
+from stillmotion.errors import UsageError
 from stillmotion.files import check_folder
 from stillmotion.models import FAMILIES, check_options
 
@@ -59,26 +60,23 @@ def train(
 
     Example: stillmotion train clips/ --family cnn_rnn --out runs/cnn_rnn
     """
-    from stillmotion.experiments import read_labeled, run_training
+    from stillmotion.comparison import compute_metrics, read_predictions
+    from stillmotion.experiments import default_run_folder, read_labeled, run_training
 
-    settings: dict[str, Any] = {
-        "epochs": epochs,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "input": input_,
-    }
-    settings = {name: value for name, value in settings.items() if value is not None}
-    settings |= options.read_options(option or [])
+    options_: dict[str, Any] = options.read_options(option or []) | ({} if input_ is None else {"input": input_})
+    known = FAMILIES[family].options if family in FAMILIES else {}
+    unknown = sorted(options_.keys() - known.keys())
+    if family in FAMILIES and unknown:
+        raise UsageError(f"--option: {family} has no option {unknown[0]!r}; choose from {', '.join(known)}")
+    check_options(family, options_)
     rate_, size_, fractions = options.read_rate(rate), options.read_size(size), options.read_split(split)
     options.check_precision(precision)
-    known = FAMILIES[family].options if family in FAMILIES else {}
-    check_options(family, {name: value for name, value in settings.items() if name in known})
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    settings: dict[str, Any] = options_ | {name: value for name, value in given.items() if value is not None}
     videos = read_labeled(data, group=group)
-    folder = out_folder or Path(f"{family}-run")
+    folder = out_folder or default_run_folder(family)
     check_folder(folder)
     load_backend()
-    import stillmotion as sm
-
     with bar() as progress:
         run = run_training(
             videos,
@@ -97,7 +95,7 @@ def train(
             precision=precision,
             **settings,
         )
-    accuracy = sm.compute_metrics([sm.read_predictions(run.predictions_file)]).accuracy
+    accuracy = compute_metrics([read_predictions(run.predictions_file)]).accuracy
     if run.record.training is not None:
         note(f"best epoch: {run.record.training.best_epoch} of {run.record.training.epochs}")
     out.print(

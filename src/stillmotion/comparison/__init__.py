@@ -1,7 +1,7 @@
 """Stored predictions in; metrics, paired statistics, the verdict and advice out. No Keras, no plots."""
 
 from stillmotion.comparison.advice import family_to_use, finds_best_frame, give_advice, sound_recommendation, speed_text
-from stillmotion.comparison.comparing import compare_runs
+from stillmotion.comparison.comparing import compare_runs, compare_statistics
 from stillmotion.comparison.comparison_file import COMPARISON_FILE, read_comparison, write_comparison
 from stillmotion.comparison.completing import complete_comparison
 from stillmotion.comparison.cross_validation import join_folds
@@ -83,6 +83,7 @@ __all__ = [
     "best_frame_text",
     "check_same_videos",
     "compare_runs",
+    "compare_statistics",
     "compare_tables",
     "complete_comparison",
     "compute_metrics",

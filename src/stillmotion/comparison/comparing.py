@@ -61,6 +61,44 @@ def compare_runs(
         UsageError: no runs, no such folder, or a margin outside 0..1.
         StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
     """
+    comparison = compare_statistics(runs, margin=margin, seed=seed, relative_to=relative_to)
+    verdict = comparison.verdict
+    if verdict is None:
+        return complete_comparison(comparison)
+    by_family: dict[str, list[EvaluatedRun]] = {}
+    for run in runs:
+        tested = read_evaluated_run(run)
+        by_family.setdefault(tested.run.recipe.family, []).append(tested)
+    all_runs = [tested.run for own in by_family.values() for tested in own]
+    return complete_comparison(
+        comparison,
+        evidence=_gather_evidence(by_family, verdict.still, verdict.motion),
+        examples=gather_examples(all_runs, (verdict.still, verdict.motion)),
+    )
+
+
+def compare_statistics(
+    runs: Sequence[Run | Path | str],
+    *,
+    margin: float = 0.05,
+    seed: int = 0,
+    relative_to: Path | None = None,
+) -> Comparison:
+    """The families' results and the verdict of their statistics, still to be completed by `complete_comparison`.
+
+    Args:
+        runs: as for `compare_runs`.
+        margin: as for `compare_runs`.
+        seed: as for `compare_runs`.
+        relative_to: as for `compare_runs`.
+
+    Returns:
+        A comparison without evidence, shortcuts, examples and advice.
+
+    Raises:
+        UsageError: as for `compare_runs`.
+        StillmotionError: as for `compare_runs`.
+    """
     check_margin(margin)
     if not runs:
         raise UsageError("no runs to compare; give at least one run folder")
@@ -79,7 +117,7 @@ def compare_runs(
     tested_videos = len(predictions[family][0].videos) if crossed else None
     first = next(iter(by_family.values()))[0].run
     verdict = _decide(predictions, still, motion, margin, crossed) if still and motion else None
-    comparison = Comparison(
+    return Comparison(
         families=families,
         verdict=verdict,
         data=_summarize_data(first, tested_videos),
@@ -87,14 +125,6 @@ def compare_runs(
         recommendation=recommend(
             predictions, {name: result.cost.milliseconds_per_clip for name, result in families.items()}, margin
         ),
-    )
-    if verdict is None:
-        return complete_comparison(comparison)
-    all_runs = [tested.run for own in by_family.values() for tested in own]
-    return complete_comparison(
-        comparison,
-        evidence=_gather_evidence(by_family, verdict.still, verdict.motion),
-        examples=gather_examples(all_runs, (verdict.still, verdict.motion)),
     )
 
 

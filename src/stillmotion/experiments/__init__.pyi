@@ -16,8 +16,9 @@ from .tasks import (
     MeasureMemoryTask as MeasureMemoryTask,
     PerturbTask as PerturbTask,
     PredictOverTimeTask as PredictOverTimeTask,
+    Results as Results,
     Task as Task,
     TrainTask as TrainTask,
     TrialTask as TrialTask,
 )
-from .training import run_training as run_training
+from .training import default_run_folder as default_run_folder, run_training as run_training

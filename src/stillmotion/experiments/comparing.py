@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from stillmotion.clips import OpenedVideos, Rate
 from stillmotion.comparison import (
     Comparison,
     SearchRecord,
     SkippedRecord,
-    compare_runs,
+    compare_statistics,
     complete_comparison,
     gather_examples,
     write_comparison,
@@ -27,6 +27,7 @@ from stillmotion.experiments.datasets import open_dataset, read_labeled
 from stillmotion.experiments.executors import Executor, InProcess
 from stillmotion.experiments.plan import ComparisonPlan, Search, evaluated
 from stillmotion.experiments.settings import ComparisonSettings
+from stillmotion.experiments.tasks import Results
 from stillmotion.files import check_folder, folder_lock
 from stillmotion.inspection import find_shortcuts
 from stillmotion.models import FAMILIES
@@ -134,7 +135,7 @@ def run_comparison(
     )
     with folder_lock(folder):
         plan = ComparisonPlan(settings, dataset, folder, overwrite)
-        comparison = execute(plan, executor, progress=executor.reporter(""))
+        comparison = execute(plan, executor)
         write_comparison(comparison, folder)
         write_report(folder)
     return comparison
@@ -153,19 +154,19 @@ def default_folder(data: str | Path | Videos | OpenedVideos) -> Path:
     return Path(f"{root.resolve().stem}-comparison")
 
 
-def execute(plan: ComparisonPlan, executor: Executor, *, progress: Progress = no_progress) -> Comparison:
+def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
     """Run a comparison's plan, stage by stage.
 
     Args:
         plan: what is to be done.
         executor: what runs the tasks.
-        progress: receives the progress of the search for shortcuts, which is not a task.
 
     Returns:
         The comparison, complete but for its files.
 
     Raises:
-        StillmotionError: as `run_comparison`.
+        CancelledError: the work was cancelled.
+        StillmotionError: as for `run_comparison`.
     """
     # What each family is given: epochs by the time budget, the rest by the search on the validation part.
     recipes = plan.settings.recipes(plan.dataset.rate)
@@ -177,20 +178,22 @@ def execute(plan: ComparisonPlan, executor: Executor, *, progress: Progress = no
     # The runs, and the verdict of their statistics alone.
     planned = plan.runs(searches)
     runs = evaluated(planned, executor.run(plan.train_and_evaluate(planned)))
-    comparison = compare_runs(runs, margin=plan.settings.margin, seed=plan.settings.seed, relative_to=plan.folder)
+    comparison = compare_statistics(runs, margin=plan.settings.margin, seed=plan.settings.seed, relative_to=plan.folder)
     comparison = _with_records(comparison, plan, searches)
+    verdict = comparison.verdict
+    pair = (verdict.still, verdict.motion) if verdict else None
 
     # What else could explain it.
-    controls = Controls(plan, planned, comparison.verdict)
-    executor.run(controls.over_time([example.video for example in comparison.examples]))
-    shortcuts = find_shortcuts(plan.dataset.opened, seed=0, progress=progress)
+    controls = Controls(plan, planned, verdict)
+    examples = gather_examples(runs, pair) if pair else ()
+    executor.run(controls.over_time([example.video for example in examples]))
+    shortcuts = find_shortcuts(plan.dataset.opened, progress=executor.reporter(""))
     results = executor.run(controls.tasks())
-    verdict = comparison.verdict
     return complete_comparison(
-        _with_memory(comparison, results),
+        _with_memory(comparison, controls, results),
         evidence=controls.evidence(runs, results),
         shortcuts=shortcuts,
-        examples=gather_examples(runs, (verdict.still, verdict.motion)) if verdict else (),
+        examples=gather_examples(runs, pair) if pair else (),  # now with predictions over time
     )
 
 
@@ -210,12 +213,12 @@ def _with_records(comparison: Comparison, plan: ComparisonPlan, searches: Sequen
     )
 
 
-def _with_memory(comparison: Comparison, results: Mapping[str, Any]) -> Comparison:
+def _with_memory(comparison: Comparison, controls: Controls, results: Results) -> Comparison:
     """Add the memory of the families for which it was measured."""
     return replace(
         comparison,
         families={
-            name: replace(family, cost=replace(family.cost, peak_megabytes=results.get(f"memory/{name}")))
+            name: replace(family, cost=replace(family.cost, peak_megabytes=controls.megabytes(name, results)))
             for name, family in comparison.families.items()
         },
     )

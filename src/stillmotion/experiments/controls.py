@@ -7,15 +7,14 @@ again on shuffled and on frozen clips, and the still model is trained to look fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from stillmotion.clips.spec import Order
 from stillmotion.comparison import Evidence, Predictions, Verdict, gather_evidence, join_folds, read_predictions
 from stillmotion.data import Video
 from stillmotion.experiments.plan import ComparisonPlan, PlannedRun, evaluated, train_and_evaluate
-from stillmotion.experiments.tasks import MeasureMemoryTask, PerturbTask, PredictOverTimeTask, Task
+from stillmotion.experiments.tasks import MeasureMemoryTask, PerturbTask, PredictOverTimeTask, Results, Task
 from stillmotion.runs import Recipe, Run
 
 # Orders of frames without motion that the motion family is trained on again.
@@ -43,11 +42,11 @@ class Controls:
         """The runs of the first seed: one per family and fold."""
         return [run for run in self.runs if run.recipe.seed == self.plan.seeds[0]]
 
-    def over_time(self, shown: Sequence[Video]) -> list[Task]:
-        """Predictions through time: of first-seed runs on all test videos, of the others on those that are shown."""
+    def over_time(self, examples: Sequence[Video]) -> list[Task]:
+        """Predictions over time: first-seed runs on all test videos, other runs on the example videos only."""
         tasks: list[Task] = []
         for run in self.runs:
-            videos = run.fold.test if run in self.first_seed else run.fold.test.only(shown)
+            videos = run.fold.test if run in self.first_seed else run.fold.test.only(examples)
             if len(videos):
                 name = run.folder.name
                 tasks.append(
@@ -68,9 +67,22 @@ class Controls:
             return []
         first = {run.recipe.family: run for run in reversed(self.first_seed)}
         return [
-            MeasureMemoryTask(id=f"memory/{family}", title=f"{family}, memory", folder=run.folder)
+            MeasureMemoryTask(id=_memory_id(family), title=f"{family}, memory", folder=run.folder)
             for family, run in first.items()
         ]
+
+    def megabytes(self, family: str, results: Results) -> float | None:
+        """The peak memory of a family in megabytes; None if it was not measured.
+
+        Args:
+            family: the family's name.
+            results: those of `tasks`.
+
+        Returns:
+            Megabytes, or None.
+        """
+        measured = results.get(_memory_id(family))
+        return measured if isinstance(measured, float) else None
 
     def retrained(self) -> dict[str, list[PlannedRun]]:
         """The motion family trained without motion, by the order of its frames; empty if effort is quick."""
@@ -115,12 +127,18 @@ class Controls:
             *self.memory(),
         ]
 
-    def evidence(self, runs: Sequence[Run], results: Mapping[str, Any]) -> Evidence | None:
+    def evidence(self, runs: Sequence[Run], results: Results) -> Evidence | None:
         """What the controls show; None without a verdict.
 
         Args:
             runs: the comparison's tested runs, in the order of `self.runs`.
             results: those of `tasks`.
+
+        Returns:
+            The evidence.
+
+        Raises:
+            StillmotionError: what a control left cannot be read.
         """
         if self.verdict is None:
             return None
@@ -147,6 +165,10 @@ class Controls:
     def _control(self, run: PlannedRun, recipe: Recipe, name: str, how: str) -> PlannedRun:
         folder = self.plan.folder / "controls" / f"{run.folder.name}-{name}"
         return PlannedRun(recipe, run.fold, folder, f"control: {run.title}, {how}")
+
+
+def _memory_id(family: str) -> str:
+    return f"memory/{family}"
 
 
 def joined_predictions(runs: Sequence[Run]) -> list[Predictions]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from stillmotion.clips import OpenedVideos, Rate, SkippedVideo, choose_rate, open_videos
 from stillmotion.data import PARTS, Videos, check_labeled, read_videos, split, split_folds, straddling_groups
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.inspection import copies
 from stillmotion.progress import Progress, no_progress
 
@@ -55,10 +55,15 @@ def read_labeled(data: str | Path | Videos | OpenedVideos, *, group: str | None 
         The videos.
 
     Raises:
-        UsageError: nothing is there, or it is no data set.
+        UsageError: nothing is there, it is not a data set, or `group` is given for videos that were read before.
         StillmotionError: it cannot be read, a video has no label, or there are fewer than two labels.
     """
-    videos = data if isinstance(data, Videos | OpenedVideos) else read_videos(data, group=group)
+    if isinstance(data, Videos | OpenedVideos):
+        if group is not None:
+            raise UsageError("a group pattern applies to a folder or a table; these videos have their groups already")
+        videos: Videos | OpenedVideos = data
+    else:
+        videos = read_videos(data, group=group)
     check_labeled(videos.videos if isinstance(videos, OpenedVideos) else videos)
     return videos
 
@@ -114,7 +119,7 @@ def _log_skipped(opened: OpenedVideos) -> None:
     for video in opened.skipped[:MAX_SHOWN]:
         log.info("  %s", video.reason)
     if len(opened.skipped) > MAX_SHOWN:
-        log.info("  and %d more; 'stillmotion inspect' lists them", len(opened.skipped) - MAX_SHOWN)
+        log.info("  and %d more; inspect the data set to see all of them", len(opened.skipped) - MAX_SHOWN)
 
 
 def _log_divisions(usable: Videos, divisions: Sequence[tuple[Videos, Videos, Videos]]) -> None:

@@ -6,10 +6,10 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from stillmotion.errors import CancelledError
-from stillmotion.experiments.tasks import Task
+from stillmotion.experiments.tasks import Results, Task
 from stillmotion.progress import Progress, no_progress
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class Executor(Protocol):
     """Anything that can run tasks."""
 
-    def run(self, tasks: Sequence[Task]) -> dict[str, Any]:
+    def run(self, tasks: Sequence[Task]) -> Results:
         """Run every task after those it depends on.
 
         Args:
@@ -26,6 +26,20 @@ class Executor(Protocol):
 
         Returns:
             The result of each task, by its id.
+
+        Raises:
+            CancelledError: the work was cancelled.
+            StillmotionError: a task failed.
+        """
+
+    def reporter(self, title: str) -> Progress:
+        """The progress callback for work outside of tasks.
+
+        Args:
+            title: what the work is called.
+
+        Returns:
+            A callback that also ends the work when it is cancelled.
         """
 
 
@@ -41,14 +55,14 @@ class InProcess:
     progress: Progress = no_progress
     cancel: threading.Event | None = None
 
-    def run(self, tasks: Sequence[Task]) -> dict[str, Any]:
+    def run(self, tasks: Sequence[Task]) -> Results:
         """See `Executor.run`.
 
         Raises:
             CancelledError: `cancel` was set.
             StillmotionError: a task failed.
         """
-        results: dict[str, Any] = {}
+        results: dict[str, object] = {}
         for task in tasks:
             missing = [name for name in task.after if name not in results]
             if missing:

@@ -7,14 +7,13 @@ are independent, but for those that name another one in `after`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from stillmotion.experiments.datasets import Dataset, Fold
 from stillmotion.experiments.settings import ComparisonSettings
-from stillmotion.experiments.tasks import CountEpochsTask, EvaluateTask, Task, TrainTask, TrialTask
+from stillmotion.experiments.tasks import CountEpochsTask, EvaluateTask, Results, Task, TrainTask, TrialTask, result_of
 from stillmotion.models import FAMILIES
 from stillmotion.runs import Recipe, Run
 from stillmotion.training import (
@@ -84,7 +83,7 @@ class ComparisonPlan:
         return range(self.settings.seed, self.settings.seed + self.settings.seeds)
 
     def suffix(self, fold: int) -> str:
-        """What tells the folders of one fold from those of another."""
+        """Suffix of folder names and task ids for a fold; empty for a single split."""
         return f"-fold{fold}" if len(self.dataset.folds) > 1 else ""
 
     def count_epochs(self, recipes: Sequence[Recipe]) -> list[Task]:
@@ -94,7 +93,7 @@ class ComparisonPlan:
         seconds, starts = training_share(self.settings, recipes, len(self.dataset.folds))
         return [
             CountEpochsTask(
-                id=f"epochs/{recipe.family}{self.suffix(number)}",
+                id=self._epochs_id(recipe, number),
                 title=f"{recipe.family}, timing{self._fold_title(number)}",
                 folder=self._search_folder(recipe, number) / "timing",
                 recipe=recipe,
@@ -108,24 +107,22 @@ class ComparisonPlan:
             for recipe in recipes
         ]
 
-    def with_epochs(self, recipes: Sequence[Recipe], results: Mapping[str, Any]) -> list[list[Recipe]]:
+    def with_epochs(self, recipes: Sequence[Recipe], results: Results) -> list[list[Recipe]]:
         """The recipes of each fold, with the epochs that were counted."""
         folds = []
         for number in range(len(self.dataset.folds)):
-            counted = [results.get(f"epochs/{recipe.family}{self.suffix(number)}") for recipe in recipes]
-            folds.append(
-                [
-                    recipe if epochs is None else replace(recipe, epochs=epochs, patience=epochs)
-                    for recipe, epochs in zip(recipes, counted, strict=True)
-                ]
-            )
+            if not self.settings.same_time:
+                folds.append(list(recipes))
+                continue
+            epochs = [result_of(results, self._epochs_id(recipe, number), int) for recipe in recipes]
+            folds.append([replace(recipe, epochs=n, patience=n) for recipe, n in zip(recipes, epochs, strict=True)])
         return folds
 
     def trials(self, folds: Sequence[Sequence[Recipe]]) -> list[Task]:
         """Tasks that try settings: on the train and validation parts only."""
         return [
             TrialTask(
-                id=f"search/{recipe.family}{self.suffix(number)}/{index}",
+                id=self._trial_id(recipe, number, index),
                 title=f"{recipe.family}, trying {change.name}{self._fold_title(number)}",
                 folder=self._search_folder(recipe, number) / f"{index}",
                 recipe=shorten_for_trial(candidate),
@@ -138,7 +135,7 @@ class ComparisonPlan:
             for index, (change, candidate) in enumerate(self._candidates(recipe))
         ]
 
-    def choose(self, folds: Sequence[Sequence[Recipe]], results: Mapping[str, Any]) -> list[list[Search]]:
+    def choose(self, folds: Sequence[Sequence[Recipe]], results: Results) -> list[list[Search]]:
         """Each fold's searches: the best recipe of each family on validation, still models with enough frames."""
         chosen = []
         for number, recipes in enumerate(folds):
@@ -170,6 +167,12 @@ class ComparisonPlan:
         """Tasks that train each run and test it."""
         return [task for run in runs for task in train_and_evaluate(run, overwrite=self.overwrite)]
 
+    def _epochs_id(self, recipe: Recipe, fold: int) -> str:
+        return f"epochs/{recipe.family}{self.suffix(fold)}"
+
+    def _trial_id(self, recipe: Recipe, fold: int, index: int) -> str:
+        return f"search/{recipe.family}{self.suffix(fold)}/{index}"
+
     def _fold_title(self, fold: int) -> str:
         return f", fold {fold + 1} of {len(self.dataset.folds)}" if len(self.dataset.folds) > 1 else ""
 
@@ -179,12 +182,14 @@ class ComparisonPlan:
     def _candidates(self, recipe: Recipe) -> list[tuple[Change, Recipe]]:
         return trial_recipes(recipe, self.settings.effort, equal_time=self.settings.same_time)
 
-    def _search(self, recipe: Recipe, fold: int, results: Mapping[str, Any]) -> Search:
+    def _search(self, recipe: Recipe, fold: int, results: Results) -> Search:
         candidates = self._candidates(recipe)
         if not candidates:
             return Search(recipe, ())
-        key = f"search/{recipe.family}{self.suffix(fold)}"
-        trials = [describe_trial(change, results[f"{key}/{i}"]) for i, (change, _) in enumerate(candidates)]
+        trials = [
+            describe_trial(change, result_of(results, self._trial_id(recipe, fold, index), Run))
+            for index, (change, _) in enumerate(candidates)
+        ]
         best = choose_trial(trials)
         trials[best] = replace(trials[best], chosen=True)
         return Search(candidates[best][1], tuple(trials))
@@ -218,9 +223,9 @@ def train_and_evaluate(run: PlannedRun, *, overwrite: bool, tensorboard: bool = 
     return training, test
 
 
-def evaluated(runs: Sequence[PlannedRun], results: Mapping[str, Any]) -> list[Run]:
+def evaluated(runs: Sequence[PlannedRun], results: Results) -> list[Run]:
     """The tested runs of `train_and_evaluate`, in the order of the plan."""
-    return [results[f"evaluate/{run.folder.name}"] for run in runs]
+    return [result_of(results, f"evaluate/{run.folder.name}", Run) for run in runs]
 
 
 def training_share(settings: ComparisonSettings, recipes: Sequence[Recipe], folds: int) -> tuple[float, float]:
@@ -232,8 +237,8 @@ def training_share(settings: ComparisonSettings, recipes: Sequence[Recipe], fold
         folds: how many there are.
 
     Returns:
-        The seconds of one training, and how many trainings (each compiles once) begin in that time: trials are short,
-        so several of them fit into one training's share.
+        The seconds for one full training, and how many models are compiled in that time: a trial takes a quarter of a
+        training, but compiles too.
     """
     trials, seeds = len(trial_recipes(recipes[0], settings.effort)), settings.seeds
     trainings = seeds + trials * TRIAL_FRACTION

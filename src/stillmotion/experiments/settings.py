@@ -48,8 +48,6 @@ class ComparisonSettings:
             raise UsageError(f"families is empty; choose from {', '.join(FAMILIES)}")
         for family in self.families:
             check_options(family, self.options_of(family))
-        if self.preset not in PRESETS:
-            raise UsageError(f"preset is {self.preset!r}; expected one of {', '.join(PRESETS)}")
         if self.effort not in EFFORTS:
             raise UsageError(f"effort is {self.effort!r}; expected one of {', '.join(EFFORTS)}")
         if self.seeds < 1:

@@ -8,13 +8,19 @@ or returns the finished run, so an experiment that was interrupted resumes by ru
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from stillmotion import prediction, training
 from stillmotion.clips import OpenedVideos
 from stillmotion.progress import Progress
 from stillmotion.runs import Recipe, Run, read_run
+
+T = TypeVar("T")
+# What tasks returned, by their ids.
+Results = Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,15 +47,35 @@ class Task(ABC):
             progress: receives how far the work has come.
 
         Returns:
-            A small picklable result; what is large lies in the folder.
+            A small picklable result; large results are in the folder.
 
         Raises:
             StillmotionError: the work failed; the message says why.
         """
 
     def summary(self, result: object) -> str | None:
-        """One line about a result that is worth a person's attention; None if there is none."""
+        """One line to log about the result, or None."""
         return None
+
+
+def result_of(results: Results, task_id: str, kind: type[T]) -> T:
+    """A task's result, whose type is checked.
+
+    Args:
+        results: what an executor returned.
+        task_id: the task's id.
+        kind: the type of its result.
+
+    Returns:
+        The result.
+
+    Raises:
+        TypeError: it is of another type.
+    """
+    result = results[task_id]
+    if not isinstance(result, kind):
+        raise TypeError(f"task {task_id!r} gave {type(result).__name__}, not {kind.__name__}")
+    return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +116,10 @@ class TrainTask(Task):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialTask(TrainTask):
-    """A short training that tries a setting. Its result is not worth a line of its own."""
+    """A short training that tries a setting."""
 
     def summary(self, result: object) -> str | None:
-        """None: the search reports what it chose."""
+        """Nothing is logged for a trial; the search reports its choice."""
         return None
 
 

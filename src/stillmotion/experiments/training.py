@@ -72,7 +72,7 @@ def run_training(
     if preset != "standard":
         settings["preset"] = preset
     videos = read_labeled(data, group=group)
-    folder = Path(out) if out is not None else Path(f"{family}-run")
+    folder = Path(out) if out is not None else default_run_folder(family)
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening
     check_folder(folder)
@@ -89,3 +89,15 @@ def run_training(
     planned = PlannedRun(recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
     results = executor.run(train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard))
     return evaluated([planned], results)[0]
+
+
+def default_run_folder(family: str) -> Path:
+    """Where a family's run goes unless another folder is named.
+
+    Args:
+        family: the family's name.
+
+    Returns:
+        A folder in the working folder.
+    """
+    return Path(f"{family}-run")
