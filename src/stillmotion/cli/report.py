@@ -32,8 +32,8 @@ def report(
     folder = folder.parent if folder.name in (COMPARISON_FILE, "report.html") else folder
     single_run = (folder / "run.json").is_file() and not (folder / COMPARISON_FILE).is_file()
     comparison = compare_runs([folder]) if single_run else read_comparison(folder)
-    page = write_report(comparison, out_file or folder / "report.html")
+    page = write_report(comparison if single_run else folder, out_file or folder / "report.html")
     missing = Record(comparison).missing_examples
     if missing:
-        note(f"{missing} of the {len(comparison.examples)} example videos are no longer in the data folder")
+        note(f"{missing} of the {len(comparison.examples)} example videos are not in the data folder")
     out.print(shown(page), markup=False)

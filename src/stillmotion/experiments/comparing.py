@@ -136,7 +136,7 @@ def run_comparison(
         plan = ComparisonPlan(settings, dataset, folder, overwrite)
         comparison = execute(plan, executor, progress=executor.reporter(""))
         write_comparison(comparison, folder)
-        write_report(folder)
+        write_report(comparison, folder / "report.html")
     return comparison
 
 

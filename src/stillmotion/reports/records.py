@@ -27,16 +27,18 @@ class Record:
     Attributes:
         comparison: all figures of the page.
         name: name of the data set, for the page's title.
+        trusted: whether any file that an example video names is opened. A table may list videos outside of its
+            folder. But a comparison.json may come from somebody else and name a file that is private.
     """
 
     comparison: Comparison
     name: str = ""
+    trusted: bool = False
 
     def file(self, video: Video) -> Path:
         """The path of a video's file.
 
-        A comparison.json may come from somebody else. Files that it names outside of its data folder are not opened.
-        Links inside that folder are followed, since data sets are often made of links.
+        Links inside the data folder are followed, since data sets are often made of links.
 
         Args:
             video: an example video.
@@ -45,21 +47,21 @@ class Record:
             The path of a video that exists.
 
         Raises:
-            UnreadableVideoError: the path leads out of the data folder, is not a video's, or does not exist.
+            UnreadableVideoError: the file does not exist or, in a record that is not trusted, is outside of the data
+                folder or does not have the name of a video.
         """
         root = self.comparison.data.root
         file = Path(os.path.normpath(Path(root, video.path)))
-        if not root or not file.is_relative_to(os.path.normpath(root)):
-            raise UnreadableVideoError(f"{video.path}: the video is not in the data folder")
-        if not is_media(file):
-            raise UnreadableVideoError(f"{video.path}: not a video's name")
+        inside = bool(root) and file.is_relative_to(os.path.normpath(root))
+        if not (self.trusted or (inside and is_media(file))):
+            raise UnreadableVideoError(f"{video.path}: not a video in the data folder")
         if not file.is_file():
-            raise UnreadableVideoError(f"{video.path}: the video is no longer in the data folder")
+            raise UnreadableVideoError(f"{video.path}: the video is no longer there")
         return file
 
     @property
     def missing_examples(self) -> int:
-        """The number of example videos that cannot be shown, because their files are not there."""
+        """The number of example videos that cannot be shown, because their files are not in the data folder."""
         return sum(not self._has_file(example.video) for example in self.comparison.examples)
 
     def _has_file(self, video: Video) -> bool:

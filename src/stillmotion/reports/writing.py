@@ -21,7 +21,8 @@ def write_report(comparison: str | Path | Comparison, out: str | Path | None = N
     """Write the page of a comparison, completely or not at all.
 
     Args:
-        comparison: a folder that `compare` wrote, or a comparison, such as `compare_runs` returns.
+        comparison: a folder that `compare` wrote, or a comparison, such as `compare_runs` returns. Of a folder, only
+            example videos in the data folder that it names are opened; its comparison.json may be somebody else's.
         out: the page; report.html in the comparison's folder unless given.
 
     Returns:
@@ -37,7 +38,7 @@ def write_report(comparison: str | Path | Comparison, out: str | Path | None = N
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{out or repr(str(out))}: give the page a name that ends in .html")
     if isinstance(comparison, Comparison):
-        record = Record(comparison, Path(comparison.data.root or path.resolve().parent).name)
+        record = Record(comparison, Path(comparison.data.root or path.resolve().parent).name, trusted=True)
     else:
         record = read_record(Path(comparison))
     page = render_report(record)
