@@ -43,9 +43,18 @@ def fabricate(
     labels: Sequence[str] = LABELS,
     seeds: int = 1,
     videos: int = 60,
-    filmed: int = 60,
+    encoded: int = 60,
 ) -> Path:
-    """Write the folder and return it. skill: accuracy by family. filmed: how many videos are encoded."""
+    """Write a comparison's folder and return it.
+
+    Args:
+        folder: where to write.
+        skill: accuracy by family.
+        labels: the class names.
+        seeds: number of trainings of each family.
+        videos: number of test videos.
+        encoded: how many of them have a file.
+    """
     data = folder / "clips"
     rows = [
         {
@@ -56,8 +65,8 @@ def fabricate(
         }
         for i in range(videos)
     ]
-    for i, row in enumerate(rows[:filmed]):
-        film(data / row["path"], i)
+    for i, row in enumerate(rows[:encoded]):
+        encode_video(data / row["path"], i)
     more = [dict(row, path=f"{part}/{row['path']}", part=part) for part in ("train", "validation") for row in rows]
     runs = []
     for family, accuracy in (skill or SKILL).items():
@@ -82,8 +91,8 @@ def fabricate(
 
 
 def with_evidence(comparison: Comparison) -> Comparison:
-    """What `run_comparison` adds to `compare_runs`: searches, memory, evidence, shortcuts."""
-    settings = (("as it is", 0.003, False), ("a third of the learning rate", 0.001, True))
+    """Add what `run_comparison` adds to `compare_runs`: searches, memory, evidence, shortcuts."""
+    settings = (("as is", 0.003, False), ("a third of the learning rate", 0.001, True))
     trials = tuple(
         Trial(name, rate, 0.01, 0.2, 16, "spread", 20, 21.5, 0.5 + rate, 1.0, chosen) for name, rate, chosen in settings
     )
@@ -116,8 +125,8 @@ def with_evidence(comparison: Comparison) -> Comparison:
     )
 
 
-def film(path: Path, index: int) -> None:
-    """Two seconds of a part that moves, 96x54."""
+def encode_video(path: Path, index: int) -> None:
+    """Write two seconds of a part that moves, 96x54."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng((index,))
     base = np.kron(rng.integers(90, 150, (9, 16, 3)), np.ones((6, 6, 1))).astype(np.uint8)
@@ -135,27 +144,27 @@ def film(path: Path, index: int) -> None:
 def write_run(
     folder: Path, family: str, seed: int, accuracy: float, rows: list[dict[str, str]], labels: Sequence[str]
 ) -> None:
-    """predictions.parquet, over_time.parquet and history.csv of plausible numbers."""
+    """Write predictions.parquet, over_time.parquet and history.csv with plausible numbers."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng((seed, *family.encode()))
     still, classes = family == "frame_pool", len(labels)
-    predictions, moments = [], []
+    predictions, over_time = [], []
     for row in rows:
         truth = labels.index(row["label"])
-        answer = truth if rng.random() < accuracy else int(rng.integers(classes))
-        sure = rng.uniform(0.35, 0.5) if still else rng.uniform(0.6, 0.98)
-        final = np.full(classes, (1 - sure) / (classes - 1))
-        final[answer] = sure
-        named: dict[str, object] = {"video": row["path"]}
-        known: dict[str, object] = {"label": row["label"], "group": row["group"], "window": 0, "start_seconds": 0.0}
-        predictions.append(named | known | {"end_seconds": SECONDS} | probabilities(labels, final))
+        predicted = truth if rng.random() < accuracy else int(rng.integers(classes))
+        confidence = rng.uniform(0.35, 0.5) if still else rng.uniform(0.6, 0.98)
+        final = np.full(classes, (1 - confidence) / (classes - 1))
+        final[predicted] = confidence
+        name: dict[str, object] = {"video": row["path"]}
+        facts: dict[str, object] = {"label": row["label"], "group": row["group"], "window": 0, "start_seconds": 0.0}
+        predictions.append(name | facts | {"end_seconds": SECONDS} | probabilities(labels, final))
         for second in np.linspace(0.05, SECONDS - 0.05, 16):
             grown = 0.15 + 0.85 * (second / SECONDS) ** 1.5
             mix = np.full(classes, 1 / classes) * (1 - grown) + final * grown
             noisy = final * rng.uniform(0.5, 1.6, classes) if still else mix * rng.uniform(0.95, 1.05, classes)
-            moments.append(named | {"seconds": float(second)} | probabilities(labels, noisy / noisy.sum()))
+            over_time.append(name | {"seconds": float(second)} | probabilities(labels, noisy / noisy.sum()))
     pq.write_table(pa.Table.from_pylist(predictions), folder / "predictions.parquet")
-    pq.write_table(pa.Table.from_pylist(moments), folder / "over_time.parquet")
+    pq.write_table(pa.Table.from_pylist(over_time), folder / "over_time.parquet")
     with (folder / "history.csv").open("w", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"])

@@ -1,4 +1,4 @@
-"""The evidence of a comparison on its page: what is said follows from the figures."""
+"""The evidence of a comparison on its page: the text follows from the figures."""
 
 from dataclasses import replace
 
@@ -21,38 +21,38 @@ ONE_FRAME = BestFrameEvidence(0.3, 0.4, 0.95, 0.98, 0.2, 0.9, -0.02, 0.12, True)
 
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
-    return read_record(fabricate(tmp_path_factory.mktemp("evidence"), filmed=0))
+    return read_record(fabricate(tmp_path_factory.mktemp("evidence"), encoded=0))
 
 
-def page(record: Record, best_frame: BestFrameEvidence, leaks: bool = False) -> str:
+def page(record: Record, best_frame: BestFrameEvidence, shortcut: bool = False) -> str:
     evidence = Evidence(
         perturbed=(
-            ConditionResult("as it is", 0.9, 0.0, -0.1, 0.1),
+            ConditionResult("whole clips", 0.9, 0.0, -0.1, 0.1),
             ConditionResult("<reversed>", 0.3, -0.6, -0.8, -0.4),
         ),
         retrained=(ConditionResult("shuffled", 0.7, -0.2, -0.35, -0.05),),
         best_frame=best_frame,
         stability={"frame_pool": TemporalStability(0.4, None, 0.3, 2.5, 0.4, 60)},
     )
-    shortcuts = (Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, leaks),)
+    shortcuts = (Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, shortcut),)
     return render_report(
         replace(record, comparison=complete_comparison(record.comparison, evidence=evidence, shortcuts=shortcuts))
     )
 
 
-def test_uses_and_needs_are_kept_apart(record: Record) -> None:
+def test_needing_and_using_motion_are_kept_apart(record: Record) -> None:
     html = page(record, NO_FRAME)
     assert "&lt;reversed&gt;" in html
-    assert html.index("Needs: trained and tested on") < html.index("Uses: the finished model")
-    assert "only the first says what motion is worth" in html
+    assert html.index("Needs: trained and tested on") < html.index("Uses: trained on unchanged clips")
+    assert "Only the first says what motion is worth" in html
     assert "that much is luck, and no single frame shows the label" in html
     assert "Nothing that was tried predicts the label" in html
     assert "--pool max" not in html
     assert "was not tried: <code>--effort standard</code> trains one" in html
 
 
-def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> None:
-    html = page(record, ONE_FRAME, leaks=True)
+def test_one_good_frame_and_a_shortcut_are_mentioned_with_the_verdict(record: Record) -> None:
+    html = page(record, ONE_FRAME, shortcut=True)
     first = html[: html.index('<section id="cost"')]
     assert "Undecided" in first
     assert "Try whether a still model can find the best frame" in first
@@ -67,7 +67,7 @@ def test_one_good_frame_and_a_leak_are_said_where_it_counts(record: Record) -> N
 def test_the_result_of_the_max_pool_control_is_shown(record: Record, high: float, reading: str) -> None:
     evidence = Evidence(best_frame=NO_FRAME, max_pool_control=ConditionResult("pool=max", 0.4, -0.5, -0.6, high))
     html = render_report(replace(record, comparison=complete_comparison(record.comparison, evidence=evidence)))
-    assert f"{reading} was trained to find it (pool=max) and gets 40\N{NO-BREAK SPACE}%" in html
+    assert f"{reading} was trained to find it (pool=max) and gets 40 %" in html
     assert "was not tried" not in html
 
 

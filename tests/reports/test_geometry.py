@@ -34,4 +34,4 @@ def test_numbers_for_people() -> None:
     assert number(1234567) == "1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567"
     assert number(4.123) == "4.12"
     assert seconds(200) == "3\N{NO-BREAK SPACE}min 20\N{NO-BREAK SPACE}s"
-    assert [p_value(p) for p in (1e-12, 0.031, 0.9952)] == ["below 0.001", "= 0.031", "above 0.99"]
+    assert [p_value(p) for p in (1e-12, 0.031, 0.9952)] == ["< 0.001", "= 0.031", "> 0.99"]

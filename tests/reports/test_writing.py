@@ -3,13 +3,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from helpers.comparisons import LABELS, fabricate
 from stillmotion.cli.report import report
-from stillmotion.comparison import compare_runs, write_comparison
+from stillmotion.comparison import Advice, Comparison, compare_runs, read_comparison, write_comparison
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports import write_report
 
@@ -19,13 +20,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fabricate(tmp_path_factory.mktemp("comparison"))
 
 
-def test_the_page_of_a_comparison(folder: Path) -> None:
+def test_the_page_shows_the_whole_comparison(folder: Path) -> None:
     path = write_report(folder)
     page = path.read_text(encoding="utf-8")
     assert path == folder / "report.html"
-    pictures = sum(map(len, re.findall(r'href="(data:image/webp[^"]*)"', page)))
-    assert path.stat().st_size - pictures < 600_000
-    assert pictures < 2_000_000
+    frames = sum(map(len, re.findall(r'href="(data:image/webp[^"]*)"', page)))
+    assert path.stat().st_size - frames < 600_000
+    assert frames < 2_000_000
     assert '<h1 class="motion-needed">Motion is needed</h1>' in page
     assert page.count('<section id="') == 3
     assert page.count('<details class="part"') == 8
@@ -39,25 +40,39 @@ def test_the_page_of_a_comparison(folder: Path) -> None:
     assert page == write_report(folder, folder / "again.html").read_text(encoding="utf-8")
 
 
-def test_what_is_gone_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = fabricate(tmp_path, filmed=0, videos=12)
+def test_the_page_shows_exactly_the_advice_of_the_comparison(folder: Path, tmp_path: Path) -> None:
+    advice = (
+        Advice("time_per_clip", "cost", "It costs -3 % & <more>."),
+        Advice("use_motion", "next_steps", "Try `--seeds 3` 10 - 5 times."),
+    )
+    page = write_report(replace(read_comparison(folder), advice=advice), tmp_path / "page.html").read_text()
+    cards = page[page.index('<div class="cards">') : page.index("Statistical details")]
+    lines = [line.strip() for line in cards.splitlines() if "<li>" in line]
+    assert lines == [
+        "<li>It costs -3 % &amp; &lt;more&gt;.</li>",
+        "<li>Try <code>--seeds 3</code> 10 - 5 times.</li>",
+    ]
+
+
+def test_missing_videos_and_traces_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = fabricate(tmp_path, encoded=0, videos=12)
     for path in folder.glob("runs/*/over_time.parquet"):
         path.unlink()
     for path in folder.glob("runs/*/history.csv"):
         path.write_text("epoch,loss\n1,not a number\n")
     write_comparison(compare_runs(sorted(folder.glob("runs/*")), relative_to=folder), folder)
     page = write_report(folder).read_text(encoding="utf-8")
-    assert "the video is no longer where it was" in page
-    assert "The answers through time were not recorded" in page
+    assert "the video is no longer there" in page
+    assert "Predictions over time were not recorded" in page
     assert page.count("<polyline") == 1  # the front of accuracy and cost
     report(folder / "report.html")
-    told = capsys.readouterr()
-    assert told.out.strip().endswith("report.html")
-    assert re.fullmatch(r"(\d+) of the \1 videos to look at are no longer where they were\n", told.err)
+    printed = capsys.readouterr()
+    assert printed.out.strip().endswith("report.html")
+    assert re.fullmatch(r"(\d+) of the \1 example videos are not in the data folder\n", printed.err)
 
 
 def test_every_figure_is_in_the_record(folder: Path, tmp_path: Path) -> None:
-    """The page is the same without the runs: all that it says is in comparison.json, but for the videos' pictures."""
+    """The page is the same without the runs: all of it is in comparison.json, except for frames of videos."""
     shutil.copy(folder / "comparison.json", tmp_path)
     again = write_report(tmp_path).read_text(encoding="utf-8")
     assert again == write_report(folder).read_text(encoding="utf-8")
@@ -79,30 +94,60 @@ AS_GIVEN = ("recipe", "versions", "videos_per_label", "spec")
 def keys(value: object) -> set[str]:
     """All keys of a record that are ours to explain."""
     if isinstance(value, list):
-        return set().union(*(keys(one) for one in value))
+        return set().union(*(keys(item) for item in value))
     if not isinstance(value, dict):
         return set()
     found = set(value)
-    for key, one in value.items():
-        inner = one.values() if key in BY_NAME and isinstance(one, dict) else [one]
+    for key, item in value.items():
+        inner = item.values() if key in BY_NAME and isinstance(item, dict) else [item]
         found |= set().union(*(keys(each) for each in inner if key not in AS_GIVEN))
     return found
 
 
-def test_one_family_and_one_run(tmp_path: Path) -> None:
-    folder = fabricate(tmp_path, skill={"frame_pool": 0.8}, videos=12, filmed=0)
+def test_one_family_and_one_run_have_no_verdict(tmp_path: Path) -> None:
+    folder = fabricate(tmp_path, skill={"frame_pool": 0.8}, videos=12, encoded=0)
     page = write_report(folder).read_text(encoding="utf-8")
     assert "No verdict" in page
-    alone = write_report(folder / "runs" / "frame_pool-seed0")
-    assert alone == folder / "runs" / "frame_pool-seed0" / "report.html"
-    assert "No verdict" in alone.read_text(encoding="utf-8")
+    run = folder / "runs" / "frame_pool-seed0"
+    report(run)
+    assert "No verdict" in (run / "report.html").read_text(encoding="utf-8")
 
 
-def test_not_a_comparison(tmp_path: Path) -> None:
+def test_a_comparison_in_memory_needs_a_name_for_its_page(folder: Path, tmp_path: Path) -> None:
+    comparison = read_comparison(folder)
+    assert write_report(comparison, tmp_path / "page.html").read_text() == write_report(folder).read_text()
+    with pytest.raises(UsageError, match="give the page a name"):
+        write_report(comparison)
+
+
+@pytest.mark.parametrize("path", ["../outside.mp4", "{absolute}", "sub/../../outside.mp4", "notes.txt"])
+def test_only_videos_in_the_data_folder_of_a_record_are_opened(folder: Path, tmp_path: Path, path: str) -> None:
+    data = tmp_path / "data"
+    (data / "sub").mkdir(parents=True)
+    for copy in (tmp_path / "outside.mp4", data / "notes.txt", data / "inside.mp4"):
+        shutil.copy(next((folder / "clips").glob("*.mp4")), copy)
+    comparison = read_comparison(folder)
+
+    def changed(name: str) -> Comparison:
+        example = comparison.examples[0]
+        shown = replace(example, video=replace(example.video, path=name.format(absolute=tmp_path / "outside.mp4")))
+        return replace(comparison, data=replace(comparison.data, root=str(data)), examples=(shown,))
+
+    def sheets(page: Path) -> int:
+        return page.read_text().count("data:image/webp")
+
+    for name, expected in (("inside.mp4", 1), ("sub/../inside.mp4", 1), (path, 0)):
+        write_comparison(changed(name), tmp_path)
+        assert sheets(write_report(tmp_path)) == expected
+    # A table of one's own may list videos that are elsewhere, under any name.
+    assert sheets(write_report(changed(path), tmp_path / "own.html")) == 1
+
+
+def test_a_folder_without_a_comparison_and_a_page_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StillmotionError, match=r"comparison\.json"):
         write_report(tmp_path)
     (tmp_path / "file").write_text("")
-    folder = fabricate(tmp_path / "c", skill={"conv3d": 0.8}, videos=4, filmed=0)
+    folder = fabricate(tmp_path / "c", skill={"conv3d": 0.8}, videos=4, encoded=0)
     with pytest.raises(StillmotionError):
         write_report(folder, tmp_path / "file" / "report.html")
 
@@ -127,7 +172,7 @@ def test_the_record_is_not_overwritten_by_the_page(folder: Path) -> None:
 
 
 def test_no_backend_is_imported() -> None:
-    code = "import sys, stillmotion.reports, stillmotion.comparison; print([m for m in sys.modules if m in " \
-           "('keras', 'tensorflow', 'jax', 'torch')])"  # fmt: skip
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+    backends = {"keras", "tensorflow", "jax", "torch"}
+    code = f"import sys, stillmotion.reports, stillmotion.comparison; print(sorted({backends} & sys.modules.keys()))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

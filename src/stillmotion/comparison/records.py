@@ -211,6 +211,15 @@ class Comparison:
     examples: tuple[ExampleVideo, ...] = ()
     advice: tuple[Advice, ...] = ()
 
+    @property
+    def guessing(self) -> float | None:
+        """The accuracy of always predicting the test videos' most frequent label; None without test videos."""
+        for family in self.families.values():
+            videos = [label.videos for label in family.per_label.values()]
+            if sum(videos):
+                return max(videos) / sum(videos)
+        return None
+
     def to_json(self) -> dict[str, Any]:
         """The comparison as in comparison.json: all attributes, and those of the verdict that follow from others."""
         return {**asdict(self), "verdict": self.verdict.to_json() if self.verdict else None}

@@ -116,6 +116,13 @@ def not_checked_text(names: Sequence[str]) -> str:
     return f"not checked: {unchecked}; `stillmotion compare` (`run_comparison` in Python) checks both"
 
 
+def one_frame_may_suffice(verdict: Verdict, evidence: Evidence) -> bool:
+    """Whether one good frame may be enough: by the control with pool=max if there is one, else by single frames."""
+    if evidence.max_pool_control:
+        return evidence.max_pool_control.high >= -verdict.margin
+    return bool(evidence.best_frame and evidence.best_frame.one_frame_decides)
+
+
 def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool) -> str:
     """Whether one good frame is enough; empty if the still model was not run over time.
 
@@ -125,9 +132,9 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
     if best is None:
         return ""
     if control:
-        close = control.high >= -verdict.margin
+        answer = "It may be" if one_frame_may_suffice(verdict, evidence) else "No"
         return (
-            f"{'It may be' if close else 'No'}: a still model was trained to find it (pool=max) and gets "
+            f"{answer}: a still model was trained to find it (pool=max) and gets "
             f"{percent(control.accuracy)}, {points(control.difference)} points compared with motion "
             f"(95 % interval {points(control.low)} to {points(control.high)})."
         )

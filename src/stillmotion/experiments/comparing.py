@@ -137,7 +137,7 @@ def run_comparison(
         plan = ComparisonPlan(settings, dataset, folder, overwrite)
         comparison = execute(plan, executor)
         write_comparison(comparison, folder)
-        write_report(folder)
+        write_report(comparison, folder / "report.html")
     return comparison
 
 

@@ -1,4 +1,4 @@
-"""A comparison's records -> one self-contained HTML page. A section is a module, its template and its row."""
+"""A comparison as one self-contained HTML page. A section is a module, its template and its row in `SECTIONS`."""
 
 from stillmotion.reports.records import Record, read_record
 from stillmotion.reports.writing import render_report, write_report

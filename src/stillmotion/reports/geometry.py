@@ -1,4 +1,4 @@
-"""Axes and lines in percent of a box, which the page stretches to any width."""
+"""Axes, lines and labels of plots, in percent of a box that the page stretches to any width."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ Scale = Callable[[float], float]
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round numbers from low to high."""
+    """Round numbers for an axis.
+
+    Args:
+        low: where the axis begins.
+        high: where it ends.
+        count: about how many numbers to return.
+
+    Returns:
+        Multiples of 1, 2, 2.5 or 5 times a power of ten, from `low` to `high`.
+    """
     if not high > low:
         return [low]
     raw = (high - low) / count
@@ -23,26 +32,41 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def scale(low: float, high: float) -> Scale:
-    """Values -> 0..100, from left to right, held inside."""
+    """A linear map from `low`..`high` to 0..100. Values outside are clipped."""
     width = high - low or 1.0
     return lambda value: min(100.0, max(0.0, 100 * (value - low) / width))
 
 
 def polyline(xs: Sequence[float] | np.ndarray, ys: Sequence[float] | np.ndarray, x: Scale, y: Scale) -> str:
-    """The `points` of an SVG line in a box of 100 by 100, the y axis upwards."""
+    """The `points` of an SVG polyline in a box of 100 by 100.
+
+    Args:
+        xs: values along the x axis.
+        ys: as many along the y axis, which points upward.
+        x: scale of the x axis.
+        y: scale of the y axis.
+    """
     return " ".join(f"{x(float(a)):.2f},{100 - y(float(b)):.2f}" for a, b in zip(xs, ys, strict=True))
 
 
 def spread_labels(heights: Iterable[float], gap: float) -> list[float]:
-    """Heights in percent, moved apart as little as need be so that labels do not overlap; order is kept."""
+    """Move labels apart, as little as possible, so that they do not overlap.
+
+    Args:
+        heights: where the labels should be, in percent.
+        gap: the least distance between two of them.
+
+    Returns:
+        Where to draw them, in the same order; none moves past another.
+    """
     wanted = list(heights)
     order = sorted(range(len(wanted)), key=lambda index: wanted[index])
     placed = wanted[:]
     for _ in range(50):
-        for before, after in pairwise(order):
-            short = gap - (placed[after] - placed[before])
-            if short > 0.01:
-                placed[before] -= short / 2
-                placed[after] += short / 2
-        placed = [min(100.0, max(0.0, value)) for value in placed]
+        for lower, upper in pairwise(order):
+            overlap = gap - (placed[upper] - placed[lower])
+            if overlap > 0.01:
+                placed[lower] -= overlap / 2
+                placed[upper] += overlap / 2
+        placed = [min(100.0, max(0.0, height)) for height in placed]
     return placed

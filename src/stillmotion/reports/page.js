@@ -1,6 +1,6 @@
 "use strict";
-// What the page does beyond being read: models hidden in all plots, values at a cursor, videos played. All text and
-// drawings are in the page already; without this script it shows them all.
+// What the page does beyond being read: models are hidden in all plots, values are shown at a cursor, videos are played.
+// All text and drawings are in the page already. Without this script, all of them are shown.
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const percent = (share) => `${(100 * share).toFixed(0)}\u00a0%`;
@@ -8,170 +8,176 @@
   document.documentElement.classList.add("js");
 
   // A legend's button hides its model in every plot of the page.
-  const off = new Set();
-  for (const button of all("[data-toggle]")) {
+  const hidden = new Set();
+  const buttons = all("[data-toggle]");
+  for (const button of buttons) {
     button.addEventListener("click", () => {
       const family = button.dataset.toggle;
-      if (!off.delete(family)) off.add(family);
-      for (const one of all("[data-toggle]")) one.setAttribute("aria-pressed", String(!off.has(one.dataset.toggle)));
-      for (const mark of all("[data-family]")) mark.classList.toggle("off", off.has(mark.dataset.family));
+      if (!hidden.delete(family)) hidden.add(family);
+      for (const other of buttons) other.setAttribute("aria-pressed", String(!hidden.has(other.dataset.toggle)));
+      for (const mark of all("[data-family]")) mark.classList.toggle("off", hidden.has(mark.dataset.family));
     });
   }
 
-  // What is folded opens for a link into it, and for printing.
-  const unfold = () => {
+  // Folded sections open for links that lead to them, and for printing.
+  const openTarget = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
     if (target && target.tagName === "DETAILS") target.open = true;
   };
-  addEventListener("hashchange", unfold);
-  for (const link of all('a[href^="#"]')) link.addEventListener("click", () => setTimeout(unfold));
-  unfold();
-  let closed = [];
+  addEventListener("hashchange", openTarget);
+  for (const link of all('a[href^="#"]')) link.addEventListener("click", () => setTimeout(openTarget));
+  openTarget();
+  let folded = [];
   addEventListener("beforeprint", () => {
-    closed = all("details:not([open])");
-    for (const one of closed) one.open = true;
+    folded = all("details:not([open])");
+    for (const details of folded) details.open = true;
   });
   addEventListener("afterprint", () => {
-    for (const one of closed) one.open = false;
+    for (const details of folded) details.open = false;
   });
 
-  // A plot's cursor is a slider; the pointer over the plot moves it too. `tell(value)` says what is there.
-  const follow = (plot, from, to, step, tell) => {
+  // A plot's cursor is a slider, which the pointer over the plot moves, too. `describe(value)` updates the plot and
+  // returns its text for screen readers. The result moves the cursor.
+  const addCursor = (plot, from, to, step, describe) => {
     const slider = plot.querySelector(".scrub");
     const line = plot.querySelector(".cursor");
     Object.assign(slider, { min: from, max: to, step });
-    const show = () => {
-      const at = Number(slider.value);
-      if (line) line.style.left = `${(100 * (at - from)) / (to - from || 1)}%`;
-      slider.setAttribute("aria-valuetext", tell(at));
+    const update = () => {
+      const value = Number(slider.value);
+      if (line) line.style.left = `${(100 * (value - from)) / (to - from || 1)}%`;
+      slider.setAttribute("aria-valuetext", describe(value));
     };
-    slider.addEventListener("input", show);
+    slider.addEventListener("input", update);
     for (const box of all(".box, .strip", plot)) {
       box.addEventListener("pointermove", (event) => {
         if (event.pointerType !== "mouse" && event.buttons === 0) return;
-        const place = box.getBoundingClientRect();
-        slider.value = from + clamp((event.clientX - place.left) / place.width, 0, 1) * (to - from);
+        const bounds = box.getBoundingClientRect();
+        slider.value = from + clamp((event.clientX - bounds.left) / bounds.width, 0, 1) * (to - from);
         slider.dispatchEvent(new Event("input", { bubbles: true }));
       });
     }
     return (value) => {
       slider.value = value;
-      show();
+      update();
     };
   };
 
-  // Curves: what each model had reached at an epoch.
+  // Training curves: the accuracy of each model at an epoch.
   for (const plot of all("[data-lines]")) {
-    const lines = JSON.parse(plot.dataset.lines);
-    const move = follow(plot, lines.from, lines.to, lines.step, (at) => {
-      const spoken = [`${lines.unit} ${at}`];
-      for (const place of all("[data-value]", plot)) {
-        const known = Object.entries(lines.values[place.dataset.value]).filter(([, values]) => at - lines.from < values.length);
-        const text = known.map(([kind, values]) => `${kind} ${percent(values[at - lines.from])}`).join(", ");
-        place.textContent = text ? `${lines.unit} ${at}: ${text}` : "ended before";
-        spoken.push(`${place.dataset.value} ${text}`);
+    const { from, to, at, step, unit, values } = JSON.parse(plot.dataset.lines);
+    const move = addCursor(plot, from, to, step, (value) => {
+      const spoken = [`${unit} ${value}`];
+      for (const output of all("[data-value]", plot)) {
+        const text = Object.entries(values[output.dataset.value])
+          .filter(([, curve]) => value - from < curve.length)
+          .map(([part, curve]) => `${part} ${percent(curve[value - from])}`)
+          .join(", ");
+        output.textContent = text ? `${unit} ${value}: ${text}` : "training had ended";
+        spoken.push(`${output.dataset.value} ${text}`);
       }
       return spoken.join("; ");
     });
-    move(lines.at);
+    move(at);
   }
 
-  // A video: its picture, and what each model answers at the cursor.
-  const nearest = (seconds, at) =>
-    seconds.reduce((best, one, index) => (Math.abs(one - at) < Math.abs(seconds[best] - at) ? index : best), 0);
-  const watch = (article) => {
-    const { from, to, labels, traces, views } = JSON.parse(article.dataset.moments);
-    const frame = article.querySelector(".frame use") && article.querySelector(".frame");
-    const marks = all(".strip svg", article);
-    const play = article.querySelector(".play");
-    const choice = article.querySelector(".follow");
-    const slider = article.querySelector(".scrub");
+  const indexOfNearest = (seconds, value) =>
+    seconds.reduce((best, second, index) => (Math.abs(second - value) < Math.abs(seconds[best] - value) ? index : best), 0);
+
+  // The points of a line in a box of 100 by 100. A single prediction is for the whole video.
+  const linePoints = (seconds, probabilities, from, to) => {
+    const xs = seconds.length > 1 ? seconds.map((second) => (100 * (second - from)) / (to - from)) : [0, 100];
+    return xs.map((x, index) => `${x},${100 - 100 * probabilities[Math.min(index, probabilities.length - 1)]}`).join(" ");
+  };
+
+  // A video: its frame and each model's prediction at the cursor. The result stops playing.
+  const addExample = (article) => {
+    const { from, to, labels, traces, views } = JSON.parse(article.dataset.example);
+    const frame = article.querySelector(".frame");
+    const strip = all(".strip svg", article);
     const step = (to - from) / Math.max(1, views.length || 32);
-    const tell = (at) => {
-      const part = clamp((at - from) / (to - from), 0, 0.9999);
-      if (frame) frame.setAttribute("viewBox", views[Math.floor(part * views.length + 1e-6)]);
-      marks.forEach((mark, index) => mark.classList.toggle("on", index === Math.floor(part * marks.length)));
-      const spoken = [`${at.toFixed(1)} seconds`];
-      for (const place of all("[data-value]", article)) {
-        const trace = traces[place.dataset.value];
+    const move = addCursor(article, from, to, step, (value) => {
+      const share = clamp((value - from) / (to - from), 0, 0.9999);
+      if (frame) frame.setAttribute("viewBox", views[Math.floor(share * views.length + 1e-6)]);
+      strip.forEach((image, index) => image.classList.toggle("on", index === Math.floor(share * strip.length)));
+      const spoken = [`${value.toFixed(1)} seconds`];
+      for (const output of all("[data-value]", article)) {
+        const trace = traces[output.dataset.value];
         if (!trace) continue;
-        const moment = nearest(trace.seconds, at);
-        const answer = trace.labels[moment];
-        const text = `${answer} ${percent(trace.confidence[moment])}`;
-        const truth = answer === labels[0] ? "" : `, ${labels[0]} ${percent(trace.probabilities[0][moment])}`;
-        place.textContent = `at ${at.toFixed(1)} s: ${text}${truth}`;
-        spoken.push(`${place.dataset.value}: ${text}`);
+        const index = indexOfNearest(trace.seconds, value);
+        const predicted = trace.labels[index];
+        const text = `${predicted} ${percent(trace.confidence[index])}`;
+        const truth = predicted === labels[0] ? "" : `, ${labels[0]} ${percent(trace.probabilities[0][index])}`;
+        output.textContent = `at ${value.toFixed(1)} s: ${text}${truth}`;
+        spoken.push(`${output.dataset.value}: ${text}`);
       }
       return spoken.join("; ");
-    };
-    const move = follow(article, from, to, step, tell);
+    });
     move(from);
 
-    if (choice) {
-      choice.addEventListener("change", () => {
-        article.querySelector(".box svg").setAttribute("aria-label", `Probability of ${labels[choice.value]} through time`);
+    const plotted = article.querySelector(".plotted");
+    if (plotted) {
+      plotted.addEventListener("change", () => {
+        article.querySelector(".box svg").setAttribute("aria-label", `Probability of ${labels[plotted.value]} over time`);
         for (const line of all("polyline", article)) {
-          const trace = traces[line.dataset.family];
-          const heights = trace.probabilities[choice.value].map((chance) => 100 - 100 * chance);
-          const places = trace.seconds.map((second) => (100 * (second - from)) / (to - from));
-          const ends = heights.length > 1 ? places : [0, 100];
-          line.setAttribute("points", ends.map((x, index) => `${x},${heights[Math.min(index, heights.length - 1)]}`).join(" "));
+          const { seconds, probabilities } = traces[line.dataset.family];
+          line.setAttribute("points", linePoints(seconds, probabilities[plotted.value], from, to));
         }
       });
     }
 
+    const play = article.querySelector(".play");
+    if (!play) return () => {};
+    const slider = article.querySelector(".scrub");
     let timer = 0;
     const stop = () => {
       clearInterval(timer);
       timer = 0;
-      if (play) play.textContent = "Play";
+      play.textContent = "Play";
     };
-    if (play) {
-      play.addEventListener("click", () => {
-        if (timer) return stop();
-        if (Number(slider.value) >= to - step) move(from);
-        let last = performance.now();
-        let at = Number(slider.value);
-        play.textContent = "Pause";
-        timer = setInterval(() => {
-          const now = performance.now();
-          at += ((now - last) / 1000) * Number(article.querySelector(".speed").value);
-          last = now;
-          move(Math.min(at, to));
-          if (at >= to) stop();
-        }, 40);
-      });
-      slider.addEventListener("pointerdown", stop);
-      slider.addEventListener("keydown", stop);
-    }
+    play.addEventListener("click", () => {
+      if (timer) return stop();
+      if (Number(slider.value) >= to - step) move(from);
+      let last = performance.now();
+      let position = Number(slider.value);
+      play.textContent = "Pause";
+      timer = setInterval(() => {
+        const now = performance.now();
+        position += ((now - last) / 1000) * Number(article.querySelector(".speed").value);
+        last = now;
+        move(Math.min(position, to));
+        if (position >= to) stop();
+      }, 40);
+    });
+    slider.addEventListener("pointerdown", stop);
+    slider.addEventListener("keydown", stop);
     return stop;
   };
 
   // The list of videos: one is shown at a time.
   for (const viewer of all(".viewer")) {
     const articles = all("article", viewer);
-    const stops = articles.map(watch);
-    const items = all(".pick label", viewer);
-    const pick = (number) =>
+    const stops = articles.map(addExample);
+    const items = all(".list label", viewer);
+    const radio = (item) => item.querySelector("input");
+    const show = (number) =>
       articles.forEach((article, index) => {
         article.classList.toggle("shown", article.dataset.number === number);
         if (article.dataset.number !== number) stops[index]();
       });
-    for (const item of items) item.firstElementChild.addEventListener("change", (event) => pick(event.target.value));
+    for (const item of items) radio(item).addEventListener("change", (event) => show(event.target.value));
     const filters = all("[data-filter]", viewer);
+    const matches = (item) => filters.every(({ value, dataset }) => !value || item.dataset[dataset.filter] === value);
     for (const filter of filters) {
       filter.addEventListener("change", () => {
-        for (const item of items) {
-          item.hidden = filters.some((one) => one.value && item.dataset[one.dataset.filter] !== one.value);
-        }
-        const left = items.filter((item) => !item.hidden);
-        const few = left.length < items.length;
-        viewer.querySelector(".left").textContent = !left.length ? "No video matches both." : few ? `${left.length} of ${items.length} videos` : "";
-        if (left.some((item) => item.firstElementChild.checked)) return;
-        for (const item of items) item.firstElementChild.checked = item === left[0];
-        pick(left.length ? left[0].firstElementChild.value : "");
+        for (const item of items) item.hidden = !matches(item);
+        const left = items.filter(matches);
+        const summary = left.length < items.length ? `${left.length} of ${items.length} videos` : "";
+        viewer.querySelector(".matches").textContent = left.length ? summary : "No video matches both filters.";
+        if (left.some((item) => radio(item).checked)) return;
+        for (const item of items) radio(item).checked = item === left[0];
+        show(left.length ? radio(left[0]).value : "");
       });
     }
-    pick("1");
+    show("1");
   }
 })();

@@ -1,39 +1,78 @@
-"""All that a page is made of: comparison.json, and the test videos as far as they are still there."""
+"""What a page is made from: a comparison, and the example videos if their files are still there."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillmotion.comparison import COMPARISON_FILE, Comparison, FamilyResult, compare_runs, kind_of, read_comparison
+from stillmotion.comparison import Comparison, FamilyResult, kind_of, read_comparison
 from stillmotion.data import Video
+from stillmotion.data.media import is_media
+from stillmotion.errors import UnreadableVideoError
 
-LOOKS = {
+# The style sheet has a color, a mark and a dash pattern for each of these.
+STYLES = {
     "still": ("still", "still-2"),
     "motion": ("motion", "motion-2", "motion-3", "motion-4"),
 }
-FIXED = {"frame_pool": "still", "conv3d": "motion", "cnn_rnn": "motion-2"}  # a family, a look, on every page
+# These families look the same on every page.
+FAMILY_STYLES = {"frame_pool": "still", "conv3d": "motion", "cnn_rnn": "motion-2"}
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """A comparison and the name of its data set."""
+    """A comparison to show.
+
+    Attributes:
+        comparison: all figures of the page.
+        name: name of the data set, for the page's title.
+        trusted: whether any file that an example video names is opened. A table may list videos outside of its
+            folder. But a comparison.json may come from somebody else and name a file that is private.
+    """
 
     comparison: Comparison
     name: str = ""
+    trusted: bool = False
 
     def file(self, video: Video) -> Path:
-        """Where a video lay."""
-        return Path(self.comparison.data.root or ".") / video.path
+        """The path of a video's file.
+
+        Links inside the data folder are followed, since data sets are often made of links.
+
+        Args:
+            video: an example video.
+
+        Returns:
+            The path of a video that exists.
+
+        Raises:
+            UnreadableVideoError: the file does not exist or, in a record that is not trusted, is outside of the data
+                folder or does not have the name of a video.
+        """
+        root = self.comparison.data.root
+        file = Path(os.path.normpath(Path(root, video.path)))
+        inside = bool(root) and file.is_relative_to(os.path.normpath(root))
+        if not (self.trusted or (inside and is_media(file))):
+            raise UnreadableVideoError(f"{video.path}: not a video in the data folder")
+        if not file.is_file():
+            raise UnreadableVideoError(f"{video.path}: the video is no longer there")
+        return file
 
     @property
-    def gone(self) -> int:
-        """How many of the videos to look at are no longer where they were."""
-        return sum(not self.file(one.video).is_file() for one in self.comparison.examples)
+    def missing_examples(self) -> int:
+        """The number of example videos that cannot be shown, because their files are not in the data folder."""
+        return sum(not self._has_file(example.video) for example in self.comparison.examples)
+
+    def _has_file(self, video: Video) -> bool:
+        try:
+            return bool(self.file(video))
+        except UnreadableVideoError:
+            return False
 
     @property
     def families(self) -> list[str]:
-        """Still families first, then by accuracy."""
+        """The families' names: still families first, then by accuracy."""
         results = self.comparison.families
         return sorted(results, key=lambda name: (results[name].kind != "still", -results[name].accuracy.value))
 
@@ -43,41 +82,37 @@ class Record:
         return {name: self.comparison.families[name] for name in self.families}
 
     @property
-    def guessing(self) -> float | None:
-        """The accuracy of always predicting the test videos' most frequent label."""
-        for family in self.comparison.families.values():
-            videos = [label.videos for label in family.per_label.values()]
-            if sum(videos):
-                return max(videos) / sum(videos)
-        return None
-
-    @property
     def pair(self) -> tuple[str, str] | None:
-        """The still and the motion family that the verdict compares."""
+        """The still and the motion family that the verdict compares; None without a verdict."""
         verdict = self.comparison.verdict
         return (verdict.still, verdict.motion) if verdict else None
 
-    def look(self, family: str) -> str:
-        """Its colour, mark and kind of line, as the style sheet names them: the same wherever a family is shown."""
-        name = self._look(family)
+    def style(self, family: str) -> str:
+        """CSS variables with a family's color, mark and dash pattern, which are the same wherever it is shown."""
+        name = self._style_name(family)
         return f"--c: var(--{name}); --m: var(--{name}-mark); --d: var(--{name}-dash)"
 
-    def _look(self, family: str) -> str:
-        if family in FIXED:
-            return FIXED[family]
-        kind = self.comparison.families[family].kind if family in self.comparison.families else kind_of(family)
+    def _style_name(self, family: str) -> str:
+        if family in FAMILY_STYLES:
+            return FAMILY_STYLES[family]
         families = self.comparison.families
-        others = [name for name in families if name not in FIXED and families[name].kind == kind]
-        free = [look for look in LOOKS[kind] if look not in FIXED.values()]
+        kind = families[family].kind if family in families else kind_of(family)
+        others = [name for name in families if name not in FAMILY_STYLES and families[name].kind == kind]
+        free = [style for style in STYLES[kind] if style not in FAMILY_STYLES.values()]
         return free[others.index(family) % len(free)] if family in others else free[0]
 
 
 def read_record(folder: Path) -> Record:
-    """Read a comparison's folder, or a single run's.
+    """Read a comparison's folder.
+
+    Args:
+        folder: the folder that holds comparison.json.
+
+    Returns:
+        The comparison, with the name of its data set.
 
     Raises:
-        StillmotionError: neither a comparison nor a run.
+        StillmotionError: the folder has no comparison.json, or it is invalid.
     """
-    single_run = not (folder / COMPARISON_FILE).exists() and (folder / "run.json").exists()
-    comparison = compare_runs([folder]) if single_run else read_comparison(folder)
+    comparison = read_comparison(folder)
     return Record(comparison, Path(comparison.data.root or folder.resolve()).name)

@@ -1,9 +1,8 @@
-"""Templates, escaped by default, and the words that they write numbers in."""
+"""Jinja templates with autoescape, and the formats of the numbers in them."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -17,13 +16,19 @@ from stillmotion.reports.records import Record
 
 UNKNOWN = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+PERCENT = "\N{NO-BREAK SPACE}%"
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page. `facts` turns the record into what the template names; no facts, no section.
+    """A part of the page.
 
-    A section with a `gist` is folded: its title and the gist, a line of text, stand for it until it is opened.
+    Attributes:
+        title: its heading.
+        facts: returns what the template shows; the section is left out if that is empty.
+        template: name of its template.
+        gist: returns one line of text. A section with a gist is folded: its title and the gist are shown until it is
+            opened.
     """
 
     title: str
@@ -34,7 +39,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A section as HTML. gist: None if it is not folded."""
+    """A section as HTML.
+
+    Attributes:
+        title: its heading.
+        body: everything below the heading.
+        gist: one line of text; None if the section is not folded.
+    """
 
     title: str
     body: Markup
@@ -43,7 +54,7 @@ class Rendered:
 
 @cache
 def environment() -> Environment:
-    """Jinja with autoescape, the page's macros and number formats."""
+    """Jinja with autoescape and the number formats below as filters."""
     jinja = Environment(
         loader=PackageLoader("stillmotion.reports", "."),
         autoescape=True,
@@ -55,7 +66,7 @@ def environment() -> Environment:
         "percent": percent,
         "points": points,
         "number": number,
-        "videos": videos,
+        "count": count,
         "million": million,
         "place": place,
         "inside": scale(0.0, 100.0),
@@ -68,7 +79,12 @@ def environment() -> Environment:
 
 
 def render_section(section: Section, record: Record) -> Rendered | None:
-    """Its HTML; None if it has no facts to show."""
+    """Render a section; None if it has nothing to show.
+
+    Args:
+        section: the section.
+        record: the comparison to show.
+    """
     facts = section.facts(record)
     if not facts:
         return None
@@ -76,27 +92,30 @@ def render_section(section: Section, record: Record) -> Rendered | None:
     return Rendered(section.title, Markup(body), section.gist(record) if section.gist else None)
 
 
+def render_text(text: str) -> Markup:
+    """Plain text as HTML: escaped, with `commands` as code. An odd backtick, of a label or a name, is kept."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:
+        return Markup("`").join(parts)
+    code = Markup("<code>{}</code>")
+    return Markup("").join(code.format(part) if index % 2 else part for index, part in enumerate(parts))
+
+
 def percent(share: float | None, digits: int | None = None) -> str:
-    """0.931 -> 93 %; a digit more near 0 and 100, so that 99.6 is not shown as 100."""
-    if share is None:
-        return UNKNOWN
-    value = 100 * share
-    if digits is None:
-        digits = 1 if value not in (0, 100) and (value > 99.5 or value < 0.5) else 0
-    return f"{value:.{digits}f}\N{NO-BREAK SPACE}%"
+    """0.931 -> 93 %; one more digit near 0 and 100, so that 99.6 is not shown as 100."""
+    return UNKNOWN if share is None else _percentage(share, digits) + PERCENT
 
 
 def span(shares: tuple[float | None, float | None]) -> str:
-    """(0.43, 0.72) -> 43-72 %, with an en dash."""
+    """(0.43, 0.72) -> 43-72 %, with an en dash; empty if a limit is unknown."""
     low, high = shares
     if low is None or high is None:
         return ""
-    ends = [percent(share).removesuffix("\N{NO-BREAK SPACE}%") for share in shares]
-    return f"{ends[0]}\N{EN DASH}{ends[1]}\N{NO-BREAK SPACE}%"
+    return f"{_percentage(low)}\N{EN DASH}{_percentage(high)}{PERCENT}"
 
 
 def points(share: float | None, digits: int = 0) -> str:
-    """0.05 -> +5, with a true minus sign."""
+    """A difference in percentage points: 0.05 -> +5, with a true minus sign; 0 has no sign."""
     if share is None:
         return UNKNOWN
     text = f"{100 * share:+.{digits}f}"
@@ -104,7 +123,7 @@ def points(share: float | None, digits: int = 0) -> str:
 
 
 def number(value: float | None, digits: int = 3, measured: bool = False) -> str:
-    """Digits that matter, thousands apart: 1234567 -> 1 234 567. measured: zeros at the end matter too: 3.00."""
+    """Significant digits, with spaces between thousands: 1234567 -> 1 234 567. measured: keep zeros at the end."""
     if value is None:
         return UNKNOWN
     if isinstance(value, int) or abs(value) >= 10 ** (digits - 1):
@@ -112,9 +131,9 @@ def number(value: float | None, digits: int = 3, measured: bool = False) -> str:
     return (f"{value:#.{digits}g}" if measured else f"{value:.{digits}g}").replace("-", MINUS)
 
 
-def videos(count: int, kind: str = "") -> str:
-    """1 video, 2 videos; `kind` comes before the word."""
-    return f"{number(count)} {kind}{'video' if count == 1 else 'videos'}"
+def count(items: float, noun: str) -> str:
+    """1 video, 2 videos."""
+    return f"{number(items)} {noun}{'' if items == 1 else 's'}"
 
 
 def million(value: float | None) -> str:
@@ -123,34 +142,27 @@ def million(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """A duration for a reader: 55 s, 3 min 20 s."""
+    """A duration: 55 s, 3 min 20 s."""
     if value is None:
         return UNKNOWN
     minutes, rest = divmod(round(value), 60)
-    return (
-        f"{minutes}\N{NO-BREAK SPACE}min {rest}\N{NO-BREAK SPACE}s"
-        if minutes
-        else f"{number(value, 2)}\N{NO-BREAK SPACE}s"
-    )
+    if minutes:
+        return f"{minutes}\N{NO-BREAK SPACE}min {rest}\N{NO-BREAK SPACE}s"
+    return f"{number(value, 2)}\N{NO-BREAK SPACE}s"
 
 
 def p_value(p: float) -> str:
-    """0.031 -> = 0.031; no more digits than anyone should believe."""
-    return "below 0.001" if p < 0.001 else "above 0.99" if p > 0.99 else f"= {number(p, 2)}"
-
-
-def render_text(text: str) -> Markup:
-    """Plain text as HTML: escaped, `commands` as code, with true minus signs, and percent signs kept with numbers."""
-    parts = [escape(_typeset(part)) for part in text.split("`")]
-    if len(parts) % 2 == 0:  # an odd backtick, of a label or a name
-        return Markup("`").join(parts)
-    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
-
-
-def _typeset(text: str) -> str:
-    return re.sub(r"(?<=[ (])-(?=\d)", MINUS, text).replace(" %", "\N{NO-BREAK SPACE}%")
+    """0.031 -> = 0.031; no more digits than the test can support."""
+    return "< 0.001" if p < 0.001 else "> 0.99" if p > 0.99 else f"= {number(p, 2)}"
 
 
 def place(value: float) -> str:
     """A percentage for CSS."""
     return f"{value:.2f}%"
+
+
+def _percentage(share: float, digits: int | None = None) -> str:
+    value = 100 * share
+    if digits is None:
+        digits = 1 if value not in (0, 100) and (value > 99.5 or value < 0.5) else 0
+    return f"{value:.{digits}f}"

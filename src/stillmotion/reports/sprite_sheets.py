@@ -1,4 +1,4 @@
-"""A video in small pictures on one sheet, as data that stands in the page itself."""
+"""The frames of a video as one image, which is embedded in the page."""
 
 from __future__ import annotations
 
@@ -13,27 +13,32 @@ from PIL import Image
 
 from stillmotion.clips import read_frames
 from stillmotion.decoding import probe
-from stillmotion.errors import UnreadableVideoError
 
-WIDTH = 176  # pixels of a picture
-TALLEST = 176
+MAX_WIDTH = MAX_HEIGHT = 176  # pixels of a frame
 COLUMNS = 8
-RATE = 12.5  # pictures a second, as far as the most suffice
-FEWEST, MOST = 8, 32  # pictures
-QUALITY = 58  # of WebP: 1 to 3 kB a picture
+FRAMES_PER_SECOND = 12.5
+MIN_FRAMES, MAX_FRAMES = 8, 32
+WEBP_QUALITY = 58  # 1 to 3 kB per frame
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """Pictures from left to right, row by row. uri: WebP. seconds: when each is on screen. width, height: of one."""
+class SpriteSheet:
+    """Frames from left to right, row by row.
+
+    Attributes:
+        uri: a WebP image.
+        seconds: when each frame is on screen.
+        width: of one frame, in pixels.
+        height: likewise.
+    """
 
     uri: str
     seconds: tuple[float, ...]
     width: int
     height: int
 
-    def view(self, index: int) -> str:
-        """The `viewBox` that shows one picture."""
+    def viewbox(self, index: int) -> str:
+        """The `viewBox` of an SVG that shows one frame."""
         row, column = divmod(index, COLUMNS)
         return f"{column * self.width} {row * self.height} {self.width} {self.height}"
 
@@ -43,34 +48,35 @@ class Sheet:
         return COLUMNS * self.width, -(-len(self.seconds) // COLUMNS) * self.height
 
 
-def read_sheet(path: Path, start: float, end: float) -> Sheet:
-    """Pictures spread evenly over a stretch of a video; its shape is kept.
+def read_sprite_sheet(path: Path, start: float, end: float) -> SpriteSheet:
+    """Read frames at equal distances, without changing their aspect ratio.
+
+    Args:
+        path: a video.
+        start: start of the segment, in seconds.
+        end: end of the segment.
+
+    Returns:
+        8 to 32 frames, 12.5 per second where that is enough.
 
     Raises:
-        UnreadableVideoError: the file is no more there, or gives no picture.
+        UnreadableVideoError: the file cannot be opened or holds no frame.
     """
     facts = probe(path)
-    shrink = min(WIDTH / facts.width, TALLEST / facts.height)
+    shrink = min(MAX_WIDTH / facts.width, MAX_HEIGHT / facts.height)
     width, height = (max(16, round(shrink * side)) for side in (facts.width, facts.height))
-    count = int(np.clip(round(RATE * (end - start)), FEWEST, MOST))
+    count = int(np.clip(round(FRAMES_PER_SECOND * (end - start)), MIN_FRAMES, MAX_FRAMES))
     seconds = start + (np.arange(count) + 0.5) / count * (end - start)
-    shown = read_frames(path, seconds.tolist(), height, width).shown_at(seconds)
-    uri = "data:image/webp;base64," + b64encode(_encode(np.asarray(shown))).decode("ascii")
-    return Sheet(uri, tuple(np.round(seconds, 3).tolist()), width, height)
+    frames = read_frames(path, seconds.tolist(), height, width).shown_at(seconds)
+    uri = "data:image/webp;base64," + b64encode(_encode(np.asarray(frames))).decode("ascii")
+    return SpriteSheet(uri, tuple(np.round(seconds, 3).tolist()), width, height)
 
 
-def video_seconds(path: Path) -> float:
-    """How long a video is. Raises UnreadableVideoError."""
-    if not path.is_file():
-        raise UnreadableVideoError(f"{path.name}: the video is no longer where it was")
-    return probe(path).seconds
-
-
-def _encode(pictures: NDArray[np.uint8]) -> bytes:
-    """(n, height, width, 3) -> one picture, the last row filled with black."""
-    missing = -len(pictures) % COLUMNS
-    whole = np.pad(pictures, ((0, missing), (0, 0), (0, 0), (0, 0)))
-    rows = [np.concatenate(list(row), axis=1) for row in whole.reshape(-1, COLUMNS, *whole.shape[1:])]
+def _encode(frames: NDArray[np.uint8]) -> bytes:
+    """Frames `(n, height, width, 3)` as one WebP image; the rest of the last row is black."""
+    missing = -len(frames) % COLUMNS
+    padded = np.pad(frames, ((0, missing), (0, 0), (0, 0), (0, 0)))
+    rows = [np.concatenate(list(row), axis=1) for row in padded.reshape(-1, COLUMNS, *padded.shape[1:])]
     buffer = BytesIO()
-    Image.fromarray(np.concatenate(rows)).save(buffer, "WEBP", quality=QUALITY, method=4)
+    Image.fromarray(np.concatenate(rows)).save(buffer, "WEBP", quality=WEBP_QUALITY, method=4)
     return buffer.getvalue()

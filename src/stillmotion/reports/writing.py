@@ -9,7 +9,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from stillmotion.comparison import ANSWER_TITLES
+from stillmotion.comparison import ANSWER_TITLES, Comparison
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, make_folder
 from stillmotion.reports.records import Record, read_record
@@ -17,27 +17,31 @@ from stillmotion.reports.rendering import environment, render_section
 from stillmotion.reports.sections import SECTIONS
 
 
-def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
-    """Write the page of a comparison's folder (or of a single run's), whole or not at all; return its path.
+def write_report(comparison: str | Path | Comparison, out: str | Path | None = None) -> Path:
+    """Write the page of a comparison, completely or not at all.
 
     Args:
-        folder: what `compare` wrote; report.html goes there unless `out` names a file.
+        comparison: a folder that `compare` wrote, or a comparison, such as `compare_runs` returns. Of a folder, only
+            example videos in the data folder that it names are opened; its comparison.json may be somebody else's.
+        out: the page; report.html in the comparison's folder unless given.
+
+    Returns:
+        The path of the page.
 
     Raises:
-        UsageError: `out` is no name of a page.
+        UsageError: `out` does not end in .html or .htm, or a comparison is given without `out`.
         StillmotionError: the folder holds no comparison, or the page cannot be written.
     """
-    path = Path(out) if out is not None else Path(folder) / "report.html"
+    if out is None and isinstance(comparison, Comparison):
+        raise UsageError("a comparison is not a folder; give the page a name, such as out='report.html'")
+    path = Path(str(comparison), "report.html") if out is None else Path(out)
     if path.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{out or repr(str(out))}: give the page a name that ends in .html")
-    record = read_record(Path(folder))
-    try:
-        page = render_report(record)
-    except StillmotionError:
-        raise
-    except Exception as error:  # whatever somebody else's record leads to
-        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise StillmotionError(f"{folder}: not a comparison's record ({why}); compare again") from error
+    if isinstance(comparison, Comparison):
+        record = Record(comparison, Path(comparison.data.root or path.resolve().parent).name, trusted=True)
+    else:
+        record = read_record(Path(comparison))
+    page = render_report(record)
     make_folder(path.parent)
     with atomic_write(path) as part:
         part.write_text(page, encoding="utf-8", errors="replace")
@@ -45,7 +49,28 @@ def write_report(folder: str | Path, out: str | Path | None = None) -> Path:
 
 
 def render_report(record: Record) -> str:
-    """The page as text. Its pictures come from the test videos, if those are still there."""
+    """Render the page.
+
+    Args:
+        record: the comparison. Frames come from its example videos, if their files are still there.
+
+    Returns:
+        HTML.
+
+    Raises:
+        StillmotionError: the comparison contradicts itself, so that it cannot be shown.
+    """
+    try:
+        return _render(record)
+    except StillmotionError:
+        raise
+    # A comparison.json with valid types may still lack, say, the family that its verdict names.
+    except Exception as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise StillmotionError(f"{record.name}: not a comparison's record ({why}); compare again") from error
+
+
+def _render(record: Record) -> str:
     answer = record.comparison.verdict.answer if record.comparison.verdict else None
     sections = {name: render_section(section, record) for name, section in SECTIONS.items()}
     script = files("stillmotion.reports").joinpath("page.js").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The page's sections, in order. A new one is a module, its template and its row here."""
+"""The sections of the page, in order. A section is a module, a template and a row here."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""How often each family is right, with its interval."""
+"""Accuracy and other metrics of each family, with intervals."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 from stillmotion.comparison import FamilyResult, IntervalEstimate
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import Section, percent
+from stillmotion.reports.rendering import PERCENT, Section, percent
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
     if not record.families:
         return {}
     rows = [_row(name, result) for name, result in record.results.items()]
-    many = any(row["trainings"] for row in rows)
-    return {"rows": rows, "chance": record.guessing, "many": many}
+    several_trainings = any(row["trainings"] for row in rows)
+    return {"rows": rows, "guessing": record.comparison.guessing, "several_trainings": several_trainings}
 
 
 def _gist(record: Record) -> str:
@@ -30,21 +30,21 @@ def _row(name: str, result: FamilyResult) -> dict[str, Any]:
         "low": result.accuracy.low,
         "high": result.accuracy.high,
         "trainings": result.accuracies if len(result.accuracies) > 1 else (),
-        "cells": [
-            _interval_cell(result.accuracy, as_percent=True),
-            _interval_cell(result.macro_f1, as_percent=True),
-            _interval_cell(result.log_loss, as_percent=False),
-            {"value": percent(result.calibration_error, 1), "range": ""},
+        "metrics": [
+            _metric(result.accuracy, as_percent=True),
+            _metric(result.macro_f1, as_percent=True),
+            _metric(result.log_loss, as_percent=False),
+            {"value": percent(result.calibration_error, 1), "interval": ""},
         ],
     }
 
 
-def _interval_cell(estimate: IntervalEstimate, *, as_percent: bool) -> dict[str, str]:
-    factor, digits, unit = (100, 1, "\N{NO-BREAK SPACE}%") if as_percent else (1, 3, "")
+def _metric(estimate: IntervalEstimate, *, as_percent: bool) -> dict[str, str]:
+    factor, digits, unit = (100, 1, PERCENT) if as_percent else (1, 3, "")
     return {
         "value": f"{factor * estimate.value:.{digits}f}{unit}",
-        "range": f"{factor * estimate.low:.{digits}f} to {factor * estimate.high:.{digits}f}",
+        "interval": f"{factor * estimate.low:.{digits}f} to {factor * estimate.high:.{digits}f}",
     }
 
 
-ACCURACY = Section("How often each model is right", _facts, "sections/accuracy.html", _gist)
+ACCURACY = Section("Accuracy", _facts, "sections/accuracy.html", _gist)

@@ -1,4 +1,4 @@
-"""What each family takes for what."""
+"""Confusion matrices, or the most frequent mistakes where there are many labels."""
 
 from __future__ import annotations
 
@@ -10,65 +10,72 @@ import numpy as np
 from stillmotion.comparison import family_to_use
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
+from stillmotion.statistics import Floats
 
-LARGEST = 24  # labels; beyond, a list of the most frequent mistakes is easier to read
-NAMED = 8  # labels whose columns have names, not numbers
-THREE, TWO = 6, 10  # labels whose matrices stand so many in a row
-MISTAKES = 15
+# With more labels, a list of the most frequent mistakes is easier to read than a matrix.
+MAX_MATRIX_LABELS = 24
+# With more labels, columns have numbers instead of names.
+MAX_NAMED_COLUMNS = 8
+# Up to so many labels, three and two matrices fit side by side.
+MAX_LABELS_OF_THREE, MAX_LABELS_OF_TWO = 6, 10
+MAX_MISTAKES = 15
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
     labels = record.comparison.data.labels
     models = []
     for name, result in record.results.items():
-        table = np.array(result.confusion, float)
-        if table.shape == (len(labels), len(labels)) and len(labels):
-            models.append({"name": name, "rows": _rows(labels, table), "mistakes": _mistakes(labels, table)})
+        matrix = np.array(result.confusion, float)
+        if labels and matrix.shape == (len(labels), len(labels)):
+            models.append({"name": name, "rows": _rows(labels, matrix), "mistakes": _mistakes(labels, matrix)})
     if not models:
         return {}
-    many = len(labels)
-    width = "" if many <= THREE else "wide" if many <= TWO else "one"
-    return {"models": models, "labels": labels, "matrix": many <= LARGEST, "width": width, "numbered": many > NAMED}
+    width = "one" if len(labels) > MAX_LABELS_OF_TWO else "wide" if len(labels) > MAX_LABELS_OF_THREE else ""
+    return {
+        "models": models,
+        "labels": labels,
+        "has_matrix": len(labels) <= MAX_MATRIX_LABELS,
+        "width": width,
+        "numbered": len(labels) > MAX_NAMED_COLUMNS,
+    }
 
 
-def _rows(labels: tuple[str, ...], table: Any) -> list[tuple[str, list[dict[str, Any]]]]:
+def _rows(labels: tuple[str, ...], matrix: Floats) -> list[tuple[str, list[dict[str, Any]]]]:
     rows = []
     for index, label in enumerate(labels):
-        total = max(float(table[index].sum()), 1e-9)
-        shares = [float(count) / total for count in table[index]]
+        total = max(float(matrix[index].sum()), 1e-9)
         cells = [
-            {
-                "share": round(100 * share),
-                "right": column == index,
-                "text": _count(count),
-            }
-            for column, (share, count) in enumerate(zip(shares, table[index], strict=True))
+            {"share": round(100 * float(videos) / total), "correct": column == index, "text": _count(videos)}
+            for column, videos in enumerate(matrix[index])
         ]
         rows.append((label, cells))
     return rows
 
 
-def _mistakes(labels: tuple[str, ...], table: Any) -> list[tuple[str, str, str]]:
-    pairs = [(float(table[i, j]), i, j) for i in range(len(labels)) for j in range(len(labels)) if i != j]
-    worst = sorted((pair for pair in pairs if pair[0] > 0), key=lambda pair: -pair[0])[:MISTAKES]
-    return [(labels[i], labels[j], _count(count)) for count, i, j in worst]
+def _mistakes(labels: tuple[str, ...], matrix: Floats) -> list[tuple[str, str, str]]:
+    """True label, predicted label and number of videos, the most frequent mistake first."""
+    cells = [(float(matrix[i, j]), i, j) for i in range(len(labels)) for j in range(len(labels)) if i != j]
+    mistakes = sorted((cell for cell in cells if cell[0] > 0), key=lambda cell: -cell[0])
+    return [(labels[i], labels[j], _count(videos)) for videos, i, j in mistakes[:MAX_MISTAKES]]
 
 
-def _count(count: float) -> str:
-    """Whole videos; a mean over seeds may have a fraction; nothing for none."""
-    return "" if count == 0 else f"{count:.1f}".removesuffix(".0")
+def _count(videos: float) -> str:
+    """A number of videos, with a fraction if it is a mean over trainings; empty for 0."""
+    return "" if videos == 0 else f"{videos:.1f}".removesuffix(".0")
 
 
 def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
     chosen = (family_to_use(record.comparison) or verdict.motion) if verdict else record.families[0]
-    for one in _facts(record).get("models", ()):
-        mistakes = one["mistakes"] if one["name"] == chosen else []
+    for model in _facts(record).get("models", ()):
+        mistakes = model["mistakes"] if model["name"] == chosen else []
         if len(mistakes) > 1 and mistakes[0][2] == mistakes[1][2]:
             return f"no mistake of {chosen} stands out"
-        for label, answer, count in mistakes[:1]:
-            return f"{chosen} most often takes {label} for {answer} ({count} video{'' if count == '1' else 's'})"
+        for label, predicted, videos in mistakes[:1]:
+            return (
+                f"{chosen} most often mistakes {label} for {predicted} ({videos} video{'' if videos == '1' else 's'})"
+            )
     return f"{chosen} makes no mistake"
 
 
-CONFUSION = Section("What is taken for what", _facts, "sections/confusion.html", _gist)
+CONFUSION = Section("Confusion matrix", _facts, "sections/confusion.html", _gist)

@@ -1,4 +1,4 @@
-"""The videos: parts, labels, and what was left out."""
+"""The data set: parts, labels, and files that were skipped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from stillmotion.data import PARTS
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import Section, number
+from stillmotion.reports.rendering import Section, count
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -18,7 +18,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
             for part in PARTS
             if part in data.videos
         ],
-        "folds": data.cross_validated,
+        "cross_validated": data.cross_validated,
         "labels": [(label, data.videos_per_label.get(label)) for label in data.labels],
         "skipped": [(skipped.path, skipped.reason) for skipped in data.skipped],
         "fingerprint": data.fingerprint[:12],
@@ -28,12 +28,11 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 def _gist(record: Record) -> str:
     data = record.comparison.data
-    counts = data.videos_per_label
-    parts = [f"{number(sum(counts.values()))} videos"] if counts else []
-    parts.append(f"{len(data.labels)} labels")
+    parts = [count(sum(data.videos_per_label.values()), "video")] if data.videos_per_label else []
+    parts.append(count(len(data.labels), "label"))
     if data.skipped:
-        parts.append(f"{len(data.skipped)} file{'' if len(data.skipped) == 1 else 's'} skipped")
+        parts.append(f"{count(len(data.skipped), 'file')} skipped")
     return ", ".join(parts)
 
 
-DATA = Section("The videos", _facts, "sections/data.html", _gist)
+DATA = Section("Data", _facts, "sections/data.html", _gist)

@@ -1,4 +1,4 @@
-"""What the page's words mean."""
+"""What the words on the page mean."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from stillmotion.reports.rendering import Section
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    known = [(name, FAMILIES[name].summary) for name in record.families if name in FAMILIES]
-    return {"families": [(name, text[0].upper() + text[1:]) for name, text in known]}
+    summaries = [(name, FAMILIES[name].summary) for name in record.families if name in FAMILIES]
+    return {"families": [(name, summary[0].upper() + summary[1:]) for name, summary in summaries]}
 
 
-GLOSSARY = Section("In plain words", _facts, "sections/glossary.html",
-                lambda record: "clip, group, margin, interval")  # fmt: skip
+def _gist(record: Record) -> str:
+    return "the models, clip, group, margin, interval"
+
+
+GLOSSARY = Section("Glossary", _facts, "sections/glossary.html", _gist)

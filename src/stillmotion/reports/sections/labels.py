@@ -1,4 +1,4 @@
-"""The labels that motion helps most and least."""
+"""The labels for which motion helps most and least."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import Section
+from stillmotion.reports.rendering import Section, count
 
-EACH_END = 8
-MOST_PAIRS = 12
+# Of a long list of labels, so many are shown at each end.
+LABELS_AT_EACH_END = 8
+MAX_PAIRS = 12
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -17,14 +18,20 @@ def _facts(record: Record) -> Mapping[str, Any]:
     if verdict is None or not verdict.labels:
         table = _table(record)
         return {"pair": None, "table": table} if table else {}
-    rows = list(verdict.labels)
-    cut = len(rows) > 2 * EACH_END + 2
-    shown = [*rows[:EACH_END], None, *rows[-EACH_END:]] if cut else [*rows]
-    only = [pair for pair in verdict.pairs if pair.only_motion]
-    return {"pair": record.pair, "rows": shown, "cut": cut, "only": only[:MOST_PAIRS], "more": len(only) - MOST_PAIRS}
+    gains = list(verdict.labels)
+    shortened = len(gains) > 2 * LABELS_AT_EACH_END + 2
+    pairs = [pair for pair in verdict.pairs if pair.only_motion]
+    return {
+        "pair": record.pair,
+        "rows": [*gains[:LABELS_AT_EACH_END], None, *gains[-LABELS_AT_EACH_END:]] if shortened else gains,
+        "shortened": shortened,
+        "pairs": pairs[:MAX_PAIRS],
+        "more_pairs": len(pairs) - MAX_PAIRS,
+    }
 
 
 def _table(record: Record) -> list[tuple[str, int, list[float | None]]]:
+    """Each label with its number of videos and its recall by family."""
     per_label = [result.per_label for result in record.results.values()]
     names = list(dict.fromkeys(label for labels in per_label for label in labels))
     return [
@@ -40,11 +47,11 @@ def _table(record: Record) -> list[tuple[str, int, list[float | None]]]:
 def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
     if verdict is None or not verdict.labels:
-        return "the share of each label's videos that is found"
-    helped = sum(one.significant for one in verdict.labels)
-    only = sum(pair.only_motion for pair in verdict.pairs)
-    apart = f"; {only} pair{'' if only == 1 else 's'} told apart only by motion" if only else ""
-    return f"{helped} of {len(verdict.labels)} labels surely told better{apart}"
+        return "the share of each label's videos that are found"
+    separated = sum(gain.significant for gain in verdict.labels)
+    pairs = sum(pair.only_motion for pair in verdict.pairs)
+    only_motion = f"; {count(pairs, 'pair')} separated only by motion" if pairs else ""
+    return f"motion separates {separated} of {count(len(verdict.labels), 'label')} significantly better{only_motion}"
 
 
-LABELS = Section("Label by label", _facts, "sections/labels.html", _gist)
+LABELS = Section("Results by label", _facts, "sections/labels.html", _gist)

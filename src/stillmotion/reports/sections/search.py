@@ -1,4 +1,4 @@
-"""What each family was given to try, and chose: the equal chance."""
+"""What each family was given to try, and what it chose: the same budget for all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from stillmotion.comparison import FamilyResult, SearchRecord
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import Section, number
+from stillmotion.reports.rendering import Section, count, number
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -18,43 +18,43 @@ def _facts(record: Record) -> Mapping[str, Any]:
     trials = [
         {"family": name, "fold": fold if len(folds) > 1 else None, **vars(trial)}
         for name, folds in searches.items()
-        for fold, search in enumerate(folds, 1)
+        for fold, search in enumerate(folds, start=1)
         for trial in search.trials
     ]
     return {
-        "crossed": record.comparison.data.cross_validated,
+        "cross_validated": record.comparison.data.cross_validated,
         "rows": [_row(name, result) for name, result in record.results.items()],
         "trials": trials,
-        "given": _given(next(folds for folds in searches.values() if folds)),
+        "budget": _budget(record),
     }
 
 
-def _given(folds: Sequence[SearchRecord]) -> str:
-    """What is the same for all, from any family's searches."""
-    count, minutes = len(folds[0].trials), folds[0].minutes
-    settings = f"the same {count} settings to choose from, by validation" if count else "its default settings"
+def _budget(record: Record) -> str:
+    """What every family was given; the same for all, so any family's searches tell it."""
+    folds: Sequence[SearchRecord] = next(result.searches for result in record.results.values() if result.searches)
+    trials, minutes = len(folds[0].trials), folds[0].minutes
+    settings = f"the same {trials} settings to choose from by validation" if trials else "its default settings"
     time = f", with an equal share of {number(minutes)} minutes" if minutes else ""
-    return settings + time + (f", in each of {len(folds)} folds anew" if len(folds) > 1 else "")
+    return settings + time + (f", separately in each of {len(folds)} folds" if len(folds) > 1 else "")
 
 
 def _row(name: str, result: FamilyResult) -> dict[str, Any]:
     folds = result.searches
     chosen = Counter(trial.name for search in folds for trial in search.trials if trial.chosen)
-    count = sum(len(search.trials) for search in folds)
+    trials = sum(len(search.trials) for search in folds)
     epochs = sorted({search.epochs for search in folds})
-    span = "" if not epochs else f"{epochs[0]} epochs" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
-    tried = f"{count} trial{'' if count == 1 else 's'}, then " if count else ""
-    several = [f"{setting} ({times} fold{'' if times == 1 else 's'})" for setting, times in chosen.items()]
+    longest = f"at most {' to '.join(dict.fromkeys(map(str, (epochs[0], epochs[-1]))))} epochs" if epochs else ""
+    by_folds = [f"{setting} ({count(times, 'fold')})" for setting, times in chosen.items()]
     return {
         "name": name,
-        "given": f"{tried}at most {span}" if span else tried,
-        "chose": ", ".join(several if len(folds) > 1 else chosen) or "the defaults",
+        "budget": ", then ".join(filter(None, (count(trials, "trial") if trials else "", longest))),
+        "chosen": ", ".join(by_folds if len(folds) > 1 else chosen) or "the defaults",
         "validation": result.validation_accuracy,
     }
 
 
 def _gist(record: Record) -> str:
-    return "every family had " + _given(next(result.searches for result in record.results.values() if result.searches))
+    return f"every family had {_budget(record)}"
 
 
-SEARCH = Section("An equal chance", _facts, "sections/search.html", _gist)
+SEARCH = Section("Search and training budget", _facts, "sections/search.html", _gist)

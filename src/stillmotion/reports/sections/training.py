@@ -8,85 +8,95 @@ from itertools import zip_longest
 from statistics import fmean
 from typing import Any
 
-from stillmotion.comparison import TrainingSummary
+from stillmotion.comparison import AccuracyCurves, TrainingSummary
 from stillmotion.reports.geometry import Scale, polyline, scale, ticks
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import Section, number, seconds
+from stillmotion.reports.rendering import UNKNOWN, Section, number, seconds
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    trainings = {name: result.trainings for name, result in record.results.items()}
-    plotted = {name: [training for training in own if training.curves] for name, own in trainings.items()}
-    plotted = {name: own for name, own in plotted.items() if own}
-    curves = {name: [training.curves for training in own if training.curves] for name, own in plotted.items()}
-    lengths = [len(curve.validation) for own in curves.values() for curve in own]
-    longest = max(lengths, default=0)
+    trainings = {name: result.trainings for name, result in record.results.items() if result.trainings}
+    recipes = _recipes(trainings)
+    plot = _plot(trainings)
+    if not (plot or recipes):
+        return {}
+    return {
+        "plot": plot,
+        "recipes": recipes,
+        "names": list(trainings),
+        "cross_validated": record.comparison.data.cross_validated,
+        "versions": [f"{name} {version}" for name, version in record.comparison.data.versions.items()],
+    }
+
+
+def _plot(trainings: Mapping[str, Sequence[TrainingSummary]]) -> dict[str, Any] | None:
+    """Accuracy by epoch of all trainings; None if none has curves."""
+    curves = {name: [(summary.curves, summary) for summary in own if summary.curves] for name, own in trainings.items()}
+    curves = {name: own for name, own in curves.items() if own}
+    epochs = [len(curve.validation) for own in curves.values() for curve, _ in own]
+    longest = max(epochs, default=0)
+    if not longest:
+        return None
     x = scale(1.0, max(longest, 2.0))
-    recipe, names = _recipe(trainings)
-    facts = {
-        "curves": [{"name": name, "runs": [_lines(training, x) for training in own]} for name, own in plotted.items()],
-        "cursor": {
+    return {
+        "families": [
+            {"name": name, "trainings": [_lines(curve, summary, x) for curve, summary in own]}
+            for name, own in curves.items()
+        ],
+        "ticks": [(x(tick), f"{tick:g}") for tick in ticks(1, longest, 8) if tick == int(tick)],
+        "several_trainings": any(len(own) > 1 for own in curves.values()),
+        "data": {
             "from": 1,
             "to": longest,
-            "at": min(lengths, default=1),
+            "at": min(epochs),
             "step": 1,
             "unit": "epoch",
             "values": {
                 name: {
-                    "validation": _means([curve.validation for curve in own]),
-                    "training": _means([curve.train for curve in own]),
+                    "validation": _means([curve.validation for curve, _ in own]),
+                    "training": _means([curve.train for curve, _ in own]),
                 }
                 for name, own in curves.items()
             },
         },
-        "many": any(len(own) > 1 for own in plotted.values()),
-        "ticks": [(x(mark), f"{mark:g}") for mark in ticks(1, longest, 8) if mark == int(mark)] if longest else [],
-        "recipe": recipe,
-        "names": names,
-        "folds": record.comparison.data.cross_validated,
-        "versions": [f"{name} {version}" for name, version in record.comparison.data.versions.items()],
     }
-    return facts if facts["curves"] or recipe else {}
 
 
-def _lines(summary: TrainingSummary, x: Scale) -> dict[str, Any]:
+def _lines(curves: AccuracyCurves, summary: TrainingSummary, x: Scale) -> dict[str, Any]:
+    """Both curves of one training, and the place of its best epoch."""
     y = scale(0.0, 1.0)
-    curves = summary.curves
-    assert curves is not None
     epochs = range(1, 1 + len(curves.validation))
-    lines = {
+    best = summary.training.best_epoch if summary.training else None
+    known = best is not None and best in epochs
+    return {
         "train": polyline(epochs, curves.train, x, y),
         "validation": polyline(epochs, curves.validation, x, y),
-        "best": None,
+        "best": (x(best), y(curves.validation[best - 1])) if best is not None and known else None,
     }
-    best = summary.training.best_epoch if summary.training else None
-    if best is None or best > len(curves.validation):
-        return lines
-    return {**lines, "best": (x(best), y(curves.validation[best - 1]))}
 
 
 def _means(curves: Sequence[Sequence[float]]) -> list[float]:
-    """Over the trainings that went on to each epoch."""
+    """The mean at each epoch, over the trainings that lasted that long."""
     return [round(fmean(value for value in values if value is not None), 4) for values in zip_longest(*curves)]
 
 
-def _recipe(trainings: Mapping[str, Sequence[TrainingSummary]]) -> tuple[list[tuple[str, list[str]]], list[str]]:
-    """Rows of the table of recipes, and the families of its columns."""
-    columns: dict[str, dict[str, str]] = {}
-    for name, own in trainings.items():
-        if own:
-            recipe = {key: value for key, value in asdict(own[0].recipe).items() if key not in ("family", "seed")}
-            records = [summary.training for summary in own if summary.training]
-            recipe["seed"] = ", ".join(dict.fromkeys(str(summary.recipe.seed) for summary in own))
-            recipe["epochs run"] = ", ".join(str(training.epochs) for training in records)
-            recipe["best epoch"] = ", ".join(str(training.best_epoch) for training in records)
-            recipe["training time"] = ", ".join(seconds(training.seconds) for training in records)
-            columns[name] = dict(_flatten(recipe))
-    keys = list(dict.fromkeys(key for column in columns.values() for key in column))
-    return [(key, [column.get(key, "") for column in columns.values()]) for key in keys], list(columns)
+def _recipes(trainings: Mapping[str, Sequence[TrainingSummary]]) -> list[tuple[str, list[str]]]:
+    """The rows of the table of recipes: a setting, and its value for each family."""
+    columns: list[dict[str, str]] = []
+    for own in trainings.values():
+        recipe = {key: value for key, value in asdict(own[0].recipe).items() if key not in ("family", "seed")}
+        records = [summary.training for summary in own if summary.training]
+        recipe["seed"] = ", ".join(dict.fromkeys(str(summary.recipe.seed) for summary in own))
+        recipe["epochs run"] = ", ".join(str(training.epochs) for training in records)
+        recipe["best epoch"] = ", ".join(str(training.best_epoch) for training in records)
+        recipe["training time"] = ", ".join(seconds(training.seconds) for training in records)
+        columns.append(dict(_flatten(recipe)))
+    keys = list(dict.fromkeys(key for column in columns for key in column))
+    return [(key, [column.get(key, "") for column in columns]) for key in keys]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as names and texts: {"spec": {"frames": 16}} -> ("spec: frames", "16")."""
     rows: list[tuple[str, str]] = []
     for key, value in values.items():
         name = prefix + str(key).replace("_", " ")
@@ -95,7 +105,7 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str
         elif isinstance(value, list | tuple):
             rows.append((name, " \N{MULTIPLICATION SIGN} ".join(map(str, value))))
         elif isinstance(value, bool) or value is None:
-            rows.append((name, {True: "yes", False: "no", None: "\N{EN DASH}"}[value]))
+            rows.append((name, {True: "yes", False: "no", None: UNKNOWN}[value]))
         else:
             rows.append((name, number(value) if isinstance(value, float) else str(value)))
     return rows
@@ -109,4 +119,4 @@ def _gist(record: Record) -> str:
     return f"curves and recipes; {spec.frames} frames per clip, {rate}"
 
 
-TRAINING = Section("How they were trained", _facts, "sections/training.html", _gist)
+TRAINING = Section("Training", _facts, "sections/training.html", _gist)
