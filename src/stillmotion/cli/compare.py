@@ -121,7 +121,7 @@ def _show(comparison: Comparison) -> None:
     from stillmotion.comparison import verdict_notes
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms per clip", "trained"):
+    for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms/clip", "trained"):
         table.add_column(column, justify="left" if column == "family" else "right", no_wrap=True)
     for name, family in comparison.families.items():
         cost = family.cost
