@@ -12,7 +12,7 @@ import pytest
 
 from helpers.comparisons import fabricate
 from stillmotion import reports
-from stillmotion.comparison import Comparison, FamilyCost
+from stillmotion.comparison import ANSWER_TITLES, Comparison, FamilyCost
 from stillmotion.reports import Record, read_record, render_report
 from stillmotion.reports.rendering import render_section, render_text
 from stillmotion.reports.sections import SECTIONS
@@ -137,3 +137,15 @@ def test_every_section_is_in_the_table() -> None:
 def test_commands_in_text_are_code_and_everything_is_escaped() -> None:
     assert render_text("try `--pool max` <now>") == "try <code>--pool max</code> &lt;now&gt;"
     assert render_text("the label `<b>") == "the label `&lt;b&gt;"
+
+
+def test_every_class_of_the_style_sheets_is_used() -> None:
+    folder = Path(reports.__file__).parent
+    sheets = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.css")))
+    selectors = " ".join(re.findall(r"([^{}]+)\{", re.sub(r"/\*.*?\*/", "", sheets, flags=re.DOTALL)))
+    classes = set(re.findall(r"\.([a-zA-Z][\w-]*)", selectors)) - {"css"}
+    sources = [*folder.rglob("*.html"), folder / "page.js", *(folder / "sections").glob("*.py")]
+    words = set(re.findall(r"[\w-]+", "\n".join(path.read_text(encoding="utf-8") for path in sources)))
+    of_answers = {answer.replace(" ", "-") for answer in ANSWER_TITLES}
+    assert {"track", "predictions"} <= classes
+    assert not sorted(classes - words - of_answers)
