@@ -189,11 +189,15 @@ def run_record(family: str, seed: int, labels: Sequence[str], data: dict[str, ob
         "labels": list(labels),
         "data": data,
         "versions": {"stillmotion": "0.1.0", "keras": "3.15.1", "backend": "tensorflow", "python": "3.11.9"},
-        "training": {"epochs": 40, "best_epoch": 33, "seconds": 30 + 10 * cost, "validation_loss": 0.4,
-                     "validation_accuracy": VALIDATION.get(family, 0.5)},
-        "cost": {"parameters": round(cost * 31000), "milliseconds_per_clip": cost,
-                 "frames_per_second": 16000 / cost},
-    }  # fmt: skip
+        "training": {
+            "epochs": 40,
+            "best_epoch": 33,
+            "seconds": 30 + 10 * cost,
+            "validation_loss": 0.4,
+            "validation_accuracy": VALIDATION.get(family, 0.5),
+        },
+        "cost": {"parameters": round(cost * 31000), "milliseconds_per_clip": cost, "frames_per_second": 16000 / cost},
+    }
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
             models.append({"name": name, "rows": _rows(labels, matrix), "mistakes": _mistakes(labels, matrix)})
     if not models:
         return {}
-    width = "one" if len(labels) > MAX_LABELS_OF_TWO else "wide" if len(labels) > MAX_LABELS_OF_THREE else ""
+    width = "full" if len(labels) > MAX_LABELS_OF_TWO else "wide" if len(labels) > MAX_LABELS_OF_THREE else ""
     return {
         "models": models,
         "labels": labels,
