@@ -240,6 +240,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
         (["light.keras", "tcp://127.0.0.1:1", "--rate", "10"], 1, "tcp://127.0.0.1:1: cannot be opened (Connec"),
         (["light.keras", "-", "--rate", "10"], 1, "standard input: cannot be opened"),
         (["light.keras", "a.mp4", "--rate", "10", "--out", "absent/a.csv"], 1, "absent/a.csv: cannot be written (No"),
+        (["light.keras", "a.mp4", "--rate", "10", "--out", "loop.csv"], 1, "loop.csv: cannot be written (Too many"),
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.gif"], 2, "is written to one of .mp4, .mov, .mkv"),
         (["light.keras", "a.mp4", "--rate", "10", "--webhook", "http://"], 2, "expected an address like http://host/"),
     ],
@@ -254,6 +255,7 @@ def test_a_wrong_call_is_one_line(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     video.rename(tmp_path / "a.mp4")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
         patch.chdir(tmp_path)
         run_here(*words)
