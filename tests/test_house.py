@@ -22,7 +22,10 @@ from stillmotion.models import FAMILIES
 ROOT = Path(__file__).parents[1]
 PUBLIC: list[str] = stillmotion.__all__  # type: ignore[attr-defined]
 COMMAND_LINE: Any = typer.main.get_command(app)
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -134,16 +137,27 @@ def test_every_format_is_in_the_docs(format: str) -> None:
 
 
 def test_options_that_the_docs_name_exist() -> None:
-    """A code line `stillmotion COMMAND ... --flag` names flags that the command has."""
-    helps = {command: run(command, "--help").stdout for command in COMMANDS}
+    """A line or span `stillmotion COMMAND ... --flag` names flags of the command; a span `--flag`, of any command."""
+    flags = {
+        command: {flag for option in parser.params for flag in (*option.opts, *option.secondary_opts)} | {"--help"}
+        for command, parser in COMMAND_LINE.commands.items()
+    }
+    checked = 0
     for page in PAGES:
-        for line in re.findall(
-            r"^ *(?:\$ )?stillmotion ([a-z-]+)(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE
-        ):
-            command, rest = line
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"^ *```.*?^ *```", text, re.MULTILINE | re.DOTALL)
+        spans = re.findall(r"`([^`]+)`", re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL))
+        calls = re.findall(r"^ *(?:\$ )?stillmotion ([a-z-]+)(.*)$", "\n".join(blocks), re.MULTILINE)
+        calls += [call for span in spans for call in re.findall(r"^stillmotion\s+([a-z-]+)(.*)$", span, re.DOTALL)]
+        for command, rest in calls:
             assert command in COMMANDS, f"{page.name}: {command}"
             for flag in re.findall(r"--[a-z-]+", rest.split("#")[0]):
-                assert flag in helps[command], f"{page.name}: {command} has no {flag}"
+                assert flag in flags[command], f"{page.name}: {command} has no {flag}"
+        for span in spans:
+            for flag in re.findall(r"(?<!\S)--[a-z-]+", span) if span.startswith("--") else []:
+                assert any(flag in known for known in flags.values()), f"{page.name}: no command has {flag}"
+                checked += 1
+    assert checked > 40
 
 
 def test_links_between_pages_lead_somewhere() -> None:

@@ -30,7 +30,7 @@ def check_folder(folder: Path) -> None:
         obstacle = "a broken link" if nearest.is_symlink() else "a file"
         raise StillmotionError(f"{folder}: cannot make this folder ({nearest} is {obstacle})")
     if not os.access(nearest, os.W_OK):
-        raise StillmotionError(f"{folder}: no permission to write in {nearest}; choose another with --out")
+        raise StillmotionError(f"{folder}: no permission to write in {nearest}; choose another folder")
 
 
 def make_folder(folder: Path) -> Path:
@@ -47,7 +47,7 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise StillmotionError(f"{folder}: cannot make this folder ({error.strerror})") from None
     if not os.access(folder, os.W_OK):
-        raise StillmotionError(f"{folder}: no permission to write in this folder; choose another with --out")
+        raise StillmotionError(f"{folder}: no permission to write in this folder; choose another folder")
     return folder
 
 
@@ -66,8 +66,7 @@ def folder_lock(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise StillmotionError(
-            f"{folder}: another stillmotion process is using this folder; wait until it ends, or choose another "
-            "with --out"
+            f"{folder}: another stillmotion process is using this folder; wait until it ends, or choose another folder"
         ) from None
     except OSError as error:
         raise StillmotionError(f"{folder / LOCK}: cannot be locked ({error.strerror or error})") from None

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-CODE = "import sys; from stillmotion.cli import main; sys.argv[0] = 'stillmotion'; main()"
-
-
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CODE, *map(str, words)], capture_output=True, text=True, timeout=120, check=False
-    )
-
-
-def refused(status: int, says: str, *words: str | Path) -> None:
-    process = run(*words)
-    assert process.returncode == status, process.stderr
-    assert "Traceback" not in process.stderr
-    assert says in process.stderr.splitlines()[-1], process.stderr
+from helpers.commands import assert_refused, run_command
 
 
 def label_folder(root: Path, *labels: str, files: int = 4) -> Path:
@@ -34,29 +20,31 @@ def label_folder(root: Path, *labels: str, files: int = 4) -> Path:
 
 
 def test_a_data_set_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
-    refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
+    assert_refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    refused(1, "no videos in this folder", "compare", tmp_path / "empty", "--out", tmp_path / "out")
+    assert_refused(1, "no videos in this folder", "compare", tmp_path / "empty", "--out", tmp_path / "out")
 
 
 def test_a_single_label_is_refused(tmp_path: Path) -> None:
-    refused(1, "only one label, 'jam'", "compare", label_folder(tmp_path / "d", "jam"), "--out", tmp_path / "out")
+    assert_refused(
+        1, "only one label, 'jam'", "compare", label_folder(tmp_path / "d", "jam"), "--out", tmp_path / "out"
+    )
 
 
 def test_a_data_set_without_a_readable_video_is_refused_with_reasons(tmp_path: Path) -> None:
     data = label_folder(tmp_path / "d", "jam", "run")
-    process = run("compare", data, "--out", tmp_path / "out")
-    assert process.returncode == 1
-    assert "none of 8 videos can be read" in process.stderr.splitlines()[-1]
-    assert "0.mp4: not a readable video" in process.stderr
+    result = run_command("compare", data, "--out", tmp_path / "out")
+    assert result.returncode == 1
+    assert "none of 8 videos can be read" in result.stderr.splitlines()[-1]
+    assert "0.mp4: not a readable video" in result.stderr
 
 
 def test_a_table_without_paths_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("file,label\na.mp4,x\n")
-    refused(1, "no column 'path'", "compare", tmp_path / "t.csv", "--out", tmp_path / "out")
+    assert_refused(1, "no column 'path'", "compare", tmp_path / "t.csv", "--out", tmp_path / "out")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is Unicode")
@@ -65,25 +53,25 @@ def test_a_file_name_that_is_not_utf_8_is_refused(tmp_path: Path, place: bytes) 
     file = Path(os.fsdecode(os.fsencode(label_folder(tmp_path / "d", "run")) + b"/" + place))
     file.parent.mkdir(exist_ok=True)
     file.write_text("not a video")
-    refused(1, r"\xff", "compare", tmp_path / "d", "--out", tmp_path / "out")
-    refused(1, "the name is not in UTF-8; rename it", "inspect", tmp_path / "d")
+    assert_refused(1, r"\xff", "compare", tmp_path / "d", "--out", tmp_path / "out")
+    assert_refused(1, "the name is not in UTF-8; rename it", "inspect", tmp_path / "d")
 
 
 def test_an_output_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     data = label_folder(tmp_path / "d", "jam", "run")
-    refused(1, "cannot make this folder", "compare", data, "--out", tmp_path / "file" / "out")
+    assert_refused(1, "cannot make this folder", "compare", data, "--out", tmp_path / "file" / "out")
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict"])
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, command: str) -> None:
     (tmp_path / "a.mp4").write_text("")
     words = [tmp_path] if command == "evaluate" else [tmp_path, tmp_path / "a.mp4"]
-    refused(1, "not a run", command, *words)
+    assert_refused(1, "not a run", command, *words)
 
 
 def test_a_folder_that_is_no_comparison_is_refused(tmp_path: Path) -> None:
-    refused(1, "comparison.json", "report", tmp_path)
+    assert_refused(1, "comparison.json", "report", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -93,10 +81,10 @@ def test_a_folder_that_is_no_comparison_is_refused(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_wrong_options_end_with_status_2_and_are_named(tmp_path: Path, flags: list[str]) -> None:
     data = label_folder(tmp_path / "d", "jam", "run")
-    process = run("compare", data, "--out", tmp_path / "out", *flags)
-    assert process.returncode == 2
-    assert "Traceback" not in process.stderr
-    assert flags[0].lstrip("-").split("-")[0] in process.stderr
+    result = run_command("compare", data, "--out", tmp_path / "out", *flags)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert flags[0].lstrip("-").split("-")[0] in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -106,13 +94,25 @@ def test_wrong_options_end_with_status_2_and_are_named(tmp_path: Path, flags: li
 )  # fmt: skip
 def test_impossible_numbers_are_refused_before_a_video_is_opened(tmp_path: Path, flags: list[str]) -> None:
     data = label_folder(tmp_path / "d", "jam", "run")
-    refused(2, f"{flags[0]} {flags[1]!r}: ", "train", data, "--out", tmp_path / "out", *flags)
+    assert_refused(2, f"{flags[0]} {flags[1]!r}: ", "train", data, "--out", tmp_path / "out", *flags)
     assert not (tmp_path / "out").exists()
 
 
+def test_an_unknown_precision_is_refused_with_the_choices(tmp_path: Path) -> None:
+    data = label_folder(tmp_path / "d", "jam", "run")
+    assert_refused(2, "'half'; expected float32, ", "train", data, "--out", tmp_path / "out", "--precision", "half")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [("audit", "m.keras", "a.mp4"), ("export", "m.keras")], ids=["audit", "export"])
+def test_an_empty_output_folder_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
+    command, *files = words
+    assert_refused(2, "--out is empty", command, *(tmp_path / file for file in files), "--out", "")
+
+
 def test_no_output_folder_is_made_for_data_that_cannot_be_used(tmp_path: Path) -> None:
-    refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
-    refused(1, "only one label", "compare", label_folder(tmp_path / "d", "jam"), "--out", tmp_path / "out")
-    refused(1, "can be read", "compare", label_folder(tmp_path / "f", "jam", "run"), "--out", tmp_path / "out")
-    refused(2, "--out is empty", "compare", label_folder(tmp_path / "e", "jam", "run"), "--out", "")
+    assert_refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
+    assert_refused(1, "only one label", "compare", label_folder(tmp_path / "d", "jam"), "--out", tmp_path / "out")
+    assert_refused(1, "can be read", "compare", label_folder(tmp_path / "f", "jam", "run"), "--out", tmp_path / "out")
+    assert_refused(2, "--out is empty", "compare", label_folder(tmp_path / "e", "jam", "run"), "--out", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "e", "f"]

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.commands import run_command
 from stillmotion.models import build_model
-
-CODE = "import sys; from stillmotion.cli import main; sys.argv[0] = 'stillmotion'; main()"
-
-
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CODE, "export", *map(str, words)], capture_output=True, text=True, timeout=240
-    )
 
 
 def test_a_streams_step_is_written_with_its_parity(tmp_path: Path) -> None:
@@ -25,9 +16,9 @@ def test_a_streams_step_is_written_with_its_parity(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     model = build_model("frame_pool", frames=3, height=16, width=16, classes=2)
     model.save(tmp_path / "mine.keras")
-    done = run(tmp_path / "mine.keras", "--stream", "--labels", "up,down")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("predictions differ by at most ") and "in 8 windows of noise" in done.stdout
+    result = run_command("export", tmp_path / "mine.keras", "--stream", "--labels", "up,down")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("predictions differ by at most ") and "in 8 windows of noise" in result.stdout
     folder = tmp_path / "mine-exports" / "onnx-stream"
     assert {file.name for file in folder.iterdir()} == {"model.onnx", "export.json", "use_it.py"}
     about = json.loads((folder / "export.json").read_text())
@@ -35,6 +26,6 @@ def test_a_streams_step_is_written_with_its_parity(tmp_path: Path) -> None:
 
 
 def test_a_wrong_call_is_one_line(tmp_path: Path) -> None:
-    done = run(tmp_path, "--format", "pdf")
-    assert done.returncode == 2
-    assert done.stderr.strip() == "error: no format 'pdf': choose from onnx, openvino, saved_model, litert"
+    result = run_command("export", tmp_path, "--format", "pdf")
+    assert result.returncode == 2
+    assert result.stderr.strip() == "error: no format 'pdf': choose from onnx, openvino, saved_model, litert"

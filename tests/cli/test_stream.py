@@ -80,7 +80,7 @@ def test_python_writes_the_same_as_the_command(
         run_here(model, video, "--rate", "10", "--labels", ",".join(LIGHT_LABELS), *words, *outputs)
     assert not end.value.code
 
-    clip_model = sm.load_clip_model(model, rate=10, labels=LIGHT_LABELS)
+    clip_model = sm.load_clip_model(model, rate=10, labels=",".join(LIGHT_LABELS))
 
     def detector() -> sm.EventDetector:
         return sm.EventDetector(LIGHT_LABELS, **{keywords[name]: value for name, value in settings.items()})
@@ -231,13 +231,16 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.mp4"], 2, "a.mp4: named twice; it would be over"),
         (["light.keras", "a.mp4", "--rate", "10", "--out", "b.csv", "--events", "b.csv"], 2, "b.csv: named twice"),
         (["light.keras", "a.mp4", "--rate", "10", "--enter-threshold", "0.3"], 2, "exit threshold is 0.4, above the"),
-        (["light.keras", "a.mp4"], 2, "light.keras does not say how many frames per second it sees: give --rate"),
+        (["light.keras", "a.mp4"], 2, "light.keras does not say how many frames per second it sees: give its rate"),
         (["light.keras", "a.mp4", "--rate", "10", "--labels", "dark"], 2, "1 labels for a model of 2 probabilities"),
+        (["light.keras", "a.mp4", "--rate", "10", "--labels", "names.txt"], 2, "names.txt: class names cannot be read"),
+        (["light.keras", "http://[bad/x.mp4"], 2, "http://[bad/x.mp4: not a valid URL"),
         (["light.keras", "a.mp4", "--rate", "0"], 2, "the rate is 0; expected frames per second above 0"),
         (["light.keras", "987", "--rate", "10"], 1, "camera 987: cannot be opened (No such file or directory)"),
         (["light.keras", "tcp://127.0.0.1:1", "--rate", "10"], 1, "tcp://127.0.0.1:1: cannot be opened (Connec"),
         (["light.keras", "-", "--rate", "10"], 1, "standard input: cannot be opened"),
         (["light.keras", "a.mp4", "--rate", "10", "--out", "absent/a.csv"], 1, "absent/a.csv: cannot be written (No"),
+        (["light.keras", "a.mp4", "--rate", "10", "--out", "loop.csv"], 1, "loop.csv: cannot be written (Too many"),
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.gif"], 2, "is written to one of .mp4, .mov, .mkv"),
         (["light.keras", "a.mp4", "--rate", "10", "--webhook", "http://"], 2, "expected an address like http://host/"),
     ],
@@ -252,6 +255,7 @@ def test_a_wrong_call_is_one_line(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     video.rename(tmp_path / "a.mp4")
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
         patch.chdir(tmp_path)
         run_here(*words)

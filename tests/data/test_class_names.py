@@ -15,6 +15,20 @@ def test_a_comma_separated_list_is_split_and_stripped() -> None:
     assert read_class_names("jam") == ("jam",)
 
 
+def test_a_sequence_is_taken_as_it_is_but_checked() -> None:
+    assert read_class_names(["a,b", " jam"]) == ("a,b", " jam")
+    for labels, message in (([], "no class names"), (["a", ""], "class name 2 of 2"), (("a", "a"), "'a' occurs twice")):
+        with pytest.raises(UsageError, match=f"the list of class names: .*{message}"):
+            read_class_names(labels)
+
+
+def test_a_path_is_a_file_whatever_its_name(tmp_path: Path) -> None:
+    (tmp_path / "names,of,classes").write_text("jam\nrunning\n")
+    assert read_class_names(tmp_path / "names,of,classes") == ("jam", "running")
+    with pytest.raises(UsageError, match="class names cannot be read"):
+        read_class_names(tmp_path / "jam,running")
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [

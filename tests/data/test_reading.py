@@ -13,6 +13,7 @@ from stillmotion.data.formats import folders
 from stillmotion.data.media import find_media, is_image
 from stillmotion.data.tables import describe_columns, read_table
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.prediction.inputs import find_inputs
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -44,6 +45,14 @@ def test_the_folder_tree_in_the_docstring_is_read_as_it_says(tmp_path: Path) -> 
     videos = read_videos(tmp_path)
     assert {video.path: video.group for video in videos} == groups
     assert all(video.label == video.path.split("/")[0] for video in videos)
+
+
+def test_a_path_that_does_not_exist_is_named_and_a_url_is_not_shown(tmp_path: Path) -> None:
+    for read in (read_videos, lambda path: find_inputs([path])):
+        with pytest.raises(UsageError, match="nowhere: no such file or folder"):
+            read(tmp_path / "nowhere")
+        with pytest.raises(UsageError, match=r"^a URL where a file or folder is expected; only streams"):
+            read("rtsp://user:secret@camera/line")
 
 
 def test_a_cut_mark_names_the_group_and_other_numbers_do_not(tmp_path: Path) -> None:

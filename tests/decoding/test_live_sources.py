@@ -125,13 +125,17 @@ def test_a_pipe_of_a_video_or_of_raw_pictures(raw: bool, tmp_path: Path) -> None
     assert (found[2].frame.to_ndarray(format="rgb24") == pictures[2]).all()
 
 
-def test_what_is_no_source_is_refused() -> None:
+def test_what_is_not_a_source_is_refused(tmp_path: Path) -> None:
     assert find_source("0").kind == "camera"
     assert find_source("rtsp://camera/1").live and find_source("http://camera/stream?as=mjpeg").live
     assert find_source("https://site/video.mp4?key=1").kind == "file"
     assert find_source("-").kind == "pipe"
     with pytest.raises(UsageError, match="no such file; a source is a file, a camera's number, a URL, or -"):
         find_source("video.mp4")
+    with pytest.raises(UsageError, match="a folder; a source is a file"):
+        find_source(tmp_path)
+    with pytest.raises(UsageError, match=r"^http://\[bad/x\.mp4: not a valid URL$"):
+        find_source("http://me:secret@[bad/x.mp4?token=secret")
     for raw in ("640x480", "0x480@25", "640x480@0", "640x480@nan"):
         with pytest.raises(UsageError, match="expected WIDTHxHEIGHT@RATE"):
             find_source("-", raw=raw)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-CODE = "import sys; from stillmotion.cli import main; sys.argv[0] = 'stillmotion'; main()"
+COMMAND = [sys.executable, "-m", "stillmotion"]
+
+
+def _environment() -> dict[str, str]:
+    """The test's own environment, such as its cache folder, without colors."""
+    return {**os.environ, "NO_COLOR": "1"}
 
 
 def run_command(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run `stillmotion` with these words."""
     return subprocess.run(
-        [sys.executable, "-c", CODE, *map(str, words)], capture_output=True, text=True, timeout=120, check=False
+        [*COMMAND, *map(str, words)], capture_output=True, text=True, timeout=240, check=False, env=_environment()
+    )
+
+
+def start_command(*words: str | Path) -> subprocess.Popen[str]:
+    """Start `stillmotion` with these words, to be stopped or waited for."""
+    return subprocess.Popen(
+        [*COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
     )
 
 

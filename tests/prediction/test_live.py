@@ -116,7 +116,7 @@ def test_a_model_that_is_not_a_runs_needs_a_rate(tmp_path: Path) -> None:
     model = build_model("conv3d", frames=4, height=16, width=16, classes=3)
     model.save(tmp_path / "mine.keras")
     file = write_video(tmp_path / "video.mp4", noise(10), rate=10)
-    with pytest.raises(UsageError, match="give --rate"):
+    with pytest.raises(UsageError, match="give its rate"):
         next(stream(tmp_path / "mine.keras", file))
     with pytest.raises(UsageError, match="2 labels for a model of 3"):
         next(stream(tmp_path / "mine.keras", file, rate=10, labels=["a", "b"]))

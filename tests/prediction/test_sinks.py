@@ -59,7 +59,12 @@ def test_a_full_disk_is_one_line(name: str, tmp_path: Path) -> None:
         ("rtsp://me:secret@camera:554/line", "rtsp://camera:554/line"),
         ("https://me@site/hook?token=secret#secret", "https://site/hook"),
         ("http://me:se@cret@site", "http://site"),
-        ("http://[::1]:80/a@b", "http://[::1]:80/a@b"),
+        ("rtsp://me:se/cret@camera/line", "rtsp://camera/line"),
+        ("rtsp://me:se/cr@et@camera/line?token=secret", "rtsp://camera/line"),
+        ("rtsp://me:se#cret@camera/line", "rtsp://..."),
+        ("rtsp://me:se?cret@camera/line", "rtsp://..."),
+        ("http://site/cgi?user=me@mail&password=secret", "http://..."),
+        ("http://[::1]:80/a", "http://[::1]:80/a"),
         ("folder/video.mp4", "folder/video.mp4"),
     ],
 )
@@ -67,22 +72,40 @@ def test_only_host_and_path_of_a_url_are_shown(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
 
 
-def test_a_wrong_webhook_is_refused_without_its_password() -> None:
-    for url in ("ftp://me:secret@somewhere", "http://", "http://me:secret@", "http://[me:secret"):
-        with pytest.raises(UsageError, match="expected an address like http") as refused:
-            Webhook(url)
-        assert "secret" not in str(refused.value) or "@" not in url
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://me:secret@somewhere", "http://", "http://me:secret@", "http://[me:secret", "http://me:secret", "secret"],
+)
+def test_a_wrong_webhook_is_refused_without_being_shown(url: str) -> None:
+    with pytest.raises(UsageError, match="expected an address like http") as refused:
+        Webhook(url)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("sign", ["/", "?", "#"])
+def test_a_webhook_whose_password_is_not_escaped_is_refused(sign: str) -> None:
+    """It would be sent to a host with the user's name."""
+    with pytest.raises(UsageError, match=r"webhook: escape /, [?] and # in the user name and password") as refused:
+        Webhook(f"http://bob:se{sign}cret@host/events")
+    assert "cret" not in str(refused.value) and "bob" not in str(refused.value)
 
 
 @contextmanager
-def receiver() -> Iterator[tuple[int, list[tuple[Any, str | None]]]]:
-    """A web server; its port, and what it receives: JSON and the authorization."""
+def receiver(redirect: str = "") -> Iterator[tuple[int, list[tuple[Any, str | None]]]]:
+    """A web server; its port, and what it receives: JSON and the authorization. It may redirect to another address."""
     received: list[tuple[Any, str | None]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
             received.append((json.loads(content), self.headers.get("Authorization")))
+            self.send_response(302 if redirect else 204)
+            if redirect:
+                self.send_header("Location", redirect)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            received.append((None, self.headers.get("Authorization")))
             self.send_response(204)
             self.end_headers()
 
@@ -115,6 +138,16 @@ def test_a_webhook_sends_its_user_and_password_and_does_not_show_them() -> None:
         hook.close()
     assert hook.url == f"http://127.0.0.1:{port}/events"
     assert received == [(ROW, "Basic " + base64.b64encode(b"me:se@cret").decode())]
+
+
+def test_a_redirect_is_not_followed_and_counts_as_failed() -> None:
+    """It would carry the password to another host, and no event."""
+    with receiver() as (port, received), receiver(redirect=f"http://127.0.0.1:{port}/elsewhere") as (first, _):
+        hook = Webhook(f"http://me:secret@127.0.0.1:{first}/events")
+        hook.write(event_row(EVENT))
+        hook.close()
+    assert received == []
+    assert hook.failed == 1
 
 
 def test_an_absent_receiver_is_counted() -> None:

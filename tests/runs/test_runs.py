@@ -97,6 +97,12 @@ def test_a_recipe_has_counts_of_one_or_more(name: str) -> None:
         Recipe("conv3d", **{name: 0})  # type: ignore[arg-type]
 
 
+def test_a_recipe_has_a_precision_that_keras_knows() -> None:
+    assert Recipe("conv3d", precision="mixed_float16").precision == "mixed_float16"
+    with pytest.raises(UsageError, match="'half'; expected float32, mixed_bfloat16, mixed_float16"):
+        Recipe("conv3d", precision="half")  # type: ignore[arg-type]
+
+
 def test_a_recipes_learning_rate_is_above_zero() -> None:
     for rate in (0.0, -1.0):
         with pytest.raises(UsageError, match=f"learning rate is {rate:g}; expected a number above 0"):

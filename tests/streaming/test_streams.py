@@ -76,7 +76,7 @@ def classic(frames: int = 6) -> keras.Model:
 
 def test_streams_share_a_model_and_join_and_leave_freely() -> None:
     model = classic()
-    stream = stream_model(model, streams=3, labels="abcd")
+    stream = stream_model(model, streams=3, labels="a,b,c,d")
     videos = {name: pixels(20, seed) for seed, name in enumerate("abcd")}
     expected = {name: windows_of(model, video, 1, 0) for name, video in videos.items()}
     cuts = [

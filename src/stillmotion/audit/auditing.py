@@ -187,7 +187,7 @@ def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snap
     if len(snapshots) == 1:
         notes.append("a single snapshot cannot show how certain the causes are: use more")
     if not audited.has_class_names:
-        notes.append("no class names given, so labels are numbers: use --labels")
+        notes.append("no labels were given, so classes have numbers")
     if audited.kind == "clip":
         notes += [
             f"{video.file}: has {len(video)} frames, fewer than the {audited.frames} of a clip; frames are repeated"

@@ -36,7 +36,7 @@ def load_audited_model(
 
     Args:
         file: a run's folder, .keras, .h5 or a SavedModel folder.
-        labels: class names in output order: a sequence, or what `read_class_names` reads.
+        labels: class names in output order; see `read_class_names`.
         input_range: the range of numbers that the model is given, a name in `SCALINGS`; None to find out.
         channels: "rgb" or "bgr".
         custom_objects: custom layers and functions by name, or the module that defines them.
@@ -52,7 +52,7 @@ def load_audited_model(
     path = Path(file)
     check_arguments(path, input_range=input_range, channels=channels)
     names: tuple[str, ...] | None = None
-    names_source = "--labels"
+    names_source = "labels"
     model_file = path
     folder = path.parent if path.name in ("model.keras", "snapshot.keras") else path
     if (folder / "run.json").is_file():
@@ -61,8 +61,8 @@ def load_audited_model(
         model_file = path if path.is_file() else run.model_file
         input_range = input_range or LEVELS
     if labels is not None:
-        names = read_class_names(str(labels)) if isinstance(labels, str | Path) else tuple(labels)
-        names_source = f"--labels {labels}" if isinstance(labels, str | Path) else "labels"
+        names = read_class_names(labels)
+        names_source = f"labels {labels}" if isinstance(labels, str | Path) else "labels"
     objects = import_custom_objects(custom_objects) if isinstance(custom_objects, str) else dict(custom_objects or {})
     model = load_model_file(model_file, custom_objects=objects, unsafe=unsafe)
     kind, frames, height, width = _read_input_shape(path, model)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
 
@@ -37,15 +38,7 @@ def audit(
             show_default=False,
         ),
     ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES|FILE",
-            help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
-            "stillmotion did not train.",
-            show_default=False,
-        ),
-    ] = None,
+    labels: options.Labels = None,
     input_range: Annotated[
         str | None,
         typer.Option(
@@ -66,10 +59,7 @@ def audit(
         bool, typer.Option("--no-sensitivity", help="Skip the sensitivity table, which takes longest.")
     ] = False,
     out_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FOLDER", help="Write audit.json and audit.html to this folder.", show_default=False
-        ),
+        Path | None, options.out_folder("Write audit.json and audit.html to this folder.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     custom_objects: Annotated[

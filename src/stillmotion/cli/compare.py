@@ -23,13 +23,7 @@ def compare(
     data: options.Data,
     out_folder: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            metavar="FOLDER",
-            help="Folder for the runs and the report.",
-            show_default="the data set's name with -comparison",
-            parser=options.read_folder,
-        ),
+        options.out_folder("Folder for the runs and the report.", show_default="the data set's name with -comparison"),
     ] = None,
     families: Annotated[
         str, typer.Option(metavar="A,B,...", help="Comma-separated model families to train.")

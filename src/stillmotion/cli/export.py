@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend, silent
 from stillmotion.cli.console import note, out, shown
 
@@ -23,32 +24,21 @@ def export(
     ] = False,
     hop: Annotated[int, typer.Option(help="Frames from one window to the next, with --stream.", min=1)] = 1,
     out_folder: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Where to write.", show_default="exports/ in the run's folder"),
+        Path | None, options.out_folder("Folder for the export.", show_default="exports/ in the run's folder")
     ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES|FILE",
-            help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
-            "stillmotion did not train.",
-            show_default=False,
-        ),
-    ] = None,
+    labels: options.Labels = None,
 ) -> None:
     """Export a model for another runtime, and check that it predicts the same. Includes an example script.
 
     Example: stillmotion export runs/cnn_rnn --format onnx --stream
     """
-    from stillmotion.data.class_names import read_class_names
     from stillmotion.exporting import check_format
 
     check_format(format)
-    names = read_class_names(labels) if labels is not None else None
     load_backend()
     from stillmotion.prediction import export_model
 
     with silent():
-        result = export_model(run, format, out_folder, stream=stream, hop=hop, labels=names)
+        result = export_model(run, format, out_folder, stream=stream, hop=hop, labels=labels)
     out.print(f"predictions differ by at most {result.max_difference:.1e}, in {result.windows} windows of noise")
     note(f"written: {shown(result.file)}, with export.json and use_it.py in the same folder")

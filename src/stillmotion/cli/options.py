@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -73,6 +73,15 @@ Precision = Annotated[
     str,
     typer.Option(metavar="POLICY", help="Keras dtype policy: float32, mixed_bfloat16 or mixed_float16."),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAMES|FILE",
+        help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
+        "stillmotion did not train.",
+        show_default=False,
+    ),
+]
 
 
 def read_split(text: str) -> tuple[float, ...]:
@@ -113,8 +122,13 @@ def read_size(text: str) -> int | tuple[int, int]:
     return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 
-def read_folder(text: str) -> Path:
-    """The folder of `--out`. An empty name, as from a shell variable that is not set, is refused. Raises UsageError."""
+def out_folder(help: str, *, show_default: str | bool) -> Any:
+    """`--out FOLDER`, with what a command says about it."""
+    return typer.Option("--out", metavar="FOLDER", help=help, show_default=show_default, parser=_read_folder)
+
+
+def _read_folder(text: str) -> Path:
+    """An empty name, as from a shell variable that is not set, is refused. Raises UsageError."""
     if not text.strip():
         raise UsageError("--out is empty; give the name of a folder")
     return Path(text)
@@ -140,9 +154,3 @@ def read_options(texts: list[str]) -> dict[str, str | bool]:
             raise UsageError(f"--option {text!r}: expected NAME=VALUE, like rnn=lstm")
         chosen[name.strip()] = {"true": True, "false": False}.get(value.strip().lower(), value.strip())
     return chosen
-
-
-def check_precision(precision: str) -> None:
-    """Raises UsageError for an unknown dtype policy."""
-    if precision not in ("float32", "mixed_bfloat16", "mixed_float16"):
-        raise UsageError(f"--precision {precision!r}: expected float32, mixed_bfloat16 or mixed_float16")

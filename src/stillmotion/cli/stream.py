@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import err, interrupted, note, out, shown
 from stillmotion.cli.live_view import LiveView, describe_stats
@@ -70,15 +71,7 @@ def stream(
     rate: Annotated[
         float | None, typer.Option(help="Clip rate in frames per second.", show_default="the run's")
     ] = None,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAMES|FILE",
-            help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
-            "stillmotion did not train.",
-            show_default=False,
-        ),
-    ] = None,
+    labels: options.Labels = None,
     engine: Annotated[str, typer.Option(help="What runs the model: keras, onnx or openvino.")] = "keras",
     raw_video: Annotated[
         str,
@@ -103,17 +96,15 @@ def stream(
 
     Example: stillmotion stream runs/cnn_rnn rtsp://camera/line --events events.csv
     """
-    from stillmotion.data.class_names import read_class_names
     from stillmotion.decoding.live import find_source
 
     frames_from = find_source(source, raw=raw_video)
     if source == "-" and sys.stdin.isatty():
         raise UsageError("-: standard input is a terminal; pipe a video into it")
-    names = read_class_names(labels) if labels is not None else None
     load_backend()
     from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to
 
-    model = load_clip_model(run, rate=rate, labels=names, engine=engine)
+    model = load_clip_model(run, rate=rate, labels=labels, engine=engine)
     if model.note:
         note(model.note)
     detector = EventDetector(

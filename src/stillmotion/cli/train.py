@@ -18,16 +18,7 @@ from stillmotion.models import FAMILIES, check_options
 def train(
     data: options.Data,
     family: Annotated[str, typer.Option(metavar="|".join(FAMILIES), help="Model family to train.")] = "frame_pool",
-    out_folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="FOLDER",
-            help="Folder for the run.",
-            show_default="FAMILY-run",
-            parser=options.read_folder,
-        ),
-    ] = None,
+    out_folder: Annotated[Path | None, options.out_folder("Folder for the run.", show_default="FAMILY-run")] = None,
     frames: options.Frames = None,
     rate: options.RateText = "auto",
     size: options.SizeText = "64",
@@ -70,7 +61,6 @@ def train(
         raise UsageError(f"--option: {family} has no option {unknown[0]!r}; choose from {', '.join(known)}")
     check_options(family, options_)
     rate_, size_, fractions = options.read_rate(rate), options.read_size(size), options.read_split(split)
-    options.check_precision(precision)
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     settings: dict[str, Any] = options_ | {name: value for name, value in given.items() if value is not None}
     videos = read_labeled(data, group=group)

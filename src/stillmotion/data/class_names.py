@@ -15,15 +15,15 @@ from stillmotion.errors import UsageError
 FILE_SUFFIXES = (".txt", ".json", ".names", ".labels")
 
 
-def read_class_names(text: str) -> tuple[str, ...]:
-    """Read class names from a comma-separated list or from a file.
+def read_class_names(labels: str | Path | Sequence[str]) -> tuple[str, ...]:
+    """Read class names from a sequence, a comma-separated list or a file.
 
     A file is text with one name per line, or JSON (its name ends with `.json`): a list of names, an object from name
     to index as Keras and TensorFlow write it, or an object from index to name. In a text file each line may begin
     with its index, as in Teachable Machine's `labels.txt` (`0 cat`, `1 dog`).
 
     Args:
-        text: names separated by commas, or the path of a file.
+        labels: the names, a text in which commas separate them, or the path of a file.
 
     Returns:
         The names in the order of the model's outputs.
@@ -31,10 +31,12 @@ def read_class_names(text: str) -> tuple[str, ...]:
     Raises:
         UsageError: the file cannot be read or holds something else, or a name is empty or occurs twice.
     """
-    path = Path(text)
+    if not isinstance(labels, str | Path):
+        return _checked(labels, "the list of class names")
+    path = Path(labels)
     # A list may be too long to be a path: os.path.isfile is False then, where Path.is_file raises.
-    if path.suffix.lower() not in FILE_SUFFIXES and not os.path.isfile(path):
-        return _checked([name.strip() for name in text.split(",")], "the list of class names")
+    if isinstance(labels, str) and path.suffix.lower() not in FILE_SUFFIXES and not os.path.isfile(path):
+        return _checked([name.strip() for name in labels.split(",")], "the list of class names")
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

@@ -1,10 +1,13 @@
-"""Which files are videos and images, by the endings of their names."""
+"""Which paths are there, and which of them are videos and images, by the endings of their names."""
 
 from __future__ import annotations
 
 import mimetypes
+import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
+
+from stillmotion.errors import UsageError
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 # The operating system's table of media types may lack some of these.
@@ -13,6 +16,20 @@ _VIDEO_FORMATS = (
     "hevc ivf nut rm rmvb divx"
 )
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_FORMATS.split())
+
+
+def check_exists(path: Path) -> None:
+    """Check that a path exists.
+
+    Raises:
+        UsageError: it does not. A URL is not shown, because it may hold a password.
+    """
+    if path.exists():
+        return
+    # The "//" of a URL has become "/" in a path. A drive of Windows has one letter.
+    if re.match(r"[A-Za-z][A-Za-z\d+.-]+:/", path.as_posix()):
+        raise UsageError("a URL where a file or folder is expected; only streams are read from URLs")
+    raise UsageError(f"{path}: no such file or folder")
 
 
 def is_image(path: PurePath) -> bool:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from stillmotion.data.formats import FORMATS
+from stillmotion.data.media import check_exists
 from stillmotion.data.videos import Videos
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -27,8 +28,7 @@ def read_videos(data: str | Path, *, group: str | None = None) -> Videos:
         StillmotionError: it cannot be read; the message says where.
     """
     path = Path(data)
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder")
+    check_exists(path)
     for data_format in FORMATS.values():
         if data_format.accepts(path):
             videos = data_format.read(path, group)

@@ -71,14 +71,19 @@ def without_credentials(url: str) -> str:
         url: a URL; anything else is returned as it is.
 
     Returns:
-        Scheme, host, port and path.
+        Scheme, host, port and path. If a password and a query cannot be told apart, only the scheme.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url
-    address = re.split(r"[?#]", rest, maxsplit=1)[0]
-    host, slash, path = address.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    # A password may hold an unescaped "/", "?" or "#", where a parser takes it for a path, query or fragment. So all up
+    # to the last "@" is dropped, even where that "@" belongs to a path.
+    credentials, _, address = rest.rpartition("@")
+    # An "@" after "?" or "#" ends a password or belongs to a query. What follows it is then a host or part of a secret.
+    if re.search(r"[?#]", credentials):
+        return f"{scheme}://..."
+    address = re.split(r"[?#]", address, maxsplit=1)[0]
+    return f"{scheme}://{address}"
 
 
 @dataclass
@@ -113,7 +118,7 @@ def find_source(text: str | Path, *, raw: str = "") -> Source:
         The source, which is not opened yet.
 
     Raises:
-        UsageError: no such file, or `raw` has another form.
+        UsageError: no such file, not a valid URL, or `raw` has another form.
     """
     name = str(text)
     if raw:
@@ -123,12 +128,16 @@ def find_source(text: str | Path, *, raw: str = "") -> Source:
     if name.isdecimal():
         return Source(name, "camera")
     if "://" in name:
-        web = urlsplit(name)
+        try:
+            web = urlsplit(name)
+        except ValueError:
+            raise UsageError(f"{without_credentials(name)}: not a valid URL") from None
         ends = web.scheme in ("http", "https") and PurePosixPath(web.path).suffix.lower() in _FILE_ENDINGS
         return Source(name, "file" if ends else "network")
     path = Path(name)
     if not path.exists() or path.is_dir():
-        raise UsageError(f"{name}: no such file; a source is a file, a camera's number, a URL, or -")
+        problem = "a folder" if path.is_dir() else "no such file"
+        raise UsageError(f"{name}: {problem}; a source is a file, a camera's number, a URL, or -")
     return Source(name, "pipe" if path.is_fifo() else "file")
 
 
@@ -140,7 +149,7 @@ def _read_raw(text: str) -> tuple[int, int, float]:
             return width, height, float(rate)
     except ValueError:
         pass
-    raise UsageError(f"--raw-video {text!r}: expected WIDTHxHEIGHT@RATE, like 640x480@25")
+    raise UsageError(f"raw video {text!r}: expected WIDTHxHEIGHT@RATE, like 640x480@25")
 
 
 def read_source(

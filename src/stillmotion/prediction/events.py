@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.data import read_class_names
 from stillmotion.errors import UsageError
 from stillmotion.streaming import WindowPrediction
 
@@ -49,19 +51,19 @@ class EventDetector:
     enter threshold. With the exit threshold below the enter threshold, small changes do not end an event (hysteresis).
 
     Args:
-        labels: class names in the order of the model's outputs.
+        labels: class names in the order of the model's outputs; see `read_class_names`.
         smoothing_seconds: how long probabilities are averaged; 0 takes each prediction as it is.
         enter_threshold: smoothed probability at which an event begins.
         exit_threshold: smoothed probability below which an event ends.
         min_duration_seconds: events shorter than this are ignored.
 
     Raises:
-        UsageError: the exit threshold is above the enter threshold.
+        UsageError: the exit threshold is above the enter threshold, or the labels cannot be read.
     """
 
     def __init__(
         self,
-        labels: Sequence[str],
+        labels: str | Path | Sequence[str],
         *,
         smoothing_seconds: float = 1.0,
         enter_threshold: float = 0.6,
@@ -73,7 +75,7 @@ class EventDetector:
                 f"the exit threshold is {exit_threshold:g}, above the enter threshold, {enter_threshold:g}: "
                 "an event would end as it begins"
             )
-        self.labels = tuple(labels)
+        self.labels = read_class_names(labels)
         self.smoothing_seconds = smoothing_seconds
         self.enter_threshold = enter_threshold
         self.exit_threshold = exit_threshold

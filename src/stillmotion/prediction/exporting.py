@@ -51,7 +51,7 @@ def export_model(
     *,
     stream: bool = False,
     hop: int = 1,
-    labels: Sequence[str] | None = None,
+    labels: str | Path | Sequence[str] | None = None,
 ) -> Export:
     """Write a model in another format, with `export.json`, which describes it, and `use_it.py`, which runs it.
 
@@ -63,7 +63,7 @@ def export_model(
             returns the prediction of the window that ends with these frames and the next state. The first state is all
             zeros.
         hop: new frames of each step.
-        labels: class names in the order of the model's outputs. A run has its own.
+        labels: class names in the order of the model's outputs; see `read_class_names`. A run has its own.
 
     Returns:
         What was written, and how close it is to the model.

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stillmotion.data import Video, Videos, check_names, read_videos
 from stillmotion.data.formats import table
-from stillmotion.data.media import find_media
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.data.media import check_exists, find_media
+from stillmotion.errors import StillmotionError
 
 
 def find_inputs(inputs: Sequence[str | Path]) -> Videos:
@@ -28,8 +28,7 @@ def find_inputs(inputs: Sequence[str | Path]) -> Videos:
     """
     videos: list[Video] = []
     for path in map(Path, inputs):
-        if not path.exists():
-            raise UsageError(f"{path}: no such file or folder")
+        check_exists(path)
         if path.is_dir():
             files = find_media(path)
             if not files:

@@ -81,7 +81,7 @@ def stream(
     hop: int | None = None,
     every_frame: bool = False,
     rate: float | None = None,
-    labels: Sequence[str] | None = None,
+    labels: str | Path | Sequence[str] | None = None,
     engine: str = "keras",
 ) -> Iterator[WindowPrediction]:
     """Predict each window of a file, camera or network stream as it arrives.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -137,8 +138,9 @@ def check_outputs(paths: Sequence[Path], source: Source) -> None:
     Raises:
         UsageError: a name occurs twice.
     """
-    taken = set() if source.name == "-" else {Path(source.name).resolve()}
+    # Path.resolve raises RuntimeError for a link to itself; this gives its name.
+    taken = set() if source.name == "-" else {os.path.realpath(source.name)}
     for path in paths:
-        if path.resolve() in taken:
+        if os.path.realpath(path) in taken:
             raise UsageError(f"{path}: named twice; it would be overwritten")
-        taken.add(path.resolve())
+        taken.add(os.path.realpath(path))

@@ -10,6 +10,7 @@ import csv
 import json
 import math
 import queue
+import re
 import sys
 import threading
 import time
@@ -113,11 +114,25 @@ class StandardOutput:
         pass
 
 
+class _RefuseRedirects(urllib.request.HTTPRedirectHandler):
+    """Makes a redirect an error.
+
+    urllib would follow it with a GET, which posts nothing, and would send the password to the other host.
+    """
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_RefuseRedirects)
+
+
 class Webhook:
     """Posts each row as JSON from a thread of its own, so that a slow or absent receiver never delays the stream.
 
     Args:
-        url: http or https. A user name and password in it are sent as basic authentication.
+        url: http or https. A user name and password in it are sent as basic authentication. In them "/", "?" and "#"
+            are escaped; elsewhere "@" is.
         timeout_seconds: how long to wait for an answer.
 
     Attributes:
@@ -125,13 +140,11 @@ class Webhook:
         error: the last reason.
 
     Raises:
-        UsageError: not such a URL.
+        UsageError: not such a URL. The message does not show it, because a wrong URL may hold a password anywhere.
     """
 
     def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
         self.url = without_credentials(url)
-        if not url.startswith(("http://", "https://")) or not _host(url):
-            raise UsageError(f"--webhook {self.url}: expected an address like http://host/path or https://host/path")
         self._target, self._headers = _target_and_headers(url)
         self.timeout_seconds = timeout_seconds
         self.failed, self.error = 0, ""
@@ -160,23 +173,28 @@ class Webhook:
             body = json.dumps(row, ensure_ascii=False).encode()
             request = urllib.request.Request(self._target, body, self._headers)
             try:
-                with urllib.request.urlopen(request, timeout=self.timeout_seconds):
+                with _OPENER.open(request, timeout=self.timeout_seconds):
                     pass
             except (OSError, HTTPException, ValueError) as error:
                 self.failed, self.error = self.failed + 1, str(getattr(error, "reason", error))
 
 
-def _host(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
-
-
 def _target_and_headers(url: str) -> tuple[str, dict[str, str]]:
     """The URL to post to, which urllib wants without user and password, and the headers that carry them."""
     headers = {"Content-Type": "application/json"}
-    parts = urlsplit(url)
+    # In http://bob:se/cret@host, "bob" would be the host: the password would be sent to it as a path.
+    if re.search(r"[/?#].*@", url.partition("://")[2], re.DOTALL):
+        raise UsageError(
+            "webhook: escape /, ? and # in the user name and password (%2F, %3F, %23), and @ elsewhere (%40)"
+        )
+    try:
+        parts = urlsplit(url)
+        # A port that is no number raises ValueError, as brackets without an end do.
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError("webhook: expected an address like http://host/path or https://host/path")
     credentials, _, address = parts.netloc.rpartition("@")
     if credentials:
         headers["Authorization"] = "Basic " + base64.b64encode(unquote(credentials).encode()).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from stillmotion.clips import Augment, ClipSpec
 from stillmotion.errors import UsageError
@@ -31,7 +31,7 @@ class Recipe:
         seed: random seed for the weights, the order of clips, and what is drawn from each video.
 
     Raises:
-        UsageError: `epochs`, `batch_size` or `patience` below 1, or a learning rate of 0 or less.
+        UsageError: `epochs`, `batch_size` or `patience` below 1, a learning rate of 0 or less, or an unknown precision.
     """
 
     family: str
@@ -53,3 +53,5 @@ class Recipe:
                 raise UsageError(f"{name.replace('_', ' ')} is {getattr(self, name)}; expected 1 or more")
         if self.learning_rate <= 0:
             raise UsageError(f"learning rate is {self.learning_rate:g}; expected a number above 0")
+        if self.precision not in get_args(Precision):
+            raise UsageError(f"precision is {self.precision!r}; expected {', '.join(get_args(Precision))}")

@@ -6,12 +6,14 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from math import isnan, nan
+from pathlib import Path
 from typing import Any, TypeVar, overload
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting.program import distance
 from stillmotion.models.keras_graph import Shape
@@ -240,7 +242,7 @@ def stream_model(
     hop: int = 1,
     start: int = 0,
     streams: int = 1,
-    labels: Sequence[str] | None = None,
+    labels: str | Path | Sequence[str] | None = None,
     engine: str = "keras",
     check: bool = True,
 ) -> StreamModel:
@@ -256,7 +258,7 @@ def stream_model(
         hop: frames from one window to the next.
         start: the frame at which the first window begins.
         streams: how many streams share the model, in one batch.
-        labels: class names in the order of the model's outputs.
+        labels: class names in the order of the model's outputs; see `read_class_names`.
         engine: what runs the model: "keras", "onnx" or "openvino". For the last two, the divided model is exported.
         check: compare with the model's own predictions first, on two windows of noise. If they differ by more than
             1e-4, all layers run on the whole window, and `layers` gives the reason; an exported model is refused.
@@ -273,9 +275,9 @@ def stream_model(
         raise UsageError(f"no engine {engine!r}: choose from {', '.join(ENGINES)}")
     if hop < 1 or start < 0 or streams < 1:
         raise UsageError(f"hop is {hop}, start {start}, streams {streams}; expected 1, 0, 1 or more")
-    if labels is not None and len(labels) != model.output_shape[-1]:
-        raise UsageError(f"{len(labels)} labels for a model of {model.output_shape[-1]} probabilities")
-    names = None if labels is None else tuple(labels)
+    names = None if labels is None else read_class_names(labels)
+    if names is not None and len(names) != model.output_shape[-1]:
+        raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")
 
     def build(plan: StreamPlan) -> StreamModel:
         return StreamModel(model, hop, start, streams, names, plan, engine)
