@@ -53,7 +53,7 @@ def test_why_different(tmp_path: Path) -> None:
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
     advice = [line.strip() for line in told.stdout.splitlines() if line.startswith("  ")]
-    assert "scaling: give the model levels of 0 to 255: leave out '/ 255'" in advice
+    assert "scaling: give the model levels of 0 to 255: remove '/ 255'" in advice
     assert "channel order: frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)" in advice
     assert told.stdout.splitlines()[-1].endswith("(fixed loop)")
 

@@ -21,7 +21,7 @@ from stillmotion.comparison import (
     decide,
     family_to_use,
     give_advice,
-    sound_recommendation,
+    recommendation_if_better_than_guessing,
 )
 from stillmotion.comparison.family_results import summarize_predictions
 from stillmotion.inspection import Shortcut
@@ -92,9 +92,9 @@ def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
 
 
 def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
-    assert sound_recommendation(compared(NEEDED)) is not None
-    assert sound_recommendation(compared(replace(NEEDED, motion_beats_guessing=False))) is None
-    assert sound_recommendation(compared(replace(NEEDED, stills_beat_guessing=False))) is not None
+    assert recommendation_if_better_than_guessing(compared(NEEDED)) is not None
+    assert recommendation_if_better_than_guessing(compared(replace(NEEDED, motion_beats_guessing=False))) is None
+    assert recommendation_if_better_than_guessing(compared(replace(NEEDED, stills_beat_guessing=False))) is not None
     comparison = compared(replace(NEEDED, guessing=0.5))
     third = replace(comparison.families["conv"], accuracy=IntervalEstimate(0.6, 0.49, 0.7))
     other = replace(
@@ -102,8 +102,8 @@ def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
         families={**comparison.families, "rnn": third},
         recommendation=Recommendation("rnn", "rnn", 0.0, 0.0, ("rnn",)),
     )
-    assert sound_recommendation(other) is None
-    assert sound_recommendation(replace(other, verdict=replace(NEEDED, guessing=0.4))) is not None
+    assert recommendation_if_better_than_guessing(other) is None
+    assert recommendation_if_better_than_guessing(replace(other, verdict=replace(NEEDED, guessing=0.4))) is not None
 
 
 def test_a_model_that_was_trained_to_find_the_best_frame_is_not_offered_again() -> None:

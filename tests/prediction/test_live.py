@@ -20,7 +20,8 @@ from stillmotion.models import FAMILIES, build_model, deployed_model
 from stillmotion.models.inference import load_keras_model, predict_in_batches
 from stillmotion.prediction import find_inputs, predict
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
-from stillmotion.prediction.live import StreamStats, hop_to_keep_up, stream, stream_updates
+from stillmotion.prediction.hops import hop_to_keep_up
+from stillmotion.prediction.live import StreamStats, stream, stream_updates
 from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
 
 pytestmark = pytest.mark.backend

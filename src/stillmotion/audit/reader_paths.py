@@ -165,7 +165,7 @@ def _inspect(audited: AuditedModel, video: IndexedVideo, reader: FrameReader) ->
 
 
 def _goes_by_index(matched: Sequence[tuple[int, Match]], rate: float) -> bool:
-    """Whether frames are left out at an end only, rather than all but every `rate`-th or so.
+    """Whether frames are skipped at one end only, and not throughout, as by a lower frame rate.
 
     `matched` holds positions among the frames that the reader yields, and the frames that these show.
     """

@@ -35,7 +35,7 @@ interrupted = threading.Event()
 
 
 class ProgressBar:
-    """A progress bar that is a `stillmotion.progress.Progress`. It starts anew with each stage."""
+    """A progress bar that is a `stillmotion.progress.Progress`. It restarts with each stage."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self.progress, self.name = progress, name
@@ -74,7 +74,7 @@ class ProgressLines:
 
 @contextmanager
 def bar(name: str = "") -> Iterator[ProgressBar | ProgressLines]:
-    """Show progress while work goes on; the bar disappears when it ends."""
+    """Show a progress bar during the work; it disappears at the end."""
     if not err.is_terminal:
         yield ProgressLines(name)
         return
@@ -113,7 +113,7 @@ def note(line: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path for a person: relative to the working folder where it lies inside."""
+    """A path for a person: relative to the working folder if it is inside that."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

@@ -41,7 +41,7 @@ def give_advice(comparison: Comparison) -> tuple[Advice, ...]:
     )
 
 
-def sound_recommendation(comparison: Comparison) -> Recommendation | None:
+def recommendation_if_better_than_guessing(comparison: Comparison) -> Recommendation | None:
     """The recommendation; None where the most accurate model is not significantly better than guessing."""
     recommendation, verdict = comparison.recommendation, comparison.verdict
     if recommendation is None or verdict is None:
@@ -57,7 +57,7 @@ def family_to_use(comparison: Comparison) -> str | None:
     if verdict is None or verdict.answer == "undecided":
         return None
     kind = "motion" if verdict.answer == "motion needed" else "still"
-    recommendation = sound_recommendation(comparison)
+    recommendation = recommendation_if_better_than_guessing(comparison)
     if recommendation and comparison.families[recommendation.family].kind == kind:
         return recommendation.family
     return verdict.motion if kind == "motion" else verdict.still
@@ -168,7 +168,7 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
 
 
 def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
-    recommendation = sound_recommendation(comparison)
+    recommendation = recommendation_if_better_than_guessing(comparison)
     reason = ""
     if recommendation and recommendation.family == chosen:
         if recommendation.family == recommendation.best:
@@ -185,7 +185,7 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
 
 def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
     """Mentions a motion model that takes less time than the still model that suffices."""
-    families, recommendation = comparison.families, sound_recommendation(comparison)
+    families, recommendation = comparison.families, recommendation_if_better_than_guessing(comparison)
     recommended = bool(recommendation and families[recommendation.family].kind == "motion")
     name = recommendation.family if recommendation and recommended else verdict.motion
     time, still_time = (families[family].cost.milliseconds_per_clip for family in (name, verdict.still))

@@ -1,4 +1,4 @@
-"""Where motion helps: label by label, and pair of labels by pair, adjusted for how many are asked about."""
+"""Where motion helps: for each label and each pair of labels, adjusted for the number of tests."""
 
 from __future__ import annotations
 
@@ -196,8 +196,8 @@ def _estimate_labels(
         of_label = truth == index
         if not of_label.any():
             continue
-        found = [table[:, of_label] for table in correct]
-        recall_gain = estimate_mean(found[1].mean(0) - found[0].mean(0), codes[of_label], found)
+        recalled = [table[:, of_label] for table in correct]
+        recall_gain = estimate_mean(recalled[1].mean(0) - recalled[0].mean(0), codes[of_label], recalled)
         weights, scale = _balance(of_label)
         separated = [weights * np.where(of_label, vote[:, :, index], 1 - vote[:, :, index]) for vote in votes]
         separation_gain = estimate_mean(separated[1].mean(0) - separated[0].mean(0), codes, separated, weights)

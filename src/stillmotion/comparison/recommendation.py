@@ -33,8 +33,8 @@ def recommend(
 ) -> Recommendation | None:
     """Recommend a family by accuracy and cost.
 
-    Of the families that are cheaper than the best, take the cheapest that is significantly good enough, at 2.5 % over
-    all that are asked about (Bonferroni).
+    Of the families that are cheaper than the best, take the cheapest that is significantly good enough, at 2.5 %,
+    divided by the number of cheaper families (Bonferroni).
 
     Args:
         predictions: the predictions of each family, one entry per training, all on the same videos.

@@ -112,7 +112,7 @@ def split_folds(
 
 
 def straddling_groups(parts: Sequence[Videos]) -> list[str]:
-    """Find groups that lie in more than one part, as a table's own split may have them.
+    """Find groups that are in more than one part, as a table's own split may have them.
 
     Args:
         parts: the parts of a split.

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.exporting.program import distance
-from stillmotion.models.keras_graph import Shape
 from stillmotion.streaming.block import Block
+from stillmotion.streaming.checking import difference_from_model
 from stillmotion.streaming.engines import ENGINES, Step
 from stillmotion.streaming.plan import LayerReport, StreamPlan
 from stillmotion.streaming.planning import make_stream_plan
@@ -89,7 +88,7 @@ class StreamModel:
 
     def __post_init__(self) -> None:
         clip = self.plan.graph.specs[self.plan.graph.input]
-        self._frame_shape, self._dtype = _frame_shape(clip.shape), np.dtype(clip.dtype)
+        self._frame_shape, self._dtype = self.plan.frame_shape, np.dtype(clip.dtype)
 
     @property
     def frames(self) -> int:
@@ -103,7 +102,7 @@ class StreamModel:
 
     @property
     def state_bytes(self) -> int:
-        """The size of what is kept between calls of `push`: it does not grow with the length of the streams."""
+        """The size of the state kept between calls of `push`. It does not grow with the length of the streams."""
         kept = sum(np.asarray(tensor).nbytes for tensor in self._kept)
         return kept + sum(stream.waiting.nbytes for stream in self._open.values())
 
@@ -165,7 +164,7 @@ class StreamModel:
         first = stream.frames_seen - self.start
         stream.frames_seen += len(new)
         if first < 0 or self.hop > self.frames:
-            # Frames before the first window, and between windows that leave gaps, are not needed.
+            # Frames before the first window, and in gaps between windows, are not needed.
             number = np.arange(first, first + len(new))
             needed = (number >= 0) & (number % self.hop < self.frames)
             new, times = new[needed], list(compress(times, needed))
@@ -252,7 +251,7 @@ def stream_model(
 
     Args:
         model: a built model that takes uint8 or float `(batch, frames, height, width, 3)` and returns
-            `(batch, classes)`; or a model of pictures, `(batch, height, width, 3)`, whose windows have one frame.
+            `(batch, classes)`; or an image model, `(batch, height, width, 3)`, whose windows have one frame.
         hop: frames from one window to the next.
         start: the frame at which the first window begins.
         streams: how many streams share the model, in one batch.
@@ -281,27 +280,10 @@ def stream_model(
         return StreamModel(model, hop, start, streams, names, plan, engine)
 
     stream = build(make_stream_plan(model, hop))
-    if not check or (difference := _difference(stream)) <= TOLERANCE:
+    if not check or (difference := difference_from_model(stream)) <= TOLERANCE:
         return stream
     if engine == "keras":
         return build(make_stream_plan(model, hop, undivided=f"divided, its predictions differ by {difference:.1e}"))
     raise StillmotionError(
         f"on {engine} the model's predictions differ by {difference:.1e}, {TOLERANCE:.0e} is allowed; use keras"
     )
-
-
-def _difference(stream: StreamModel) -> float:
-    """How far the stream's predictions are from the model's own, on two windows of noise."""
-    shape = stream.plan.graph.shape(stream.plan.graph.input)
-    starts = [stream.start, stream.start + stream.hop]
-    noise = np.random.default_rng(0).integers(0, 256, [starts[1] + stream.frames, *_frame_shape(shape)])
-    frames = noise.astype(np.uint8)
-    found = [prediction.probabilities for prediction in stream.push(frames)]
-    stream.flush()
-    windows = np.stack([frames[at : at + stream.frames] for at in starts])
-    return distance(found, stream.model.predict_on_batch(windows[:, 0] if len(shape) == 4 else windows))
-
-
-def _frame_shape(shape: Shape) -> tuple[int, ...]:
-    """The shape of a frame, from that of a batch of clips or pictures."""
-    return tuple(int(side or 0) for side in shape[1 if len(shape) == 4 else 2 :])
