@@ -1,4 +1,4 @@
-"""What predicts the label without the action is found, named, and told apart from the action."""
+"""What predicts the label without the action is found, named, and distinguished from the action."""
 
 from __future__ import annotations
 
