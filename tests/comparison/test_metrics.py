@@ -55,8 +55,8 @@ def test_the_interval_of_log_loss_is_students_t_by_group() -> None:
     losses = -np.log(run.probabilities[np.arange(120), run.truth])
     means = losses.reshape(20, 6).mean(axis=1)  # 20 groups of 6
     half = 2.093 * means.std(ddof=1) / np.sqrt(20)  # t of 19 degrees of freedom
-    metrics = compute_metrics([run]).log_loss
-    assert (metrics.low, metrics.high) == pytest.approx((losses.mean() - half, losses.mean() + half), abs=1e-4)
+    loss = compute_metrics([run]).log_loss
+    assert (loss.low, loss.high) == pytest.approx((losses.mean() - half, losses.mean() + half), abs=1e-4)
 
 
 def test_calibration_error_of_honest_and_overconfident_answers() -> None:

@@ -139,11 +139,11 @@ def shapley(players: Sequence[str], values: NDArray[np.float64]) -> dict[str, fl
     count = len(players)
     shares = {}
     for bit, player in enumerate(players):
-        others = [other for other in range(count) if other != bit]
+        other_bits = [other for other in range(count) if other != bit]
         total = 0.0
         for size in range(count):
             weight = factorial(size) * factorial(count - size - 1) / factorial(count)
-            for coalition in combinations(others, size):
+            for coalition in combinations(other_bits, size):
                 mask = sum(1 << other for other in coalition)
                 total += weight * float(values[mask | 1 << bit] - values[mask])
         shares[player] = total

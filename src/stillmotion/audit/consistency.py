@@ -83,10 +83,10 @@ def _check_frames(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
         return
     clips = inputs[:2]
     predictions, ignored = _predict(audited, clips), []
-    other = np.roll(clips, 1, axis=2)[:, :, ::-1]
+    shifted = np.roll(clips, 1, axis=2)[:, :, ::-1]
     for frame in range(audited.frames):
         changed = clips.copy()
-        changed[:, frame] = other[:, frame]
+        changed[:, frame] = shifted[:, frame]
         if _largest_difference(predictions, _predict(audited, changed)) == 0:
             ignored.append(frame)
     unknown = [name for name, frames in time_distributed_layers(audited.model) if frames is None]

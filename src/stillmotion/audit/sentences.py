@@ -101,11 +101,13 @@ def _about_predictions(comparison: PathComparison) -> list[str]:
         return sentences
     flips = sum(attribution.flipped for attribution in comparison.attributions)
     if flips:
-        other = "with your frame reader" if is_frames else "than their frame"
-        sentences.append(f"{flips} of {matched} {things} {'gets' if flips == 1 else 'get'} a different label {other}.")
+        reference = "with your frame reader" if is_frames else "than their frame"
+        sentences.append(
+            f"{flips} of {matched} {things} {'gets' if flips == 1 else 'get'} a different label {reference}."
+        )
     else:
-        other = "with your frame reader" if is_frames else "as their frame"
-        sentences.append(f"All {matched} {things} get the same label {other}.")
+        reference = "with your frame reader" if is_frames else "as their frame"
+        sentences.append(f"All {matched} {things} get the same label {reference}.")
     return sentences
 
 

@@ -72,10 +72,10 @@ def finds_best_frame(comparison: Comparison, family: str) -> bool:
 def speed_text(comparison: Comparison, family: str) -> str:
     """That a family is the fastest, or as fast as any; empty if it is neither or the times are unknown."""
     times = {name: result.cost.milliseconds_per_clip for name, result in comparison.families.items()}
-    own, others = times.pop(family), [time for time in times.values() if time]
-    if not own or not others or own > SIMILAR_COST * min(others):
+    family_time, other_times = times.pop(family), [time for time in times.values() if time]
+    if not family_time or not other_times or family_time > SIMILAR_COST * min(other_times):
         return ""
-    return " and the fastest" if SIMILAR_COST * own < min(others) else " and as fast as any"
+    return " and the fastest" if SIMILAR_COST * family_time < min(other_times) else " and as fast as any"
 
 
 def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
@@ -95,8 +95,8 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     text = f"{chosen} takes {significant(time)} ms per clip on the machine that measured it: {relation}."
     advice = [Advice("time_per_clip", "cost", text)]
     if cost.multiply_adds and other_cost.multiply_adds:
-        own, others = _millions(cost.multiply_adds), _millions(other_cost.multiply_adds)
-        text = f"On any machine: {own} multiply-adds per clip, compared with {others}."
+        count, other_count = _millions(cost.multiply_adds), _millions(other_cost.multiply_adds)
+        text = f"On any machine: {count} multiply-adds per clip, compared with {other_count}."
         advice.append(Advice("multiply_adds", "cost", text))
     if cost.train_seconds:
         result = comparison.families[chosen]

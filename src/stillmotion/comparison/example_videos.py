@@ -108,8 +108,8 @@ def _keep_likely_labels(traces: Mapping[str, PredictionTrace], truth: str) -> di
     for trace in traces.values():
         for label, probabilities in trace.probabilities.items():
             peaks[label] = max(peaks.get(label, 0.0), *probabilities)
-    others = sorted((label for label in peaks if label != truth), key=lambda label: -peaks[label])
-    kept = [truth, *others[: MAX_TRACED_LABELS - 1]]
+    likely = sorted((label for label in peaks if label != truth), key=lambda label: -peaks[label])
+    kept = [truth, *likely[: MAX_TRACED_LABELS - 1]]
     return {
         family: replace(trace, probabilities={label: trace.probabilities[label] for label in kept})
         for family, trace in traces.items()

@@ -198,5 +198,5 @@ def _cross_validate(
 
 def _predicted_by_group(row: int, labels: NDArray[np.str_], codes: NDArray[np.intp]) -> float:
     """1 if most other videos of a video's group have its label; 0 if not, or if it is alone in its group."""
-    others = labels[(codes == codes[row]) & (np.arange(len(labels)) != row)]
-    return float(len(others) > 0 and Counter(others.tolist()).most_common(1)[0][0] == labels[row])
+    other_labels = labels[(codes == codes[row]) & (np.arange(len(labels)) != row)]
+    return float(len(other_labels) > 0 and Counter(other_labels.tolist()).most_common(1)[0][0] == labels[row])
