@@ -1,8 +1,8 @@
 """Which settings turn a video's frames into the pictures that were observed.
 
-Matching has found orientation and framing. Then colors are estimated together, on small pictures. Then the search is
-greedy, from the healthy path on, at the pictures' own size: each step takes the one setting, of all that the faults of
-the table propose, that leaves least of the pictures unexplained, as long as it explains clearly more.
+Matching has found orientation and framing. Then colors are estimated together, on small pictures. Then a greedy
+search at the pictures' own size starts from the healthy path. Each step tries all settings that the faults in the table
+propose, and takes the one that leaves least of the pictures unexplained, as long as it explains clearly more.
 """
 
 from __future__ import annotations

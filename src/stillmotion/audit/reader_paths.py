@@ -1,4 +1,4 @@
-"""What the user's frame reader yields for the frames of a video, and the path that it came."""
+"""What the user's frame reader yields for the frames of a video, and by which path."""
 
 from __future__ import annotations
 

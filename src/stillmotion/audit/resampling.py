@@ -46,7 +46,7 @@ def _lanczos(lobes: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Kernel:
-    """How new pixels are made of old ones.
+    """How new pixels are computed from old ones.
 
     Attributes:
         weight: distance in pixels -> weight; None for nearest and area, which have no such function.

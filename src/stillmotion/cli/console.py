@@ -21,7 +21,7 @@ LINE_INTERVAL_SECONDS = 30.0  # between lines of progress where there is no term
 
 
 class SafeConsole(Console):
-    """A console that labels and file names cannot steer: control characters are shown as escapes, on one line."""
+    """A console that shows control characters in labels and file names as escapes, so that they have no effect."""
 
     def render_str(self, text: str, **style: Any) -> Text:
         return super().render_str(CONTROL_CHARACTERS.sub(lambda match: ascii(match[0])[1:-1], text), **style)
@@ -92,7 +92,7 @@ def bar(name: str = "") -> Iterator[ProgressBar | ProgressLines]:
 
 
 class NoteHandler(logging.Handler):
-    """Prints what the library logs: information as a line, warnings marked as such."""
+    """Prints the library's log: information as plain lines, warnings with a prefix."""
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "warning: " if record.levelno >= logging.WARNING else ""

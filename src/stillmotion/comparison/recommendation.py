@@ -11,7 +11,7 @@ from stillmotion.statistics import ALPHA, estimate_mean, group_codes
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The family to use by accuracy and cost. It knows nothing of the verdict, so read it with the verdict.
+    """The family to use by accuracy and cost. It does not take the verdict into account, so read both.
 
     Attributes:
         family: the cheapest family, by time per clip, that is not worse than `best` by more than the margin.

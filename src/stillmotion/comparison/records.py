@@ -172,7 +172,7 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing that a reader should take home.
+    """One conclusion for the reader.
 
     Attributes:
         code: what it is about, such as "use_motion" (`stillmotion.comparison.advice` has all codes).

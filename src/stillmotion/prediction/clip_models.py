@@ -89,7 +89,7 @@ def load_labeled_model(run: Run | str | Path, labels: Sequence[str] | None = Non
         return LabeledModel(model, names, None, path)
     record = run if isinstance(run, Run) else read_run(run)
     if labels is not None:
-        raise UsageError(f"{record.folder}: a run has its own labels; leave --labels out")
+        raise UsageError(f"{record.folder}: a run has its own labels; do not give --labels")
     model = load_keras_model(record.model_file)
     check_input(model, record.recipe.spec, record)
     return LabeledModel(model, record.labels, record, record.model_file)

@@ -235,7 +235,7 @@ class _Predictor:
         return predictions
 
     def _predict(self, newest: SourceFrame) -> list[WindowPrediction]:
-        """Feed the frames that wait to the model."""
+        """Feed the waiting frames to the model."""
         if not self.waiting:
             return []
         ends, pictures = zip(*self.waiting, strict=True)
@@ -264,7 +264,7 @@ class _Predictor:
 
 
 def _stream_model(model: ClipModel, hop: int | None, live: bool) -> StreamModel:
-    """The divided model; for a live source with a hop at which this machine keeps up."""
+    """The divided model; for a live source, with a hop that this machine can keep up with."""
     divided = stream_model(model.model, hop=hop or 1, labels=model.labels, engine=model.engine)
     if hop is not None or not live:
         return divided

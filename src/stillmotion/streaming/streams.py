@@ -1,4 +1,4 @@
-"""Feed a clip model frame by frame, and get the prediction of each window for the cost of the new frames."""
+"""Feed a clip model frame by frame: each window is predicted at the cost of its new frames."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class StreamModel:
         return len(stream.waiting) // self.plan.hop
 
     def _take(self, name: Hashable, new: Pixels, seconds: FrameTimes | None) -> None:
-        """Add new frames to those that wait."""
+        """Add new frames to the waiting ones."""
         if new.shape[1:] != self._frame_shape:
             raise UsageError(f"frames of shape {new.shape}: expected (n, {', '.join(map(str, self._frame_shape))})")
         times = [nan] * len(new) if seconds is None else [float(second) for second in seconds]

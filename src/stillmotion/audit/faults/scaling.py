@@ -54,7 +54,7 @@ def factors(scaling: Scaling) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def as_levels(values: Picture, scaling: Scaling) -> Picture:
-    """Values that were scaled so, back as levels of 0 to 255."""
+    """Convert scaled values back to levels of 0 to 255."""
     factor, offset = factors(scaling)
     levels: Picture = ((np.asarray(values, np.float64) - offset) / factor).astype(np.float32)
     return levels
