@@ -13,7 +13,7 @@ from stillmotion.audit.records import Audit
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, make_folder, write_json
 
-IMAGES = "pictures"  # the folder of the PNG files, beside audit.json
+IMAGES = "pictures"  # the folder of the PNG files, next to audit.json
 
 _ADAPTER = TypeAdapter(Audit)
 

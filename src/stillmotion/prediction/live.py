@@ -204,7 +204,7 @@ class _Predictor:
             self._restart(frame.seconds)
         due = self.resampler.due(frame.seconds)
         if self.may_skip and due > self.clip_model.frames + self.model.hop:
-            # So late that a whole window would be made of one frame: leave the gap out.
+            # So late that a whole window would be made of one frame: skip the gap.
             self.stats.skipped += due
             self._restart(frame.seconds)
         predictions = self._take(self.resampler.push(frame.seconds, frame), frame)
