@@ -188,9 +188,9 @@ def _prune(observations: Sequence[Observation], settings: PathSettings, least: f
 
 
 def _residual_cause(observations: Sequence[Observation], settings: PathSettings, left: float) -> Fault[Any] | None:
-    """Video compression, if what is left is an encoder's loss: on the snapshot's side, or on the video's.
+    """Video compression, if the unexplained rest is an encoder's loss, in the snapshot or in the video.
 
-    On the video's side, a snapshot that is encoded comes nearer to its frame.
+    If the video was compressed, encoding the snapshot brings it nearer to its frame.
     """
     if settings.has(VIDEO_COMPRESSION):
         return VIDEO_COMPRESSION

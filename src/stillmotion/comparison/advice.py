@@ -18,7 +18,7 @@ from stillmotion.comparison.sentences import selection_text
 from stillmotion.comparison.verdict import Verdict
 
 MAX_MISSED_LABELS = 2
-SIMILAR_COST = 1.1  # times the other: no more than that is as fast
+SIMILAR_COST = 1.1  # a model that takes at most this many times as long counts as equally fast
 
 
 def give_advice(comparison: Comparison) -> tuple[Advice, ...]:

@@ -101,7 +101,7 @@ def selection_text(verdict: Verdict) -> str:
 def videos_as_groups_text() -> str:
     """Warns that every video is its own group."""
     return (
-        "each video counts as a recording of its own; if several were cut from one recording, name it in a column "
+        "each video counts as a separate recording; if several were cut from one recording, name it in a column "
         "'group', or the interval is too narrow"
     )
 

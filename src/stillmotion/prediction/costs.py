@@ -18,7 +18,7 @@ from stillmotion.runs import CostRecord, Run
 
 SINGLE_CLIPS, BATCHES, WARM_UP = 20, 5, 2
 
-# Run in a process of its own, with the model's file and the shape of a clip as arguments; it prints kilobytes on Linux
+# Run in a separate process, with the model's file and the shape of a clip as arguments; it prints kilobytes on Linux
 # and bytes on macOS. On Linux a child inherits ru_maxrss from its parent, so VmHWM is read, which does not.
 _PEAK_MEMORY_SCRIPT = r"""
 import pathlib, re, resource, sys
