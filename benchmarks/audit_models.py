@@ -90,19 +90,19 @@ def make_models(folder: Path, look: sm.Videos, data: Path | None) -> list[Traine
     if record.exists():
         return [Trained(**row) for row in json.loads(record.read_text())]
     own = {"plain": (_small(True, False), "0..255"), "normed": (_small(False, True), "0..1")}
-    made = _plain(folder, "demo", look, own)
-    made += _ours(folder, "demo", {"frame_pool on demo data": ("frame_pool", look, 4, 12)})
+    trained = _plain(folder, "demo", look, own)
+    trained += _ours(folder, "demo", {"frame_pool on demo data": ("frame_pool", look, 4, 12)})
     applications: dict[str, tuple[Build, str]] = {
         "MobileNet": (_application(keras.applications.MobileNet, alpha=0.25), "-1..1"),
         "MobileNetV2": (_application(keras.applications.MobileNetV2, alpha=0.35), "-1..1"),
         "MobileNetV3Small": (_application(keras.applications.MobileNetV3Small, alpha=0.75), "0..255"),
     }
     if data is None:
-        made += _plain(folder, "demo", look, applications)
+        trained += _plain(folder, "demo", look, applications)
     else:
         gestures, scenes = (sm.read_videos(data / "gestures" / f"{name}.csv") for name in ("gestures", "scenes"))
-        made += _plain(folder, "real", scenes, applications)
-        made += _ours(
+        trained += _plain(folder, "real", scenes, applications)
+        trained += _ours(
             folder,
             "real",
             {
@@ -111,8 +111,8 @@ def make_models(folder: Path, look: sm.Videos, data: Path | None) -> list[Traine
                 "conv3d on gestures": ("conv3d", gestures, 8, 12),
             },
         )
-    record.write_text(json.dumps([vars(model) for model in made], indent=1))
-    return made
+    record.write_text(json.dumps([vars(model) for model in trained], indent=1))
+    return trained
 
 
 def make_scene_model(file: Path, scenes: sm.Videos) -> None:
@@ -132,7 +132,7 @@ def _plain(folder: Path, world: str, videos: sm.Videos, builders: dict[str, tupl
         frames += [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures]
         truth += [labels.index(str(video.label))] * len(pictures)
     x, y = np.stack(frames).astype(np.float32), np.array(truth)
-    made = []
+    trained = []
     for name, (build, input_range) in builders.items():
         keras.utils.set_random_seed(0)
         model = build(len(labels))
@@ -143,8 +143,8 @@ def _plain(folder: Path, world: str, videos: sm.Videos, builders: dict[str, tupl
         history = model.fit(INPUT_RANGES[input_range](x), y, batch_size=32, epochs=20, verbose=0)
         print(f"{name}: {len(y)} frames, {history.history['accuracy'][-1]:.0%} training accuracy", flush=True)
         model.save(folder / f"{name}.keras")
-        made.append(Trained(name, str(folder / f"{name}.keras"), input_range, world))
-    return made
+        trained.append(Trained(name, str(folder / f"{name}.keras"), input_range, world))
+    return trained
 
 
 def _small(rescaling: bool, batch_norm: bool) -> Build:
@@ -165,12 +165,12 @@ def _application(build: Callable[..., keras.Model], **options: Any) -> Build:
 
 def _ours(folder: Path, world: str, wanted: dict[str, tuple[str, sm.Videos, int, int]]) -> list[Trained]:
     """Train our families: name -> (family, videos, frames per clip, epochs). Of still families, use the image model."""
-    made = []
+    trained = []
     for name, (family, videos, frames, epochs) in wanted.items():
         train, validation, _ = sm.split(videos, (0.75, 0.15, 0.1), seed=0)
         spec = sm.ClipSpec(frames=frames, rate="spread", size=SIDE)
         run = sm.train(family, train, validation, spec=spec, epochs=epochs, out=folder / name.replace(" ", "-"))
         image = folder / name.replace(" ", "-") / "snapshot.keras"
         print(f"{name}: trained", flush=True)
-        made.append(Trained(name, str(image if image.exists() else run.folder), "0..255", world))
-    return made
+        trained.append(Trained(name, str(image if image.exists() else run.folder), "0..255", world))
+    return trained

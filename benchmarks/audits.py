@@ -153,8 +153,8 @@ def run_case(planned: PlannedCase, audited: AuditedModel, name: str, videos: Seq
                 for fault in on_snapshots:
                     around = list(frames)
                     around[index] = picture
-                    made = fault.do(around, index)
-                    picture, options = made if isinstance(made, tuple) else (made, options)
+                    result = fault.do(around, index)
+                    picture, options = result if isinstance(result, tuple) else (result, options)
                     picture = np.clip(picture, 0, 255).astype(np.uint8)
                 ending = "jpg" if options else rng.choice(["png", "bmp"])
                 file = Path(temporary) / f"{video.file.stem}-{index:04d}.{ending}"
@@ -279,8 +279,8 @@ def main() -> None:
         began = time.perf_counter()
         for case_plan in planned:
             model = models[case_plan.model]
-            made = " + ".join(fault.what for fault in case_plan.faults)
-            name = f"{case_plan.kind} [{model.name}] {made}"
+            faults = " + ".join(fault.what for fault in case_plan.faults)
+            name = f"{case_plan.kind} [{model.name}] {faults}"
             if case_plan.seed in cases or (chosen.only and chosen.only not in name):
                 continue
             if time.perf_counter() - began > 60 * chosen.minutes:

@@ -146,7 +146,7 @@ def difference_row(
 
 
 def print_again(rows: list[dict[str, Any]], draws: int, many: int = 12) -> None:
-    """The worst settings drawn anew: the worst of many is worse than it is, by the chance that made it the worst."""
+    """Draw the worst settings again: being picked as the worst of many, they look worse than they are."""
     margin = [row for row in rows if row["case"].startswith("at the margin")]
     worst = {
         "coverage": sorted(rows, key=lambda row: row["coverage"])[:many],
@@ -154,7 +154,7 @@ def print_again(rows: list[dict[str, Any]], draws: int, many: int = 12) -> None:
         "too low": sorted(margin, key=lambda row: -row["too low"])[:many],
     }
     for figure, chosen in worst.items():
-        print(f"| the {many} worst by {figure} | groups | clips a group, correlation | at first | drawn anew |")
+        print(f"| the {many} worst by {figure} | groups | clips a group, correlation | at first | drawn again |")
         print(f"|{'---|' * 5}")
         for row in chosen:
             again = difference_row(draws, row["groups"], row["shape"], row["case"], seed=4)
@@ -185,10 +185,14 @@ def seed_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 60)) -> Itera
         for seeds in (2, 3, 5):
             for spread in SEED_SPREADS:
                 rng = np.random.default_rng((2, groups, seeds, round(100 * spread)))
-                found = [seeded_interval(rng, codes, seeds, spread) for _ in range(draws)]
+                intervals = [seeded_interval(rng, codes, seeds, spread) for _ in range(draws)]
                 all_spread = np.sqrt(2 * CLIP_SPREAD**2 + spread**2) * rng.normal(size=400_000)
                 truth = float(np.diff([expit(logit + all_spread).mean() for logit in SEED_LOGITS])[0])
-                yield {"groups": groups, "case": f"{seeds} trainings, {spread:g} apart", **hits(np.array(found), truth)}
+                yield {
+                    "groups": groups,
+                    "case": f"{seeds} trainings, {spread:g} apart",
+                    **hits(np.array(intervals), truth),
+                }
 
 
 def figure_rows(draws: int) -> Iterator[dict[str, Any]]:
@@ -196,17 +200,17 @@ def figure_rows(draws: int) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng((5,))
     truth = compute_metrics([_graded(rng, 20_000, 5)])
     for groups, clips in ((3, 4), (5, 4), (5, 20), (10, 4), (20, 20), (50, 20)):
-        held = []
+        covered = []
         for _ in range(draws):
-            found = compute_metrics([_graded(rng, groups, clips)])
-            pairs = ((found.log_loss, truth.log_loss), (found.macro_f1, truth.macro_f1))
-            held.append([one.low <= true.value <= one.high for one, true in pairs])
-        loss, macro = np.mean(held, axis=0)
+            metrics = compute_metrics([_graded(rng, groups, clips)])
+            pairs = ((metrics.log_loss, truth.log_loss), (metrics.macro_f1, truth.macro_f1))
+            covered.append([estimate.low <= true.value <= estimate.high for estimate, true in pairs])
+        loss, macro = np.mean(covered, axis=0)
         yield {"groups": groups, "clips": clips, "log loss": loss, "macro-F1": macro}
 
 
 def _graded(rng: np.random.Generator, groups: int, clips: int) -> Predictions:
-    """Answers with honest doubts: the true label's score is higher, by more in some groups than in others."""
+    """Predictions with calibrated doubts: the true label's score is higher, by more in some groups than in others."""
     n = groups * clips
     truth, codes = rng.integers(4, size=n), np.repeat(np.arange(groups), clips)
     scores = rng.normal(size=(n, 4))
@@ -219,15 +223,15 @@ def _graded(rng: np.random.Generator, groups: int, clips: int) -> Predictions:
 def label_rows(draws: int, groups: int = 40) -> Iterator[dict[str, Any]]:
     """How often any label or pair of labels is significant where nothing differs.
 
-    Both models are right in 70 % of the clips, 4 a group, and answer any other label else; a training differs from its
-    siblings in a clip as often as `flip` says.
+    Both models are right in 70 % of the clips, 4 a group, and predict any other label otherwise. `flip` is the share of
+    clips in which a training differs from the others of its model.
     """
     for shares in LABELS:
         for seeds in (1, 3, 5):
             for flip in (0.0, 0.03):
                 rng = np.random.default_rng((3, len(shares), shares[0], seeds, round(100 * flip)))
-                found = [_claims(rng, shares, groups, seeds, flip) for _ in range(draws)]
-                helps, pairs = np.mean(found, axis=0)
+                claims = [_claims(rng, shares, groups, seeds, flip) for _ in range(draws)]
+                helps, pairs = np.mean(claims, axis=0)
                 labels = " : ".join(map(str, shares))
                 yield {"labels": labels, "seeds": seeds, "flip": flip, "helps": helps, "pairs": pairs}
 
@@ -241,13 +245,13 @@ def _claims(
     codes = tuple(str(clip // 4) for clip in range(clips))
 
     def trained() -> list[Predictions]:
-        def answers() -> Ints:
-            other = (truth + rng.integers(1, classes, clips)) % classes
-            return np.where(rng.random(clips) < 0.7, truth, other)
+        def draw_labels() -> Ints:
+            wrong = (truth + rng.integers(1, classes, clips)) % classes
+            return np.where(rng.random(clips) < 0.7, truth, wrong)
 
-        first, runs = answers(), []
+        first, runs = draw_labels(), []
         for _ in range(seeds):
-            given = np.where(rng.random(clips) < flip, answers(), first)
+            given = np.where(rng.random(clips) < flip, draw_labels(), first)
             chances = np.full((clips, classes), 0.1 / (classes - 1)) + rng.uniform(0, 1e-3, (clips, classes))
             chances[np.arange(clips), given] = 0.9
             runs.append(Predictions(tuple(map(str, range(clips))), codes, names, truth, chances))
@@ -311,7 +315,9 @@ def print_summary(rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=4000, help="test sets a setting")
-    parser.add_argument("--again", type=int, default=0, help="draw the worst settings anew, so many test sets each")
+    parser.add_argument(
+        "--again", type=int, default=0, help="draw the worst settings again, with so many test sets each"
+    )
     chosen = parser.parse_args()
     draws = chosen.draws
     rows = list(difference_rows(draws))

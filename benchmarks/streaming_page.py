@@ -68,15 +68,15 @@ def target_rows(rows: Rows, shared: SharedFigures) -> list[str]:
         lines.append(f"| within {MAX_LIMIT_RATIO:g} of the limit, the same | {name} | {_count(similar, far)} |")
         if CLASSIC_CONV3D in by_model:
             reached = gain(by_model[CLASSIC_CONV3D], engine)
-            answer = f"{_yes(reached >= MIN_CONV3D_GAIN)}: {reached:.1f}x"
-            lines.append(f"| {MIN_CONV3D_GAIN:g}x, classic Conv3D | {name} | {answer} |")
+            result = f"{_yes(reached >= MIN_CONV3D_GAIN)}: {reached:.1f}x"
+            lines.append(f"| {MIN_CONV3D_GAIN:g}x, classic Conv3D | {name} | {result} |")
         for threads, times in shared.items():
             reached = times[f"{engine} alone"] / times[f"{engine} together"]
-            answer = f"{_yes(reached >= MIN_SHARED_GAIN)}: {reached:.1f}x"
-            lines.append(f"| {MIN_SHARED_GAIN:g}x, 8 streams in one batch, {threads} | {name} | {answer} |")
+            result = f"{_yes(reached >= MIN_SHARED_GAIN)}: {reached:.1f}x"
+            lines.append(f"| {MIN_SHARED_GAIN:g}x, 8 streams in one batch, {threads} | {name} | {result} |")
         worst = max(figures["difference"][engine] for _, figures in rows)
-        answer = f"{_yes(worst <= MAX_DIFFERENCE)}: {worst:.0e} at most"
-        lines.append(f"| predictions within {MAX_DIFFERENCE:.0e} | {name} | {answer} |")
+        result = f"{_yes(worst <= MAX_DIFFERENCE)}: {worst:.0e} at most"
+        lines.append(f"| predictions within {MAX_DIFFERENCE:.0e} | {name} | {result} |")
     return lines
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/verdicts.py --out battery [--only direction] [--first 10]
 
-The sets vary in what tells their labels apart, how visible that is, the number of recordings, the share of wrong
+The sets vary in what distinguishes their labels, how visible that is, the number of recordings, the share of wrong
 labels, and whether something else gives the label away. Both families are trained on each set as `compare` does, on
 24 x 24 pixels, and the verdict is scored:
 
@@ -47,14 +47,14 @@ class DataSet:
     """A generated data set.
 
     Attributes:
-        tells: what tells the labels apart.
+        cue: what distinguishes the labels.
         strength: how visible that is.
         groups: number of recordings.
         noise: share of wrong labels.
         leak: whether the light gives the label away.
     """
 
-    tells: str
+    cue: str
     strength: str
     groups: int
     noise: float = 0.0
@@ -63,17 +63,17 @@ class DataSet:
     @property
     def name(self) -> str:
         leak = "-leak" if self.leak else ""
-        return f"{self.tells}-{self.strength}-{self.groups}{f'-noise{self.noise:g}' if self.noise else ''}{leak}"
+        return f"{self.cue}-{self.strength}-{self.groups}{f'-noise{self.noise:g}' if self.noise else ''}{leak}"
 
     @property
     def labels(self) -> int:
-        return 4 if self.tells == "both" else 2
+        return 4 if self.cue == "both" else 2
 
     @property
     def ideal(self) -> tuple[float, float]:
         """Accuracies of an ideal still and motion model against the labels as they are given."""
-        seen = self.strength != "invisible" and self.tells != "nothing"
-        still = {"look": 1.0, "moment": 1.0, "both": 0.5}.get(self.tells, 1 / self.labels) if seen else 1 / self.labels
+        seen = self.strength != "invisible" and self.cue != "nothing"
+        still = {"look": 1.0, "moment": 1.0, "both": 0.5}.get(self.cue, 1 / self.labels) if seen else 1 / self.labels
         motion = 1.0 if seen else 1 / self.labels
         if self.leak:
             still, motion = 1.0, 1.0
@@ -86,25 +86,25 @@ class DataSet:
         still, motion = self.ideal
         if motion > still + 0.05:
             return "motion needed"
-        return "stills suffice" if still > 1.2 / self.labels else "nobody can tell"
+        return "stills suffice" if still > 1.2 / self.labels else "undecidable"
 
 
 def battery() -> Iterator[DataSet]:
     """48 sets."""
-    for tells, groups in product(("look", *MOVING, "both", "moment"), (12, 40)):
-        yield DataSet(tells, "obvious", groups)
-    for tells in ("look", *MOVING, "both", "moment"):
-        yield DataSet(tells, "obvious", 60)
-        yield DataSet(tells, "faint", 40)
-        yield DataSet(tells, "invisible", 40)
-        yield DataSet(tells, "obvious", 40, noise=0.15)
+    for cue, groups in product(("look", *MOVING, "both", "moment"), (12, 40)):
+        yield DataSet(cue, "obvious", groups)
+    for cue in ("look", *MOVING, "both", "moment"):
+        yield DataSet(cue, "obvious", 60)
+        yield DataSet(cue, "faint", 40)
+        yield DataSet(cue, "invisible", 40)
+        yield DataSet(cue, "obvious", 40, noise=0.15)
     for groups in (4, 12, 40, 60):
         yield DataSet("nothing", "obvious", groups)
-    for tells in ("look", "direction", "speed", "nothing"):
-        yield DataSet(tells, "obvious", 40, leak=True)
-    for tells in ("look", "direction"):
-        yield DataSet(tells, "obvious", 4)
-        yield DataSet(tells, "faint", 60)
+    for cue in ("look", "direction", "speed", "nothing"):
+        yield DataSet(cue, "obvious", 40, leak=True)
+    for cue in ("look", "direction"):
+        yield DataSet(cue, "obvious", 4)
+        yield DataSet(cue, "faint", 60)
 
 
 def draw(data_set: DataSet, label: int, rng: np.random.Generator, light: float) -> np.ndarray:
@@ -112,22 +112,22 @@ def draw(data_set: DataSet, label: int, rng: np.random.Generator, light: float) 
     amplitude = STRENGTHS[data_set.strength]
     level = light + (35 * (2 * (label % 2) - 1) if data_set.leak else 0)
     clip = np.full((FRAMES, SIDE, SIDE, 3), level, float)
-    looks, moves = (label % 2, label // 2) if data_set.tells == "both" else (label, label)
+    looks, moves = (label % 2, label // 2) if data_set.cue == "both" else (label, label)
     x, y = rng.integers(SIDE), rng.integers(SIDE - 8)
     step = {"direction": 3 * (2 * moves - 1), "both": 3 * (2 * moves - 1),
-            "speed": (1, 4)[moves] * rng.choice([-1, 1])}.get(data_set.tells, 0)  # fmt: skip
+            "speed": (1, 4)[moves] * rng.choice([-1, 1])}.get(data_set.cue, 0)  # fmt: skip
     for t in range(FRAMES):
         columns = (x + step * t + np.arange(8)) % SIDE
-        if data_set.tells in ("look", "both"):
+        if data_set.cue in ("look", "both"):
             clip[t, y : y + 8, columns] += amplitude * (2 * looks - 1)
-        elif data_set.tells in ("direction", "speed"):
+        elif data_set.cue in ("direction", "speed"):
             clip[t, y : y + 8, columns] += amplitude
-        elif data_set.tells == "order":
+        elif data_set.cue == "order":
             first = (t < FRAMES // 2) == (label == 0)
             clip[t, :, :, 0 if first else 2] += amplitude / 2
-        elif data_set.tells == "nothing":
+        elif data_set.cue == "nothing":
             clip[t, y : y + 8, columns] += amplitude
-    if data_set.tells == "moment":
+    if data_set.cue == "moment":
         t = int(rng.integers(1, FRAMES - 1))
         clip[t, 6:18, 6:18, 0 if label else 2] += amplitude
     return np.clip(clip + rng.normal(0, 12, clip.shape), 0, 255).astype(np.uint8)
@@ -239,7 +239,7 @@ def evidence_of(tested: Sequence[tuple[Any, Any, Any]], verdict: Any) -> Any:
 def score(data_set: DataSet, answer: str) -> str:
     """right, wrong or undecided."""
     if answer == "undecided":
-        return "right" if data_set.truth == "nobody can tell" else "undecided"
+        return "right" if data_set.truth == "undecidable" else "undecided"
     return "right" if answer == data_set.truth else "wrong"
 
 
@@ -313,10 +313,10 @@ def print_table(rows: list[dict[str, Any]]) -> None:
         print(f"| {' | '.join(cell(row.get(column)) for column in columns)} |")
     count = Counter(row["score"] for row in rows)
     print(f"\n{len(rows)} sets: " + ", ".join(f"{count[score]} {score}" for score in ("right", "wrong", "undecided")))
-    still_tell = [row for row in rows if row["truth"] != "motion needed"]
+    needs_no_motion = [row for row in rows if row["truth"] != "motion needed"]
     print(f"*motion needed* where motion carries nothing: "
-          f"{sum(row['answer'] == 'motion needed' for row in still_tell)} of {len(still_tell)}")  # fmt: skip
-    chance = [row for row in rows if row["tells"] in (*MOVING, "nothing") and not row["leak"]]
+          f"{sum(row['answer'] == 'motion needed' for row in needs_no_motion)} of {len(needs_no_motion)}")  # fmt: skip
+    chance = [row for row in rows if row["cue"] in (*MOVING, "nothing") and not row["leak"]]
     print(f"*stills suffice* where stills are at chance: "
           f"{sum(row['answer'] == 'stills suffice' for row in chance)} of {len(chance)}")  # fmt: skip
     late = [row for row in rows if row["score"] == "undecided" and row["power"] >= LIKELY]
@@ -324,7 +324,7 @@ def print_table(rows: list[dict[str, Any]]) -> None:
           f"although these models would be: {sum(row['as trained'] >= LIKELY for row in late)}")  # fmt: skip
     leaking = [row for row in rows if row["leak"]]
     print(f"leaks that were reported: {sum(row['leak reported'] for row in leaking)} of {len(leaking)}")
-    blind = [row for row in rows if not row["leak"] and row["tells"] in (*MOVING, "nothing")]
+    blind = [row for row in rows if not row["leak"] and row["cue"] in (*MOVING, "nothing")]
     print(f"warnings where no frame shows anything: {sum(row['leak reported'] for row in blind)} of {len(blind)}")
     seen = [row for row in rows if not row["leak"] and row not in blind]
     print(f"where appearance is the label, as allowed for: {sum(row['leak reported'] for row in seen)} of {len(seen)}")

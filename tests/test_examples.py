@@ -18,13 +18,13 @@ def test_three_ways(tmp_path: Path) -> None:
     families = ["frame_pool", "cnn_rnn", "conv3d"]
     if os.environ.get("KERAS_BACKEND") == "jax":
         families.remove("conv3d")
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(EXAMPLES / "three_ways.py"), "--folder", str(tmp_path), "--videos", "40", "--epochs", "1",
          "--families", ",".join(families)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    lines = told.stdout.splitlines()
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
     assert lines[0].startswith("40 videos of 5 labels")
     for family in families:
         row = next(line.split() for line in lines if line.startswith(family))
@@ -33,42 +33,42 @@ def test_three_ways(tmp_path: Path) -> None:
 
 
 def test_a_verdict_of_tables(tmp_path: Path) -> None:
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(EXAMPLES / "verdict_of_tables.py"), str(tmp_path)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.startswith("Motion is needed")
-    assert "('backward', 'forward')" in told.stdout
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("Motion is needed")
+    assert "('backward', 'forward')" in result.stdout
 
 
 @pytest.mark.backend
 def test_why_different(tmp_path: Path) -> None:
     """Small, so that the model learns little; what the loop does wrong is named all the same."""
     pytest.importorskip("cv2")
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(EXAMPLES / "why_different.py"), "--folder", str(tmp_path), "--videos", "30",
          "--epochs", "2"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
-    advice = [line.strip() for line in told.stdout.splitlines() if line.startswith("  ")]
-    assert "scaling: give the model levels of 0 to 255: leave out '/ 255'" in advice
+    assert result.returncode == 0, result.stderr
+    advice = [line.strip() for line in result.stdout.splitlines() if line.startswith("  ")]
+    assert "scaling: give the model levels of 0 to 255: remove '/ 255'" in advice
     assert "channel order: frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)" in advice
-    assert told.stdout.splitlines()[-1].endswith("(fixed loop)")
+    assert result.stdout.splitlines()[-1].endswith("(fixed loop)")
 
 
 @pytest.mark.backend
 def test_live(tmp_path: Path) -> None:
     words = ["--folder", str(tmp_path), "--videos", "40", "--epochs", "1", "--frames", "3"]
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, str(EXAMPLES / "live.py"), *words], capture_output=True, text=True, check=False
     )
-    assert told.returncode == 0, told.stderr
-    plain, own = told.stdout.split("\n\n")
+    assert result.returncode == 0, result.stderr
+    plain, own = result.stdout.split("\n\n")
     off = float(plain.split("largest difference ")[1].split()[0])
     assert off < 1e-5
     assert "lstm" in plain and "1 of 16" in plain
-    title, *moments = own.splitlines()
-    assert "labeled" in title and len(moments) > 3
-    assert all("window to" in line and line.endswith("%") for line in moments)
+    title, *windows = own.splitlines()
+    assert "labeled" in title and len(windows) > 3
+    assert all("window to" in line and line.endswith("%") for line in windows)

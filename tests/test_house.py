@@ -14,10 +14,12 @@ import pytest
 import typer
 
 import stillmotion
+from stillmotion.audit.faults import FAULTS
 from stillmotion.cli import COMMANDS, app
 from stillmotion.data import formats
 from stillmotion.exporting import FORMATS
 from stillmotion.models import FAMILIES
+from stillmotion.reports.sections import SECTIONS
 
 ROOT = Path(__file__).parents[1]
 PUBLIC: list[str] = stillmotion.__all__  # type: ignore[attr-defined]
@@ -35,9 +37,9 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example_and_options_with_help(command: str) -> None:
-    told = run(command, "--help")
-    assert told.returncode == 0
-    assert f"Example: stillmotion {command}" in " ".join(told.stdout.split())
+    result = run(command, "--help")
+    assert result.returncode == 0
+    assert f"Example: stillmotion {command}" in " ".join(result.stdout.split())
 
 
 def test_no_help_has_markup() -> None:
@@ -93,11 +95,11 @@ def test_an_option_means_the_same_in_every_command() -> None:
     assert {name: commands for name, commands in meanings.items() if len(commands) > 1} == {}
 
 
-def test_help_tells_the_recipes_defaults() -> None:
-    told = " ".join(run("train", "--help").stdout.replace("│", " ").split())
+def test_help_shows_the_recipes_defaults() -> None:
+    text = " ".join(run("train", "--help").stdout.replace("│", " ").split())
     recipe = stillmotion.Recipe("frame_pool")
     for value in (recipe.spec.frames, recipe.epochs, recipe.batch_size, f"{recipe.learning_rate:g}"):
-        assert f"[default: ({value})]" in told
+        assert f"[default: ({value})]" in text
 
 
 def test_help_and_version_import_no_backend() -> None:
@@ -107,8 +109,8 @@ def test_help_and_version_import_no_backend() -> None:
         "heavy = {'keras', 'tensorflow', 'jax', 'torch', 'sklearn', 'scipy', 'pydantic', 'av'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert told.stdout.splitlines()[-1] == "[]", told.stdout + told.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout.splitlines()[-1] == "[]", result.stdout + result.stderr
 
 
 def test_every_public_name_is_there() -> None:
@@ -167,8 +169,14 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 
 def test_tables_and_folders_agree() -> None:
-    folder = Path(next(iter(formats.__path__)))
-    assert {file.stem for file in folder.glob("*.py")} - {"__init__"} == set(formats.FORMATS)
-    folder = ROOT / "src" / "stillmotion" / "exporting"
-    shared = {"__init__", "example", "program", "recurrence"}
-    assert {file.stem for file in folder.glob("*.py")} - shared == set(FORMATS)
+    assert stems("data/formats/*.py") == set(formats.FORMATS)
+    assert stems("exporting/*.py") - {"example", "program", "recurrence"} == set(FORMATS)
+    assert stems("models/*.py") - {"backbones", "counting", "inference", "keras_graph"} == set(FAMILIES)
+    assert stems("audit/faults/*.py") - {"fault"} == set(FAULTS)
+    assert stems("reports/sections/*.py") == stems("reports/sections/*.html") == set(SECTIONS)
+    shared = {"backend", "console", "live_view", "options", "signals"}
+    assert stems("cli/*.py") - shared == {command.replace("-", "_") for command in COMMANDS}
+
+
+def stems(pattern: str) -> set[str]:
+    return {file.stem for file in (ROOT / "src" / "stillmotion").glob(pattern)} - {"__init__"}

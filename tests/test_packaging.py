@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pytest
 from packaging.requirements import Requirement
 
 import stillmotion
 
 ROOT = Path(__file__).parents[1]
+
+
+def public_functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The functions that stillmotion exports, and the public methods of its classes."""
+    for name in dir(stillmotion):
+        member = getattr(stillmotion, name)
+        if inspect.isfunction(member):
+            yield name, member
+        elif inspect.isclass(member):
+            methods = [method for method in vars(member) if not method.startswith("_")]
+            for method in methods:
+                if inspect.isfunction(vars(member)[method]):
+                    yield f"{name}.{method}", getattr(member, method)
+
+
+FUNCTIONS = dict(public_functions())
+# These raise nothing themselves.
+WITHOUT_ERRORS = {
+    "Comparison.to_json",
+    "EventDetector.flush",
+    "OpenedVideos.only",
+    "Verdict.to_json",
+    "Videos.file",
+    "Videos.only",
+    "choose_rate",
+    "complete_comparison",
+    "find_shortcuts",
+    "inspect_videos",
+    "open_videos",
+}
 
 
 def read(name: str) -> str:
@@ -25,6 +59,17 @@ def test_the_api_reference_lists_every_public_name_once() -> None:
     listed = [name for page in pages for name in re.findall(r"^::: stillmotion\.(\w+)$", page, re.MULTILINE)]
     assert set(listed) == set(dir(stillmotion))
     assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_documents_its_arguments_result_and_errors(name: str) -> None:
+    signature = inspect.signature(FUNCTIONS[name])
+    docstring = (inspect.getdoc(FUNCTIONS[name]) or "") + "\n"
+    sections = dict(re.findall(r"^(Args|Returns|Yields|Raises):\n((?: +.*\n|\n)+)", docstring, re.MULTILINE))
+    documented = re.findall(r"^ {4}\**(\w+):", sections.get("Args", ""), re.MULTILINE)
+    assert documented == [parameter for parameter in signature.parameters if parameter != "self"]
+    assert bool({"Returns", "Yields"} & set(sections)) == (signature.return_annotation not in (None, "None"))
+    assert ("Raises" in sections) == (name not in WITHOUT_ERRORS)
 
 
 def test_the_package_says_that_it_is_typed() -> None:

@@ -83,15 +83,15 @@ def test_snapshots_that_ffmpeg_extracts_are_found_in_their_videos(tmp_path: Path
             subprocess.run(["ffmpeg", "-v", "error", "-nostdin", *words], check=True)
             truth[str(still)] = (str(file), index)
     color_model().save(tmp_path / "model.keras")
-    found = audit_model(
+    audit = audit_model(
         tmp_path / "model.keras", files, snapshots=tmp_path / "stills", frame_reader=read, sensitivity=False
     )
     began = {str(file): np.array([seconds for seconds, _ in iter_frames(file, 8, 8)]) for file in files}
-    for row in found.snapshots:
+    for row in audit.snapshots:
         video, index = truth[row.file]
         assert row.video == video and row.seconds is not None
         assert abs(int(np.abs(began[video] - row.seconds).argmin()) - index) <= 1
-    assert {"scaling", "channel_order"} <= {cause.cause for cause in found.causes[:3]}
+    assert {"scaling", "channel_order"} <= {cause.cause for cause in audit.causes[:3]}
 
 
 def test_every_format_of_files_is_read() -> None:

@@ -4,7 +4,7 @@ mutmut makes the mutants: each changes one expression. This script writes them, 
 of the project, never into the project itself, and runs the tests that hold the package. It prints the
 mutants that survive and records the kill rate in docs/testing.md.
 
-mutmut's own runner leaves out properties and module constants and cannot draw a random sample. Here the
+mutmut's own runner skips properties and module constants and cannot draw a random sample. Here the
 libraries are imported once, and each test run is a fork. TensorFlow allows that as long as it has only
 been imported. Linux only.
 """
@@ -164,9 +164,9 @@ def try_mutants(mutants: Sequence[Mutant], tests: Sequence[str], workers: int) -
         began, run = time.monotonic(), partial(outcome, folder=Path(name), tests=tests)
         pool.submit(run, None).result()
         limit = 10 + 4 * (time.monotonic() - began)
-        for mutant, said in zip(mutants, pool.map(partial(run, limit=limit), mutants), strict=True):
-            outcomes[said] += 1
-            if said == "survived":
+        for mutant, result in zip(mutants, pool.map(partial(run, limit=limit), mutants), strict=True):
+            outcomes[result] += 1
+            if result == "survived":
                 print(f"{mutant.path}:{mutant.line}: {mutant.change}", flush=True)
     return outcomes
 

@@ -81,9 +81,9 @@ def test_compare_predict_and_audit_skip_the_same_hidden_files(tmp_path: Path) ->
 
 
 def test_a_single_path_is_an_input_too(run: Run, inputs: list[Path]) -> None:
-    (one,), (other,) = sm.predict(run, inputs[1]), sm.predict(run, str(inputs[1]))
-    assert isinstance(one, sm.VideoPrediction) and isinstance(other, sm.VideoPrediction)
-    assert one.video == other.video == Video(str(inputs[1]))
+    (from_path,), (from_string,) = sm.predict(run, inputs[1]), sm.predict(run, str(inputs[1]))
+    assert isinstance(from_path, sm.VideoPrediction) and isinstance(from_string, sm.VideoPrediction)
+    assert from_path.video == from_string.video == Video(str(inputs[1]))
 
 
 def test_without_a_table_the_windows_and_the_video_are_printed(

@@ -150,18 +150,18 @@ def test_predictions_are_printed_for_the_next_program(model: Path, video: Path) 
         done = subprocess.run(piped, stdin=content, capture_output=True, text=True, timeout=120)
     assert [json.loads(line)["label"] for line in done.stdout.splitlines()].count("1") == 19
     assert "0.40 to" in done.stderr
-    gone = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert gone.stdout and gone.stderr
-    gone.stdout.close()
-    with gone.stderr:
-        said = gone.stderr.read()
-    gone.wait(60)
-    assert "Traceback" not in said and "error" not in said and "Exception" not in said
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    with process.stderr:
+        errors = process.stderr.read()
+    process.wait(60)
+    assert "Traceback" not in errors and "error" not in errors and "Exception" not in errors
 
 
 @pytest.mark.skipif(not rtsp.installed(), reason=f"needs {rtsp.PACKAGES}")
 def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path: Path) -> None:
-    """Black, then gone; white and wider, then silent; black again: three events."""
+    """Black, then no server; white and wider, then silent; black again: three events."""
     out = tmp_path / "predictions.jsonl"
     words = [
         "--rate",
@@ -223,7 +223,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"),
+    ("words", "status", "message"),
     [
         (["absent", "video.mp4"], 2, "no such file; a source is"),
         (["absent", "-", "--raw-video", "big"], 2, "expected WIDTHxHEIGHT@RATE"),
@@ -248,7 +248,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
 def test_a_wrong_call_is_one_line(
     words: list[str],
     status: int,
-    said: str,
+    message: str,
     model: Path,
     video: Path,
     tmp_path: Path,
@@ -261,4 +261,4 @@ def test_a_wrong_call_is_one_line(
         run_here(*words)
     assert end.value.code == status
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert said in line
+    assert message in line

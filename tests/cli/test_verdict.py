@@ -35,27 +35,27 @@ def table(path: Path, right: list[bool]) -> Path:
 
 def test_the_verdict_is_printed_and_imports_no_backend(tmp_path: Path) -> None:
     still, motion = table(tmp_path / "s.csv", [False] * 60), table(tmp_path / "m.csv", [True] * 60)
-    told = run("verdict", still, motion)
-    assert told.returncode == 0, told.stderr
-    assert told.stdout.startswith("motion needed\nMotion is needed: the motion model m gets 100 %")
-    assert told.stderr.splitlines()[-1] == "[]"
+    result = run("verdict", still, motion)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("motion needed\nMotion is needed: the motion model m gets 100 %")
+    assert result.stderr.splitlines()[-1] == "[]"
 
 
 def test_json_is_the_verdict_of_comparison_json(tmp_path: Path) -> None:
     still, motion = table(tmp_path / "s.csv", [i % 3 > 0 for i in range(60)]), table(tmp_path / "m.csv", [True] * 60)
-    told = run("verdict", still, motion, "--margin", "0.1", "--json")
+    result = run("verdict", still, motion, "--margin", "0.1", "--json")
     sm.write_comparison(sm.compare_tables([still, motion], margin=0.1), tmp_path / "out")
-    assert json.loads(told.stdout) == json.loads((tmp_path / "out/comparison.json").read_text())["verdict"]
+    assert json.loads(result.stdout) == json.loads((tmp_path / "out/comparison.json").read_text())["verdict"]
 
 
 def test_labels_do_not_steer_the_terminal(tmp_path: Path) -> None:
     files = [table(tmp_path / "s.csv", [False] * 60), table(tmp_path / "m.csv", [True] * 60)]
     for file in files:
         file.write_text(file.read_text().replace("jam", "\x1b[31mjam"))
-    told = run("verdict", *files)
-    assert told.returncode == 0
-    assert "\x1b" not in told.stdout
-    assert r"\x1b[31mjam" in told.stdout
+    result = run("verdict", *files)
+    assert result.returncode == 0
+    assert "\x1b" not in result.stdout
+    assert r"\x1b[31mjam" in result.stdout
 
 
 def test_what_is_wrong_is_one_line_and_a_status(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_what_is_wrong_is_one_line_and_a_status(tmp_path: Path) -> None:
         (1, "File name too long", (still, tmp_path / ("x" * 300))),
         (2, "a folder; give a table", (tmp_path, still)),
     ):
-        told = run("verdict", *words)
-        assert told.returncode == status
-        assert "Traceback" not in told.stderr
-        (line,) = (line for line in told.stderr.splitlines() if line.startswith("error: "))
+        result = run("verdict", *words)
+        assert result.returncode == status
+        assert "Traceback" not in result.stderr
+        (line,) = (line for line in result.stderr.splitlines() if line.startswith("error: "))
         assert says in line

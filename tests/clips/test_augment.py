@@ -31,9 +31,9 @@ def test_all_frames_of_a_clip_are_varied_alike() -> None:
 
 
 def test_a_generator_of_the_same_seed_gives_the_same_clip() -> None:
-    one, two, other = (augment(noise(3), Augment(), np.random.default_rng(seed)) for seed in (1, 1, 2))
-    assert np.array_equal(one, two)
-    assert not np.array_equal(one, other)
+    first, repeated, different = (augment(noise(3), Augment(), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first, repeated)
+    assert not np.array_equal(first, different)
 
 
 def test_no_augmentation_changes_nothing() -> None:
@@ -50,22 +50,22 @@ def test_half_of_the_clips_are_mirrored_if_asked_for_and_none_by_default() -> No
 
 
 def test_brightness_shifts_all_channels_by_up_to_its_share_of_128() -> None:
-    found = levels(flat(128), replace(NO_AUGMENTATION, brightness=0.5))
-    assert np.all(np.ptp(found, axis=1) == 0)
-    assert 64 <= found.min() < 68 and 188 < found.max() <= 192
+    augmented = levels(flat(128), replace(NO_AUGMENTATION, brightness=0.5))
+    assert np.all(np.ptp(augmented, axis=1) == 0)
+    assert 64 <= augmented.min() < 68 and 188 < augmented.max() <= 192
 
 
 def test_contrast_scales_the_distance_from_the_middle() -> None:
     how = replace(NO_AUGMENTATION, contrast=0.5)
     assert np.all(levels(flat(128), how) == 128)
-    found = levels(flat(64), how)
-    assert 32 <= found.min() < 35 and 93 < found.max() <= 96
+    augmented = levels(flat(64), how)
+    assert 32 <= augmented.min() < 35 and 93 < augmented.max() <= 96
 
 
 def test_color_scales_each_channel_by_itself() -> None:
-    found = levels(flat(100), replace(NO_AUGMENTATION, color=0.3))
-    assert 70 <= found.min() < 72 and 128 < found.max() <= 130
-    correlations = np.asarray(np.corrcoef(found.T))
+    augmented = levels(flat(100), replace(NO_AUGMENTATION, color=0.3))
+    assert 70 <= augmented.min() < 72 and 128 < augmented.max() <= 130
+    correlations = np.asarray(np.corrcoef(augmented.T))
     assert np.abs(correlations[np.triu_indices(3, 1)]).max() < 0.3
 
 
@@ -75,7 +75,7 @@ def test_levels_are_clipped_and_never_wrap_around() -> None:
 
 
 def test_a_crop_keeps_at_least_its_share_of_each_side() -> None:
-    """Columns and rows count from 0 to 250: the range that is left tells what was cropped."""
+    """Columns and rows count from 0 to 250: the range that remains shows what was cropped."""
     ramp = np.linspace(0, 250, 100)
     clip = np.zeros((1, 100, 100, 3), np.uint8)
     clip[..., 0], clip[..., 1] = ramp, ramp[:, None]

@@ -21,7 +21,7 @@ from stillmotion.comparison import (
     decide,
     family_to_use,
     give_advice,
-    sound_recommendation,
+    recommendation_if_better_than_guessing,
 )
 from stillmotion.comparison.family_results import summarize_predictions
 from stillmotion.inspection import Shortcut
@@ -92,43 +92,46 @@ def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
 
 
 def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
-    assert sound_recommendation(compared(NEEDED)) is not None
-    assert sound_recommendation(compared(replace(NEEDED, motion_beats_guessing=False))) is None
-    assert sound_recommendation(compared(replace(NEEDED, stills_beat_guessing=False))) is not None
+    assert recommendation_if_better_than_guessing(compared(NEEDED)) is not None
+    assert recommendation_if_better_than_guessing(compared(replace(NEEDED, motion_beats_guessing=False))) is None
+    assert recommendation_if_better_than_guessing(compared(replace(NEEDED, stills_beat_guessing=False))) is not None
     comparison = compared(replace(NEEDED, guessing=0.5))
     third = replace(comparison.families["conv"], accuracy=IntervalEstimate(0.6, 0.49, 0.7))
-    other = replace(
+    best_is_third = replace(
         comparison,
         families={**comparison.families, "rnn": third},
         recommendation=Recommendation("rnn", "rnn", 0.0, 0.0, ("rnn",)),
     )
-    assert sound_recommendation(other) is None
-    assert sound_recommendation(replace(other, verdict=replace(NEEDED, guessing=0.4))) is not None
+    assert recommendation_if_better_than_guessing(best_is_third) is None
+    assert (
+        recommendation_if_better_than_guessing(replace(best_is_third, verdict=replace(NEEDED, guessing=0.4)))
+        is not None
+    )
 
 
 def test_a_model_that_was_trained_to_find_the_best_frame_is_not_offered_again() -> None:
     withdrawn = replace(NEEDED, best_frame_reason="order_not_needed")
-    found = give_advice(compared(withdrawn, pool="max"))
-    assert "try_max_pool" not in [advice.code for advice in found]
+    given = give_advice(compared(withdrawn, pool="max"))
+    assert "try_max_pool" not in [advice.code for advice in given]
     assert (
         Advice(
             "use_motion",
             "next_steps",
             "Use conv: a still model that was trained to find the best frame did not find it.",
         )
-        in found
+        in given
     )
 
 
 def test_costs_are_compared_with_the_other_kind() -> None:
-    found = texts(compared(NEEDED))
-    assert found["time_per_clip"] == (
+    lines = texts(compared(NEEDED))
+    assert lines["time_per_clip"] == (
         "conv takes 6 ms per clip on the machine that measured it: 3 times as long as pool."
     )
-    assert found["multiply_adds"] == "On any machine: 1,272 M multiply-adds per clip, compared with 424 M."
-    assert found["training_time"] == "Training took 3 min 20 s."
-    found = texts(compared(SUFFICE))
-    assert found["time_per_clip"].endswith("conv takes 3 times as long.")
+    assert lines["multiply_adds"] == "On any machine: 1,272 M multiply-adds per clip, compared with 424 M."
+    assert lines["training_time"] == "Training took 3 min 20 s."
+    lines = texts(compared(SUFFICE))
+    assert lines["time_per_clip"].endswith("conv takes 3 times as long.")
     assert texts(compared(SUFFICE, still_cost=5.6))["time_per_clip"].endswith("about as long as conv.")
 
 
@@ -136,31 +139,31 @@ def test_search_time_is_part_of_the_cost() -> None:
     comparison = compared(NEEDED)
     trial = Trial("as it is", 0.003, 0.01, 0.2, 16, "spread", 20, 21.5, 0.5, 1.0)
     searched = replace(comparison.families["conv"], searches=(SearchRecord("standard", None, 40, (trial, trial)),))
-    found = texts(replace(comparison, families={**comparison.families, "conv": searched}))
-    assert found["training_time"] == "Training took 3 min 20 s; choosing its settings took 43 s in all."
+    lines = texts(replace(comparison, families={**comparison.families, "conv": searched}))
+    assert lines["training_time"] == "Training took 3 min 20 s; choosing its settings took 43 s in all."
 
 
-def test_unknown_costs_are_left_out() -> None:
+def test_unknown_costs_are_not_mentioned() -> None:
     comparison = compared(NEEDED)
     families = {name: replace(result, cost=FamilyCost()) for name, result in comparison.families.items()}
     assert not [advice for advice in give_advice(replace(comparison, families=families)) if advice.topic == "cost"]
 
 
 def test_failures_of_the_model_to_use() -> None:
-    found = [advice for advice in give_advice(compared(NEEDED)) if advice.topic == "failures"]
-    assert [advice.code for advice in found] == ["error_rate", "missed_label", "videos_as_groups"]
+    failures = [advice for advice in give_advice(compared(NEEDED)) if advice.topic == "failures"]
+    assert [advice.code for advice in failures] == ["error_rate", "missed_label", "videos_as_groups"]
     low = compared(NEEDED).families["conv"].accuracy.low
-    assert found[0].text == (
+    assert failures[0].text == (
         f"conv is wrong on 2 of 60 test videos; on other recordings its accuracy may be as low as {100 * low:.0f} % "
         "(95 % interval)."
     )
-    assert found[1].text == 'It finds 93 % of "a" (30 test videos).'
-    assert found[2].text.startswith("Each video counts")
+    assert failures[1].text == 'It finds 93 % of "a" (30 test videos).'
+    assert failures[2].text.startswith("Each video counts")
 
 
 def test_the_worst_labels_are_named_first() -> None:
-    found = [advice.text for advice in give_advice(compared(SUFFICE)) if advice.code == "missed_label"]
-    assert len(found) == 2
+    missed = [advice.text for advice in give_advice(compared(SUFFICE)) if advice.code == "missed_label"]
+    assert len(missed) == 2
     families = compared(SUFFICE).families
     perfect = replace(families["pool"], accuracy=IntervalEstimate(1.0, 0.9, 1.0), per_label={})
     texts_ = texts(replace(compared(SUFFICE), families={**families, "pool": perfect}))

@@ -30,16 +30,16 @@ def test_best_motion_family_is_chosen_on_validation_never_on_test(tmp_path: Path
         write_run(tmp_path / "runs/cnn_rnn-seed0", predictions(HALF), "cnn_rnn", validation=0.9),
         write_run(tmp_path / "runs/cnn_rnn-seed1", predictions(HALF), "cnn_rnn", seed=1, validation=0.9),
     ]
-    found = compare_runs(runs, relative_to=tmp_path)
-    assert found.verdict is not None
-    assert (found.verdict.still, found.verdict.motion) == ("frame_pool", "cnn_rnn")
-    assert found.verdict.difference == pytest.approx(0.5)
-    assert found.families["cnn_rnn"].runs == ("runs/cnn_rnn-seed0", "runs/cnn_rnn-seed1")
-    assert found.families["conv3d"].accuracy.value == 1.0
-    assert found.data.videos == {"train": 0, "validation": 0, "test": 40}
-    assert found.data.skipped == (SkippedRecord("bad.mp4", "empty file"),)
-    assert write_comparison(found, tmp_path).name == "comparison.json"
-    assert read_comparison(tmp_path) == found
+    comparison = compare_runs(runs, relative_to=tmp_path)
+    assert comparison.verdict is not None
+    assert (comparison.verdict.still, comparison.verdict.motion) == ("frame_pool", "cnn_rnn")
+    assert comparison.verdict.difference == pytest.approx(0.5)
+    assert comparison.families["cnn_rnn"].runs == ("runs/cnn_rnn-seed0", "runs/cnn_rnn-seed1")
+    assert comparison.families["conv3d"].accuracy.value == 1.0
+    assert comparison.data.videos == {"train": 0, "validation": 0, "test": 40}
+    assert comparison.data.skipped == (SkippedRecord("bad.mp4", "empty file"),)
+    assert write_comparison(comparison, tmp_path).name == "comparison.json"
+    assert read_comparison(tmp_path) == comparison
 
 
 def test_json_has_the_promised_keys(tmp_path: Path) -> None:
@@ -64,25 +64,25 @@ def test_json_has_the_promised_keys(tmp_path: Path) -> None:
 
 
 def test_one_kind_alone_gives_figures_and_no_verdict(tmp_path: Path) -> None:
-    found = compare_runs([write_run(tmp_path / "r", predictions(GOOD), "frame_pool")])
-    assert found.verdict is None
-    assert found.to_json()["verdict"] is None
+    comparison = compare_runs([write_run(tmp_path / "r", predictions(GOOD), "frame_pool")])
+    assert comparison.verdict is None
+    assert comparison.to_json()["verdict"] is None
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
-    one = write_run(tmp_path / "one", predictions(GOOD), "frame_pool")
-    two = write_run(tmp_path / "two", predictions(GOOD[:-2]), "conv3d")
+    still_run = write_run(tmp_path / "one", predictions(GOOD), "frame_pool")
+    motion_run = write_run(tmp_path / "two", predictions(GOOD[:-2]), "conv3d")
     with pytest.raises(StillmotionError, match=r"different videos: 2 differ \(0038\.mp4, 0039\.mp4\)"):
-        compare_runs([one, two])
+        compare_runs([still_run, motion_run])
     with pytest.raises(UsageError, match="no runs"):
         compare_runs([])
     with pytest.raises(UsageError, match="margin"):
-        compare_runs([one], margin=5)
+        compare_runs([still_run], margin=5)
     with pytest.raises(StillmotionError, match="not a run"):
         compare_runs([tmp_path])
-    (one / "predictions.parquet").unlink()
+    (still_run / "predictions.parquet").unlink()
     with pytest.raises(StillmotionError, match="evaluate the run"):
-        compare_runs([one])
+        compare_runs([still_run])
 
 
 def test_no_comparison_to_read(tmp_path: Path) -> None:
@@ -125,15 +125,15 @@ def test_folds_are_one_test_and_the_choice_is_corrected_for(tmp_path: Path) -> N
         for fold in (0, 1):
             part = some_videos(whole, np.arange(60) % 2 == fold)
             runs.append(write_run(tmp_path / f"runs/{family}-seed0-fold{fold}", part, family))
-    found = compare_runs(runs, relative_to=tmp_path)
-    assert found.verdict is not None
-    assert (found.verdict.videos, found.verdict.seeds, found.verdict.level) == (60, 1, 0.975)
-    assert found.verdict.motion == "conv3d"
-    assert found.data.videos["test"] == 60
-    assert found.data.cross_validated
-    assert len(found.families["conv3d"].runs) == 2
-    assert found.recommendation is not None
-    write_comparison(found, tmp_path)
+    comparison = compare_runs(runs, relative_to=tmp_path)
+    assert comparison.verdict is not None
+    assert (comparison.verdict.videos, comparison.verdict.seeds, comparison.verdict.level) == (60, 1, 0.975)
+    assert comparison.verdict.motion == "conv3d"
+    assert comparison.data.videos["test"] == 60
+    assert comparison.data.cross_validated
+    assert len(comparison.families["conv3d"].runs) == 2
+    assert comparison.recommendation is not None
+    write_comparison(comparison, tmp_path)
     assert "cross-validation" in write_report(tmp_path).read_text()
 
 

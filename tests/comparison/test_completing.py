@@ -54,12 +54,12 @@ def test_a_shortcut_that_predicts_the_label_is_warned_of(comparison: Comparison)
         Shortcut("duration", 0.3, 0.25, 0.2, 0.4, False),
     )
     evidence = Evidence(perturbed=WHOLE, best_frame=NO_FRAME)
-    found = complete_comparison(comparison, evidence=evidence, shortcuts=[fine, leak])
-    assert codes(found) == ["shortcuts"]
-    assert found.verdict is not None
-    assert found.verdict.warnings[-1].names == ("the brightness",)
-    assert "the brightness (60 %)" in found.verdict.warnings[-1].text
-    assert found.shortcuts == (fine, leak)
+    completed = complete_comparison(comparison, evidence=evidence, shortcuts=[fine, leak])
+    assert codes(completed) == ["shortcuts"]
+    assert completed.verdict is not None
+    assert completed.verdict.warnings[-1].names == ("the brightness",)
+    assert "the brightness (60 %)" in completed.verdict.warnings[-1].text
+    assert completed.shortcuts == (fine, leak)
     assert codes(complete_comparison(comparison, evidence=evidence, shortcuts=[fine])) == []
 
 
@@ -76,10 +76,10 @@ def test_a_shortcut_that_predicts_the_label_is_warned_of(comparison: Comparison)
 def test_what_was_not_checked_is_said(
     comparison: Comparison, evidence: Evidence | None, shortcuts: tuple[()] | None, names: tuple[str, ...]
 ) -> None:
-    found = complete_comparison(comparison, evidence=evidence, shortcuts=shortcuts)
-    assert codes(found) == ["not_checked"]
-    assert found.verdict is not None
-    assert found.verdict.warnings[-1].names == names
+    completed = complete_comparison(comparison, evidence=evidence, shortcuts=shortcuts)
+    assert codes(completed) == ["not_checked"]
+    assert completed.verdict is not None
+    assert completed.verdict.warnings[-1].names == names
 
 
 def test_completing_again_replaces_what_was_completed_before(comparison: Comparison) -> None:

@@ -30,6 +30,6 @@ def test_overlapping_folds_are_refused() -> None:
 
 
 def test_folds_of_different_labels_are_refused() -> None:
-    other = predictions(np.ones(60, bool), labels=("a", "b"))
+    other_labels = predictions(np.ones(60, bool), labels=("a", "b"))
     with pytest.raises(StillmotionError, match="the folds have different labels"):
-        join_folds([0, 0], [some_videos(WHOLE, EVEN), some_videos(other, ~EVEN)])
+        join_folds([0, 0], [some_videos(WHOLE, EVEN), some_videos(other_labels, ~EVEN)])

@@ -22,10 +22,15 @@ def run(right: Correct) -> Predictions:
 
 def write_perturbed(path: Path, tables: dict[str, Predictions]) -> Path:
     rows = [
-        {"video": video, "group": one.groups[i], "label": one.labels[one.truth[i]], "perturbation": name}
-        | {f"prob_{label}": float(one.probabilities[i, k]) for k, label in enumerate(one.labels)}
-        for name, one in tables.items()
-        for i, video in enumerate(one.videos)
+        {
+            "video": video,
+            "group": predicted.groups[i],
+            "label": predicted.labels[predicted.truth[i]],
+            "perturbation": name,
+        }
+        | {f"prob_{label}": float(predicted.probabilities[i, k]) for k, label in enumerate(predicted.labels)}
+        for name, predicted in tables.items()
+        for i, video in enumerate(predicted.videos)
     ]
     pq.write_table(pa.Table.from_pylist(rows), path)
     return path
@@ -43,77 +48,77 @@ def write_over_time(path: Path, predicted: NDArray[np.int_], confidence: Floats)
     return path
 
 
-def test_tampering_and_retraining_are_kept_apart(tmp_path: Path) -> None:
+def test_perturbing_and_retraining_are_kept_apart(tmp_path: Path) -> None:
     whole = run(np.arange(60) % 10 > 0)
     probes = write_perturbed(tmp_path / "p.parquet", {"whole": whole, "frozen": run(np.arange(60) % 3 == 0)})
-    found = gather_evidence([probes], {"frozen": [run(np.arange(60) % 5 > 0)]}, [whole], {}, "still")
-    assert [one.name for one in found.perturbed] == ["whole", "frozen"]
-    assert found.perturbed[0].difference == 0
-    assert found.perturbed[1].accuracy == pytest.approx(1 / 3)
-    assert found.perturbed[1].high < 0
-    assert [(one.name, round(one.accuracy, 3)) for one in found.retrained] == [("frozen", 0.8)]
-    assert found.best_frame is None
+    evidence = gather_evidence([probes], {"frozen": [run(np.arange(60) % 5 > 0)]}, [whole], {}, "still")
+    assert [condition.name for condition in evidence.perturbed] == ["whole", "frozen"]
+    assert evidence.perturbed[0].difference == 0
+    assert evidence.perturbed[1].accuracy == pytest.approx(1 / 3)
+    assert evidence.perturbed[1].high < 0
+    assert [(condition.name, round(condition.accuracy, 3)) for condition in evidence.retrained] == [("frozen", 0.8)]
+    assert evidence.best_frame is None
 
 
 def test_one_frame_that_decides(tmp_path: Path) -> None:
-    """One frame in ten shows the label and is sure; the others say a."""
+    """One frame in ten shows the label and is sure; the others show a."""
     truth = np.arange(60) % 3
-    answers, sure = np.zeros((60, 10), int), np.full((60, 10), 0.5)
-    answers[:, 4], sure[:, 4] = truth, 0.95
-    path = write_over_time(tmp_path / "m.parquet", answers, sure)
-    moment = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").best_frame
-    assert moment is not None
-    assert (moment.most_confident_frame, moment.oracle) == (1.0, 1.0)
-    assert moment.average < 0.5
-    assert moment.one_frame_decides
+    shown, confidence = np.zeros((60, 10), int), np.full((60, 10), 0.5)
+    shown[:, 4], confidence[:, 4] = truth, 0.95
+    path = write_over_time(tmp_path / "m.parquet", shown, confidence)
+    best_frame = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").best_frame
+    assert best_frame is not None
+    assert (best_frame.most_confident_frame, best_frame.oracle) == (1.0, 1.0)
+    assert best_frame.average < 0.5
+    assert best_frame.one_frame_decides
 
 
 def test_a_frame_that_is_surely_worse_than_motion_does_not_decide(tmp_path: Path) -> None:
     """It is right in two of three videos; in one of three it is not, and motion is."""
     truth = np.arange(60) % 3
-    answers, sure = np.zeros((60, 10), int), np.full((60, 10), 0.5)
-    answers[:, 4], sure[:, 4] = np.where(np.arange(60) // 3 % 3 > 0, truth, (truth + 1) % 3), 0.95
-    path = write_over_time(tmp_path / "m.parquet", answers, sure)
-    moment = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").best_frame
-    assert moment is not None
-    assert moment.most_confident_frame == pytest.approx(0.65)
-    assert moment.motion == 1.0
-    assert moment.high < 0
-    assert not moment.one_frame_decides
+    shown, confidence = np.zeros((60, 10), int), np.full((60, 10), 0.5)
+    shown[:, 4], confidence[:, 4] = np.where(np.arange(60) // 3 % 3 > 0, truth, (truth + 1) % 3), 0.95
+    path = write_over_time(tmp_path / "m.parquet", shown, confidence)
+    best_frame = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").best_frame
+    assert best_frame is not None
+    assert best_frame.most_confident_frame == pytest.approx(0.65)
+    assert best_frame.motion == 1.0
+    assert best_frame.high < 0
+    assert not best_frame.one_frame_decides
 
 
 def test_a_guesser_is_right_on_some_frame_by_luck(tmp_path: Path) -> None:
     rng = np.random.default_rng((0,))
-    answers = rng.integers(3, size=(60, 10))
-    path = write_over_time(tmp_path / "m.parquet", answers, rng.uniform(0.4, 0.6, (60, 10)))
-    found = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still")
-    assert found.best_frame is not None
-    assert found.best_frame.oracle > 0.95
-    assert found.best_frame.oracle - found.best_frame.chance < 0.05
-    assert not found.best_frame.one_frame_decides
+    shown = rng.integers(3, size=(60, 10))
+    path = write_over_time(tmp_path / "m.parquet", shown, rng.uniform(0.4, 0.6, (60, 10)))
+    evidence = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still")
+    assert evidence.best_frame is not None
+    assert evidence.best_frame.oracle > 0.95
+    assert evidence.best_frame.oracle - evidence.best_frame.chance < 0.05
+    assert not evidence.best_frame.one_frame_decides
 
 
-def test_steadiness_counts_changes_and_neighbors(tmp_path: Path) -> None:
+def test_stability_counts_changes_and_neighbors(tmp_path: Path) -> None:
     truth = np.arange(60) % 3
-    answers = np.repeat(truth[:, None], 10, axis=1)
-    answers[:, 5] = (truth + 1) % 3  # wrong for one moment of ten, 0.2 s apart
-    path = write_over_time(tmp_path / "m.parquet", answers, np.full((60, 10), 0.8))
-    steady = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").stability
-    assert steady is not None
-    assert steady["still"].pm_0 == pytest.approx(0.9)
-    assert steady["still"].pm_k == pytest.approx(0.7)
-    assert steady["still"].label_changes_per_second == pytest.approx(2 / 1.8)
-    assert steady["still"].interval_seconds == pytest.approx(0.2)
-    write_over_time(path, answers[:, :1], np.full((60, 1), 0.8))
-    once = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").stability
-    assert once is not None
-    assert (once["still"].pm_k, once["still"].interval_seconds) == (None, None)  # no moment has a neighbor
+    shown = np.repeat(truth[:, None], 10, axis=1)
+    shown[:, 5] = (truth + 1) % 3  # wrong for one time of ten, 0.2 s apart
+    path = write_over_time(tmp_path / "m.parquet", shown, np.full((60, 10), 0.8))
+    stability = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").stability
+    assert stability is not None
+    assert stability["still"].pm_0 == pytest.approx(0.9)
+    assert stability["still"].pm_k == pytest.approx(0.7)
+    assert stability["still"].label_changes_per_second == pytest.approx(2 / 1.8)
+    assert stability["still"].interval_seconds == pytest.approx(0.2)
+    write_over_time(path, shown[:, :1], np.full((60, 1), 0.8))
+    single = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").stability
+    assert single is not None
+    assert (single["still"].pm_k, single["still"].interval_seconds) == (None, None)  # no time has a neighbor
 
 
 def test_the_max_pool_control_is_compared_with_motion() -> None:
-    whole, control = run(np.ones(60, bool)), run(np.arange(60) % 4 > 0)
-    found = gather_evidence([], {}, [whole], {}, "still", max_pool=[control]).max_pool_control
-    assert found is not None
-    assert (found.name, found.accuracy, found.difference) == ("pool=max", 0.75, -0.25)
-    assert found.low < -0.25 < found.high < 0
+    whole, max_pool = run(np.ones(60, bool)), run(np.arange(60) % 4 > 0)
+    control = gather_evidence([], {}, [whole], {}, "still", max_pool=[max_pool]).max_pool_control
+    assert control is not None
+    assert (control.name, control.accuracy, control.difference) == ("pool=max", 0.75, -0.25)
+    assert control.low < -0.25 < control.high < 0
     assert gather_evidence([], {}, [whole], {}, "still").max_pool_control is None

@@ -21,17 +21,19 @@ def predict_over_time(run: Run, videos: list[str]) -> None:
     pq.write_table(pa.Table.from_pylist(rows), run.over_time_file)
 
 
-def test_what_each_family_answers_in_the_end_and_through_time(tmp_path: Path) -> None:
+def test_examples_have_each_familys_prediction_for_the_video_and_over_time(tmp_path: Path) -> None:
     still, motion = run(tmp_path / "s", [False] * 6, "frame_pool"), run(tmp_path / "m", [True] * 6, "conv3d")
     names = [video.name for video in motion.record.data.videos]
     before = compare_runs([still, motion]).examples
     assert len(before) == 6
-    assert not any(one.traces for one in before)
+    assert not any(example.traces for example in before)
     predict_over_time(motion, names[:4])
     shown = gather_examples([still, motion], ("frame_pool", "conv3d"))
-    assert {one.video.name for one in shown} == set(names[:4])
-    assert all(one.reason == "only_motion_right" for one in shown)
-    assert all(one.predictions["conv3d"].correct and not one.predictions["frame_pool"].correct for one in shown)
+    assert {example.video.name for example in shown} == set(names[:4])
+    assert all(example.reason == "only_motion_right" for example in shown)
+    assert all(
+        example.predictions["conv3d"].correct and not example.predictions["frame_pool"].correct for example in shown
+    )
     trace = shown[0].traces["conv3d"]
     assert trace.seconds == (0.0, 1.0)
     assert trace.labels == ("b", "a")
@@ -40,9 +42,9 @@ def test_what_each_family_answers_in_the_end_and_through_time(tmp_path: Path) ->
 
 
 def test_how_trainings_went(tmp_path: Path) -> None:
-    found = run(tmp_path / "run", [True, False, True, True], "conv3d")
-    found.history_file.write_text("epoch,accuracy,val_accuracy\n1,0.5,0.25\n2,0.75,0.5\n")
-    result = compare_runs([found]).families["conv3d"]
+    evaluated = run(tmp_path / "run", [True, False, True, True], "conv3d")
+    evaluated.history_file.write_text("epoch,accuracy,val_accuracy\n1,0.5,0.25\n2,0.75,0.5\n")
+    result = compare_runs([evaluated]).families["conv3d"]
     (training,) = result.trainings
     assert training.accuracy == 0.75
     assert training.curves is not None
@@ -50,8 +52,8 @@ def test_how_trainings_went(tmp_path: Path) -> None:
     assert training.recipe.family == "conv3d"
     assert result.accuracies == (0.75,)
     assert sum(map(sum, result.confusion)) == 4
-    found.history_file.write_text("epoch,accuracy\n1,no number\n")
-    assert compare_runs([found]).families["conv3d"].trainings[0].curves is None
+    evaluated.history_file.write_text("epoch,accuracy\n1,no number\n")
+    assert compare_runs([evaluated]).families["conv3d"].trainings[0].curves is None
 
 
 def test_only_the_most_probable_labels_are_traced(tmp_path: Path) -> None:

@@ -16,38 +16,38 @@ def noisy(n: int = 120, classes: int = 4, seed: int = 0) -> Predictions:
 
 def test_figures_equal_scikit_learn() -> None:
     run = noisy()
-    found = compute_metrics([run])
-    truth, answers = run.truth, run.predicted
-    assert found.accuracy.value == pytest.approx((truth == answers).mean())
-    assert found.macro_f1.value == pytest.approx(f1_score(truth, answers, average="macro"))
-    assert found.log_loss.value == pytest.approx(log_loss(truth, run.probabilities))
-    recall = recall_score(truth, answers, average=None)
-    precision = precision_score(truth, answers, average=None)
+    metrics = compute_metrics([run])
+    truth, predicted = run.truth, run.predicted
+    assert metrics.accuracy.value == pytest.approx((truth == predicted).mean())
+    assert metrics.macro_f1.value == pytest.approx(f1_score(truth, predicted, average="macro"))
+    assert metrics.log_loss.value == pytest.approx(log_loss(truth, run.probabilities))
+    recall = recall_score(truth, predicted, average=None)
+    precision = precision_score(truth, predicted, average=None)
     for index, label in enumerate(run.labels):
-        assert found.per_label[label].recall.value == pytest.approx(recall[index])
-        assert found.per_label[label].precision == pytest.approx(precision[index])
-        assert found.per_label[label].videos == 30
-    for figure in (found.accuracy, found.macro_f1, found.log_loss):
+        assert metrics.per_label[label].recall.value == pytest.approx(recall[index])
+        assert metrics.per_label[label].precision == pytest.approx(precision[index])
+        assert metrics.per_label[label].videos == 30
+    for figure in (metrics.accuracy, metrics.macro_f1, metrics.log_loss):
         assert figure.low <= figure.value <= figure.high
         assert figure.low < figure.high
 
 
 def test_seeds_are_averaged_and_the_bootstrap_repeats() -> None:
     runs = [noisy(seed=0), noisy(seed=1)]
-    one, two = (compute_metrics([run]) for run in runs)
+    first, second = (compute_metrics([run]) for run in runs)
     both = compute_metrics(runs)
-    assert both.macro_f1.value == pytest.approx((one.macro_f1.value + two.macro_f1.value) / 2)
+    assert both.macro_f1.value == pytest.approx((first.macro_f1.value + second.macro_f1.value) / 2)
     assert both == compute_metrics(runs)
     assert confusion(runs).sum() == pytest.approx(120)
 
 
 def test_all_right_is_not_certainty() -> None:
     run = predictions([True] * 40, [f"g{i // 4}" for i in range(40)])
-    found = compute_metrics([run])
-    assert found.accuracy.high == 1.0
-    assert found.accuracy.low == pytest.approx(10 / (10 + 2.262**2), abs=1e-3)  # as 10 videos, not 40
-    assert found.macro_f1.low == pytest.approx(found.accuracy.low)
-    assert found.per_label["a"].recall.low < 0.8
+    metrics = compute_metrics([run])
+    assert metrics.accuracy.high == 1.0
+    assert metrics.accuracy.low == pytest.approx(10 / (10 + 2.262**2), abs=1e-3)  # as 10 videos, not 40
+    assert metrics.macro_f1.low == pytest.approx(metrics.accuracy.low)
+    assert metrics.per_label["a"].recall.low < 0.8
 
 
 def test_the_interval_of_log_loss_is_students_t_by_group() -> None:
@@ -55,8 +55,8 @@ def test_the_interval_of_log_loss_is_students_t_by_group() -> None:
     losses = -np.log(run.probabilities[np.arange(120), run.truth])
     means = losses.reshape(20, 6).mean(axis=1)  # 20 groups of 6
     half = 2.093 * means.std(ddof=1) / np.sqrt(20)  # t of 19 degrees of freedom
-    found = compute_metrics([run]).log_loss
-    assert (found.low, found.high) == pytest.approx((losses.mean() - half, losses.mean() + half), abs=1e-4)
+    loss = compute_metrics([run]).log_loss
+    assert (loss.low, loss.high) == pytest.approx((losses.mean() - half, losses.mean() + half), abs=1e-4)
 
 
 def test_calibration_error_of_honest_and_overconfident_answers() -> None:
@@ -68,6 +68,6 @@ def test_calibration_error_of_honest_and_overconfident_answers() -> None:
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_hardly_any_videos(n: int) -> None:
-    found = compute_metrics([predictions([True] * n)])
-    assert found.accuracy.value == 1.0
-    assert found.accuracy.low < 0.7
+    metrics = compute_metrics([predictions([True] * n)])
+    assert metrics.accuracy.value == 1.0
+    assert metrics.accuracy.low < 0.7

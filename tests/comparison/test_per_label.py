@@ -15,18 +15,18 @@ def test_one_video_shows_nothing_of_a_rare_label() -> None:
     still, motion = right.copy(), right.copy()
     still[0] = motion[1] = False
     groups = [str(i) for i in range(88)]
-    found = decide([predictions(still, groups, labels)], [predictions(motion, groups, labels)])
-    gained = {one.label: round(one.gain * one.videos) for one in found.labels}
+    verdict = decide([predictions(still, groups, labels)], [predictions(motion, groups, labels)])
+    gained = {gain.label: round(gain.gain * gain.videos) for gain in verdict.labels}
     assert gained == {**dict.fromkeys(labels, 0), "a": 1, "b": -1}
-    assert min(one.p for one in found.labels) > 0.1
-    assert not any(one.significant for one in found.labels)
-    assert min(one.p_holm for one in found.pairs) > 0.1
-    told = {one.label: one.separation_gain for one in found.labels}
-    assert told["a"] == pytest.approx(0.5 * (1 / 11 + 0 / 77), abs=0.01)
+    assert min(gain.p for gain in verdict.labels) > 0.1
+    assert not any(gain.significant for gain in verdict.labels)
+    assert min(pair.p_holm for pair in verdict.pairs) > 0.1
+    separation = {gain.label: gain.separation_gain for gain in verdict.labels}
+    assert separation["a"] == pytest.approx(0.5 * (1 / 11 + 0 / 77), abs=0.01)
 
 
-def test_labels_that_motion_helps_and_pairs_that_only_motion_tells_apart() -> None:
-    """The still model tells a from the others, and guesses between b and c."""
+def test_labels_that_motion_helps_and_pairs_that_only_motion_separates() -> None:
+    """The still model separates a from the others, and guesses between b and c."""
     labels = ("a", "b", "c")
     n = 240
     groups = [f"g{i // 3}" for i in range(n)]
@@ -35,17 +35,17 @@ def test_labels_that_motion_helps_and_pairs_that_only_motion_tells_apart() -> No
     blurred = sure.probabilities.copy()
     unsure = sure.truth > 0
     blurred[unsure] = np.where(rng.random((unsure.sum(), 1)) < 0.5, [0.1, 0.5, 0.4], [0.1, 0.4, 0.5])
-    found = decide([replace(sure, probabilities=blurred)], [sure])
-    gains = {one.label: one for one in found.labels}
-    assert [one.label for one in found.labels if one.significant] == [one.label for one in found.labels[:2]]
+    verdict = decide([replace(sure, probabilities=blurred)], [sure])
+    gains = {gain.label: gain for gain in verdict.labels}
+    assert [gain.label for gain in verdict.labels if gain.significant] == [gain.label for gain in verdict.labels[:2]]
     assert not gains["a"].significant
     assert gains["b"].low > 0.2
     assert gains["b"].p_holm >= gains["b"].q_value >= gains["b"].p
-    pairs = {one.labels: one for one in found.pairs}
-    assert [key for key, one in pairs.items() if one.only_motion] == [("b", "c")]
+    pairs = {pair.labels: pair for pair in verdict.pairs}
+    assert [labels for labels, pair in pairs.items() if pair.only_motion] == [("b", "c")]
     assert pairs["b", "c"].still == pytest.approx(0.5, abs=0.1)
     assert pairs["a", "b"].still == 1.0
-    assert found.pairs[0].labels == ("b", "c")
+    assert verdict.pairs[0].labels == ("b", "c")
 
 
 @pytest.mark.parametrize("seeds", [1, 3, 5])
@@ -58,10 +58,10 @@ def test_trainings_that_agree_show_no_more_than_one(seeds: int) -> None:
     chances = np.where(truth[:, None] == [0, 1], 0.8, 0.2)
     motion = replace(sure, probabilities=chances)
     still = replace(sure, probabilities=np.where(right[:, None], chances, chances[:, ::-1]))
-    found = decide([still] * seeds, [motion] * seeds)
-    assert min(label.p_holm for label in found.labels) > 0.1
-    assert min(pair.p_holm for pair in found.pairs) > 0.1
-    assert not any(one.significant for one in found.labels)
+    verdict = decide([still] * seeds, [motion] * seeds)
+    assert min(label.p_holm for label in verdict.labels) > 0.1
+    assert min(pair.p_holm for pair in verdict.pairs) > 0.1
+    assert not any(gain.significant for gain in verdict.labels)
 
 
 def test_the_order_of_labels_does_not_count() -> None:
@@ -70,10 +70,10 @@ def test_the_order_of_labels_does_not_count() -> None:
     motion = predictions(np.arange(60) % 7 > 0, groups, labels)
     still = replace(motion, probabilities=np.full((60, 3), 1 / 3))
     turned = [
-        replace(one, labels=labels[::-1], truth=2 - one.truth, probabilities=one.probabilities[:, ::-1])
-        for one in (still, motion)
+        replace(model, labels=labels[::-1], truth=2 - model.truth, probabilities=model.probabilities[:, ::-1])
+        for model in (still, motion)
     ]
-    gains = [{one.label: one for one in decide([a], [b]).labels} for a, b in ((still, motion), turned)]
+    gains = [{gain.label: gain for gain in decide([a], [b]).labels} for a, b in ((still, motion), turned)]
     for label in labels:
         assert gains[0][label].p_holm == pytest.approx(gains[1][label].p_holm)
         assert gains[0][label].separation_gain == pytest.approx(gains[1][label].separation_gain)
@@ -81,16 +81,16 @@ def test_the_order_of_labels_does_not_count() -> None:
 
 def test_nothing_helps_where_nothing_differs() -> None:
     run = predictions(np.arange(60) % 4 > 0, labels=("a", "b", "c"))
-    found = decide([run], [run])
-    assert not any(one.significant for one in found.labels)
-    assert not any(one.only_motion for one in found.pairs)
+    verdict = decide([run], [run])
+    assert not any(gain.significant for gain in verdict.labels)
+    assert not any(pair.only_motion for pair in verdict.pairs)
 
 
 def test_a_label_is_not_helped_by_a_model_that_always_gives_it() -> None:
     labels = ("a", "b", "c")
     run = predictions(np.arange(180) % 9 < 3, labels=labels)
     always = replace(run, probabilities=np.tile([1.0, 0.0, 0.0], (180, 1)))
-    gains = {one.label: one for one in decide([run], [always]).labels}
+    gains = {gain.label: gain for gain in decide([run], [always]).labels}
     assert gains["a"].low > 0
     assert not gains["a"].significant
 

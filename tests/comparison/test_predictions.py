@@ -24,12 +24,12 @@ def test_windows_are_averaged_and_videos_sorted(tmp_path: Path, ending: str) -> 
     path = tmp_path / f"p.{ending}"
     table = pa.table(TABLE)
     pq.write_table(table, path) if ending == "parquet" else pa_csv.write_csv(table, path)
-    found = read_predictions(path)
-    assert found.videos == ("0", "1")
-    assert found.groups == ("0", "7")  # a video without a group is its own
-    assert found.labels == ("x", "y/'\" 🎉")
-    np.testing.assert_allclose(found.probabilities, [[0.4, 0.6], [0.6, 0.4]])
-    assert found.correct.tolist() == [True, True]
+    stored = read_predictions(path)
+    assert stored.videos == ("0", "1")
+    assert stored.groups == ("0", "7")  # a video without a group is its own
+    assert stored.labels == ("x", "y/'\" 🎉")
+    np.testing.assert_allclose(stored.probabilities, [[0.4, 0.6], [0.6, 0.4]])
+    assert stored.correct.tolist() == [True, True]
 
 
 @pytest.mark.parametrize(

@@ -15,21 +15,21 @@ GOOD, ALMOST, BAD = model(np.ones(60, bool)), model(np.arange(60) % 30 != 1), mo
 
 
 def test_the_cheapest_that_is_not_worse_is_recommended() -> None:
-    found = recommend({"slow": ALMOST, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
-    assert found is not None
-    assert (found.family, found.best) == ("fast", "fast")
-    assert found.pareto_front == ("fastest", "fast")
-    found = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
-    assert found is not None
-    assert (found.family, found.best) == ("fast", "slow")
-    assert 0 < found.accuracy_loss < found.accuracy_loss_high < 0.2
+    recommendation = recommend({"slow": ALMOST, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
+    assert recommendation is not None
+    assert (recommendation.family, recommendation.best) == ("fast", "fast")
+    assert recommendation.pareto_front == ("fastest", "fast")
+    recommendation = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
+    assert recommendation is not None
+    assert (recommendation.family, recommendation.best) == ("fast", "slow")
+    assert 0 < recommendation.accuracy_loss < recommendation.accuracy_loss_high < 0.2
 
 
 def test_a_loss_that_may_be_the_margin_is_too_much() -> None:
-    found = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.0)
-    assert found is not None
-    assert found.family == found.best == "slow"
-    assert (found.accuracy_loss, found.accuracy_loss_high) == (0.0, 0.0)
+    recommendation = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.0)
+    assert recommendation is not None
+    assert recommendation.family == recommendation.best == "slow"
+    assert (recommendation.accuracy_loss, recommendation.accuracy_loss_high) == (0.0, 0.0)
 
 
 def test_more_cheaper_models_need_stronger_evidence() -> None:

@@ -82,7 +82,7 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
     ]
     undecided = replace(BASE, low=0.01, labels=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6)
     assert verdict_notes(undecided) == [
-        "equal within 5 points either way (two one-sided tests at 5 %): not shown, the limits are +2.0 to +60.0",
+        "equivalent within ±5 points (two one-sided tests at 5 %): not shown; interval +2.0 to +60.0",
         "motion is significantly better, but not significantly by more than the margin",
     ]
     assert "yes" in verdict_notes(replace(undecided, equivalent=True))[0]

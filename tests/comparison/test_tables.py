@@ -17,20 +17,20 @@ Row = dict[str, object]
 
 
 def rows(right: list[bool], seed: str = "") -> list[Row]:
-    made: list[Row] = []
+    table: list[Row] = []
     for i, good in enumerate(right):
         label = "ab"[i % 2]
         chance = 0.8 if good == (label == "a") else 0.2
         row: Row = {"video": f"v{i:03d}", "group": f"g{i // 3}", "label": label, "prob_a": chance, "prob_b": 1 - chance}
-        made.append(row | ({"seed": seed} if seed else {}))
-    return made
+        table.append(row | ({"seed": seed} if seed else {}))
+    return table
 
 
-def write(path: Path, made: list[Row]) -> Path:
+def write(path: Path, table: list[Row]) -> Path:
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(made[0]))
+        writer = csv.DictWriter(file, list(table[0]))
         writer.writeheader()
-        writer.writerows(made)
+        writer.writerows(table)
     return path
 
 
@@ -39,32 +39,36 @@ BAD, GOOD = [False] * 90, [True] * 90
 
 def test_the_first_table_is_the_still_models(tmp_path: Path) -> None:
     still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "m.csv", rows(GOOD))
-    found = sm.compare_tables([still, motion])
-    assert found.verdict is not None
-    assert (found.verdict.answer, found.verdict.still, found.verdict.motion) == ("motion needed", "s", "m")
-    assert (found.verdict.videos, found.verdict.groups) == (90, 30)
-    assert found.families["m"].kind == "motion"
+    comparison = sm.compare_tables([still, motion])
+    assert comparison.verdict is not None
+    assert (comparison.verdict.answer, comparison.verdict.still, comparison.verdict.motion) == (
+        "motion needed",
+        "s",
+        "m",
+    )
+    assert (comparison.verdict.videos, comparison.verdict.groups) == (90, 30)
+    assert comparison.families["m"].kind == "motion"
     turned = sm.compare_tables([motion, still]).verdict
     assert turned is not None
     assert turned.answer == "stills suffice"
-    assert turned.difference == -found.verdict.difference
+    assert turned.difference == -comparison.verdict.difference
 
 
 def test_parquet_other_order_of_rows_and_labels_is_the_same(tmp_path: Path) -> None:
-    still, made = write(tmp_path / "s.csv", rows(BAD)), rows([i % 3 > 0 for i in range(90)])
-    one = write(tmp_path / "m.csv", made)
+    still, table = write(tmp_path / "s.csv", rows(BAD)), rows([i % 3 > 0 for i in range(90)])
+    in_order = write(tmp_path / "m.csv", table)
     names = ["video", "label", "prob_b", "prob_a", "group"]
-    other = write(tmp_path / "n.csv", [{name: row[name] for name in names} for row in reversed(made)])
-    pq.write_table(pa_csv.read_csv(other), tmp_path / "m.parquet")
-    assert sm.compare_tables([still, one]).verdict == sm.compare_tables([still, tmp_path / "m.parquet"]).verdict
+    reordered = write(tmp_path / "n.csv", [{name: row[name] for name in names} for row in reversed(table)])
+    pq.write_table(pa_csv.read_csv(reordered), tmp_path / "m.parquet")
+    assert sm.compare_tables([still, in_order]).verdict == sm.compare_tables([still, tmp_path / "m.parquet"]).verdict
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
 def test_other_delimiters_and_spaces_in_the_header(tmp_path: Path, delimiter: str) -> None:
-    still, made = write(tmp_path / "s.csv", rows(BAD)), rows(GOOD)
-    lines = [f"{delimiter} ".join(made[0]), *(delimiter.join(map(str, row.values())) for row in made)]
+    still, table = write(tmp_path / "s.csv", rows(BAD)), rows(GOOD)
+    lines = [f"{delimiter} ".join(table[0]), *(delimiter.join(map(str, row.values())) for row in table)]
     (tmp_path / "m.txt").write_text("\n".join(lines), encoding="utf-8-sig")
-    comma = sm.compare_tables([still, write(tmp_path / "m.csv", made)]).verdict
+    comma = sm.compare_tables([still, write(tmp_path / "m.csv", table)]).verdict
     assert sm.compare_tables([still, tmp_path / "m.txt"]).verdict == comma
 
 
@@ -84,28 +88,28 @@ def test_tables_as_spreadsheets_and_people_write_them(tmp_path: Path) -> None:
 
 def test_of_equal_probabilities_no_column_is_first(tmp_path: Path) -> None:
     good = write(tmp_path / "good.csv", rows(GOOD))
-    told = []
+    comparisons = []
     for names in (["prob_a", "prob_b"], ["prob_b", "prob_a"]):
         unsure = [{**row, "prob_a": 0.5, "prob_b": 0.5} for row in rows(GOOD)]
         order = ["video", "group", "label", *names]
-        told.append(
+        comparisons.append(
             sm.compare_tables([write(tmp_path / "tie.csv", [{n: row[n] for n in order} for row in unsure]), good])
         )
-    assert [one.families["tie"].accuracy.value for one in told] == [0.5, 0.5]
-    one, other = (found.verdict for found in told)
-    assert one is not None
-    assert other is not None
-    assert (one.answer, one.sentence) == (other.answer, other.sentence)
+    assert [comparison.families["tie"].accuracy.value for comparison in comparisons] == [0.5, 0.5]
+    first, second = (comparison.verdict for comparison in comparisons)
+    assert first is not None
+    assert second is not None
+    assert (first.answer, first.sentence) == (second.answer, second.sentence)
 
 
 def test_windows_of_a_video_are_of_one_group(tmp_path: Path) -> None:
-    made = [{**row, "window": 0} for row in rows(GOOD)]
-    made.append({**made[0], "window": 1, "group": "elsewhere"})
+    windows = [{**row, "window": 0} for row in rows(GOOD)]
+    windows.append({**windows[0], "window": 1, "group": "elsewhere"})
     with pytest.raises(StillmotionError, match="the video 'v000' has two groups: 'g0', 'elsewhere'"):
-        sm.compare_tables([write(tmp_path / "s.csv", made), write(tmp_path / "m.csv", rows(BAD))])
-    other = [{**row, "group": "g9"} if row["video"] == "v003" else row for row in rows(BAD)]
+        sm.compare_tables([write(tmp_path / "s.csv", windows), write(tmp_path / "m.csv", rows(BAD))])
+    other_groups = [{**row, "group": "g9"} if row["video"] == "v003" else row for row in rows(BAD)]
     with pytest.raises(StillmotionError, match="'v003' is in 'g1' and in 'g9'"):
-        sm.compare_tables([write(tmp_path / "s.csv", rows(GOOD)), write(tmp_path / "m.csv", other)])
+        sm.compare_tables([write(tmp_path / "s.csv", rows(GOOD)), write(tmp_path / "m.csv", other_groups)])
 
 
 def test_of_several_motion_models_the_interval_is_corrected(tmp_path: Path) -> None:
@@ -120,7 +124,7 @@ def test_of_several_motion_models_the_interval_is_corrected(tmp_path: Path) -> N
     assert both.level == pytest.approx(0.975)
     assert both.low < alone.low
     assert both.selected_by == "test_accuracy"
-    assert [one.motion for one in both.contrasts] == ["half", "good"]
+    assert [contrast.motion for contrast in both.contrasts] == ["half", "good"]
 
 
 def test_stills_suffice_without_correction(tmp_path: Path) -> None:
@@ -132,14 +136,14 @@ def test_stills_suffice_without_correction(tmp_path: Path) -> None:
     assert together is not None
     assert (together.answer, together.level) == ("stills suffice", 0.95)
     alone = [sm.compare_tables([still, file]).verdict for file in files]
-    assert together.high == max(one.high for one in alone if one)
+    assert together.high == max(verdict.high for verdict in alone if verdict)
 
 
 def test_stills_suffice_only_if_no_motion_model_may_be_better(tmp_path: Path) -> None:
     right = [i % 6 > 0 for i in range(90)]
     better = [True] * 90
     still = write(tmp_path / "s.csv", rows(right))
-    files = [write(tmp_path / f"{name}.csv", rows(found)) for name, found in (("bad", BAD), ("better", better))]
+    files = [write(tmp_path / f"{name}.csv", rows(predicted)) for name, predicted in (("bad", BAD), ("better", better))]
     assert sm.compare_tables([still, files[0]]).verdict.answer == "stills suffice"  # type: ignore[union-attr]
     assert sm.compare_tables([still, *files], margin=0.16).verdict.answer == "undecided"  # type: ignore[union-attr]
 
@@ -149,33 +153,33 @@ def test_seeds_widen_the_interval(tmp_path: Path) -> None:
     still = write(tmp_path / "s.csv", rows(BAD))
     like = [rows(list(rng.random(90) < 0.6), str(seed)) for seed in range(3)]
     far = [rows(list(rng.random(90) < share), str(seed)) for seed, share in enumerate((0.2, 0.6, 1.0))]
-    one, two = (
-        sm.compare_tables([still, write(tmp_path / f"{name}.csv", [row for seed in made for row in seed])]).verdict
-        for name, made in (("like", like), ("far", far))
+    narrow, wide = (
+        sm.compare_tables([still, write(tmp_path / f"{name}.csv", [row for seed in trainings for row in seed])]).verdict
+        for name, trainings in (("like", like), ("far", far))
     )
-    assert one is not None
-    assert two is not None
-    assert two.high - two.low > 2 * (one.high - one.low)
+    assert narrow is not None
+    assert wide is not None
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
 def test_the_comparison_can_be_written_and_shown(tmp_path: Path) -> None:
     still, motion = write(tmp_path / "s.csv", rows(BAD)), write(tmp_path / "<m>.csv", rows(GOOD))
-    found = sm.compare_tables([still, motion])
-    sm.write_comparison(found, tmp_path / "out")
-    assert sm.read_comparison(tmp_path / "out") == found
+    comparison = sm.compare_tables([still, motion])
+    sm.write_comparison(comparison, tmp_path / "out")
+    assert sm.read_comparison(tmp_path / "out") == comparison
     page = sm.write_report(tmp_path / "out").read_text()
     assert "Motion is needed" in page
     assert "<m>" not in page
 
 
 def changed(place: int, **values: object) -> list[Row]:
-    made = rows(GOOD)
-    made[place] = made[place] | values
-    return made
+    table = rows(GOOD)
+    table[place] = table[place] | values
+    return table
 
 
 @pytest.mark.parametrize(
-    ("made", "words"),
+    ("table", "words"),
     [
         (rows(GOOD)[:-1], "tested on different videos: 1 differ"),
         (changed(3, video="other"), "tested on different videos: 2 differ"),
@@ -197,16 +201,16 @@ def changed(place: int, **values: object) -> list[Row]:
         ([{name: value for name, value in row.items() if name != "label"} for row in rows(GOOD)], "no column label"),
     ],
 )
-def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, made: list[Row], words: str) -> None:
+def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path: Path, table: list[Row], words: str) -> None:
     still = write(tmp_path / "s.csv", rows(BAD))
-    with pytest.raises(StillmotionError, match=words) as told:
-        sm.compare_tables([still, write(tmp_path / "m.csv", made)])
-    assert "\n" not in str(told.value)
+    with pytest.raises(StillmotionError, match=words) as error:
+        sm.compare_tables([still, write(tmp_path / "m.csv", table)])
+    assert "\n" not in str(error.value)
 
 
 def test_labels_may_be_numbers(tmp_path: Path) -> None:
-    made: list[Row] = [{"video": i, "label": i % 2, "prob_0": 0.5, "prob_1": 0.5} for i in range(20)]
-    still = write(tmp_path / "s.csv", made)
+    table: list[Row] = [{"video": i, "label": i % 2, "prob_0": 0.5, "prob_1": 0.5} for i in range(20)]
+    still = write(tmp_path / "s.csv", table)
     numbers = pa_csv.read_csv(still).to_pylist()
     floats = pa.table({name: [float(row[name]) for row in numbers] for name in numbers[0]})
     pq.write_table(floats, tmp_path / "m.parquet")
@@ -271,8 +275,8 @@ def test_tables_are_not_runs(tmp_path: Path) -> None:
 
 
 def test_a_comparison_of_tables_describes_its_data(tmp_path: Path) -> None:
-    made = [row for row in rows(GOOD) if row["video"] != "v000"]
-    still = write(tmp_path / "s.csv", made)
+    table = [row for row in rows(GOOD) if row["video"] != "v000"]
+    still = write(tmp_path / "s.csv", table)
     motion = write(tmp_path / "m.csv", [row for row in rows(BAD) if row["video"] != "v000"])
     comparison = sm.compare_tables([still, motion])
     data = comparison.data
@@ -290,8 +294,8 @@ def test_models_are_named_after_their_files_or_folders(tmp_path: Path) -> None:
         write(tmp_path / folder / "predictions.csv", rows(right)) for folder, right in (("pool", BAD), ("conv", GOOD))
     ]
     assert list(sm.compare_tables(same).families) == ["pool/predictions", "conv/predictions"]
-    other = write(tmp_path / "other.csv", rows(GOOD))
-    assert list(sm.compare_tables([same[0], other]).families) == ["predictions", "other"]
+    other_table = write(tmp_path / "other.csv", rows(GOOD))
+    assert list(sm.compare_tables([same[0], other_table]).families) == ["predictions", "other"]
 
 
 def test_the_seed_is_that_of_the_bootstrap(tmp_path: Path) -> None:
@@ -299,7 +303,9 @@ def test_the_seed_is_that_of_the_bootstrap(tmp_path: Path) -> None:
     right = np.random.default_rng((1,)).random(200) < 0.6
     still = write(tmp_path / "s.csv", [row | {"group": row["video"]} for row in rows(right.tolist())])
     motion = write(tmp_path / "m.csv", [row | {"group": row["video"]} for row in rows([True] * 200)])
-    one, same, other = (sm.compare_tables([still, motion], seed=seed).families["s"].macro_f1 for seed in (0, 0, 1))
-    assert one == same
-    assert one.value == other.value
-    assert one != other
+    first, repeated, other_seed = (
+        sm.compare_tables([still, motion], seed=seed).families["s"].macro_f1 for seed in (0, 0, 1)
+    )
+    assert first == repeated
+    assert first.value == other_seed.value
+    assert first != other_seed

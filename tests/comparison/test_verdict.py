@@ -30,10 +30,10 @@ def test_three_answers() -> None:
 @pytest.mark.parametrize("groups", [10, 30, 100])
 def test_no_disagreement_hides_about_three_in_n_groups(groups: int) -> None:
     names = [f"g{i // 5}" for i in range(5 * groups)]
-    found = verdict([True] * len(names), [True] * len(names), names)
-    assert found.groups == groups
-    assert found.high == pytest.approx(-found.low)
-    assert 2.0 / groups < found.high < 3.7 / groups
+    decided = verdict([True] * len(names), [True] * len(names), names)
+    assert decided.groups == groups
+    assert decided.high == pytest.approx(-decided.low)
+    assert 2.0 / groups < decided.high < 3.7 / groups
 
 
 def test_videos_of_like_groups_count_less() -> None:
@@ -53,17 +53,17 @@ def test_one_large_group_beside_small_ones_does_not_hide_a_plain_answer() -> Non
 
 
 def test_one_group_says_nothing() -> None:
-    found = verdict([False] * 30, [True] * 30, ["g"] * 30)
-    assert (found.answer, found.low, found.high) == ("undecided", -1.0, 1.0)
-    assert found.groups_to_decide is None
+    decided = verdict([False] * 30, [True] * 30, ["g"] * 30)
+    assert (decided.answer, decided.low, decided.high) == ("undecided", -1.0, 1.0)
+    assert decided.groups_to_decide is None
 
 
 def test_seeds_are_averaged() -> None:
     still = [predictions([False] * 30)] * 2
     motion = [predictions([True] * 30), predictions([False] * 30)]
-    found = decide(still, motion)
-    assert found.difference == pytest.approx(0.5)
-    assert found.seeds == 2
+    decided = decide(still, motion)
+    assert decided.difference == pytest.approx(0.5)
+    assert decided.seeds == 2
 
 
 def test_near_the_margin_the_sentence_has_decimals() -> None:
@@ -78,12 +78,12 @@ def test_other_videos_are_refused() -> None:
         decide([predictions([True] * 5)], [predictions([True] * 6)])
 
 
-def test_stills_do_not_suffice_for_what_nobody_can_tell() -> None:
+def test_stills_do_not_suffice_if_both_models_guess() -> None:
     guess = list(np.random.default_rng((0,)).random(400) < 0.5)
-    found = verdict(guess, guess)
-    assert found.high < 0.05
-    assert found.answer == "undecided"
-    assert "most frequent label (50 %)" in found.sentence
+    decided = verdict(guess, guess)
+    assert decided.high < 0.05
+    assert decided.answer == "undecided"
+    assert "most frequent label (50 %)" in decided.sentence
 
 
 def test_motion_is_not_needed_for_what_always_the_same_answer_does() -> None:
@@ -93,42 +93,45 @@ def test_motion_is_not_needed_for_what_always_the_same_answer_does() -> None:
     motion = replace(motion, truth=truth, probabilities=np.tile([0.8, 0.2], (300, 1)))
     guess = np.random.default_rng((0,)).random(300) < 0.5
     still = replace(motion, probabilities=np.where(guess[:, None], [0.6, 0.4], [0.4, 0.6]))
-    found = decide([still], [motion])
-    assert found.low > 0.05
-    assert (found.answer, found.motion_beats_guessing, found.groups_to_decide) == ("undecided", False, None)
+    decided = decide([still], [motion])
+    assert decided.low > 0.05
+    assert (decided.answer, decided.motion_beats_guessing, decided.groups_to_decide) == ("undecided", False, None)
     assert (
-        "motion model is not shown to be better than always predicting the most frequent label (70 %)" in found.sentence
+        "motion model is not shown to be better than always predicting the most frequent label (70 %)"
+        in decided.sentence
     )
 
 
 def test_a_model_that_is_right_in_two_of_three_beats_guessing() -> None:
     """Of 80 videos, half of each label: its interval is above one half, though video by video it is not surely."""
     right = [i % 3 > 0 for i in range(80)]
-    found = verdict(right, right)
-    assert found.guessing == 0.5
-    assert found.stills_beat_guessing
+    decided = verdict(right, right)
+    assert decided.guessing == 0.5
+    assert decided.stills_beat_guessing
 
 
 def test_no_number_of_groups_makes_a_guesser_suffice() -> None:
     guess = [list(np.random.default_rng((seed,)).random(40) < 0.5) for seed in (0, 1)]
-    found = verdict(*guess)
-    assert found.answer == "undecided"
-    assert found.groups_to_decide is None
+    decided = verdict(*guess)
+    assert decided.answer == "undecided"
+    assert decided.groups_to_decide is None
 
 
 def test_large_groups_that_agree_are_few() -> None:
     """Motion alone is right in all of three large groups, and in half of the single clips: three say little."""
     names = [f"large{i // 25}" for i in range(75)] + [f"g{i}" for i in range(17)]
     motion = [True] * 75 + [i % 2 == 0 for i in range(17)]
-    found = verdict([not one for one in motion], motion, names)
-    assert found.low < 0
+    decided = verdict([not right for right in motion], motion, names)
+    assert decided.low < 0
 
 
 def test_undecided_by_little_shows_its_digits() -> None:
-    still, motion = ([True] * 1500 + one for one in ([False] * 290 + [True] * 150, [True] * 290 + [False] * 150))
-    found = verdict(still + [False] * 60, motion + [False] * 60)
-    assert (found.answer, round(100 * found.low)) == ("undecided", 5)
-    assert f"{100 * found.low:+.1f} to" in found.sentence
+    still, motion = (
+        [True] * 1500 + different for different in ([False] * 290 + [True] * 150, [True] * 290 + [False] * 150)
+    )
+    decided = verdict(still + [False] * 60, motion + [False] * 60)
+    assert (decided.answer, round(100 * decided.low)) == ("undecided", 5)
+    assert f"{100 * decided.low:+.1f} to" in decided.sentence
 
 
 def test_one_point_is_no_points() -> None:
@@ -149,15 +152,20 @@ def test_equivalence_is_said_apart() -> None:
 def test_groups_to_decide_follow_the_formula() -> None:
     """G (z + z)^2 se^2 / (difference - margin)^2, for many groups."""
     change = np.tile([1] * 6 + [-1] * 3 + [0] * 16, 8)
-    found = verdict(list(change <= 0), list(change >= 0))
+    decided = verdict(list(change <= 0), list(change >= 0))
     formula = (1.96 + 0.8416) ** 2 * change.var() / (change.mean() - 0.05) ** 2
-    assert found.answer == "undecided"
-    assert found.groups_to_decide == pytest.approx(formula, rel=0.06)
+    assert decided.answer == "undecided"
+    assert decided.groups_to_decide == pytest.approx(formula, rel=0.06)
 
 
 def test_a_verdict_that_knows_nothing_of_guessing_is_not_blocked_by_it() -> None:
     """The defaults of a record from elsewhere."""
-    bare = Verdict("still", "motion", 0.5, 0.9, 0.4, 0.2, 0.6, 0.05, videos=60, groups=20, seeds=1)
-    assert bare.answer == "motion needed"
-    assert replace(bare, low=-0.3, high=-0.2).answer == "stills suffice"
-    assert (bare.level, bare.selected_by, bare.superior, bare.equivalent) == (0.95, "only_motion_model", False, False)
+    minimal = Verdict("still", "motion", 0.5, 0.9, 0.4, 0.2, 0.6, 0.05, videos=60, groups=20, seeds=1)
+    assert minimal.answer == "motion needed"
+    assert replace(minimal, low=-0.3, high=-0.2).answer == "stills suffice"
+    assert (minimal.level, minimal.selected_by, minimal.superior, minimal.equivalent) == (
+        0.95,
+        "only_motion_model",
+        False,
+        False,
+    )

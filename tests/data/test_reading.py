@@ -91,7 +91,7 @@ def test_a_pattern_names_the_group_by_its_first_capturing_group_or_its_match(tmp
 
 
 def test_hidden_files_and_folders_are_no_videos(tmp_path: Path) -> None:
-    """macOS leaves `._x.mp4` beside `x.mp4`; a data set may itself lie in a hidden folder."""
+    """macOS leaves `._x.mp4` beside `x.mp4`; a data set may itself be in a hidden folder."""
     root = touch(tmp_path / ".hidden", "a/x.mp4", "a/._x.mp4", "a/._y.png", "a/.trash/z.mp4", "a/y.png", "a/notes.txt")
     (root / "a" / "folder.mp4").mkdir()
     assert [video.path for video in read_videos(root)] == ["a/x.mp4", "a/y.png"]

@@ -20,7 +20,7 @@ def decode_all(path: Path, height: int = 32, width: int = 48) -> DecodedFrames:
 
 
 def gray_levels(count: int) -> Pictures:
-    """Frame t is gray of level 5 t, so that its level tells a frame even in a lossy video."""
+    """Frame t is gray of level 5 t, so that its level identifies a frame even in a lossy video."""
     return np.stack([np.full((32, 48, 3), 5 * t % 250, np.uint8) for t in range(count)])
 
 

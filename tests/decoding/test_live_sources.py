@@ -120,9 +120,9 @@ def test_a_pipe_of_a_video_or_of_raw_pictures(raw: bool, tmp_path: Path) -> None
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     threading.Thread(target=pipe.write_bytes, args=(content,), daemon=True).start()
-    found = list(read_source(find_source(pipe, raw="48x32@10" if raw else "")))
-    assert [frame.seconds for frame in found] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
-    assert (found[2].frame.to_ndarray(format="rgb24") == pictures[2]).all()
+    frames = list(read_source(find_source(pipe, raw="48x32@10" if raw else "")))
+    assert [frame.seconds for frame in frames] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
+    assert (frames[2].frame.to_ndarray(format="rgb24") == pictures[2]).all()
 
 
 def test_what_is_not_a_source_is_refused(tmp_path: Path) -> None:

@@ -44,13 +44,17 @@ def test_each_label_has_a_folder_with_short_h264_videos(tmp_path: Path, kind: Ki
 
 
 def test_the_same_call_gives_the_same_frames(tmp_path: Path) -> None:
-    one, two, other = (
+    first, repeated, other_seed = (
         make_demo_data(tmp_path / name, kind="look", videos=3, seed=seed)
         for name, seed in (("one", 5), ("two", 5), ("other", 6))
     )
-    assert [path.relative_to(tmp_path / "one") for path in one] == [path.relative_to(tmp_path / "two") for path in two]
-    assert all(np.array_equal(decode(a), decode(b)) for a, b in zip(one, two, strict=True))
-    assert decode(one[0]).shape != decode(other[0]).shape or not np.array_equal(decode(one[0]), decode(other[0]))
+    assert [path.relative_to(tmp_path / "one") for path in first] == [
+        path.relative_to(tmp_path / "two") for path in repeated
+    ]
+    assert all(np.array_equal(decode(a), decode(b)) for a, b in zip(first, repeated, strict=True))
+    assert decode(first[0]).shape != decode(other_seed[0]).shape or not np.array_equal(
+        decode(first[0]), decode(other_seed[0])
+    )
 
 
 def test_an_interrupted_call_is_completed(tmp_path: Path) -> None:

@@ -58,8 +58,8 @@ def turn_clockwise(path: Path) -> Path:
     """Write into the header of an mp4 file, as telephones do, that it is shown rotated by 90 degrees clockwise."""
     content = bytearray(path.read_bytes())
     matrix = content.index(b"tkhd") + 4 + 40
-    one = 1 << 16
-    content[matrix : matrix + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 0, 0, 1 << 30)
+    unit = 1 << 16
+    content[matrix : matrix + 36] = struct.pack(">9i", 0, unit, 0, -unit, 0, 0, 0, 0, 1 << 30)
     path.write_bytes(content)
     return path
 

@@ -50,7 +50,7 @@ def serve(*contents: bytes) -> Iterator[str]:
     """A TCP server that sends one content per connection, hangs up each time, and is gone after the last."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
-        def answer() -> None:
+        def respond() -> None:
             for content in contents:
                 try:
                     connection, _ = server.accept()
@@ -60,5 +60,5 @@ def serve(*contents: bytes) -> Iterator[str]:
                     connection.sendall(content)
             server.close()
 
-        threading.Thread(target=answer, daemon=True).start()
+        threading.Thread(target=respond, daemon=True).start()
         yield f"tcp://127.0.0.1:{server.getsockname()[1]}"

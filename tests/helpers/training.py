@@ -24,7 +24,7 @@ def separate_cache(folder: Path) -> Iterator[None]:
 
 
 def write_shades(folder: Path, recordings: int = 10) -> Path:
-    """Dark and bright noise, in a folder per label: any frame tells the labels apart, so it is learned in no time."""
+    """Dark and bright noise, in a folder per label: any frame shows the label, so it is learned quickly."""
     for label, shade in (("bright", 190), ("dark", 60)):
         for number in range(recordings):
             rng = np.random.default_rng((number, shade))
@@ -35,8 +35,10 @@ def write_shades(folder: Path, recordings: int = 10) -> Path:
 
 def swap_labels(videos: sm.Videos, first: str, second: str) -> sm.Videos:
     """The same videos, each with the other label."""
-    other = {first: second, second: first}
-    return sm.Videos(videos.root, tuple(dataclasses.replace(video, label=other[video.label or ""]) for video in videos))
+    swapped = {first: second, second: first}
+    return sm.Videos(
+        videos.root, tuple(dataclasses.replace(video, label=swapped[video.label or ""]) for video in videos)
+    )
 
 
 def write_untrained_run(folder: Path, family: str, spec: sm.ClipSpec, labels: Sequence[str]) -> sm.Run:

@@ -62,8 +62,8 @@ def test_copies_under_another_label_or_in_another_group_are_found(tmp_path: Path
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     (tmp_path / "b" / "other.mp4").write_bytes(content[:-1] + b"x")  # of the same size
-    found = copies(open_videos(read_videos(tmp_path)).segments)
-    assert {(original.video.path, copy.video.path) for original, copy in found} == {
+    pairs = copies(open_videos(read_videos(tmp_path)).segments)
+    assert {(original.video.path, copy.video.path) for original, copy in pairs} == {
         ("a/1.mp4", "a/1_clip1.mp4"),
         ("a/1.mp4", "b/1.mp4"),
         ("a/1.mp4", "a/day/x.mp4"),

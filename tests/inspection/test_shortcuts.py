@@ -1,4 +1,4 @@
-"""What predicts the label without the action is found, named, and told apart from the action."""
+"""What predicts the label without the action is found, named, and distinguished from the action."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def test_the_description_names_what_warns_with_the_best_predictor_first() -> Non
     background = Shortcut("background", 1.0, 0.5, 0.9, 1.0, predicts_label=True)
     group = Shortcut("group", 1.0, 0.5, 0.9, 1.0, predicts_label=True, expected=True)
     duration = Shortcut("duration", 0.6, 0.5, 0.4, 0.8, predicts_label=False)
-    assert describe_shortcuts([duration, group]) == []
-    assert describe_shortcuts([brightness, group]) == [
+    assert describe_shortcuts([duration, group]) == ""
+    assert describe_shortcuts([brightness, group]) == (
         "the brightness (90 %) predicts the label, where guessing is right in 50 %. Unless that is what the labels "
         "mean, the data set gives them away, and every model looks better than it is"
-    ]
-    (line,) = describe_shortcuts([brightness, duration, background])
-    assert line.startswith("the background alone (100 %) and the brightness (90 %) each predict the label")
+    )
+    description = describe_shortcuts([brightness, duration, background])
+    assert description.startswith("the background alone (100 %) and the brightness (90 %) each predict the label")

@@ -116,11 +116,11 @@ def test_overfits_a_few_clips(family: str) -> None:
 
 @every_family
 def test_the_same_seed_gives_the_same_weights(family: str) -> None:
-    first, again, other = (
+    first, repeated, other_seed = (
         build_model(family, frames=4, height=16, width=16, classes=3, seed=seed).get_weights() for seed in (1, 1, 2)
     )
-    assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(first, repeated, strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first, other_seed, strict=True))
 
 
 @every_family

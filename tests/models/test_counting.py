@@ -31,10 +31,10 @@ def test_small_layers_by_hand() -> None:
 
 
 def test_a_picture_model_in_a_clip_model_counts_once_per_frame() -> None:
-    one, eight = (
+    one_frame, eight_frames = (
         count_multiply_adds(build_model("frame_pool", frames=frames, height=32, width=32, classes=3))
         for frames in (1, 8)
     )
-    assert eight == 8 * one > 0
+    assert eight_frames == 8 * one_frame > 0
     motion = build_model("cnn_rnn", frames=8, height=32, width=32, classes=3, options={"input": "rgb"})
-    assert count_multiply_adds(motion) > eight
+    assert count_multiply_adds(motion) > eight_frames

@@ -83,10 +83,10 @@ def test_a_last_batch_is_filled_up_and_its_padding_dropped(
 ) -> None:
     model = CountingModel()
     inputs = np.arange(2 * count, dtype=np.float32).reshape(count, 2)
-    found = predict_in_batches(model, iter(inputs), batch_size=batch_size)
+    predicted = predict_in_batches(model, iter(inputs), batch_size=batch_size)
     assert model.sizes == sizes
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found[:, 0], inputs.sum(axis=1))
+    assert predicted.dtype == np.float32
+    np.testing.assert_array_equal(predicted[:, 0], inputs.sum(axis=1))
 
 
 def test_a_generator_is_read_a_batch_at_a_time() -> None:

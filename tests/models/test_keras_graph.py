@@ -44,8 +44,8 @@ def test_running_the_calls_gives_the_models_output() -> None:
     for node in graph.nodes:
         results = keras.tree.flatten(node.call(tensors))
         tensors |= {ref: results[place] for place, ref in node.outputs.items()}
-    found = keras.ops.convert_to_numpy(tensors[graph.output])
-    np.testing.assert_allclose(found, outer.predict_on_batch(clips), atol=1e-6)
+    outputs = keras.ops.convert_to_numpy(tensors[graph.output])
+    np.testing.assert_allclose(outputs, outer.predict_on_batch(clips), atol=1e-6)
     assert graph.shape(graph.output) == (None, 2)
 
 
@@ -56,6 +56,6 @@ def test_the_arguments_of_a_call_are_kept() -> None:
 
 
 def test_a_model_with_two_inputs_is_refused() -> None:
-    one, other = keras.Input((4,)), keras.Input((4,))
+    first, second = keras.Input((4,)), keras.Input((4,))
     with pytest.raises(UsageError, match="expected a built model with one input and one output"):
-        read_graph(keras.Model([one, other], layers.Add()([one, other])))
+        read_graph(keras.Model([first, second], layers.Add()([first, second])))

@@ -33,9 +33,9 @@ def test_an_event_goes_from_the_enter_threshold_to_the_exit_threshold() -> None:
 
 def test_events_shorter_than_the_minimum_are_ignored() -> None:
     jams = [0.7, 0.7, 0.7, 0.7, 0.3, 0.3]
-    for minimum, found in [(1.5, [(0.0, 1.5, "jam")]), (1.6, [])]:
+    for minimum, expected in [(1.5, [(0.0, 1.5, "jam")]), (1.6, [])]:
         detector = EventDetector(JAM_LABELS, smoothing_seconds=0, min_duration_seconds=minimum)
-        assert find(detector, jams) == found
+        assert find(detector, jams) == expected
 
 
 def test_smoothing_ends_flicker() -> None:
@@ -96,7 +96,7 @@ def test_a_stream_gives_its_events_with_the_frames_that_end_them(tmp_path: Path)
 
 @pytest.mark.backend
 def test_an_event_ends_where_the_source_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The camera shows the dark before and after, but nobody knows what it was in between: these are two events."""
+    """The camera shows the dark before and after, but what was in between is unknown: these are two events."""
     monkeypatch.setattr(live, "pauses", lambda: iter([0.01] * 5))
     model = load_clip_model(write_light_model(tmp_path / "light.keras"), rate=10, labels=LIGHT_LABELS)
     dark = write_video(tmp_path / "dark.mkv", np.full((12, 32, 48, 3), 20, np.uint8)).read_bytes()

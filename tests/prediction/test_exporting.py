@@ -71,8 +71,8 @@ def test_the_whole_model_and_its_example(format: str, tmp_path: Path) -> None:
     assert about["inputs"][0]["shape"][1:] == [4, 16, 16, 3]
     clip = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
     np.save(tmp_path / "clip.npy", clip)
-    found = run_example(tmp_path / "out" / "use_it.py", tmp_path / "clip.npy")
-    np.testing.assert_allclose(np.ravel(found), model.predict_on_batch(clip[None])[0], atol=1e-5)
+    outputs = run_example(tmp_path / "out" / "use_it.py", tmp_path / "clip.npy")
+    np.testing.assert_allclose(np.ravel(outputs), model.predict_on_batch(clip[None])[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -84,9 +84,9 @@ def test_a_streams_step_and_its_example(format: str, tmp_path: Path) -> None:
     assert export.max_difference < 1e-5
     video = np.random.default_rng(3).integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
     np.save(tmp_path / "video.npy", video)
-    found = run_example(tmp_path / "out" / "use_it.py", tmp_path / "video.npy")
+    outputs = run_example(tmp_path / "out" / "use_it.py", tmp_path / "video.npy")
     expected = model.predict_on_batch(np.stack([video[at : at + 4] for at in (0, 2, 4)]))
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(outputs, expected, atol=1e-5)
 
 
 def test_an_operation_that_litert_lacks_is_named(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_file_that_predicts_something_else_is_refused_with_the_difference(
 
     def load(file: Path) -> Any:
         run = plain.load(file)
-        return lambda tensors: {name: one + 0.01 for name, one in run(tensors).items()}
+        return lambda tensors: {name: tensor + 0.01 for name, tensor in run(tensors).items()}
 
     wrong = ExportFormat(plain.file, plain.write, load, plain.needs, plain.opening)
     monkeypatch.setattr(exporting, "check_format", lambda name: wrong)
@@ -120,12 +120,12 @@ def test_a_file_that_predicts_something_else_is_refused_with_the_difference(
 
 def test_wrong_calls(tmp_path: Path) -> None:
     file, _ = saved(tmp_path, "frame_pool")
-    for words, said in [
+    for words, message in [
         ({"format": "pdf"}, "no format 'pdf': choose from onnx, openvino, saved_model, litert"),
         ({"format": "onnx", "stream": True, "hop": 5}, "hop is 5; expected 1 to 4"),
         ({"format": "onnx", "labels": ["a"]}, "1 labels for a model of 3"),
     ]:
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=message):
             export_model(file, **words)  # type: ignore[arg-type]
 
 
@@ -133,7 +133,7 @@ def test_wrong_calls(tmp_path: Path) -> None:
 def test_nothing_of_a_foreign_model_is_run_by_the_example(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model's name and labels may end a string, and go on with code."""
+    """A model's name and labels may end a string, and continue with code."""
     code = "open('it-ran', 'w')"
     # Not a real model, because TensorFlow refuses such names; other backends and later versions need not.
     model: Any = SimpleNamespace(

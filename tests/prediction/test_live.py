@@ -20,7 +20,8 @@ from stillmotion.models import FAMILIES, build_model, deployed_model
 from stillmotion.models.inference import load_keras_model, predict_in_batches
 from stillmotion.prediction import find_inputs, predict
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
-from stillmotion.prediction.live import StreamStats, hop_to_keep_up, stream, stream_updates
+from stillmotion.prediction.hops import hop_to_keep_up
+from stillmotion.prediction.live import StreamStats, stream, stream_updates
 from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
 
 pytestmark = pytest.mark.backend
@@ -188,8 +189,8 @@ def test_another_engine_predicts_the_same(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
     file = write_video(tmp_path / "video.mp4", noise(8), rate=10)
-    found, expected = (
+    exported, expected = (
         [prediction.probabilities for prediction in stream(run, file, engine=engine)] for engine in ("onnx", "keras")
     )
-    assert len(found) == 7
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert len(exported) == 7
+    np.testing.assert_allclose(exported, expected, atol=1e-5)

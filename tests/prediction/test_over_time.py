@@ -35,12 +35,12 @@ def test_no_prediction_of_a_motion_model_sees_a_later_frame(frames: int, motion_
     pictures = noise(frames)
     changed = np.concatenate([pictures[:first], noise(frames - first, seed=1)])
     files = [write_video(tmp_path / "one.mp4", pictures), write_video(tmp_path / "other.mp4", changed)]
-    rows, others = predict_over_time(motion_run, files, tmp_path)
+    rows, changed_rows = predict_over_time(motion_run, files, tmp_path)
     seconds = np.array([row["seconds"] for row in rows])
-    assert seconds.tolist() == [row["seconds"] for row in others]
+    assert seconds.tolist() == [row["seconds"] for row in changed_rows]
     before = seconds <= first / 10 + 1e-6
     assert 2 <= before.sum() < len(rows)
-    difference = np.abs(probabilities(rows) - probabilities(others)).max(axis=1)
+    difference = np.abs(probabilities(rows) - probabilities(changed_rows)).max(axis=1)
     np.testing.assert_allclose(difference[before], 0, atol=1e-6)
     assert difference[-1] > 1e-3
 
@@ -77,9 +77,9 @@ def test_a_still_model_predicts_the_frame_that_is_shown_and_no_other(still_run: 
     changed = pictures.copy()
     changed[2] = noise(1, seed=1)[0]
     files = [write_video(tmp_path / "one.mp4", pictures), write_video(tmp_path / "other.mp4", changed)]
-    rows, others = predict_over_time(still_run, files, tmp_path)
+    rows, changed_rows = predict_over_time(still_run, files, tmp_path)
     assert [row["seconds"] for row in rows] == pytest.approx([0.05, 0.15, 0.25, 0.35])
-    difference = np.abs(probabilities(rows) - probabilities(others)).max(axis=1)
+    difference = np.abs(probabilities(rows) - probabilities(changed_rows)).max(axis=1)
     np.testing.assert_allclose(difference[[0, 1, 3]], 0, atol=1e-6)
     assert difference[2] > 1e-3
 

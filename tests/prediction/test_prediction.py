@@ -84,8 +84,8 @@ def test_inputs_in_any_mixture(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "t.csv").write_text("path,start_seconds\nc.mp4,1\n")
-    found = find_inputs([tmp_path / "t.csv", tmp_path / "clips"])
-    assert [(Path(v.path).name, v.start_seconds) for v in found] == [("c.mp4", 1.0), ("a.png", None), ("b.mp4", None)]
-    assert [found.file(v).exists() for v in found] == [True] * 3
+    inputs = find_inputs([tmp_path / "t.csv", tmp_path / "clips"])
+    assert [(Path(v.path).name, v.start_seconds) for v in inputs] == [("c.mp4", 1.0), ("a.png", None), ("b.mp4", None)]
+    assert [inputs.file(v).exists() for v in inputs] == [True] * 3
     with pytest.raises(UsageError, match="no such file"):
         find_inputs([tmp_path / "none.mp4"])

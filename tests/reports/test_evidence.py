@@ -59,7 +59,7 @@ def test_one_good_frame_and_a_shortcut_are_mentioned_with_the_verdict(record: Re
     assert "<code>--pool max --overwrite</code>" in first
     assert "use conv3d." in first
     assert "It may be: the frame that the still model is most confident of" in html
-    assert "Yes: the brightness." in html
+    assert "Yes: the brightness (" in html
     assert "Unless your labels mean just that (the brightness), record all of them in the same places" in first
 
 

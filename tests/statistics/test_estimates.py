@@ -16,7 +16,7 @@ def differences(better: int, worse: int, n: int = 40) -> np.ndarray:
 
 def test_the_interval_of_independent_videos_is_bonett_and_prices_with_students_t_and_johnsons_shift() -> None:
     values = differences(10, 4)
-    found = estimate_mean(values, SINGLES)
+    estimate = estimate_mean(values, SINGLES)
     total, mean = 40 + 2, values.mean()
     center = 40 * mean / total
     standard_error = np.sqrt(((14 + 2) / total - center**2) / total)
@@ -24,9 +24,9 @@ def test_the_interval_of_independent_videos_is_bonett_and_prices_with_students_t
     z = norm.ppf(0.975)
     shift = (2 * z**2 + 1) / 6 * skew / 40
     half = t.ppf(0.975, 39) * standard_error
-    assert found.interval() == pytest.approx((mean + shift - half, mean + shift + half))
-    assert found.standard_error == pytest.approx(standard_error)
-    assert found.observed_se == pytest.approx(values.std() / np.sqrt(40))
+    assert estimate.interval() == pytest.approx((mean + shift - half, mean + shift + half))
+    assert estimate.standard_error == pytest.approx(standard_error)
+    assert estimate.observed_se == pytest.approx(values.std() / np.sqrt(40))
 
 
 def test_an_interval_has_a_width_where_nothing_disagrees() -> None:
@@ -42,61 +42,61 @@ def test_the_interval_turns_with_the_sign() -> None:
 
 
 def test_the_interval_grows_with_its_level_and_holds_the_mean() -> None:
-    found = estimate_mean(differences(30, 0), SINGLES)
-    widths = [np.diff(found.interval(level))[0] for level in (0.5, 0.9, 0.95, 0.99)]
+    estimate = estimate_mean(differences(30, 0), SINGLES)
+    widths = [np.diff(estimate.interval(level))[0] for level in (0.5, 0.9, 0.95, 0.99)]
     assert widths == sorted(widths)
     for level in (0.01, 0.5, 0.999999):
-        low, high = found.interval(level)
-        assert -1 <= low <= found.mean <= high <= 1
+        low, high = estimate.interval(level)
+        assert -1 <= low <= estimate.mean <= high <= 1
 
 
 def test_one_group_says_nothing() -> None:
-    found = estimate_mean(differences(30, 0), np.zeros(40, np.intp))
-    assert found.interval() == (-1.0, 1.0)
-    assert (found.p_above(0.05), found.p_below(0.05)) == (0.5, 0.5)
-    assert found.observed_se == found.standard_error == float("inf")
+    estimate = estimate_mean(differences(30, 0), np.zeros(40, np.intp))
+    assert estimate.interval() == (-1.0, 1.0)
+    assert (estimate.p_above(0.05), estimate.p_below(0.05)) == (0.5, 0.5)
+    assert estimate.observed_se == estimate.standard_error == float("inf")
 
 
 @pytest.mark.parametrize("shape", [(10, 2), (2, 10), (25, 0), (0, 3), (0, 0), (20, 20)])
 @pytest.mark.parametrize("value", [-0.2, 0.0, 0.05, 0.3])
 def test_p_is_the_tail_at_which_the_limit_reaches_the_value(shape: tuple[int, int], value: float) -> None:
-    found = estimate_mean(differences(*shape), np.repeat(np.arange(20), 2))
-    for p, side in ((found.p_above(value), 0), (found.p_below(value), 1)):
+    estimate = estimate_mean(differences(*shape), np.repeat(np.arange(20), 2))
+    for p, side in ((estimate.p_above(value), 0), (estimate.p_below(value), 1)):
         if 1e-6 < p < 0.5:  # a two-sided interval of level 1 - 2p has that limit
-            assert found.interval(1 - 2 * p)[side] == pytest.approx(value, abs=1e-6)
+            assert estimate.interval(1 - 2 * p)[side] == pytest.approx(value, abs=1e-6)
         assert 0 < p < 1
 
 
 def test_p_above_and_p_below_ask_opposite_questions() -> None:
-    found = estimate_mean(differences(20, 1), SINGLES)
-    assert found.p_above(0.05) < 0.001
-    assert found.p_below(0.05) > 0.99
-    assert found.p_above(0.9) > 0.99
-    assert found.p_below(0.9) < 0.001
+    estimate = estimate_mean(differences(20, 1), SINGLES)
+    assert estimate.p_above(0.05) < 0.001
+    assert estimate.p_below(0.05) > 0.99
+    assert estimate.p_above(0.9) > 0.99
+    assert estimate.p_below(0.9) < 0.001
 
 
 def test_the_two_sided_p_is_close_to_the_mid_p_of_the_sign_test() -> None:
     for better, worse in ((12, 3), (3, 12), (9, 6), (8, 7)):
-        found = estimate_mean(differences(better, worse), SINGLES)
+        estimate = estimate_mean(differences(better, worse), SINGLES)
         more = max(better, worse)
         mid_p = 2 * (binom.sf(more, 15, 0.5) + binom.pmf(more, 15, 0.5) / 2)
-        assert found.p_zero() == pytest.approx(mid_p, abs=0.02)
+        assert estimate.p_zero() == pytest.approx(mid_p, abs=0.02)
     assert estimate_mean(np.zeros(40), SINGLES).p_zero() == pytest.approx(1.0)
 
 
 def test_no_p_is_smaller_than_1e_12() -> None:
-    found = estimate_mean(np.ones(4000), np.arange(4000))
-    assert 1e-13 < found.p_above(0.0) < 1e-11
-    assert found.p_below(0.0) == pytest.approx(1.0)
+    estimate = estimate_mean(np.ones(4000), np.arange(4000))
+    assert 1e-13 < estimate.p_above(0.0) < 1e-11
+    assert estimate.p_below(0.0) == pytest.approx(1.0)
 
 
 def test_more_groups_narrow_the_interval_as_their_root() -> None:
-    found = estimate_mean(differences(60, 40, 400), np.arange(400))
-    larger = found.times(4)
-    assert (larger.groups, larger.effective_n, larger.effective_groups) == (1600, 4 * found.effective_n, 1600)
-    assert larger.mean == found.mean
-    assert np.diff(larger.interval())[0] == pytest.approx(np.diff(found.interval())[0] / 2, rel=0.03)
-    assert larger.observed_se == pytest.approx(found.observed_se / 2)
+    estimate = estimate_mean(differences(60, 40, 400), np.arange(400))
+    larger = estimate.times(4)
+    assert (larger.groups, larger.effective_n, larger.effective_groups) == (1600, 4 * estimate.effective_n, 1600)
+    assert larger.mean == estimate.mean
+    assert np.diff(larger.interval())[0] == pytest.approx(np.diff(estimate.interval())[0] / 2, rel=0.03)
+    assert larger.observed_se == pytest.approx(estimate.observed_se / 2)
 
 
 def test_trainings_that_differ_widen_the_interval() -> None:
@@ -116,8 +116,8 @@ def test_trainings_that_differ_widen_the_interval() -> None:
 
 def test_a_single_training_has_no_variance_between_trainings() -> None:
     table = (RNG.random((1, 40)) < 0.5).astype(float)
-    found = estimate_mean(table[0], SINGLES, (np.zeros((1, 40)), table))
-    assert (found.between, found.between_df_term, found.pseudo_counts) == (0.0, 0.0, 2.0)
+    estimate = estimate_mean(table[0], SINGLES, (np.zeros((1, 40)), table))
+    assert (estimate.between, estimate.between_df_term, estimate.pseudo_counts) == (0.0, 0.0, 2.0)
 
 
 def test_disagreements_of_single_trainings_are_smaller() -> None:
@@ -125,8 +125,8 @@ def test_disagreements_of_single_trainings_are_smaller() -> None:
     still, motion = np.ones((4, 40)), np.ones((4, 40))
     for training in range(4):
         motion[training, training] = 0.0
-    found = estimate_mean(motion.mean(0) - still.mean(0), SINGLES, (still, motion))
-    assert found.pseudo_counts == pytest.approx(0.5)
+    estimate = estimate_mean(motion.mean(0) - still.mean(0), SINGLES, (still, motion))
+    assert estimate.pseudo_counts == pytest.approx(0.5)
     shared = np.ones((4, 40))
     shared[:, 0] = 0.0
     assert estimate_mean(shared.mean(0) - still.mean(0), SINGLES, (still, shared)).pseudo_counts == pytest.approx(2.0)
@@ -134,11 +134,11 @@ def test_disagreements_of_single_trainings_are_smaller() -> None:
 
 def test_the_estimate_holds_what_the_interval_rests_on() -> None:
     values = differences(10, 4)
-    found = estimate_mean(values, np.repeat(np.arange(20), 2))
-    assert isinstance(found, Estimate)
-    assert (found.mean, found.mean_square) == pytest.approx((6 / 40, 14 / 40))
-    assert (found.groups, found.effective_groups) == (20, 20)
-    assert 20 <= found.effective_n <= 40
+    estimate = estimate_mean(values, np.repeat(np.arange(20), 2))
+    assert isinstance(estimate, Estimate)
+    assert (estimate.mean, estimate.mean_square) == pytest.approx((6 / 40, 14 / 40))
+    assert (estimate.groups, estimate.effective_groups) == (20, 20)
+    assert 20 <= estimate.effective_n <= 40
 
 
 def test_the_interval_over_trainings_has_satterthwaites_degrees_of_freedom() -> None:
@@ -146,25 +146,25 @@ def test_the_interval_over_trainings_has_satterthwaites_degrees_of_freedom() -> 
     codes = np.repeat(np.arange(30), 4)
     still = np.zeros((3, 120))
     motion = (RNG.random((3, 120)) < [[0.2], [0.6], [1.0]]).astype(float)
-    found = estimate_mean(motion.mean(0) - still.mean(0), codes, (still, motion))
-    sampling = found.standard_error**2 - found.between
+    estimate = estimate_mean(motion.mean(0) - still.mean(0), codes, (still, motion))
+    sampling = estimate.standard_error**2 - estimate.between
     raw = np.var(motion.mean(axis=1), ddof=1) / 3
-    freedom = found.standard_error**4 / (sampling**2 / 29 + raw**2 / 2)
-    low, high = found.interval(0.5)  # a wider one would end at 1
+    freedom = estimate.standard_error**4 / (sampling**2 / 29 + raw**2 / 2)
+    low, high = estimate.interval(0.5)  # a wider one would end at 1
     assert freedom < 4
-    assert high - low == pytest.approx(2 * t.ppf(0.75, freedom) * found.standard_error)
+    assert high - low == pytest.approx(2 * t.ppf(0.75, freedom) * estimate.standard_error)
 
 
 def test_the_variance_between_trainings_is_net_of_chance_on_few_groups() -> None:
     """Two-way clustering: less the variance of what is neither the training's nor the group's."""
     codes = np.repeat(np.arange(6), 5)
     motion = (RNG.random((4, 30)) < [[0.3], [0.5], [0.7], [0.9]]).astype(float)
-    found = estimate_mean(motion.mean(0), codes, (np.zeros((4, 30)), motion))
+    estimate = estimate_mean(motion.mean(0), codes, (np.zeros((4, 30)), motion))
     means = motion.mean(axis=1)
     interaction = motion - motion.mean(axis=0) - means[:, None] + means.mean()
     cells = interaction.reshape(4, 6, 5).sum(axis=2)
     chance = (cells**2).sum() / 30**2 / (4 * 3) * 6 / 5
-    assert found.between == pytest.approx(np.var(means, ddof=1) / 4 - chance)
+    assert estimate.between == pytest.approx(np.var(means, ddof=1) / 4 - chance)
 
 
 def test_two_trainings_are_enough_to_see_that_disagreements_are_smaller() -> None:
@@ -174,14 +174,14 @@ def test_two_trainings_are_enough_to_see_that_disagreements_are_smaller() -> Non
 
 
 def test_limits_stay_within_minus_1_and_1() -> None:
-    found = estimate_mean(np.ones(6), np.arange(6))
-    assert found.interval(0.999)[1] == 1.0
+    estimate = estimate_mean(np.ones(6), np.arange(6))
+    assert estimate.interval(0.999)[1] == 1.0
     assert estimate_mean(-np.ones(6), np.arange(6)).interval(0.999)[0] == -1.0
 
 
 def test_two_very_unequal_groups_have_one_degree_of_freedom() -> None:
     values, codes = np.array([1.0, *[0.0] * 19]), np.array([0, *[1] * 19])
-    found = estimate_mean(values, codes)
-    assert found.effective_groups < 2
-    low, high = found.interval(0.6)
-    assert high - low == pytest.approx(2 * t.ppf(0.8, 1) * found.standard_error, rel=1e-6)
+    estimate = estimate_mean(values, codes)
+    assert estimate.effective_groups < 2
+    low, high = estimate.interval(0.6)
+    assert high - low == pytest.approx(2 * t.ppf(0.8, 1) * estimate.standard_error, rel=1e-6)

@@ -90,8 +90,8 @@ def test_intraclass_correlation_estimates_the_truth() -> None:
     values = np.sqrt(0.3) * RNG.normal(size=400)[codes] + np.sqrt(0.7) * RNG.normal(size=2000)
     values -= values.mean()
     sums = np.bincount(codes, values).astype(float)
-    found = intraclass_correlation(sums, np.full(400, 5.0), float((values**2).sum()))
-    assert found == pytest.approx(0.3, abs=0.05)
+    correlation = intraclass_correlation(sums, np.full(400, 5.0), float((values**2).sum()))
+    assert correlation == pytest.approx(0.3, abs=0.05)
 
 
 def test_the_design_effect_is_the_jackknifes_over_that_of_single_videos() -> None:
@@ -116,5 +116,5 @@ def test_intraclass_correlation_of_unequal_groups_is_donner_and_klars() -> None:
     within = ((values - group_means[codes]) ** 2).sum() / 7
     typical = (10 - (sizes**2).sum() / 10) / 2
     expected = (among - within) / (among + (typical - 1) * within)
-    found = intraclass_correlation(sums, sizes, float((deviations**2).sum()))
-    assert found == pytest.approx(expected)
+    correlation = intraclass_correlation(sums, sizes, float((deviations**2).sum()))
+    assert correlation == pytest.approx(expected)

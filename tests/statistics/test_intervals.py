@@ -55,8 +55,8 @@ def test_a_mean_of_equal_groups_is_students_t_on_group_means() -> None:
     codes = np.repeat(np.arange(12), 3)
     means = values.mean(axis=1)
     half = t.ppf(0.95, 11) * means.std(ddof=1) / np.sqrt(12)
-    found = mean_interval(values.ravel(), codes, 16.0, level=0.9)
-    assert found == pytest.approx((means.mean() - half, means.mean() + half))
+    interval = mean_interval(values.ravel(), codes, 16.0, level=0.9)
+    assert interval == pytest.approx((means.mean() - half, means.mean() + half))
 
 
 def test_a_mean_stays_between_0_and_the_maximum() -> None:
@@ -69,8 +69,8 @@ def test_the_textbook_interval_is_students_t_on_group_means_for_equal_groups() -
     values = RNG.normal(size=(15, 4))
     means = values.mean(axis=1)
     half = t.ppf(0.975, 14) * means.std(ddof=1) / np.sqrt(15)
-    found = cluster_robust_interval(values.ravel(), np.repeat(np.arange(15), 4))
-    assert found == pytest.approx((means.mean() - half, means.mean() + half))
+    interval = cluster_robust_interval(values.ravel(), np.repeat(np.arange(15), 4))
+    assert interval == pytest.approx((means.mean() - half, means.mean() + half))
 
 
 def test_the_textbook_interval_of_unequal_groups_is_cr1_with_an_intercept() -> None:
@@ -81,8 +81,8 @@ def test_the_textbook_interval_of_unequal_groups_is_cr1_with_an_intercept() -> N
     residuals = values - values.mean()
     meat = sum(residuals[codes == group].sum() ** 2 for group in range(4))
     half = t.ppf(0.95, 3) * np.sqrt(4 / 3 * meat) / 16
-    found = cluster_robust_interval(values, codes, level=0.9)
-    assert found == pytest.approx((values.mean() - half, values.mean() + half))
+    interval = cluster_robust_interval(values, codes, level=0.9)
+    assert interval == pytest.approx((values.mean() - half, values.mean() + half))
 
 
 def test_the_textbook_interval_agrees_with_ours_where_there_is_plenty_of_data() -> None:

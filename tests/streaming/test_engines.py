@@ -46,14 +46,14 @@ def test_streams_on_every_engine(engine: str, family: str, options: dict[str, An
     model = model_of(family, **options)
     stream = stream_model(model, streams=2, engine=engine)
     videos = {name: pixels(20, seed, side=16) for seed, name in enumerate("ab")}
-    found: dict[str, list[Any]] = {"a": [], "b": []}
-    at = dict.fromkeys(found, 0)
+    streamed: dict[str, list[Any]] = {"a": [], "b": []}
+    at = dict.fromkeys(streamed, 0)
     for sizes in ({"a": 7, "b": 9}, {"a": 5}, {"b": 11, "a": 2}, {"a": 6}):
         for name, predictions in stream.push({n: videos[n][at[n] : at[n] + size] for n, size in sizes.items()}).items():
-            found[name] += [prediction.probabilities for prediction in predictions]
+            streamed[name] += [prediction.probabilities for prediction in predictions]
             at[name] += sizes[name]
     for name, video in videos.items():
-        np.testing.assert_allclose(found[name], windows_of(model, video, 1, 0), atol=1e-5)
+        np.testing.assert_allclose(streamed[name], windows_of(model, video, 1, 0), atol=1e-5)
 
 
 @on_tensorflow
@@ -67,8 +67,8 @@ def test_a_random_network_on_onnx(data: Any) -> None:
     model = network(data.draw)
     hop = data.draw(st.integers(1, 3))
     video = noise(model, model.input_shape[1] + 6)
-    found = [prediction.probabilities for prediction in stream_model(model, hop=hop, engine="onnx").push(video)]
-    np.testing.assert_allclose(found, windows_of(model, video, hop, 0), atol=1e-4)
+    streamed = [prediction.probabilities for prediction in stream_model(model, hop=hop, engine="onnx").push(video)]
+    np.testing.assert_allclose(streamed, windows_of(model, video, hop, 0), atol=1e-4)
 
 
 @on_tensorflow
@@ -78,7 +78,7 @@ def test_an_engine_that_predicts_something_else_is_refused_with_the_difference(m
 
     def wrong(model: bytes) -> Any:
         run = load(model)
-        return lambda tensors: {name: one + 0.01 for name, one in run(tensors).items()}
+        return lambda tensors: {name: tensor + 0.01 for name, tensor in run(tensors).items()}
 
     monkeypatch.setattr(engines, "ENGINES", {**ENGINES, "onnx": engines.Engine(engines.exported(wrong), (1,))})
     monkeypatch.setattr("stillmotion.streaming.streams.ENGINES", engines.ENGINES)

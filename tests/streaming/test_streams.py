@@ -54,8 +54,8 @@ def every_window(data: Any) -> None:
     stream.flush()
     expected = windows_of(model, frames, hop, start)
     assert [prediction.index for prediction in predictions] == list(range(len(expected)))
-    found = np.array([prediction.probabilities for prediction in predictions]).reshape(expected.shape)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    streamed = np.array([prediction.probabilities for prediction in predictions]).reshape(expected.shape)
+    np.testing.assert_allclose(streamed, expected, atol=1e-5)
 
 
 def classic(frames: int = 6) -> keras.Model:
@@ -84,18 +84,18 @@ def test_streams_share_a_model_and_join_and_leave_freely() -> None:
         {"b": 10, "d": 18},
     ]  # fmt: skip
     at = dict.fromkeys(videos, 0)
-    found: dict[str, list[WindowPrediction]] = {name: [] for name in videos}
+    streamed: dict[str, list[WindowPrediction]] = {name: [] for name in videos}
     for sizes in cuts:
         new = {name: videos[name][at[name] : at[name] + size] for name, size in sizes.items()}
         times = {name: np.arange(at[name], at[name] + size) / 10 for name, size in sizes.items()}
         for name, predictions in stream.push(new, times).items():
-            found[name] += predictions
+            streamed[name] += predictions
         for name, size in sizes.items():
             at[name] += size
         if at["a"] == 20:
             stream.flush("a")  # its place is d's
     assert at == dict.fromkeys(videos, 20)
-    for name, predictions in found.items():
+    for name, predictions in streamed.items():
         assert [prediction.index for prediction in predictions] == list(range(15))
         assert [prediction.seconds for prediction in predictions] == pytest.approx((np.arange(15) + 5) / 10)
         np.testing.assert_allclose([prediction.probabilities for prediction in predictions], expected[name], atol=1e-5)
@@ -115,10 +115,10 @@ def test_open_windows_advance_side_by_side(kind: str, hop: int, frames: int) -> 
     model.compile(run_eagerly=True)
     stream = stream_model(model, hop=hop, check=False)
     video = noise(model, 40)
-    found = []
+    streamed = []
     for part in (video[:1], video[1:8], video[8:]):
-        found += [prediction.probabilities for prediction in stream.push(part)]
-    np.testing.assert_allclose(found, windows_of(model, video, hop, 0), atol=1e-5)
+        streamed += [prediction.probabilities for prediction in stream.push(part)]
+    np.testing.assert_allclose(streamed, windows_of(model, video, hop, 0), atol=1e-5)
 
 
 def test_after_flush_nothing_of_the_last_stream_is_left() -> None:
@@ -126,8 +126,8 @@ def test_after_flush_nothing_of_the_last_stream_is_left() -> None:
     stream = stream_model(model, hop=2)
     stream.push(pixels(9, 1))
     stream.flush()
-    found = [prediction.probabilities for prediction in stream.push(pixels(9, 2))]
-    np.testing.assert_allclose(found, windows_of(model, pixels(9, 2), 2, 0), atol=1e-5)
+    streamed = [prediction.probabilities for prediction in stream.push(pixels(9, 2))]
+    np.testing.assert_allclose(streamed, windows_of(model, pixels(9, 2), 2, 0), atol=1e-5)
 
 
 def test_state_does_not_grow() -> None:
@@ -185,8 +185,8 @@ def test_a_custom_layer_runs_on_the_window() -> None:
     stream = stream_model(model)
     (own,) = [report for report in stream.layers if report.reason]
     assert own.reason == "what Alone does with time is not known"
-    found = [prediction.probabilities for prediction in stream.push(pixels(9, side=4))]
-    np.testing.assert_allclose(found, windows_of(model, pixels(9, side=4), 1, 0), atol=1e-5)
+    streamed = [prediction.probabilities for prediction in stream.push(pixels(9, side=4))]
+    np.testing.assert_allclose(streamed, windows_of(model, pixels(9, side=4), 1, 0), atol=1e-5)
 
 
 def test_a_wrong_division_is_noticed_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,15 +194,15 @@ def test_a_wrong_division_is_noticed_and_reported(monkeypatch: pytest.MonkeyPatc
     model = classic()
     stream = stream_model(model)
     assert all("divided, its predictions differ by" in report.reason for report in stream.layers)
-    found = [prediction.probabilities for prediction in stream.push(pixels(9))]
-    np.testing.assert_allclose(found, windows_of(model, pixels(9), 1, 0), atol=1e-5)
+    streamed = [prediction.probabilities for prediction in stream.push(pixels(9))]
+    np.testing.assert_allclose(streamed, windows_of(model, pixels(9), 1, 0), atol=1e-5)
 
 
 def test_a_model_of_pictures_has_windows_of_one_frame() -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((12, 12, 3)), layers.Conv2D(3, 2), layers.Flatten(), layers.Dense(4)])
-    found = [prediction.probabilities for prediction in stream_model(model, hop=2).push(pixels(7))]
-    np.testing.assert_allclose(found, np.asarray(model.predict_on_batch(pixels(7)[::2])), atol=1e-3)
+    streamed = [prediction.probabilities for prediction in stream_model(model, hop=2).push(pixels(7))]
+    np.testing.assert_allclose(streamed, np.asarray(model.predict_on_batch(pixels(7)[::2])), atol=1e-3)
 
 
 def test_what_cannot_be_streamed_is_refused() -> None:
@@ -211,9 +211,9 @@ def test_what_cannot_be_streamed_is_refused() -> None:
         stream_model(keras.Sequential([keras.Input((None, 3)), layers.LSTM(2)]))
     with pytest.raises(UsageError, match="the prediction of a stateful layer depends on all earlier windows"):
         stream_model(keras.Sequential([keras.Input((4, 3), batch_size=1), layers.LSTM(2, stateful=True)]))
-    one, other = keras.Input((4, 3)), keras.Input((4, 3))
+    first, second = keras.Input((4, 3)), keras.Input((4, 3))
     with pytest.raises(UsageError, match="one input and one output"):
-        stream_model(keras.Model([one, other], layers.Add()([one, other])))
+        stream_model(keras.Model([first, second], layers.Add()([first, second])))
     with pytest.raises(UsageError, match="hop is 0"):
         stream_model(classic(), hop=0)
     with pytest.raises(UsageError, match="2 labels for a model of 4"):

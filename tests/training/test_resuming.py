@@ -25,7 +25,7 @@ def make_segment(folder: Path, video: sm.Video) -> Segment:
 
 def test_a_fingerprint_depends_on_all_that_a_table_says_of_the_videos(tmp_path: Path) -> None:
     video = sm.Video("a.mp4", "left", "g", None, 0.5, 1.5)
-    other = make_segment(tmp_path, sm.Video("b.mp4", "right", "h"))
+    other_segment = make_segment(tmp_path, sm.Video("b.mp4", "right", "h"))
     videos = [
         video,
         dataclasses.replace(video, path="c.mp4"),
@@ -34,9 +34,9 @@ def test_a_fingerprint_depends_on_all_that_a_table_says_of_the_videos(tmp_path: 
         dataclasses.replace(video, start_seconds=0.4),
         dataclasses.replace(video, end_seconds=1.6),
     ]
-    prints = [fingerprint_segments([make_segment(tmp_path, changed)], [other]) for changed in videos]
+    prints = [fingerprint_segments([make_segment(tmp_path, changed)], [other_segment]) for changed in videos]
     assert len(set(prints)) == len(videos)
-    assert fingerprint_segments([make_segment(tmp_path, video)], [other]) == prints[0]
+    assert fingerprint_segments([make_segment(tmp_path, video)], [other_segment]) == prints[0]
 
 
 def test_a_fingerprint_depends_on_the_parts_and_on_the_files(tmp_path: Path) -> None:

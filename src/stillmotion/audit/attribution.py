@@ -3,7 +3,7 @@
 From the video's path to the snapshot's path, one fault at a time is replaced, in every order. A fault's value is what
 its replacement adds on average (Shapley 1953; Lundberg & Lee 2017 for models). The distance of a prediction from the
 snapshot's is the total variation, half the sum of absolute differences of probability, so that the values add up to
-the whole change. What no setting reproduces of the two pictures counts as a fault of its own, *unexplained*.
+the whole change. What no setting reproduces counts as a separate fault, *unexplained*.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Predict = Callable[[Sequence[Floats]], Floats]
 
 @dataclass(frozen=True, eq=False)
 class PathPair:
-    """A frame by both paths.
+    """A frame rendered by both paths.
 
     Attributes:
         context: the frame, with frames around it.
@@ -139,11 +139,11 @@ def shapley(players: Sequence[str], values: NDArray[np.float64]) -> dict[str, fl
     count = len(players)
     shares = {}
     for bit, player in enumerate(players):
-        others = [other for other in range(count) if other != bit]
+        other_bits = [other for other in range(count) if other != bit]
         total = 0.0
         for size in range(count):
             weight = factorial(size) * factorial(count - size - 1) / factorial(count)
-            for coalition in combinations(others, size):
+            for coalition in combinations(other_bits, size):
                 mask = sum(1 << other for other in coalition)
                 total += weight * float(values[mask | 1 << bit] - values[mask])
         shares[player] = total
@@ -162,7 +162,7 @@ def _mixture(pair: PathPair, names: set[str], residuals: tuple[Picture, Picture]
 
 
 def _residual(values: Floats, settings: PathSettings, context: FrameContext) -> Picture:
-    """What a path does not reproduce of values that came by it, in levels."""
+    """How far a path's rendering is from the values that came by it, in levels."""
     rendered = render_picture(settings, context, (values.shape[0], values.shape[1]))
     if settings[SCALING] == TRUNCATED:  # of levels that are lost, nothing is known
         return np.zeros_like(rendered)

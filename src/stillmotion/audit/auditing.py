@@ -149,7 +149,7 @@ def explain_change(
         snapshots: the snapshots; without any, frames of the videos are used.
         reader: the user's frame reader, if there is one.
         noise: what is known of the noise.
-        progress: called as the work goes on.
+        progress: called with the stage and what is done of it.
 
     Returns:
         The comparison, the noise with that of decoding, and the causes.

@@ -75,7 +75,7 @@ def explain_colors(observations: Sequence[Observation], settings: PathSettings) 
 def find_scaling(values: Sequence[Picture], matches: Sequence[Match], expected: str) -> Scaling:
     """Find which range pictures are in.
 
-    Pictures of 8 bits that were scaled give whole levels when they are scaled back, which tells the range for sure.
+    8-bit pictures that were scaled give whole levels when they are scaled back, so the range is certain.
     Otherwise it is the range that brings them nearest to their frames.
 
     Args:

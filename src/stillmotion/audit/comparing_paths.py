@@ -88,7 +88,7 @@ def match_snapshots(
     """Find the frame that each snapshot shows.
 
     Args:
-        snapshots: the snapshots; those beyond `MAX_SNAPSHOTS` are left out.
+        snapshots: the snapshots; only the first `MAX_SNAPSHOTS` are used.
         videos: where to look.
         progress: called after each.
 
@@ -134,18 +134,18 @@ def compare_paths(
     Raises:
         StillmotionError: the reader's pictures are not those of the video.
     """
-    found = [(entry.snapshot, entry.match) for entry in matched if entry.match is not None]
-    if not found:
+    matches = [(entry.snapshot, entry.match) for entry in matched if entry.match is not None]
+    if not matches:
         return PathComparison(tuple(matched))
     progress("estimating paths", 0, 1)
-    snapshot_paths = _find_snapshot_paths(audited, found)
+    snapshot_paths = _find_snapshot_paths(audited, matches)
     reader_paths: list[ReaderPath] | None = None
     notes: list[str] = []
     if reader is not None:
         reader_paths, notes = find_reader_paths(audited, [path.match for path in snapshot_paths], reader)
     compared = []
-    for number, ((snapshot, _), path) in enumerate(zip(found, snapshot_paths, strict=True)):
-        progress("attributing changes", number, len(found))
+    for number, ((snapshot, _), path) in enumerate(zip(matches, snapshot_paths, strict=True)):
+        progress("attributing changes", number, len(matches))
         reader_path = reader_paths[number] if reader_paths else None
         video_settings = reader_path.settings if reader_path else audited.settings
         context = path.match.video.context(path.match.index, context_radius(video_settings, path.settings))
@@ -162,12 +162,12 @@ def compare_paths(
     return PathComparison(tuple(matched), tuple(compared), tuple(notes))
 
 
-def _find_snapshot_paths(audited: AuditedModel, found: Sequence[tuple[Snapshot, Match]]) -> list[_SnapshotPath]:
+def _find_snapshot_paths(audited: AuditedModel, matches: Sequence[tuple[Snapshot, Match]]) -> list[_SnapshotPath]:
     """The path of each snapshot, as the model is fed it; a frame of the video itself came the healthy path."""
-    paths = [_SnapshotPath(match, audited.settings) for _, match in found]
-    numbers = [number for number, (snapshot, _) in enumerate(found) if not snapshot.is_frame]
+    paths = [_SnapshotPath(match, audited.settings) for _, match in matches]
+    numbers = [number for number, (snapshot, _) in enumerate(matches) if not snapshot.is_frame]
     observations = [
-        Observation(found[number][0].picture, found[number][1], found[number][0].jpeg) for number in numbers
+        Observation(matches[number][0].picture, matches[number][1], matches[number][0].jpeg) for number in numbers
     ]
     for group in group_alike(observations):
         explanation = explain([observations[index] for index in group])

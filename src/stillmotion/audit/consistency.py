@@ -1,6 +1,6 @@
-"""Is the model consistent with itself? Keras has silent faults: each check finds one and says the fix.
+"""Is the model consistent with itself? Keras has silent faults: each check finds one and names the fix.
 
-A prediction must not depend on how it is asked for. Most checks measure the largest difference of probability.
+A prediction must not depend on how it is made. Most checks measure the largest difference of probability.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def numeric_noise(checks: tuple[Check, ...]) -> float:
 
 
 def allowed_rounding(audited: AuditedModel) -> float:
-    """Differences of probability up to this are rounding: more if the model computes in 16 bits."""
+    """The largest difference of probability that rounding explains; larger if the model computes in 16 bits."""
     in_16_bits = any("16" in layer.dtype_policy.compute_dtype for layer in iter_layers(audited.model))
     return ROUNDING_16_BITS if in_16_bits else ROUNDING
 
@@ -78,15 +78,15 @@ def _largest_difference(first: Floats, second: Floats) -> float:
 
 
 def _check_frames(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
-    """Every frame of a clip must change the prediction, and the number of frames must not have to be known."""
+    """Every frame of a clip must change the prediction, also if the model is traced for any number of frames."""
     if audited.kind != "clip":
         return
     clips = inputs[:2]
     predictions, ignored = _predict(audited, clips), []
-    other = np.roll(clips, 1, axis=2)[:, :, ::-1]
+    shifted = np.roll(clips, 1, axis=2)[:, :, ::-1]
     for frame in range(audited.frames):
         changed = clips.copy()
-        changed[:, frame] = other[:, frame]
+        changed[:, frame] = shifted[:, frame]
         if _largest_difference(predictions, _predict(audited, changed)) == 0:
             ignored.append(frame)
     unknown = [name for name, frames in time_distributed_layers(audited.model) if frames is None]
@@ -193,14 +193,14 @@ def _check_evaluate(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
 
 
 def _check_training_mode(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
-    """No layer may have been called with training=True. Models that do not say are judged by their calls alone."""
+    """No layer may have been called with training=True. Without a configuration, only calls are checked."""
     if _configuration(audited) is not None:
         fix = _training_mode_fix(audited)
         yield Check("inference_mode", "No layer is held in training mode", not fix, float(bool(fix)), fix)
 
 
 def _configuration(audited: AuditedModel) -> Any:
-    """How the model was built; None for a class of its own that does not say."""
+    """The model's configuration; None for a custom class without one."""
     try:
         return audited.model.get_config()
     except (NotImplementedError, TypeError, ValueError):  # Keras calls the class's own code.

@@ -1,4 +1,4 @@
-"""Finds a picture that is any crop of a video's frame: a grid over all frames, then edge by edge."""
+"""Find the frame and the crop that a picture shows: a coarse grid over all frames, then edge by edge."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOVES = ((1, 0, 1, 0), (0, 1, 0, 1), (1, 1, -1, -1), (1, 0, 0, 0), (0, 1, 0, 0),
 
 
 def search_crop(picture: Picture, video: IndexedVideo) -> Match:
-    """The crop and the frame of a video that explain a picture best, whatever crop it is."""
+    """The frame of a video and the crop of it that explain a picture best, among all crops."""
     features = picture_features(picture)
     box = _climb(features, video, _best_on_grid(picture, features, video))
     match = best_frame(picture, video, _likeliest(features, video, box, 3), UPRIGHT, box)

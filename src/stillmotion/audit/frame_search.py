@@ -19,7 +19,7 @@ from stillmotion.decoding import Images
 FEATURE_SIDE = 24  # side of what is correlated, in pixels
 MAX_SIDE = 256  # longer side of the pictures that are compared
 FRAME_BYTES = 1.5e8  # of frames that are decoded at once
-# Another frame, orientation or framing than the expected one must leave less over by this factor to be believed.
+# Another frame, orientation or framing than the expected one is chosen if it leaves less unexplained by this factor.
 PREFERENCE = 0.97
 
 

@@ -36,7 +36,7 @@ def compare_frozen_clips(audited: AuditedModel, comparison: PathComparison) -> t
         frames = read_clips(video.file, [window], spec)[0]
         clip = np.stack([audited.feed(frame.astype(np.float32)) for frame in frames])
         full = audited.predict([clip])[0]
-        others = audited.predict(list(clip[:: max(1, len(clip) // FROZEN_FRAMES)]))
+        other_predictions = audited.predict(list(clip[:: max(1, len(clip) // FROZEN_FRAMES)]))
         still_label = None
         if still is not None:
             still_label = still.labels[int(still.predict([still.feed(compared.snapshot.picture)])[0].argmax())]
@@ -50,7 +50,7 @@ def compare_frozen_clips(audited: AuditedModel, comparison: PathComparison) -> t
                 clip=audited.labels[int(full.argmax())],
                 snapshot_to_frozen=compared.attribution.total,
                 frozen_to_clip=total_variation(frozen, full),
-                frozen_to_others=float(np.mean([total_variation(frozen, other) for other in others])),
+                frozen_to_others=float(np.mean([total_variation(frozen, other) for other in other_predictions])),
                 still=still_label,
             )
         )

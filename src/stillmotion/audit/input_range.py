@@ -57,7 +57,7 @@ def choose_input_range(
     snapshots: Sequence[Snapshot],
     reader: FrameReader | None,
 ) -> RangeEvidence:
-    """Find the range that a model expects, by whatever there is.
+    """Find the range that a model expects, by the most direct evidence available.
 
     Args:
         audited: the model; its range is taken as given unless it is None.

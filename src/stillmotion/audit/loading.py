@@ -1,4 +1,4 @@
-"""Loads the model under audit, and finds out what it takes and what it returns."""
+"""Load the model under audit, and find out what it takes and returns."""
 
 from __future__ import annotations
 

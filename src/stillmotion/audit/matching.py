@@ -1,7 +1,7 @@
 """Where a picture comes from: which video, which frame, how it is turned and framed.
 
-First over all frames, small: normalized correlation of brightness, which channel order, scaling and exposure hardly
-change. Then over the best frames, larger: what no map of colors explains.
+First, all frames are compared at a small size by the normalized correlation of brightness, which channel order, scaling
+and exposure hardly change. Then the best frames are compared at a larger size by what no map of colors explains.
 """
 
 from __future__ import annotations

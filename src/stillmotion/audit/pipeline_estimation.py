@@ -1,8 +1,8 @@
 """Which settings turn a video's frames into the pictures that were observed.
 
-Matching has found orientation and framing. Then colors are estimated together, on small pictures. Then the search is
-greedy, from the healthy path on, at the pictures' own size: each step takes the one setting, of all that the faults of
-the table propose, that leaves least of the pictures unexplained, as long as it explains clearly more.
+Matching has found orientation and framing. Then colors are estimated together, on small pictures. Then a greedy
+search at the pictures' own size starts from the healthy path. Each step tries all settings that the faults in the table
+propose, and takes the one that leaves least of the pictures unexplained, as long as it explains clearly more.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class _SearchEvidence:
 
 
 def explain(observations: Sequence[Observation]) -> Explanation:
-    """Estimate the path that pictures came from their frames.
+    """Estimate the path from the frames to their pictures.
 
     Args:
         observations: pictures of one size, orientation, framing and kind of file (`group_alike`).
@@ -109,13 +109,14 @@ def explain(observations: Sequence[Observation]) -> Explanation:
     settings = PathSettings().having(ORIENTATION, first.match.orientation).having(FRAMING, first.match.box)
     settings = settings.having(RESIZING, ("area", first.size) if first.resized else "area")
     settings = explain_colors(observations, settings.having(JPEG, first.jpeg or NONE))
-    # Detailed pictures tell kernels and encoders apart best.
+    # Kernels and encoders differ most on detailed pictures.
     detailed = sorted(observations, key=lambda seen: -float(np.abs(np.diff(seen.levels, axis=1)).mean()))
     detailed = detailed[:MAX_PICTURES]
     before = least = _unexplained(detailed, settings)
     for _ in range(MAX_STEPS):
-        for proposals in (_proposals, _expensive_proposals):
-            tried = [(_unexplained(detailed, changed), changed) for changed in proposals(detailed, settings, least)]
+        # Expensive faults are tried only where much is left unexplained.
+        for proposals in (_proposals, _expensive_proposals) if least > LOSSY_LEVELS else (_proposals,):
+            tried = [(_unexplained(detailed, changed), changed) for changed in proposals(detailed, settings)]
             best = min(tried, key=lambda entry: entry[0], default=(np.inf, settings))
             if _clearly_better(least, best[0]):
                 least, settings = best
@@ -151,7 +152,7 @@ def _expensive_faults() -> list[Fault[Any]]:
     return [fault for fault in FAULTS.values() if fault.expensive]
 
 
-def _proposals(observations: Sequence[Observation], settings: PathSettings, left: float) -> list[PathSettings]:
+def _proposals(observations: Sequence[Observation], settings: PathSettings) -> list[PathSettings]:
     """The path with each setting that a fault proposes."""
     evidence = _SearchEvidence(observations, settings)
     return [
@@ -163,12 +164,8 @@ def _proposals(observations: Sequence[Observation], settings: PathSettings, left
     ]
 
 
-def _expensive_proposals(
-    observations: Sequence[Observation], settings: PathSettings, left: float
-) -> list[PathSettings]:
-    """The same for expensive faults, where much is left: of each, the setting that does best on one picture."""
-    if left <= LOSSY_LEVELS:
-        return []
+def _expensive_proposals(observations: Sequence[Observation], settings: PathSettings) -> list[PathSettings]:
+    """The path with one setting of each expensive fault: the setting that explains the first picture best."""
     evidence = _SearchEvidence(observations, settings)
     best = []
     for fault in _expensive_faults():
@@ -179,7 +176,7 @@ def _expensive_proposals(
 
 
 def _prune(observations: Sequence[Observation], settings: PathSettings, least: float) -> tuple[PathSettings, float]:
-    """The path without faults that it does as well without."""
+    """The path without the faults that do not improve it."""
     for fault in STAND_INS:
         known = fault is JPEG and observations[0].jpeg is not None
         if not settings.has(fault) or known:
@@ -191,9 +188,9 @@ def _prune(observations: Sequence[Observation], settings: PathSettings, least: f
 
 
 def _residual_cause(observations: Sequence[Observation], settings: PathSettings, left: float) -> Fault[Any] | None:
-    """Video compression, if what is left is an encoder's loss: on the snapshot's side, or on the video's.
+    """Video compression, if the unexplained rest is an encoder's loss, in the snapshot or in the video.
 
-    On the video's side, a snapshot that is encoded comes nearer to its frame.
+    If the video was compressed, encoding the snapshot brings it nearer to its frame.
     """
     if settings.has(VIDEO_COMPRESSION):
         return VIDEO_COMPRESSION

@@ -1,4 +1,4 @@
-"""How a model was trained to be fed: every way, tried on labeled snapshots."""
+"""The preprocessing that a model was trained with, found by trying all ways on labeled snapshots."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RESAMPLES = 1000
 
 
 def find_preprocessing(audited: AuditedModel, snapshots: Sequence[Snapshot]) -> tuple[Preprocessing, ...]:
-    """Feed labeled snapshots in every way.
+    """Try every way to preprocess labeled snapshots.
 
     Args:
         audited: the model; how it is fed does not matter.

@@ -49,7 +49,7 @@ def _make_preview(audited: AuditedModel, compared: ComparedSnapshot, number: int
 
 
 def _encode_png(audited: AuditedModel, values: Floats) -> bytes:
-    """Values as the levels that the model takes them for, as RGB if it is fed as it should be."""
+    """The levels and RGB order in which the model interprets the values."""
     from PIL import Image
 
     levels = np.clip(np.rint(as_levels(values, audited.input_range or LEVELS)), 0, 255).astype(np.uint8)

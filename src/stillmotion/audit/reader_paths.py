@@ -1,4 +1,4 @@
-"""What the user's frame reader yields for the frames of a video, and the path that it came."""
+"""What the user's frame reader yields for the frames of a video, and by which path."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def _inspect(audited: AuditedModel, video: IndexedVideo, reader: FrameReader) ->
 
 
 def _goes_by_index(matched: Sequence[tuple[int, Match]], rate: float) -> bool:
-    """Whether frames are left out at an end only, rather than all but every `rate`-th or so.
+    """Whether frames are skipped at one end only, and not throughout, as by a lower frame rate.
 
     `matched` holds positions among the frames that the reader yields, and the frames that these show.
     """

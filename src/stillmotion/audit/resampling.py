@@ -46,7 +46,7 @@ def _lanczos(lobes: int) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Kernel:
-    """How new pixels are made of old ones.
+    """How new pixels are computed from old ones.
 
     Attributes:
         weight: distance in pixels -> weight; None for nearest and area, which have no such function.
@@ -174,7 +174,7 @@ def weights(kernel: str, source: int, result: int) -> csr_matrix:
         centers = (np.arange(result) + 0.5) * scale - 0.5
         columns = np.floor(centers - radius).astype(int)[:, None] + np.arange(int(np.ceil(2 * radius)) + 2)[None, :]
         values = weight((columns - centers[:, None]) / spread)
-        if chosen.antialias:  # Pixels outside are left out; without antialiasing, the border is repeated.
+        if chosen.antialias:  # Pixels outside are not used; without antialiasing, the border is repeated.
             values = np.where((columns >= 0) & (columns < source), values, 0.0)
     values = values / values.sum(1, keepdims=True)
     rows = np.repeat(np.arange(result), columns.shape[1])

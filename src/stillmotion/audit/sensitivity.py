@@ -123,7 +123,7 @@ def divergence(first: Floats, second: Floats) -> float:
 
 
 def _plan_trials(audited: AuditedModel) -> list[_Trial]:
-    """Every fault at every strength, but for those that are healthy for this model."""
+    """Every fault at every strength, except settings that are healthy for this model."""
     trials = []
     for fault in FAULTS.values():
         if isinstance(fault, ClipFault) and audited.kind != "clip":

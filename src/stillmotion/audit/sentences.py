@@ -101,11 +101,13 @@ def _about_predictions(comparison: PathComparison) -> list[str]:
         return sentences
     flips = sum(attribution.flipped for attribution in comparison.attributions)
     if flips:
-        other = "with your frame reader" if is_frames else "than their frame"
-        sentences.append(f"{flips} of {matched} {things} {'gets' if flips == 1 else 'get'} a different label {other}.")
+        reference = "with your frame reader" if is_frames else "than their frame"
+        sentences.append(
+            f"{flips} of {matched} {things} {'gets' if flips == 1 else 'get'} a different label {reference}."
+        )
     else:
-        other = "with your frame reader" if is_frames else "as their frame"
-        sentences.append(f"All {matched} {things} get the same label {other}.")
+        reference = "with your frame reader" if is_frames else "as their frame"
+        sentences.append(f"All {matched} {things} get the same label {reference}.")
     return sentences
 
 
@@ -161,7 +163,7 @@ def _both_settings(cause: AttributedCause, has_reader: bool) -> str:
     """How both paths are set, as a clause."""
     assert cause.fault is not None
     frames = "your reader's frames" if has_reader else "the video's frames"
-    if not cause.count:  # recognized by what is left over, not by a setting
+    if not cause.count:  # recognized by the unexplained rest, not by a setting
         return f"the difference between your snapshots and {frames} looks like {cause.fault.name}"
     video, snapshot = cause.fault.describe(cause.video_setting), cause.fault.describe(cause.snapshot_setting)
     return f"your snapshots {snapshot}, but {frames} {video}"

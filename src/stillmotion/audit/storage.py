@@ -13,7 +13,7 @@ from stillmotion.audit.records import Audit
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, make_folder, write_json
 
-IMAGES = "pictures"  # the folder of the PNG files, beside audit.json
+IMAGES = "pictures"  # the folder of the PNG files, next to audit.json
 
 _ADAPTER = TypeAdapter(Audit)
 
@@ -47,7 +47,7 @@ def read_audit(folder: Path) -> Audit:
 
 
 def write_audit(audit: Audit, folder: Path) -> None:
-    """Write audit.json, and the pictures of the previews beside it; each file whole or not at all.
+    """Write audit.json and, in the same folder, the pictures of the previews; each file completely or not at all.
 
     Args:
         audit: the audit.

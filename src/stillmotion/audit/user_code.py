@@ -51,7 +51,7 @@ def import_custom_objects(module: str) -> dict[str, Any]:
 
 @contextmanager
 def _working_folder_on_path() -> Iterator[None]:
-    """The working folder on `sys.path` for as long as this lasts: nothing that is imported later comes from there."""
+    """Put the working folder on `sys.path` inside this context only, so that later imports do not come from there."""
     folder = str(Path.cwd())
     if "" in sys.path or folder in sys.path:
         yield

@@ -21,7 +21,7 @@ LINE_INTERVAL_SECONDS = 30.0  # between lines of progress where there is no term
 
 
 class SafeConsole(Console):
-    """A console that labels and file names cannot steer: control characters are shown as escapes, on one line."""
+    """A console that shows control characters in labels and file names as escapes, so that they have no effect."""
 
     def render_str(self, text: str, **style: Any) -> Text:
         return super().render_str(CONTROL_CHARACTERS.sub(lambda match: ascii(match[0])[1:-1], text), **style)
@@ -35,7 +35,7 @@ interrupted = threading.Event()
 
 
 class ProgressBar:
-    """A progress bar that is a `stillmotion.progress.Progress`. It starts anew with each stage."""
+    """A progress bar that is a `stillmotion.progress.Progress`. It restarts with each stage."""
 
     def __init__(self, progress: Progress, name: str) -> None:
         self.progress, self.name = progress, name
@@ -74,7 +74,7 @@ class ProgressLines:
 
 @contextmanager
 def bar(name: str = "") -> Iterator[ProgressBar | ProgressLines]:
-    """Show progress while work goes on; the bar disappears when it ends."""
+    """Show a progress bar during the work; it disappears at the end."""
     if not err.is_terminal:
         yield ProgressLines(name)
         return
@@ -92,7 +92,7 @@ def bar(name: str = "") -> Iterator[ProgressBar | ProgressLines]:
 
 
 class NoteHandler(logging.Handler):
-    """Prints what the library logs: information as a line, warnings marked as such."""
+    """Prints the library's log: information as plain lines, warnings with a prefix."""
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "warning: " if record.levelno >= logging.WARNING else ""
@@ -113,7 +113,7 @@ def note(line: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path for a person: relative to the working folder where it lies inside."""
+    """A path for a person: relative to the working folder if it is inside that."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

@@ -20,10 +20,10 @@ RETRY_SECONDS = 0.05
 
 
 def handle_interrupts() -> None:
-    """From now on Ctrl-C sets `interrupted` and raises KeyboardInterrupt in the main thread.
+    """Make Ctrl-C set `interrupted` and raise KeyboardInterrupt in the main thread.
 
     Python runs signal handlers only between bytecodes, so while a backend is computing nothing would happen for
-    seconds. A thread of its own, woken through a socket, says meanwhile that the interrupt was received.
+    seconds. A separate thread, woken through a socket, reports meanwhile that the interrupt was received.
     """
     signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _retry_interrupt
@@ -35,7 +35,7 @@ def handle_interrupts() -> None:
 
 
 def restore_interrupts() -> None:
-    """From now on Ctrl-C ends the process at once, for the work has ended."""
+    """Make Ctrl-C end the process at once, because the work is done."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -86,7 +86,14 @@ class OpenedVideos:
         return Videos(self.root, tuple(segment.video for segment in self.segments))
 
     def only(self, videos: Collection[Video]) -> OpenedVideos:
-        """The segments of some of the videos. The result has no skipped videos."""
+        """Select some of the videos.
+
+        Args:
+            videos: the videos to keep.
+
+        Returns:
+            Their segments, in the same order as before, and no skipped videos.
+        """
         wanted = set(videos)
         segments = tuple(segment for segment in self.segments if segment.video in wanted)
         return replace(self, segments=segments, skipped=())
@@ -103,7 +110,7 @@ def open_videos(videos: Videos | OpenedVideos, *, progress: Progress = no_progre
 
     Returns:
         The readable segments, and the videos that were skipped: unreadable ones, segments that start after the end
-        of their video, and files that lie in no label's folder.
+        of their video, and files outside the label folders.
     """
     if isinstance(videos, OpenedVideos):
         return videos

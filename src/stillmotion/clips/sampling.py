@@ -125,7 +125,7 @@ def _window_seconds(spec: ClipSpec, segment: Window) -> float | None:
 
 
 def _places(length: float, segment: Window) -> list[Window]:
-    """Where windows for training lie: anywhere in the segment, or in evenly spread places of a long one."""
+    """Where windows for training are: anywhere in the segment, or in evenly spread places of a long one."""
     start, end = segment
     place = WINDOWS_PER_PLACE * length
     if end - start <= place * MAX_PLACES:

@@ -1,10 +1,16 @@
 """Stored predictions in; metrics, paired statistics, the verdict and advice out. No Keras, no plots."""
 
-from stillmotion.comparison.advice import family_to_use, finds_best_frame, give_advice, sound_recommendation, speed_text
+from stillmotion.comparison.advice import (
+    family_to_use,
+    finds_best_frame,
+    give_advice,
+    recommendation_if_better_than_guessing,
+    speed_text,
+)
 from stillmotion.comparison.comparing import compare_runs, compare_statistics
 from stillmotion.comparison.comparison_file import COMPARISON_FILE, read_comparison, write_comparison
 from stillmotion.comparison.completing import complete_comparison
-from stillmotion.comparison.cross_validation import join_folds
+from stillmotion.comparison.cross_validation import join_folds, read_joined_predictions
 from stillmotion.comparison.deciding import decide, decide_among
 from stillmotion.comparison.evidence import (
     BestFrameEvidence,
@@ -101,14 +107,15 @@ __all__ = [
     "kind_of",
     "one_frame_may_suffice",
     "read_comparison",
+    "read_joined_predictions",
     "read_predictions",
     "read_predictions_by_seed",
     "recommend",
+    "recommendation_if_better_than_guessing",
     "require_motion_evidence",
     "select_examples",
     "selection_text",
     "shortcuts_text",
-    "sound_recommendation",
     "speed_text",
     "verdict_details",
     "verdict_notes",

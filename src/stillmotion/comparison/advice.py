@@ -18,7 +18,7 @@ from stillmotion.comparison.sentences import selection_text
 from stillmotion.comparison.verdict import Verdict
 
 MAX_MISSED_LABELS = 2
-SIMILAR_COST = 1.1  # times the other: no more than that is as fast
+SIMILAR_COST = 1.1  # a model that takes at most this many times as long counts as equally fast
 
 
 def give_advice(comparison: Comparison) -> tuple[Advice, ...]:
@@ -41,7 +41,7 @@ def give_advice(comparison: Comparison) -> tuple[Advice, ...]:
     )
 
 
-def sound_recommendation(comparison: Comparison) -> Recommendation | None:
+def recommendation_if_better_than_guessing(comparison: Comparison) -> Recommendation | None:
     """The recommendation; None where the most accurate model is not significantly better than guessing."""
     recommendation, verdict = comparison.recommendation, comparison.verdict
     if recommendation is None or verdict is None:
@@ -57,7 +57,7 @@ def family_to_use(comparison: Comparison) -> str | None:
     if verdict is None or verdict.answer == "undecided":
         return None
     kind = "motion" if verdict.answer == "motion needed" else "still"
-    recommendation = sound_recommendation(comparison)
+    recommendation = recommendation_if_better_than_guessing(comparison)
     if recommendation and comparison.families[recommendation.family].kind == kind:
         return recommendation.family
     return verdict.motion if kind == "motion" else verdict.still
@@ -72,10 +72,10 @@ def finds_best_frame(comparison: Comparison, family: str) -> bool:
 def speed_text(comparison: Comparison, family: str) -> str:
     """That a family is the fastest, or as fast as any; empty if it is neither or the times are unknown."""
     times = {name: result.cost.milliseconds_per_clip for name, result in comparison.families.items()}
-    own, others = times.pop(family), [time for time in times.values() if time]
-    if not own or not others or own > SIMILAR_COST * min(others):
+    family_time, other_times = times.pop(family), [time for time in times.values() if time]
+    if not family_time or not other_times or family_time > SIMILAR_COST * min(other_times):
         return ""
-    return " and the fastest" if SIMILAR_COST * own < min(others) else " and as fast as any"
+    return " and the fastest" if SIMILAR_COST * family_time < min(other_times) else " and as fast as any"
 
 
 def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
@@ -95,8 +95,8 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     text = f"{chosen} takes {significant(time)} ms per clip on the machine that measured it: {relation}."
     advice = [Advice("time_per_clip", "cost", text)]
     if cost.multiply_adds and other_cost.multiply_adds:
-        own, others = _millions(cost.multiply_adds), _millions(other_cost.multiply_adds)
-        text = f"On any machine: {own} multiply-adds per clip, compared with {others}."
+        count, other_count = _millions(cost.multiply_adds), _millions(other_cost.multiply_adds)
+        text = f"On any machine: {count} multiply-adds per clip, compared with {other_count}."
         advice.append(Advice("multiply_adds", "cost", text))
     if cost.train_seconds:
         result = comparison.families[chosen]
@@ -168,7 +168,7 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
 
 
 def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
-    recommendation = sound_recommendation(comparison)
+    recommendation = recommendation_if_better_than_guessing(comparison)
     reason = ""
     if recommendation and recommendation.family == chosen:
         if recommendation.family == recommendation.best:
@@ -185,7 +185,7 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
 
 def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
     """Mentions a motion model that takes less time than the still model that suffices."""
-    families, recommendation = comparison.families, sound_recommendation(comparison)
+    families, recommendation = comparison.families, recommendation_if_better_than_guessing(comparison)
     recommended = bool(recommendation and families[recommendation.family].kind == "motion")
     name = recommendation.family if recommendation and recommended else verdict.motion
     time, still_time = (families[family].cost.milliseconds_per_clip for family in (name, verdict.still))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stillmotion.comparison.completing import complete_comparison
-from stillmotion.comparison.cross_validation import join_folds
+from stillmotion.comparison.cross_validation import read_joined_predictions
 from stillmotion.comparison.deciding import check_margin, decide, decide_among
 from stillmotion.comparison.evidence import Evidence, gather_evidence
 from stillmotion.comparison.example_videos import gather_examples
@@ -65,11 +65,8 @@ def compare_runs(
     verdict = comparison.verdict
     if verdict is None:
         return complete_comparison(comparison)
-    by_family: dict[str, list[EvaluatedRun]] = {}
-    for run in runs:
-        tested = read_evaluated_run(run)
-        by_family.setdefault(tested.run.recipe.family, []).append(tested)
-    all_runs = [tested.run for own in by_family.values() for tested in own]
+    by_family = _read_by_family(runs)
+    all_runs = [tested.run for members in by_family.values() for tested in members]
     return complete_comparison(
         comparison,
         evidence=_gather_evidence(by_family, verdict.still, verdict.motion),
@@ -102,17 +99,16 @@ def compare_statistics(
     check_margin(margin)
     if not runs:
         raise UsageError("no runs to compare; give at least one run folder")
-    by_family: dict[str, list[EvaluatedRun]] = {}
-    for run in runs:
-        tested = read_evaluated_run(run)
-        by_family.setdefault(tested.run.recipe.family, []).append(tested)
-    predictions = {family: _join(own) for family, own in by_family.items()}
+    by_family = _read_by_family(runs)
+    predictions = {
+        family: read_joined_predictions([tested.run for tested in members]) for family, members in by_family.items()
+    }
     check_same_videos([training for trainings in predictions.values() for training in trainings])
     still, motion = _best(by_family, "still"), _best(by_family, "motion")
     family = still or motion or next(iter(by_family))
     crossed = len(predictions[family]) < len(by_family[family])
     families = {
-        name: _family_result(name, own, predictions[name], seed, relative_to) for name, own in by_family.items()
+        name: _family_result(name, members, predictions[name], seed, relative_to) for name, members in by_family.items()
     }
     tested_videos = len(predictions[family][0].videos) if crossed else None
     first = next(iter(by_family.values()))[0].run
@@ -128,8 +124,12 @@ def compare_statistics(
     )
 
 
-def _join(tested: Sequence[EvaluatedRun]) -> list[Predictions]:
-    return join_folds([each.run.recipe.seed for each in tested], [each.predictions for each in tested])
+def _read_by_family(runs: Sequence[Run | Path | str]) -> dict[str, list[EvaluatedRun]]:
+    by_family: dict[str, list[EvaluatedRun]] = {}
+    for run in runs:
+        tested = read_evaluated_run(run)
+        by_family.setdefault(tested.run.recipe.family, []).append(tested)
+    return by_family
 
 
 def _best(by_family: Mapping[str, Sequence[EvaluatedRun]], kind: str) -> str | None:
@@ -161,28 +161,28 @@ def _decide(
 def _gather_evidence(by_family: Mapping[str, Sequence[EvaluatedRun]], still: str, motion: str) -> Evidence:
     """The evidence that the runs of each family's first seed hold."""
     first_seed = {
-        name: [tested for tested in own if tested.run.recipe.seed == own[0].run.recipe.seed]
-        for name, own in by_family.items()
+        name: [tested for tested in members if tested.run.recipe.seed == members[0].run.recipe.seed]
+        for name, members in by_family.items()
     }
     return gather_evidence(
         perturbed=[tested.run.perturbed_file for tested in first_seed[motion]],
         retrained={},
-        motion=_join(first_seed[motion]),
-        over_time={name: [tested.run.over_time_file for tested in own] for name, own in first_seed.items()},
+        motion=read_joined_predictions([tested.run for tested in first_seed[motion]]),
+        over_time={name: [tested.run.over_time_file for tested in members] for name, members in first_seed.items()},
         still=still,
     )
 
 
 def _family_result(
-    name: str, tested: Sequence[EvaluatedRun], predictions: Sequence[Predictions], seed: int, relative_to: Path | None
+    name: str, members: Sequence[EvaluatedRun], predictions: Sequence[Predictions], seed: int, relative_to: Path | None
 ) -> FamilyResult:
-    runs = [each.run for each in tested]
+    runs = [tested.run for tested in members]
     validation = mean_validation(runs)
     return replace(
         summarize_predictions(kind_of(name), predictions, seed=seed),
         validation_accuracy=validation[0] if validation else None,
         cost=summarize_cost(runs),
-        trainings=tuple(map(summarize_training, tested)),
+        trainings=tuple(map(summarize_training, members)),
         runs=tuple(_relative(run.folder, relative_to) for run in runs),
     )
 

@@ -56,7 +56,7 @@ def complete_verdict(verdict: Verdict, evidence: Evidence | None, shortcuts: Seq
 def _warnings(evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None) -> list[VerdictWarning]:
     leaking = [shortcut for shortcut in shortcuts or () if shortcut.warns]
     names = tuple(shortcut.name for shortcut in leaking)
-    warnings = [VerdictWarning("shortcuts", text, names=names) for text in describe_shortcuts(leaking)]
+    warnings = [VerdictWarning("shortcuts", describe_shortcuts(leaking), names=names)] if leaking else []
     unchecked = ["shortcuts"] if shortcuts is None else []
     if evidence is None or not evidence.perturbed or evidence.best_frame is None:
         unchecked.append("evidence")

@@ -7,7 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from stillmotion.comparison.predictions import Predictions
+from stillmotion.comparison.reading import read_predictions
 from stillmotion.errors import StillmotionError
+from stillmotion.runs import Run
+
+
+def read_joined_predictions(runs: Sequence[Run]) -> list[Predictions]:
+    """Read the stored test predictions of one model's runs, and join its folds.
+
+    Args:
+        runs: evaluated runs of one model: its seeds, its folds, or both.
+
+    Returns:
+        As `join_folds`.
+
+    Raises:
+        StillmotionError: a run was not evaluated, or its folds cannot be joined (see `join_folds`).
+    """
+    return join_folds([run.recipe.seed for run in runs], [read_predictions(run.predictions_file) for run in runs])
 
 
 def join_folds(seeds: Sequence[int], predictions: Sequence[Predictions]) -> list[Predictions]:

@@ -40,8 +40,8 @@ def decide(
 ) -> Verdict:
     """Compare a still model and a motion model on the same test videos.
 
-    Motion is needed if the whole interval of the difference in accuracy lies above the margin; stills suffice if it
-    lies below; otherwise it is undecided. The model that the answer rests on must also be significantly better than
+    Motion is needed if the whole interval of the difference in accuracy is above the margin; stills suffice if it
+    is below; otherwise it is undecided. The model that the answer rests on must also be significantly better than
     always predicting the most frequent label.
 
     Args:
@@ -113,8 +113,8 @@ def decide_among(
 ) -> Verdict:
     """Compare a still model with several motion models among which no validation part has chosen.
 
-    Stills suffice if every 95 % interval lies below the margin: a claim that needs all of several tests needs no
-    correction (intersection-union test, Berger 1982, Technometrics 24). Motion is needed if any interval lies above
+    Stills suffice if every 95 % interval is below the margin: a claim that needs all of several tests needs no
+    correction (intersection-union test, Berger 1982, Technometrics 24). Motion is needed if any interval is above
     the margin, each at the level 1 - 0.05 / models (Bonferroni), so that all hold at once.
 
     Args:
@@ -164,7 +164,14 @@ def decide_among(
 
 
 def check_margin(margin: float) -> None:
-    """Raise UsageError unless the margin is in 0..1."""
+    """Check a margin.
+
+    Args:
+        margin: the smallest gain in accuracy that is worth motion, as a share.
+
+    Raises:
+        UsageError: it is below 0, or not below 1.
+    """
     if not 0 <= margin < 1:
         raise UsageError(f"margin is {margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
 
@@ -183,7 +190,7 @@ def _groups_to_decide(
 ) -> int | None:
     """The number of groups with which the interval would clear the margin in `POWER` of tests; None if too many.
 
-    With the sampling error se of a mean over so many groups, the limit next to the margin must lie z(POWER) * se
+    With the sampling error se of a mean over so many groups, the limit next to the margin must be z(POWER) * se
     beyond it (docs/verdict.md has the formula and its source). The level is that of *motion needed*; *stills suffice*
     needs no correction for several models. `above_guessing` is the still and the motion model's gain over guessing,
     which the model that the answer would rest on must have, too.

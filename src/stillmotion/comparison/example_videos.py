@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from stillmotion.comparison.cross_validation import join_folds
+from stillmotion.comparison.cross_validation import read_joined_predictions
 from stillmotion.comparison.example_selection import Example, ExampleReason, select_examples
 from stillmotion.comparison.predictions import Predictions
-from stillmotion.comparison.reading import read_predictions
 from stillmotion.comparison.traces import PredictionTrace, make_trace, read_over_time
 from stillmotion.data import Video
 from stillmotion.runs import Run
@@ -68,25 +67,22 @@ def gather_examples(
     by_family: dict[str, list[Run]] = {}
     for run in runs:
         by_family.setdefault(run.recipe.family, []).append(run)
-    predictions = {
-        family: join_folds([run.recipe.seed for run in own], [read_predictions(run.predictions_file) for run in own])
-        for family, own in by_family.items()
-    }
+    predictions = {family: read_joined_predictions(members) for family, members in by_family.items()}
     chosen = select_examples(predictions[pair[0]], predictions[pair[1]], count=count)
     names = {example.video for example in chosen}
-    traces = {family: _read_traces(own, names) for family, own in by_family.items()}
+    traces = {family: _read_traces(members, names) for family, members in by_family.items()}
     traced = {video for by_video in traces.values() for video in by_video}
     videos = {video.name: video for run in runs for video in run.record.data.part("test")}
     examples = []
     for example in chosen:
         if (traced and example.video not in traced) or example.video not in videos:
             continue
-        of_video = {family: found[example.video] for family, found in traces.items() if example.video in found}
+        of_video = {family: by_video[example.video] for family, by_video in traces.items() if example.video in by_video}
         examples.append(
             ExampleVideo(
                 videos[example.video],
                 example.reason,
-                {family: _prediction(own[0], example) for family, own in predictions.items()},
+                {family: _prediction(trainings[0], example) for family, trainings in predictions.items()},
                 _keep_likely_labels(of_video, example.label),
             )
         )
@@ -112,8 +108,8 @@ def _keep_likely_labels(traces: Mapping[str, PredictionTrace], truth: str) -> di
     for trace in traces.values():
         for label, probabilities in trace.probabilities.items():
             peaks[label] = max(peaks.get(label, 0.0), *probabilities)
-    others = sorted((label for label in peaks if label != truth), key=lambda label: -peaks[label])
-    kept = [truth, *others[: MAX_TRACED_LABELS - 1]]
+    likely = sorted((label for label in peaks if label != truth), key=lambda label: -peaks[label])
+    kept = [truth, *likely[: MAX_TRACED_LABELS - 1]]
     return {
         family: replace(trace, probabilities={label: trace.probabilities[label] for label in kept})
         for family, trace in traces.items()

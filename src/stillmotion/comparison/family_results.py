@@ -27,7 +27,7 @@ class EvaluatedRun(NamedTuple):
 
 
 def kind_of(family: str) -> Kind:
-    """Whether a family looks at single frames; an unknown family is taken for a motion family."""
+    """The kind of a family; an unknown family counts as a motion family."""
     return FAMILIES[family].kind if family in FAMILIES else "motion"
 
 

@@ -59,7 +59,7 @@ class Metrics:
         log_loss: in nats per video, at most -log(1e-7).
         calibration_error: of the predicted label, in 15 bins of equal mass (Nixon et al. 2019, Measuring calibration
             in deep learning). It has no interval: it is biased upwards where videos are few, and an interval that
-            resamples them lies above the truth.
+            resamples them is above the truth.
         per_label: metrics of each label.
     """
 

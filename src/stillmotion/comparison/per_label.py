@@ -1,4 +1,4 @@
-"""Where motion helps: label by label, and pair of labels by pair, adjusted for how many are asked about."""
+"""Where motion helps: for each label and each pair of labels, adjusted for the number of tests."""
 
 from __future__ import annotations
 
@@ -196,8 +196,8 @@ def _estimate_labels(
         of_label = truth == index
         if not of_label.any():
             continue
-        found = [table[:, of_label] for table in correct]
-        recall_gain = estimate_mean(found[1].mean(0) - found[0].mean(0), codes[of_label], found)
+        recalled = [table[:, of_label] for table in correct]
+        recall_gain = estimate_mean(recalled[1].mean(0) - recalled[0].mean(0), codes[of_label], recalled)
         weights, scale = _balance(of_label)
         separated = [weights * np.where(of_label, vote[:, :, index], 1 - vote[:, :, index]) for vote in votes]
         separation_gain = estimate_mean(separated[1].mean(0) - separated[0].mean(0), codes, separated, weights)
@@ -212,10 +212,10 @@ def _estimate_pairs(still: Sequence[Predictions], motion: Sequence[Predictions])
     for first, second in combinations(present if len(present) <= MAX_LABELS else (), 2):
         rows = np.flatnonzero((all_truth == first) | (all_truth == second))
         truth = all_truth[rows]
-        other = np.where(truth == first, second, first)
+        other_label = np.where(truth == first, second, first)
         weights, scale = _balance(truth == first)
         still_wins, motion_wins = (
-            weights * np.array([_prefers_truth(training, rows, truth, other) for training in trainings])
+            weights * np.array([_prefers_truth(training, rows, truth, other_label) for training in trainings])
             for trainings in (still, motion)
         )
         gain = estimate_mean(motion_wins.mean(0) - still_wins.mean(0), codes[rows], (still_wins, motion_wins), weights)
@@ -233,8 +233,8 @@ def _balance(of_label: NDArray[np.bool_]) -> tuple[Floats, float]:
     return weights / weights.max(), float(weights.max())
 
 
-def _prefers_truth(training: Predictions, rows: Ints, truth: Ints, other: Ints) -> Floats:
+def _prefers_truth(training: Predictions, rows: Ints, truth: Ints, other_label: Ints) -> Floats:
     """1 for each row where the true label has a higher probability than the other, 0.5 for a tie."""
-    gap = training.probabilities[rows, truth] - training.probabilities[rows, other]
+    gap = training.probabilities[rows, truth] - training.probabilities[rows, other_label]
     preferred: Floats = (np.sign(gap) + 1) / 2
     return preferred

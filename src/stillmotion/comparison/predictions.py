@@ -69,9 +69,11 @@ def check_same_videos(trainings: Sequence[Predictions]) -> None:
     for other in trainings[1:]:
         if other.labels != first.labels:
             raise StillmotionError(f"the runs have different labels: {list(first.labels)} and {list(other.labels)}")
-        expected, found = (set(zip(each.videos, each.truth.tolist(), strict=True)) for each in (first, other))
-        if expected != found:
-            names = sorted({name for name, _ in expected ^ found})
+        expected, actual = (
+            set(zip(training.videos, training.truth.tolist(), strict=True)) for training in (first, other)
+        )
+        if expected != actual:
+            names = sorted({name for name, _ in expected ^ actual})
             examples = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
             raise StillmotionError(f"the runs were tested on different videos: {len(names)} differ ({examples})")
         if other.groups != first.groups:

@@ -40,11 +40,11 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def read_predictions_by_seed(path: Path, *, by: str = "seed") -> list[Predictions]:
-    """Read the predictions of several trainings from one table, which the column `seed` tells apart.
+    """Read the predictions of several trainings from one table, distinguished by the column `seed`.
 
     Args:
         path: a table as for `read_predictions`.
-        by: another column to tell trainings apart by.
+        by: another column that distinguishes trainings.
 
     Returns:
         The predictions of each training, sorted by the values of that column; one entry if there is no such column.
@@ -135,7 +135,7 @@ def _check_rows(
 ) -> None:
     """Check that rows are unique, and that every video has one label and one group.
 
-    `facts` holds the columns that must not vary within a video, `keys` those that tell its rows apart.
+    `facts` holds the columns that must not vary within a video, `keys` those that distinguish its rows.
     """
     first_rows: dict[tuple[str, ...], int] = {}
     known: dict[str, dict[str, str]] = {name: {} for name in facts}

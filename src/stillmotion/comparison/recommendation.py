@@ -11,7 +11,7 @@ from stillmotion.statistics import ALPHA, estimate_mean, group_codes
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The family to use by accuracy and cost. It knows nothing of the verdict, so read it with the verdict.
+    """The family to use by accuracy and cost. It does not take the verdict into account, so read both.
 
     Attributes:
         family: the cheapest family, by time per clip, that is not worse than `best` by more than the margin.
@@ -33,8 +33,8 @@ def recommend(
 ) -> Recommendation | None:
     """Recommend a family by accuracy and cost.
 
-    Of the families that are cheaper than the best, take the cheapest that is significantly good enough, at 2.5 % over
-    all that are asked about (Bonferroni).
+    Of the families that are cheaper than the best, take the cheapest that is significantly good enough, at 2.5 %,
+    divided by the number of cheaper families (Bonferroni).
 
     Args:
         predictions: the predictions of each family, one entry per training, all on the same videos.

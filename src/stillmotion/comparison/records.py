@@ -172,7 +172,7 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class Advice:
-    """One thing that a reader should take home.
+    """One conclusion for the reader.
 
     Attributes:
         code: what it is about, such as "use_motion" (`stillmotion.comparison.advice` has all codes).
@@ -221,5 +221,9 @@ class Comparison:
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """The comparison as in comparison.json: all attributes, and those of the verdict that follow from others."""
+        """Convert the comparison to the form it has in comparison.json.
+
+        Returns:
+            All attributes, and those of the verdict that follow from others.
+        """
         return {**asdict(self), "verdict": self.verdict.to_json() if self.verdict else None}

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stillmotion.comparison.formatting import percent, points
+from stillmotion.inspection.shortcuts import describe_shortcuts
 
 if TYPE_CHECKING:
     from stillmotion.comparison.evidence import Evidence
     from stillmotion.comparison.verdict import Verdict
     from stillmotion.inspection.shortcuts import Shortcut
 
-MIN_GROUPS = 10  # fewer groups than that are a first look
+MIN_GROUPS = 10  # with fewer groups, a warning says so
 ANSWER_TITLES = {
     "motion needed": "Motion is needed",
     "stills suffice": "Stills suffice",
@@ -61,7 +62,7 @@ def verdict_details(verdict: Verdict) -> str:
 
 
 def verdict_notes(verdict: Verdict) -> list[str]:
-    """What there is to say besides the sentence, one line each."""
+    """Further results that the sentence does not mention, one line each."""
     lines = []
     if len(verdict.contrasts) > 1:
         lines.append(f"{verdict.motion} was chosen {selection_text(verdict)}:")
@@ -71,8 +72,8 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     if verdict.answer != "motion needed":
         limits = f"{points(verdict.equivalence_low, 1)} to {points(verdict.equivalence_high, 1)}"
         lines.append(
-            f"equal within {100 * verdict.margin:g} points either way (two one-sided tests at 5 %): "
-            f"{'yes' if verdict.equivalent else 'not shown'}, the limits are {limits}"
+            f"equivalent within ±{100 * verdict.margin:g} points (two one-sided tests at 5 %): "
+            f"{'yes' if verdict.equivalent else 'not shown'}; interval {limits}"
         )
     if verdict.interval_answer != "motion needed" and verdict.superior:
         lines.append("motion is significantly better, but not significantly by more than the margin")
@@ -100,7 +101,7 @@ def selection_text(verdict: Verdict) -> str:
 def videos_as_groups_text() -> str:
     """Warns that every video is its own group."""
     return (
-        "each video counts as a recording of its own; if several were cut from one recording, name it in a column "
+        "each video counts as a separate recording; if several were cut from one recording, name it in a column "
         "'group', or the interval is too narrow"
     )
 
@@ -163,13 +164,8 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
 
 def shortcuts_text(shortcuts: Sequence[Shortcut]) -> str:
     """Whether something other than the action predicts the label."""
-    names = [shortcut.name for shortcut in shortcuts if shortcut.warns]
-    if not names:
-        return "Nothing that was tried predicts the label better than guessing does."
-    return (
-        f"Yes: {', '.join(names)}. Unless that is what the labels mean, the data set gives them away: every model, "
-        "still or motion, looks better than it is."
-    )
+    description = describe_shortcuts(shortcuts)
+    return f"Yes: {description}." if description else "Nothing that was tried predicts the label better than guessing."
 
 
 def _digits(verdict: Verdict) -> int:

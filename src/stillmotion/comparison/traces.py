@@ -51,7 +51,7 @@ def read_over_time(
     Returns:
         By video, in the order of time; each from the first file that has it.
     """
-    found: dict[str, TimedProbabilities] = {}
+    by_video: dict[str, TimedProbabilities] = {}
     for path in paths:
         try:
             table = read_table(path)
@@ -64,9 +64,9 @@ def read_over_time(
         unique, codes = np.unique(names, return_inverse=True)
         ends = np.cumsum(np.bincount(codes, minlength=len(unique)))[:-1]
         for name, rows in zip(unique.tolist(), np.split(np.lexsort((seconds, codes)), ends), strict=False):
-            if name not in found and (videos is None or name in videos):
-                found[name] = TimedProbabilities(seconds[rows], probabilities[rows])
-    return found
+            if name not in by_video and (videos is None or name in videos):
+                by_video[name] = TimedProbabilities(seconds[rows], probabilities[rows])
+    return by_video
 
 
 def make_trace(timed: TimedProbabilities, labels: Sequence[str]) -> PredictionTrace:

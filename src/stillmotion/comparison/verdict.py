@@ -44,7 +44,7 @@ class Contrast:
 
 @dataclass(frozen=True)
 class VerdictWarning:
-    """Something that the answer must be read with.
+    """Something to keep in mind when reading the answer.
 
     Attributes:
         code: "videos_as_groups": every video is its own group. "few_groups": fewer than 10 groups. "shortcuts":
@@ -103,7 +103,7 @@ class Verdict:
         contrasts: every motion model against the still model.
         labels: where motion helps, label by label.
         pairs: where motion helps, pair of labels by pair.
-        warnings: what the answer must be read with.
+        warnings: what to keep in mind when reading the answer.
     """
 
     still: str
@@ -151,14 +151,14 @@ class Verdict:
 
     @property
     def interval_answer(self) -> VerdictAnswer:
-        """What the interval alone says: the whole of it must lie above or below the margin."""
+        """What the interval alone says: the whole of it must be above or below the margin."""
         if self.low > self.margin:
             return "motion needed"
         return "stills suffice" if self.high < self.margin else "undecided"
 
     @property
     def blocked_by(self) -> tuple[VerdictReason, ...]:
-        """Why the answer is undecided although the interval lies on one side of the margin; empty if it is not.
+        """Why the answer is undecided although the interval is on one side of the margin; empty if it is not.
 
         The model that the answer rests on must be better than guessing, and *motion needed* needs evidence that it is
         motion.
@@ -194,7 +194,11 @@ class Verdict:
         return verdict_sentence(self)
 
     def to_json(self) -> dict[str, Any]:
-        """The verdict as in comparison.json: all attributes, and the answer and its reasons, which follow from them."""
+        """Convert the verdict to the form it has in comparison.json.
+
+        Returns:
+            All attributes, and the answer and its reasons, which follow from them.
+        """
         return {
             "answer": self.answer,
             "reasons": list(self.reasons),

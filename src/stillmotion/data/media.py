@@ -48,8 +48,8 @@ def is_media(path: PurePath) -> bool:
 def find_media(folder: Path, accepts: Callable[[PurePath], bool] = is_media) -> list[Path]:
     """Find the videos and images below a folder.
 
-    Hidden files and folders are skipped. macOS, for one, leaves a file `._x.mp4`, which is no video, beside `x.mp4`
-    on some disks.
+    Hidden files and folders are skipped: on some disks, for example, macOS writes a file `._x.mp4`, which is not a
+    video, next to `x.mp4`.
 
     Args:
         folder: where to look, subfolders included.

@@ -32,7 +32,7 @@ MISSING_LABEL_COST = 1e6
 def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0) -> tuple[Videos, Videos, Videos]:
     """Divide videos into train, validation and test parts by group, labels in proportion.
 
-    A split that the table brings is obeyed; if it has no validation part, one is taken by group from its train part.
+    If the table has a split, it is used; if that has no validation part, one is taken by group from its train part.
     The same videos, fractions and seed give the same parts.
 
     Args:
@@ -76,7 +76,7 @@ def split_folds(
 ) -> list[tuple[Videos, Videos, Videos]]:
     """Divide videos for cross-validation by group, labels in proportion.
 
-    A split that the table brings is not used.
+    If the table has a split, it is not used.
 
     Args:
         videos: labeled videos.
@@ -112,7 +112,7 @@ def split_folds(
 
 
 def straddling_groups(parts: Sequence[Videos]) -> list[str]:
-    """Find groups that lie in more than one part, as a table's own split may have them.
+    """Find groups that are in more than one part, as a table's own split may have them.
 
     Args:
         parts: the parts of a split.

@@ -47,7 +47,7 @@ class Videos(Sequence[Video]):
         root: the folder that the paths are relative to.
         items: the videos.
         grouping: how the groups were found, in words.
-        loose: paths of videos that lie outside the labels' folders, so that they have no label.
+        loose: paths of videos outside the label folders, which therefore have no label.
     """
 
     root: Path
@@ -69,11 +69,25 @@ class Videos(Sequence[Video]):
         return iter(self.items)
 
     def file(self, video: Video) -> Path:
-        """The path of a video's file."""
+        """The path of a video's file.
+
+        Args:
+            video: a video of this data set.
+
+        Returns:
+            `root` and the video's path, joined.
+        """
         return self.root / video.path
 
     def only(self, items: Sequence[Video]) -> Videos:
-        """The same data set with only these videos."""
+        """Select some of the videos.
+
+        Args:
+            items: the videos to keep, in the order that the result has.
+
+        Returns:
+            The same data set with only these videos.
+        """
         return Videos(self.root, tuple(items), self.grouping)
 
     @property

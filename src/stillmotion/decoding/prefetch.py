@@ -1,4 +1,4 @@
-"""A thread that reads frames ahead, so that its user never hangs in a read that may not return."""
+"""Read frames ahead in a thread, so that the caller never hangs in a read that may not return."""
 
 from __future__ import annotations
 

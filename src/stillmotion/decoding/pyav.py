@@ -105,7 +105,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
                 times.append(shown[0])
                 images.append(resize(shown[1]))
 
-        # `shown` is on screen until `following` begins: it is kept if a wanted time lies before that.
+        # `shown` is on screen until `following` begins: it is kept if a wanted time is before that.
         next_wanted = 0
         frames = _frames_from(container, stream, float(wanted[0]))
         while next_wanted < len(wanted):

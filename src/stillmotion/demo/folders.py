@@ -20,7 +20,7 @@ from stillmotion.progress import Progress, no_progress
 CLIPS_PER_SHIFT = 2
 _SETTINGS_FILE = "demo.json"
 # Every frame is compressed by itself with a constant quantizer. So its pixels hold no trace of its neighbors, and the
-# size of a file tells no more than its frames do: a jam does not compress better.
+# size of a file shows no more than its frames do: a jam does not compress better.
 _CODEC = {"preset": "veryfast", "qp": "26", "g": "1", "threads": "1"}
 
 

@@ -107,7 +107,7 @@ def part_shadow(part: Image.Image, light: float) -> Image.Image:
 
 
 def _outline(shape: str, fx: Pixels, fy: Pixels, turn: float) -> Pixels:
-    """How deep each point lies inside the outline, in radii."""
+    """How deep each point is inside the outline, in radii."""
     radius, angle = np.hypot(fx, fy), np.arctan2(fy, fx) + np.float32(turn)
     if shape == "gear":
         return 0.94 + 0.06 * np.clip(2.5 * np.cos(14 * angle), -1, 1) - radius
@@ -184,7 +184,7 @@ class _Dent:
         return np.hypot(fx - self.dent_x, fy - self.dent_y) - np.float32(0.58)
 
     def depth(self, fx: Pixels, fy: Pixels) -> Pixels:
-        """How deep each point lies in the crater, 0 to 1."""
+        """How deep each point is in the crater, 0 to 1."""
         far = np.hypot(fx - self.x, fy - self.y) / self.size
         return np.asarray(np.clip(3.5 * (1 - far), 0, 1), np.float32)
 

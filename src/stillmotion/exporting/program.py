@@ -85,7 +85,7 @@ def threads() -> int:
     return int(count) if count.isdigit() else 0
 
 
-def distance(found: Any, expected: Any) -> float:
+def distance(actual: Any, expected: Any) -> float:
     """The largest difference, relative to the largest expected value if that is above 1."""
-    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    return float(np.abs(found - expected).max() / max(1.0, np.abs(expected).max()))
+    actual, expected = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    return float(np.abs(actual - expected).max() / max(1.0, np.abs(expected).max()))

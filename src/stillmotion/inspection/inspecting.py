@@ -39,7 +39,7 @@ class Inspection:
         ends_early: readable videos whose header claims a longer duration than is there.
         few_groups: labels that have too few groups for a split, and how many they have.
         duplicates: pairs of videos that show the same, across labels or across the table's own parts.
-        straddling: groups that lie in more than one of the table's own parts.
+        straddling: groups that are in more than one part of the table's own split.
     """
 
     videos: Videos

@@ -1,6 +1,7 @@
 """Find out whether something other than the action predicts the label, which makes every model look better than it is.
 
-A shortcut is what a model may learn instead of the action: say all videos of one label were recorded in one room.
+A shortcut is what a model may learn instead of the action, for example the room in which all videos of one label were
+recorded.
 """
 
 from __future__ import annotations
@@ -119,28 +120,28 @@ def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Pr
     return shortcuts
 
 
-def describe_shortcuts(shortcuts: Sequence[Shortcut]) -> list[str]:
+def describe_shortcuts(shortcuts: Sequence[Shortcut]) -> str:
     """Describe the shortcuts that warn.
 
     Args:
         shortcuts: as `find_shortcuts` returns them.
 
     Returns:
-        One line, with the best predictor first; an empty list if none warns.
+        One sentence without a full stop, with the best predictor first; empty if none warns.
     """
-    found = sorted((shortcut for shortcut in shortcuts if shortcut.warns), key=lambda shortcut: -shortcut.accuracy)
-    if not found:
-        return []
-    *others, last = [f"{shortcut.name} ({100 * shortcut.accuracy:.0f} %)" for shortcut in found]
-    names = f"{', '.join(others)} and {last} each predict" if others else f"{last} predicts"
-    return [
-        f"{names} the label, where guessing is right in {100 * found[0].guessing:.0f} %. Unless that is what the "
+    warning = sorted((shortcut for shortcut in shortcuts if shortcut.warns), key=lambda shortcut: -shortcut.accuracy)
+    if not warning:
+        return ""
+    *names, last = [f"{shortcut.name} ({100 * shortcut.accuracy:.0f} %)" for shortcut in warning]
+    subject = f"{', '.join(names)} and {last} each predict" if names else f"{last} predicts"
+    return (
+        f"{subject} the label, where guessing is right in {100 * warning[0].guessing:.0f} %. Unless that is what the "
         "labels mean, the data set gives them away, and every model looks better than it is"
-    ]
+    )
 
 
 def _file_features(segment: Segment) -> list[float]:
-    """What the header says. The bit rate is left out: the action determines it, and no model sees it."""
+    """What the header says. The bit rate is not used: it depends on the action, and no model sees it."""
     facts = segment.facts
     # A forest needs numbers: any that differ for different names will do.
     names = [float(sum(map(ord, name)) % 997) for name in (facts.container, facts.codec)]
@@ -163,7 +164,7 @@ def _measure_picture(segment: Segment) -> tuple[list[float], NDArray[np.float64]
 def _remove_motion(clip: NDArray[np.uint8]) -> NDArray[np.float64]:
     """The median of the frames `(height, width, 3)`; where something moves, that of the nearest pixel without motion.
 
-    What moves slowly stays visible in a median, which would tell slow from fast. A pixel moves if it changes much more
+    What moves slowly stays visible in a median, which would show how fast it is. A pixel moves if it changes much more
     than the median pixel does, apart from changes of the light. If the camera moves, no pixel stands out.
     """
     from scipy.ndimage import binary_dilation, distance_transform_edt
@@ -197,5 +198,5 @@ def _cross_validate(
 
 def _predicted_by_group(row: int, labels: NDArray[np.str_], codes: NDArray[np.intp]) -> float:
     """1 if most other videos of a video's group have its label; 0 if not, or if it is alone in its group."""
-    others = labels[(codes == codes[row]) & (np.arange(len(labels)) != row)]
-    return float(len(others) > 0 and Counter(others.tolist()).most_common(1)[0][0] == labels[row])
+    other_labels = labels[(codes == codes[row]) & (np.arange(len(labels)) != row)]
+    return float(len(other_labels) > 0 and Counter(other_labels.tolist()).most_common(1)[0][0] == labels[row])

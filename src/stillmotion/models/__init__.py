@@ -89,7 +89,7 @@ def check_options(family: str, options: Options) -> dict[str, str | bool]:
     implied = FAMILIES[family].classic if options.get("preset") == "classic" else {}
     for name, value in implied.items():
         if options.get(name, value) != value:
-            raise UsageError(f"{family}: preset=classic has {name}={value}, not {options[name]}: leave one out")
+            raise UsageError(f"{family}: preset=classic has {name}={value}, not {options[name]}: give one of the two")
     return {name: choices[0] for name, choices in allowed.items()} | {**implied} | {**options}
 
 

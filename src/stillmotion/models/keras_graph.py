@@ -166,7 +166,7 @@ class _GraphReader:
             for name, number, place in _sources(config["output_layers"])
         ]
 
-        # The results of each call that somebody uses, with their shapes.
+        # The results of each call that are used, with their shapes.
         results: dict[_Call, dict[int, keras.KerasTensor]] = {}
         used = [tensor for call in calls.values() for tensor in _tensors_in(call)]
         for (name, number, place), spec in [*used, *zip(ends, model.outputs, strict=True)]:

@@ -18,8 +18,8 @@ from stillmotion.runs import CostRecord, Run
 
 SINGLE_CLIPS, BATCHES, WARM_UP = 20, 5, 2
 
-# Run in a process of its own, with the model's file and the shape of a clip as arguments; it prints kilobytes on Linux
-# and bytes on macOS. On Linux a child inherits ru_maxrss from its parent, so VmHWM is read, which starts anew.
+# Run in a separate process, with the model's file and the shape of a clip as arguments; it prints kilobytes on Linux
+# and bytes on macOS. On Linux a child inherits ru_maxrss from its parent, so VmHWM is read, which does not.
 _PEAK_MEMORY_SCRIPT = r"""
 import pathlib, re, resource, sys
 import keras, numpy
@@ -89,7 +89,7 @@ def measure_memory(run: Run) -> float | None:
 
 
 def _median_seconds(model: keras.Model, clips: Images, times: int, clock: Callable[[], float]) -> float:
-    """The median time of a prediction, in seconds; the first two, which compile, are left out."""
+    """The median time of a prediction, in seconds, without the first two, which compile."""
     durations = []
     for _ in range(WARM_UP + times):
         start = clock()

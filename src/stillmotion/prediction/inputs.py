@@ -39,6 +39,6 @@ def find_inputs(inputs: Sequence[str | Path]) -> Videos:
             videos += [replace(row, path=str(rows.file(row))) for row in rows]
         else:
             videos.append(Video(str(path)))
-    found = Videos(Path(), tuple(videos))
-    check_names(found)
-    return found
+    data_set = Videos(Path(), tuple(videos))
+    check_names(data_set)
+    return data_set

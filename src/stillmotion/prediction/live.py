@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import threading
 import time
 from collections import deque
@@ -23,15 +22,12 @@ from stillmotion.decoding.pyav import Resizer
 from stillmotion.models.inference import predict_in_batches
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.events import Event, EventDetector
+from stillmotion.prediction.hops import hop_to_keep_up, measure_prediction_seconds
 from stillmotion.runs import Run
 from stillmotion.streaming import StreamModel, WindowPrediction, stream_model
 
 # Windows of a file that are predicted together.
 FILE_BATCH = 16
-# The share of the time between two windows that a prediction may take.
-TARGET_LOAD = 0.7
-# How often a prediction is timed to find out what this machine keeps up with.
-TIMED_PREDICTIONS = 5
 # The frame rate of a stream is measured over this many frames.
 RATE_FRAMES = 50
 
@@ -208,7 +204,7 @@ class _Predictor:
             self._restart(frame.seconds)
         due = self.resampler.due(frame.seconds)
         if self.may_skip and due > self.clip_model.frames + self.model.hop:
-            # So late that a whole window would be made of one frame: leave the gap out.
+            # So late that a whole window would be made of one frame: skip the gap.
             self.stats.skipped += due
             self._restart(frame.seconds)
         predictions = self._take(self.resampler.push(frame.seconds, frame), frame)
@@ -239,12 +235,12 @@ class _Predictor:
         return predictions
 
     def _predict(self, newest: SourceFrame) -> list[WindowPrediction]:
-        """Feed the frames that wait to the model."""
+        """Feed the waiting frames to the model."""
         if not self.waiting:
             return []
         ends, pictures = zip(*self.waiting, strict=True)
         self.waiting = []
-        # The model counts windows anew after each break.
+        # The model restarts its window count after each break.
         predictions = [
             dataclasses.replace(prediction, index=self.stats.windows + number)
             for number, prediction in enumerate(self.model.push(np.stack(pictures), ends))
@@ -268,38 +264,11 @@ class _Predictor:
 
 
 def _stream_model(model: ClipModel, hop: int | None, live: bool) -> StreamModel:
-    """The divided model; for a live source with a hop at which this machine keeps up."""
+    """The divided model; for a live source, with a hop that this machine can keep up with."""
     divided = stream_model(model.model, hop=hop or 1, labels=model.labels, engine=model.engine)
     if hop is not None or not live:
         return divided
-    needed = hop_to_keep_up(_seconds_per_prediction(divided), model.rate)
+    needed = hop_to_keep_up(measure_prediction_seconds(divided), model.rate)
     if needed == 1:
         return divided
     return stream_model(model.model, hop=needed, labels=model.labels, engine=model.engine)
-
-
-def hop_to_keep_up(seconds_per_prediction: float, rate: float) -> int:
-    """The smallest hop at which predicting takes no more than `TARGET_LOAD` of the time.
-
-    Args:
-        seconds_per_prediction: how long one prediction takes.
-        rate: the model's frames per second.
-
-    Returns:
-        Frames from one window to the next, at least 1.
-    """
-    return max(1, math.ceil(seconds_per_prediction * rate / TARGET_LOAD))
-
-
-def _seconds_per_prediction(model: StreamModel) -> float:
-    """The median time of a prediction on this machine."""
-    clip = model.plan.graph.specs[model.plan.graph.input]
-    blank = np.zeros((model.frames + 1, *clip.shape[2:]), np.uint8)
-    model.push(blank)  # Compiles.
-    seconds = []
-    for _ in range(TIMED_PREDICTIONS):
-        began = time.perf_counter()
-        model.push(blank[:1])
-        seconds.append(time.perf_counter() - began)
-    model.flush()
-    return float(np.median(seconds))

@@ -40,7 +40,7 @@ def evaluate_perturbed(
 ) -> Run:
     """Predict the test videos with their frames in other orders, and write perturbed.parquet in the run's folder.
 
-    The model was not trained for such clips. Where it fails on them, it uses what was changed, but it may not need it:
+    The model was not trained for such clips. Where it fails on them, it uses what was changed, but may not need it:
     a model trained without motion may do as well (Huang et al. 2018, What Makes a Video a Video). To find out, train on
     clips with `ClipSpec(order="shuffled")` or `order="frozen"`.
 

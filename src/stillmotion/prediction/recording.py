@@ -22,7 +22,7 @@ from stillmotion.streaming import WindowPrediction
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What a stream left.
+    """What `stream_to` has done.
 
     Attributes:
         stats: how the stream went.

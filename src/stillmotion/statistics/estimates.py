@@ -2,7 +2,7 @@
 
 A difference of paired accuracies gets Bonett & Price's adjusted Wald interval (2012, J. Educational and Behavioral
 Statistics 37): two pseudo-disagreements, one each way, widen it, so that it has a width where nothing disagrees.
-Simulation showed three faults, and three corrections answer them:
+Simulation showed three faults, and each has a correction:
 
 - Student's t instead of the normal distribution, as the variance is measured from few groups (`effective_groups` - 1
   degrees of freedom).

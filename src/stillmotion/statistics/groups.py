@@ -21,7 +21,7 @@ import numpy as np
 
 from stillmotion.statistics.arrays import Floats, Ints
 
-# Weight of the prior on the design effect, in disagreements. Of 0.5, 1, 2 and 4 this value kept false answers at 2.5 %
+# Weight of the prior on the design effect, in disagreements. Of 0.5, 1, 2 and 4 this value kept false claims at 2.5 %
 # in simulation (benchmarks/coverage.py) without intervals wider than necessary.
 PRIOR = 1.0
 

@@ -40,7 +40,9 @@ class Block(keras.Model):
                 outputs = self([ops.zeros(frames.shape, frames.dtype)], training=False)
             else:
                 outputs = self.compute_output_spec([frames])
-            kept = [keras.KerasTensor(one.shape, keras.backend.standardize_dtype(one.dtype)) for one in outputs[1:]]
+            kept = [
+                keras.KerasTensor(tensor.shape, keras.backend.standardize_dtype(tensor.dtype)) for tensor in outputs[1:]
+            ]
             self._specs[streams] = frames, kept
         return self._specs[streams]
 

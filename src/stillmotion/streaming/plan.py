@@ -82,6 +82,12 @@ class StreamPlan:
     histories: dict[Ref, int] = field(default_factory=dict)
     states: list[Ref] = field(default_factory=list)
 
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """The shape of a frame, from that of a batch of clips or images."""
+        shape = self.graph.shape(self.graph.input)
+        return tuple(int(side or 0) for side in shape[1 if len(shape) == 4 else 2 :])
+
     def keep(self, ref: Ref, places: Indices) -> None:
         """Keep enough slices of a tensor: places below 0 are in earlier blocks."""
         earliest = int(places.min(initial=0))

@@ -43,7 +43,7 @@ def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "") -> St
                 f"{node.operation.name}: the prediction of a stateful layer depends on all earlier windows; "
                 "set stateful=False to stream windows"
             )
-    # A model of pictures sees windows of one frame, folded into the batch.
+    # An image model sees windows of one frame, folded into the batch.
     axis, length = (0, 1) if len(shape) == 4 else (1, int(shape[1] or 1))
     plan = StreamPlan(graph, min(hop, length), length)
     plan.timed[graph.input] = TimedTensor(Timeline(plan.hop, length, 1, 0, length), axis)

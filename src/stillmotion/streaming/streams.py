@@ -1,4 +1,4 @@
-"""Feed a clip model frame by frame, and get the prediction of each window for the cost of the new frames."""
+"""Feed a clip model frame by frame: each window is predicted at the cost of its new frames."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.exporting.program import distance
-from stillmotion.models.keras_graph import Shape
 from stillmotion.streaming.block import Block
+from stillmotion.streaming.checking import difference_from_model
 from stillmotion.streaming.engines import ENGINES, Step
 from stillmotion.streaming.plan import LayerReport, StreamPlan
 from stillmotion.streaming.planning import make_stream_plan
@@ -91,7 +90,7 @@ class StreamModel:
 
     def __post_init__(self) -> None:
         clip = self.plan.graph.specs[self.plan.graph.input]
-        self._frame_shape, self._dtype = _frame_shape(clip.shape), np.dtype(clip.dtype)
+        self._frame_shape, self._dtype = self.plan.frame_shape, np.dtype(clip.dtype)
 
     @property
     def frames(self) -> int:
@@ -105,7 +104,7 @@ class StreamModel:
 
     @property
     def state_bytes(self) -> int:
-        """The size of what is kept between calls of `push`: it does not grow with the length of the streams."""
+        """The size of the state kept between calls of `push`. It does not grow with the length of the streams."""
         kept = sum(np.asarray(tensor).nbytes for tensor in self._kept)
         return kept + sum(stream.waiting.nbytes for stream in self._open.values())
 
@@ -157,7 +156,7 @@ class StreamModel:
         return len(stream.waiting) // self.plan.hop
 
     def _take(self, name: Hashable, new: Pixels, seconds: FrameTimes | None) -> None:
-        """Add new frames to those that wait."""
+        """Add new frames to the waiting ones."""
         if new.shape[1:] != self._frame_shape:
             raise UsageError(f"frames of shape {new.shape}: expected (n, {', '.join(map(str, self._frame_shape))})")
         times = [nan] * len(new) if seconds is None else [float(second) for second in seconds]
@@ -167,7 +166,7 @@ class StreamModel:
         first = stream.frames_seen - self.start
         stream.frames_seen += len(new)
         if first < 0 or self.hop > self.frames:
-            # Frames before the first window, and between windows that leave gaps, are not needed.
+            # Frames before the first window, and in gaps between windows, are not needed.
             number = np.arange(first, first + len(new))
             needed = (number >= 0) & (number % self.hop < self.frames)
             new, times = new[needed], list(compress(times, needed))
@@ -254,7 +253,7 @@ def stream_model(
 
     Args:
         model: a built model that takes uint8 or float `(batch, frames, height, width, 3)` and returns
-            `(batch, classes)`; or a model of pictures, `(batch, height, width, 3)`, whose windows have one frame.
+            `(batch, classes)`; or an image model, `(batch, height, width, 3)`, whose windows have one frame.
         hop: frames from one window to the next.
         start: the frame at which the first window begins.
         streams: how many streams share the model, in one batch.
@@ -283,27 +282,10 @@ def stream_model(
         return StreamModel(model, hop, start, streams, names, plan, engine)
 
     stream = build(make_stream_plan(model, hop))
-    if not check or (difference := _difference(stream)) <= TOLERANCE:
+    if not check or (difference := difference_from_model(stream)) <= TOLERANCE:
         return stream
     if engine == "keras":
         return build(make_stream_plan(model, hop, undivided=f"divided, its predictions differ by {difference:.1e}"))
     raise StillmotionError(
         f"on {engine} the model's predictions differ by {difference:.1e}, {TOLERANCE:.0e} is allowed; use keras"
     )
-
-
-def _difference(stream: StreamModel) -> float:
-    """How far the stream's predictions are from the model's own, on two windows of noise."""
-    shape = stream.plan.graph.shape(stream.plan.graph.input)
-    starts = [stream.start, stream.start + stream.hop]
-    noise = np.random.default_rng(0).integers(0, 256, [starts[1] + stream.frames, *_frame_shape(shape)])
-    frames = noise.astype(np.uint8)
-    found = [prediction.probabilities for prediction in stream.push(frames)]
-    stream.flush()
-    windows = np.stack([frames[at : at + stream.frames] for at in starts])
-    return distance(found, stream.model.predict_on_batch(windows[:, 0] if len(shape) == 4 else windows))
-
-
-def _frame_shape(shape: Shape) -> tuple[int, ...]:
-    """The shape of a frame, from that of a batch of clips or pictures."""
-    return tuple(int(side or 0) for side in shape[1 if len(shape) == 4 else 2 :])

@@ -1,6 +1,6 @@
-"""Where the slices of a window lie in time, and which of them windows share. Pure arithmetic, no Keras.
+"""Where the slices of a window are in time, and which of them windows share. Pure arithmetic, no Keras.
 
-A tensor with a time axis has `length` slices for each window. Slice j of the window that begins at frame s lies at
+A tensor with a time axis has `length` slices for each window. Slice j of the window that begins at frame s is at
 position s + j * stride. The slices of the interior, first <= j < last, depend only on the frames around their position,
 so windows that overlap share them. The slices outside of it depend on where the window begins or ends (by padding, or
 by a difference from a frame that is not there), and are computed for each window::
@@ -145,8 +145,8 @@ class Taps:
 
 def aligned(timelines: list[Timeline]) -> Timeline | None:
     """The timeline of what is made from these tensors slice by slice; None if their slices do not match."""
-    one, *others = timelines
-    if any((other.stride, other.length) != (one.stride, one.length) for other in others):
+    first, *others = timelines
+    if any((other.stride, other.length) != (first.stride, first.length) for other in others):
         return None
-    first, last = max(other.first for other in timelines), min(other.last for other in timelines)
-    return Timeline(one.hop, one.length, one.stride, first, max(last, 0))
+    begin, end = max(timeline.first for timeline in timelines), min(timeline.last for timeline in timelines)
+    return Timeline(first.hop, first.length, first.stride, begin, max(end, 0))

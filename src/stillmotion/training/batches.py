@@ -33,8 +33,8 @@ class TrainingClips(keras.utils.PyDataset):
     """Batches of random, augmented clips for one epoch after another.
 
     A batch is clips, uint8 `(batch, time, height, width, 3)`, one-hot labels, float32 `(batch, classes)`, and weights,
-    float32 `(batch,)`, that give every label the same total. Every batch is full: the clips left over at the end of an
-    epoch are dropped, and they are others in each epoch.
+    float32 `(batch,)`, that give every label the same total. Every batch is full: the clips that remain at the end of
+    an epoch are dropped, different ones in each epoch.
 
     Args:
         segments: what clips are drawn from.
@@ -75,7 +75,7 @@ class TrainingClips(keras.utils.PyDataset):
         return augment(images, self.recipe.augment, rng)
 
     def on_epoch_end(self) -> None:
-        """Go to the next epoch, whose clips are others."""
+        """Go to the next epoch, which has different clips."""
         self.epoch += 1
 
 

@@ -65,7 +65,7 @@ _ADAPTER = TypeAdapter(TrainingState)
 class CheckpointCallback(keras.callbacks.Callback):
     """Saves the state after every epoch, and stops the training when the validation loss no longer falls.
 
-    Dropout is seeded anew in each epoch from (seed, epoch), because saved weights do not hold its state: a training
+    Dropout is seeded again in each epoch from (seed, epoch), because saved weights do not hold its state: a training
     that was resumed gives the same result as one that was not interrupted.
 
     Args:

@@ -94,7 +94,7 @@ class Trial:
 def trial_recipes(recipe: Recipe, effort: str, *, equal_time: bool = False) -> list[tuple[Change, Recipe]]:
     """The changes that an effort tries, each with the recipe that it leads to.
 
-    A change that makes no difference is left out, such as another rate where frames are spread over the video.
+    A change that makes no difference is not tried, such as another rate where frames are spread over the video.
 
     Args:
         recipe: the recipe to improve.

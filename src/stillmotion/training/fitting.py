@@ -215,7 +215,7 @@ def _fill_cache(
 
 
 def _save(model: keras.Model, path: Path) -> None:
-    """Save a model; the file is complete or not there."""
+    """Save a model, completely or not at all."""
     with atomic_write(path) as part:
         model.save(part)
 

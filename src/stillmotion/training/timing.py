@@ -26,7 +26,7 @@ def epochs_within(
     overwrite: bool = False,
     progress: Progress = no_progress,
 ) -> int:
-    """Train two epochs, and tell from their times how many fit into a time budget.
+    """Train two epochs, and estimate from their times how many fit into a time budget.
 
     Args:
         seconds: the time budget.
@@ -50,7 +50,7 @@ def epochs_within(
 
 
 def epochs_that_fit(seconds: float, timed: Run, *, starts: float = 1) -> int:
-    """Tell from a run of two epochs how many fit into a time budget.
+    """Estimate from a run of two epochs how many fit into a time budget.
 
     The first epoch takes longer than the second because the model is compiled in it. Time for decoding is not counted.
 

@@ -119,7 +119,7 @@ def context_radius(*paths: PathSettings) -> int:
 
 
 def render(settings: PathSettings, context: FrameContext, size: Size) -> NDArray[np.float32]:
-    """What the model gets of a frame by a path.
+    """What the model gets from a frame by a path.
 
     Args:
         settings: the path.
@@ -133,7 +133,7 @@ def render(settings: PathSettings, context: FrameContext, size: Size) -> NDArray
 
 
 def to_values(settings: PathSettings, levels: Picture) -> NDArray[np.float32]:
-    """Levels of 0 to 255 as the numbers that a path makes of them."""
+    """Turn levels of 0 to 255 into the numbers that a path gives to the model."""
     values = levels
     for fault in FAULTS.values():
         if isinstance(fault, ValueFault):

@@ -64,7 +64,7 @@ def _apply(picture: Picture, exposure: Exposure) -> Picture:
 
 
 def _propose(evidence: FaultEvidence, current: Exposure) -> Iterator[Exposure]:
-    """Back to normal, and what is fitted to the pictures as they are explained by now."""
+    """The normal setting, and the one that fits the pictures best, given the other settings found so far."""
     if current != NORMAL:
         yield NORMAL
     fitted = fit_exposure(

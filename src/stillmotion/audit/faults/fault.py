@@ -133,7 +133,8 @@ class PictureFault(Fault[Setting]):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SizeFault(Fault[Setting]):
-    """A fault on the way to the model's size. `apply` takes that size too. `render_picture` names each of these."""
+    """A fault on the way to the model's size. `apply` takes that size too. A new one must also be added to
+    `render_picture`."""
 
     apply: Callable[[Picture, Setting, Size], Picture]
 

@@ -7,7 +7,7 @@ import numpy as np
 from stillmotion.audit.faults.fault import Size, SizeFault
 from stillmotion.audit.resampling import Picture
 
-# What is seen, as fractions of the source: left, top, right, bottom. Beyond 0 and 1 lie bars of a level of gray.
+# What is seen, as fractions of the source: left, top, right, bottom. Bars of one gray level are outside of 0..1.
 Box = tuple[float, float, float, float, int]
 Framing = str | Box  # one of the names below, or a box
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0, 0)

@@ -29,7 +29,7 @@ SCALINGS: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {
 LEVELS = "0..255"  # no scaling
 TRUNCATED = "0..1, truncated to integers"  # nothing but 0 and 1 is left
 _FIXES = {
-    "0..255": "give the model levels of 0 to 255: leave out '/ 255'",
+    "0..255": "give the model levels of 0 to 255: remove '/ 255'",
     "0..1": "frame = frame.astype('float32') / 255",
     "-1..1": "frame = frame.astype('float32') / 127.5 - 1",
     "ImageNet mean and deviation": "frame = keras.applications.imagenet_utils.preprocess_input(frame, mode='torch')",
@@ -54,7 +54,7 @@ def factors(scaling: Scaling) -> tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def as_levels(values: Picture, scaling: Scaling) -> Picture:
-    """Values that were scaled so, back as levels of 0 to 255."""
+    """Convert scaled values back to levels of 0 to 255."""
     factor, offset = factors(scaling)
     levels: Picture = ((np.asarray(values, np.float64) - offset) / factor).astype(np.float32)
     return levels

@@ -34,11 +34,11 @@ def read(path: Path, group: str | None) -> Videos:
         group: a regular expression that names groups, or None.
 
     Returns:
-        The videos, sorted by path. Those that lie in no label's folder are listed as `loose`.
+        The videos, sorted by path. Those outside the label folders are listed as `loose`.
 
     Raises:
         UsageError: `group` is not a regular expression, or does not match a path.
-        StillmotionError: there are no videos, or none lies in a label's folder.
+        StillmotionError: there are no videos, or none is in a label's folder.
     """
     files = [file.relative_to(path) for file in find_media(path)]
     if not files:

@@ -126,11 +126,11 @@ def get_item(view: OpView) -> Actions:
     start, stop, step = chosen.indices(view.length)
     if step < 1 or stop <= start:
         return "it reverses time"
-    others = tuple(part for number, part in enumerate(keys) if number not in (0, place))
+    other_keys = tuple(part for number, part in enumerate(keys) if number not in (0, place))
     return [
         Windowed(
             Taps(1, step, 1, -start),
-            lambda neighbors, present: neighbors[(slice(None), slice(None), 0, *others)],
+            lambda neighbors, present: neighbors[(slice(None), slice(None), 0, *other_keys)],
             len(range(start, stop, step)),
             sum(not isinstance(part, int) for part in keys[:place]),
         )

@@ -188,7 +188,7 @@ def _gru(cells: list[Any], dtype: str) -> Step:
     cell, kernel, units = cells[0], _kernels(cells, dtype), cells[0].units
     gate, bias = cell.recurrent_activation, 0.0
     if cell.reset_after and cell.use_bias:
-        biases = [ops.cast(each.bias, dtype)[1:, 2 * units :] for each in cells]
+        biases = [ops.cast(cell.bias, dtype)[1:, 2 * units :] for cell in cells]
         bias = biases[0] if len(cells) == 1 else ops.stack(biases)
     gates_kernel, new_kernel = kernel[..., : 2 * units], kernel[..., 2 * units :]
 
