@@ -95,6 +95,22 @@ def test_an_option_means_the_same_in_every_command() -> None:
     assert {name: commands for name, commands in meanings.items() if len(commands) > 1} == {}
 
 
+def test_errors_of_the_library_name_no_option_of_the_command_line() -> None:
+    """They are read in Python, too. The layers above advise on commands."""
+    layers = ("clips", "data", "decoding", "models", "prediction", "runs", "streaming", "training")
+    package = ROOT / "src" / "stillmotion"
+    files = [package / "files.py", *(file for layer in layers for file in sorted((package / layer).rglob("*.py")))]
+    assert len(files) > 60
+    assert [
+        f"{file.name}:{text.lineno}"
+        for file in files
+        for raised in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(raised, ast.Call) and getattr(raised.func, "id", "").endswith("Error")
+        for text in ast.walk(raised)
+        if isinstance(text, ast.Constant) and isinstance(text.value, str) and re.search(r"(?<!\S)--[a-z]", text.value)
+    ] == []
+
+
 def test_help_shows_the_recipes_defaults() -> None:
     text = " ".join(run("train", "--help").stdout.replace("│", " ").split())
     recipe = stillmotion.Recipe("frame_pool")

@@ -53,12 +53,12 @@ def make_grouping_rule(pattern: str | None) -> GroupingRule:
     try:
         expression = re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"--group {pattern!r} is not a regular expression: {error}") from None
+        raise UsageError(f"group {pattern!r} is not a regular expression: {error}") from None
 
     def group_by_pattern(file: PurePath) -> str:
         match = expression.search(file.as_posix())
         if not match:
-            raise UsageError(f"--group {pattern!r} does not match {file.as_posix()!r}; every path must match")
+            raise UsageError(f"group {pattern!r} does not match {file.as_posix()!r}; every path must match")
         return next((part for part in match.groups() if part is not None), match.group())
 
     return GroupingRule(group_by_pattern, f"groups: what {pattern!r} matches in the path")

@@ -259,5 +259,5 @@ def _check_enough_groups(videos: Sequence[Video], parts: Sequence[str]) -> None:
         more = f" and {len(few) - 5} more labels" if len(few) > 5 else ""
         raise StillmotionError(
             f"too few groups to split: {listed}{more}; each label needs {len(parts)} or more "
-            f"(one each for {', '.join(parts)}). Record more videos, or check --group"
+            f"(one each for {', '.join(parts)}). Record more videos, or check the groups"
         )

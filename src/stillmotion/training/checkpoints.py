@@ -180,5 +180,5 @@ def read_state(folder: Path, identity: str) -> TrainingState:
 def other_training_error(folder: Path) -> StillmotionError:
     """The error for a folder that holds another training than the one asked for."""
     return StillmotionError(
-        f"{folder}: holds a training with other settings or videos; give another --out, or --overwrite to delete it"
+        f"{folder}: holds a training with other settings or videos; choose another folder, or overwrite it"
     )
