@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from stillmotion.clips.spec import Order
-from stillmotion.comparison import Evidence, Predictions, Verdict, gather_evidence, join_folds, read_predictions
+from stillmotion.comparison import Evidence, Verdict, gather_evidence, read_joined_predictions
 from stillmotion.data import Video
 from stillmotion.experiments.plan import ComparisonPlan, PlannedRun, evaluated, train_and_evaluate
 from stillmotion.experiments.tasks import MeasureMemoryTask, PerturbTask, PredictOverTimeTask, Results, Task
@@ -150,11 +150,14 @@ class Controls:
         best_frame = self.best_frame()
         return gather_evidence(
             [run.perturbed_file for run in motion],
-            {order: joined_predictions(evaluated(planned, results)) for order, planned in self.retrained().items()},
-            joined_predictions(motion),
+            {
+                order: read_joined_predictions(evaluated(planned, results))
+                for order, planned in self.retrained().items()
+            },
+            read_joined_predictions(motion),
             {family: [run.over_time_file for run in members] for family, members in families.items()},
             self.verdict.still,
-            joined_predictions(evaluated(best_frame, results)) if best_frame else [],
+            read_joined_predictions(evaluated(best_frame, results)) if best_frame else [],
         )
 
     def _of(self, kind: str) -> list[PlannedRun]:
@@ -169,8 +172,3 @@ class Controls:
 
 def _memory_id(family: str) -> str:
     return f"memory/{family}"
-
-
-def joined_predictions(runs: Sequence[Run]) -> list[Predictions]:
-    """The stored test predictions of one family's runs: one record per seed, folds joined."""
-    return join_folds([run.recipe.seed for run in runs], [read_predictions(run.predictions_file) for run in runs])
