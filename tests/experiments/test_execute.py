@@ -227,7 +227,7 @@ def test_the_best_frame_is_not_looked_for_where_motion_does_not_help(tmp_path: P
     executor = FabricatingExecutor(lambda recipe: 0.9)
     comparison = compare(tmp_path, executor)
     assert comparison.verdict is not None
-    assert comparison.verdict.answer == "stills suffice"
+    assert comparison.verdict.statistical_answer != "motion needed"
     assert not [task for task in executor.of(TrainTask) if task.folder.name.endswith("-max")]
 
 
