@@ -52,7 +52,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, result: ob
 @pytest.mark.parametrize("kind", [TrainTask, TrialTask])
 @pytest.mark.parametrize("given", [{}, {"overwrite": True}, {"tensorboard": True}])
 def test_a_training_gets_its_recipe_and_parts(
-    monkeypatch: pytest.MonkeyPatch, run: Run, fold: Fold, kind: type[TrainTask], given: dict[str, bool]
+    monkeypatch: pytest.MonkeyPatch, run: Run, fold: Fold, kind: type[TrainTask], given: dict[str, Any]
 ) -> None:
     train = replaced(monkeypatch, training, "train", run)
     task = kind(
