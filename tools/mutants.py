@@ -49,7 +49,10 @@ PACKAGES = {
         f"tests/training/test_{name}.py"
         for name in ("batches", "efforts", "optimizer", "recipes", "searching", "fitting")
     ],
-    "experiments": ["tests/experiments/test_plan.py", "tests/experiments/test_execute.py"],
+    "experiments": [
+        f"tests/experiments/test_{name}.py"
+        for name in ("tasks", "datasets", "run_training", "run_evaluation", "plan", "execute", "run_comparison")
+    ],
 }
 
 ROOT = Path(__file__).resolve().parents[1]

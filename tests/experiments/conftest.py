@@ -1,10 +1,65 @@
-"""Fabricated data sets have no files, so there is nothing to look for shortcuts in."""
+"""A small data set on disk, and an executor that fabricates what trainings and tests would leave."""
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
+
+from helpers.executors import FabricatingExecutor
+from helpers.media import noise, write_video
+from stillmotion.experiments import InProcess
+from stillmotion.progress import Progress
 
 
 @pytest.fixture
 def no_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fabricated data sets have no files, so there is nothing to look for shortcuts in."""
     monkeypatch.setattr("stillmotion.experiments.comparing.find_shortcuts", lambda videos, **settings: [])
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of folders: 5 recordings of each of 2 labels, 30 seconds long, of 4 frames."""
+    folder = tmp_path_factory.mktemp("data") / "recordings"
+    for number in range(10):
+        path = folder / ("left", "right")[number % 2] / f"rec{number // 2}.mp4"
+        write_video(path, noise(4, 16, 16, seed=number), seconds=(0.0, 10.0, 20.0, 30.0))
+    return folder
+
+
+@dataclass
+class ReportingExecutor(FabricatingExecutor):
+    """Fabricates results, and reports and cancels as `in_process` does."""
+
+    in_process: InProcess = InProcess()
+
+    def reporter(self, title: str) -> Progress:
+        return self.in_process.reporter(title)
+
+
+@pytest.fixture
+def executors(monkeypatch: pytest.MonkeyPatch) -> list[FabricatingExecutor]:
+    """Nothing is trained; these are the executors that were made instead. Motion is right, stills guess."""
+    made: list[FabricatingExecutor] = []
+
+    def make(progress: Progress, cancel: threading.Event | None) -> ReportingExecutor:
+        executor = ReportingExecutor(
+            lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0, in_process=InProcess(progress, cancel)
+        )
+        made.append(executor)
+        return executor
+
+    for module in ("comparing", "training"):
+        monkeypatch.setattr(f"stillmotion.experiments.{module}.InProcess", make)
+    return made
+
+
+@pytest.fixture
+def unopened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No video may be opened."""
+    monkeypatch.setattr(
+        "stillmotion.experiments.datasets.open_videos", lambda *videos, **settings: pytest.fail("opened")
+    )

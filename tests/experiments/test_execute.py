@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import stillmotion as sm
 from helpers.executors import FabricatingExecutor, Skill, opened_dataset
+from helpers.spies import Spy
+from stillmotion.clips import SkippedVideo
+from stillmotion.comparison import SearchRecord, SkippedRecord
+from stillmotion.data import Video
 from stillmotion.errors import CancelledError
-from stillmotion.experiments import ComparisonPlan, ComparisonSettings, InProcess, Task, execute
-from stillmotion.progress import Progress
+from stillmotion.experiments import (
+    ComparisonPlan,
+    ComparisonSettings,
+    EvaluateTask,
+    InProcess,
+    MeasureMemoryTask,
+    PerturbTask,
+    PredictOverTimeTask,
+    Task,
+    TrainTask,
+    execute,
+)
+from stillmotion.experiments.choices import Effort
+from stillmotion.inspection import Shortcut
+from stillmotion.models import FAMILIES
+from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Recipe
 
 pytestmark = pytest.mark.usefixtures("no_shortcuts")
 
 
-def compare(folder: Path, executor: FabricatingExecutor, effort: str = "standard", folds: int = 0) -> sm.Comparison:
-    dataset = opened_dataset(folder, folds=folds)
-    settings = ComparisonSettings(effort=effort, folds=folds)  # type: ignore[arg-type]
-    return execute(ComparisonPlan(settings, dataset, folder / "out"), executor)
+def compare(folder: Path, executor: FabricatingExecutor, **settings: Any) -> sm.Comparison:
+    """Execute a comparison of fabricated runs; controls are trained unless `effort` is given."""
+    chosen = ComparisonSettings(**{"effort": "standard", **settings})
+    dataset = opened_dataset(folder, folds=chosen.folds)
+    return execute(ComparisonPlan(chosen, dataset, folder / "out"), executor)
 
 
 def skill(best_frame: float) -> Skill:
@@ -64,6 +84,171 @@ def test_folds_are_joined_before_the_verdict(tmp_path: Path) -> None:
     comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", folds=2)
     assert comparison.verdict is not None
     assert comparison.verdict.videos == 80
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_what_each_family_was_given_is_recorded(tmp_path: Path, folds: int, caplog: pytest.LogCaptureFixture) -> None:
+    """One search per fold, with the setting that was chosen and the epochs of the training that follows."""
+    caplog.set_level("INFO", "stillmotion")
+    executor = FabricatingExecutor(
+        skill(best_frame=0.5), validation=lambda recipe: 0.9 if recipe.learning_rate < 2e-3 else 0.6, epochs=11
+    )
+    comparison = compare(tmp_path, executor, folds=folds, time_budget_minutes=30.0)
+    for name, family in comparison.families.items():
+        assert [(search.effort, search.minutes, search.epochs) for search in family.searches] == [
+            ("standard", 30.0, 11)
+        ] * (folds or 1)
+        for search in family.searches:
+            (chosen,) = (trial for trial in search.trials if trial.chosen)
+            assert chosen.validation_accuracy == 0.9 == max(trial.validation_accuracy for trial in search.trials)
+            assert len(search.trials) == 4
+            message = f"{name}: of 4 settings tried, {chosen.name!r} was best on validation"
+            assert [record.getMessage() for record in caplog.records].count(message) == (folds or 1)
+
+
+def test_nothing_is_recorded_as_tried_where_nothing_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "stillmotion")
+    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", epochs=9)
+    assert {family.searches for family in comparison.families.values()} == {(SearchRecord("quick", None, 9, ()),)}
+    assert caplog.records == []
+
+
+def test_skipped_videos_are_recorded_with_reasons(tmp_path: Path) -> None:
+    skipped = SkippedVideo(Video("left/broken.mp4", start_seconds=1.0), "left/broken.mp4: empty file")
+    dataset = replace(opened_dataset(tmp_path), skipped=(skipped,))
+    plan = ComparisonPlan(ComparisonSettings(), dataset, tmp_path / "out")
+    comparison = execute(plan, FabricatingExecutor(skill(best_frame=0.5)))
+    assert comparison.data.skipped == (SkippedRecord("left/broken.mp4@1-", "left/broken.mp4: empty file"),)
+
+
+@pytest.mark.parametrize(("effort", "megabytes"), [("quick", None), ("standard", 321.0)])
+def test_memory_is_measured_with_more_than_quick_effort(
+    tmp_path: Path, effort: Effort, megabytes: float | None
+) -> None:
+    """Once per family, on the run of the first seed and fold."""
+    executor = FabricatingExecutor(skill(best_frame=0.5))
+    comparison = compare(tmp_path, executor, effort=effort, folds=2, seeds=2)
+    assert {family.cost.peak_megabytes for family in comparison.families.values()} == {megabytes}
+    measured = [(task.title, task.folder.name) for task in executor.of(MeasureMemoryTask)]
+    assert sorted(measured) == [
+        (f"{family}, memory", f"{family}-seed0-fold0") for family in sorted(FAMILIES) if megabytes is not None
+    ]
+
+
+def test_runs_are_recorded_relative_to_the_comparison(tmp_path: Path) -> None:
+    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", seeds=2)
+    assert {name: family.runs for name, family in comparison.families.items()} == {
+        name: (f"runs/{name}-seed0", f"runs/{name}-seed1") for name in FAMILIES
+    }
+
+
+def test_examples_have_predictions_over_time_and_shortcuts_are_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shortcut = Shortcut("brightness", 0.9, 0.5, 0.8, 1.0, True)
+    find_shortcuts = Spy(lambda videos, *, progress: [shortcut])
+    monkeypatch.setattr("stillmotion.experiments.comparing.find_shortcuts", find_shortcuts)
+    plan = ComparisonPlan(ComparisonSettings(), opened_dataset(tmp_path), tmp_path / "out")
+    comparison = execute(plan, FabricatingExecutor(skill(best_frame=0.5)))
+    assert comparison.shortcuts == (shortcut,)
+    assert find_shortcuts.calls == [((plan.dataset.opened,), {"progress": no_progress})]
+    assert comparison.examples
+    for example in comparison.examples:
+        assert set(example.traces) == set(example.predictions) == set(FAMILIES)
+
+
+def test_every_video_is_predicted_over_time_by_the_first_seed_and_examples_by_all(tmp_path: Path) -> None:
+    executor = FabricatingExecutor(skill(best_frame=0.5))
+    comparison = compare(tmp_path, executor, effort="quick", seeds=2)
+    (test,) = {task.test for task in executor.of(EvaluateTask)}
+    examples = {example.video.name for example in comparison.examples}
+    assert 0 < len(examples) < len(test)
+    tasks = {task.folder.name: task for task in executor.of(PredictOverTimeTask)}
+    assert set(tasks) == {f"{family}-seed{seed}" for family in FAMILIES for seed in (0, 1)}
+    for name, task in tasks.items():
+        assert task.id == f"over-time/{name}"
+        assert task.title == name.replace("-seed", ", seed ")
+        if name.endswith("0"):
+            assert task.videos == test
+        else:
+            assert {segment.video.name for segment in task.videos} == examples
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_only_the_verdicts_motion_family_is_tested_on_perturbed_clips(tmp_path: Path, folds: int) -> None:
+    """Every fold of its first seed."""
+    executor = FabricatingExecutor(skill(best_frame=0.5), perturbed={"reversed": 0.6})
+    comparison = compare(tmp_path, executor, effort="quick", seeds=2, folds=folds)
+    assert comparison.verdict is not None
+    motion = comparison.verdict.motion
+    tasks = executor.of(PerturbTask)
+    numbers = range(folds) if folds else [None]
+    suffixes = ["" if number is None else f"-fold{number}" for number in numbers]
+    assert [task.id for task in tasks] == [f"perturb/{motion}-seed0{suffix}" for suffix in suffixes]
+    titles = ["" if number is None else f", fold {number + 1} of {folds}" for number in numbers]
+    assert [task.title for task in tasks] == [f"{motion}, seed 0{title}" for title in titles]
+    tests = {task.folder: task.test for task in executor.of(EvaluateTask)}
+    assert [task.videos for task in tasks] == [tests[task.folder] for task in tasks]
+    assert comparison.evidence is not None
+    accuracies = {result.name: result.accuracy for result in comparison.evidence.perturbed}
+    assert accuracies["reversed"] == pytest.approx(0.6)
+    assert accuracies["shuffled"] == 1.0
+
+
+def test_retrained_controls_are_evidence(tmp_path: Path) -> None:
+    """The motion family without motion, and the still family by its best frame, of the first seed."""
+    executor = FabricatingExecutor(skill(best_frame=0.75))
+    comparison = compare(tmp_path, executor, effort="standard", seeds=2)
+    assert comparison.verdict is not None
+    assert comparison.evidence is not None
+    assert comparison.evidence.max_pool_control is not None
+    assert [(result.name, result.accuracy) for result in comparison.evidence.retrained] == [
+        ("shuffled", 0.5),
+        ("frozen", 0.5),
+    ]
+    assert comparison.evidence.max_pool_control.accuracy == pytest.approx(0.75)
+    motion = comparison.verdict.motion
+    controls = {task.folder: task.title for task in executor.of(TrainTask) if task.title.startswith("control")}
+    assert controls == {
+        tmp_path / "out" / "controls" / f"{motion}-seed0-shuffled": f"control: {motion}, seed 0, on shuffled clips",
+        tmp_path / "out" / "controls" / f"{motion}-seed0-frozen": f"control: {motion}, seed 0, on frozen clips",
+        tmp_path / "out" / "controls" / "frame_pool-seed0-max": "control: frame_pool, seed 0, by its best frame",
+    }
+
+
+@pytest.mark.parametrize("settings", [{"pool": "max"}, {"effort": "quick"}])
+def test_the_best_frame_is_not_looked_for_twice_or_with_quick_effort(tmp_path: Path, settings: dict[str, Any]) -> None:
+    executor = FabricatingExecutor(lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0)
+    compare(tmp_path, executor, **settings)
+    assert not [task for task in executor.of(TrainTask) if task.folder.name.endswith("-max")]
+
+
+def test_the_best_frame_is_not_looked_for_where_motion_does_not_help(tmp_path: Path) -> None:
+    executor = FabricatingExecutor(lambda recipe: 0.9)
+    comparison = compare(tmp_path, executor)
+    assert comparison.verdict is not None
+    assert comparison.verdict.statistical_answer != "motion needed"
+    assert not [task for task in executor.of(TrainTask) if task.folder.name.endswith("-max")]
+
+
+@pytest.mark.parametrize("families", [("frame_pool",), ("cnn_rnn", "conv3d")])
+def test_without_a_still_and_a_motion_family_there_is_no_verdict(tmp_path: Path, families: tuple[str, ...]) -> None:
+    executor = FabricatingExecutor(lambda recipe: 0.9)
+    comparison = compare(tmp_path, executor, families=families)
+    assert (comparison.verdict, comparison.evidence, comparison.examples) == (None, None, ())
+    assert not executor.of(PerturbTask)
+    assert {task.folder.parent.name for task in executor.of(EvaluateTask)} == {"runs"}
+
+
+def test_margin_and_seed_are_those_of_the_settings(tmp_path: Path) -> None:
+    """A gain of half the videos is not worth motion to someone who asks for more than that."""
+    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", margin=0.9, seed=4)
+    assert comparison.verdict is not None
+    assert comparison.verdict.margin == 0.9
+    assert comparison.verdict.interval_answer == "stills suffice"
+    assert {path for family in comparison.families.values() for path in family.runs} == {
+        f"runs/{family}-seed4" for family in FAMILIES
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

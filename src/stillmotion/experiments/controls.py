@@ -44,9 +44,13 @@ class Controls:
 
     def over_time(self, examples: Sequence[Video]) -> list[Task]:
         """Predictions over time: first-seed runs on all test videos, other runs on the example videos only."""
+        # By name: a run records its test videos with their part, which those of the data set need not have.
+        names = {video.name for video in examples}
         tasks: list[Task] = []
         for run in self.runs:
-            videos = run.fold.test if run in self.first_seed else run.fold.test.only(examples)
+            videos = run.fold.test
+            if run not in self.first_seed:
+                videos = videos.only([segment.video for segment in videos if segment.video.name in names])
             if len(videos):
                 name = run.folder.name
                 tasks.append(
