@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from stillmotion.experiments import (
 )
 from stillmotion.experiments.plan import match_frames, training_share
 from stillmotion.runs import Recipe
+from stillmotion.training import EFFORTS
 
 pytestmark = pytest.mark.usefixtures("no_shortcuts")
 Plan = Callable[..., tuple[ComparisonPlan, FabricatingExecutor]]
@@ -128,6 +130,54 @@ def test_a_time_budget_sets_the_epochs(tmp_path: Path) -> None:
     executor = FabricatingExecutor(lambda recipe: 1.0, epochs=11)
     execute(plan, executor)
     assert {(task.recipe.epochs, task.recipe.patience) for task in executor.of(TrainTask)} == {(11, 11)}
+
+
+@pytest.mark.parametrize(("settings", "epochs"), [({"time_budget_minutes": 5.0}, 20), ({"epochs": 40}, 10)])
+def test_under_a_time_budget_a_trial_of_fewer_frames_takes_as_long_as_the_others(
+    tmp_path: Path, settings: dict[str, Any], epochs: int
+) -> None:
+    """Half the frames are tried for twice the epochs; without a budget, for the same epochs as the others."""
+    plan = ComparisonPlan(ComparisonSettings(effort="thorough", **settings), opened_dataset(tmp_path), tmp_path / "out")
+    executor = FabricatingExecutor(lambda recipe: 1.0, epochs=40)
+    execute(plan, executor)
+    trials = [task.recipe for task in executor.of(TrialTask)]
+    assert {recipe.epochs for recipe in trials if recipe.spec.frames == 16} == {10}
+    assert {recipe.epochs for recipe in trials if recipe.spec.frames == 8} == {epochs}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_whether_other_trainings_are_deleted_is_the_same_for_all_that_is_trained(
+    tmp_path: Path, overwrite: bool
+) -> None:
+    settings = ComparisonSettings(effort="standard", time_budget_minutes=5.0)
+    executor = FabricatingExecutor(lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0)
+    execute(ComparisonPlan(settings, opened_dataset(tmp_path), tmp_path / "out", overwrite), executor)
+    trainings = executor.of(TrainTask) + executor.of(CountEpochsTask)
+    assert {task.folder.parent.name for task in trainings} >= {"runs", "controls"}
+    assert [task.overwrite for task in trainings] == [overwrite] * len(trainings)
+
+
+@pytest.mark.parametrize("folds", [0, 2])
+def test_timings_and_trials_have_ids_titles_and_folders_of_their_own(run_plan: Plan, folds: int) -> None:
+    plan, executor = run_plan(folds=folds, effort="standard", time_budget_minutes=5.0)
+    recipes = plan.settings.recipes("spread")
+    seconds, starts = training_share(plan.settings, recipes, folds or 1)
+    timings = [(task.id, task.title, task.folder) for task in executor.of(CountEpochsTask)]
+    trials = [(task.id, task.title, task.folder) for task in executor.of(TrialTask)]
+    expected_timings, expected_trials = [], []
+    for fold in range(folds or 1):
+        suffix, title = (f"-fold{fold}", f", fold {fold + 1} of 2") if folds else ("", "")
+        for recipe in recipes:
+            name, folder = f"{recipe.family}{suffix}", plan.folder / "search" / f"{recipe.family}{suffix}"
+            expected_timings.append((f"epochs/{name}", f"{recipe.family}, timing{title}", folder / "timing"))
+            expected_trials.extend(
+                (f"search/{name}/{index}", f"{recipe.family}, trying {change.name}{title}", folder / f"{index}")
+                for index, change in enumerate(EFFORTS["standard"])
+            )
+    assert timings == expected_timings
+    assert trials == expected_trials
+    assert [task.recipe for task in executor.of(CountEpochsTask)] == recipes * (folds or 1)
+    assert {(task.seconds, task.starts) for task in executor.of(CountEpochsTask)} == {(seconds, starts)}
 
 
 def test_the_time_budget_is_shared_by_all_that_is_trained() -> None:
