@@ -173,7 +173,7 @@ def test_videos_of_one_label_are_refused_opened_or_not(recordings: Path) -> None
             read_labeled(given)
 
 
-@pytest.mark.parametrize(("count", "others"), [(1, ""), (3, " (and 2 more)")])
+@pytest.mark.parametrize(("count", "others"), [(1, ""), (2, " (and 1 more)"), (3, " (and 2 more)")])
 def test_copies_across_labels_are_warned_of(copied: Path, messages: Messages, count: int, others: str) -> None:
     copies = [copied / "right" / f"take{number}.mp4" for number in range(count)]
     for copy in copies:
