@@ -164,7 +164,8 @@ def test_timings_and_trials_have_ids_titles_and_folders_of_their_own(run_plan: P
     seconds, starts = training_share(plan.settings, recipes, folds or 1)
     timings = [(task.id, task.title, task.folder) for task in executor.of(CountEpochsTask)]
     trials = [(task.id, task.title, task.folder) for task in executor.of(TrialTask)]
-    expected_timings, expected_trials = [], []
+    expected_timings: list[tuple[str, str, Path]] = []
+    expected_trials: list[tuple[str, str, Path]] = []
     for fold in range(folds or 1):
         suffix, title = (f"-fold{fold}", f", fold {fold + 1} of 2") if folds else ("", "")
         for recipe in recipes:
