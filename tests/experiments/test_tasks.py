@@ -63,9 +63,9 @@ def test_a_training_gets_its_recipe_and_parts(
     assert train.calls == [((RECIPE, fold.train, fold.validation), settings)]
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("given", [{}, {"overwrite": True}])
 def test_counting_epochs_gets_its_recipe_parts_and_budget(
-    monkeypatch: pytest.MonkeyPatch, run: Run, fold: Fold, overwrite: bool
+    monkeypatch: pytest.MonkeyPatch, run: Run, fold: Fold, given: dict[str, Any]
 ) -> None:
     count = replaced(monkeypatch, training, "epochs_within", 17)
     task = CountEpochsTask(
@@ -77,10 +77,10 @@ def test_counting_epochs_gets_its_recipe_parts_and_budget(
         validation=fold.validation,
         seconds=90.0,
         starts=2.5,
-        overwrite=overwrite,
+        **given,
     )
     assert task.run(no_progress) == 17
-    settings = {"out": run.folder, "starts": 2.5, "overwrite": overwrite, "progress": no_progress}
+    settings = {"out": run.folder, "starts": 2.5, "overwrite": False, "progress": no_progress, **given}
     assert count.calls == [((90.0, RECIPE, fold.train, fold.validation), settings)]
 
 
