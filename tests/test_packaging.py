@@ -99,3 +99,13 @@ def test_every_table_that_contributors_are_sent_to_exists() -> None:
     assert tables
     for table, file in tables:
         assert re.search(rf"^{table}\b.*=", read(f"src/stillmotion/{file}"), re.MULTILINE), f"{file}: no {table}"
+
+
+def test_the_tests_that_hold_each_package_exist() -> None:
+    """`make mutants` runs them; a renamed file would let every mutant of its package live."""
+    table = re.search(r"^PACKAGES = \{\n.*?^\}", read("tools/mutants.py"), re.MULTILINE | re.DOTALL)
+    assert table
+    packages: dict[str, list[str]] = {}
+    exec(table[0], packages)  # our own table, which is a literal with two comprehensions
+    for tests in packages["PACKAGES"].values():  # type: ignore[attr-defined]
+        assert [path for path in tests if not (ROOT / path).exists()] == []

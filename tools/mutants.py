@@ -47,7 +47,7 @@ PACKAGES = {
     "data/splitting": ["tests/data"],
     "training": [
         f"tests/training/test_{name}.py"
-        for name in ("batches", "efforts", "optimizer", "recipes", "searching", "fitting")
+        for name in ("batches", "efforts", "optimizer", "recipes", "timing", "resuming", "fitting")
     ],
     "experiments": [
         f"tests/experiments/test_{name}.py"
