@@ -67,6 +67,7 @@ from .prediction import (
     stream_to as stream_to,
     stream_updates as stream_updates,
 )
+from .progress import Progress as Progress
 from .reports import write_report as write_report
 from .runs import Recipe as Recipe, Run as Run, read_run as read_run
 from .streaming import WindowPrediction as WindowPrediction, stream_model as stream_model

@@ -117,5 +117,5 @@ def main() -> None:
 
 def _stopped() -> NoReturn:
     restore_interrupts()
-    err.print("stopped; run the same command again to resume a comparison or a training")
+    err.print("stopped; run the same command again to resume")
     sys.exit(INTERRUPTED)

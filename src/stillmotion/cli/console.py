@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import time
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+PIPE_WIDTH = 1000  # characters of a line where there is no terminal
 LINE_INTERVAL_SECONDS = 30.0  # between lines of progress where there is no terminal
 
 
@@ -29,6 +31,10 @@ class SafeConsole(Console):
 
 out = SafeConsole(highlight=False, soft_wrap=True)
 err = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
+# Tables that another program reads must not be wrapped to the width of a terminal.
+for console in (out, err):
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_WIDTH
 
 # Set by Ctrl-C. A backend may swallow the exception, so the next progress report raises it again.
 interrupted = threading.Event()

@@ -14,6 +14,7 @@ from rich.table import Table
 from stillmotion.cli import options
 from stillmotion.cli.console import bar, out, shown
 from stillmotion.clips import choose_rate
+from stillmotion.errors import StillmotionError
 
 if TYPE_CHECKING:
     from stillmotion.inspection import Inspection
@@ -42,9 +43,10 @@ def inspect(
         inspection = inspect_videos(videos, progress=progress)
     _print_contents(inspection)
     _print_problems(inspection)
-    if inspection.segments:
-        path = write_contact_sheet(inspection.segments, sheet or Path(f"{data.resolve().stem}-sheet.png"))
-        out.print(f"contact sheet: {shown(path)}", markup=False)
+    if not inspection.segments:
+        raise StillmotionError(f"{data}: none of {len(videos)} videos can be read")
+    path = write_contact_sheet(inspection.segments, sheet or Path(f"{data.resolve().stem}-sheet.png"))
+    out.print(f"contact sheet: {shown(path)}", markup=False)
 
 
 def _print_contents(inspection: Inspection) -> None:

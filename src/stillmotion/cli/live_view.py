@@ -120,7 +120,7 @@ def _color(number: int) -> str:
 def describe_stats(stats: StreamStats) -> list[str]:
     """How a stream is doing, as short phrases."""
     source = stats.source
-    phrases = [f"{source.frames} frames, {stats.windows} windows"]
+    phrases = [f"{source.frames} frames, {stats.windows} window{'' if stats.windows == 1 else 's'}"]
     if stats.hop > 1:
         phrases.append(f"a window every {stats.hop} frames")
     if source.dropped or stats.skipped:

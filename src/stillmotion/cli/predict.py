@@ -13,6 +13,7 @@ from rich.table import Table
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.errors import StillmotionError
+from stillmotion.models import FAMILIES
 
 if TYPE_CHECKING:
     from stillmotion.prediction import VideoPrediction
@@ -38,7 +39,7 @@ def predict(
 ) -> None:
     """Predict the labels of videos and images: of each window, and of the whole video.
 
-    Example: stillmotion predict runs/cnn_rnn new.mp4 snapshot.png archive/ --out predictions.csv
+    Example: stillmotion predict runs/cnn_rnn new.mp4 archive/ --out predictions.csv
     """
     from stillmotion.runs import read_run
 
@@ -74,6 +75,13 @@ def predict(
             note(f"predictions for {len(predictions)} videos in {shown(out_file)}")
     if out_file is None:
         out.print(_make_table(predictions))
+    stills = [prediction.video.name for prediction in predictions if prediction.windows == ((0.0, 0.0),)]
+    if stills and FAMILIES[run.recipe.family].kind == "motion":
+        others = f" (and {len(stills) - 1} more)" if len(stills) > 1 else ""
+        note(
+            f"warning: {stills[0]}{others} is a still image; {run.recipe.family} sees it as a video in which nothing "
+            "moves. Use the run of a still family for images."
+        )
     if skipped:
         raise StillmotionError(f"{skipped} of {len(videos)} inputs could not be read")
 

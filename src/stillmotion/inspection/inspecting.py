@@ -35,7 +35,7 @@ class Inspection:
         videos: the data set.
         segments: the readable videos.
         skipped: the others, with reasons.
-        labels: the number of videos and groups of each label, readable or not.
+        labels: the number of readable videos of each label, and of their groups.
         ends_early: readable videos whose header claims a longer duration than is there.
         few_groups: labels that have too few groups for a split, and how many they have.
         duplicates: pairs of videos that show the same, across labels or across the table's own parts.
@@ -63,8 +63,9 @@ def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspe
         The findings.
     """
     opened = open_videos(videos, progress=progress)
-    counts = Counter(video.label or "" for video in videos)
-    groups = {label: {video.group for video in videos if (video.label or "") == label} for label in counts}
+    readable = opened.videos
+    counts = Counter(video.label or "" for video in readable) | Counter(dict.fromkeys(videos.labels, 0))
+    groups = {label: {video.group for video in readable if (video.label or "") == label} for label in counts}
     parts = [videos.only([video for video in videos if video.part == part]) for part in PARTS]
     return Inspection(
         videos,

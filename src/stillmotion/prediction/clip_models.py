@@ -82,6 +82,8 @@ def load_labeled_model(run: Run | str | Path, labels: str | Path | Sequence[str]
         StillmotionError: the run or model cannot be read.
     """
     path = run.folder if isinstance(run, Run) else Path(run)
+    if path.name == "snapshot.keras":
+        raise UsageError(f"{path}: takes single images, not clips; give the folder {path.parent} or its model.keras")
     foreign = not isinstance(run, Run) and path.is_file() and not (path.parent / "run.json").is_file()
     if foreign:
         names = None if labels is None else read_class_names(labels)
