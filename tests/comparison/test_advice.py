@@ -25,7 +25,7 @@ from stillmotion.comparison import (
 )
 from stillmotion.comparison.family_results import summarize_predictions
 from stillmotion.inspection import Shortcut
-from stillmotion.runs import Recipe
+from stillmotion.runs import Recipe, TrainingRecord
 from stillmotion.training.efforts import Trial
 
 STILL, MOTION = predictions(np.arange(60) % 3 > 0), predictions(np.arange(60) % 30 > 0)
@@ -79,6 +79,52 @@ def test_the_model_to_use_is_of_the_kind_that_the_verdict_asks_for() -> None:
     assert texts(compared(NEEDED))["use_motion"] == "Use conv: it is the most accurate."
 
 
+def trained(comparison: Comparison, best_epochs: dict[str, list[int]], *, epochs: int, run: int) -> Comparison:
+    """The same comparison; each family with one training per best epoch, after `run` of at most `epochs` epochs."""
+    families = {
+        name: replace(
+            comparison.families[name],
+            trainings=tuple(
+                TrainingSummary(0.5, Recipe("conv3d", epochs=epochs), TrainingRecord(run, best, 9.0, 1.0, 0.5))
+                for best in best_epochs[name]
+            ),
+        )
+        for name in comparison.families
+    }
+    return replace(comparison, families=families)
+
+
+def test_models_that_learned_too_little_are_trained_longer_before_the_data_is_blamed() -> None:
+    guessing = compared(replace(UNDECIDED, stills_beat_guessing=False, motion_beats_guessing=False, seeds=3))
+    short = trained(guessing, {"pool": [3], "conv": [3, 3, 1]}, epochs=3, run=3)
+    assert actions(short) == ["train_longer", "nothing_beats_guessing"]
+    assert texts(short)["train_longer"] == (
+        "The models were still improving when training ended after 3 epochs: train longer (`--epochs`, default 90)."
+    )
+    assert texts(short)["nothing_beats_guessing"].endswith("and labels if longer training does not help.")
+    one = trained(guessing, {"pool": [5], "conv": [19]}, epochs=20, run=20)
+    assert texts(one)["train_longer"].startswith("conv was still improving when training ended after 20 epochs:")
+    conv = replace(one.families["conv"], searches=(SearchRecord("quick", 2.0, 20),))
+    budgeted = replace(one, families={**one.families, "conv": conv})
+    assert texts(budgeted)["train_longer"].endswith("train longer (a larger `--time-budget`).")
+
+
+@pytest.mark.parametrize(
+    ("best", "run"),
+    [(18, 20), (15, 19)],  # the best epoch is earlier; training stopped early
+)
+def test_models_that_no_longer_improved_are_not_trained_longer(best: int, run: int) -> None:
+    guessing = compared(replace(UNDECIDED, stills_beat_guessing=False, motion_beats_guessing=False, seeds=3))
+    ended = trained(guessing, {"pool": [best], "conv": [best]}, epochs=20, run=run)
+    assert actions(ended) == ["nothing_beats_guessing"]
+    assert texts(ended)["nothing_beats_guessing"].endswith("look at the clips and labels before anything else.")
+
+
+def test_a_model_that_beats_guessing_is_not_called_undertrained() -> None:
+    learned = trained(compared(UNDECIDED), {"pool": [20], "conv": [20]}, epochs=20, run=20)
+    assert "train_longer" not in actions(learned)
+
+
 def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
     comparison = compared(NEEDED)
     families = {**comparison.families, "rnn": family("motion", 1.0)}
@@ -128,7 +174,10 @@ def test_costs_are_compared_with_the_other_kind() -> None:
     assert lines["time_per_clip"] == (
         "conv takes 6 ms per clip on the machine that measured it: 3 times as long as pool."
     )
-    assert lines["multiply_adds"] == "On any machine: 1,272 M multiply-adds per clip, compared with 424 M."
+    assert lines["multiply_adds"] == (
+        "Multiply-adds per clip, the same on every machine: 1,272 M, compared with 424 M. Time also depends on how "
+        "well a machine runs each model."
+    )
     assert lines["training_time"] == "Training took 3 min 20 s."
     lines = texts(compared(SUFFICE))
     assert lines["time_per_clip"].endswith("conv takes 3 times as long.")

@@ -31,11 +31,11 @@ FIGURES = (
 
 
 def test_the_sentence_is_the_answer_and_its_details() -> None:
-    assert BASE.sentence == f"Motion is needed: {FIGURES}, all of it above the margin of 5."
-    assert verdict_details(BASE) == f"{FIGURES}, all of it above the margin of 5."
+    assert BASE.sentence == f"Motion is needed: {FIGURES}, all of it above the margin of 5 points."
+    assert verdict_details(BASE) == f"{FIGURES}, all of it above the margin of 5 points."
     suffice = replace(BASE, low=-0.31, high=-0.2, stills_beat_guessing=True)
     assert suffice.sentence.startswith("Stills suffice: ")
-    assert suffice.sentence.endswith("(95 % interval -31 to -20), all of it below the margin of 5.")
+    assert suffice.sentence.endswith("(95 % interval -31 to -20), all of it below the margin of 5 points.")
 
 
 @pytest.mark.parametrize(
@@ -53,22 +53,32 @@ def test_the_sentence_is_the_answer_and_its_details() -> None:
 def test_an_undecided_sentence_says_how_much_more_data_is_needed(changes: dict[str, int], ending: str) -> None:
     undecided = replace(BASE, low=-0.2, **changes)  # type: ignore[arg-type]
     assert undecided.sentence.startswith("Undecided: ")
-    assert undecided.sentence.endswith(f", on both sides of the margin of 5; {ending}")
+    assert undecided.sentence.endswith(f", on both sides of the margin of 5 points; {ending}")
 
 
 def test_a_blocked_answer_says_what_blocks_it() -> None:
     guessing = replace(BASE, motion_beats_guessing=False)
     assert guessing.sentence == (
-        f"Undecided: {FIGURES}; that is above the margin of 5, but the motion model is not shown to be better than "
-        "always predicting the most frequent label (50 %), so motion is not shown to be needed."
+        f"Undecided: {FIGURES}; that is above the margin of 5 points, but the motion model is not shown to be better "
+        "than always predicting the most frequent label (50 %), so motion is not shown to be needed."
     )
     suffice = replace(BASE, low=-0.3, high=-0.1, stills_beat_guessing=False)
-    assert "that is below the margin of 5, but the still model is not shown" in suffice.sentence
+    assert "that is below the margin of 5 points, but the still model is not shown" in suffice.sentence
     assert suffice.sentence.endswith("so stills are not shown to suffice.")
 
 
+def test_nothing_can_be_decided_where_neither_model_beats_guessing() -> None:
+    guessing = replace(BASE, low=-0.2, stills_beat_guessing=False, motion_beats_guessing=False)
+    assert guessing.sentence.endswith(
+        "neither model is shown to beat guessing, and nothing can be decided until one is."
+    )
+    one_learned = replace(guessing, motion_beats_guessing=True)
+    assert one_learned.sentence.endswith("even 20 times as many groups would hardly decide it.")
+
+
 def test_a_fraction_of_a_margin_is_shown() -> None:
-    assert "all of it above the margin of 7.5." in replace(BASE, margin=0.075).sentence
+    assert "all of it above the margin of 7.5 points." in replace(BASE, margin=0.075).sentence
+    assert "all of it above the margin of 1 point." in replace(BASE, margin=0.01).sentence
     assert "+31.0 to +68.0" in replace(BASE, margin=0.075).sentence
 
 
@@ -122,6 +132,20 @@ def test_whether_one_good_frame_is_enough() -> None:
     assert best_frame_text(BASE, best(0.41, 0.98, decides=True), False).startswith("It may be: single frames")
     assert best_frame_text(BASE, best(0.41, 0.55, decides=False), False).startswith("No. Some frame is right in 55 %")
     assert best_frame_text(BASE, best(0.41, 0.7, decides=False), False).startswith("Not by itself: in 70 %")
+
+
+def test_nothing_is_known_of_single_frames_where_neither_model_beats_guessing() -> None:
+    guessing = replace(BASE, stills_beat_guessing=False, motion_beats_guessing=False)
+    unknown = "Not known: neither model is significantly better than guessing."
+    assert best_frame_text(guessing, best(0.41, 0.55, decides=False), False) == unknown
+    control = ConditionResult("pool=max", 0.8, -0.1, -0.2, -0.06)
+    assert (
+        best_frame_text(guessing, replace(best(0.41, 0.55, decides=False), max_pool_control=control), False) == unknown
+    )
+    assert (
+        best_frame_text(replace(guessing, motion_beats_guessing=True), best(0.41, 0.55, decides=False), False)
+        != unknown
+    )
 
 
 @pytest.mark.parametrize(("high", "start"), [(-0.04, "It may be"), (-0.05, "It may be"), (-0.06, "No")])

@@ -69,8 +69,8 @@ def test_seeds_are_averaged() -> None:
 def test_near_the_margin_the_sentence_has_decimals() -> None:
     """Never "+5 points, above the margin of 5"."""
     near = replace(verdict([True] * 100, [True] * 100), low=0.0512, high=0.4)
-    assert "+5.1 to +40.0), all of it above the margin of 5." in near.sentence
-    assert "+6 to +40), all of it above the margin of 5." in replace(near, low=0.0612).sentence
+    assert "+5.1 to +40.0), all of it above the margin of 5 points." in near.sentence
+    assert "+6 to +40), all of it above the margin of 5 points." in replace(near, low=0.0612).sentence
 
 
 def test_other_videos_are_refused() -> None:

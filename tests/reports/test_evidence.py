@@ -48,7 +48,9 @@ def test_needing_and_using_motion_are_kept_apart(record: Record) -> None:
     assert "that much is luck, and no single frame shows the label" in html
     assert "Nothing that was tried predicts the label" in html
     assert "--pool max" not in html
-    assert "was not tried: <code>--effort standard</code> trains one" in html
+    assert (
+        "Not tried: a still model that looks for the one best frame. <code>--effort standard</code> trains it." in html
+    )
 
 
 def test_one_good_frame_and_a_shortcut_are_mentioned_with_the_verdict(record: Record) -> None:
@@ -63,12 +65,25 @@ def test_one_good_frame_and_a_shortcut_are_mentioned_with_the_verdict(record: Re
     assert "Unless your labels mean just that (the brightness), record all of them in the same places" in first
 
 
+@pytest.mark.parametrize("shortcut", [False, True])
+def test_nothing_is_concluded_from_models_that_guess(record: Record, shortcut: bool) -> None:
+    assert record.comparison.verdict is not None
+    verdict = replace(record.comparison.verdict, stills_beat_guessing=False, motion_beats_guessing=False)
+    html = page(replace(record, comparison=replace(record.comparison, verdict=verdict)), NO_FRAME, shortcut)
+    gist = "not known: neither model is significantly better than guessing"
+    assert (f"{gist}; something else predicts the label" in html) == shortcut
+    assert gist in html
+    assert "Not known: neither model is significantly better than guessing." in html
+    assert "no single frame" not in html
+    assert "no shortcut found" not in html
+
+
 @pytest.mark.parametrize(("high", "reading"), [(-0.4, "No: a still model"), (0.0, "It may be: a still model")])
 def test_the_result_of_the_max_pool_control_is_shown(record: Record, high: float, reading: str) -> None:
     evidence = Evidence(best_frame=NO_FRAME, max_pool_control=ConditionResult("pool=max", 0.4, -0.5, -0.6, high))
     html = render_report(replace(record, comparison=complete_comparison(record.comparison, evidence=evidence)))
     assert f"{reading} was trained to find it (pool=max) and gets 40 %" in html
-    assert "was not tried" not in html
+    assert "Not tried" not in html
 
 
 def test_a_model_that_finds_the_best_frame_already_is_not_offered_again(record: Record) -> None:

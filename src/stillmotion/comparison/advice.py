@@ -5,17 +5,18 @@ Codes by topic:
 
 - cost: time_per_clip, multiply_adds, training_time
 - failures: error_rate, missed_label, and the codes of the verdict's warnings
-- next_steps: use_motion, use_still, try_max_pool, record_more_groups, record_other_recordings, choose_by_cost,
-  nothing_beats_guessing, remove_shortcuts, max_pool_untried, train_more_seeds
+- next_steps: train_longer, use_motion, use_still, try_max_pool, record_more_groups, record_other_recordings,
+  choose_by_cost, nothing_beats_guessing, remove_shortcuts, max_pool_untried, train_more_seeds
 """
 
 from __future__ import annotations
 
 from stillmotion.comparison.formatting import count, duration, percent, significant
 from stillmotion.comparison.recommendation import Recommendation
-from stillmotion.comparison.records import Advice, Comparison
+from stillmotion.comparison.records import Advice, Comparison, TrainingSummary
 from stillmotion.comparison.sentences import selection_text
 from stillmotion.comparison.verdict import Verdict
+from stillmotion.runs.recipe import Recipe
 
 MAX_MISSED_LABELS = 2
 SIMILAR_COST = 1.1  # a model that takes at most this many times as long counts as equally fast
@@ -36,6 +37,7 @@ def give_advice(comparison: Comparison) -> tuple[Advice, ...]:
     return (
         *_costs(comparison, verdict),
         *_failures(comparison, verdict),
+        *_longer_training(comparison, verdict),
         *_actions(comparison, verdict),
         *_cautions(comparison, verdict),
     )
@@ -96,7 +98,10 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     advice = [Advice("time_per_clip", "cost", text)]
     if cost.multiply_adds and other_cost.multiply_adds:
         count, other_count = _millions(cost.multiply_adds), _millions(other_cost.multiply_adds)
-        text = f"On any machine: {count} multiply-adds per clip, compared with {other_count}."
+        text = (
+            f"Multiply-adds per clip, the same on every machine: {count}, compared with {other_count}. Time also "
+            "depends on how well a machine runs each model."
+        )
         advice.append(Advice("multiply_adds", "cost", text))
     if cost.train_seconds:
         result = comparison.families[chosen]
@@ -130,6 +135,32 @@ def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     for warning in verdict.warnings:
         advice.append(Advice(warning.code, "failures", f"{warning.text[0].upper()}{warning.text[1:]}."))
     return advice
+
+
+def _longer_training(comparison: Comparison, verdict: Verdict) -> list[Advice]:
+    """To train longer, if neither model beats guessing and a training ended too early."""
+    names = _still_improving(comparison, verdict) if verdict.nothing_beats_guessing else []
+    if not names:
+        return []
+    families = [comparison.families[name] for name in names]
+    epochs = sorted({summary.recipe.epochs for family in families for summary in family.trainings})
+    ended = count(epochs[0], "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
+    budgeted = any(search.minutes is not None for family in families for search in family.searches)
+    option = "a larger `--time-budget`" if budgeted else f"`--epochs`, default {Recipe.epochs}"
+    subject = "The models were" if len(names) > 1 else f"{names[0]} was"
+    text = f"{subject} still improving when training ended after {ended}: train longer ({option})."
+    return [Advice("train_longer", "next_steps", text)]
+
+
+def _still_improving(comparison: Comparison, verdict: Verdict) -> list[str]:
+    """The models of the pair most of whose trainings used all epochs, with the best one in the last tenth."""
+
+    def improving(summary: TrainingSummary) -> bool:
+        training, epochs = summary.training, summary.recipe.epochs
+        return training is not None and training.epochs >= epochs and training.best_epoch > 0.9 * epochs
+
+    trainings = {name: comparison.families[name].trainings for name in (verdict.still, verdict.motion)}
+    return [name for name, own in trainings.items() if 2 * sum(map(improving, own)) > len(own)]
 
 
 def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
@@ -198,10 +229,12 @@ def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
 def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """What to be careful about."""
     advice = []
-    if not (verdict.stills_beat_guessing or verdict.motion_beats_guessing):
+    if verdict.nothing_beats_guessing:
+        improving = _still_improving(comparison, verdict)
+        action = "if longer training does not help" if improving else "before anything else"
         text = (
             "Neither model is significantly better than always predicting the most frequent label "
-            f"({percent(verdict.guessing)}): look at the clips and labels before anything else."
+            f"({percent(verdict.guessing)}): look at the clips and labels {action}."
         )
         advice.append(Advice("nothing_beats_guessing", "next_steps", text))
     shortcuts = [shortcut.name for shortcut in comparison.shortcuts if shortcut.warns]
@@ -214,10 +247,7 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     evidence = comparison.evidence
     untried = evidence and not evidence.max_pool_control and not finds_best_frame(comparison, verdict.still)
     if verdict.answer == "motion needed" and untried:
-        text = (
-            "Whether a still model that is trained to find the best frame would do was not tried: `--effort standard` "
-            "trains one."
-        )
+        text = "Not tried: a still model that looks for the one best frame. `--effort standard` trains it."
         advice.append(Advice("max_pool_untried", "next_steps", text))
     if verdict.seeds == 1 and comparison.families[verdict.motion].trainings:
         text = (

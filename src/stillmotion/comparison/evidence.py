@@ -48,8 +48,8 @@ class BestFrameEvidence:
         average: accuracy of the mean over frames.
         most_confident_frame: accuracy of the frame with the highest probability of its predicted label.
         oracle: share of videos with at least one frame that is predicted correctly.
-        chance: share of videos with at least one frame predicted as a certain wrong label, the mean over wrong labels:
-            how much of `oracle` is luck.
+        chance: share of videos with at least one frame predicted as one particular wrong label, the mean over wrong
+            labels: how much of `oracle` is luck.
         motion: accuracy of the motion model on the same videos.
         low: lower limit of the 95 % interval of `most_confident_frame` less `motion`.
         high: upper limit of that interval.

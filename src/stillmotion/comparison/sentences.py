@@ -39,7 +39,7 @@ def verdict_sentence(verdict: Verdict) -> str:
 
 def verdict_details(verdict: Verdict) -> str:
     """What the answer rests on, without the answer; it starts with a lower-case letter and ends with a full stop."""
-    figures, margin = _figures(verdict), f"the margin of {round(100 * verdict.margin, 6):g}"
+    figures, margin = _figures(verdict), f"the margin of {_margin(verdict)}"
     if verdict.interval_answer == "undecided":
         return f"{figures}, on both sides of {margin}; {_more_data(verdict)}."
     side = "above" if verdict.interval_answer == "motion needed" else "below"
@@ -125,13 +125,15 @@ def one_frame_may_suffice(verdict: Verdict, evidence: Evidence) -> bool:
 
 
 def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool) -> str:
-    """Whether one good frame is enough; empty if the still model was not run over time.
+    """Whether one good frame is enough; empty if the still model was not run over time, unknown if nothing was learned.
 
     finds_best_frame: whether the still model was trained with pool=max already.
     """
     best, control = evidence.best_frame, evidence.max_pool_control
     if best is None:
         return ""
+    if verdict.nothing_beats_guessing:
+        return f"{nothing_learned_text().capitalize()}."
     if control:
         answer = "It may be" if one_frame_may_suffice(verdict, evidence) else "No"
         return (
@@ -153,13 +155,18 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
         )
     if best.oracle - best.chance < 0.1:
         return (
-            f"No. Some frame is right in {percent(best.oracle)} of the videos, but some frame gives a certain wrong "
-            f"label in {percent(best.chance)}: that much is luck, and no single frame shows the label."
+            f"No. Some frame is right in {percent(best.oracle)} of the videos, but some frame gives one particular "
+            f"wrong label in {percent(best.chance)}: that much is luck, and no single frame shows the label."
         )
     return (
         f"Not by itself: in {percent(best.oracle)} of the videos some frame would have been right "
         f"({percent(best.chance)} by luck), but the still model does not know which."
     )
+
+
+def nothing_learned_text() -> str:
+    """What replaces every statement about a model's predictions where neither model beats guessing."""
+    return "not known: neither model is significantly better than guessing"
 
 
 def shortcuts_text(shortcuts: Sequence[Shortcut]) -> str:
@@ -169,9 +176,15 @@ def shortcuts_text(shortcuts: Sequence[Shortcut]) -> str:
 
 
 def _digits(verdict: Verdict) -> int:
-    """Digits of percentages: one more near the margin, so that no sentence says "5 points, above the margin of 5"."""
+    """Digits of percentages: one more near the margin, so that no sentence says "+5, above the margin of 5 points"."""
     low, high, margin = (round(100 * value, 6) for value in (verdict.low, verdict.high, verdict.margin))
     return 1 if min(abs(low - margin), abs(high - margin)) < 1 or margin != round(margin) else 0
+
+
+def _margin(verdict: Verdict) -> str:
+    """0.05 -> 5 points."""
+    margin = round(100 * verdict.margin, 6)
+    return f"{margin:g} {'point' if margin == 1 else 'points'}"
 
 
 def _change(verdict: Verdict) -> str:
@@ -198,6 +211,8 @@ def _more_data(verdict: Verdict) -> str:
         )
     if verdict.groups == 1:
         return "one group of test videos cannot decide it"
+    if verdict.nothing_beats_guessing:
+        return "neither model is shown to beat guessing, and nothing can be decided until one is"
     return "even 20 times as many groups would hardly decide it"
 
 

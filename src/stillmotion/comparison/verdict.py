@@ -184,6 +184,11 @@ class Verdict:
         return positions[self.interval_answer], *self.blocked_by
 
     @property
+    def nothing_beats_guessing(self) -> bool:
+        """Whether neither model is significantly better than guessing, so that the two cannot be compared."""
+        return not (self.stills_beat_guessing or self.motion_beats_guessing)
+
+    @property
     def best_frame_explains(self) -> bool:
         """Whether the answer is undecided because one good frame may explain the gain."""
         return self.best_frame_reason in self.blocked_by

@@ -10,6 +10,7 @@ from stillmotion.comparison import (
     Evidence,
     best_frame_text,
     finds_best_frame,
+    nothing_learned_text,
     one_frame_may_suffice,
     shortcuts_text,
 )
@@ -60,6 +61,10 @@ def _row(condition: ConditionResult, *, whole: bool = False) -> dict[str, Any]:
 
 def _gist(record: Record) -> str:
     verdict, evidence = record.comparison.verdict, record.comparison.evidence
+    warns = any(shortcut.warns for shortcut in record.comparison.shortcuts)
+    leak = "something else predicts the label"
+    if verdict and verdict.nothing_beats_guessing:
+        return "; ".join([nothing_learned_text(), *([leak] if warns else [])])
     parts = []
     if verdict and evidence and evidence.best_frame:
         may_suffice = one_frame_may_suffice(verdict, evidence)
@@ -69,8 +74,7 @@ def _gist(record: Record) -> str:
         change = f"{points(lowest)} points" if lowest < 0 else "nothing lost"
         parts.append(f"trained without motion: {change}")
     if record.comparison.shortcuts:
-        warns = any(shortcut.warns for shortcut in record.comparison.shortcuts)
-        parts.append("something else predicts the label" if warns else "no shortcut found")
+        parts.append(leak if warns else "no shortcut found")
     return "; ".join(parts)
 
 

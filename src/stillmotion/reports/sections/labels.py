@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stillmotion.comparison import LabelGain
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, count
 
 # Of a long list of labels, so many are shown at each end.
 LABELS_AT_EACH_END = 8
 MAX_PAIRS = 12
+# Rounding errors of a mean over several trainings are not gains.
+SMALLEST_GAIN = 1e-9
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
@@ -48,10 +51,25 @@ def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
     if verdict is None or not verdict.labels:
         return "the share of each label's videos that are found"
-    separated = sum(gain.significant for gain in verdict.labels)
     pairs = sum(pair.only_motion for pair in verdict.pairs)
     only_motion = f"; {count(pairs, 'pair')} separated only by motion" if pairs else ""
-    return f"motion separates {separated} of {count(len(verdict.labels), 'label')} significantly better{only_motion}"
+    return f"{_gains_text(verdict.labels)}{only_motion}"
+
+
+def _gains_text(labels: Sequence[LabelGain]) -> str:
+    """How many labels motion finds more often, then how certain that is."""
+    gained = [label for label in labels if label.gain > SMALLEST_GAIN]
+    if not gained:
+        return "motion finds no label more often"
+    found = f"motion finds {len(gained)} of {count(len(labels), 'label')} more often"
+    significant = sum(label.significant for label in gained)
+    if significant:
+        return f"{found}, {significant} of them significantly" if len(gained) > 1 else f"{found}, significantly"
+    fewest, most = min(label.videos for label in gained), max(label.videos for label in gained)
+    videos = count(most, "test video") if fewest == most else f"{fewest} to {count(most, 'test video')}"
+    if len(gained) == 1:
+        return f"{found}; this gain is not certain on its own with {videos} of the label"
+    return f"{found}; none of these gains is certain on its own with {videos} per label"
 
 
 LABELS = Section("Results by label", _facts, "sections/labels.html", _gist)

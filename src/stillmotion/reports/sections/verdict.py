@@ -53,7 +53,7 @@ def _plot(verdict: Verdict) -> dict[str, Any]:
     interval = f"{number(100 * verdict.level)}{PERCENT} interval from {start} to {end}"
     return {
         "spoken": f"{verdict.motion} minus {verdict.still}: a difference of {difference} points, {interval}; "
-        f"margin {points(verdict.margin, digits)}.",
+        f"margin {points(verdict.margin, digits)} points.",
         "zero": x(0.0),
         "margin": x(verdict.margin),
         "low": x(verdict.low),
