@@ -196,3 +196,18 @@ def test_tables_and_folders_agree() -> None:
 
 def stems(pattern: str) -> set[str]:
     return {file.stem for file in (ROOT / "src" / "stillmotion").glob(pattern)} - {"__init__"}
+
+
+def test_ctrl_c_while_the_command_line_is_imported_ends_it_without_a_traceback() -> None:
+    code = (
+        "import builtins, sys\n"
+        "real = builtins.__import__\n"
+        "def interrupt(name, *rest):\n"
+        "    if name == 'stillmotion.cli': raise KeyboardInterrupt\n"
+        "    return real(name, *rest)\n"
+        "from stillmotion.__main__ import main\n"
+        "builtins.__import__ = interrupt\n"
+        "main()\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (130, "")
