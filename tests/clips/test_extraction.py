@@ -167,6 +167,17 @@ def test_a_file_of_the_same_name_size_and_age_elsewhere_is_another_entry(tmp_pat
     assert np.array_equal(second[0], noise(1, seed=1)[0])
 
 
+def test_a_file_that_changed_at_the_same_size_is_decoded_again(tmp_path: Path) -> None:
+    """Only its time of change tells."""
+    path = tmp_path / "a.mkv"
+    contents = [write_video(tmp_path / f"{seed}.mkv", noise(1, seed=seed)).read_bytes() for seed in (0, 1)]
+    size = max(map(len, contents))
+    for seed, content in enumerate(contents):
+        path.write_bytes(content.ljust(size, b"\0"))
+        os.utime(path, ns=(10**18, 10**18 + 1000 * seed))
+        assert np.array_equal(cached_frames(path, [0.0], 32, 48).images[0], noise(1, seed=seed)[0])
+
+
 def test_a_damaged_entry_is_decoded_again(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", noise(3))
     cached_frames(path, [0.0], 32, 48)

@@ -11,6 +11,7 @@ from helpers.predictions import predictions, some_videos, write_run
 from stillmotion.comparison import (
     Comparison,
     FamilyResult,
+    Predictions,
     SkippedRecord,
     Verdict,
     compare_runs,
@@ -186,6 +187,41 @@ def test_evidence_in_the_folders_of_runs_is_used(tmp_path: Path) -> None:
     assert comparison.evidence.best_frame.most_confident_frame == 1.0
     assert comparison.verdict.best_frame_reason == "most_confident_frame_close"
     assert comparison.verdict.answer == "undecided"
+
+
+def prediction_rows(tested: Predictions) -> list[dict[str, object]]:
+    """The rows of a table of predictions."""
+    return [
+        {"video": video, "label": tested.labels[truth], "group": group, "prob_a": values[0], "prob_b": values[1]}
+        for video, group, truth, values in zip(
+            tested.videos, tested.groups, tested.truth.tolist(), tested.probabilities.tolist(), strict=True
+        )
+    ]
+
+
+def test_evidence_is_that_of_the_first_seeds_runs(tmp_path: Path) -> None:
+    """The second seed's runs are worse in every figure, and have frames of videos that the first seed's lack."""
+    right, wrong = predictions(GOOD), predictions(STILL)
+    seeds = [(right, right, some_videos(right, np.arange(40) < 20)), (predictions(HALF), wrong, wrong)]
+    for seed, (motion, reversed_clips, frames) in enumerate(seeds):
+        write_run(tmp_path / f"still{seed}", predictions(STILL), "frame_pool", seed=seed)
+        folder = write_run(tmp_path / f"motion{seed}", motion, "conv3d", seed=seed)
+        perturbed = [
+            {**row, "perturbation": name}
+            for name, tested in (("none", motion), ("reversed", reversed_clips))
+            for row in prediction_rows(tested)
+        ]
+        pq.write_table(pa.Table.from_pylist(perturbed), folder / "perturbed.parquet")
+        over_time = [{**row, "seconds": second} for row in prediction_rows(frames) for second in (0.0, 0.5)]
+        pq.write_table(pa.Table.from_pylist(over_time), tmp_path / f"still{seed}" / "over_time.parquet")
+    evidence = compare_runs([tmp_path / f"{kind}{seed}" for seed in (0, 1) for kind in ("still", "motion")]).evidence
+    assert evidence is not None
+    assert [(result.name, result.accuracy) for result in evidence.perturbed] == [("none", 1.0), ("reversed", 1.0)]
+    assert evidence.best_frame is not None
+    assert evidence.best_frame.motion == 1.0
+    assert evidence.best_frame.single == 1.0
+    assert evidence.stability is not None
+    assert (evidence.stability["frame_pool"].pm_0, evidence.stability["frame_pool"].videos) == (1.0, 20)
 
 
 def test_costs_are_medians_over_trainings(tmp_path: Path) -> None:

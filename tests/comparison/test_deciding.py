@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from helpers.predictions import predictions
 from stillmotion.comparison import decide, decide_among
@@ -73,6 +74,18 @@ def test_stills_suffice_against_all_without_correction_but_claims_of_one_model_s
     assert among.equivalence_low == corrected.equivalence_low
 
 
+def test_superior_stays_corrected_where_stills_suffice_against_all() -> None:
+    """The motion models gain 4 of 300 videos: significant for one model, not for the best of three."""
+    still = [predictions(np.arange(300) >= 4)]
+    motions = {name: [predictions([True] * 300)] for name in "abc"}
+    assert decide(still, motions["a"]).superior
+    assert not decide(still, motions["a"], models=3).superior
+    among = decide_among(still, motions)
+    assert (among.answer, among.selected_by) == ("stills suffice", "hardest_to_rule_out")
+    assert among.low > 0
+    assert not among.superior
+
+
 def test_motion_is_needed_only_if_the_motion_model_beats_guessing() -> None:
     above = replace(VERDICT, low=0.1, high=0.3, motion_beats_guessing=False)
     assert (above.answer, above.blocked_by) == ("undecided", ("motion_not_better_than_guessing",))
@@ -114,6 +127,15 @@ def test_equivalence_is_two_one_sided_tests_at_5_percent() -> None:
     assert not decide([motion], [still], margin=-verdict.equivalence_low).equivalent
 
 
+def test_only_the_lower_equivalence_limit_is_corrected_for_the_number_of_models() -> None:
+    """For two models, 1 - 2 * 0.05 / 2 is the level of one model's interval; for four, that of two models'."""
+    still, motion = ([predictions(RNG.random(200) < share)] for share in (0.6, 0.7))
+    one, two, four = (decide(still, motion, models=models) for models in (1, 2, 4))
+    assert two.equivalence_low == one.low < one.equivalence_low
+    assert four.equivalence_low == two.low
+    assert one.equivalence_high == two.equivalence_high == four.equivalence_high < one.high
+
+
 def test_the_textbook_interval_is_recorded_beside_ours() -> None:
     groups = [f"g{i // 4}" for i in range(160)]
     still, motion = (predictions(RNG.random(160) < share, groups) for share in (0.4, 0.7))
@@ -123,6 +145,17 @@ def test_the_textbook_interval_is_recorded_beside_ours() -> None:
     means = (motion.correct - still.correct).reshape(40, 4).mean(axis=1)
     half = 2.0227 * means.std(ddof=1) / np.sqrt(40)  # Student's t with 39 degrees of freedom
     assert verdict.cluster_robust_high - verdict.cluster_robust_low == pytest.approx(2 * half, rel=1e-4)
+
+
+def test_the_textbook_interval_is_at_the_verdicts_level() -> None:
+    groups = [f"g{i // 4}" for i in range(160)]
+    still, motion = ([predictions(RNG.random(160) < share, groups)] for share in (0.4, 0.7))
+    halves = []
+    for models in (1, 5):
+        verdict = decide(still, motion, models=models)
+        assert (verdict.cluster_robust_low + verdict.cluster_robust_high) / 2 == pytest.approx(verdict.difference)
+        halves.append((verdict.cluster_robust_high - verdict.cluster_robust_low) / 2)
+    assert halves[1] / halves[0] == pytest.approx(t.ppf(0.995, 39) / t.ppf(0.975, 39))  # 99 % to 95 %
 
 
 @pytest.mark.parametrize(

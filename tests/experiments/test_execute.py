@@ -30,7 +30,7 @@ from stillmotion.experiments import (
     execute,
 )
 from stillmotion.experiments.choices import Effort
-from stillmotion.inspection import Shortcut
+from stillmotion.inspection.shortcuts import Shortcut, describe_shortcuts
 from stillmotion.models import FAMILIES
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Recipe
@@ -155,6 +155,29 @@ def test_examples_have_predictions_over_time_and_shortcuts_are_recorded(
     assert comparison.examples
     for example in comparison.examples:
         assert set(example.traces) == set(example.predictions) == set(FAMILIES)
+
+
+def test_the_verdict_warns_of_the_shortcuts_that_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leak = Shortcut("brightness", 0.9, 0.5, 0.8, 1.0, predicts_label=True)
+    expected = Shortcut("group", 0.9, 0.5, 0.8, 1.0, predicts_label=True, expected=True)
+    harmless = Shortcut("duration", 0.5, 0.5, 0.4, 0.6, predicts_label=False)
+    monkeypatch.setattr(
+        "stillmotion.experiments.comparing.find_shortcuts", lambda videos, **settings: [harmless, leak, expected]
+    )
+    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick")
+    assert comparison.shortcuts == (harmless, leak, expected)
+    assert comparison.verdict is not None
+    (warning,) = (warning for warning in comparison.verdict.warnings if warning.code == "shortcuts")
+    assert warning.names == (leak.name,)
+    assert warning.text == describe_shortcuts([leak])
+
+
+def test_a_search_that_finds_no_shortcuts_is_a_search(tmp_path: Path) -> None:
+    """The verdict neither warns of shortcuts nor says that they were not checked."""
+    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick")
+    assert comparison.shortcuts == ()
+    assert comparison.verdict is not None
+    assert not {"shortcuts", "not_checked"} & {warning.code for warning in comparison.verdict.warnings}
 
 
 def test_every_video_is_predicted_over_time_by_the_first_seed_and_examples_by_all(tmp_path: Path) -> None:

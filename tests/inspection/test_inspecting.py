@@ -71,6 +71,15 @@ def test_copies_under_another_label_or_in_another_group_are_found(tmp_path: Path
     }
 
 
+def test_copies_under_two_labels_are_found_in_one_group_too(tmp_path: Path) -> None:
+    content = record(tmp_path / "a" / "day" / "x.mp4", 1).read_bytes()
+    (tmp_path / "b" / "day").mkdir(parents=True)
+    (tmp_path / "b" / "day" / "x.mp4").write_bytes(content)
+    ((original, copy),) = copies(open_videos(read_videos(tmp_path)).segments)
+    assert (original.video.path, copy.video.path) == ("a/day/x.mp4", "b/day/x.mp4")
+    assert original.video.group == copy.video.group
+
+
 def test_copies_of_one_label_and_group_are_no_fault(tmp_path: Path) -> None:
     content = record(tmp_path / "a" / "day" / "x.mp4", 1).read_bytes()
     (tmp_path / "a" / "day" / "y.mp4").write_bytes(content)
