@@ -197,6 +197,15 @@ def test_groups_in_several_parts_of_a_tables_own_split_are_warned_of(
     assert warning.startswith("2 groups are in more than one part of the table's own split ('monday', ...)")
 
 
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_label_that_a_tables_own_split_does_not_train_is_refused(recordings: Path, tmp_path: Path, part: str) -> None:
+    parts = ["train", "train", "validation", "test", "test"]
+    rows = [f"left,,{name}" for name in parts] + [f"right,,{name}" for name in parts]
+    rows[parts.index(part)] = f"up,,{part}"
+    with pytest.raises(StillmotionError, match=f"label 'up' is in the {part} part but not in the train part"):
+        prepare(write_table(recordings, tmp_path / "table.csv", rows))
+
+
 @pytest.mark.parametrize(("part", "ignored"), [("train", "; the table's own split is not used"), ("", "")])
 def test_folds_say_that_they_ignore_a_tables_own_split(
     recordings: Path, tmp_path: Path, messages: Messages, part: str, ignored: str

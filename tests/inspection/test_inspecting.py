@@ -50,7 +50,9 @@ def test_each_fault_is_found(tmp_path: Path) -> None:
 
 def test_a_group_in_two_parts_of_the_tables_split_is_found(tmp_path: Path) -> None:
     record(tmp_path / "a.mp4", 1)
-    (tmp_path / "t.csv").write_text("path,label,group,split\na.mp4,x,g,train\na.mp4,y,g,test\na.mp4,x,h,train\n")
+    (tmp_path / "t.csv").write_text(
+        "path,label,group,split,end_seconds\na.mp4,x,g,train,\na.mp4,y,g,test,1\na.mp4,x,h,train,2\n"
+    )
     inspection = inspect_videos(read_videos(tmp_path / "t.csv"))
     assert inspection.straddling == ["g"]
 

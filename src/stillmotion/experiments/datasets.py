@@ -93,7 +93,8 @@ def open_dataset(
         The data set.
 
     Raises:
-        StillmotionError: no video can be read, or there are too few groups.
+        StillmotionError: no video can be read, there are too few groups, or a table's own split tests a label that its
+            train part lacks.
     """
     everything = open_videos(videos, progress=progress)
     _log_skipped(everything)
@@ -103,6 +104,8 @@ def open_dataset(
     opened = everything.only(everything.videos)
     usable = opened.videos if isinstance(videos, OpenedVideos) else videos.only(opened.videos)
     divisions = split_folds(usable, folds, fractions, seed=seed) if folds else [split(usable, fractions, seed=seed)]
+    for division in divisions:
+        _check_labels(division)
     _log_divisions(usable, divisions)
     _warn_of_copies(opened)
     if rate == "auto":
@@ -110,6 +113,18 @@ def open_dataset(
         log.info(reason)
     parts = tuple(Fold(*(opened.only(part) for part in division)) for division in divisions)
     return Dataset(opened, everything.skipped, parts, rate)
+
+
+def _check_labels(division: tuple[Videos, Videos, Videos]) -> None:
+    """Refuse a label that a model is tested on without having been trained on it."""
+    train = division[0]
+    for name, part in zip(PARTS[1:], division[1:], strict=True):
+        unknown = sorted(set(part.labels) - set(train.labels))
+        if unknown:
+            raise StillmotionError(
+                f"the label {unknown[0]!r} is in the {name} part but not in the train part; "
+                "move one of its groups to the train part"
+            )
 
 
 def _log_skipped(opened: OpenedVideos) -> None:
