@@ -185,6 +185,18 @@ def test_copies_across_labels_are_warned_of(copied: Path, messages: Messages, co
     ]
 
 
+def test_segments_that_overlap_in_two_groups_are_warned_of(
+    recordings: Path, tmp_path: Path, messages: Messages
+) -> None:
+    table = write_table(recordings, tmp_path / "table.csv", ["left,,"] * 5 + ["right,,"] * 5)
+    lines = table.read_text().splitlines()
+    again = lines[1].replace("left,,", "left,monday,,0.5")
+    table.write_text("\n".join([lines[0] + ",start_seconds", *(f"{line}," for line in lines[1:]), again]))
+    prepare(table)
+    (warning,) = messages("WARNING")
+    assert "rec0.mp4@0.5- overlaps " in warning and "in another group" in warning
+
+
 def test_groups_in_several_parts_of_a_tables_own_split_are_warned_of(
     recordings: Path, tmp_path: Path, messages: Messages
 ) -> None:

@@ -165,9 +165,10 @@ def _warn_of_copies(opened: OpenedVideos) -> None:
         original, copy = pairs[0]
         more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
         log.warning(
-            "%s is a copy of %s, under another label or in another group%s; "
+            "%s %s %s, under another label or in another group%s; "
             "copies mislead training or make every model look better than it is",
-            copy.video.path,
-            original.video.path,
+            copy.video.name,
+            "overlaps" if copy.file == original.file else "is a copy of",
+            original.video.name,
             more,
         )
