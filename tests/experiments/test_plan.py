@@ -213,6 +213,7 @@ def test_tasks_can_be_sent_to_another_process(run_plan: Plan) -> None:
     [
         ({"families": ()}, "families is empty"),
         ({"families": ("conv4d",)}, "no family 'conv4d'"),
+        ({"families": ("conv3d", "frame_pool", "conv3d")}, "families has 'conv3d' twice"),
         ({"folds": 1}, "folds is 1"),
         ({"seeds": 0}, "seeds is 0"),
         ({"effort": "mad"}, "effort is 'mad'"),

@@ -46,6 +46,9 @@ class ComparisonSettings:
     def __post_init__(self) -> None:
         if not self.families:
             raise UsageError(f"families is empty; choose from {', '.join(FAMILIES)}")
+        repeated = next((name for name in self.families if list(self.families).count(name) > 1), None)
+        if repeated is not None:
+            raise UsageError(f"families has {repeated!r} twice")
         for family in self.families:
             check_options(family, self.options_of(family))
         if self.effort not in EFFORTS:
