@@ -163,6 +163,7 @@ def test_absolute_paths_become_relative_to_the_table(tmp_path: Path) -> None:
         ("path,label\n", "no rows"),
         ("file,label\na.mp4,x\n", "no column 'path'; the columns are file, label$"),
         ("Path,label\na.mp4,x\n", "the columns are Path, label .write them in small letters."),
+        ("path,label,label\na.mp4,x,y\n", "has two columns 'label'"),
         ("path,label\na.mp4,x\n,y\n", "row 3: no path"),
         ("path,label,split\na.mp4,x,maybe\n", "row 2: split is 'maybe'"),
         ("path,label,start_seconds\na.mp4,x,soon\n", "row 2: start_seconds is 'soon'"),

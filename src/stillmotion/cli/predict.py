@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.errors import StillmotionError, UsageError
@@ -28,6 +29,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="INPUT",
+            parser=options.read_path,
             help="Videos, images, folders of them, or tables with a column 'path'.",
             show_default=False,
         ),

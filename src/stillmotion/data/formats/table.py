@@ -55,6 +55,9 @@ def read(path: Path, group: str | None) -> Videos:
             rows are named.
     """
     table = read_table(path, expected=COLUMNS)
+    repeated = next((name for name in COLUMNS if table.column_names.count(name) > 1), None)
+    if repeated is not None:
+        raise StillmotionError(f"{path}: has two columns {repeated!r}")
     rows = table.to_pylist()
     if not rows:
         raise StillmotionError(f"{path}: the table has no rows")
