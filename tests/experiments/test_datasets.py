@@ -141,6 +141,14 @@ def test_unreadable_videos_are_counted_and_ten_named_with_reasons(
     assert len(dataset.opened) == sum(len(names(part)) for part in vars(dataset.folds[0]).values()) == 10
 
 
+@pytest.mark.parametrize("name", ["a\0b.mp4", "a\0b.png"])
+def test_a_path_with_the_character_nul_is_skipped(recordings: Path, tmp_path: Path, name: str) -> None:
+    table = write_table(recordings, tmp_path / "table.csv", ["left,,"] * 5 + ["right,,"] * 5)
+    table.write_text(f"{table.read_text()}\n{name},left,,")
+    (skipped,) = prepare(table).skipped
+    assert "no file name can hold the character NUL" in skipped.reason and "\0" not in skipped.reason
+
+
 def test_a_data_set_without_a_readable_video_is_an_error(tmp_path: Path) -> None:
     for label in ("left", "right"):
         (tmp_path / "data" / label).mkdir(parents=True)
