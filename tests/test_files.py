@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, check_folder, empty_folder, folder_lock, make_folder
 
 
@@ -68,3 +69,10 @@ def test_a_killed_process_releases_its_lock(tmp_path: Path) -> None:
     assert killed.stdout == "locked\n" and killed.returncode != 0
     with folder_lock(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("use", [check_folder, make_folder])
+def test_a_folder_name_with_the_character_nul_is_refused(tmp_path: Path, use: Callable[[Path], object]) -> None:
+    with pytest.raises(UsageError, match="no folder name can hold the character NUL"):
+        use(tmp_path / "a\0b")
+    assert list(tmp_path.iterdir()) == []

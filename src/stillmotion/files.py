@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 
 LOCK = ".lock"
 
@@ -22,8 +22,10 @@ def check_folder(folder: Path) -> None:
     """Check that a folder can be made and written to, without making it.
 
     Raises:
+        UsageError: no folder can have this name.
         StillmotionError: a file is in its way, or there is no permission.
     """
+    _check_name(folder)
     ancestors = (folder.absolute(), *folder.absolute().parents)
     nearest = next(path for path in ancestors if path.exists() or path.is_symlink())
     if not nearest.is_dir():
@@ -40,8 +42,10 @@ def make_folder(folder: Path) -> Path:
         The folder.
 
     Raises:
+        UsageError: no folder can have this name.
         StillmotionError: it cannot be made or written to.
     """
+    _check_name(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -49,6 +53,12 @@ def make_folder(folder: Path) -> Path:
     if not os.access(folder, os.W_OK):
         raise StillmotionError(f"{folder}: no permission to write in this folder; choose another folder")
     return folder
+
+
+def _check_name(folder: Path) -> None:
+    """Refuse the one character that no path can hold, for which Python raises ValueError."""
+    if "\0" in str(folder):
+        raise UsageError(f"{str(folder)!r}: no folder name can hold the character NUL")
 
 
 @contextmanager

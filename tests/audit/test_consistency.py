@@ -229,6 +229,14 @@ def test_a_module_whose_error_has_no_message_is_refused_in_one_line(
         FrameReader("raises_in_this_test:read")
 
 
+def test_a_frame_reader_that_exits_is_one_that_fails(tmp_path: Path) -> None:
+    def read(path: Path) -> None:
+        sys.exit(3)
+
+    with pytest.raises(StillmotionError, match=r"read on .*a\.mp4, after 0 frames: raised SystemExit: 3"):
+        list(FrameReader(read).read(tmp_path / "a.mp4", 16, 16))  # type: ignore[arg-type]
+
+
 def test_a_model_of_its_own_class_is_judged_by_its_calls(tmp_path: Path) -> None:
     """It has no configuration to read, and its own test_step, which fails, is named and not hidden."""
 

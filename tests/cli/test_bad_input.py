@@ -7,8 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from helpers.commands import assert_refused, run_command
+from stillmotion.cli import app
+from stillmotion.errors import UsageError
 
 
 def label_folder(root: Path, *labels: str, files: int = 4) -> Path:
@@ -116,3 +119,25 @@ def test_no_output_folder_is_made_for_data_that_cannot_be_used(tmp_path: Path) -
     assert_refused(1, "can be read", "compare", label_folder(tmp_path / "f", "jam", "run"), "--out", tmp_path / "out")
     assert_refused(2, "--out is empty", "compare", label_folder(tmp_path / "e", "jam", "run"), "--out", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "e", "f"]
+
+
+@pytest.mark.parametrize("words", ["compare", "inspect", "train", "evaluate run", "predict run", "audit model.keras"])
+def test_an_empty_path_is_not_the_working_folder(words: str) -> None:
+    error = CliRunner().invoke(app, [*words.split(), ""]).exception
+    assert isinstance(error, UsageError)
+    assert str(error) == "a path is empty; give the name of a file or folder"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-o", "input=rgb", "--input", "both"], "--option input and --input are both given"),
+        (["-o", "pool=max", "-o", "pool=mean"], "--option 'pool=mean': pool is given twice"),
+        (["-o", "preset=classic"], "use --preset classic"),
+    ],
+)
+def test_an_option_of_the_family_has_one_value_and_one_place(tmp_path: Path, words: list[str], message: str) -> None:
+    data = label_folder(tmp_path / "d", "jam", "run")
+    error = CliRunner().invoke(app, ["train", str(data), "--out", str(tmp_path / "out"), *words]).exception
+    assert isinstance(error, UsageError)
+    assert message in str(error)

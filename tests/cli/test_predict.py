@@ -67,6 +67,18 @@ def test_the_command_writes_what_the_library_predicts(
     assert "predictions for 2 videos in" in errors
 
 
+@pytest.mark.parametrize("name", ["t.csv", "link.csv", "x.csv"])
+def test_an_input_is_not_replaced(run: Run, inputs: list[Path], tmp_path: Path, name: str) -> None:
+    """Neither the table, nor what links to it, nor a video of it, whatever its name."""
+    table, video = tmp_path / "t.csv", inputs[0] / "x.mp4"
+    table.write_text(f"path\n{video}\n")
+    (tmp_path / "link.csv").symlink_to(table)
+    (tmp_path / "x.csv").symlink_to(video)
+    with pytest.raises(sm.UsageError, match=rf"{name}: it is one of the inputs"):
+        command.predict(run.folder, [table], tmp_path / name)
+    assert table.read_text() == f"path\n{video}\n" and video.stat().st_size > 0
+
+
 def test_compare_predict_and_audit_skip_the_same_hidden_files(tmp_path: Path) -> None:
     write_video(tmp_path / "a" / "x.mp4", noise(1))
     Image.fromarray(noise(1)[0]).save(tmp_path / "a" / "y.png")

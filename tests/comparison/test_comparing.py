@@ -77,6 +77,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path) -> None:
         compare_runs([still_run, motion_run])
     with pytest.raises(UsageError, match="no runs"):
         compare_runs([])
+    with pytest.raises(UsageError, match="one: the same run is given twice"):
+        compare_runs([still_run, tmp_path / "two" / ".." / "one"])
     with pytest.raises(UsageError, match="margin"):
         compare_runs([still_run], margin=5)
     with pytest.raises(StillmotionError, match="not a run"):

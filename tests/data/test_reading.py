@@ -138,12 +138,17 @@ def test_a_parquet_table_and_a_semicolon_one_give_the_same_videos(tmp_path: Path
 
 def test_the_tables_column_names_groups_unless_a_pattern_is_given(tmp_path: Path) -> None:
     table = tmp_path / "t.csv"
-    table.write_text("path,label,group\nday1/a.mp4,x,shift\nday2/b.mp4,y,shift\nday2/b.mp4,y,shift\n")
+    table.write_text("path,label,group\nday1/a.mp4,x,shift\nday2/b.mp4,y,shift\n")
     videos = read_videos(table)
     assert ([video.group for video in videos], videos.grouping) == (["shift", "shift"], "groups: the table's column")
     assert read_videos(table, group=r"day\d").groups == ("day1", "day2")
     table.write_text("path,label\nday1/a.mp4,x\n")
     assert read_videos(table).groups == ("day1/a.mp4",)
+
+
+def test_segments_a_hundredth_of_a_second_apart_have_names_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("path,start_seconds,end_seconds\na.mp4,12345.61,12346\na.mp4,12345.62,12346\n")
+    assert [video.name for video in read_videos(tmp_path / "t.csv")] == ["a.mp4@12345.61-12346", "a.mp4@12345.62-12346"]
 
 
 def test_absolute_paths_become_relative_to_the_table(tmp_path: Path) -> None:
@@ -158,12 +163,15 @@ def test_absolute_paths_become_relative_to_the_table(tmp_path: Path) -> None:
         ("path,label\n", "no rows"),
         ("file,label\na.mp4,x\n", "no column 'path'; the columns are file, label$"),
         ("Path,label\na.mp4,x\n", "the columns are Path, label .write them in small letters."),
+        ("path,label,label\na.mp4,x,y\n", "has two columns 'label'"),
         ("path,label\na.mp4,x\n,y\n", "row 3: no path"),
         ("path,label,split\na.mp4,x,maybe\n", "row 2: split is 'maybe'"),
         ("path,label,start_seconds\na.mp4,x,soon\n", "row 2: start_seconds is 'soon'"),
         ("path,label,start_seconds\na.mp4,x,-1\n", "row 2: start_seconds is '-1'"),
         ("path,label,end_seconds\na.mp4,x,nan\n", "row 2: end_seconds is 'nan'"),
         ("path,label,end_seconds\na.mp4,x,0\n", "row 2: end_seconds 0 is not after start_seconds 0"),
+        ("path,label\na.mp4,x\nb.mp4,x\na.mp4,y\n", "rows 2 and 4: both are a.mp4; keep one"),
+        ("path,label,end_seconds\na.mp4,x,5\na.mp4,x,5.0\n", "rows 2 and 3: both are a.mp4@0-5"),
         ("path,label,start_seconds,end_seconds\na.mp4,x,5,4\n", "row 2: end_seconds 4 is not after start_seconds 5"),
     ],
 )

@@ -139,6 +139,11 @@ def test_what_is_not_a_source_is_refused(tmp_path: Path) -> None:
     for raw in ("640x480", "0x480@25", "640x480@0", "640x480@nan"):
         with pytest.raises(UsageError, match="expected WIDTHxHEIGHT@RATE"):
             find_source("-", raw=raw)
+    (tmp_path / "video.mp4").touch()
+    for source in (tmp_path / "video.mp4", "video.mp4", "0", "rtsp://me:secret@camera/1"):
+        with pytest.raises(UsageError, match="raw video is read from - ") as refused:
+            find_source(source, raw="48x32@10")
+        assert "secret" not in str(refused.value)
 
 
 def test_slots_show_what_was_on_screen_in_their_middle() -> None:

@@ -141,6 +141,14 @@ def test_unreadable_videos_are_counted_and_ten_named_with_reasons(
     assert len(dataset.opened) == sum(len(names(part)) for part in vars(dataset.folds[0]).values()) == 10
 
 
+@pytest.mark.parametrize("name", ["a\0b.mp4", "a\0b.png"])
+def test_a_path_with_the_character_nul_is_skipped(recordings: Path, tmp_path: Path, name: str) -> None:
+    table = write_table(recordings, tmp_path / "table.csv", ["left,,"] * 5 + ["right,,"] * 5)
+    table.write_text(f"{table.read_text()}\n{name},left,,")
+    (skipped,) = prepare(table).skipped
+    assert "no file name can hold the character NUL" in skipped.reason and "\0" not in skipped.reason
+
+
 def test_a_data_set_without_a_readable_video_is_an_error(tmp_path: Path) -> None:
     for label in ("left", "right"):
         (tmp_path / "data" / label).mkdir(parents=True)
@@ -185,6 +193,18 @@ def test_copies_across_labels_are_warned_of(copied: Path, messages: Messages, co
     ]
 
 
+def test_segments_that_overlap_in_two_groups_are_warned_of(
+    recordings: Path, tmp_path: Path, messages: Messages
+) -> None:
+    table = write_table(recordings, tmp_path / "table.csv", ["left,,"] * 5 + ["right,,"] * 5)
+    lines = table.read_text().splitlines()
+    again = lines[1].replace("left,,", "left,monday,,0.5")
+    table.write_text("\n".join([lines[0] + ",start_seconds", *(f"{line}," for line in lines[1:]), again]))
+    prepare(table)
+    (warning,) = messages("WARNING")
+    assert "rec0.mp4@0.5- overlaps " in warning and "in another group" in warning
+
+
 def test_groups_in_several_parts_of_a_tables_own_split_are_warned_of(
     recordings: Path, tmp_path: Path, messages: Messages
 ) -> None:
@@ -195,6 +215,15 @@ def test_groups_in_several_parts_of_a_tables_own_split_are_warned_of(
     assert [len(part) for part in vars(dataset.folds[0]).values()] == [4, 2, 4]
     (warning,) = messages("WARNING")
     assert warning.startswith("2 groups are in more than one part of the table's own split ('monday', ...)")
+
+
+@pytest.mark.parametrize("part", ["validation", "test"])
+def test_a_label_that_a_tables_own_split_does_not_train_is_refused(recordings: Path, tmp_path: Path, part: str) -> None:
+    parts = ["train", "train", "validation", "test", "test"]
+    rows = [f"left,,{name}" for name in parts] + [f"right,,{name}" for name in parts]
+    rows[parts.index(part)] = f"up,,{part}"
+    with pytest.raises(StillmotionError, match=f"label 'up' is in the {part} part but not in the train part"):
+        prepare(write_table(recordings, tmp_path / "table.csv", rows))
 
 
 @pytest.mark.parametrize(("part", "ignored"), [("train", "; the table's own split is not used"), ("", "")])

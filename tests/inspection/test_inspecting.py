@@ -50,9 +50,44 @@ def test_each_fault_is_found(tmp_path: Path) -> None:
 
 def test_a_group_in_two_parts_of_the_tables_split_is_found(tmp_path: Path) -> None:
     record(tmp_path / "a.mp4", 1)
-    (tmp_path / "t.csv").write_text("path,label,group,split\na.mp4,x,g,train\na.mp4,y,g,test\na.mp4,x,h,train\n")
+    (tmp_path / "t.csv").write_text(
+        "path,label,group,split,end_seconds\na.mp4,x,g,train,\na.mp4,y,g,test,1\na.mp4,x,h,train,2\n"
+    )
     inspection = inspect_videos(read_videos(tmp_path / "t.csv"))
     assert inspection.straddling == ["g"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "pairs"),
+    [
+        (["x,g,0,1", "x,h,0.5,"], [("a.mp4@0-1", "a.mp4@0.5-")]),
+        (["x,g,0.5,", "x,h,,", "x,h,1,1.5"], [("a.mp4", "a.mp4@0.5-"), ("a.mp4@0.5-", "a.mp4@1-1.5")]),
+        (["x,g,0,1", "y,g,0.5,1.9"], [("a.mp4@0-1", "a.mp4@0.5-1.9")]),
+        (["x,g,0,1", "x,g,0.5,1.9"], []),
+        (["x,g,0,1", "x,h,1,"], []),
+    ],
+)
+def test_segments_that_overlap_under_another_label_or_in_another_group_are_copies(
+    tmp_path: Path, rows: list[str], pairs: list[tuple[str, str]]
+) -> None:
+    record(tmp_path / "a.mp4", 1)
+    lines = ["path,label,group,start_seconds,end_seconds", *(f"a.mp4,{row}" for row in rows)]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    inspection = inspect_videos(read_videos(tmp_path / "t.csv"))
+    assert [(first.video.name, second.video.name) for first, second in inspection.copies] == pairs
+
+
+def test_a_pair_is_not_listed_both_as_a_duplicate_and_as_a_copy(tmp_path: Path) -> None:
+    content = record(tmp_path / "a" / "1.mp4", 1).read_bytes()
+    for name in ("a/2.mp4", "b/3.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    inspection = inspect_videos(read_videos(tmp_path))
+    assert [(p.first.video.path, p.second.video.path) for p in inspection.duplicates] == [
+        ("a/1.mp4", "b/3.mp4"),
+        ("a/2.mp4", "b/3.mp4"),
+    ]
+    assert [(first.video.path, second.video.path) for first, second in inspection.copies] == [("a/1.mp4", "a/2.mp4")]
 
 
 def test_copies_under_another_label_or_in_another_group_are_found(tmp_path: Path) -> None:

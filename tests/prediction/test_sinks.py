@@ -9,8 +9,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from http.client import InvalidURL
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ import pytest
 from helpers.streams import JAM_LABELS, jam_predictions
 from stillmotion.decoding.live import without_credentials
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.prediction import sinks
 from stillmotion.prediction.events import Event
 from stillmotion.prediction.sinks import EVENT_COLUMNS, Webhook, event_row, open_sink, window_columns, window_row
 
@@ -88,6 +91,30 @@ def test_a_webhook_whose_password_is_not_escaped_is_refused(sign: str) -> None:
     with pytest.raises(UsageError, match=r"webhook: escape /, [?] and # in the user name and password") as refused:
         Webhook(f"http://bob:se{sign}cret@host/events")
     assert "cret" not in str(refused.value) and "bob" not in str(refused.value)
+
+
+@pytest.mark.parametrize("sign", [" ", "\t", "\n", "\0", "\x7f", "é"])
+@pytest.mark.parametrize("url", ["http://me:se{}cret@host/events", "http://host/events?token=se{}cret"])
+def test_a_webhook_with_a_character_that_http_does_not_carry_is_refused_without_being_shown(
+    url: str, sign: str
+) -> None:
+    with pytest.raises(UsageError, match="webhook: escape spaces, control characters") as refused:
+        Webhook(url.format(sign))
+    assert "cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("error", [InvalidURL("secret in the URL"), ValueError("secret in the URL")])
+def test_an_error_that_may_hold_the_url_is_named_by_its_class(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sinks, "_OPENER", SimpleNamespace(open=fail))
+    hook = Webhook("http://host/events")
+    hook.write(event_row(EVENT))
+    hook.close()
+    assert (hook.failed, hook.error) == (1, type(error).__name__)
 
 
 @contextmanager

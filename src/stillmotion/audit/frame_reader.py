@@ -64,7 +64,7 @@ class FrameReader:
                 yield picture.astype(np.float32)
         except StillmotionError:
             raise
-        except Exception as error:  # The user's code may raise anything.
+        except (Exception, SystemExit) as error:  # The user's code may raise anything, and call sys.exit.
             raise StillmotionError(
                 f"{self.name} on {file}, after {number + 1} frames: raised {describe_error(error)}"
             ) from None

@@ -24,7 +24,10 @@ def audit(
         typer.Argument(metavar="MODEL", help="A run's folder, .keras, .h5 or a SavedModel folder.", show_default=False),
     ],
     videos: Annotated[
-        list[Path], typer.Argument(metavar="VIDEO", help="Videos, or folders of videos.", show_default=False)
+        list[Path],
+        typer.Argument(
+            metavar="VIDEO", parser=options.read_path, help="Videos, or folders of videos.", show_default=False
+        ),
     ],
     snapshots: Annotated[
         Path | None,

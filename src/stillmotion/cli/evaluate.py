@@ -18,7 +18,12 @@ def evaluate(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.", show_default=False)],
     data: Annotated[
         Path | None,
-        typer.Argument(metavar="[DATA]", help="Other labeled videos.", show_default="the run's own test part"),
+        typer.Argument(
+            metavar="[DATA]",
+            parser=options.read_path,
+            help="Other labeled videos.",
+            show_default="the run's own test part",
+        ),
     ] = None,
     group: options.Group = None,
 ) -> None:

@@ -85,6 +85,10 @@ def _print_problems(inspection: Inspection) -> None:
             for pair in inspection.duplicates
         ],
     )
+    _print_list(
+        "pairs of videos are copies or overlap, under another label or in another group",
+        [f"{first.video.name}, {second.video.name}" for first, second in inspection.copies],
+    )
     few_groups = [f"{label!r}: {count}" for label, count in inspection.few_groups.items()]
     _print_list("labels have too few groups to split (at least 3 are needed)", few_groups)
     _print_list("groups are in more than one part of the table's split", inspection.straddling)

@@ -16,10 +16,19 @@ from stillmotion.models import FAMILIES
 MAX_RATE = 1000  # frames per second
 MIN_SIDE, MAX_SIDE = 16, 4096  # pixels
 
+
+def read_path(text: str) -> Path:
+    """A path. An empty one, as from a shell variable that is not set, is refused. Raises UsageError."""
+    if not text.strip():
+        raise UsageError("a path is empty; give the name of a file or folder")
+    return Path(text)
+
+
 Data = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
+        parser=read_path,
         help="A folder with one folder per label, or a CSV or Parquet table with columns path and label, "
         "and optionally group and split.",
         show_default=False,
@@ -152,5 +161,7 @@ def read_options(texts: list[str]) -> dict[str, str | bool]:
         name, equals, value = text.partition("=")
         if not equals:
             raise UsageError(f"--option {text!r}: expected NAME=VALUE, like rnn=lstm")
+        if name.strip() in chosen:
+            raise UsageError(f"--option {text!r}: {name.strip()} is given twice")
         chosen[name.strip()] = {"true": True, "false": False}.get(value.strip().lower(), value.strip())
     return chosen

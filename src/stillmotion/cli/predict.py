@@ -10,9 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="INPUT",
+            parser=options.read_path,
             help="Videos, images, folders of them, or tables with a column 'path'.",
             show_default=False,
         ),
@@ -57,6 +59,8 @@ def predict(
     if out_file is not None:
         check_ending(out_file)
     videos = find_inputs(inputs)
+    if out_file is not None:
+        _check_not_read(out_file, [*inputs, *map(videos.file, videos)])
     predictions: list[VideoPrediction] = []
     skipped = 0
     try:
@@ -84,6 +88,12 @@ def predict(
         )
     if skipped:
         raise StillmotionError(f"{skipped} of {len(videos)} inputs could not be read")
+
+
+def _check_not_read(out_file: Path, files: Sequence[Path]) -> None:
+    """Refuse to replace a file that is read. Raises UsageError."""
+    if out_file.exists() and any(file.exists() and file.samefile(out_file) for file in files):
+        raise UsageError(f"--out {out_file}: it is one of the inputs and would be replaced; choose another name")
 
 
 def _make_table(predictions: Sequence[VideoPrediction]) -> Table:

@@ -54,7 +54,13 @@ def train(
     from stillmotion.comparison import compute_metrics, read_predictions
     from stillmotion.experiments import default_run_folder, read_labeled, run_training
 
-    options_: dict[str, Any] = options.read_options(option or []) | ({} if input_ is None else {"input": input_})
+    options_: dict[str, Any] = dict(options.read_options(option or []))
+    if "preset" in options_:
+        raise UsageError(f"--option preset={options_['preset']}: use --preset {options_['preset']}")
+    if input_ is not None:
+        if "input" in options_:
+            raise UsageError("--option input and --input are both given; give one of the two")
+        options_["input"] = input_
     known = FAMILIES[family].options if family in FAMILIES else {}
     unknown = sorted(options_.keys() - known.keys())
     if family in FAMILIES and unknown:

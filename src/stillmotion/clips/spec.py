@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal
 
 import numpy as np
@@ -50,22 +51,25 @@ class ClipSpec:
     def __post_init__(self) -> None:
         if isinstance(self.size, list):  # JSON has no tuples.
             object.__setattr__(self, "size", tuple(self.size))
-        if self.frames < 1:
-            raise UsageError(f"frames is {self.frames}; a clip has 1 frame or more")
-        if self.rate != "spread" and not 0 < float(self.rate) < 10_000:
-            raise UsageError(f"rate is {self.rate}; expected 'spread' or frames per second above 0")
+        if not isinstance(self.frames, Integral) or self.frames < 1:
+            raise UsageError(f"frames is {self.frames!r}; a clip has 1 frame or more")
+        if self.rate != "spread" and not (isinstance(self.rate, Real) and 0 < self.rate < 10_000):
+            raise UsageError(f"rate is {self.rate!r}; expected 'spread' or frames per second above 0")
+        sides = self.size if isinstance(self.size, tuple) else (self.size, self.size)
+        if len(sides) != 2 or not all(isinstance(side, Integral) for side in sides):
+            raise UsageError(f"size is {self.size!r}; expected pixels like 64, or (height, width)")
         if min(self.height, self.width) < MIN_SIDE:
             raise UsageError(f"size is {self.height}x{self.width}; the smallest is {MIN_SIDE}x{MIN_SIDE}")
 
     @property
     def height(self) -> int:
         """The height of a frame in pixels."""
-        return self.size if isinstance(self.size, int) else self.size[0]
+        return self.size[0] if isinstance(self.size, tuple) else self.size
 
     @property
     def width(self) -> int:
         """The width of a frame in pixels."""
-        return self.size if isinstance(self.size, int) else self.size[1]
+        return self.size[1] if isinstance(self.size, tuple) else self.size
 
     @property
     def seconds(self) -> float | None:

@@ -58,7 +58,7 @@ def compare_runs(
         The comparison; its verdict is None without both a still and a motion family.
 
     Raises:
-        UsageError: no runs, no such folder, or a margin outside 0..1.
+        UsageError: no runs, no such folder, a run given twice, or a margin outside 0..1.
         StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
     """
     comparison = compare_statistics(runs, margin=margin, seed=seed, relative_to=relative_to)
@@ -126,8 +126,13 @@ def compare_statistics(
 
 def _read_by_family(runs: Sequence[Run | Path | str]) -> dict[str, list[EvaluatedRun]]:
     by_family: dict[str, list[EvaluatedRun]] = {}
+    folders: set[Path] = set()
     for run in runs:
         tested = read_evaluated_run(run)
+        folder = tested.run.folder.resolve()
+        if folder in folders:
+            raise UsageError(f"{tested.run.folder}: the same run is given twice; it would count as two trainings")
+        folders.add(folder)
         by_family.setdefault(tested.run.recipe.family, []).append(tested)
     return by_family
 

@@ -36,7 +36,9 @@ class Video:
         """A name that is unique in the data set: the path, followed by the segment if there is one."""
         if self.start_seconds is None and self.end_seconds is None:
             return self.path
-        return f"{self.path}@{self.start_seconds or 0:g}-{'' if self.end_seconds is None else f'{self.end_seconds:g}'}"
+        # The default of six digits would not tell hundredths of a second apart after three hours.
+        end = "" if self.end_seconds is None else f"{self.end_seconds:.12g}"
+        return f"{self.path}@{self.start_seconds or 0:.12g}-{end}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stillmotion.data.media import is_image
 from stillmotion.decoding.frames import TICK, DecodedFrames, Decoder, Images, Seconds, VideoFacts, index_shown_at
+from stillmotion.errors import UnreadableVideoError
 
 __all__ = [
     "TICK",
@@ -28,7 +29,9 @@ __all__ = [
 
 
 def _decoder(path: Path) -> Decoder:
-    """The module that decodes a file."""
+    """The module that decodes a file. Raises UnreadableVideoError for what cannot be a file's name."""
+    if "\0" in str(path):  # FFmpeg would read the name up to there, and Python raises ValueError.
+        raise UnreadableVideoError(f"{str(path)!r}: no file name can hold the character NUL")
     if is_image(path):
         from stillmotion.decoding import images
 

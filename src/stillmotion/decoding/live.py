@@ -118,11 +118,14 @@ def find_source(text: str | Path, *, raw: str = "") -> Source:
         The source, which is not opened yet.
 
     Raises:
-        UsageError: no such file, not a valid URL, or `raw` has another form.
+        UsageError: no such file, not a valid URL, `raw` has another form, or the source is no pipe.
     """
     name = str(text)
     if raw:
-        return Source(name, "pipe", _read_raw(raw))
+        size_and_rate = _read_raw(raw)
+        if name != "-" and not Path(name).is_fifo():
+            raise UsageError(f"{without_credentials(name)}: raw video is read from - (standard input) or a named pipe")
+        return Source(name, "pipe", size_and_rate)
     if name == "-":
         return Source(name, "pipe")
     if name.isdecimal():

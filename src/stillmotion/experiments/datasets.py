@@ -93,7 +93,8 @@ def open_dataset(
         The data set.
 
     Raises:
-        StillmotionError: no video can be read, or there are too few groups.
+        StillmotionError: no video can be read, there are too few groups, or a table's own split tests a label that its
+            train part lacks.
     """
     everything = open_videos(videos, progress=progress)
     _log_skipped(everything)
@@ -103,6 +104,8 @@ def open_dataset(
     opened = everything.only(everything.videos)
     usable = opened.videos if isinstance(videos, OpenedVideos) else videos.only(opened.videos)
     divisions = split_folds(usable, folds, fractions, seed=seed) if folds else [split(usable, fractions, seed=seed)]
+    for division in divisions:
+        _check_labels(division)
     _log_divisions(usable, divisions)
     _warn_of_copies(opened)
     if rate == "auto":
@@ -110,6 +113,18 @@ def open_dataset(
         log.info(reason)
     parts = tuple(Fold(*(opened.only(part) for part in division)) for division in divisions)
     return Dataset(opened, everything.skipped, parts, rate)
+
+
+def _check_labels(division: tuple[Videos, Videos, Videos]) -> None:
+    """Refuse a label that a model is tested on without having been trained on it."""
+    train = division[0]
+    for name, part in zip(PARTS[1:], division[1:], strict=True):
+        unknown = sorted(set(part.labels) - set(train.labels))
+        if unknown:
+            raise StillmotionError(
+                f"the label {unknown[0]!r} is in the {name} part but not in the train part; "
+                "move one of its groups to the train part"
+            )
 
 
 def _log_skipped(opened: OpenedVideos) -> None:
@@ -150,9 +165,10 @@ def _warn_of_copies(opened: OpenedVideos) -> None:
         original, copy = pairs[0]
         more = f" (and {len(pairs) - 1} more)" if len(pairs) > 1 else ""
         log.warning(
-            "%s is a copy of %s, under another label or in another group%s; "
+            "%s %s %s, under another label or in another group%s; "
             "copies mislead training or make every model look better than it is",
-            copy.video.path,
-            original.video.path,
+            copy.video.name,
+            "overlaps" if copy.file == original.file else "is a copy of",
+            original.video.name,
             more,
         )

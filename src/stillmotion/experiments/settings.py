@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Literal
 
 from stillmotion.clips import Augment, ClipSpec, Rate
@@ -46,22 +48,31 @@ class ComparisonSettings:
     def __post_init__(self) -> None:
         if not self.families:
             raise UsageError(f"families is empty; choose from {', '.join(FAMILIES)}")
+        repeated = next((name for name in self.families if list(self.families).count(name) > 1), None)
+        if repeated is not None:
+            raise UsageError(f"families has {repeated!r} twice")
         for family in self.families:
             check_options(family, self.options_of(family))
         if self.effort not in EFFORTS:
             raise UsageError(f"effort is {self.effort!r}; expected one of {', '.join(EFFORTS)}")
+        for name in ("seeds", "folds", "seed"):
+            if not isinstance(getattr(self, name), Integral):
+                raise UsageError(f"{name} is {getattr(self, name)!r}; expected a whole number")
+        if self.seed < 0:
+            raise UsageError(f"seed is {self.seed}; expected 0 or more")
         if self.seeds < 1:
             raise UsageError(f"seeds is {self.seeds}; expected 1 or more")
         if self.folds < 0 or self.folds == 1:
             raise UsageError(f"folds is {self.folds}; cross-validation takes 2 or more (0: a single split)")
         if self.time_budget_minutes is not None and self.epochs is not None:
             raise UsageError("a time budget sets the epochs: give one of the two")
-        if self.time_budget_minutes is not None and self.time_budget_minutes <= 0:
+        # Comparisons with NaN are false, so the condition states what is right.
+        if self.time_budget_minutes is not None and not 0 < self.time_budget_minutes < math.inf:
             raise UsageError(f"the time budget is {self.time_budget_minutes:g} minutes; expected more than 0")
         if not 0 <= self.margin < 1:
             raise UsageError(f"margin is {self.margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
         check_fractions(self.fractions)
-        self.spec("spread")  # checks frames and size
+        self.spec("spread" if self.rate == "auto" else self.rate)  # checks frames, rate and size
 
     @property
     def clip_frames(self) -> int:

@@ -41,7 +41,7 @@ class DuplicatePair:
 
 
 def copies(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
-    """Find files that are copies, byte for byte, under two labels or in two groups.
+    """Find overlapping segments of one file, and files with the same bytes, under two labels or in two groups.
 
     Only files of equal size are read. `near_duplicates` finds footage that was encoded again.
 
@@ -49,19 +49,44 @@ def copies(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
         segments: of an opened data set.
 
     Returns:
-        Pairs of the first of several equal files and a copy of it.
+        Pairs of segments that overlap, then pairs of the first of several equal files and a copy of it.
     """
-    by_size: dict[int, dict[Path, Segment]] = defaultdict(dict)
+    by_file: dict[Path, list[Segment]] = defaultdict(list)
     for segment in segments:
-        by_size[segment.file.stat().st_size].setdefault(segment.file, segment)
+        by_file[segment.file].append(segment)
+    overlapping = [pair for same_file in by_file.values() for pair in _overlaps(same_file)]
+    return overlapping + _equal_files([same_file[0] for same_file in by_file.values()])
+
+
+def _differ(first: Segment, second: Segment) -> bool:
+    """Whether two segments have other labels or groups."""
+    return (first.video.label, first.video.group) != (second.video.label, second.video.group)
+
+
+def _overlaps(same_file: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
+    """Pairs of segments of one file that share footage under two labels or in two groups, by start."""
+    pairs = []
+    unfinished: list[Segment] = []
+    for segment in sorted(same_file, key=lambda segment: segment.window):
+        unfinished = [earlier for earlier in unfinished if earlier.window[1] > segment.window[0]]
+        pairs += [(earlier, segment) for earlier in unfinished if _differ(earlier, segment)]
+        unfinished.append(segment)
+    return pairs
+
+
+def _equal_files(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
+    """Pairs of files with the same bytes under two labels or in two groups, from one segment per file."""
+    by_size: dict[int, list[Segment]] = defaultdict(list)
+    for segment in segments:
+        by_size[segment.file.stat().st_size].append(segment)
     originals: dict[bytes, Segment] = {}
     pairs = []
     for same_size in by_size.values():
-        for segment in same_size.values() if len(same_size) > 1 else ():
+        for segment in same_size if len(same_size) > 1 else ():
             with segment.file.open("rb") as file:
                 digest = hashlib.file_digest(file, "blake2b").digest()
             original = originals.setdefault(digest, segment)
-            if (original.video.label, original.video.group) != (segment.video.label, segment.video.group):
+            if _differ(original, segment):
                 pairs.append((original, segment))
     return pairs
 

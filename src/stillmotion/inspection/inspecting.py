@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from stillmotion.clips import Segment, SkippedVideo, open_videos
 from stillmotion.data import PARTS, Videos, straddling_groups
-from stillmotion.inspection.duplicates import DuplicatePair, near_duplicates
+from stillmotion.inspection.duplicates import DuplicatePair, copies, near_duplicates
 from stillmotion.progress import Progress, no_progress
 
 # One each for train, validation and test.
@@ -39,6 +39,8 @@ class Inspection:
         ends_early: readable videos whose header claims a longer duration than is there.
         few_groups: labels that have too few groups for a split, and how many they have.
         duplicates: pairs of videos that show the same, across labels or across the table's own parts.
+        copies: further pairs that show the same, under another label or in another group: segments that overlap in one
+            file, and files with the same bytes.
         straddling: groups that are in more than one part of the table's own split.
     """
 
@@ -49,6 +51,7 @@ class Inspection:
     ends_early: list[Segment]
     few_groups: dict[str, int]
     duplicates: list[DuplicatePair]
+    copies: list[tuple[Segment, Segment]]
     straddling: list[str]
 
 
@@ -67,6 +70,8 @@ def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspe
     counts = Counter(video.label or "" for video in readable) | Counter(dict.fromkeys(videos.labels, 0))
     groups = {label: {video.group for video in readable if (video.label or "") == label} for label in counts}
     parts = [videos.only([video for video in videos if video.part == part]) for part in PARTS]
+    duplicates = near_duplicates(opened.segments)
+    known = {frozenset((pair.first.video, pair.second.video)) for pair in duplicates}
     return Inspection(
         videos,
         list(opened.segments),
@@ -74,6 +79,11 @@ def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspe
         labels={label: LabelCount(count, len(groups[label])) for label, count in sorted(counts.items())},
         ends_early=[segment for segment in opened.segments if segment.facts.header_seconds is not None],
         few_groups={label: len(names) for label, names in sorted(groups.items()) if len(names) < MIN_GROUPS},
-        duplicates=near_duplicates(opened.segments),
+        duplicates=duplicates,
+        copies=[
+            (first, second)
+            for first, second in copies(opened.segments)
+            if frozenset((first.video, second.video)) not in known
+        ],
         straddling=straddling_groups(parts),
     )

@@ -132,7 +132,7 @@ class Webhook:
 
     Args:
         url: http or https. A user name and password in it are sent as basic authentication. In them "/", "?" and "#"
-            are escaped; elsewhere "@" is.
+            are escaped; elsewhere "@" is. Spaces, control characters and all beyond ASCII are escaped too.
         timeout_seconds: how long to wait for an answer.
 
     Attributes:
@@ -175,13 +175,19 @@ class Webhook:
             try:
                 with _OPENER.open(request, timeout=self.timeout_seconds):
                     pass
-            except (OSError, HTTPException, ValueError) as error:
+            except (HTTPException, ValueError) as error:
+                # Their messages may show the URL, and with it a secret.
+                self.failed, self.error = self.failed + 1, type(error).__name__
+            except OSError as error:
                 self.failed, self.error = self.failed + 1, str(getattr(error, "reason", error))
 
 
 def _target_and_headers(url: str) -> tuple[str, dict[str, str]]:
     """The URL to post to, which urllib wants without user and password, and the headers that carry them."""
     headers = {"Content-Type": "application/json"}
+    # Python's own errors about such a character show the URL.
+    if re.search(r"[^!-~]", url):
+        raise UsageError("webhook: escape spaces, control characters and letters beyond ASCII (a space is %20)")
     # In http://bob:se/cret@host, "bob" would be the host: the password would be sent to it as a path.
     if re.search(r"[/?#].*@", url.partition("://")[2], re.DOTALL):
         raise UsageError(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -47,13 +47,17 @@ def read(path: Path, group: str | None) -> Videos:
         group: a regular expression that names groups, or None. It takes precedence over the column `group`.
 
     Returns:
-        The videos in the order of the rows, without repetitions.
+        The videos in the order of the rows.
 
     Raises:
         UsageError: `group` is not a regular expression, or does not match a path.
-        StillmotionError: not a table, no column `path`, or a cell that makes no sense; the row is named.
+        StillmotionError: not a table, no column `path`, a cell that makes no sense, or two rows for one segment; the
+            rows are named.
     """
     table = read_table(path, expected=COLUMNS)
+    repeated = next((name for name in COLUMNS if table.column_names.count(name) > 1), None)
+    if repeated is not None:
+        raise StillmotionError(f"{path}: has two columns {repeated!r}")
     rows = table.to_pylist()
     if not rows:
         raise StillmotionError(f"{path}: the table has no rows")
@@ -73,7 +77,8 @@ def read(path: Path, group: str | None) -> Videos:
         _read_row(row, path.parent, group_of, own_group=group is None, place=f"{path}, row {number}")
         for number, row in enumerate(rows, start=2)
     ]
-    return Videos(path.parent, tuple(dict.fromkeys(videos)), grouping)
+    _check_unique(videos, path)
+    return Videos(path.parent, tuple(videos), grouping)
 
 
 def _read_row(
@@ -100,6 +105,15 @@ def _read_row(
         start_seconds=start,
         end_seconds=end,
     )
+
+
+def _check_unique(videos: Sequence[Video], path: Path) -> None:
+    """Refuse two rows for one segment: tables of predictions would mix them up."""
+    rows: dict[str, int] = {}
+    for row, video in enumerate(videos, start=2):
+        first = rows.setdefault(video.name, row)
+        if first != row:
+            raise StillmotionError(f"{path}, rows {first} and {row}: both are {video.name}; keep one of them")
 
 
 def _text(cell: Any) -> str | None:
