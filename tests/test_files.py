@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.files import atomic_write, check_folder, empty_folder, folder_lock, make_folder
+from stillmotion.files import atomic_write, check_folder, folder_lock, make_folder
 
 
 def test_an_interrupted_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -47,15 +47,6 @@ def test_one_process_works_in_a_folder_at_a_time(tmp_path: Path) -> None:
         folder_lock(tmp_path),
     ):
         pass
-
-
-def test_emptying_a_folder_leaves_its_lock(tmp_path: Path) -> None:
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "a.txt").touch()
-    (tmp_path / "b.txt").touch()
-    with folder_lock(tmp_path):
-        empty_folder(tmp_path)
-        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_killed_process_releases_its_lock(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -84,15 +83,6 @@ def folder_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def empty_folder(folder: Path) -> None:
-    """Delete everything in a folder except its lock."""
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name != LOCK:
-            path.unlink()
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from stillmotion.runs import (
     Run,
     RunRecord,
     TrainingRecord,
+    delete_run,
     read_run,
     versions,
     write_run,
@@ -107,3 +108,57 @@ def test_a_recipes_learning_rate_is_above_zero() -> None:
     for rate in (0.0, -1.0):
         with pytest.raises(UsageError, match=f"learning rate is {rate:g}; expected a number above 0"):
             Recipe("conv3d", learning_rate=rate)
+
+
+RUN_FILES = (
+    "model.keras",
+    "snapshot.keras",
+    "history.csv",
+    "predictions.parquet",
+    "over_time.parquet",
+    "perturbed.parquet",
+    "tensorboard/train/events",
+    "exports/onnx/model.onnx",
+    "unfinished/state.json",
+    "unfinished/latest-3.npz",
+    "unfinished/best-2.npz",
+)
+
+
+def write_files(folder: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        make_folder((folder / name).parent)
+        (folder / name).write_text(name)
+
+
+def files_below(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_deleting_a_run_keeps_all_files_that_are_not_the_runs(tmp_path: Path) -> None:
+    others = ("holiday.mp4", "left/a.mp4", "unfinished/b.mp4", "notes.json")
+    write_files(tmp_path, RUN_FILES + others)
+    write_run(Run(tmp_path, RECORD))
+    delete_run(tmp_path)
+    assert files_below(tmp_path) == set(others)
+    assert not (tmp_path / "exports").exists()
+
+
+def test_deleting_a_run_keeps_what_its_links_lead_to(tmp_path: Path) -> None:
+    write_files(tmp_path / "elsewhere", ("model.onnx",))
+    run = write_run(Run(make_folder(tmp_path / "run"), RECORD))
+    (run.folder / "exports").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    delete_run(run.folder)
+    assert list(run.folder.iterdir()) == []
+    assert (tmp_path / "elsewhere" / "model.onnx").exists()
+
+
+@pytest.mark.parametrize("text", ["{}", "[1, 2]", "no JSON", '{"recipe": {"family": "conv3d", "epochs": 0}}'])
+def test_a_run_json_of_another_program_is_not_deleted(tmp_path: Path, text: str) -> None:
+    write_files(tmp_path, RUN_FILES)
+    (tmp_path / "run.json").write_text(text)
+    before = files_below(tmp_path)
+    with pytest.raises(StillmotionError, match=r"run\.json: not a run's record: .*; nothing was deleted") as error:
+        delete_run(tmp_path)
+    assert "\n" not in str(error.value)
+    assert files_below(tmp_path) == before

@@ -216,9 +216,35 @@ def test_another_training_is_refused_and_deleted_only_on_demand(
     assert sm.read_run(copied_run.folder).record == copied_run.record
     if different == "recipe":
         (copied_run.folder / "predictions.parquet").touch()
+        (copied_run.folder / "holiday.mp4").touch()
         again = sm.train(recipe, *parts, out=copied_run.folder, overwrite=True)
         assert finished_training(again).epochs == 1
         assert not again.predictions_file.exists()
+        assert (copied_run.folder / "holiday.mp4").exists()
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_run_json_of_another_program_is_refused(
+    overwrite: bool, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    (tmp_path / "run.json").write_text('{"mine": 1}')
+    with pytest.raises(StillmotionError, match=r"run\.json: not a run's record"):
+        sm.train(easy_recipe, shades[0], shades[1], out=tmp_path, overwrite=overwrite)
+    assert (tmp_path / "run.json").read_text() == '{"mine": 1}'
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_run_is_not_written_over_the_data_set_or_a_comparison(
+    overwrite: bool, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    root = shades[0].root
+    (tmp_path / "comparison.json").touch()
+    (tmp_path / "link").symlink_to(root, target_is_directory=True)
+    refused = [root, root.parent, tmp_path / "link"]
+    for folder, reason in [*((folder, "holds the data set") for folder in refused), (tmp_path, "holds a comparison")]:
+        with pytest.raises(StillmotionError, match=reason):
+            sm.train(easy_recipe, shades[0], shades[1], out=folder, overwrite=overwrite)
+    assert not (root / ".lock").exists() and not (tmp_path / ".lock").exists()
 
 
 def test_only_one_process_trains_in_a_folder(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from stillmotion.comparison.advice import (
     speed_text,
 )
 from stillmotion.comparison.comparing import compare_runs, compare_statistics
-from stillmotion.comparison.comparison_file import COMPARISON_FILE, read_comparison, write_comparison
+from stillmotion.comparison.comparison_file import read_comparison, write_comparison
 from stillmotion.comparison.completing import complete_comparison
 from stillmotion.comparison.cross_validation import join_folds, read_joined_predictions
 from stillmotion.comparison.deciding import decide, decide_among
@@ -55,6 +55,7 @@ from stillmotion.comparison.sentences import (
 from stillmotion.comparison.tables import compare_tables, decide_on_tables
 from stillmotion.comparison.traces import PredictionTrace
 from stillmotion.comparison.verdict import Contrast, Verdict, VerdictWarning
+from stillmotion.runs import COMPARISON_FILE
 
 __all__ = [
     "ANSWER_TITLES",

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 from stillmotion.comparison.records import Comparison
 from stillmotion.errors import StillmotionError
 from stillmotion.files import make_folder, write_json
+from stillmotion.runs import COMPARISON_FILE
 
-COMPARISON_FILE = "comparison.json"
 _ADAPTER = TypeAdapter(Comparison)
 
 

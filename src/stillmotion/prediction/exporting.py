@@ -18,7 +18,7 @@ from stillmotion.exporting import ExportFormat, Program, Runner, Tensor, check_f
 from stillmotion.exporting.example import write_example
 from stillmotion.files import make_folder, write_json
 from stillmotion.prediction.clip_models import load_labeled_model
-from stillmotion.runs import Run, versions
+from stillmotion.runs import EXPORTS_FOLDER, Run, versions
 from stillmotion.streaming import stream_program
 
 # How far the exported model's predictions may be from the model's own.
@@ -83,7 +83,9 @@ def export_model(
     if out is not None:
         folder = Path(out)
     else:
-        exports = loaded.run.folder / "exports" if loaded.run else loaded.file.with_name(f"{loaded.file.stem}-exports")
+        exports = (
+            loaded.run.folder / EXPORTS_FOLDER if loaded.run else loaded.file.with_name(f"{loaded.file.stem}-exports")
+        )
         folder = exports / (f"{format}-stream" if stream else format)
     make_folder(folder)
     with tempfile.TemporaryDirectory() as temporary:

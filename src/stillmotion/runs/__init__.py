@@ -1,15 +1,42 @@
 """What a run is made from, and what it leaves on disk."""
 
+from stillmotion.runs.layout import (
+    COMPARISON_FILE,
+    EXPORTS_FOLDER,
+    RECORD_FILE,
+    STATE_FILE,
+    TENSORBOARD_FOLDER,
+    UNFINISHED_FOLDER,
+    delete_unfinished,
+)
 from stillmotion.runs.recipe import Recipe
-from stillmotion.runs.run import CostRecord, DataRecord, Run, RunRecord, TrainingRecord, read_run, versions, write_run
+from stillmotion.runs.run import (
+    CostRecord,
+    DataRecord,
+    Run,
+    RunRecord,
+    TrainingRecord,
+    delete_run,
+    read_run,
+    versions,
+    write_run,
+)
 
 __all__ = [
+    "COMPARISON_FILE",
+    "EXPORTS_FOLDER",
+    "RECORD_FILE",
+    "STATE_FILE",
+    "TENSORBOARD_FOLDER",
+    "UNFINISHED_FOLDER",
     "CostRecord",
     "DataRecord",
     "Recipe",
     "Run",
     "RunRecord",
     "TrainingRecord",
+    "delete_run",
+    "delete_unfinished",
     "read_run",
     "versions",
     "write_run",

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from stillmotion.data import Part, Video, Videos
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import write_json
+from stillmotion.runs import layout
 from stillmotion.runs.recipe import Recipe
 
 FORMAT = 1
@@ -137,32 +138,32 @@ class Run:
     @property
     def model_file(self) -> Path:
         """The trained model."""
-        return self.folder / "model.keras"
+        return self.folder / layout.MODEL_FILE
 
     @property
     def snapshot_file(self) -> Path:
         """The trained model for single frames; only a still family has one."""
-        return self.folder / "snapshot.keras"
+        return self.folder / layout.SNAPSHOT_FILE
 
     @property
     def history_file(self) -> Path:
         """One row per epoch of the training."""
-        return self.folder / "history.csv"
+        return self.folder / layout.HISTORY_FILE
 
     @property
     def predictions_file(self) -> Path:
         """Predictions for the test part, written by `evaluate`."""
-        return self.folder / "predictions.parquet"
+        return self.folder / layout.PREDICTIONS_FILE
 
     @property
     def over_time_file(self) -> Path:
         """Predictions in the course of each test video, written by `predict_over_time`."""
-        return self.folder / "over_time.parquet"
+        return self.folder / layout.OVER_TIME_FILE
 
     @property
     def perturbed_file(self) -> Path:
         """Predictions for test videos with changed frame order, written by `evaluate_perturbed`."""
-        return self.folder / "perturbed.parquet"
+        return self.folder / layout.PERTURBED_FILE
 
 
 _ADAPTER = TypeAdapter(RunRecord)
@@ -182,28 +183,54 @@ def read_run(folder: str | Path) -> Run:
         StillmotionError: it is not a run, is not finished, or was written by a later version of stillmotion.
     """
     path = Path(folder)
-    if path.name == "model.keras":
+    if path.name == layout.MODEL_FILE:
         path = path.parent
     if not path.exists():
         raise UsageError(f"{path}: no such run folder")
-    file = path / "run.json"
+    file = path / layout.RECORD_FILE
     if not file.is_file():
         records = sorted((path / "runs").glob("*/run.json"))
         hint = f"; did you mean {records[0].parent}?" if records else "; expected the folder that 'train' wrote"
         raise StillmotionError(f"{path}: not a run (no run.json in it){hint}")
-    try:
-        record = _ADAPTER.validate_json(file.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        field_name = ".".join(map(str, first["loc"])) or "its text"
-        raise StillmotionError(f"{file}: not a run's record: {field_name}: {first['msg']}") from None
-    except OSError as error:
-        raise StillmotionError(f"{file}: {error.strerror}") from None
+    record = _read_record(file)
     if record.format > FORMAT:
         raise StillmotionError(f"{file}: written by a later version of stillmotion; update to read it")
     if record.training is None:
         raise StillmotionError(f"{path}: this training is not finished; run the same 'train' command again to resume")
     return Run(path, record)
+
+
+def delete_run(folder: Path) -> None:
+    """Delete the run in a folder, finished or not; other files in the folder are kept.
+
+    Args:
+        folder: the run's folder.
+
+    Raises:
+        StillmotionError: its run.json is not the record of a run, in which case nothing is deleted, or a file cannot
+            be deleted.
+    """
+    file = folder / layout.RECORD_FILE
+    if file.exists():
+        try:
+            _read_record(file)
+        except StillmotionError as error:
+            raise StillmotionError(f"{error}; nothing was deleted, choose another folder") from None
+    layout.delete_run_files(folder)
+
+
+def _read_record(file: Path) -> RunRecord:
+    """Read a run.json of any version, finished or not."""
+    try:
+        return _ADAPTER.validate_json(file.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        field_name = ".".join(map(str, first["loc"])) or "its text"
+        raise StillmotionError(f"{file}: not a run's record: {field_name}: {first['msg']}") from None
+    except UsageError as error:
+        raise StillmotionError(f"{file}: not a run's record: {error}") from None
+    except OSError as error:
+        raise StillmotionError(f"{file}: {error.strerror}") from None
 
 
 def write_run(run: Run) -> Run:
@@ -218,7 +245,7 @@ def write_run(run: Run) -> Run:
     Raises:
         StillmotionError: the file cannot be written.
     """
-    write_json(run.folder / "run.json", asdict(run.record))
+    write_json(run.folder / layout.RECORD_FILE, asdict(run.record))
     return run
 
 

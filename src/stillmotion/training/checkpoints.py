@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.errors import StillmotionError
 from stillmotion.files import atomic_write, write_json
+from stillmotion.runs import STATE_FILE
 
 
 @dataclass
@@ -116,7 +117,7 @@ class CheckpointCallback(keras.callbacks.Callback):
             save_variables(self.best_file, self.model.weights)
             self.swap_averaged_weights.on_test_end()
         save_variables(self.latest_file, [*self.model.weights, *self.model.optimizer.variables])
-        write_json(self.folder / "state.json", asdict(self.state))
+        write_json(self.folder / STATE_FILE, asdict(self.state))
         for file in previous_files - {self.latest_file, self.best_file}:
             file.unlink(missing_ok=True)
         if self.state.epochs_since_best >= self.patience:
@@ -165,7 +166,7 @@ def read_state(folder: Path, identity: str) -> TrainingState:
     Raises:
         StillmotionError: the folder holds another training, or cannot be read.
     """
-    file = folder / "state.json"
+    file = folder / STATE_FILE
     try:
         state = _ADAPTER.validate_json(file.read_bytes())
     except FileNotFoundError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -28,10 +27,23 @@ from stillmotion.clips import (
 )
 from stillmotion.data import Videos, check_labeled
 from stillmotion.errors import StillmotionError
-from stillmotion.files import atomic_write, empty_folder, folder_lock, make_folder
+from stillmotion.files import atomic_write, folder_lock, make_folder
 from stillmotion.models import build_model, deployed_model, snapshot_model
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, versions, write_run
+from stillmotion.runs import (
+    COMPARISON_FILE,
+    TENSORBOARD_FOLDER,
+    UNFINISHED_FOLDER,
+    DataRecord,
+    Recipe,
+    Run,
+    RunRecord,
+    TrainingRecord,
+    delete_run,
+    delete_unfinished,
+    versions,
+    write_run,
+)
 from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
 from stillmotion.training.graph_cleanup import release_tf_graphs
@@ -65,7 +77,7 @@ def train(
             groups may be in `train`.
         out: the run's folder.
         spec: what a clip is; by default 16 frames of 64x64, at the rate that suits the videos. A recipe has its own.
-        overwrite: whether another training in `out` is deleted.
+        overwrite: whether another training in `out` is deleted; files that are not the run's are kept.
         tensorboard: whether logs for TensorBoard are written to `out/tensorboard`.
         progress: receives the steps done, with the figures of the last finished epoch.
         **settings: the family's options and other fields of the recipe, as `make_recipe` takes them.
@@ -76,8 +88,11 @@ def train(
     Raises:
         UsageError: an unknown family or setting.
         StillmotionError: no readable video, labels that do not agree, another training in `out`, another process
-            working in it, or a folder that cannot be written to.
+            working in it, or a folder that cannot be written to, holds the data set or is that of a comparison.
     """
+    folder = Path(out)
+    _check_run_folder(folder, (train.root, validation.root))
+
     # Open the videos.
     check_labeled(train.videos if isinstance(train, OpenedVideos) else train)
     parts = {"train": open_videos(train), "validation": open_videos(validation)}
@@ -98,7 +113,6 @@ def train(
         recipe = make_recipe(family, spec=spec or ClipSpec(rate=choose_rate(durations, 16)[0]), **settings)
 
     # Find out whether this training has been started before.
-    folder = Path(out)
     data = DataRecord(
         root=str(train.root.resolve()),
         fingerprint=fingerprint_segments(train_segments, validation_segments),
@@ -121,11 +135,11 @@ def train(
         except StillmotionError:
             if not overwrite:
                 raise
-            empty_folder(folder)
+            delete_run(folder)
             run, state = None, TrainingState(identity)
         if run:
             return run
-        unfinished = make_folder(folder / "unfinished")
+        unfinished = make_folder(folder / UNFINISHED_FOLDER)
 
         # Decode each video once.
         trim_cache()
@@ -165,7 +179,7 @@ def train(
                 ProgressCallback(progress, recipe.epochs, len(clips)),
             ]
             if tensorboard:
-                callbacks.append(keras.callbacks.TensorBoard(folder / "tensorboard"))
+                callbacks.append(keras.callbacks.TensorBoard(folder / TENSORBOARD_FOLDER))
             with release_tf_graphs():
                 model.fit(
                     clips,
@@ -198,8 +212,17 @@ def train(
             ),
         )
         run = write_run(Run(folder, record))
-        shutil.rmtree(unfinished, ignore_errors=True)
+        delete_unfinished(unfinished)
         return run
+
+
+def _check_run_folder(folder: Path, roots: Sequence[Path]) -> None:
+    """Refuse a folder that holds the videos themselves, or a whole comparison."""
+    for root in roots:
+        if root.resolve().is_relative_to(folder.resolve()):
+            raise StillmotionError(f"{folder}: holds the data set ({root}); choose another folder for the run")
+    if (folder / COMPARISON_FILE).exists():
+        raise StillmotionError(f"{folder}: holds a comparison; choose another folder for the run")
 
 
 def _fill_cache(

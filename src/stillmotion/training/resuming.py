@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stillmotion.clips import Segment
-from stillmotion.runs import DataRecord, Recipe, Run, read_run
+from stillmotion.runs import RECORD_FILE, UNFINISHED_FOLDER, DataRecord, Recipe, Run, read_run
 from stillmotion.training.checkpoints import TrainingState, other_training_error, read_state
 
 
@@ -43,8 +43,8 @@ def find_training(folder: Path, identity: str) -> tuple[Run | None, TrainingStat
     Raises:
         StillmotionError: the folder holds another training, or one that cannot be read.
     """
-    if not (folder / "run.json").exists():
-        return None, read_state(folder / "unfinished", identity)
+    if not (folder / RECORD_FILE).exists():
+        return None, read_state(folder / UNFINISHED_FOLDER, identity)
     run = read_run(folder)
     if identify_training(run.recipe, run.record.data) != identity:
         raise other_training_error(folder)
