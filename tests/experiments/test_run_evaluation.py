@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,6 +133,23 @@ def test_a_run_without_a_test_part_takes_the_videos_as_its_own(recordings: Path,
     metrics = run_evaluation(run, test.videos)
     assert evaluate.calls == [((run, test.videos), {"progress": no_progress})]
     assert metrics.accuracy.value == 0.5
+
+
+def test_skipped_videos_of_the_own_test_part_are_warned_of(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Callable[[str], list[str]]
+) -> None:
+    run, test = train(recordings, tmp_path / "run")
+    run = record_test(run, test)
+    first, second, *_ = (video.name for video in run.record.data.part("test"))
+    skipped = (("other.mp4", "other.mp4: empty file"), (first, "first: no such file"), (second, "second: no such file"))
+    data = dataclasses.replace(run.record.data, skipped=skipped)
+    evaluated = dataclasses.replace(run, record=dataclasses.replace(run.record, data=data))
+    monkeypatch.setitem(vars(prediction), "evaluate", lambda run, test, *, progress: evaluated)
+    run_evaluation(run)
+    assert messages("WARNING") == [
+        "2 of 4 test videos were skipped, so the figures are those of the others (first: no such file)"
+    ]
+    assert messages("INFO") == ["skipped: second: no such file"]
 
 
 def test_a_run_without_a_test_part_needs_videos(recordings: Path, tmp_path: Path) -> None:

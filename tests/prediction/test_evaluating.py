@@ -67,6 +67,27 @@ def test_another_test_part_replaces_the_first(run: sm.Run, videos: sm.Videos, tm
     assert set(pq.read_table(run.predictions_file).column("video").to_pylist()) == {"d.mp4"}
 
 
+def test_a_test_video_that_cannot_be_read_for_a_while_stays_in_the_test_part(run: sm.Run, videos: sm.Videos) -> None:
+    before = sm.evaluate(run, videos).record.data
+    file = videos.root / "a.mp4"
+    moved = file.rename(file.with_suffix(".away"))
+    away = sm.evaluate(sm.read_run(run.folder), before.part("test")).record.data
+    assert away.videos == before.videos
+    assert [name for name, _ in away.skipped] == ["c.mp4", "a.mp4"]
+    assert set(pq.read_table(run.predictions_file).column("video").to_pylist()) == {"b.mp4"}
+    moved.rename(file)
+    assert sm.evaluate(sm.read_run(run.folder), away.part("test")).record.data == before
+    assert set(pq.read_table(run.predictions_file).column("video").to_pylist()) == {"a.mp4", "b.mp4"}
+
+
+def test_a_video_that_becomes_readable_joins_the_test_part(run: sm.Run, videos: sm.Videos) -> None:
+    sm.evaluate(run, videos)
+    write_video(videos.root / "c.mp4", noise(4, seed=3))
+    data = sm.evaluate(sm.read_run(run.folder), videos).record.data
+    assert [video.path for video in data.part("test")] == ["a.mp4", "b.mp4", "c.mp4"]
+    assert data.skipped == ()
+
+
 def test_predict_labeled_records_nothing(run: sm.Run, videos: sm.Videos) -> None:
     reports: list[tuple[str, int, int]] = []
     before = {path: path.read_bytes() for path in run.folder.iterdir()}

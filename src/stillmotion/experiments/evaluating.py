@@ -29,7 +29,7 @@ def run_evaluation(
     """Test a run: the whole of `stillmotion evaluate`.
 
     Other videos leave the run as it is; only a run that has no test part yet takes them as its own. A warning is
-    logged if the run was trained on groups of the data.
+    logged if the run was trained on groups of the data, or if videos of its own test part were skipped.
 
     Args:
         run: the run, or its folder.
@@ -51,7 +51,9 @@ def run_evaluation(
         raise StillmotionError(f"{run.folder}: this run has no test part; give the videos to test it on")
     _warn_of_leaks(run, test.videos if isinstance(test, OpenedVideos) else test)
     if data is None or not own:
-        return compute_metrics([read_predictions(prediction.evaluate(run, test, progress=progress).predictions_file)])
+        evaluated = prediction.evaluate(run, test, progress=progress)
+        _warn_of_skipped(evaluated, test)
+        return compute_metrics([read_predictions(evaluated.predictions_file)])
     predictions, skipped = prediction.predict_labeled(run, test, progress=progress)
     for video in skipped:
         log.info("skipped: %s", video.reason)
@@ -59,6 +61,24 @@ def run_evaluation(
         table = Path(folder) / "predictions.parquet"
         write_rows(evaluation_rows(predictions), table)
         return compute_metrics([read_predictions(table)])
+
+
+def _warn_of_skipped(run: Run, test: Videos | OpenedVideos) -> None:
+    """Log which videos of its own test part a run could not be tested on."""
+    names = {video.name for video in (test.videos if isinstance(test, OpenedVideos) else test)}
+    if isinstance(test, OpenedVideos):
+        names |= {skipped.video.name for skipped in test.skipped}
+    reasons = [reason for name, reason in run.record.data.skipped if name in names]
+    if not reasons:
+        return
+    log.warning(
+        "%d of %d test videos were skipped, so the figures are those of the others (%s)",
+        len(reasons),
+        len(names),
+        reasons[0],
+    )
+    for reason in reasons[1:]:
+        log.info("skipped: %s", reason)
 
 
 def _warn_of_leaks(run: Run, test: Videos) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from stillmotion.clips import OpenedVideos, SkippedVideo
-from stillmotion.data import Videos
+from stillmotion.data import Video, Videos
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.prediction.costs import measure_cost
@@ -20,7 +20,8 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_p
     """Predict the test videos and record the result in the run's folder.
 
     Writes predictions.parquet, and puts the test part and the model's costs into run.json. A run has one test part:
-    evaluating on another one replaces what was recorded before.
+    evaluating on another one replaces what was recorded before. A video of the recorded part that cannot be read this
+    time stays in the part, and is listed as skipped.
 
     Args:
         run: a finished run.
@@ -39,16 +40,28 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_p
         write_rows(evaluation_rows(predictions), run.predictions_file)
         data = run.record.data
         trained_on = tuple(video for video in data.videos if video.part != "test")
-        tested = tuple(dataclasses.replace(prediction.video, part="test") for prediction in predictions)
-        skipped_reasons = [(video.video.name, video.reason) for video in skipped]
+        root = str(test.root.resolve())
+        # A share that is not mounted must not shrink the test part for good.
+        kept = set(data.part("test")) if data.root in (root, str(test.root)) else set()
+        kept |= {_as_test(prediction.video) for prediction in predictions}
+        videos = test.videos if isinstance(test, OpenedVideos) else test
+        given = list(dict.fromkeys(_as_test(video) for video in [*videos, *(video.video for video in skipped)]))
+        names = {video.name for video in given}
+        skipped_before = [(name, reason) for name, reason in data.skipped if name not in names]
+        skipped_now = [(video.video.name, video.reason) for video in skipped]
         data = dataclasses.replace(
             data,
-            root=str(test.root.resolve()),
-            videos=trained_on + tested,
-            skipped=tuple(dict.fromkeys([*data.skipped, *skipped_reasons])),
+            root=root,
+            videos=trained_on + tuple(video for video in given if video in kept),
+            skipped=tuple(dict.fromkeys([*skipped_before, *skipped_now])),
         )
         record = dataclasses.replace(run.record, data=data, cost=measure_cost(run))
         return write_run(dataclasses.replace(run, record=record))
+
+
+def _as_test(video: Video) -> Video:
+    """The video as a run records it when it is in the test part."""
+    return dataclasses.replace(video, part="test")
 
 
 def predict_labeled(

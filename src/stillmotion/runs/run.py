@@ -35,8 +35,8 @@ class DataRecord:
     Attributes:
         root: the folder that paths are relative to.
         fingerprint: a hash of the videos of the train and validation parts.
-        videos: those that were used.
-        skipped: names of those that were not, and why.
+        videos: those that were used; the test part keeps those that the last evaluation could not read.
+        skipped: names of those that were not used, and why.
         typical_seconds: the median duration of the videos that were trained on.
     """
 
