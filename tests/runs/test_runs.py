@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from importlib.metadata import version
 from pathlib import Path
 
@@ -104,10 +105,17 @@ def test_a_recipe_has_a_precision_that_keras_knows() -> None:
         Recipe("conv3d", precision="half")  # type: ignore[arg-type]
 
 
-def test_a_recipes_learning_rate_is_above_zero() -> None:
-    for rate in (0.0, -1.0):
-        with pytest.raises(UsageError, match=f"learning rate is {rate:g}; expected a number above 0"):
+def test_a_recipes_learning_rate_is_a_finite_number_above_zero() -> None:
+    for rate in (0.0, -1.0, math.inf, math.nan):
+        with pytest.raises(UsageError, match=f"learning rate is {rate:g}; expected a finite number above 0"):
             Recipe("conv3d", learning_rate=rate)
+
+
+def test_a_recipes_weight_decay_is_a_finite_number_of_zero_or_more() -> None:
+    assert Recipe("conv3d", weight_decay=0.0).weight_decay == 0
+    for decay in (-0.1, math.inf, math.nan):
+        with pytest.raises(UsageError, match=f"weight decay is {decay:g}; expected a finite number of 0 or more"):
+            Recipe("conv3d", weight_decay=decay)
 
 
 RUN_FILES = (

@@ -21,6 +21,7 @@ from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.runs import TrainingRecord
 from stillmotion.training import ValidationClips, train
+from stillmotion.training.checkpoints import CheckpointCallback, TrainingState
 
 pytestmark = pytest.mark.backend
 
@@ -245,6 +246,32 @@ def test_a_run_is_not_written_over_the_data_set_or_a_comparison(
         with pytest.raises(StillmotionError, match=reason):
             sm.train(easy_recipe, shades[0], shades[1], out=folder, overwrite=overwrite)
     assert not (root / ".lock").exists() and not (tmp_path / ".lock").exists()
+
+
+def test_a_training_that_diverges_leaves_no_run_and_can_be_repeated_with_other_settings(
+    shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    diverging = dataclasses.replace(easy_recipe, learning_rate=1e30, epochs=3)
+    with pytest.raises(StillmotionError, match=r"training diverged .*; use a smaller learning rate"):
+        sm.train(diverging, shades[0], shades[1], out=tmp_path)
+    assert not (tmp_path / "run.json").exists()
+    sm.train(dataclasses.replace(easy_recipe, epochs=1), shades[0], shades[1], out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"), [([math.nan, 0.9, 0.8], 3), ([math.nan, 0.9, math.nan], 2), ([0.9, math.nan, 0.95], 1)]
+)
+def test_an_epoch_without_a_finite_loss_is_never_the_best(losses: list[float], best: int, tmp_path: Path) -> None:
+    state = TrainingState("")
+    checkpoints = CheckpointCallback(tmp_path, state, patience=9, seed=0)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.AdamW(use_ema=True), loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    for callback in (checkpoints, checkpoints.swap_averaged_weights):
+        callback.set_model(model)
+    for epoch, loss in enumerate(losses):
+        checkpoints.on_epoch_end(epoch, {"val_loss": loss, "val_accuracy": 0.5})
+    assert state.best_epoch == best
 
 
 def test_only_one_process_trains_in_a_folder(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path) -> None:

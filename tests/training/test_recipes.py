@@ -25,7 +25,7 @@ def test_a_recipe_has_the_settings_given_and_defaults_for_all_others() -> None:
         ("conv3d", {"epochs": 0}, "epochs is 0; expected 1 or more"),
         ("conv3d", {"batch_size": 0}, "batch size is 0"),
         ("conv3d", {"patience": 0}, "patience is 0"),
-        ("conv3d", {"learning_rate": 0.0}, "learning rate is 0; expected a number above 0"),
+        ("conv3d", {"learning_rate": 0.0}, "learning rate is 0; expected a finite number above 0"),
     ],
 )
 def test_a_wrong_setting_is_named(family: str, settings: dict[str, object], message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -31,7 +32,8 @@ class Recipe:
         seed: random seed for the weights, the order of clips, and what is drawn from each video.
 
     Raises:
-        UsageError: `epochs`, `batch_size` or `patience` below 1, a learning rate of 0 or less, or an unknown precision.
+        UsageError: `epochs`, `batch_size` or `patience` below 1, a learning rate that is not a finite number above 0, a
+            weight decay that is not a finite number of 0 or more, or an unknown precision.
     """
 
     family: str
@@ -51,7 +53,9 @@ class Recipe:
         for name in ("epochs", "batch_size", "patience"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name.replace('_', ' ')} is {getattr(self, name)}; expected 1 or more")
-        if self.learning_rate <= 0:
-            raise UsageError(f"learning rate is {self.learning_rate:g}; expected a number above 0")
+        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
+            raise UsageError(f"learning rate is {self.learning_rate:g}; expected a finite number above 0")
+        if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
+            raise UsageError(f"weight decay is {self.weight_decay:g}; expected a finite number of 0 or more")
         if self.precision not in get_args(Precision):
             raise UsageError(f"precision is {self.precision!r}; expected {', '.join(get_args(Precision))}")

@@ -10,6 +10,7 @@ These are plain NumPy files, not Keras's weights.h5, because HDF5 ends the whole
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -108,7 +109,12 @@ class CheckpointCallback(keras.callbacks.Callback):
             "seconds": time.perf_counter() - self.epoch_start,
         }
         previous_files = {self.latest_file, self.best_file}
-        improved = not self.state.history or row["val_loss"] < self.state.best["val_loss"]
+        # Every comparison with NaN is false, so the first finite loss after it has to be asked for.
+        improved = (
+            not self.state.history
+            or row["val_loss"] < self.state.best["val_loss"]
+            or (math.isfinite(row["val_loss"]) and not math.isfinite(self.state.best["val_loss"]))
+        )
         self.state.history.append(row)
         if improved:
             self.state.best_epoch = self.state.epochs

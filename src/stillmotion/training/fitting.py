@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -87,8 +88,9 @@ def train(
 
     Raises:
         UsageError: an unknown family or setting.
-        StillmotionError: no readable video, labels that do not agree, another training in `out`, another process
-            working in it, or a folder that cannot be written to, holds the data set or is that of a comparison.
+        StillmotionError: no readable video, labels that do not agree, a loss that is never finite, another training in
+            `out`, another process working in it, or a folder that cannot be written to, holds the data set or is that
+            of a comparison.
     """
     folder = Path(out)
     _check_run_folder(folder, (train.root, validation.root))
@@ -190,6 +192,11 @@ def train(
                     shuffle=False,
                     verbose=0,
                 )
+
+        # Without a finite loss no epoch is the best. The state is of no use to another learning rate.
+        if not math.isfinite(state.best["val_loss"]):
+            delete_unfinished(unfinished)
+            raise StillmotionError(f"{folder}: training diverged (the loss is not finite); use a smaller learning rate")
 
         # Save the weights of the best epoch. run.json is written last, because it says that the run is complete.
         load_variables(checkpoints.best_file, model.weights)
