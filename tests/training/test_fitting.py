@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import dataclasses
 import gc
+import json
 import math
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -279,13 +282,72 @@ def test_only_one_process_trains_in_a_folder(shades: list[sm.Videos], easy_recip
         sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
 
 
-def test_a_damaged_state_is_reported(
-    easy_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+@pytest.fixture(scope="module")
+def unfinished_run(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that was interrupted after two epochs."""
+
+    def interrupt(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+        if figures.get("epoch") == 2:
+            raise KeyboardInterrupt
+
+    folder = tmp_path_factory.mktemp("runs") / "unfinished-run"
+    with pytest.raises(KeyboardInterrupt):
+        sm.train(easy_recipe, shades[0], shades[1], out=folder, progress=interrupt)
+    return folder
+
+
+def change_state(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the content of state.json."""
+    file = folder / "state.json"
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+
+
+def truncate(folder: Path, pattern: str) -> None:
+    """Cut the file that matches a pattern in half."""
+    (file,) = folder.glob(pattern)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def save_other_arrays(folder: Path, pattern: str) -> None:
+    """Replace the file that matches a pattern with a single number."""
+    (file,) = folder.glob(pattern)
+    with file.open("wb") as stream:
+        np.savez(stream, np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("state", lambda folder: (folder / "state.json").write_text("{")),
+        ("state", lambda folder: (folder / "state.json").write_text('{"mine": 1}')),
+        ("state", lambda folder: change_state(folder, lambda content: content.update(best_epoch=3))),
+        ("state", lambda folder: change_state(folder, lambda content: content.update(best_epoch=0))),
+        ("state", lambda folder: change_state(folder, lambda content: content["history"][0].pop("val_loss"))),
+        ("latest", lambda folder: truncate(folder, "latest-*.npz")),
+        ("latest", lambda folder: next(folder.glob("latest-*.npz")).unlink()),
+        ("latest", lambda folder: next(folder.glob("latest-*.npz")).write_bytes(b"")),
+        ("latest", lambda folder: save_other_arrays(folder, "latest-*.npz")),
+        ("best", lambda folder: truncate(folder, "best-*.npz")),
+        ("best", lambda folder: next(folder.glob("best-*.npz")).unlink()),
+    ],
+)
+def test_a_damaged_unfinished_training_is_reported_in_one_line(
+    file: str,
+    damage: Callable[[Path], object],
+    unfinished_run: Path,
+    shades: list[sm.Videos],
+    easy_recipe: sm.Recipe,
+    tmp_path: Path,
 ) -> None:
-    (tmp_path / "unfinished").mkdir()
-    (tmp_path / "unfinished" / "state.json").write_text("{")
-    with pytest.raises(StillmotionError, match=r"state\.json: cannot be read; delete"):
-        sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
+    unfinished = shutil.copytree(unfinished_run, tmp_path / "run") / "unfinished"
+    damage(unfinished)
+    with pytest.raises(StillmotionError) as error:
+        sm.train(easy_recipe, shades[0], shades[1], out=tmp_path / "run")
+    assert re.fullmatch(
+        rf".*{file}[-\w]*\.\w+: cannot be read; delete {re.escape(str(unfinished))} to train again", str(error.value)
+    )
 
 
 def test_labels_have_to_agree_and_videos_to_be_readable(

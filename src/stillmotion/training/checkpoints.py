@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import math
 import time
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -62,6 +64,7 @@ class TrainingState:
 
 
 _ADAPTER = TypeAdapter(TrainingState)
+_REQUIRED_COLUMNS = {"epoch", "val_loss", "val_accuracy", "seconds"}
 
 
 class CheckpointCallback(keras.callbacks.Callback):
@@ -152,11 +155,18 @@ def load_variables(path: Path, variables: Sequence[keras.Variable]) -> None:
         variables: as many as were saved, in the same order.
 
     Raises:
-        ValueError: their number or a shape differs.
+        StillmotionError: the file is missing or damaged, or its arrays are not those of the variables.
     """
-    with np.load(path, allow_pickle=False) as values:
-        for variable, name in zip(variables, values.files, strict=True):
-            variable.assign(values[name])
+    try:
+        # NumPy leaves a damaged file open if it opens it itself.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            values = [archive[name] for name in archive.files]
+        if [value.shape for value in values] != [tuple(variable.shape) for variable in variables]:
+            raise ValueError("other shapes")
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise _unreadable_error(path) from None
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
 
 
 def read_state(folder: Path, identity: str) -> TrainingState:
@@ -177,11 +187,19 @@ def read_state(folder: Path, identity: str) -> TrainingState:
         state = _ADAPTER.validate_json(file.read_bytes())
     except FileNotFoundError:
         return TrainingState(identity)
-    except (OSError, ValidationError) as error:
-        raise StillmotionError(f"{file}: cannot be read; delete {folder} to train again ({error})") from None
+    except (OSError, ValidationError):
+        raise _unreadable_error(file) from None
     if state.identity != identity:
         raise other_training_error(folder.parent)
+    complete = all(row.keys() >= _REQUIRED_COLUMNS for row in state.history)
+    if not complete or not 1 <= state.best_epoch <= state.epochs:
+        raise _unreadable_error(file)
     return state
+
+
+def _unreadable_error(file: Path) -> StillmotionError:
+    """The error for a damaged file of an unfinished training."""
+    return StillmotionError(f"{file}: cannot be read; delete {file.parent} to train again")
 
 
 def other_training_error(folder: Path) -> StillmotionError:

@@ -170,6 +170,8 @@ def train(
         checkpoints = CheckpointCallback(unfinished, state, recipe.patience, recipe.seed)
         if state.epochs:
             model.optimizer.build(model.trainable_variables)
+            # The best weights are needed only at the end. If they are damaged, that is reported before hours of work.
+            load_variables(checkpoints.best_file, model.weights)
             load_variables(checkpoints.latest_file, [*model.weights, *model.optimizer.variables])
 
         # Fit. A training may have been interrupted after its last epoch.
