@@ -67,3 +67,12 @@ def test_a_folder_name_with_the_character_nul_is_refused(tmp_path: Path, use: Ca
     with pytest.raises(UsageError, match="no folder name can hold the character NUL"):
         use(tmp_path / "a\0b")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_drive_without_locks_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def acquire(*_: object, **__: object) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr("stillmotion.files.FileLock.acquire", acquire)
+    with pytest.raises(StillmotionError, match="this drive has no file locks"), folder_lock(tmp_path):
+        pass

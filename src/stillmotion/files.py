@@ -77,6 +77,8 @@ def folder_lock(folder: Path) -> Iterator[None]:
         raise StillmotionError(
             f"{folder}: another stillmotion process is using this folder; wait until it ends, or choose another folder"
         ) from None
+    except NotImplementedError:  # raised by filelock, for network drives for instance
+        raise StillmotionError(f"{folder}: this drive has no file locks; choose a folder on another drive") from None
     except OSError as error:
         raise StillmotionError(f"{folder / LOCK}: cannot be locked ({error.strerror or error})") from None
     try:

@@ -43,6 +43,7 @@ def test_a_data_set_without_a_readable_video_is_refused_with_reasons(tmp_path: P
     assert result.returncode == 1
     assert "none of 8 videos can be read" in result.stderr.splitlines()[-1]
     assert "0.mp4: not a readable video" in result.stderr
+    assert_refused(1, "none of 8 videos can be read", "inspect", data)
 
 
 def test_a_table_without_paths_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,20 @@ def test_without_a_table_the_windows_and_the_video_are_printed(
     ]
     assert ["x.mp4" in row for row in rows] == [False, False, True, False]
     assert "still.png" in rows[3]
+
+
+@pytest.mark.parametrize(("family", "warned"), [("frame_pool", False), ("conv3d", True)])
+def test_a_motion_model_warns_of_still_images(
+    run: Run, inputs: list[Path], capsys: pytest.CaptureFixture[str], family: str, warned: bool
+) -> None:
+    """Its record says which family it is; to a motion model an image is a video in which nothing moves."""
+    write_run(Run(run.folder, replace(run.record, recipe=replace(run.recipe, family=family))))
+    command.predict(run.folder, [inputs[1], inputs[0] / "x.mp4"])
+    errors = capsys.readouterr().err
+    assert ("still.png is a still image" in errors) == warned
+    assert "x.mp4 is a still image" not in errors
+
+
+def test_the_model_of_single_images_is_not_taken_for_one_of_clips(run: Run) -> None:
+    with pytest.raises(sm.UsageError, match="takes single images, not clips; give the folder"):
+        sm.load_clip_model(run.folder / "snapshot.keras")

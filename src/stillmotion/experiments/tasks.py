@@ -155,7 +155,7 @@ class EvaluateTask(Task):
     test: OpenedVideos
 
     def run(self, progress: Progress) -> Run:
-        """Predict the test videos and write predictions.parquet, always anew: a test video may have been replaced."""
+        """Predict the test videos and write predictions.parquet, even if it exists: a video may have been replaced."""
         return prediction.evaluate(read_run(self.folder), self.test, progress=progress)
 
 

@@ -25,7 +25,7 @@ class Section:
 
     Attributes:
         title: its heading.
-        facts: returns what the template shows; the section is left out if that is empty.
+        facts: returns what the template shows; the section is not shown if that is empty.
         template: name of its template.
         gist: returns one line of text. A section with a gist is folded: its title and the gist are shown until it is
             opened.
