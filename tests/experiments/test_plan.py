@@ -92,6 +92,13 @@ def test_the_search_chooses_by_validation_accuracy_alone(tmp_path: Path) -> None
     assert comparison.verdict is not None
 
 
+def test_the_seed_is_that_of_timings_and_trials_too(run_plan: Plan) -> None:
+    _, executor = run_plan(effort="standard", seed=5, seeds=2, time_budget_minutes=60.0)
+    assert {task.recipe.seed for task in executor.of(TrialTask) + executor.of(CountEpochsTask)} == {5}
+    runs = [task for task in executor.of(TrainTask) if task.folder.parent.name == "runs"]
+    assert {task.recipe.seed for task in runs} == {5, 6}
+
+
 def test_trials_are_short_and_runs_are_not(run_plan: Plan) -> None:
     _, executor = run_plan(effort="standard", epochs=40)
     assert {task.recipe.epochs for task in executor.of(TrialTask)} == {10}
