@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of decoded frames for each test."""
     monkeypatch.setenv("STILLMOTION_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """The library's log as it is without the command line, which sets its level and handlers for the whole process."""
+    log = logging.getLogger("stillmotion")
+    level, propagate, handlers = log.level, log.propagate, log.handlers
+    yield
+    log.setLevel(level)
+    log.propagate, log.handlers = propagate, handlers
 
 
 @pytest.fixture

@@ -75,7 +75,11 @@ def predict_labeled(monkeypatch: pytest.MonkeyPatch) -> Spy:
 def messages(caplog: pytest.LogCaptureFixture) -> Callable[[str], list[str]]:
     """The logged messages of a level."""
     caplog.set_level("INFO", "stillmotion.experiments.evaluating")
-    return lambda level: [record.getMessage() for record in caplog.records if record.levelname == level]
+    return lambda level: [
+        record.getMessage()
+        for record in caplog.records
+        if (record.name, record.levelname) == ("stillmotion.experiments.evaluating", level)
+    ]
 
 
 @pytest.mark.parametrize("as_folder", [False, True])
