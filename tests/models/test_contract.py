@@ -94,9 +94,9 @@ np.savez("predictions.npz", **{name: np.asarray(model(batch, training=False)) fo
 
 
 @every_variant
-def test_only_the_still_family_ignores_the_order_of_frames(family: str, options: Options) -> None:
-    model = built(family, options, 10, 16, 16)
-    batch = clips(2, 10)
+def test_only_still_families_ignore_the_order_of_frames(family: str, options: Options) -> None:
+    model = built(family, options, 11, 16, 16)  # reversed, the middle frame is the same
+    batch = clips(2, 11)
     change = np.abs(predict(model, batch) - predict(model, batch[:, ::-1])).max()
     if FAMILIES[family].kind == "still":
         assert change < 1e-5
@@ -133,15 +133,17 @@ def test_probabilities_are_float32_under_mixed_precision(family: str) -> None:
     assert predict(model, clips(2, 4)).dtype == np.float32
 
 
-@pytest.mark.parametrize("pool", FAMILIES["frame_pool"].options["pool"])
-def test_a_snapshot_is_predicted_like_a_clip_of_its_copies(pool: str) -> None:
-    options: Options = {"pool": pool}
-    model = built("frame_pool", options, 4, 16, 16)
+@pytest.mark.parametrize(
+    ("family", "options"),
+    [("single_frame", {}), *(("frame_pool", {"pool": pool}) for pool in FAMILIES["frame_pool"].options["pool"])],
+)
+def test_a_snapshot_is_predicted_like_a_clip_of_its_copies(family: str, options: Options) -> None:
+    model = built(family, options, 4, 16, 16)
     snapshots = clips(5, 1)[:, 0]
     copies = np.repeat(snapshots[:, None], 4, axis=1)
-    of_snapshots = predict(snapshot_model("frame_pool", model), snapshots)
+    of_snapshots = predict(snapshot_model(family, model), snapshots)
     of_clips = predict(model, copies)
-    if pool == "vote":  # all four frames and one fifth of the casting vote for the snapshot's label
+    if options.get("pool") == "vote":  # all four frames and one fifth of the casting vote for the snapshot's label
         of_clips = of_clips * 5 - 4 * np.eye(3)[of_clips.argmax(axis=1)]
     np.testing.assert_allclose(of_clips, of_snapshots, atol=1e-5)
 
@@ -150,6 +152,18 @@ def test_motion_families_have_no_snapshot_model() -> None:
     for family, entry in FAMILIES.items():
         if entry.kind == "motion":
             assert snapshot_model(family, built(family, {}, 2, 16, 16)) is None
+
+
+@pytest.mark.parametrize("pool", FAMILIES["frame_changes"].options["pool"])
+def test_changes_are_a_set(pool: str) -> None:
+    """In the clips abca and bcab, the same frames follow the same frames, but not in the same order."""
+    a, b, c = clips(3, 1)[:, 0]
+    batch = np.stack([[a, b, c, a], [b, c, a, b], [a, c, b, a]])
+    first, same, other = predict(built("frame_changes", {"pool": pool}, 4, 16, 16), batch)
+    np.testing.assert_allclose(same, first, atol=1e-5)
+    assert np.abs(other - first).max() > 1e-4
+    ordered, reordered, _ = predict(built("frame_sequence", {}, 4, 16, 16), batch)
+    assert np.abs(reordered - ordered).max() > 1e-4
 
 
 def test_each_frame_votes_and_the_mean_probability_breaks_ties() -> None:

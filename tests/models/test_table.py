@@ -16,7 +16,7 @@ from stillmotion.models import FAMILIES, check_options
 
 def test_the_table_and_the_folder_agree() -> None:
     modules = {module.name for module in iter_modules([str(Path(stillmotion.models.__file__).parent)])}
-    assert modules - {"backbones", "counting", "inference", "keras_graph"} == set(FAMILIES)
+    assert modules - {"backbones", "counting", "inference", "keras_graph", "pooling"} == set(FAMILIES)
     for name, family in FAMILIES.items():
         assert family.builder == f"stillmotion.models.{name}:build"
 
@@ -27,7 +27,7 @@ def test_reading_the_table_imports_no_backend() -> None:
 
 
 def test_defaults_are_the_first_values() -> None:
-    assert check_options("frame_pool", {}) == {"pool": "mean", "preset": "standard"}
+    assert check_options("frame_pool", {}) == {"pool": "mean", "backbone": "small", "preset": "standard"}
     assert check_options("conv3d", {"input": "rgb"}) == {
         "factored": True,
         "causal": False,

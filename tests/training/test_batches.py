@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import stillmotion as sm
-from stillmotion.clips import Segment, even_windows, open_videos, read_clips
+from stillmotion.clips import Segment, even_windows, open_videos, read_clips, read_frames
+from stillmotion.clips.augment import NO_AUGMENTATION
 from stillmotion.training import TrainingClips, ValidationClips
 
 pytestmark = pytest.mark.backend
@@ -84,6 +85,28 @@ def test_the_order_of_an_epoch_is_the_same_in_every_version(segments: list[Segme
         batches = [clips[index][0] for index in range(len(clips))]
         np.testing.assert_array_equal(np.concatenate(batches), [clips.clip(index) for index in order])
         clips.on_epoch_end()
+
+
+def test_clips_of_one_frame_show_any_frame_of_the_video_in_training_and_the_middle_one_in_validation(
+    segments: list[Segment],
+) -> None:
+    recipe = sm.make_recipe("single_frame", spec=sm.ClipSpec(frames=4, size=16), augment=NO_AUGMENTATION)
+    assert recipe.spec == sm.ClipSpec(frames=1, size=16)
+    shown = read_frames(segments[0].file, [0.0, 0.1, 0.2, 0.3], 16, 16).images
+    clips = TrainingClips(segments[:1], LABELS, recipe)
+    drawn = []
+    for _ in range(40):
+        (clip,) = clips.clip(0)
+        drawn.append(int(np.abs(shown - clip.astype(float)).max(axis=(1, 2, 3)).argmin()))
+        clips.on_epoch_end()
+    assert set(drawn) == {0, 1, 2, 3}
+    (clip,) = ValidationClips(segments[:1], LABELS, recipe)[0][0][0]
+    np.testing.assert_array_equal(clip, shown[2])
+
+
+def test_a_single_frame_is_drawn_from_windows_as_long_as_those_of_longer_clips() -> None:
+    recipe = sm.make_recipe("single_frame", spec=sm.ClipSpec(frames=8, rate=4.0))
+    assert (recipe.spec.frames, recipe.spec.seconds) == (1, 2.0)
 
 
 def test_a_longer_video_gives_more_clips(segments: list[Segment], recipe: sm.Recipe) -> None:

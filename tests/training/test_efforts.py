@@ -56,10 +56,11 @@ def test_other_frames_leave_the_clip_as_long_and_another_rate_makes_it_longer() 
     assert apply_change(Change("", rate=2), make_recipe()) == make_recipe()  # spread frames have no rate
 
 
-def test_a_clip_of_two_frames_or_more_keeps_two() -> None:
+def test_a_clip_of_two_frames_or_more_keeps_two_and_one_of_one_keeps_one() -> None:
     assert apply_change(Change("", frames=0.5), make_recipe(frames=4)).spec.frames == 2
     assert apply_change(Change("", frames=0.5), make_recipe(frames=2)).spec.frames == 2
-    assert apply_change(Change("", frames=0.5), make_recipe(frames=1)).spec.frames == 1
+    for factor in (0.5, 2):
+        assert apply_change(Change("", frames=factor), make_recipe(frames=1)).spec.frames == 1
 
 
 def test_for_equal_time_more_frames_mean_fewer_epochs() -> None:

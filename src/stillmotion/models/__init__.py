@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from stillmotion.errors import UsageError
 
@@ -15,46 +15,75 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, str | bool]
 
+Rung = Literal["one frame", "several frames", "changes", "order", "dense motion"]
+# Each rung sees what the one before it sees, and one thing more.
+RUNGS: tuple[Rung, ...] = get_args(Rung)
+STILL_RUNGS: tuple[Rung, ...] = ("one frame", "several frames")
+
 
 @dataclass(frozen=True)
 class Family:
     """A kind of model.
 
     Attributes:
-        kind: "still" if it cannot see the order of frames, else "motion".
+        rung: what it sees of a clip.
         summary: one line, for help and docs.
         options: what can be chosen: each option's values, the default first.
         builder: "module:function", imported when a model is built.
         classic: the values of other options that preset="classic" implies.
     """
 
-    kind: Literal["still", "motion"]
+    rung: Rung
     summary: str
     options: Mapping[str, tuple[str | bool, ...]]
     builder: str
     classic: Options = field(default_factory=dict)
 
+    @property
+    def kind(self) -> Literal["still", "motion"]:
+        """Whether it sees each frame alone ("still"), or also what changes between frames ("motion")."""
+        return "still" if self.rung in STILL_RUNGS else "motion"
+
 
 _INPUT = ("both", "rgb", "difference")
 _PRESET = ("standard", "classic")
+_BACKBONE = ("small",)
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
+        "single_frame": Family(
+            rung="one frame",
+            summary="an image classifier, trained on single frames and asked about the middle one",
+            options={"backbone": _BACKBONE, "preset": _PRESET},
+            builder="stillmotion.models.single_frame:build",
+        ),
         "frame_pool": Family(
-            kind="still",
-            summary="a 2D CNN on each frame alone, pooled over the frames",
-            options={"pool": ("mean", "max", "vote"), "preset": _PRESET},
+            rung="several frames",
+            summary="an image classifier on each frame alone, pooled over the frames",
+            options={"pool": ("mean", "max", "attention", "vote"), "backbone": _BACKBONE, "preset": _PRESET},
             builder="stillmotion.models.frame_pool:build",
         ),
+        "frame_changes": Family(
+            rung="changes",
+            summary="each frame with its difference from the one before, pooled without their order",
+            options={"pool": ("mean", "max", "attention"), "backbone": _BACKBONE},
+            builder="stillmotion.models.frame_changes:build",
+        ),
+        "frame_sequence": Family(
+            rung="order",
+            summary="the features of each frame, in order",
+            options={"head": ("gru", "convolution", "transformer"), "backbone": _BACKBONE},
+            builder="stillmotion.models.frame_sequence:build",
+        ),
         "cnn_rnn": Family(
-            kind="motion",
-            summary="the same CNN on each frame, then a GRU or LSTM over the frames",
+            rung="dense motion",
+            summary="a 2D CNN on each frame and its difference from the one before, then a GRU or LSTM",
             options={"rnn": ("gru", "lstm"), "bidirectional": (False, True), "input": _INPUT, "preset": _PRESET},
             builder="stillmotion.models.cnn_rnn:build",
             classic={"rnn": "lstm", "bidirectional": False, "input": "rgb"},
         ),
         "conv3d": Family(
-            kind="motion",
+            rung="dense motion",
             summary="convolutions over space and time together",
             options={"factored": (True, False), "causal": (False, True), "input": _INPUT, "preset": _PRESET},
             builder="stillmotion.models.conv3d:build",
@@ -168,6 +197,6 @@ def snapshot_model(family: str, model: keras.Model) -> keras.Model | None:
     """
     if FAMILIES[family].kind == "motion":
         return None
-    from stillmotion.models import frame_pool
+    from stillmotion.models.frame_pool import snapshot
 
-    return frame_pool.snapshot(model)
+    return snapshot(model)

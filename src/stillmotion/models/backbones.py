@@ -102,6 +102,13 @@ def shortened(x: KerasTensor, channels: int, steps: int) -> KerasTensor:
     return normalized(layers.Dense(channels, use_bias=False)(x), steps)
 
 
+def picture_vector(pictures: KerasTensor, preset: str, steps: int) -> KerasTensor:
+    """Features of pictures without their place: `(batch, height, width, channels)` -> `(batch, features)`."""
+    if preset == "classic":
+        return classic_features(pictures)
+    return layers.Dropout(0.3)(layers.GlobalAveragePooling2D()(picture_features(pictures, steps)))
+
+
 def coarse(x: KerasTensor, grid: int = GRID) -> KerasTensor:
     """Average height and width to at most `grid` rows and columns, whatever the size of the pictures."""
     pool = tuple(-(-side // grid) for side in x.shape[-3:-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.clips import (
+    ClipSpec,
     Segment,
+    Window,
     augment,
     cached_frames,
     clips_per_epoch,
@@ -20,11 +23,13 @@ from stillmotion.clips import (
     random_window,
     read_clips,
 )
-from stillmotion.decoding import Images
+from stillmotion.decoding import Images, Seconds
 from stillmotion.runs import Recipe
 
 # Validation runs in every epoch, so it looks at this many windows per video at most. The test looks at all of them.
 VALIDATION_WINDOWS = 8
+# Of clips of one frame, the frames that are drawn from are those of clips of this many.
+DRAWN_FRAMES = ClipSpec().frames
 
 Batch = tuple[Images, NDArray[np.float32], NDArray[np.float32]]
 
@@ -70,9 +75,10 @@ class TrainingClips(keras.utils.PyDataset):
         """
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
         segment, spec = self.segments[index], self.recipe.spec
-        pool = cached_frames(segment.file, pool_times(spec, segment.window), spec.height, spec.width)
-        images = pool.shown_at(frame_times(spec, random_window(spec, segment.window, rng)))
-        return augment(images, self.recipe.augment, rng)
+        pool = cached_frames(segment.file, training_times(spec, segment.window), spec.height, spec.width)
+        window = random_window(spec, segment.window, rng)
+        times = rng.uniform(*window, size=1) if spec.frames == 1 else frame_times(spec, window)
+        return augment(pool.shown_at(times), self.recipe.augment, rng)
 
     def on_epoch_end(self) -> None:
         """Go to the next epoch, which has different clips."""
@@ -107,6 +113,24 @@ class ValidationClips(keras.utils.PyDataset):
             read_clips(segment.file, [window], self.recipe.spec, cache=True)[0] for segment, window in self.items[part]
         ]
         return np.stack(clips), self.targets[part]
+
+
+def training_times(spec: ClipSpec, segment: Window) -> Seconds:
+    """The times of the frames that training draws from.
+
+    A clip of one frame is drawn from anywhere in its window, so its frames are as many as those of longer clips.
+
+    Args:
+        spec: what a clip is.
+        segment: start and end, in seconds.
+
+    Returns:
+        `(times,)` seconds, ascending.
+    """
+    if spec.frames == 1:
+        rate = spec.rate if spec.rate == "spread" else DRAWN_FRAMES * spec.rate
+        spec = dataclasses.replace(spec, frames=DRAWN_FRAMES, rate=rate)
+    return pool_times(spec, segment)
 
 
 def one_hot(segments: Sequence[Segment], labels: Sequence[str]) -> NDArray[np.float32]:

@@ -126,8 +126,8 @@ def apply_change(change: Change, recipe: Recipe, *, equal_time: bool = False) ->
         equal_time: as for `with_clip_spec`.
     """
     spec = recipe.spec
-    # A movement needs two frames, so a clip of two or more keeps at least two.
-    frames = max(min(2, spec.frames), round(spec.frames * change.frames))
+    # A movement needs two frames, so a clip of two or more keeps at least two. A clip of one frame keeps one.
+    frames = 1 if spec.frames == 1 else max(2, round(spec.frames * change.frames))
     rate = spec.rate if spec.rate == "spread" else float(spec.rate) * frames / spec.frames * change.rate
     changed = dataclasses.replace(
         recipe,

@@ -22,7 +22,6 @@ from stillmotion.clips import (
     even_windows,
     frame_times,
     open_videos,
-    pool_times,
     thread_map,
     trim_cache,
 )
@@ -45,7 +44,7 @@ from stillmotion.runs import (
     versions,
     write_run,
 )
-from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips
+from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips, training_times
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
 from stillmotion.training.graph_cleanup import release_tf_graphs
 from stillmotion.training.optimizer import make_optimizer
@@ -239,7 +238,7 @@ def _fill_cache(
 ) -> None:
     """Decode all frames that the training will use into the cache."""
     spec = recipe.spec
-    requests = [(segment.file, pool_times(spec, segment.window)) for segment in train_segments]
+    requests = [(segment.file, training_times(spec, segment.window)) for segment in train_segments]
     for segment in validation_segments:
         windows = even_windows(spec, segment.window, VALIDATION_WINDOWS)
         requests += [(segment.file, frame_times(spec, window)) for window in windows]

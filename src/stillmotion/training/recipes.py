@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from stillmotion.clips import ClipSpec
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES, check_options
 from stillmotion.runs import Recipe
@@ -15,7 +16,8 @@ def make_recipe(family: str, **settings: Any) -> Recipe:
 
     Args:
         family: a name in `stillmotion.FAMILIES`.
-        **settings: the family's options, such as `rnn="lstm"`, and fields of `Recipe`, such as `epochs=30`.
+        **settings: the family's options, such as `rnn="lstm"`, and fields of `Recipe`, such as `epochs=30`. For a
+            family that sees one frame, the clips of `spec` become clips of one frame from windows as long.
 
     Returns:
         The recipe, with defaults for whatever is not given.
@@ -28,4 +30,11 @@ def make_recipe(family: str, **settings: Any) -> Recipe:
     unknown = settings.keys() - {field.name for field in dataclasses.fields(Recipe)}
     if unknown:
         raise UsageError(f"{family} has no setting {sorted(unknown)[0]!r}")
+    if FAMILIES[family].rung == "one frame":
+        settings["spec"] = _with_one_frame(settings.get("spec", ClipSpec()))
     return Recipe(family, options, **settings)
+
+
+def _with_one_frame(spec: ClipSpec) -> ClipSpec:
+    """Clips of one frame, from windows as long as the spec's."""
+    return dataclasses.replace(spec, frames=1, rate=spec.rate if spec.rate == "spread" else spec.rate / spec.frames)
