@@ -195,7 +195,7 @@ def judge(data_set: DataSet, folder: Path, epochs: int) -> dict[str, Any]:
     tested = [(still, motion, fold[2]) for still, motion, fold in zip(runs[::2], runs[1::2], folds, strict=True)]
     verdict = require_motion_evidence(comparison.verdict, evidence_of(tested, comparison.verdict))
     leaks = describe_shortcuts(sm.find_shortcuts(videos))
-    still, motion = (comparison.families[family].accuracy.value for family in ("frame_pool", "conv3d"))
+    still, motion = (comparison.models[family].accuracy.value for family in ("frame_pool", "conv3d"))
     result = {
         **dataclasses.asdict(data_set),
         "name": data_set.name,

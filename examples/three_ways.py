@@ -148,7 +148,7 @@ def with_stillmotion(
         for family in families
     ]
     comparison = sm.compare_runs(runs)
-    accuracies = {name: result.accuracy.value for name, result in comparison.families.items()}
+    accuracies = {name: result.accuracy.value for name, result in comparison.models.items()}
     return accuracies, comparison.verdict
 
 

@@ -56,7 +56,7 @@ def test_unreadable_videos_are_skipped_and_labels_may_hold_any_character(table: 
     assert {"empty.mp4", "text.mp4", "missing.mp4"} <= skipped <= {"empty.mp4", "text.mp4", "missing.mp4", "cut.mp4"}
     assert set(record["data"]["labels"]) == set(LABELS.values())
     assert record["verdict"]["answer"] in output
-    recipes = {name: family["trainings"][0]["recipe"] for name, family in record["families"].items()}
+    recipes = {name: family["trainings"][0]["recipe"] for name, family in record["models"].items()}
     assert recipes["frame_pool"]["options"]["pool"] == "max"
     assert "pool" not in recipes["conv3d"]["options"]
     assert (tmp_path / "out" / "report.html").stat().st_size > 10_000

@@ -11,19 +11,19 @@ from stillmotion.comparison import (
     Comparison,
     ConditionResult,
     Evidence,
-    FamilyCost,
-    FamilyResult,
     IntervalEstimate,
+    ModelCost,
+    ModelResult,
     Recommendation,
     SearchRecord,
     TrainingSummary,
     Verdict,
     decide,
-    family_to_use,
     give_advice,
+    model_to_use,
     recommendation_if_better_than_guessing,
 )
-from stillmotion.comparison.family_results import summarize_predictions
+from stillmotion.comparison.model_results import summarize_predictions
 from stillmotion.inspection import Shortcut
 from stillmotion.runs import Recipe, TrainingRecord
 from stillmotion.training.efforts import Trial
@@ -35,17 +35,17 @@ SUFFICE = replace(NEEDED, low=-0.2, high=0.01)
 UNDECIDED = replace(NEEDED, low=-0.2, high=0.3)
 
 
-def family(kind: str, milliseconds: float, pool: str = "mean") -> FamilyResult:
+def family(kind: str, milliseconds: float, pool: str = "mean") -> ModelResult:
     still = kind == "still"
     result = summarize_predictions("still" if still else "motion", [STILL if still else MOTION])
-    cost = FamilyCost(milliseconds_per_clip=milliseconds, multiply_adds=212e6 * milliseconds, train_seconds=200.0)
+    cost = ModelCost(milliseconds_per_clip=milliseconds, multiply_adds=212e6 * milliseconds, train_seconds=200.0)
     training = TrainingSummary(0.5, Recipe("frame_pool" if still else "conv3d", options={"pool": pool}))
     return replace(result, cost=cost, trainings=(training,))
 
 
 def compared(verdict: Verdict, *, still_cost: float = 2.0, pool: str = "mean") -> Comparison:
-    families = {"pool": family("still", still_cost, pool), "conv": family("motion", 6.0)}
-    return Comparison(families, verdict, recommendation=Recommendation("conv", "conv", 0.0, 0.0, ("pool", "conv")))
+    models = {"pool": family("still", still_cost, pool), "conv": family("motion", 6.0)}
+    return Comparison(models, verdict, recommendation=Recommendation("conv", "conv", 0.0, 0.0, ("pool", "conv")))
 
 
 def texts(comparison: Comparison) -> dict[str, str]:
@@ -73,25 +73,25 @@ def test_the_first_step_follows_from_the_verdict(verdict: Verdict, code: str) ->
 
 
 def test_the_model_to_use_is_of_the_kind_that_the_verdict_asks_for() -> None:
-    assert family_to_use(compared(NEEDED)) == "conv"
-    assert family_to_use(compared(SUFFICE)) == "pool"  # though conv is recommended by accuracy and cost
-    assert family_to_use(compared(UNDECIDED)) is None
+    assert model_to_use(compared(NEEDED)) == "conv"
+    assert model_to_use(compared(SUFFICE)) == "pool"  # though conv is recommended by accuracy and cost
+    assert model_to_use(compared(UNDECIDED)) is None
     assert texts(compared(NEEDED))["use_motion"] == "Use conv: it is the most accurate."
 
 
 def trained(comparison: Comparison, best_epochs: dict[str, list[int]], *, epochs: int, run: int) -> Comparison:
     """The same comparison; each family with one training per best epoch, after `run` of at most `epochs` epochs."""
-    families = {
+    models = {
         name: replace(
-            comparison.families[name],
+            comparison.models[name],
             trainings=tuple(
                 TrainingSummary(0.5, Recipe("conv3d", epochs=epochs), TrainingRecord(run, best, 9.0, 1.0, 0.5))
                 for best in best_epochs[name]
             ),
         )
-        for name in comparison.families
+        for name in comparison.models
     }
-    return replace(comparison, families=families)
+    return replace(comparison, models=models)
 
 
 def test_models_that_learned_too_little_are_trained_longer_before_the_data_is_blamed() -> None:
@@ -104,8 +104,8 @@ def test_models_that_learned_too_little_are_trained_longer_before_the_data_is_bl
     assert texts(short)["nothing_beats_guessing"].endswith("and labels if longer training does not help.")
     one = trained(guessing, {"pool": [5], "conv": [19]}, epochs=20, run=20)
     assert texts(one)["train_longer"].startswith("conv was still improving when training ended after 20 epochs:")
-    conv = replace(one.families["conv"], searches=(SearchRecord("quick", 2.0, 20),))
-    budgeted = replace(one, families={**one.families, "conv": conv})
+    conv = replace(one.models["conv"], searches=(SearchRecord("quick", 2.0, 20),))
+    budgeted = replace(one, models={**one.models, "conv": conv})
     assert texts(budgeted)["train_longer"].endswith("train longer (a larger `--time-budget`).")
 
 
@@ -127,10 +127,10 @@ def test_a_model_that_beats_guessing_is_not_called_undertrained() -> None:
 
 def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
     comparison = compared(NEEDED)
-    families = {**comparison.families, "rnn": family("motion", 1.0)}
+    models = {**comparison.models, "rnn": family("motion", 1.0)}
     recommendation = Recommendation("rnn", "conv", 0.01, 0.03, ("rnn", "conv"))
-    comparison = replace(comparison, families=families, recommendation=recommendation)
-    assert family_to_use(comparison) == "rnn"
+    comparison = replace(comparison, models=models, recommendation=recommendation)
+    assert model_to_use(comparison) == "rnn"
     assert texts(comparison)["use_motion"] == (
         "Use rnn: it is the cheapest that is not significantly worse than conv by more than the margin. The verdict "
         "rests on conv, chosen as the only motion model."
@@ -142,10 +142,10 @@ def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
     assert recommendation_if_better_than_guessing(compared(replace(NEEDED, motion_beats_guessing=False))) is None
     assert recommendation_if_better_than_guessing(compared(replace(NEEDED, stills_beat_guessing=False))) is not None
     comparison = compared(replace(NEEDED, guessing=0.5))
-    third = replace(comparison.families["conv"], accuracy=IntervalEstimate(0.6, 0.49, 0.7))
+    third = replace(comparison.models["conv"], accuracy=IntervalEstimate(0.6, 0.49, 0.7))
     best_is_third = replace(
         comparison,
-        families={**comparison.families, "rnn": third},
+        models={**comparison.models, "rnn": third},
         recommendation=Recommendation("rnn", "rnn", 0.0, 0.0, ("rnn",)),
     )
     assert recommendation_if_better_than_guessing(best_is_third) is None
@@ -187,21 +187,21 @@ def test_costs_are_compared_with_the_other_kind() -> None:
 def test_search_time_is_part_of_the_cost() -> None:
     comparison = compared(NEEDED)
     trial = Trial("as it is", 0.003, 0.01, 0.2, 16, "spread", 20, 21.5, 0.5, 1.0)
-    searched = replace(comparison.families["conv"], searches=(SearchRecord("standard", None, 40, (trial, trial)),))
-    lines = texts(replace(comparison, families={**comparison.families, "conv": searched}))
+    searched = replace(comparison.models["conv"], searches=(SearchRecord("standard", None, 40, (trial, trial)),))
+    lines = texts(replace(comparison, models={**comparison.models, "conv": searched}))
     assert lines["training_time"] == "Training took 3 min 20 s; choosing its settings took 43 s in all."
 
 
 def test_unknown_costs_are_not_mentioned() -> None:
     comparison = compared(NEEDED)
-    families = {name: replace(result, cost=FamilyCost()) for name, result in comparison.families.items()}
-    assert not [advice for advice in give_advice(replace(comparison, families=families)) if advice.topic == "cost"]
+    models = {name: replace(result, cost=ModelCost()) for name, result in comparison.models.items()}
+    assert not [advice for advice in give_advice(replace(comparison, models=models)) if advice.topic == "cost"]
 
 
 def test_failures_of_the_model_to_use() -> None:
     failures = [advice for advice in give_advice(compared(NEEDED)) if advice.topic == "failures"]
     assert [advice.code for advice in failures] == ["error_rate", "missed_label", "videos_as_groups"]
-    low = compared(NEEDED).families["conv"].accuracy.low
+    low = compared(NEEDED).models["conv"].accuracy.low
     assert failures[0].text == (
         f"conv is wrong on 2 of 60 test videos; on other recordings its accuracy may be as low as {100 * low:.0f} % "
         "(95 % interval)."
@@ -213,9 +213,9 @@ def test_failures_of_the_model_to_use() -> None:
 def test_the_worst_labels_are_named_first() -> None:
     missed = [advice.text for advice in give_advice(compared(SUFFICE)) if advice.code == "missed_label"]
     assert len(missed) == 2
-    families = compared(SUFFICE).families
-    perfect = replace(families["pool"], accuracy=IntervalEstimate(1.0, 0.9, 1.0), per_label={})
-    texts_ = texts(replace(compared(SUFFICE), families={**families, "pool": perfect}))
+    models = compared(SUFFICE).models
+    perfect = replace(models["pool"], accuracy=IntervalEstimate(1.0, 0.9, 1.0), per_label={})
+    texts_ = texts(replace(compared(SUFFICE), models={**models, "pool": perfect}))
     assert texts_["error_rate"].startswith("pool made no mistake here;")
     assert "missed_label" not in texts_
 
@@ -229,8 +229,8 @@ def test_cautions() -> None:
     assert "max_pool_untried" not in actions(replace(comparison, evidence=tried))
     assert "max_pool_untried" not in actions(replace(comparison, evidence=None))
     assert actions(compared(replace(NEEDED, seeds=3))) == ["use_motion"]
-    trainings = replace(comparison.families["conv"], trainings=())
-    assert "train_more_seeds" not in actions(replace(comparison, families={**comparison.families, "conv": trainings}))
+    trainings = replace(comparison.models["conv"], trainings=())
+    assert "train_more_seeds" not in actions(replace(comparison, models={**comparison.models, "conv": trainings}))
 
 
 def test_a_faster_motion_model_is_mentioned_where_stills_suffice() -> None:

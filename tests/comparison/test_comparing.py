@@ -10,7 +10,7 @@ import pytest
 from helpers.predictions import predictions, some_videos, write_run
 from stillmotion.comparison import (
     Comparison,
-    FamilyResult,
+    ModelResult,
     Predictions,
     SkippedRecord,
     Verdict,
@@ -35,8 +35,8 @@ def test_best_motion_family_is_chosen_on_validation_never_on_test(tmp_path: Path
     assert comparison.verdict is not None
     assert (comparison.verdict.still, comparison.verdict.motion) == ("frame_pool", "cnn_rnn")
     assert comparison.verdict.difference == pytest.approx(0.5)
-    assert comparison.families["cnn_rnn"].runs == ("runs/cnn_rnn-seed0", "runs/cnn_rnn-seed1")
-    assert comparison.families["conv3d"].accuracy.value == 1.0
+    assert comparison.models["cnn_rnn"].runs == ("runs/cnn_rnn-seed0", "runs/cnn_rnn-seed1")
+    assert comparison.models["conv3d"].accuracy.value == 1.0
     assert comparison.data.videos == {"train": 0, "validation": 0, "test": 40}
     assert comparison.data.skipped == (SkippedRecord("bad.mp4", "empty file"),)
     assert write_comparison(comparison, tmp_path).name == "comparison.json"
@@ -51,8 +51,8 @@ def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     write_comparison(comparison, tmp_path / "out")
     record = json.loads((tmp_path / "out/comparison.json").read_text())
     assert set(record) == {field.name for field in fields(Comparison)}
-    still = record["families"]["frame_pool"]
-    assert set(still) == {field.name for field in fields(FamilyResult)}
+    still = record["models"]["frame_pool"]
+    assert set(still) == {field.name for field in fields(ModelResult)}
     assert set(still["accuracy"]) == {"value", "low", "high"}
     assert still["per_label"]["a"]["videos"] == 20
     assert set(record["verdict"]) == {
@@ -96,12 +96,12 @@ def test_no_comparison_to_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("{}", r"not a comparison's record \(families: Field required\)"),
-        ('{"families": {}, "verdict": null}', "it has no families"),
-        ('{"families": {"conv3d": {}}, "verdict": null}', r"families.conv3d.kind: Field required"),
-        ('{"families": {}, "verdict": {"still": 1}}', r"verdict.still: Input should be [^(]*\)"),
-        ('{"families": NaN}', "NaN is not a finite number"),
-        ('{"families": 1e999}', "1e999 is not a finite number"),
+        ("{}", r"not a comparison's record \(models: Field required\)"),
+        ('{"models": {}, "verdict": null}', "it has no models"),
+        ('{"models": {"conv3d": {}}, "verdict": null}', r"models.conv3d.kind: Field required"),
+        ('{"models": {}, "verdict": {"still": 1}}', r"verdict.still: Input should be [^(]*\)"),
+        ('{"models": NaN}', "NaN is not a finite number"),
+        ('{"models": 1e999}', "1e999 is not a finite number"),
         ("[" * 100_000, "not a comparison's record"),
         ("{", "not a comparison's record"),
     ],
@@ -134,7 +134,7 @@ def test_folds_are_one_test_and_the_choice_is_corrected_for(tmp_path: Path) -> N
     assert comparison.verdict.motion == "conv3d"
     assert comparison.data.videos["test"] == 60
     assert comparison.data.cross_validated
-    assert len(comparison.families["conv3d"].runs) == 2
+    assert len(comparison.models["conv3d"].runs) == 2
     assert comparison.recommendation is not None
     write_comparison(comparison, tmp_path)
     assert "cross-validation" in write_report(tmp_path).read_text()
@@ -231,7 +231,7 @@ def test_costs_are_medians_over_trainings(tmp_path: Path) -> None:
         write_run(tmp_path / str(seed), predictions(GOOD), "conv3d", seed=seed, milliseconds=milliseconds)
         for seed, milliseconds in enumerate((2.0, 3.0, 100.0))
     ]
-    result = compare_runs(runs).families["conv3d"]
+    result = compare_runs(runs).models["conv3d"]
     assert result.cost.milliseconds_per_clip == 3.0
     assert result.cost.train_seconds == 6.0
     assert result.cost.multiply_adds is None

@@ -11,11 +11,11 @@ from stillmotion.comparison import (
     Comparison,
     ConditionResult,
     Evidence,
-    FamilyResult,
+    ModelResult,
     complete_comparison,
     decide,
 )
-from stillmotion.comparison.family_results import summarize_predictions
+from stillmotion.comparison.model_results import summarize_predictions
 from stillmotion.inspection import Shortcut
 
 STILL, MOTION = predictions(np.arange(60) % 3 == 0), predictions(np.ones(60, bool))
@@ -26,11 +26,11 @@ WHOLE = (ConditionResult("as it is", 0.9, 0.0, -0.1, 0.1),)
 
 @pytest.fixture
 def comparison() -> Comparison:
-    families: dict[str, FamilyResult] = {
+    models: dict[str, ModelResult] = {
         "pool": summarize_predictions("still", [STILL]),
         "conv": summarize_predictions("motion", [MOTION]),
     }
-    return Comparison(families, decide([STILL], [MOTION], names=("pool", "conv")))
+    return Comparison(models, decide([STILL], [MOTION], names=("pool", "conv")))
 
 
 def codes(comparison: Comparison) -> list[str]:

@@ -44,7 +44,7 @@ def test_examples_have_each_familys_prediction_for_the_video_and_over_time(tmp_p
 def test_how_trainings_went(tmp_path: Path) -> None:
     evaluated = run(tmp_path / "run", [True, False, True, True], "conv3d")
     evaluated.history_file.write_text("epoch,accuracy,val_accuracy\n1,0.5,0.25\n2,0.75,0.5\n")
-    result = compare_runs([evaluated]).families["conv3d"]
+    result = compare_runs([evaluated]).models["conv3d"]
     (training,) = result.trainings
     assert training.accuracy == 0.75
     assert training.curves is not None
@@ -53,7 +53,7 @@ def test_how_trainings_went(tmp_path: Path) -> None:
     assert result.accuracies == (0.75,)
     assert sum(map(sum, result.confusion)) == 4
     evaluated.history_file.write_text("epoch,accuracy\n1,no number\n")
-    assert compare_runs([evaluated]).families["conv3d"].trainings[0].curves is None
+    assert compare_runs([evaluated]).models["conv3d"].trainings[0].curves is None
 
 
 def test_only_the_most_probable_labels_are_traced(tmp_path: Path) -> None:

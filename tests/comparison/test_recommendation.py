@@ -17,18 +17,18 @@ GOOD, ALMOST, BAD = model(np.ones(60, bool)), model(np.arange(60) % 30 != 1), mo
 def test_the_cheapest_that_is_not_worse_is_recommended() -> None:
     recommendation = recommend({"slow": ALMOST, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
     assert recommendation is not None
-    assert (recommendation.family, recommendation.best) == ("fast", "fast")
+    assert (recommendation.model, recommendation.best) == ("fast", "fast")
     assert recommendation.pareto_front == ("fastest", "fast")
     recommendation = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
     assert recommendation is not None
-    assert (recommendation.family, recommendation.best) == ("fast", "slow")
+    assert (recommendation.model, recommendation.best) == ("fast", "slow")
     assert 0 < recommendation.accuracy_loss < recommendation.accuracy_loss_high < 0.2
 
 
 def test_a_loss_that_may_be_the_margin_is_too_much() -> None:
     recommendation = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.0)
     assert recommendation is not None
-    assert recommendation.family == recommendation.best == "slow"
+    assert recommendation.model == recommendation.best == "slow"
     assert (recommendation.accuracy_loss, recommendation.accuracy_loss_high) == (0.0, 0.0)
 
 
@@ -38,7 +38,7 @@ def test_more_cheaper_models_need_stronger_evidence() -> None:
     both = recommend({"slow": GOOD, "fast": ALMOST, "fastest": BAD}, COSTS, 0.2)
     assert alone is not None
     assert both is not None
-    assert alone.family == both.family == "fast"
+    assert alone.model == both.model == "fast"
     assert both.accuracy_loss_high > alone.accuracy_loss_high
 
 

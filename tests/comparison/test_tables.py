@@ -47,7 +47,7 @@ def test_the_first_table_is_the_still_models(tmp_path: Path) -> None:
         "m",
     )
     assert (comparison.verdict.videos, comparison.verdict.groups) == (90, 30)
-    assert comparison.families["m"].kind == "motion"
+    assert comparison.models["m"].kind == "motion"
     turned = sm.compare_tables([motion, still]).verdict
     assert turned is not None
     assert turned.answer == "stills suffice"
@@ -95,7 +95,7 @@ def test_of_equal_probabilities_no_column_is_first(tmp_path: Path) -> None:
         comparisons.append(
             sm.compare_tables([write(tmp_path / "tie.csv", [{n: row[n] for n in order} for row in unsure]), good])
         )
-    assert [comparison.families["tie"].accuracy.value for comparison in comparisons] == [0.5, 0.5]
+    assert [comparison.models["tie"].accuracy.value for comparison in comparisons] == [0.5, 0.5]
     first, second = (comparison.verdict for comparison in comparisons)
     assert first is not None
     assert second is not None
@@ -284,7 +284,7 @@ def test_a_comparison_of_tables_describes_its_data(tmp_path: Path) -> None:
     assert data.videos_per_label == {"a": 44, "b": 45}
     assert data.labels == ("a", "b")
     assert (comparison.spec, comparison.recommendation, comparison.evidence) == (None, None, None)
-    assert {name: result.kind for name, result in comparison.families.items()} == {"s": "still", "m": "motion"}
+    assert {name: result.kind for name, result in comparison.models.items()} == {"s": "still", "m": "motion"}
 
 
 def test_models_are_named_after_their_files_or_folders(tmp_path: Path) -> None:
@@ -293,9 +293,9 @@ def test_models_are_named_after_their_files_or_folders(tmp_path: Path) -> None:
     same = [
         write(tmp_path / folder / "predictions.csv", rows(right)) for folder, right in (("pool", BAD), ("conv", GOOD))
     ]
-    assert list(sm.compare_tables(same).families) == ["pool/predictions", "conv/predictions"]
+    assert list(sm.compare_tables(same).models) == ["pool/predictions", "conv/predictions"]
     other_table = write(tmp_path / "other.csv", rows(GOOD))
-    assert list(sm.compare_tables([same[0], other_table]).families) == ["predictions", "other"]
+    assert list(sm.compare_tables([same[0], other_table]).models) == ["predictions", "other"]
 
 
 def test_the_seed_is_that_of_the_bootstrap(tmp_path: Path) -> None:
@@ -304,7 +304,7 @@ def test_the_seed_is_that_of_the_bootstrap(tmp_path: Path) -> None:
     still = write(tmp_path / "s.csv", [row | {"group": row["video"]} for row in rows(right.tolist())])
     motion = write(tmp_path / "m.csv", [row | {"group": row["video"]} for row in rows([True] * 200)])
     first, repeated, other_seed = (
-        sm.compare_tables([still, motion], seed=seed).families["s"].macro_f1 for seed in (0, 0, 1)
+        sm.compare_tables([still, motion], seed=seed).models["s"].macro_f1 for seed in (0, 0, 1)
     )
     assert first == repeated
     assert first.value == other_seed.value

@@ -94,7 +94,7 @@ def test_what_each_family_was_given_is_recorded(tmp_path: Path, folds: int, capl
         skill(best_frame=0.5), validation=lambda recipe: 0.9 if recipe.learning_rate < 2e-3 else 0.6, epochs=11
     )
     comparison = compare(tmp_path, executor, folds=folds, time_budget_minutes=30.0)
-    for name, family in comparison.families.items():
+    for name, family in comparison.models.items():
         assert [(search.effort, search.minutes, search.epochs) for search in family.searches] == [
             ("standard", 30.0, 11)
         ] * (folds or 1)
@@ -109,7 +109,7 @@ def test_what_each_family_was_given_is_recorded(tmp_path: Path, folds: int, capl
 def test_nothing_is_recorded_as_tried_where_nothing_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "stillmotion")
     comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", epochs=9)
-    assert {family.searches for family in comparison.families.values()} == {(SearchRecord("quick", None, 9, ()),)}
+    assert {family.searches for family in comparison.models.values()} == {(SearchRecord("quick", None, 9, ()),)}
     assert caplog.records == []
 
 
@@ -128,7 +128,7 @@ def test_memory_is_measured_with_more_than_quick_effort(
     """Once per family, on the run of the first seed and fold."""
     executor = FabricatingExecutor(skill(best_frame=0.5))
     comparison = compare(tmp_path, executor, effort=effort, folds=2, seeds=2)
-    assert {family.cost.peak_megabytes for family in comparison.families.values()} == {megabytes}
+    assert {family.cost.peak_megabytes for family in comparison.models.values()} == {megabytes}
     measured = [(task.title, task.folder.name) for task in executor.of(MeasureMemoryTask)]
     assert sorted(measured) == [
         (f"{family}, memory", f"{family}-seed0-fold0") for family in sorted(FAMILIES) if megabytes is not None
@@ -137,7 +137,7 @@ def test_memory_is_measured_with_more_than_quick_effort(
 
 def test_runs_are_recorded_relative_to_the_comparison(tmp_path: Path) -> None:
     comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", seeds=2)
-    assert {name: family.runs for name, family in comparison.families.items()} == {
+    assert {name: family.runs for name, family in comparison.models.items()} == {
         name: (f"runs/{name}-seed0", f"runs/{name}-seed1") for name in FAMILIES
     }
 
@@ -269,7 +269,7 @@ def test_margin_and_seed_are_those_of_the_settings(tmp_path: Path) -> None:
     assert comparison.verdict is not None
     assert comparison.verdict.margin == 0.9
     assert comparison.verdict.interval_answer == "stills suffice"
-    assert {path for family in comparison.families.values() for path in family.runs} == {
+    assert {path for family in comparison.models.values() for path in family.runs} == {
         f"runs/{family}-seed4" for family in FAMILIES
     }
 

@@ -97,7 +97,7 @@ def test_a_comparison_leaves_its_record_and_its_page(
     )
     assert read_comparison(out) == comparison
     assert "conv3d" in (out / "report.html").read_text(encoding="utf-8")
-    assert comparison.families["conv3d"].runs == ("runs/conv3d-seed0",)
+    assert comparison.models["conv3d"].runs == ("runs/conv3d-seed0",)
     assert [task.overwrite for task in executors[0].of(TrainTask)] == [True, True]
     assert set(reports.stages) == {"opening videos"}
 

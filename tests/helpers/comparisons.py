@@ -1,4 +1,4 @@
-"""A comparison folder without a model: 3 families, 4 labels, 60 test videos, predictions over time, tiny videos.
+"""A comparison folder without a model: 3 models, 4 labels, 60 test videos, predictions over time, tiny videos.
 
 `python -m helpers.comparisons OUT` in `tests` writes one with its page, to look at.
 """
@@ -96,13 +96,13 @@ def with_evidence(comparison: Comparison) -> Comparison:
     trials = tuple(
         Trial(name, rate, 0.01, 0.2, 16, "spread", 20, 21.5, 0.5 + rate, 1.0, chosen) for name, rate, chosen in settings
     )
-    families = {
+    models = {
         name: replace(
             result,
             searches=(SearchRecord("standard", None, 40, trials),),
             cost=replace(result.cost, peak_megabytes=420.0),
         )
-        for name, result in comparison.families.items()
+        for name, result in comparison.models.items()
     }
     evidence = Evidence(
         perturbed=(
@@ -114,14 +114,14 @@ def with_evidence(comparison: Comparison) -> Comparison:
             ConditionResult("frozen", 0.4, -0.5, -0.7, -0.3),
         ),
         best_frame=BestFrameEvidence(0.3, 0.32, 0.33, 0.9, 0.88, 0.9, -0.7, -0.4, False),
-        stability={name: TemporalStability(0.4, 0.25, 0.3, 2.5, 0.2, 60) for name in families},
+        stability={name: TemporalStability(0.4, 0.25, 0.3, 2.5, 0.2, 60) for name in models},
     )
     shortcuts = (
         Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, True),
         Shortcut("group", 0.5, 0.25, 0.4, 0.6, True, expected=True),
     )
     return complete_comparison(
-        replace(comparison, families=families), evidence=evidence, shortcuts=shortcuts, examples=comparison.examples
+        replace(comparison, models=models), evidence=evidence, shortcuts=shortcuts, examples=comparison.examples
     )
 
 

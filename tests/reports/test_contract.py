@@ -12,13 +12,13 @@ import pytest
 
 from helpers.comparisons import fabricate
 from stillmotion import reports
-from stillmotion.comparison import ANSWER_TITLES, Comparison, FamilyCost
+from stillmotion.comparison import ANSWER_TITLES, Comparison, ModelCost
 from stillmotion.reports import Record, read_record, render_report
 from stillmotion.reports.rendering import render_section, render_text
 from stillmotion.reports.sections import SECTIONS
 
 HOSTILE = ("<script>alert(1)</script>", "\"'$x^2$ &amp; / 🎉", "{{ 7 * 7 }}{% raw %}", "javascript:alert(1)")
-EMPTY = Record(Comparison(families={}, verdict=None))
+EMPTY = Record(Comparison(models={}, verdict=None))
 OF_ANY_RECORD = {"verdict", "glossary"}
 OF_TABLES = {"verdict", "cost", "accuracy", "labels", "confusion", "data", "glossary"}
 
@@ -65,13 +65,13 @@ def test_an_empty_record_has_no_sections_but_those_of_any_record(name: str) -> N
 @pytest.mark.parametrize("name", SECTIONS)
 def test_a_record_of_tables_has_the_sections_of_predictions(name: str, hostile: Record) -> None:
     """Of models trained elsewhere only predictions are known: no costs, trainings, videos, evidence."""
-    families = {
-        family: replace(result, cost=FamilyCost(), trainings=(), searches=(), runs=(), validation_accuracy=None)
-        for family, result in hostile.comparison.families.items()
+    models = {
+        family: replace(result, cost=ModelCost(), trainings=(), searches=(), runs=(), validation_accuracy=None)
+        for family, result in hostile.comparison.models.items()
     }
     of_tables = replace(
         hostile.comparison,
-        families=families,
+        models=models,
         recommendation=None,
         evidence=None,
         shortcuts=(),

@@ -87,12 +87,12 @@ def test_the_result_of_the_max_pool_control_is_shown(record: Record, high: float
 
 
 def test_a_model_that_finds_the_best_frame_already_is_not_offered_again(record: Record) -> None:
-    still = record.comparison.families["frame_pool"]
+    still = record.comparison.models["frame_pool"]
     trainings = tuple(
         replace(summary, recipe=replace(summary.recipe, options={"pool": "max"})) for summary in still.trainings
     )
-    families = {**record.comparison.families, "frame_pool": replace(still, trainings=trainings)}
-    html = page(replace(record, comparison=replace(record.comparison, families=families)), ONE_FRAME)
+    models = {**record.comparison.models, "frame_pool": replace(still, trainings=trainings)}
+    html = page(replace(record, comparison=replace(record.comparison, models=models)), ONE_FRAME)
     assert "Try whether a still model can find" not in html
     assert "--pool max" not in html
     assert "Use conv3d: a still model that was trained to find the best frame did not find it." in html

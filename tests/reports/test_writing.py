@@ -87,7 +87,7 @@ def test_every_key_of_the_record_is_documented(folder: Path) -> None:
     assert not sorted(found - documented)
 
 
-BY_NAME = ("families", "per_label", "predictions", "traces", "probabilities", "stability")  # of a family or a label
+BY_NAME = ("models", "per_label", "predictions", "traces", "probabilities", "stability")  # of a family or a label
 AS_GIVEN = ("recipe", "versions", "videos_per_label", "spec")
 
 
@@ -158,8 +158,8 @@ def test_a_folder_without_a_comparison_and_a_page_that_cannot_be_written(tmp_pat
 )
 def test_a_record_of_wrong_types_is_refused(folder: Path, tmp_path: Path, key: str, value: object) -> None:
     record = json.loads((folder / "comparison.json").read_text())
-    families = {**record["families"], "conv3d": {**record["families"]["conv3d"], key: value}}
-    (tmp_path / "comparison.json").write_text(json.dumps({**record, "families": families}))
+    models = {**record["models"], "conv3d": {**record["models"]["conv3d"], key: value}}
+    (tmp_path / "comparison.json").write_text(json.dumps({**record, "models": models}))
     with pytest.raises(StillmotionError, match="not a comparison's record"):
         write_report(tmp_path)
 

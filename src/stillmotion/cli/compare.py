@@ -117,7 +117,7 @@ def _show(comparison: Comparison) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms/clip", "trained"):
         table.add_column(column, justify="left" if column == "family" else "right", no_wrap=True)
-    for name, family in comparison.families.items():
+    for name, family in comparison.models.items():
         cost = family.cost
         table.add_row(
             name,

@@ -1,9 +1,9 @@
 """Stored predictions in; metrics, paired statistics, the verdict and advice out. No Keras, no plots."""
 
 from stillmotion.comparison.advice import (
-    family_to_use,
     finds_best_frame,
     give_advice,
+    model_to_use,
     recommendation_if_better_than_guessing,
     speed_text,
 )
@@ -21,8 +21,9 @@ from stillmotion.comparison.evidence import (
 )
 from stillmotion.comparison.example_selection import Example, select_examples
 from stillmotion.comparison.example_videos import ExamplePrediction, ExampleVideo, gather_examples
-from stillmotion.comparison.family_results import kind_of
+from stillmotion.comparison.ladder import Ladder, Step
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics, Metrics, compute_metrics, confusion
+from stillmotion.comparison.model_results import kind_of
 from stillmotion.comparison.motion_evidence import require_motion_evidence
 from stillmotion.comparison.per_label import LabelGain, PairGain
 from stillmotion.comparison.predictions import Predictions, check_same_videos
@@ -33,9 +34,10 @@ from stillmotion.comparison.records import (
     Advice,
     AdviceTopic,
     Comparison,
+    ContenderResult,
     DataSummary,
-    FamilyCost,
-    FamilyResult,
+    ModelCost,
+    ModelResult,
     SearchRecord,
     SkippedRecord,
     TrainingSummary,
@@ -67,16 +69,18 @@ __all__ = [
     "BestFrameEvidence",
     "Comparison",
     "ConditionResult",
+    "ContenderResult",
     "Contrast",
     "DataSummary",
     "Evidence",
     "Example",
     "ExamplePrediction",
     "ExampleVideo",
-    "FamilyCost",
-    "FamilyResult",
+    "ModelCost",
+    "ModelResult",
     "IntervalEstimate",
     "LabelGain",
+    "Ladder",
     "LabelMetrics",
     "Metrics",
     "PairGain",
@@ -85,6 +89,7 @@ __all__ = [
     "Recommendation",
     "SearchRecord",
     "SkippedRecord",
+    "Step",
     "TemporalStability",
     "TrainingSummary",
     "Verdict",
@@ -100,7 +105,7 @@ __all__ = [
     "decide",
     "decide_among",
     "decide_on_tables",
-    "family_to_use",
+    "model_to_use",
     "finds_best_frame",
     "gather_evidence",
     "gather_examples",

@@ -49,31 +49,31 @@ def recommendation_if_better_than_guessing(comparison: Comparison) -> Recommenda
     if recommendation is None or verdict is None:
         return recommendation
     beats_guessing = {verdict.still: verdict.stills_beat_guessing, verdict.motion: verdict.motion_beats_guessing}
-    by_interval = comparison.families[recommendation.best].accuracy.low > verdict.guessing
+    by_interval = comparison.models[recommendation.best].accuracy.low > verdict.guessing
     return recommendation if beats_guessing.get(recommendation.best, by_interval) else None
 
 
-def family_to_use(comparison: Comparison) -> str | None:
+def model_to_use(comparison: Comparison) -> str | None:
     """The family to use: the recommended one if it is of the kind that the verdict asks for; None if undecided."""
     verdict = comparison.verdict
     if verdict is None or verdict.answer == "undecided":
         return None
     kind = "motion" if verdict.answer == "motion needed" else "still"
     recommendation = recommendation_if_better_than_guessing(comparison)
-    if recommendation and comparison.families[recommendation.family].kind == kind:
-        return recommendation.family
+    if recommendation and comparison.models[recommendation.model].kind == kind:
+        return recommendation.model
     return verdict.motion if kind == "motion" else verdict.still
 
 
 def finds_best_frame(comparison: Comparison, family: str) -> bool:
     """Whether a still family was trained to rely on its best frame (pool=max)."""
-    trainings = comparison.families[family].trainings
+    trainings = comparison.models[family].trainings
     return bool(trainings) and trainings[0].recipe.options.get("pool") == "max"
 
 
 def speed_text(comparison: Comparison, family: str) -> str:
     """That a family is the fastest, or as fast as any; empty if it is neither or the times are unknown."""
-    times = {name: result.cost.milliseconds_per_clip for name, result in comparison.families.items()}
+    times = {name: result.cost.milliseconds_per_clip for name, result in comparison.models.items()}
     family_time, other_times = times.pop(family), [time for time in times.values() if time]
     if not family_time or not other_times or family_time > SIMILAR_COST * min(other_times):
         return ""
@@ -82,9 +82,9 @@ def speed_text(comparison: Comparison, family: str) -> str:
 
 def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """Costs of the family to use compared with the other kind; of both if it is undecided."""
-    chosen = family_to_use(comparison) or verdict.motion
+    chosen = model_to_use(comparison) or verdict.motion
     other = verdict.motion if chosen == verdict.still else verdict.still
-    cost, other_cost = comparison.families[chosen].cost, comparison.families[other].cost
+    cost, other_cost = comparison.models[chosen].cost, comparison.models[other].cost
     time, other_time = cost.milliseconds_per_clip, other_cost.milliseconds_per_clip
     if not time or not other_time:
         return []
@@ -104,7 +104,7 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         )
         advice.append(Advice("multiply_adds", "cost", text))
     if cost.train_seconds:
-        result = comparison.families[chosen]
+        result = comparison.models[chosen]
         searched = [trial.seconds for search in result.searches for trial in search.trials]
         search = f"; choosing its settings took {duration(sum(searched))} in all" if searched else ""
         subject = "One training" if len(result.trainings) > 1 else "Training"
@@ -114,8 +114,8 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
 
 def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """How often the family to use fails (the motion family if undecided), on what, and what to doubt."""
-    chosen = family_to_use(comparison) or verdict.motion
-    result = comparison.families[chosen]
+    chosen = model_to_use(comparison) or verdict.motion
+    result = comparison.models[chosen]
     wrong = significant(round((1 - result.accuracy.value) * verdict.videos, 1), 3)
     average = " on average" if verdict.seeds > 1 else ""
     happened = (
@@ -142,10 +142,10 @@ def _longer_training(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     names = _still_improving(comparison, verdict) if verdict.nothing_beats_guessing else []
     if not names:
         return []
-    families = [comparison.families[name] for name in names]
-    epochs = sorted({summary.recipe.epochs for family in families for summary in family.trainings})
+    models = [comparison.models[name] for name in names]
+    epochs = sorted({summary.recipe.epochs for family in models for summary in family.trainings})
     ended = count(epochs[0], "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
-    budgeted = any(search.minutes is not None for family in families for search in family.searches)
+    budgeted = any(search.minutes is not None for family in models for search in family.searches)
     option = "a larger `--time-budget`" if budgeted else f"`--epochs`, default {Recipe.epochs}"
     subject = "The models were" if len(names) > 1 else f"{names[0]} was"
     text = f"{subject} still improving when training ended after {ended}: train longer ({option})."
@@ -159,13 +159,13 @@ def _still_improving(comparison: Comparison, verdict: Verdict) -> list[str]:
         training, epochs = summary.training, summary.recipe.epochs
         return training is not None and training.epochs >= epochs and training.best_epoch > 0.9 * epochs
 
-    trainings = {name: comparison.families[name].trainings for name in (verdict.still, verdict.motion)}
+    trainings = {name: comparison.models[name].trainings for name in (verdict.still, verdict.motion)}
     return [name for name, own in trainings.items() if 2 * sum(map(improving, own)) > len(own)]
 
 
 def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """What to use, record or try."""
-    chosen = family_to_use(comparison)
+    chosen = model_to_use(comparison)
     if verdict.answer == "motion needed":
         return [Advice("use_motion", "next_steps", _use_motion(comparison, verdict, chosen or verdict.motion))]
     if verdict.answer == "stills suffice":
@@ -201,8 +201,8 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
 def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
     recommendation = recommendation_if_better_than_guessing(comparison)
     reason = ""
-    if recommendation and recommendation.family == chosen:
-        if recommendation.family == recommendation.best:
+    if recommendation and recommendation.model == chosen:
+        if recommendation.model == recommendation.best:
             reason = f": it is the most accurate{speed_text(comparison, chosen)}"
         else:
             reason = (
@@ -216,10 +216,10 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
 
 def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
     """Mentions a motion model that takes less time than the still model that suffices."""
-    families, recommendation = comparison.families, recommendation_if_better_than_guessing(comparison)
-    recommended = bool(recommendation and families[recommendation.family].kind == "motion")
-    name = recommendation.family if recommendation and recommended else verdict.motion
-    time, still_time = (families[family].cost.milliseconds_per_clip for family in (name, verdict.still))
+    models, recommendation = comparison.models, recommendation_if_better_than_guessing(comparison)
+    recommended = bool(recommendation and models[recommendation.model].kind == "motion")
+    name = recommendation.model if recommendation and recommended else verdict.motion
+    time, still_time = (models[family].cost.milliseconds_per_clip for family in (name, verdict.still))
     if not time or SIMILAR_COST * time > (still_time or 0.0):
         return ""
     claim = "is" if recommended else "is not shown to be"
@@ -249,7 +249,7 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     if verdict.answer == "motion needed" and untried:
         text = "Not tried: a still model that looks for the one best frame. `--effort standard` trains it."
         advice.append(Advice("max_pool_untried", "next_steps", text))
-    if verdict.seeds == 1 and comparison.families[verdict.motion].trainings:
+    if verdict.seeds == 1 and comparison.models[verdict.motion].trainings:
         text = (
             "Each model was trained once. Another training would give somewhat different results: `--seeds 3` shows "
             "how different."

@@ -12,7 +12,8 @@ from stillmotion.comparison.cross_validation import read_joined_predictions
 from stillmotion.comparison.deciding import check_margin, decide, decide_among
 from stillmotion.comparison.evidence import Evidence, gather_evidence
 from stillmotion.comparison.example_videos import gather_examples
-from stillmotion.comparison.family_results import (
+from stillmotion.comparison.ladder import climb
+from stillmotion.comparison.model_results import (
     EvaluatedRun,
     kind_of,
     mean_validation,
@@ -21,9 +22,11 @@ from stillmotion.comparison.family_results import (
     summarize_predictions,
     summarize_training,
 )
+from stillmotion.comparison.model_runs import RunsByModel, group_by_model
 from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.recommendation import recommend
-from stillmotion.comparison.records import Comparison, DataSummary, FamilyResult, SkippedRecord
+from stillmotion.comparison.records import Comparison, DataSummary, ModelResult, SkippedRecord
+from stillmotion.comparison.rungs import rung_of
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.data import PARTS
 from stillmotion.errors import UsageError
@@ -31,7 +34,7 @@ from stillmotion.runs import Run
 
 
 def compare_runs(
-    runs: Sequence[Run | Path | str],
+    runs: RunsByModel[Run | Path | str],
     *,
     margin: float = 0.05,
     seed: int = 0,
@@ -43,45 +46,46 @@ def compare_runs(
     for, and evidence that the gain comes from motion is used only as far as the runs' folders hold it
     (`predict_over_time`, `evaluate_perturbed`). The verdict has a warning "not_checked" that says what is missing.
 
-    Runs of one family are its seeds, or the folds of a cross-validation where they were tested on different videos.
-    Of several motion (or still) families the verdict takes the one with the best validation accuracy, then the lowest
+    Runs of one model are its seeds, or the folds of a cross-validation where they were tested on different videos.
+    Of several motion (or still) models the verdict takes the one with the best validation accuracy, then the lowest
     validation loss, so that the test part chooses nothing. With folds, where one fold's validation videos are another
-    fold's test videos, all motion families are compared and the verdict is corrected for the choice.
+    fold's test videos, all motion models are compared and the verdict is corrected for the choice.
 
     Args:
-        runs: runs or their folders.
+        runs: runs or their folders: a mapping from the names of models, which are those of rungs in a ladder, or a
+            list in which a model is a family.
         margin: the smallest gain in accuracy that is worth motion, as a share.
         seed: random seed of the bootstrap.
         relative_to: the folder that the comparison's paths of runs are relative to.
 
     Returns:
-        The comparison; its verdict is None without both a still and a motion family.
+        The comparison; its verdict is None without both a still and a motion model.
 
     Raises:
-        UsageError: no runs, no such folder, a run given twice, or a margin outside 0..1.
+        UsageError: no runs, no such folder, a run given twice, a model of still and motion families, or a margin
+            outside 0..1.
         StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
     """
-    comparison = compare_statistics(runs, margin=margin, seed=seed, relative_to=relative_to)
+    by_model = group_by_model(runs)
+    comparison = compare_statistics(by_model, margin=margin, seed=seed, relative_to=relative_to)
     verdict = comparison.verdict
     if verdict is None:
         return complete_comparison(comparison)
-    by_family = _read_by_family(runs)
-    all_runs = [tested.run for members in by_family.values() for tested in members]
     return complete_comparison(
         comparison,
-        evidence=_gather_evidence(by_family, verdict.still, verdict.motion),
-        examples=gather_examples(all_runs, (verdict.still, verdict.motion)),
+        evidence=_gather_evidence(by_model, verdict.still, verdict.motion),
+        examples=gather_examples(by_model, (verdict.still, verdict.motion)),
     )
 
 
 def compare_statistics(
-    runs: Sequence[Run | Path | str],
+    runs: RunsByModel[Run | Path | str],
     *,
     margin: float = 0.05,
     seed: int = 0,
     relative_to: Path | None = None,
 ) -> Comparison:
-    """The families' results and the verdict of their statistics, still to be completed by `complete_comparison`.
+    """The models' results and the verdict of their statistics, still to be completed by `complete_comparison`.
 
     Args:
         runs: as for `compare_runs`.
@@ -97,60 +101,60 @@ def compare_statistics(
         StillmotionError: as for `compare_runs`.
     """
     check_margin(margin)
-    if not runs:
-        raise UsageError("no runs to compare; give at least one run folder")
-    by_family = _read_by_family(runs)
+    by_model = {name: [read_evaluated_run(run) for run in members] for name, members in group_by_model(runs).items()}
+    _check_runs(by_model)
     predictions = {
-        family: read_joined_predictions([tested.run for tested in members]) for family, members in by_family.items()
+        name: read_joined_predictions([tested.run for tested in members]) for name, members in by_model.items()
     }
     check_same_videos([training for trainings in predictions.values() for training in trainings])
-    still, motion = _best(by_family, "still"), _best(by_family, "motion")
-    family = still or motion or next(iter(by_family))
-    crossed = len(predictions[family]) < len(by_family[family])
-    families = {
-        name: _family_result(name, members, predictions[name], seed, relative_to) for name, members in by_family.items()
-    }
-    tested_videos = len(predictions[family][0].videos) if crossed else None
-    first = next(iter(by_family.values()))[0].run
-    verdict = _decide(predictions, still, motion, margin, crossed) if still and motion else None
+    validation = {name: mean_validation([tested.run for tested in members]) for name, members in by_model.items()}
+    models = {name: _model_result(members, predictions[name], seed, relative_to) for name, members in by_model.items()}
+    still, motion = (_best(models, validation, kind) for kind in ("still", "motion"))
+    name = still or motion or next(iter(by_model))
+    crossed = len(predictions[name]) < len(by_model[name])
+    tested_videos = len(predictions[name][0].videos) if crossed else None
+    first = next(iter(by_model.values()))[0].run
     return Comparison(
-        families=families,
-        verdict=verdict,
+        models=models,
+        verdict=_decide(models, predictions, still, motion, margin, crossed) if still and motion else None,
+        ladder=climb(predictions, validation),
         data=_summarize_data(first, tested_videos),
         spec=first.recipe.spec,
         recommendation=recommend(
-            predictions, {name: result.cost.milliseconds_per_clip for name, result in families.items()}, margin
+            predictions, {name: result.cost.milliseconds_per_clip for name, result in models.items()}, margin
         ),
     )
 
 
-def _read_by_family(runs: Sequence[Run | Path | str]) -> dict[str, list[EvaluatedRun]]:
-    by_family: dict[str, list[EvaluatedRun]] = {}
+def _check_runs(by_model: Mapping[str, Sequence[EvaluatedRun]]) -> None:
+    if not by_model or not all(by_model.values()):
+        raise UsageError("no runs to compare; give at least one run folder for each model")
     folders: set[Path] = set()
-    for run in runs:
-        tested = read_evaluated_run(run)
-        folder = tested.run.folder.resolve()
-        if folder in folders:
-            raise UsageError(f"{tested.run.folder}: the same run is given twice; it would count as two trainings")
-        folders.add(folder)
-        by_family.setdefault(tested.run.recipe.family, []).append(tested)
-    return by_family
+    for name, members in by_model.items():
+        for tested in members:
+            folder = tested.run.folder.resolve()
+            if folder in folders:
+                raise UsageError(f"{tested.run.folder}: the same run is given twice; it would count as two trainings")
+            folders.add(folder)
+        if len({kind_of(tested.run.recipe.family) for tested in members}) > 1:
+            raise UsageError(f"{name}: its runs are of still and of motion families; give each kind a name of its own")
 
 
-def _best(by_family: Mapping[str, Sequence[EvaluatedRun]], kind: str) -> str | None:
-    """The family of a kind with the best validation accuracy, then the lowest validation loss."""
-
-    def rank(name: str) -> tuple[float, float]:
-        accuracy, loss = mean_validation([tested.run for tested in by_family[name]]) or (0.0, 0.0)
-        return accuracy, -loss
-
-    return max((name for name in by_family if kind_of(name) == kind), key=rank, default=None)
+def _best(models: Mapping[str, ModelResult], validation: Mapping[str, tuple[float, float]], kind: str) -> str | None:
+    """The model of a kind with the best validation accuracy, then the lowest validation loss."""
+    of_kind = [name for name, result in models.items() if result.kind == kind]
+    return max(of_kind, key=lambda name: (validation[name][0], -validation[name][1]), default=None)
 
 
 def _decide(
-    predictions: Mapping[str, Sequence[Predictions]], still: str, motion: str, margin: float, crossed: bool
+    models: Mapping[str, ModelResult],
+    predictions: Mapping[str, Sequence[Predictions]],
+    still: str,
+    motion: str,
+    margin: float,
+    crossed: bool,
 ) -> Verdict:
-    motions = {name: trainings for name, trainings in predictions.items() if kind_of(name) == "motion"}
+    motions = {name: predictions[name] for name, result in models.items() if result.kind == "motion"}
     if crossed:
         return decide_among(predictions[still], motions, margin=margin, name=still)
     verdicts = {
@@ -163,29 +167,32 @@ def _decide(
     return replace(verdicts[motion], selected_by="validation_accuracy", contrasts=contrasts)
 
 
-def _gather_evidence(by_family: Mapping[str, Sequence[EvaluatedRun]], still: str, motion: str) -> Evidence:
-    """The evidence that the runs of each family's first seed hold."""
+def _gather_evidence(by_model: Mapping[str, Sequence[Run]], still: str, motion: str) -> Evidence:
+    """The evidence that the runs of each model's first seed hold."""
     first_seed = {
-        name: [tested for tested in members if tested.run.recipe.seed == members[0].run.recipe.seed]
-        for name, members in by_family.items()
+        name: [run for run in members if run.recipe.seed == members[0].recipe.seed]
+        for name, members in by_model.items()
     }
     return gather_evidence(
-        perturbed=[tested.run.perturbed_file for tested in first_seed[motion]],
+        perturbed=[run.perturbed_file for run in first_seed[motion]],
         retrained={},
-        motion=read_joined_predictions([tested.run for tested in first_seed[motion]]),
-        over_time={name: [tested.run.over_time_file for tested in members] for name, members in first_seed.items()},
+        motion=read_joined_predictions(first_seed[motion]),
+        over_time={name: [run.over_time_file for run in members] for name, members in first_seed.items()},
         still=still,
     )
 
 
-def _family_result(
-    name: str, members: Sequence[EvaluatedRun], predictions: Sequence[Predictions], seed: int, relative_to: Path | None
-) -> FamilyResult:
+def _model_result(
+    members: Sequence[EvaluatedRun], predictions: Sequence[Predictions], seed: int, relative_to: Path | None
+) -> ModelResult:
     runs = [tested.run for tested in members]
-    validation = mean_validation(runs)
+    (family, _), *_ = Counter(run.recipe.family for run in runs).most_common(1)
+    trained = any(run.record.training for run in runs)
     return replace(
-        summarize_predictions(kind_of(name), predictions, seed=seed),
-        validation_accuracy=validation[0] if validation else None,
+        summarize_predictions(kind_of(family), predictions, seed=seed),
+        validation_accuracy=mean_validation(runs)[0] if trained else None,
+        family=family,
+        rung=rung_of(family),
         cost=summarize_cost(runs),
         trainings=tuple(map(summarize_training, members)),
         runs=tuple(_relative(run.folder, relative_to) for run in runs),

@@ -51,8 +51,8 @@ def read_comparison(folder: str | Path) -> Comparison:
     try:
         record = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
         comparison = _ADAPTER.validate_python(record)
-        if not comparison.families:
-            raise ValueError("it has no families")
+        if not comparison.models:
+            raise ValueError("it has no models")
         return comparison
     except FileNotFoundError:
         raise StillmotionError(f"{folder}: has no {COMPARISON_FILE}; give a folder that 'compare' wrote") from None

@@ -28,7 +28,7 @@ def complete_comparison(
     warns of shortcuts, and of what was not checked. Completing a comparison again replaces what was completed before.
 
     Args:
-        comparison: the families' results and the verdict.
+        comparison: the models' results and the verdict.
         evidence: what the motion model's gain rests on; None if it was not checked.
         shortcuts: how well things other than the action predict the label; None if it was not checked.
         examples: test videos to look at.

@@ -1,4 +1,4 @@
-"""Some test videos to look at, with each family's prediction for the whole video and over time."""
+"""Some test videos to look at, with each model's prediction for the whole video and over time."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from stillmotion.comparison.cross_validation import read_joined_predictions
 from stillmotion.comparison.example_selection import Example, ExampleReason, select_examples
+from stillmotion.comparison.model_runs import RunsByModel, group_by_model
 from stillmotion.comparison.predictions import Predictions
 from stillmotion.comparison.traces import PredictionTrace, make_trace, read_over_time
 from stillmotion.data import Video
@@ -18,7 +19,7 @@ MAX_TRACED_LABELS = 6  # of a video: the true label, and those with the highest 
 
 @dataclass(frozen=True)
 class ExamplePrediction:
-    """A family's prediction for a whole video, by the first of its trainings that was tested on it.
+    """A model's prediction for a whole video, by the first of its trainings that was tested on it.
 
     Attributes:
         label: the predicted label.
@@ -33,13 +34,13 @@ class ExamplePrediction:
 
 @dataclass(frozen=True)
 class ExampleVideo:
-    """A test video, why it is worth a look, and each family's predictions.
+    """A test video, why it is worth a look, and each model's predictions.
 
     Attributes:
         video: the video.
         reason: which of the verdict's two models is right.
-        predictions: by family, the prediction for the whole video.
-        traces: by family, the predictions over time, where the family was run over time.
+        predictions: by model, the prediction for the whole video.
+        traces: by model, the predictions over time, where the model was run over time.
     """
 
     video: Video
@@ -49,13 +50,13 @@ class ExampleVideo:
 
 
 def gather_examples(
-    runs: Sequence[Run], pair: tuple[str, str], *, count: int = MAX_EXAMPLES
+    runs: RunsByModel[Run], pair: tuple[str, str], *, count: int = MAX_EXAMPLES
 ) -> tuple[ExampleVideo, ...]:
-    """Choose test videos to look at, those on which the verdict's two families disagree first.
+    """Choose test videos to look at, those on which the verdict's two models disagree first.
 
     Args:
-        runs: evaluated runs.
-        pair: the still and the motion family that the verdict compares.
+        runs: the evaluated runs, by model or in a list; in a list, a model is a family.
+        pair: the still and the motion model that the verdict compares.
         count: maximum number of videos.
 
     Returns:
@@ -64,25 +65,25 @@ def gather_examples(
     Raises:
         StillmotionError: a run was not evaluated, or runs were tested on different videos.
     """
-    by_family: dict[str, list[Run]] = {}
-    for run in runs:
-        by_family.setdefault(run.recipe.family, []).append(run)
-    predictions = {family: read_joined_predictions(members) for family, members in by_family.items()}
+    by_model = group_by_model(runs)
+    predictions = {name: read_joined_predictions(members) for name, members in by_model.items()}
     chosen = select_examples(predictions[pair[0]], predictions[pair[1]], count=count)
     names = {example.video for example in chosen}
-    traces = {family: _read_traces(members, names) for family, members in by_family.items()}
+    traces = {name: _read_traces(members, names) for name, members in by_model.items()}
     traced = {video for by_video in traces.values() for video in by_video}
-    videos = {video.name: video for run in runs for video in run.record.data.part("test")}
+    videos = {
+        video.name: video for members in by_model.values() for run in members for video in run.record.data.part("test")
+    }
     examples = []
     for example in chosen:
         if (traced and example.video not in traced) or example.video not in videos:
             continue
-        of_video = {family: by_video[example.video] for family, by_video in traces.items() if example.video in by_video}
+        of_video = {name: by_video[example.video] for name, by_video in traces.items() if example.video in by_video}
         examples.append(
             ExampleVideo(
                 videos[example.video],
                 example.reason,
-                {family: _prediction(trainings[0], example) for family, trainings in predictions.items()},
+                {name: _prediction(trainings[0], example) for name, trainings in predictions.items()},
                 _keep_likely_labels(of_video, example.label),
             )
         )
@@ -111,6 +112,6 @@ def _keep_likely_labels(traces: Mapping[str, PredictionTrace], truth: str) -> di
     likely = sorted((label for label in peaks if label != truth), key=lambda label: -peaks[label])
     kept = [truth, *likely[: MAX_TRACED_LABELS - 1]]
     return {
-        family: replace(trace, probabilities={label: trace.probabilities[label] for label in kept})
-        for family, trace in traces.items()
+        name: replace(trace, probabilities={label: trace.probabilities[label] for label in kept})
+        for name, trace in traces.items()
     }

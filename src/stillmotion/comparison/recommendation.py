@@ -11,17 +11,17 @@ from stillmotion.statistics import ALPHA, estimate_mean, group_codes
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The family to use by accuracy and cost. It does not take the verdict into account, so read both.
+    """The model to use by accuracy and cost. It does not take the verdict into account, so read both.
 
     Attributes:
-        family: the cheapest family, by time per clip, that is not worse than `best` by more than the margin.
-        best: the family with the highest accuracy on the test videos.
-        accuracy_loss: accuracy of `best` less that of `family`.
-        accuracy_loss_high: upper limit of `accuracy_loss` (one-sided 2.5 % over all families that are cheaper).
-        pareto_front: families such that no other is both cheaper and at least as accurate, the cheapest first.
+        model: the cheapest model, by time per clip, that is not worse than `best` by more than the margin.
+        best: the model with the highest accuracy on the test videos.
+        accuracy_loss: accuracy of `best` less that of `model`.
+        accuracy_loss_high: upper limit of `accuracy_loss` (one-sided 2.5 % over all models that are cheaper).
+        pareto_front: models such that no other is both cheaper and at least as accurate, the cheapest first.
     """
 
-    family: str
+    model: str
     best: str
     accuracy_loss: float
     accuracy_loss_high: float
@@ -31,18 +31,18 @@ class Recommendation:
 def recommend(
     predictions: Mapping[str, Sequence[Predictions]], milliseconds: Mapping[str, float | None], margin: float
 ) -> Recommendation | None:
-    """Recommend a family by accuracy and cost.
+    """Recommend a model by accuracy and cost.
 
-    Of the families that are cheaper than the best, take the cheapest that is significantly good enough, at 2.5 %,
-    divided by the number of cheaper families (Bonferroni).
+    Of the models that are cheaper than the best, take the cheapest that is significantly good enough, at 2.5 %,
+    divided by the number of cheaper models (Bonferroni).
 
     Args:
-        predictions: the predictions of each family, one entry per training, all on the same videos.
-        milliseconds: time per clip of each family.
+        predictions: the predictions of each model, one entry per training, all on the same videos.
+        milliseconds: time per clip of each model.
         margin: the largest loss of accuracy that is acceptable, as a share.
 
     Returns:
-        The recommendation; None if there is no family, or the cost of one is unknown.
+        The recommendation; None if there is no model, or the cost of one is unknown.
     """
     costs = {name: cost for name, cost in milliseconds.items() if cost is not None}
     if not predictions or set(costs) < set(predictions):

@@ -9,8 +9,10 @@ from typing import Any, Literal
 from stillmotion.clips import ClipSpec
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.example_videos import ExampleVideo
+from stillmotion.comparison.ladder import Ladder
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics
 from stillmotion.comparison.recommendation import Recommendation
+from stillmotion.comparison.rungs import Rung
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.inspection.shortcuts import Shortcut
 from stillmotion.runs.recipe import Recipe
@@ -22,8 +24,8 @@ AdviceTopic = Literal["cost", "failures", "next_steps"]
 
 
 @dataclass(frozen=True)
-class FamilyCost:
-    """What a family costs: the median over its trainings. None is unknown.
+class ModelCost:
+    """What a model costs: the median over its trainings. None is unknown.
 
     Attributes:
         parameters: number of parameters.
@@ -63,7 +65,7 @@ class AccuracyCurves:
 
 @dataclass(frozen=True)
 class TrainingSummary:
-    """How one training of a family went.
+    """How one training of a model went.
 
     Attributes:
         accuracy: on the videos that it was tested on.
@@ -96,11 +98,32 @@ class SearchRecord:
 
 
 @dataclass(frozen=True)
-class FamilyResult:
-    """One family's results on the test videos, the mean over its trainings.
+class ContenderResult:
+    """One way to fill a rung of the ladder, which validation chose or not.
 
     Attributes:
-        kind: whether the family looks at single frames ("still") or at their sequence ("motion").
+        name: what to call it.
+        family: its family.
+        options: the family's options.
+        validation_accuracies: on the validation part of each fold.
+        validation_losses: on the validation part of each fold.
+        chosen_folds: the folds in which it was chosen, from 0.
+    """
+
+    name: str
+    family: str
+    options: Mapping[str, str | bool]
+    validation_accuracies: tuple[float, ...]
+    validation_losses: tuple[float, ...]
+    chosen_folds: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """One model's results on the test videos, the mean over its trainings.
+
+    Attributes:
+        kind: whether the model looks at single frames ("still") or at their sequence ("motion").
         accuracy: the share of test videos that are predicted correctly.
         macro_f1: the mean of the labels' F1.
         log_loss: in nats per video.
@@ -109,6 +132,9 @@ class FamilyResult:
         confusion: number of videos by true label (rows) and predicted label (columns).
         accuracies: accuracy of each training.
         validation_accuracy: on the validation part; None if unknown.
+        family: the family of most of its runs; None if it was trained elsewhere.
+        rung: the family's rung of the ladder; None if it was trained elsewhere.
+        contenders: the ways to fill the rung among which validation chose; empty if there was one.
         cost: what a prediction and a training cost.
         trainings: one entry per run.
         searches: one entry per fold.
@@ -124,7 +150,10 @@ class FamilyResult:
     confusion: tuple[tuple[float, ...], ...]
     accuracies: tuple[float, ...]
     validation_accuracy: float | None = None
-    cost: FamilyCost = FamilyCost()
+    family: str | None = None
+    rung: Rung | None = None
+    contenders: tuple[ContenderResult, ...] = ()
+    cost: ModelCost = ModelCost()
     trainings: tuple[TrainingSummary, ...] = ()
     searches: tuple[SearchRecord, ...] = ()
     runs: tuple[str, ...] = ()
@@ -190,19 +219,21 @@ class Comparison:
     """The results of a comparison.
 
     Attributes:
-        families: the results of each family.
-        verdict: whether motion is needed; None without both a still and a motion family.
+        models: the results of each model by name.
+        verdict: whether motion is needed; None without both a still and a motion model.
+        ladder: what each rung adds; None unless the models are the rungs of the ladder.
         data: the data set.
         spec: what a clip is; None for tables of predictions.
-        recommendation: which family to use by accuracy and cost; None if a cost is unknown.
+        recommendation: which model to use by accuracy and cost; None if a cost is unknown.
         evidence: what the motion model's gain rests on; None if it was not checked.
         shortcuts: how well things other than the action predict the label; empty if that was not checked.
         examples: test videos to look at.
         advice: what to take home: costs, failures, next steps.
     """
 
-    families: Mapping[str, FamilyResult]
+    models: Mapping[str, ModelResult]
     verdict: Verdict | None
+    ladder: Ladder | None = None
     data: DataSummary = DataSummary()
     spec: ClipSpec | None = None
     recommendation: Recommendation | None = None
@@ -214,8 +245,8 @@ class Comparison:
     @property
     def guessing(self) -> float | None:
         """The accuracy of always predicting the test videos' most frequent label; None without test videos."""
-        for family in self.families.values():
-            videos = [label.videos for label in family.per_label.values()]
+        for model in self.models.values():
+            videos = [label.videos for label in model.per_label.values()]
             if sum(videos):
                 return max(videos) / sum(videos)
         return None

@@ -11,7 +11,7 @@ import numpy as np
 
 from stillmotion.comparison.completing import complete_comparison, complete_verdict
 from stillmotion.comparison.deciding import check_margin, decide_among
-from stillmotion.comparison.family_results import summarize_predictions
+from stillmotion.comparison.model_results import summarize_predictions
 from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.reading import read_predictions_by_seed
 from stillmotion.comparison.records import Comparison, DataSummary
@@ -43,7 +43,7 @@ def compare_tables(paths: Sequence[Path | str], *, margin: float = 0.05, seed: i
     still = next(iter(models))
     first = models[still][0]
     comparison = Comparison(
-        families={
+        models={
             name: summarize_predictions("still" if name == still else "motion", trainings, seed=seed)
             for name, trainings in models.items()
         },

@@ -201,7 +201,7 @@ def _with_records(comparison: Comparison, plan: ComparisonPlan, searches: Sequen
     """Add what the statistics do not know: the skipped videos, and what each family was given."""
     settings = plan.settings
     skipped = [SkippedRecord(video.video.name, video.reason) for video in plan.dataset.skipped]
-    records: dict[str, list[SearchRecord]] = {family: [] for family in comparison.families}
+    records: dict[str, list[SearchRecord]] = {family: [] for family in comparison.models}
     for search in (search for fold in searches for search in fold):
         records[search.recipe.family].append(
             SearchRecord(settings.effort, settings.time_budget_minutes, search.recipe.epochs, tuple(search.trials))
@@ -209,7 +209,7 @@ def _with_records(comparison: Comparison, plan: ComparisonPlan, searches: Sequen
     return replace(
         comparison,
         data=replace(comparison.data, skipped=(*skipped, *comparison.data.skipped)),
-        families={name: replace(family, searches=tuple(records[name])) for name, family in comparison.families.items()},
+        models={name: replace(family, searches=tuple(records[name])) for name, family in comparison.models.items()},
     )
 
 
@@ -217,9 +217,9 @@ def _with_memory(comparison: Comparison, controls: Controls, results: Results) -
     """Add the memory of the families for which it was measured."""
     return replace(
         comparison,
-        families={
+        models={
             name: replace(family, cost=replace(family.cost, peak_megabytes=controls.megabytes(name, results)))
-            for name, family in comparison.families.items()
+            for name, family in comparison.models.items()
         },
     )
 

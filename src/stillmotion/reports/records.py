@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillmotion.comparison import Comparison, FamilyResult, kind_of, read_comparison
+from stillmotion.comparison import Comparison, ModelResult, kind_of, read_comparison
 from stillmotion.data import Video
 from stillmotion.data.media import is_media
 from stillmotion.errors import UnreadableVideoError
@@ -71,15 +71,15 @@ class Record:
             return False
 
     @property
-    def families(self) -> list[str]:
-        """The families' names: still families first, then by accuracy."""
-        results = self.comparison.families
+    def models(self) -> list[str]:
+        """The models' names: still models first, then by accuracy."""
+        results = self.comparison.models
         return sorted(results, key=lambda name: (results[name].kind != "still", -results[name].accuracy.value))
 
     @property
-    def results(self) -> dict[str, FamilyResult]:
-        """The families' results in the order of `families`."""
-        return {name: self.comparison.families[name] for name in self.families}
+    def results(self) -> dict[str, ModelResult]:
+        """The models' results in the order of `models`."""
+        return {name: self.comparison.models[name] for name in self.models}
 
     @property
     def pair(self) -> tuple[str, str] | None:
@@ -95,9 +95,9 @@ class Record:
     def _style_name(self, family: str) -> str:
         if family in FAMILY_STYLES:
             return FAMILY_STYLES[family]
-        families = self.comparison.families
-        kind = families[family].kind if family in families else kind_of(family)
-        others = [name for name in families if name not in FAMILY_STYLES and families[name].kind == kind]
+        models = self.comparison.models
+        kind = models[family].kind if family in models else kind_of(family)
+        others = [name for name in models if name not in FAMILY_STYLES and models[name].kind == kind]
         free = [style for style in STYLES[kind] if style not in FAMILY_STYLES.values()]
         return free[others.index(family) % len(free)] if family in others else free[0]
 

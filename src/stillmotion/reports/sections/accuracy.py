@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.comparison import FamilyResult, IntervalEstimate
+from stillmotion.comparison import IntervalEstimate, ModelResult
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import PERCENT, Section, percent
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    if not record.families:
+    if not record.models:
         return {}
     rows = [_row(name, result) for name, result in record.results.items()]
     several_trainings = any(row["trainings"] for row in rows)
@@ -22,7 +22,7 @@ def _gist(record: Record) -> str:
     return ", ".join(f"{name} {percent(result.accuracy.value)}" for name, result in record.results.items())
 
 
-def _row(name: str, result: FamilyResult) -> dict[str, Any]:
+def _row(name: str, result: ModelResult) -> dict[str, Any]:
     return {
         "name": name,
         "kind": result.kind,

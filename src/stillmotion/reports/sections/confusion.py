@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from stillmotion.comparison import family_to_use
+from stillmotion.comparison import model_to_use
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
 from stillmotion.statistics import Floats
@@ -66,7 +66,7 @@ def _count(videos: float) -> str:
 
 def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
-    chosen = (family_to_use(record.comparison) or verdict.motion) if verdict else record.families[0]
+    chosen = (model_to_use(record.comparison) or verdict.motion) if verdict else record.models[0]
     for model in _facts(record).get("models", ()):
         mistakes = model["mistakes"] if model["name"] == chosen else []
         if len(mistakes) > 1 and mistakes[0][2] == mistakes[1][2]:

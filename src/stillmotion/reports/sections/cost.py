@@ -20,7 +20,7 @@ MAX_LINEAR_RATIO = 8
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    if not record.families:
+    if not record.models:
         return {}
     timed = [name for name, result in record.results.items() if result.cost.milliseconds_per_clip]
     recommendation = recommendation_if_better_than_guessing(record.comparison)
@@ -32,7 +32,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 
 def _plot(record: Record, names: Sequence[str]) -> dict[str, Any]:
-    results = [record.comparison.families[name] for name in names]
+    results = [record.comparison.models[name] for name in names]
     times = [float(result.cost.milliseconds_per_clip or 0) for result in results]
     logarithmic = max(times) > MAX_LINEAR_RATIO * min(times)
     if logarithmic:
@@ -87,9 +87,9 @@ def _front(record: Record, dots: Sequence[Mapping[str, Any]]) -> str:
 
 def _speed(record: Record, recommendation: Recommendation | None) -> str:
     """What follows "X is the most accurate on these videos"."""
-    if recommendation is None or recommendation.family != recommendation.best:
+    if recommendation is None or recommendation.model != recommendation.best:
         return ""
-    fastest = speed_text(record.comparison, recommendation.family)
+    fastest = speed_text(record.comparison, recommendation.model)
     return fastest or ", and no faster model is shown to be within the margin of it"
 
 

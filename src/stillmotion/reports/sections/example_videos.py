@@ -36,7 +36,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 def _video(record: Record, example: ExampleVideo, number: int) -> dict[str, Any]:
     video, label = example.video, example.video.label or ""
-    traces = {name: example.traces[name] for name in record.families if name in example.traces}
+    traces = {name: example.traces[name] for name in record.models if name in example.traces}
     sheet: SpriteSheet | None = None
     try:
         file = record.file(video)
@@ -55,7 +55,7 @@ def _video(record: Record, example: ExampleVideo, number: int) -> dict[str, Any]
         "problem": problem,
         "strip": [int((index + 0.5) / STRIP_FRAMES * frames) for index in range(STRIP_FRAMES)],
         "predictions": [
-            {"name": name, **vars(example.predictions[name])} for name in record.families if name in example.predictions
+            {"name": name, **vars(example.predictions[name])} for name in record.models if name in example.predictions
         ],
         "lines": [{"name": name, "points": _points(trace, label, x)} for name, trace in traces.items()],
         "plotted": plotted,

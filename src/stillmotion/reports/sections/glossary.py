@@ -11,8 +11,8 @@ from stillmotion.reports.rendering import Section
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    summaries = [(name, FAMILIES[name].summary) for name in record.families if name in FAMILIES]
-    return {"families": [(name, summary[0].upper() + summary[1:]) for name, summary in summaries]}
+    summaries = [(name, FAMILIES[name].summary) for name in record.models if name in FAMILIES]
+    return {"models": [(name, summary[0].upper() + summary[1:]) for name, summary in summaries]}
 
 
 def _gist(record: Record) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stillmotion.comparison import FamilyResult, SearchRecord
+from stillmotion.comparison import ModelResult, SearchRecord
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, count, number
 
@@ -38,7 +38,7 @@ def _budget(record: Record) -> str:
     return settings + time + (f", separately in each of {len(folds)} folds" if len(folds) > 1 else "")
 
 
-def _row(name: str, result: FamilyResult) -> dict[str, Any]:
+def _row(name: str, result: ModelResult) -> dict[str, Any]:
     folds = result.searches
     chosen = Counter(trial.name for search in folds for trial in search.trials if trial.chosen)
     trials = sum(len(search.trials) for search in folds)

@@ -1,4 +1,4 @@
-"""How the families were trained: curves and recipes."""
+"""How the models were trained: curves and recipes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _plot(trainings: Mapping[str, Sequence[TrainingSummary]]) -> dict[str, Any] 
         return None
     x = scale(1.0, max(longest, 2.0))
     return {
-        "families": [
+        "models": [
             {"name": name, "trainings": [_lines(curve, summary, x) for curve, summary in own]}
             for name, own in curves.items()
         ],

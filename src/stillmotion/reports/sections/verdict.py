@@ -22,7 +22,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
     verdict = record.comparison.verdict
     if verdict is None:
         missing = "A verdict needs a still and a motion model, trained and evaluated on the same videos."
-        known = "Here are the results that there are." if record.families else "There are no results yet."
+        known = "Here are the results that there are." if record.models else "There are no results yet."
         return {"sentence": f"{missing} {known}", "plot": None, "verdict": None}
     details = verdict_details(verdict)
     cards = [

@@ -13,10 +13,10 @@ import numpy as np
 from stillmotion.comparison.metrics import compute_metrics, confusion
 from stillmotion.comparison.predictions import Predictions
 from stillmotion.comparison.reading import read_predictions
-from stillmotion.comparison.records import AccuracyCurves, FamilyCost, FamilyResult, Kind, TrainingSummary
+from stillmotion.comparison.records import AccuracyCurves, Kind, ModelCost, ModelResult, TrainingSummary
 from stillmotion.errors import StillmotionError
 from stillmotion.models import FAMILIES
-from stillmotion.runs import Run, read_run
+from stillmotion.runs import Run
 
 
 class EvaluatedRun(NamedTuple):
@@ -31,26 +31,24 @@ def kind_of(family: str) -> Kind:
     return FAMILIES[family].kind if family in FAMILIES else "motion"
 
 
-def read_evaluated_run(run: Run | Path | str) -> EvaluatedRun:
+def read_evaluated_run(run: Run) -> EvaluatedRun:
     """Read a run's predictions.
 
     Args:
-        run: a run or its folder.
+        run: a run.
 
     Returns:
         The run and its predictions.
 
     Raises:
-        UsageError: there is no such folder.
-        StillmotionError: the folder is not a run, or the run was not evaluated.
+        StillmotionError: the run was not evaluated.
     """
-    run = run if isinstance(run, Run) else read_run(run)
     if not run.predictions_file.exists():
         raise StillmotionError(f"{run.folder}: was not tested yet; evaluate the run first")
     return EvaluatedRun(run, read_predictions(run.predictions_file))
 
 
-def summarize_predictions(kind: Kind, predictions: Sequence[Predictions], *, seed: int = 0) -> FamilyResult:
+def summarize_predictions(kind: Kind, predictions: Sequence[Predictions], *, seed: int = 0) -> ModelResult:
     """The results that follow from predictions alone.
 
     Args:
@@ -62,7 +60,7 @@ def summarize_predictions(kind: Kind, predictions: Sequence[Predictions], *, see
         The results, without costs, trainings and runs.
     """
     metrics = compute_metrics(predictions, seed=seed)
-    return FamilyResult(
+    return ModelResult(
         kind=kind,
         accuracy=metrics.accuracy,
         macro_f1=metrics.macro_f1,
@@ -84,19 +82,19 @@ def summarize_training(tested: EvaluatedRun) -> TrainingSummary:
     )
 
 
-def summarize_cost(runs: Sequence[Run]) -> FamilyCost:
+def summarize_cost(runs: Sequence[Run]) -> ModelCost:
     """The median cost over trainings, which may differ where a search chose different settings in each fold.
 
     A clip's cost over the video that it covers is that of live video, for windows that follow each other.
 
     Args:
-        runs: the runs of one family.
+        runs: the runs of one model.
 
     Returns:
         The cost; None for what no run has measured.
     """
     costs = [(run.record.cost, _clip_seconds(run)) for run in runs if run.record.cost]
-    return FamilyCost(
+    return ModelCost(
         parameters=median_low(cost.parameters for cost, _ in costs) if costs else None,
         multiply_adds=_median(cost.multiply_adds for cost, _ in costs),
         clip_seconds=_median(seconds for _, seconds in costs),
@@ -110,11 +108,11 @@ def summarize_cost(runs: Sequence[Run]) -> FamilyCost:
     )
 
 
-def mean_validation(runs: Sequence[Run]) -> tuple[float, float] | None:
-    """Mean accuracy and mean loss on the validation part; None if unknown."""
+def mean_validation(runs: Sequence[Run]) -> tuple[float, float]:
+    """Mean accuracy and mean loss on the validation part; 0 if unknown."""
     trainings = [run.record.training for run in runs if run.record.training]
     if not trainings:
-        return None
+        return 0.0, 0.0
     return (
         fmean(training.validation_accuracy for training in trainings),
         fmean(training.validation_loss for training in trainings),

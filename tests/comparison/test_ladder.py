@@ -1,0 +1,72 @@
+"""What each rung of the ladder adds, and comparisons whose models have names of their own."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.predictions import predictions, write_run
+from stillmotion.comparison import compare_runs, read_comparison, write_comparison
+from stillmotion.errors import UsageError
+
+VIDEOS = np.arange(60)
+RUNGS = {  # by name: family, which of 60 videos are right, validation accuracy
+    "one frame": ("frame_pool", VIDEOS % 4 == 0, 0.3),
+    "several frames": ("frame_pool", VIDEOS % 2 == 0, 0.5),
+    "changes": ("cnn_rnn", VIDEOS % 3 > 0, 0.4),
+    "dense motion": ("conv3d", VIDEOS >= 0, 0.9),
+}
+
+
+def ladder_runs(folder: Path, names: tuple[str, ...] = tuple(RUNGS)) -> dict[str, list[Path]]:
+    return {
+        name: [write_run(folder / name, predictions(RUNGS[name][1]), RUNGS[name][0], validation=RUNGS[name][2])]
+        for name in names
+    }
+
+
+def test_a_step_is_from_the_rung_below_that_is_best_on_validation(tmp_path: Path) -> None:
+    """*changes* is more accurate than *several frames* on the test videos, but not on validation."""
+    ladder = compare_runs(ladder_runs(tmp_path)).ladder
+    assert ladder is not None
+    assert ladder.rungs == tuple(RUNGS)
+    assert [(step.from_rung, step.to_rung) for step in ladder.steps] == [
+        ("one frame", "several frames"),
+        ("several frames", "changes"),
+        ("several frames", "dense motion"),
+    ]
+    assert [step.gain for step in ladder.steps] == pytest.approx([1 / 4, 1 / 6, 1 / 2])
+    assert all(step.low < step.gain < step.high for step in ladder.steps)
+    assert all(step.p <= step.p_holm for step in ladder.steps)
+
+
+def test_rungs_are_in_order_whatever_the_order_of_the_runs(tmp_path: Path) -> None:
+    ladder = compare_runs(ladder_runs(tmp_path, tuple(reversed(RUNGS)))).ladder
+    assert ladder is not None
+    assert ladder.rungs == tuple(RUNGS)
+
+
+def test_the_names_of_a_mapping_are_those_of_the_models(tmp_path: Path) -> None:
+    comparison = compare_runs(ladder_runs(tmp_path))
+    assert list(comparison.models) == list(RUNGS)
+    assert comparison.verdict is not None
+    assert (comparison.verdict.still, comparison.verdict.motion) == ("several frames", "dense motion")
+    assert comparison.models["changes"].family == "cnn_rnn"
+    assert set(comparison.examples[0].predictions) == set(RUNGS)
+    write_comparison(comparison, tmp_path)
+    assert read_comparison(tmp_path) == comparison
+
+
+def test_families_are_no_ladder(tmp_path: Path) -> None:
+    runs = ladder_runs(tmp_path, ("several frames", "changes", "dense motion"))
+    comparison = compare_runs([run for members in runs.values() for run in members])
+    assert list(comparison.models) == ["frame_pool", "cnn_rnn", "conv3d"]
+    assert comparison.ladder is None
+
+
+def test_a_model_is_of_one_kind(tmp_path: Path) -> None:
+    runs = ladder_runs(tmp_path, ("several frames", "changes"))
+    with pytest.raises(UsageError, match="mixed: its runs are of still and of motion families"):
+        compare_runs({"mixed": [run for members in runs.values() for run in members]})
+    with pytest.raises(UsageError, match="no runs to compare"):
+        compare_runs({"changes": runs["changes"], "order": []})
