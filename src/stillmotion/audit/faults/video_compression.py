@@ -14,18 +14,20 @@ from stillmotion.decoding import Images
 Encoding = tuple[str, int]  # codec, CRF
 NONE: Encoding = ("", 0)
 _ENCODERS = {"H.264": "libx264", "HEVC": "libx265"}
+# libx265 4.2 writes outside of its memory for pictures up to 48 pixels wide, and refuses sides below 16.
+MIN_SIDE = 64
 _STRENGTHS: tuple[Encoding, ...] = tuple((codec, crf) for codec in _ENCODERS for crf in (23, 32, 40))
 
 
 def encode(frames: Images, encoding: Encoding) -> Images:
-    """Encode frames and decode them again.
+    """Encode frames and decode them again. Small ones are padded to a size that is safe for the encoder.
 
     Args:
         frames: uint8 RGB `(n, height, width, 3)`.
         encoding: codec and CRF.
 
     Returns:
-        The decoded frames, of the same shape; the given ones if the encoder refuses their size.
+        The decoded frames, of the same shape; the given ones if the encoder refuses them.
     """
     import av
     from av.video.stream import VideoStream
@@ -40,10 +42,11 @@ def encode(frames: Images, encoding: Encoding) -> Images:
                 _ENCODERS[codec], rate=25, options={"crf": str(crf), "preset": "veryfast", **quiet}
             )
             assert isinstance(stream, VideoStream)
-            stream.height, stream.width, stream.pix_fmt = height + height % 2, width + width % 2, "yuv420p"
+            rows, columns = (max(MIN_SIDE, side + side % 2) for side in (height, width))
+            stream.height, stream.width, stream.pix_fmt = rows, columns, "yuv420p"
             stream.codec_context.thread_count = 1
-            even = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-            for picture in even:
+            padded = np.pad(frames, ((0, 0), (0, rows - height), (0, columns - width), (0, 0)), mode="edge")
+            for picture in padded:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             container.mux(stream.encode())
         buffer.seek(0)
