@@ -6,7 +6,7 @@
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from stillmotion.comparison import (
     BestFrameEvidence,
     Comparison,
     ConditionResult,
+    ContenderResult,
     Evidence,
     SearchRecord,
     TemporalStability,
@@ -34,6 +35,14 @@ LABELS = ("forward", "backward", "jam", "two stations")
 SKILL = {"frame_pool": 0.32, "cnn_rnn": 0.85, "conv3d": 0.95}
 VALIDATION = {"frame_pool": 0.3, "cnn_rnn": 0.86, "conv3d": 0.93}
 SECONDS, RATE = 2.0, 15
+# Families by rung, and their accuracy.
+LADDER = {
+    "one frame": ("single_frame", 0.36),
+    "several frames": ("frame_pool", 0.4),
+    "changes": ("frame_changes", 0.6),
+    "order": ("frame_sequence", 0.85),
+    "dense motion": ("conv3d", 0.95),
+}
 
 
 def fabricate(
@@ -88,6 +97,43 @@ def fabricate(
             runs.append(run)
     write_comparison(with_evidence(compare_runs(runs, relative_to=folder)), folder)
     return folder
+
+
+def fabricate_ladder(folder: Path, skill: Mapping[str, float] | None = None) -> Path:
+    """Write the folder of a comparison of rungs, and return it.
+
+    Args:
+        folder: where to write.
+        skill: accuracy by rung.
+    """
+    accuracies = {rung: accuracy for rung, (_, accuracy) in LADDER.items()} | dict(skill or {})
+    fabricate(folder, skill={family: accuracies[rung] for rung, (family, _) in LADDER.items()})
+    runs = {rung: [folder / "runs" / f"{family}-seed0"] for rung, (family, _) in LADDER.items()}
+    comparison = with_evidence(compare_runs(runs, relative_to=folder))
+    models = {
+        rung: replace(result, contenders=contenders(str(result.family), result.accuracy.value))
+        for rung, result in comparison.models.items()
+    }
+    write_comparison(
+        complete_comparison(
+            replace(comparison, models=models),
+            evidence=comparison.evidence,
+            shortcuts=comparison.shortcuts,
+            examples=comparison.examples,
+        ),
+        folder,
+    )
+    return folder
+
+
+def contenders(family: str, accuracy: float) -> tuple[ContenderResult, ...]:
+    """Two contenders of a rung, the second of which was chosen."""
+    return (
+        ContenderResult(f"{family} small", family, {"backbone": "small"}, (accuracy - 0.1,), (1.1,)),
+        ContenderResult(
+            f"{family} efficientnet-lite0", family, {"backbone": "efficientnet-lite0"}, (accuracy,), (0.9,), (0,)
+        ),
+    )
 
 
 def with_evidence(comparison: Comparison) -> Comparison:
@@ -203,4 +249,5 @@ def run_record(family: str, seed: int, labels: Sequence[str], data: dict[str, ob
 if __name__ == "__main__":
     from stillmotion.reports import write_report
 
-    print(write_report(fabricate(Path(sys.argv[1]))))
+    print(write_report(fabricate(Path(sys.argv[1]) / "families")))
+    print(write_report(fabricate_ladder(Path(sys.argv[1]) / "ladder")))

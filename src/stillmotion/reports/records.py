@@ -16,8 +16,17 @@ STYLES = {
     "still": ("still", "still-2"),
     "motion": ("motion", "motion-2", "motion-3", "motion-4"),
 }
-# These families look the same on every page.
-FAMILY_STYLES = {"frame_pool": "still", "conv3d": "motion", "cnn_rnn": "motion-2"}
+# These families and rungs look the same on every page.
+FAMILY_STYLES = {
+    "frame_pool": "still",
+    "conv3d": "motion",
+    "cnn_rnn": "motion-2",
+    "one frame": "still-2",
+    "several frames": "still",
+    "changes": "motion-4",
+    "order": "motion-2",
+    "dense motion": "motion",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +81,10 @@ class Record:
 
     @property
     def models(self) -> list[str]:
-        """The models' names: still models first, then by accuracy."""
+        """The models' names: the rungs of a ladder from the bottom up; else still models first, then by accuracy."""
         results = self.comparison.models
+        if self.comparison.ladder is not None:
+            return list(self.comparison.ladder.rungs)
         return sorted(results, key=lambda name: (results[name].kind != "still", -results[name].accuracy.value))
 
     @property

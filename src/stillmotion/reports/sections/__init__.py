@@ -12,6 +12,7 @@ from stillmotion.reports.sections.evidence import EVIDENCE
 from stillmotion.reports.sections.example_videos import EXAMPLE_VIDEOS
 from stillmotion.reports.sections.glossary import GLOSSARY
 from stillmotion.reports.sections.labels import LABELS
+from stillmotion.reports.sections.ladder import LADDER
 from stillmotion.reports.sections.search import SEARCH
 from stillmotion.reports.sections.training import TRAINING
 from stillmotion.reports.sections.verdict import VERDICT
@@ -19,6 +20,7 @@ from stillmotion.reports.sections.verdict import VERDICT
 SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
         "verdict": VERDICT,
+        "ladder": LADDER,
         "cost": COST,
         "example_videos": EXAMPLE_VIDEOS,
         "accuracy": ACCURACY,

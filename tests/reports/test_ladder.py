@@ -1,0 +1,61 @@
+"""The ladder on the page: a row per rung, its gain, and the contenders of each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from helpers.comparisons import LADDER, fabricate_ladder
+from stillmotion.comparison import Comparison, read_comparison
+from stillmotion.reports.records import Record
+from stillmotion.reports.rendering import render_section
+from stillmotion.reports.sections.ladder import LADDER as SECTION
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    return read_comparison(fabricate_ladder(tmp_path_factory.mktemp("ladder")))
+
+
+def text_of(comparison: Comparison) -> str:
+    rendered = render_section(SECTION, Record(comparison))
+    assert rendered is not None
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", rendered.body)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_rungs_are_shown_from_the_bottom_up_with_accuracy_and_gain(comparison: Comparison) -> None:
+    text = text_of(comparison)
+    places = [text.index(f"{number} {rung}") for number, rung in enumerate(LADDER, start=1)]
+    assert places == sorted(places)
+    ladder = comparison.ladder
+    assert ladder is not None
+    for step in ladder.steps:
+        assert f"{100 * step.gain:+.0f}".replace("-", "\N{MINUS SIGN}").replace("+0", "0") in text
+    for rung in LADDER:
+        assert f"{100 * comparison.models[rung].accuracy.value:.0f} %" in text
+
+
+def test_a_gain_over_another_rung_than_the_one_before_says_so(comparison: Comparison) -> None:
+    assert comparison.ladder is not None
+    first, second, *others = comparison.ladder.steps
+    steps = (first, replace(second, from_rung="one frame"), *(replace(s, from_rung="changes") for s in others))
+    text = text_of(replace(comparison, ladder=replace(comparison.ladder, steps=steps)))
+    assert text.count("over one frame") == 1
+    assert text.count("over changes") == 1  # the rung before `order` is `changes`
+
+
+def test_the_contenders_and_the_chosen_one_are_listed(comparison: Comparison) -> None:
+    text = text_of(comparison)
+    for family, _ in LADDER.values():
+        assert f"{family} small" in text
+        assert re.search(rf"{family} efficientnet-lite0 \d+ % yes", text)
+
+
+def test_there_is_no_ladder_without_rungs(comparison: Comparison) -> None:
+    assert render_section(SECTION, Record(replace(comparison, ladder=None))) is None
+
+
+def test_the_models_are_in_the_order_of_the_rungs(comparison: Comparison) -> None:
+    assert Record(comparison).models == list(LADDER)
