@@ -178,6 +178,18 @@ def test_a_file_that_changed_at_the_same_size_is_decoded_again(tmp_path: Path) -
         assert np.array_equal(cached_frames(path, [0.0], 32, 48).images[0], noise(1, seed=seed)[0])
 
 
+def test_a_folder_of_frames_is_decoded_again_if_a_frame_changes(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for number in range(4):
+        Image.fromarray(noise(1, seed=number)[0]).save(tmp_path / "a" / f"{number}.png")
+    folder = tmp_path / "a@2fps"
+    spec = ClipSpec(frames=2, rate=1.0, size=(32, 48))
+    for changed in (0, 7):
+        Image.fromarray(noise(1, seed=changed)[0]).save(tmp_path / "a" / "1.png")
+        (clip,) = read_clips(folder, [(0.0, 2.0)], spec, cache=True)
+        assert np.array_equal(clip, np.concatenate([noise(1, seed=changed), noise(1, seed=3)]))
+
+
 def test_a_damaged_entry_is_decoded_again(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", noise(3))
     cached_frames(path, [0.0], 32, 48)

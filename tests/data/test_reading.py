@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from stillmotion.data import Video, Videos, check_labeled, read_videos
+from stillmotion.data import Video, Videos, check_labeled, find_alike_names, read_videos
 from stillmotion.data.formats import folders
 from stillmotion.data.media import find_media, is_image
 from stillmotion.data.tables import describe_columns, read_table
@@ -106,6 +106,133 @@ def test_videos_outside_the_labels_folders_are_loose(tmp_path: Path) -> None:
         read_videos(touch(tmp_path / "flat", "x.mp4"))
     with pytest.raises(StillmotionError, match="no videos in this folder"):
         read_videos(touch(tmp_path / "text", "a/x.txt"))
+
+
+# Folders of numbered frames.
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """Two folders of frames, one of them in a folder of its own, a video, and a still image."""
+    names = [f"{folder}/frame{number:04d}.jpg" for folder in ("a/clip_c01", "b/day 1/x.y") for number in range(5)]
+    return touch(tmp_path / "frames", *names, "a/clip_c02.mp4", "b/day 1/still.png", "b/001.png", "b/002.png")
+
+
+def test_folders_of_numbered_frames_are_videos_if_their_rate_is_given(frames: Path) -> None:
+    videos = read_videos(frames, frame_rate=12.5)
+    assert {video.path: (video.label, video.group) for video in videos} == {
+        "a/clip_c01@12.5fps": ("a", "clip"),
+        "a/clip_c02.mp4": ("a", "clip"),
+        "b/001.png": ("b", "b/001.png"),
+        "b/002.png": ("b", "b/002.png"),
+        "b/day 1/still.png": ("b", "day 1"),
+        "b/day 1/x.y@12.5fps": ("b", "day 1"),
+    }
+    assert list(videos) == sorted(videos, key=lambda video: Path(video.path))
+    assert read_videos(frames, frame_rate=12.5, group=r"[cmpx][^/]{2}$").groups == ("c01", "mp4", "png", "x.y")
+    assert len(read_videos(frames, frame_rate=0)) == 14
+
+
+def test_folders_of_numbered_frames_without_a_rate_are_asked_about(frames: Path) -> None:
+    with pytest.raises(StillmotionError, match=r"2 folders hold numbered pictures \(a/clip_c01/frame0000.jpg, ...\)"):
+        read_videos(frames)
+    for rate in (-1.0, float("nan"), float("inf"), 10_000.0):
+        with pytest.raises(UsageError, match="expected frames per second, or 0"):
+            read_videos(frames, frame_rate=rate)
+    with pytest.raises(UsageError, match="a frame rate is given, but no folder holds numbered frames"):
+        read_videos(touch(frames.parent / "videos", "a/x.mp4", "b/1.png", "b/2.png"), frame_rate=25)
+
+
+@pytest.mark.parametrize("names", [["x.png", "y.png"], ["1.png"], ["1.png", "2.jpg"], ["1_1.png", "2_2.png"]])
+def test_other_pictures_in_a_folder_are_pictures_of_their_own(tmp_path: Path, names: list[str]) -> None:
+    videos = read_videos(touch(tmp_path, *(f"a/day/{name}" for name in names)))
+    assert [video.path for video in videos] == [f"a/day/{name}" for name in names]
+
+
+def test_a_table_lists_folders_of_frames_like_files(frames: Path) -> None:
+    table = frames / "t.csv"
+    table.write_text("path,label,start_seconds\na/clip_c01,x,1\na/clip_c02.mp4,x,\nb/day 1/x.y@5fps,y,\n")
+    videos = read_videos(table, frame_rate=25)
+    assert [(video.name, video.group) for video in videos] == [
+        ("a/clip_c01@25fps@1-", "a/clip_c01"),
+        ("a/clip_c02.mp4", "a/clip_c02.mp4"),
+        ("b/day 1/x.y@5fps", "b/day 1/x.y@5fps"),
+    ]
+    with pytest.raises(StillmotionError, match=r"t\.csv: 1 folders hold numbered pictures \(a/clip_c01, ...\)"):
+        read_videos(table)
+
+
+def test_folders_of_frames_are_inputs_of_predictions(frames: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = frames / "a" / "clip_c01"
+    assert [video.path for video in find_inputs([f"{folder}@25fps"])] == [f"{folder}@25fps"]
+    assert [video.path for video in find_inputs([folder], frame_rate=25)] == [f"{folder}@25fps"]
+    assert len(find_inputs([folder])) == 5
+    assert {video.path for video in find_inputs([frames / "a"], frame_rate=25)} == {
+        f"{folder}@25fps",
+        str(frames / "a" / "clip_c02.mp4"),
+    }
+    monkeypatch.chdir(folder)
+    assert [video.path for video in find_inputs(["."], frame_rate=25)] == [f"{folder.resolve()}@25fps"]
+    with pytest.raises(UsageError, match="no such file or folder"):
+        find_inputs([f"{folder}2@25fps"])
+
+
+# Names.
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "files", "groups"),
+    [
+        ("patient{0:02d}_{1}.mp4", r"([^/]+)_\d+\.\w+$", 18, 3),
+        ("{0}xYz_{1:06d}_{1:06d}.mp4", r"([^/]+)_\d+_\d+\.\w+$", 18, 3),
+        ("patient{0:02d}-{1}.MP4", r"([^/]*[^/\d])\d+\.\w+$", 18, 3),
+        ("S{0}T{1}.mov", r"([^/]*[^/\d])\d+\.\w+$", 18, 3),
+        ("person{0} d{1}_uncomp.avi", r"([^/]*[^/\d])\d+[^/\d]*\.\w+$", 18, 3),
+        ("anna{0} ({1}).mp4", r"([^/]*[^/\d])\d+[^/\d]*\.\w+$", 18, 3),
+        ("{1}_{2}.mp4", r"(?<![^/])\d+[ ._-]+([^/]+)\.\w+$", 18, 3),
+    ],
+)
+def test_names_alike_but_for_a_number_are_asked_about(
+    tmp_path: Path, names: str, pattern: str, files: int, groups: int
+) -> None:
+    clips = [(label, p, q) for label in ("walk", "run") for p in range(3) for q in range(3)]
+    touch(tmp_path, *(f"{label}/{names.format(p, q, 'abc'[p])}" for label, p, q in clips))
+    videos = read_videos(tmp_path)
+    assert len(videos.groups) == 18
+    alike = find_alike_names(videos)
+    assert alike is not None
+    assert (alike.pattern, alike.files, alike.groups) == (pattern, files, groups)
+    assert f"'{pattern}'" in alike.question and "alike but for a number (run/" in alike.question
+    joined = read_videos(tmp_path, group=alike.pattern)
+    assert len(joined.groups) == groups
+    assert find_alike_names(joined) is None
+    assert find_alike_names(read_videos(tmp_path, group=".+")) is None  # each file is its own: told, not guessed
+    (tmp_path / "run" / "intro.mp4").touch()
+    alike = find_alike_names(read_videos(tmp_path))
+    assert alike is not None
+    assert len(read_videos(tmp_path, group=alike.pattern).groups) == alike.groups == groups + 1
+
+
+@pytest.mark.parametrize("names", ["{1:03d}.mp4", "{0}{1}.mp4", "IMG_{0}{1}.MOV", "anna_c{1}.mp4", "{0}/{1}.mp4"])
+def test_numbers_that_tell_the_files_of_a_label_apart_are_not_asked_about(tmp_path: Path, names: str) -> None:
+    touch(tmp_path, *(f"{label}/{names.format(p, q)}" for label in ("walk", "run") for p in range(3) for q in range(3)))
+    assert find_alike_names(read_videos(tmp_path)) is None
+    touch(
+        tmp_path / "other",
+        *(f"{label}/{label}_{number}.mp4" for label in ("walk", "run", "sit") for number in range(9)),
+    )
+    assert find_alike_names(read_videos(tmp_path / "other")) is None
+    touch(tmp_path / "two", *(f"{label}/{name}{number}.mp4" for label in "ab" for name in "xy" for number in range(9)))
+    assert find_alike_names(read_videos(tmp_path / "two")) is None
+
+
+def test_names_in_a_table_are_asked_about_unless_it_has_groups(tmp_path: Path) -> None:
+    rows = [f"anna{person}_{clip}.mp4,x" for person in range(3) for clip in range(3)]
+    (tmp_path / "t.csv").write_text("\n".join(["path,label", *rows]))
+    alike = find_alike_names(read_videos(tmp_path / "t.csv"))
+    assert alike is not None and alike.groups == 3
+    (tmp_path / "t.csv").write_text("\n".join(["path,label,group", *(f"{row}," for row in rows)]))
+    assert find_alike_names(read_videos(tmp_path / "t.csv")) is None
 
 
 # Tables.

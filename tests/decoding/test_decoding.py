@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from PIL import Image
 
 from helpers.media import Pictures, noise, turn_clockwise, write_lossy_video, write_video
-from stillmotion.decoding import DecodedFrames, index_shown_at, iter_frames, probe, read_frames
+from stillmotion.data.media import is_image
+from stillmotion.decoding import DecodedFrames, index_shown_at, iter_frames, probe, read_frames, source_files
 from stillmotion.errors import UnreadableVideoError
 
 
@@ -110,6 +112,140 @@ def test_an_image_is_a_video_of_one_frame_upright_by_its_exif_data(tmp_path: Pat
     assert read_frames(tmp_path / "a.png", [0.0, 3.0], 16, 16).shown_at([0, 1, 2]).shape == (3, 16, 16, 3)
     ((seconds, frame),) = iter_frames(tmp_path / "a.png", 48, 32)
     assert seconds == 0.0 and np.array_equal(frame, upright)
+
+
+# The left half is red, the right one black above and blue below: 32 by 48 pixels, by pillow_heif, which encodes.
+HEIC = b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAACJpbG9jAA"
+    "AAAERAAAEAAQAAAAABoQABAAAAAAAAAMQAAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAA"
+    "AADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkA"
+    "AAAwAAAwAeoCCBBZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAA"
+    "AAAoY2xhcAAAADAAAAABAAAAIAAAAAH////wAAAAAv///+AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWBAgMFhAAAAM"
+    "xtZGF0AAAAwCgBrwY4Wve238kgf//1Ox6H9JeQIfBJN/sle77zLX/+59oo7MRzeVRd2O6wgULc1BU1RvRZpXj+4Oa4kgdg74GoSeIkUtEY7bMV"
+    "OPSrHQk2r7GEo3pgd/66nge9tWywSlmtXoPO4+ZVIHYpHcEyZoEdPS0BXsFroieVs3f1KGOQcyEfDgp5ZuDA5O3ozjCpkUsuhO7sFaWkK2THH3"
+    "siRHXp9RMtY/JWXzLqEkc5EYOJ9clixjgbabasW2G4PbyJgA=="
+)
+
+
+@pytest.mark.parametrize("name", ["IMG_0001.HEIC", "a.heif", "a.avif", "misnamed.jpg"])
+def test_pictures_of_telephones_are_read(tmp_path: Path, name: str) -> None:
+    picture = np.zeros((32, 48, 3), np.uint8)
+    picture[:, :24], picture[16:, 24:] = (200, 30, 30), (30, 30, 200)
+    path = tmp_path / name
+    if name == "a.avif":
+        Image.fromarray(picture).save(path, quality=95)
+    else:
+        path.write_bytes(HEIC)
+    assert is_image(path)
+    assert (probe(path).width, probe(path).height) == (48, 32)
+    decoded = read_frames(path, [0.0], 32, 48).images[0].astype(int)
+    for rows, columns in ((slice(32), slice(20)), (slice(12), slice(28, 48)), (slice(20, 32), slice(28, 48))):
+        assert np.abs(decoded[rows, columns] - picture[rows, columns]).max() <= 8
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".pgm"])
+def test_gray_of_16_bits_is_scaled_to_8(tmp_path: Path, ending: str) -> None:
+    levels = np.arange(16 * 16, dtype=np.uint16).reshape(16, 16)
+    path = tmp_path / f"a{ending}"
+    if ending == ".pgm":
+        path.write_bytes(b"P5 16 16 65535\n" + (257 * levels).astype(">u2").tobytes())
+    else:
+        Image.fromarray(257 * levels).save(path)
+    assert np.array_equal(read_frames(path, [0.0], 16, 16).images[0], np.repeat(levels[..., None], 3, axis=2))
+
+
+def test_pictures_whose_white_is_not_known_are_refused(tmp_path: Path) -> None:
+    for number, levels in enumerate((np.full((16, 16), 0.5, np.float32), np.full((16, 16), 70_000, np.int32))):
+        path = tmp_path / f"{number}.tif"
+        Image.fromarray(levels).save(path)
+        for read in ways_to_read(path):
+            with pytest.raises(UnreadableVideoError, match=f"{number}.tif: its 32-bit pixels do not say what is white"):
+                read()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("ending", [".heic", ".avif", ".webp", ".tif"])
+def test_a_damaged_picture_is_read_or_unreadable(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"a{ending}"
+    if ending == ".heic":
+        path.write_bytes(HEIC)
+    else:
+        Image.fromarray(noise(1)[0]).save(path)
+    whole, unreadable = path.read_bytes(), 0
+    for seed in range(40):
+        rng = np.random.default_rng((2, seed))
+        content = bytearray(whole[: len(whole) // 2] if seed % 4 == 0 else whole)
+        for place in rng.integers(0, min(len(content), 600), 5):
+            content[place] = int(rng.integers(256))
+        path.write_bytes(content)
+        try:
+            read_frames(path, [0.0], 16, 16)
+        except UnreadableVideoError as error:
+            unreadable += 1
+            assert f"a{ending}" in str(error)
+    assert unreadable > 0
+
+
+# Folders of numbered frames.
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """`a@10fps`: twelve frames whose numbers have no leading zeros, and what else lies in such folders."""
+    (tmp_path / "a").mkdir()
+    for number, frame in enumerate(noise(12), start=1):
+        Image.fromarray(frame).save(tmp_path / "a" / f"frame{number}.png")
+    (tmp_path / "a" / "times.txt").touch()
+    (tmp_path / "a" / "._frame1.png").touch()
+    return tmp_path / "a@10fps"
+
+
+def test_a_folder_of_frames_is_a_video_at_the_rate_in_its_path(folder: Path) -> None:
+    facts = probe(folder)
+    assert (facts.width, facts.height, facts.frames, facts.rate, facts.seconds) == (48, 32, 12, 10.0, 1.2)
+    assert (facts.codec, facts.container) == ("png", "folder of frames")
+    decoded = decode_all(folder)
+    assert np.array_equal(decoded.images, noise(12))
+    assert decoded.seconds == pytest.approx(np.arange(12) / 10)
+    for wanted in ([0.0, 0.35, 1.1], [0.9999], [-1.0, 99.0], [0.3, 0.1, 0.1]):
+        assert np.array_equal(read_frames(folder, wanted, 16, 16).shown_at(wanted), decode_shown(folder, wanted))
+    late = list(iter_frames(folder, 32, 48, start_seconds=0.55))
+    assert [round(seconds, 3) for seconds, _ in late] == [0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1]
+    slow = folder.with_name("a@2.5fps")
+    assert (probe(slow).seconds, len(source_files(slow)), source_files(slow)[9].name) == (4.8, 12, "frame10.png")
+
+
+def decode_shown(path: Path, wanted: list[float]) -> Pictures:
+    return decode_all(path, 16, 16).shown_at(wanted)
+
+
+def test_a_frame_of_a_folder_that_cannot_be_read_is_left_out(folder: Path) -> None:
+    for number in (1, 5):
+        (folder.with_name("a") / f"frame{number}.png").write_bytes(b"text")
+    frames = noise(12)
+    assert probe(folder).frames == 12
+    wanted = [0.0, 0.3, 0.4, 0.5]
+    assert np.array_equal(read_frames(folder, wanted, 32, 48).shown_at(wanted), frames[[1, 3, 3, 5]])
+    assert [round(seconds, 1) for seconds, _ in iter_frames(folder, 32, 48, start_seconds=0.4)][:2] == [0.3, 0.5]
+    for file in source_files(folder):
+        file.write_bytes(b"text")
+    for read in ways_to_read(folder):
+        with pytest.raises(UnreadableVideoError, match="none of 12 frames can be read"):
+            read()
+
+
+def test_a_folder_without_a_rate_or_without_frames_is_unreadable(folder: Path) -> None:
+    for read in ways_to_read(folder.with_name("a")):
+        with pytest.raises(
+            UnreadableVideoError, match="a: a folder; if it holds the frames of a video, name it a@25fps"
+        ):
+            read()
+    (folder.parent / "empty").mkdir()
+    with pytest.raises(UnreadableVideoError, match="no frames in this folder"):
+        probe(folder.with_name("empty@10fps"))
+    for name in ("none@10fps", "a@0fps", "a@xfps"):
+        with pytest.raises(UnreadableVideoError, match="No such file"):
+            probe(folder.with_name(name))
 
 
 # Damaged files.

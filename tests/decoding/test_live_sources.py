@@ -11,7 +11,9 @@ from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from helpers.media import noise, write_video
 from helpers.streams import serve
@@ -155,3 +157,30 @@ def test_slots_show_what_was_on_screen_in_their_middle() -> None:
     assert [end for end, _ in slots] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     ((end, name),) = resampler.flush(1.3)
     assert end == pytest.approx(1.2) and name == "e"
+
+
+def test_a_folder_of_frames_is_a_source(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for number, picture in enumerate(noise(5)):
+        Image.fromarray(picture).save(tmp_path / "a" / f"{number:03d}.png")
+    (tmp_path / "a" / "002.png").write_bytes(b"text")
+    source, stats = find_source(tmp_path / "a@4fps"), SourceStats()
+    assert (source.kind, source.live) == ("file", False)
+    frames = list(read_source(source, stats=stats))
+    assert [frame.seconds for frame in frames] == [0.0, 0.25, 0.75, 1.0]
+    assert [frame.starts_recording for frame in frames] == [True, False, False, False]
+    assert np.array_equal(frames[2].frame.to_ndarray(format="rgb24"), noise(5)[3])
+    assert (stats.rate, stats.frames, stats.sizes) == (4.0, 4, [(48, 32)])
+    for file in (tmp_path / "a").iterdir():
+        file.write_bytes(b"text")
+    with pytest.raises(UnreadableVideoError, match="no frame can be read"):
+        list(read_source(source))
+    with pytest.raises(UsageError, match=r"a folder of frames with its rate \(a@25fps\)"):
+        find_source(tmp_path / "a")
+
+
+def test_a_source_of_an_unknown_codec_is_unreadable(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", noise(5))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"qqqq"))
+    with pytest.raises(UnreadableVideoError, match="FFmpeg does not know the codec"):
+        list(read_source(find_source(path)))

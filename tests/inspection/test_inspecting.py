@@ -146,3 +146,21 @@ def test_a_contact_sheet_has_one_row_per_label_with_its_videos_in_their_aspect_r
     gray = np.abs(sheet.astype(int) - 120) < 12
     assert gray[6 + 20 + 48].sum() == pytest.approx(6 * 96, abs=20)  # one of seven cannot be read
     assert gray[6 + 128 + 20 + 48].sum() == pytest.approx(7 * 192, abs=20)
+
+
+def test_copies_of_folders_of_frames_are_found(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (4, 32, 48, 3), np.uint8)
+    for folder, frames in (("a/1", pictures), ("b/2", pictures), ("b/3", pictures[::-1])):
+        (tmp_path / folder).mkdir(parents=True)
+        for number, frame in enumerate(frames):
+            Image.fromarray(frame).save(tmp_path / folder / f"{number}.png")
+    pairs = copies(open_videos(read_videos(tmp_path, frame_rate=4)).segments)
+    assert [(first.video.path, second.video.path) for first, second in pairs] == [("a/1@4fps", "b/2@4fps")]
+
+
+def test_names_alike_but_for_a_number_are_found(tmp_path: Path) -> None:
+    for number in range(8):
+        record(tmp_path / "a" / f"anna{number // 2}_{number}.mp4", number)
+    inspection = inspect_videos(read_videos(tmp_path))
+    assert inspection.alike_names is not None and inspection.alike_names.groups == 4

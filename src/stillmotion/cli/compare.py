@@ -66,6 +66,7 @@ def compare(
     margin: options.Margin = 0.05,
     flip: options.Flip = False,
     group: options.Group = None,
+    frame_rate: options.FrameRate = None,
     split: options.Split = "0.7,0.15,0.15",
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
@@ -80,7 +81,7 @@ def compare(
 
     names, rate_, size_ = options.read_families(families), options.read_rate(rate), options.read_size(size)
     fractions = options.read_split(split)
-    videos = read_labeled(data, group=group)
+    videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = out_folder or default_folder(data)
     check_folder(folder)
     load_backend()

@@ -98,11 +98,15 @@ def bar(name: str = "") -> Iterator[ProgressBar | ProgressLines]:
 
 
 class NoteHandler(logging.Handler):
-    """Prints the library's log: information as plain lines, warnings with a prefix."""
+    """Prints the library's log: information as plain lines, warnings with a prefix.
+
+    If a record has a `parameter`, the message is about that parameter, and the option of the same name is added.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "warning: " if record.levelno >= logging.WARNING else ""
-        note(prefix + record.getMessage())
+        parameter = getattr(record, "parameter", "")
+        note(prefix + record.getMessage() + (f" (--{parameter})" if parameter else ""))
 
 
 def show_log() -> None:

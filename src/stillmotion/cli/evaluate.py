@@ -26,6 +26,7 @@ def evaluate(
         ),
     ] = None,
     group: options.Group = None,
+    frame_rate: options.FrameRate = None,
 ) -> None:
     """Test a run: accuracy, macro-F1, log loss and calibration, overall and per label.
 
@@ -37,7 +38,7 @@ def evaluate(
     from stillmotion.runs import read_run
 
     run = read_run(run_folder)
-    videos = None if data is None else read_labeled(data, group=group)
+    videos = None if data is None else read_labeled(data, group=group, frame_rate=frame_rate)
     load_backend()
     with bar(run.recipe.family) as progress:
         metrics = run_evaluation(run, videos, progress=progress)

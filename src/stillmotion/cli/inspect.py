@@ -26,6 +26,7 @@ MAX_LINES = 20
 def inspect(
     data: options.Data,
     group: options.Group = None,
+    frame_rate: options.FrameRate = None,
     sheet: Annotated[
         Path | None,
         typer.Option(metavar="PNG", help="File for the contact sheet.", show_default="DATA-sheet.png"),
@@ -38,7 +39,7 @@ def inspect(
     from stillmotion.data import read_videos
     from stillmotion.inspection import inspect_videos, write_contact_sheet
 
-    videos = read_videos(data, group=group)
+    videos = read_videos(data, group=group, frame_rate=frame_rate)
     with bar("inspect") as progress:
         inspection = inspect_videos(videos, progress=progress)
     _print_contents(inspection)
@@ -92,6 +93,8 @@ def _print_problems(inspection: Inspection) -> None:
     few_groups = [f"{label!r}: {count}" for label, count in inspection.few_groups.items()]
     _print_list("labels have too few groups to split (at least 3 are needed)", few_groups)
     _print_list("groups are in more than one part of the table's split", inspection.straddling)
+    if inspection.alike_names:
+        out.print(f"{inspection.alike_names.question} (--group)", markup=False)
     if len(inspection.videos.labels) < 2:
         out.print("there are fewer than two labels, so there is nothing to classify")
 

@@ -42,6 +42,16 @@ Group = Annotated[
         show_default=False,
     ),
 ]
+FrameRate = Annotated[
+    float | None,
+    typer.Option(
+        "--frame-rate",
+        metavar="FPS",
+        help="Frames per second of videos that are folders of numbered pictures; 0 if each picture is its own.",
+        show_default=False,
+        min=0,
+    ),
+]
 Split = Annotated[str, typer.Option(metavar="A,B,C", help="Shares of the train, validation and test parts.")]
 Frames = Annotated[int | None, typer.Option(help="Frames per clip.", show_default="16", min=1)]
 RateText = Annotated[

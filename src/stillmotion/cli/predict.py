@@ -38,6 +38,7 @@ def predict(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write a table: .csv, .jsonl or .parquet.", show_default=False),
     ] = None,
+    frame_rate: options.FrameRate = None,
 ) -> None:
     """Predict the labels of videos and images: of each window, and of the whole video.
 
@@ -58,7 +59,7 @@ def predict(
 
     if out_file is not None:
         check_ending(out_file)
-    videos = find_inputs(inputs)
+    videos = find_inputs(inputs, frame_rate=frame_rate)
     if out_file is not None:
         _check_not_read(out_file, [*inputs, *map(videos.file, videos)])
     predictions: list[VideoPrediction] = []
@@ -84,7 +85,7 @@ def predict(
         others = f" (and {len(stills) - 1} more)" if len(stills) > 1 else ""
         note(
             f"warning: {stills[0]}{others} is a still image; {run.recipe.family} sees it as a video in which nothing "
-            "moves. Use the run of a still family for images."
+            "moves. Use the run of a still family for images, or --frame-rate for folders of numbered frames."
         )
     if skipped:
         raise StillmotionError(f"{skipped} of {len(videos)} inputs could not be read")

@@ -40,6 +40,7 @@ def train(
     precision: options.Precision = "float32",
     flip: options.Flip = False,
     group: options.Group = None,
+    frame_rate: options.FrameRate = None,
     split: options.Split = "0.7,0.15,0.15",
     seed: options.Seed = 0,
     tensorboard: options.Tensorboard = False,
@@ -69,7 +70,7 @@ def train(
     rate_, size_, fractions = options.read_rate(rate), options.read_size(size), options.read_split(split)
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     settings: dict[str, Any] = options_ | {name: value for name, value in given.items() if value is not None}
-    videos = read_labeled(data, group=group)
+    videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = out_folder or default_run_folder(family)
     check_folder(folder)
     load_backend()

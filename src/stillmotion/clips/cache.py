@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stillmotion.decoding import DecodedFrames, Seconds, read_frames
+from stillmotion.decoding import DecodedFrames, Seconds, read_frames, source_files
 from stillmotion.errors import StillmotionError, UnreadableVideoError
 
 MAX_BYTES = 20 * 2**30
@@ -87,10 +87,11 @@ def trim_cache(max_bytes: int = MAX_BYTES) -> None:
 def _entry_name(path: Path, seconds: Seconds, height: int, width: int) -> str:
     """The path of an entry below the cache folder."""
     try:
-        status = path.stat()
+        statuses = [file.stat() for file in source_files(path)]
     except OSError as error:
         raise UnreadableVideoError(f"{path}: {error.strerror}") from None
-    name = f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0{height}x{width}\0"
+    size, changed = sum(status.st_size for status in statuses), max(status.st_mtime_ns for status in statuses)
+    name = f"{path.resolve()}\0{size}\0{changed}\0{height}x{width}\0"
     digest = hashlib.sha256(ENTRY_VERSION + os.fsencode(name) + seconds.tobytes()).hexdigest()
     return f"{digest[:2]}/{digest[2:34]}"
 

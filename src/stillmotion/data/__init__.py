@@ -1,6 +1,7 @@
 """Which videos, labels and groups there are, and how they are split."""
 
 from stillmotion.data.class_names import read_class_names
+from stillmotion.data.grouping import AlikeNames, find_alike_names
 from stillmotion.data.reading import check_labeled, check_names, read_videos
 from stillmotion.data.splitting import FRACTIONS, split, split_folds, straddling_groups
 from stillmotion.data.videos import PARTS, Part, Video, Videos
@@ -8,11 +9,13 @@ from stillmotion.data.videos import PARTS, Part, Video, Videos
 __all__ = [
     "FRACTIONS",
     "PARTS",
+    "AlikeNames",
     "Part",
     "Video",
     "Videos",
     "check_labeled",
     "check_names",
+    "find_alike_names",
     "read_class_names",
     "read_videos",
     "split",

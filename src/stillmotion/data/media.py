@@ -3,19 +3,77 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
+from typing import NamedTuple
 
 from stillmotion.errors import UsageError
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
+_IMAGE_FORMATS = "png jpg jpeg jpe jfif bmp webp tif tiff ppm pgm heic heif hif avif"
+IMAGE_SUFFIXES = frozenset(f".{name}" for name in _IMAGE_FORMATS.split())
 # The operating system's table of media types may lack some of these.
 _VIDEO_FORMATS = (
     "mp4 m4v mov avi mkv webm asf wmv flv f4v mpg mpeg m2v ts mts m2ts vob mxf ogv 3gp 3g2 dv gif apng y4m h264 h265 "
     "hevc ivf nut rm rmvb divx"
 )
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_FORMATS.split())
+_WITH_RATE = re.compile(r"(.+)@(\d+(?:\.\d+)?)fps")
+
+
+class FrameFolder(NamedTuple):
+    """A folder of frames.
+
+    Attributes:
+        folder: where they are.
+        rate: frames per second.
+    """
+
+    folder: Path
+    rate: float
+
+
+def with_rate(folder: PurePath, rate: float) -> PurePath:
+    """Write the path of a folder of frames.
+
+    Args:
+        folder: the path of the folder.
+        rate: frames per second.
+
+    Returns:
+        `folder@25fps`.
+    """
+    return folder.with_name(f"{folder.name}@{rate:.12g}fps")
+
+
+def without_rate(path: PurePath) -> PurePath:
+    """Undo `with_rate`.
+
+    Args:
+        path: any path.
+
+    Returns:
+        The path, without a rate at its end.
+    """
+    match = _WITH_RATE.fullmatch(path.name)
+    return path.with_name(match[1]) if match else path
+
+
+def as_frame_folder(path: Path) -> FrameFolder | None:
+    """Read the path of a folder of frames.
+
+    Args:
+        path: any path.
+
+    Returns:
+        The folder and its rate; None if the path is not of the form `folder@25fps`, or there is no such folder.
+    """
+    match = _WITH_RATE.fullmatch(path.name)
+    if not match or not float(match[2]) or os.path.lexists(path):
+        return None
+    folder = path.with_name(match[1])
+    return FrameFolder(folder, float(match[2])) if folder.is_dir() else None
 
 
 def check_exists(path: Path) -> None:
@@ -24,7 +82,7 @@ def check_exists(path: Path) -> None:
     Raises:
         UsageError: it does not. A URL is not shown, because it may hold a password.
     """
-    if path.exists():
+    if path.exists() or as_frame_folder(path):
         return
     # The "//" of a URL has become "/" in a path. A drive of Windows has one letter.
     if re.match(r"[A-Za-z][A-Za-z\d+.-]+:/", path.as_posix()):

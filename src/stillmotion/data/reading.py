@@ -11,7 +11,7 @@ from stillmotion.data.videos import Videos
 from stillmotion.errors import StillmotionError, UsageError
 
 
-def read_videos(data: str | Path, *, group: str | None = None) -> Videos:
+def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float | None = None) -> Videos:
     """Read a data set: a folder of folders, or a table (see `stillmotion.data.formats`).
 
     No video is opened; `open_videos` does that.
@@ -19,19 +19,21 @@ def read_videos(data: str | Path, *, group: str | None = None) -> Videos:
     Args:
         data: the folder or the table.
         group: a regular expression; what it matches in a video's path names the video's group.
+        frame_rate: frames per second of videos that are folders of numbered frames; 0 if numbered pictures are
+            pictures of their own.
 
     Returns:
         The videos with their labels, groups and segments, sorted by path (folder) or in the order of the rows (table).
 
     Raises:
-        UsageError: there is no such file or folder, or its format is unknown.
+        UsageError: there is no such file or folder, its format is unknown, or `frame_rate` is no rate or needless.
         StillmotionError: it cannot be read; the message says where.
     """
     path = Path(data)
     check_exists(path)
     for data_format in FORMATS.values():
         if data_format.accepts(path):
-            videos = data_format.read(path, group)
+            videos = data_format.read(path, group, frame_rate)
             check_names(videos)
             return videos
     formats = ", or ".join(data_format.summary for data_format in FORMATS.values())

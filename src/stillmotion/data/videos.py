@@ -50,12 +50,14 @@ class Videos(Sequence[Video]):
         items: the videos.
         grouping: how the groups were found, in words.
         loose: paths of videos outside the label folders, which therefore have no label.
+        groups_guessed: whether the groups follow from the names of files and folders only, because none were given.
     """
 
     root: Path
     items: tuple[Video, ...]
     grouping: str = ""
     loose: tuple[str, ...] = ()
+    groups_guessed: bool = False
 
     @overload
     def __getitem__(self, index: int) -> Video: ...
@@ -90,7 +92,7 @@ class Videos(Sequence[Video]):
         Returns:
             The same data set with only these videos.
         """
-        return Videos(self.root, tuple(items), self.grouping)
+        return Videos(self.root, tuple(items), self.grouping, groups_guessed=self.groups_guessed)
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Video and image files -> frames with times.
 
-`images` decodes still images, `pyav` everything else. Both provide the functions of `Decoder`, and are imported when
-they are first needed, since PyAV takes long to import. Live sources, which have no length and cannot seek, are read by
-`live` instead.
+`images` decodes still images, `frame_folders` folders of numbered frames, `pyav` everything else. They provide the
+functions of `Decoder`, and are imported when they are first needed, since PyAV takes long to import. Live sources,
+which have no length and cannot seek, are read by `live` instead.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from stillmotion.data.media import is_image
+from stillmotion.data.frame_folders import frame_files
+from stillmotion.data.media import as_frame_folder, is_image
 from stillmotion.decoding.frames import TICK, DecodedFrames, Decoder, Images, Seconds, VideoFacts, index_shown_at
 from stillmotion.errors import UnreadableVideoError
 
@@ -25,6 +26,7 @@ __all__ = [
     "iter_frames",
     "probe",
     "read_frames",
+    "source_files",
 ]
 
 
@@ -32,6 +34,10 @@ def _decoder(path: Path) -> Decoder:
     """The module that decodes a file. Raises UnreadableVideoError for what cannot be a file's name."""
     if "\0" in str(path):  # FFmpeg would read the name up to there, and Python raises ValueError.
         raise UnreadableVideoError(f"{str(path)!r}: no file name can hold the character NUL")
+    if path.is_dir() or as_frame_folder(path):
+        from stillmotion.decoding import frame_folders
+
+        return frame_folders
     if is_image(path):
         from stillmotion.decoding import images
 
@@ -39,6 +45,19 @@ def _decoder(path: Path) -> Decoder:
     from stillmotion.decoding import pyav
 
     return pyav
+
+
+def source_files(path: Path) -> list[Path]:
+    """List the files that a video consists of.
+
+    Args:
+        path: a video or an image.
+
+    Returns:
+        The frames of a folder of frames; otherwise the path itself, whether there is such a file or not.
+    """
+    folder = as_frame_folder(path)
+    return frame_files(folder.folder) if folder else [path]
 
 
 def probe(path: Path) -> VideoFacts:

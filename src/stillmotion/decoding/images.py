@@ -1,4 +1,7 @@
-"""Still images, decoded as videos of one frame: upright by their EXIF rotation, resized as frames of videos are."""
+"""Still images, decoded as videos of one frame: upright by their EXIF rotation, resized as frames of videos are.
+
+Pillow decodes them, with the plugin of `pi_heif` for the HEIC files of telephones.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import pi_heif
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from stillmotion.decoding.frames import DecodedFrames, Images, Seconds, VideoFacts
 from stillmotion.errors import UnreadableVideoError
 
+pi_heif.register_heif_opener()
+
 
 def probe(path: Path) -> VideoFacts:
     """Find out what an image file holds: one frame of duration 0. See `stillmotion.decoding.probe`."""
-    height, width, _ = _read_upright(path).shape
+    height, width, _ = read_upright(path).shape
     return VideoFacts(width, height, 0.0, 0.0, 1, codec=path.suffix[1:].lower(), container="image")
 
 
@@ -24,23 +31,57 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
 
 def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
     """Decode the one frame, whatever the times. See `stillmotion.decoding.read_frames`."""
+    return DecodedFrames(read_image(path, height, width)[None], np.zeros(1))
+
+
+def read_image(path: Path, height: int, width: int) -> Images:
+    """Decode an image and resize it by FFmpeg, so that an image and a video of the same picture give the same pixels.
+
+    Args:
+        path: the image.
+        height: in pixels; the aspect ratio is not kept.
+        width: likewise.
+
+    Returns:
+        uint8 RGB `(height, width, 3)`.
+
+    Raises:
+        UnreadableVideoError: the file is not an image that can be read.
+    """
     from av.video.frame import VideoFrame
     from av.video.reformatter import Interpolation
 
-    # Resized by FFmpeg, not Pillow, so that an image and a video of the same picture give the same pixels.
-    frame = VideoFrame.from_ndarray(_read_upright(path), format="rgb24")
+    frame = VideoFrame.from_ndarray(read_upright(path), format="rgb24")
     resized = frame.reformat(width=width, height=height, interpolation=Interpolation.AREA)
-    return DecodedFrames(np.asarray(resized.to_ndarray(), np.uint8)[None], np.zeros(1))
+    return np.asarray(resized.to_ndarray(), np.uint8)
 
 
-def _read_upright(path: Path) -> Images:
-    """The image, uint8 RGB `(height, width, 3)`, turned as its EXIF data says."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
+def read_upright(path: Path) -> Images:
+    """Decode an image.
 
+    Args:
+        path: the image.
+
+    Returns:
+        uint8 RGB `(height, width, 3)`, turned as its EXIF data says.
+
+    Raises:
+        UnreadableVideoError: the file is not an image that can be read.
+    """
     try:
         with Image.open(path) as image:
-            return np.ascontiguousarray(ImageOps.exif_transpose(image).convert("RGB"))
+            upright = ImageOps.exif_transpose(image)
+            # Pillow itself would clip 16-bit gray to white. It calls that of PGM files "I".
+            if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
+                upright = Image.fromarray(np.rint(np.asarray(upright) / 257).astype(np.uint8))
+            elif image.mode in ("I", "F"):
+                raise UnreadableVideoError(
+                    f"{path}: its 32-bit pixels do not say what is white; convert it to an image of 8 or 16 bits"
+                )
+            return np.ascontiguousarray(upright.convert("RGB"))
+    except (UnreadableVideoError, MemoryError):
+        raise
     except UnidentifiedImageError:
         raise UnreadableVideoError(f"{path}: not a readable image") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's plugins do not say which errors they raise for damaged files.
         raise UnreadableVideoError(f"{path}: {getattr(error, 'strerror', None) or error}") from None

@@ -19,7 +19,10 @@ from urllib.parse import urlsplit
 
 import av
 from av.container import InputContainer
+from av.video.frame import VideoFrame
 
+from stillmotion.data.frame_folders import frame_files
+from stillmotion.data.media import FrameFolder, as_frame_folder
 from stillmotion.decoding.prefetch import PrefetchReader, SourceFrame
 from stillmotion.decoding.pyav import with_times
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
@@ -138,9 +141,12 @@ def find_source(text: str | Path, *, raw: str = "") -> Source:
         ends = web.scheme in ("http", "https") and PurePosixPath(web.path).suffix.lower() in _FILE_ENDINGS
         return Source(name, "file" if ends else "network")
     path = Path(name)
+    if as_frame_folder(path):
+        return Source(name, "file")
     if not path.exists() or path.is_dir():
         problem = "a folder" if path.is_dir() else "no such file"
-        raise UsageError(f"{name}: {problem}; a source is a file, a camera's number, a URL, or -")
+        frames = f", or a folder of frames with its rate ({path.name}@25fps)" if path.is_dir() else ""
+        raise UsageError(f"{name}: {problem}; a source is a file, a camera's number, a URL, or -{frames}")
     return Source(name, "pipe" if path.is_fifo() else "file")
 
 
@@ -220,11 +226,19 @@ def _open(source: Source) -> InputContainer:
     if not container.streams.video:
         container.close()
         raise UnreadableVideoError(f"{source}: no pictures in it")
+    # PyAV's type does not say so, but without a decoder there is no codec context.
+    if container.streams.video[0].codec_context is None:
+        container.close()
+        raise UnreadableVideoError(f"{source}: FFmpeg does not know the codec of this video")
     return container
 
 
 def _read_once(source: Source, stats: SourceStats) -> SourceFrames:
     """Read a source from opening it to its end."""
+    folder = as_frame_folder(Path(source.name)) if source.kind == "file" else None
+    if folder:
+        yield from _read_frame_folder(folder, stats)
+        return
     first = True
     with _open(source) as container:
         stream = container.streams.video[0]
@@ -239,6 +253,25 @@ def _read_once(source: Source, stats: SourceStats) -> SourceFrames:
             first = False
     if first:
         raise UnreadableVideoError(f"{source}: no picture can be decoded")
+
+
+def _read_frame_folder(folder: FrameFolder, stats: SourceStats) -> SourceFrames:
+    """Read the frames in a folder; those that cannot be read are left out."""
+    from stillmotion.decoding.images import read_upright
+
+    stats.rate = folder.rate
+    for number, file in enumerate(frame_files(folder.folder)):
+        try:
+            frame = VideoFrame.from_ndarray(read_upright(file), format="rgb24")
+        except UnreadableVideoError:
+            continue
+        size = frame.width, frame.height
+        if not stats.sizes or stats.sizes[-1] != size:
+            stats.sizes.append(size)
+        stats.frames += 1
+        yield SourceFrame(number / folder.rate, frame, stats.frames == 1, time.monotonic())
+    if not stats.frames:
+        raise UnreadableVideoError(f"{folder.folder}: no frame can be read")
 
 
 def pauses() -> Iterator[float]:

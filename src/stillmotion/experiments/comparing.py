@@ -56,6 +56,7 @@ def run_comparison(
     margin: float = 0.05,
     flip: bool = False,
     group: str | None = None,
+    frame_rate: float | None = None,
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
     overwrite: bool = False,
@@ -88,6 +89,7 @@ def run_comparison(
         margin: the smallest gain in accuracy that is worth motion, 0 to below 1.
         flip: whether half of the training clips are mirrored.
         group: a regular expression; what it matches in a video's path names its group.
+        frame_rate: frames per second of videos that are folders of numbered frames.
         fractions: shares of the train, validation and test parts.
         seed: of the split and of the trainings.
         overwrite: whether trainings with other settings in `out` are deleted.
@@ -120,7 +122,7 @@ def run_comparison(
         fractions=fractions,
         seed=seed,
     )
-    videos = read_labeled(data, group=group)
+    videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = Path(out) if out is not None else default_folder(data)
     check_folder(folder)
     executor = InProcess(progress, cancel)

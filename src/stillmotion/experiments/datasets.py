@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Literal
 
 from stillmotion.clips import OpenedVideos, Rate, SkippedVideo, choose_rate, open_videos
-from stillmotion.data import PARTS, Videos, check_labeled, read_videos, split, split_folds, straddling_groups
+from stillmotion.data import (
+    PARTS,
+    Videos,
+    check_labeled,
+    find_alike_names,
+    read_videos,
+    split,
+    split_folds,
+    straddling_groups,
+)
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.inspection import copies
 from stillmotion.progress import Progress, no_progress
@@ -44,26 +53,32 @@ class Dataset:
     rate: Rate
 
 
-def read_labeled(data: str | Path | Videos | OpenedVideos, *, group: str | None = None) -> Videos | OpenedVideos:
+def read_labeled(
+    data: str | Path | Videos | OpenedVideos, *, group: str | None = None, frame_rate: float | None = None
+) -> Videos | OpenedVideos:
     """Read a labeled data set; no video is opened yet.
 
     Args:
         data: a folder, a table, or videos that were read before.
         group: a regular expression; what it matches in a video's path names its group.
+        frame_rate: frames per second of videos that are folders of numbered frames.
 
     Returns:
         The videos.
 
     Raises:
-        UsageError: nothing is there, it is not a data set, or `group` is given for videos that were read before.
+        UsageError: nothing is there, it is not a data set, or `group` or `frame_rate` is given for videos that were
+            read before.
         StillmotionError: it cannot be read, a video has no label, or there are fewer than two labels.
     """
     if isinstance(data, Videos | OpenedVideos):
-        if group is not None:
-            raise UsageError("a group pattern applies to a folder or a table; these videos have their groups already")
+        if group is not None or frame_rate is not None:
+            raise UsageError(
+                "a group pattern or a frame rate applies to a folder or a table; these videos have their groups already"
+            )
         videos: Videos | OpenedVideos = data
     else:
-        videos = read_videos(data, group=group)
+        videos = read_videos(data, group=group, frame_rate=frame_rate)
     check_labeled(videos.videos if isinstance(videos, OpenedVideos) else videos)
     return videos
 
@@ -107,6 +122,9 @@ def open_dataset(
     for division in divisions:
         _check_labels(division)
     _log_divisions(usable, divisions)
+    alike = find_alike_names(usable)
+    if alike:
+        log.warning("%s", alike.question, extra={"parameter": "group"})
     _warn_of_copies(opened)
     if rate == "auto":
         rate, reason = choose_rate([segment.seconds for segment in opened], frames)

@@ -24,6 +24,7 @@ def run_evaluation(
     data: str | Path | Videos | OpenedVideos | None = None,
     *,
     group: str | None = None,
+    frame_rate: float | None = None,
     progress: Progress = no_progress,
 ) -> Metrics:
     """Test a run: the whole of `stillmotion evaluate`.
@@ -35,6 +36,7 @@ def run_evaluation(
         run: the run, or its folder.
         data: labeled videos; by default the run's own test part.
         group: a regular expression; what it matches in a video's path names its group.
+        frame_rate: frames per second of videos that are folders of numbered frames.
         progress: receives the number of videos tested.
 
     Returns:
@@ -46,7 +48,7 @@ def run_evaluation(
     """
     run = run if isinstance(run, Run) else read_run(run)
     own = run.record.data.part("test")
-    test = own if data is None else read_labeled(data, group=group)
+    test = own if data is None else read_labeled(data, group=group, frame_rate=frame_rate)
     if not test:
         raise StillmotionError(f"{run.folder}: this run has no test part; give the videos to test it on")
     _warn_of_leaks(run, test.videos if isinstance(test, OpenedVideos) else test)

@@ -32,6 +32,7 @@ def run_training(
     preset: Preset = "standard",
     flip: bool = False,
     group: str | None = None,
+    frame_rate: float | None = None,
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
     tensorboard: bool = False,
@@ -52,6 +53,7 @@ def run_training(
         preset: "classic" trains the small architecture of common tutorials.
         flip: whether half of the training clips are mirrored.
         group: a regular expression; what it matches in a video's path names its group.
+        frame_rate: frames per second of videos that are folders of numbered frames.
         fractions: shares of the train, validation and test parts.
         seed: of the split and of the training.
         tensorboard: whether TensorBoard logs are written into the run.
@@ -71,7 +73,7 @@ def run_training(
     common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)
     if preset != "standard":
         settings["preset"] = preset
-    videos = read_labeled(data, group=group)
+    videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = Path(out) if out is not None else default_run_folder(family)
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.clips import Segment, read_frames, thread_map
+from stillmotion.decoding import source_files
 from stillmotion.errors import UnreadableVideoError
 
 # Videos are compared by this many small gray frames at even times.
@@ -78,17 +79,24 @@ def _equal_files(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
     """Pairs of files with the same bytes under two labels or in two groups, from one segment per file."""
     by_size: dict[int, list[Segment]] = defaultdict(list)
     for segment in segments:
-        by_size[segment.file.stat().st_size].append(segment)
+        by_size[sum(file.stat().st_size for file in source_files(segment.file))].append(segment)
     originals: dict[bytes, Segment] = {}
     pairs = []
     for same_size in by_size.values():
         for segment in same_size if len(same_size) > 1 else ():
-            with segment.file.open("rb") as file:
-                digest = hashlib.file_digest(file, "blake2b").digest()
-            original = originals.setdefault(digest, segment)
+            original = originals.setdefault(_digest(segment.file), segment)
             if _differ(original, segment):
                 pairs.append((original, segment))
     return pairs
+
+
+def _digest(path: Path) -> bytes:
+    """A hash of the bytes of a video's files."""
+    digest = hashlib.blake2b()
+    for source in source_files(path):
+        with source.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    return digest.digest()
 
 
 def near_duplicates(segments: Sequence[Segment]) -> list[DuplicatePair]:

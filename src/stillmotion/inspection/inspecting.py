@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from stillmotion.clips import Segment, SkippedVideo, open_videos
-from stillmotion.data import PARTS, Videos, straddling_groups
+from stillmotion.data import PARTS, AlikeNames, Videos, find_alike_names, straddling_groups
 from stillmotion.inspection.duplicates import DuplicatePair, copies, near_duplicates
 from stillmotion.progress import Progress, no_progress
 
@@ -42,6 +42,7 @@ class Inspection:
         copies: further pairs that show the same, under another label or in another group: segments that overlap in one
             file, and files with the same bytes.
         straddling: groups that are in more than one part of the table's own split.
+        alike_names: files that may be of one recording by their names, though each is a group of its own.
     """
 
     videos: Videos
@@ -53,6 +54,7 @@ class Inspection:
     duplicates: list[DuplicatePair]
     copies: list[tuple[Segment, Segment]]
     straddling: list[str]
+    alike_names: AlikeNames | None = None
 
 
 def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspection:
@@ -86,4 +88,5 @@ def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspe
             if frozenset((first.video, second.video)) not in known
         ],
         straddling=straddling_groups(parts),
+        alike_names=find_alike_names(videos),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stillmotion.comparison import Comparison, ModelResult, kind_of, read_comparison
 from stillmotion.data import Video
-from stillmotion.data.media import is_media
+from stillmotion.data.media import as_frame_folder, is_media
 from stillmotion.errors import UnreadableVideoError
 
 # The style sheet has a color, a mark and a dash pattern for each of these.
@@ -62,9 +62,9 @@ class Record:
         root = self.comparison.data.root
         file = Path(os.path.normpath(Path(root, video.path)))
         inside = bool(root) and file.is_relative_to(os.path.normpath(root))
-        if not (self.trusted or (inside and is_media(file))):
+        if not (self.trusted or (inside and (is_media(file) or as_frame_folder(file)))):
             raise UnreadableVideoError(f"{video.path}: not a video in the data folder")
-        if not file.is_file():
+        if not file.is_file() and not as_frame_folder(file):
             raise UnreadableVideoError(f"{video.path}: the video is no longer there")
         return file
 

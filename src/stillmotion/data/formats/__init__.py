@@ -17,12 +17,13 @@ class DataFormat:
     Attributes:
         summary: the format in words, for error messages.
         accepts: whether a path has this format.
-        read: reads the data set at a path; the second argument is the pattern that names groups, or None.
+        read: reads the data set at a path; the other arguments are the pattern that names groups and the rate of
+            folders of frames, or None.
     """
 
     summary: str
     accepts: Callable[[Path], bool]
-    read: Callable[[Path, str | None], Videos]
+    read: Callable[[Path, str | None, float | None], Videos]
 
 
 # The first format that accepts a path reads it.

@@ -3,9 +3,9 @@
     path,label,group,split,start_seconds,end_seconds
     day1/a.mp4,jam,day1,train,12.5,20
 
-Paths are relative to the table's folder, or absolute. The column `path` is required, `label` for everything but
-prediction. The other columns are optional, and so is each of their cells. `split` is train, validation (val, valid,
-dev) or test.
+Paths are relative to the table's folder, or absolute; a folder of numbered frames is a video. The column `path` is
+required, `label` for everything but prediction. The other columns are optional, and so is each of their cells. `split`
+is train, validation (val, valid, dev) or test.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from stillmotion.data.frame_folders import add_frame_rate
 from stillmotion.data.grouping import make_grouping_rule
 from stillmotion.data.tables import describe_columns, read_table
 from stillmotion.data.videos import Part, Video, Videos
@@ -39,12 +40,13 @@ def accepts(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in (".csv", ".tsv", ".parquet")
 
 
-def read(path: Path, group: str | None) -> Videos:
+def read(path: Path, group: str | None, frame_rate: float | None = None) -> Videos:
     """Read a table of videos.
 
     Args:
         path: the table.
         group: a regular expression that names groups, or None. It takes precedence over the column `group`.
+        frame_rate: frames per second of the folders of numbered frames that the table lists.
 
     Returns:
         The videos in the order of the rows.
@@ -52,7 +54,7 @@ def read(path: Path, group: str | None) -> Videos:
     Raises:
         UsageError: `group` is not a regular expression, or does not match a path.
         StillmotionError: not a table, no column `path`, a cell that makes no sense, or two rows for one segment; the
-            rows are named.
+            rows are named. Or a folder of frames without a rate.
     """
     table = read_table(path, expected=COLUMNS)
     repeated = next((name for name in COLUMNS if table.column_names.count(name) > 1), None)
@@ -78,7 +80,8 @@ def read(path: Path, group: str | None) -> Videos:
         for number, row in enumerate(rows, start=2)
     ]
     _check_unique(videos, path)
-    return Videos(path.parent, tuple(videos), grouping)
+    videos = add_frame_rate(path, path.parent, videos, frame_rate)
+    return Videos(path.parent, tuple(videos), grouping, groups_guessed=group is None and "group" not in rows[0])
 
 
 def _read_row(
