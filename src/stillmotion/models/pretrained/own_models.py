@@ -1,0 +1,57 @@
+"""A Keras model of the user's own as a backbone, cut at one of its layers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+from keras import KerasTensor, layers
+
+from stillmotion.errors import UsageError
+from stillmotion.models.inference import load_keras_model
+from stillmotion.models.pretrained.pooling import find_middle
+from stillmotion.models.pretrained.table import Backbone
+
+
+def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, KerasTensor, KerasTensor]:
+    """Load the model in safe mode and cut it; see `Backbone.builder`.
+
+    Where the layer gives feature maps, both depths are made of them. Where it gives a vector, the grid comes from the
+    model's own middle stage.
+
+    Raises:
+        UsageError: it has no such layer, takes anything but RGB pictures of this size, or does not scale them itself.
+        StillmotionError: the file is not a model that can be loaded.
+    """
+    file, _, name = backbone.name.rpartition(":")
+    model = load_keras_model(Path(file))
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3:
+        raise UsageError(f"{file}: takes {shape}; a backbone takes pictures (batch, height, width, 3)")
+    if any(side not in (None, wanted) for side, wanted in zip(shape[1:3], (height, width), strict=True)):
+        raise UsageError(f"{file}: takes pictures of {shape[1]}x{shape[2]} pixels, not {height}x{width}")
+    found = [layer for layer in model.layers if layer.name == name]
+    if not found:
+        names = ", ".join(layer.name for layer in model.layers[-5:])
+        raise UsageError(f"{file}: has no layer {name!r}; its last ones are {names}")
+    _check_scaling(Path(file), model)
+    cut = keras.Model(model.inputs, found[0].output)
+    picture = keras.Input((height, width, 3), dtype="uint8", name="picture")
+    floats = layers.Rescaling(1.0)(picture)
+    try:
+        middle = cut.output if len(cut.output.shape) == 4 else find_middle(cut)
+    except ValueError:
+        raise UsageError(f"{file}: has no feature maps before its layer {name!r}") from None
+    # One graph of both outputs, from the new input on.
+    maps = keras.Model(model.inputs, [middle, cut.output])(floats)
+    return picture, maps[0], maps[1]
+
+
+def _check_scaling(file: Path, model: keras.Model) -> None:
+    """The model must scale its input itself, or it would be fed wrong values in silence."""
+    first = next((layer for layer in model.layers if not isinstance(layer, layers.InputLayer)), None)
+    if not isinstance(first, layers.Rescaling | layers.Normalization):
+        raise UsageError(
+            f"{file}: does not scale its input itself, so what it expects is unknown; "
+            "put a Rescaling layer in front of it"
+        )

