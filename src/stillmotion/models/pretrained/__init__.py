@@ -49,6 +49,7 @@ def build_backbone(name: str, height: int, width: int) -> keras.Model:
         StillmotionError: its weights are not here and cannot be fetched, or are not what they should be.
     """
     backbone = find_backbone(name)
+    backbone.check_installed()
     import keras
 
     from stillmotion.models.pretrained.pooling import two_depths

