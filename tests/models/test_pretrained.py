@@ -21,7 +21,14 @@ import pytest
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import pretrained
-from stillmotion.models.pretrained import BACKBONES, available_backbones, build_backbone, find_backbone, table, weights_id
+from stillmotion.models.pretrained import (
+    BACKBONES,
+    available_backbones,
+    build_backbone,
+    find_backbone,
+    table,
+    weights_id,
+)
 from stillmotion.models.pretrained.torch_files import read_torch_tensors
 
 LITE0 = BACKBONES["efficientnet-lite0"]
@@ -39,7 +46,7 @@ def test_reading_the_table_imports_no_backend() -> None:
 
 def test_every_kind_of_name_is_found(tmp_path: Path) -> None:
     model = tmp_path / "my.keras"
-    model.touch()
+    model.write_bytes(b"no model")
     assert find_backbone("efficientnet-lite0") is LITE0
     assert find_backbone("Xception").side == 299
     assert find_backbone("keras_hub:resnet_50_imagenet").side == 224
@@ -73,7 +80,7 @@ def test_weights_that_are_not_installed_are_not_available(monkeypatch: pytest.Mo
 def torch_file(path: Path, tensors: object, storages: dict[str, np.ndarray[Any, Any]]) -> Path:
     """Write a file as `torch.save` did before PyTorch 1.6, without PyTorch."""
 
-    class Pickler(pickle._Pickler):  # Only the one in Python lets names be pickled that cannot be imported.
+    class Pickler(PYTHON_PICKLER):  # type: ignore[misc]
         def persistent_id(self, value: object) -> object:
             if not isinstance(value, Stored):
                 return None
@@ -96,6 +103,10 @@ def torch_file(path: Path, tensors: object, storages: dict[str, np.ndarray[Any, 
         for key in sorted(storages):
             file.write(np.int64(storages[key].size).tobytes() + storages[key].tobytes())
     return path
+
+
+# The one in C pickles only names that can be imported.
+PYTHON_PICKLER: Any = pickle._Pickler  # type: ignore[attr-defined]
 
 
 class GlobalName:
@@ -167,7 +178,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         build_backbone(LITE0.name, 64, 64)
 
 
-# What the reference gives for `noise`: the package efficientnet-lite-pytorch 0.1.0 on PyTorch 2.13, with the same files.
+# What the reference gives for `noise`: efficientnet-lite-pytorch 0.1.0 on PyTorch 2.13, with the same weights.
 # The top at its 6 largest places, 5 places of the grid, and the sums of both.
 REFERENCE: dict[str, tuple[dict[int, float], dict[tuple[int, int, int], float], float, float]] = {
     "efficientnet-lite0": (
@@ -196,7 +207,9 @@ def noise(side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
 def test_features_are_those_of_the_reference(name: str) -> None:
     top_places, grid_places, top_sum, grid_sum = REFERENCE[name]
     side = BACKBONES[name].side
-    grid, top = (np.asarray(output)[0] for output in build_backbone(name, side, side).predict_on_batch(noise(side)[None]))
+    grid, top = (
+        np.asarray(output)[0] for output in build_backbone(name, side, side).predict_on_batch(noise(side)[None])
+    )
     np.testing.assert_allclose(top[list(top_places)], list(top_places.values()), atol=1e-4)
     np.testing.assert_allclose([grid[place] for place in grid_places], list(grid_places.values()), atol=2e-4)
     assert top.sum() == pytest.approx(top_sum, abs=0.01)
@@ -212,7 +225,9 @@ def test_photographs_are_what_they_show() -> None:
 
     photographs = [load_sample_image(name) for name in ("flower.jpg", "china.jpg")]
     pictures = [Image.fromarray(photo).resize((224, 224), Image.Resampling.BILINEAR) for photo in photographs]
-    _, top = build_backbone("efficientnet-lite0", 224, 224).predict_on_batch(np.stack(pictures))
+    _, top = build_backbone("efficientnet-lite0", 224, 224).predict_on_batch(
+        np.stack([np.asarray(picture) for picture in pictures])
+    )
     assert LITE0.weights is not None
     file = LITE0.weights.path()
     assert file is not None
@@ -412,6 +427,7 @@ def test_a_model_of_your_own_is_cut_at_a_layer(tmp_path: Path) -> None:
     model = keras.Model(picture, layers.Dense(2, activation="softmax", name="classes")(vector))
     file = tmp_path / "my.keras"
     model.save(file)
+    assert find_backbone(f"{file}:maps").side == 48
     pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), dtype=np.uint8)
     expected = {
         name: np.asarray(keras.Model(picture, model.get_layer(name).output)(pictures)) for name in ("maps", "vector")
@@ -424,6 +440,7 @@ def test_a_model_of_your_own_is_cut_at_a_layer(tmp_path: Path) -> None:
     np.testing.assert_allclose(grid, expected["maps"], atol=1e-6)
     np.testing.assert_allclose(top, expected["vector"], atol=1e-6)
 
+    assert weights_id(f"{file}:maps") != weights_id(f"{file}:vector")
     with pytest.raises(UsageError, match=r"no layer 'top'; its last ones are .*vector, classes"):
         build_backbone(f"{file}:top", 32, 48)
     with pytest.raises(UsageError, match="takes pictures of 32x48 pixels, not 48x48"):

@@ -70,7 +70,7 @@ def cached_features(
     stored = load_features(entry)
     if stored is None or len(stored.missing(seconds)):
         (stored,) = _run([_Job(entry, file, seconds, stored)], backbone, height, width)
-    return stored.frames.shown_at(seconds)
+    return stored.shown_at(seconds)
 
 
 def extract_features(

@@ -27,10 +27,10 @@ FEATURES_VERSION = "1"
 
 @dataclass(frozen=True)
 class FrameFeatures:
-    """The features of some frames of a video.
+    """The features of frames.
 
     Attributes:
-        seconds: float64 `(frames,)`, when the frames begin, ascending.
+        seconds: float64 `(frames,)`, when each frame begins.
         grid: float16 `(frames, rows, columns, channels)`, the coarse grid of a middle stage.
         top: float16 `(frames, features)`, the pooled top.
     """
@@ -39,25 +39,13 @@ class FrameFeatures:
     grid: Features
     top: Features
 
-    def shown_at(self, seconds: Sequence[float] | Seconds) -> FrameFeatures:
-        """Select the features of the frame that is on screen at each time, as `DecodedFrames.shown_at` does.
-
-        Args:
-            seconds: `(times,)` in any order.
-
-        Returns:
-            The features of one frame per time, in the order of `seconds`.
-        """
-        rows = index_shown_at(self.seconds, seconds)
-        return FrameFeatures(self.seconds[rows], self.grid[rows], self.top[rows])
-
 
 @dataclass(frozen=True)
 class StoredFeatures:
     """What the cache holds of a video.
 
     Attributes:
-        frames: the features of all frames that a backbone has seen.
+        frames: the features of all frames that the backbone has seen, each once, ascending in time.
         wanted: float64 `(times,)`, the times that were asked for, ascending. Only at these is it known, without
             decoding, which frame is on screen.
     """
@@ -68,6 +56,11 @@ class StoredFeatures:
     def missing(self, seconds: Sequence[float] | Seconds) -> Seconds:
         """Those of the times that nobody has asked for before, ascending, each once."""
         return np.setdiff1d(np.asarray(seconds, np.float64), self.wanted)
+
+    def shown_at(self, seconds: Sequence[float] | Seconds) -> FrameFeatures:
+        """The features of the frame on screen at each of these times, all of which were asked for."""
+        rows = index_shown_at(self.frames.seconds, seconds)
+        return FrameFeatures(self.frames.seconds[rows], self.frames.grid[rows], self.frames.top[rows])
 
 
 def merge(parts: Sequence[StoredFeatures], wanted: Seconds) -> StoredFeatures:

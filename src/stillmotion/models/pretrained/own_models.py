@@ -23,8 +23,9 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
         UsageError: it has no such layer, takes anything but RGB pictures of this size, or does not scale them itself.
         StillmotionError: the file is not a model that can be loaded.
     """
-    file, _, name = backbone.name.rpartition(":")
-    model = load_keras_model(Path(file))
+    file, name = backbone.own_model, backbone.layer
+    assert file is not None
+    model = load_keras_model(file)
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3:
         raise UsageError(f"{file}: takes {shape}; a backbone takes pictures (batch, height, width, 3)")
@@ -34,7 +35,7 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     if not found:
         names = ", ".join(layer.name for layer in model.layers[-5:])
         raise UsageError(f"{file}: has no layer {name!r}; its last ones are {names}")
-    _check_scaling(Path(file), model)
+    _check_scaling(file, model)
     cut = keras.Model(model.inputs, found[0].output)
     picture = keras.Input((height, width, 3), dtype="uint8", name="picture")
     floats = layers.Rescaling(1.0)(picture)

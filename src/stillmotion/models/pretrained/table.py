@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -54,7 +56,9 @@ class Backbone:
         summary: one line, for help and docs.
         builder: "module:function", imported when the backbone is built. The function takes the backbone, height and
             width, and returns three symbolic tensors: the picture, a feature map of a middle stage, and the top.
-        weights: the file of weights, if it is a known one.
+        weights: the file of weights, if it comes in a package.
+        own_model: the user's own model, if it is one.
+        layer: the layer at which the user's own model is cut.
     """
 
     name: str
@@ -62,6 +66,8 @@ class Backbone:
     summary: str
     builder: str
     weights: PackagedWeights | None = None
+    own_model: Path | None = None
+    layer: str = ""
 
     def check_installed(self) -> None:
         """Check that weights which come in a package are here. Of other weights, only the builder knows.
@@ -163,11 +169,26 @@ def find_backbone(name: str) -> Backbone:
         return Backbone(name, DEFAULT_SIDE, summary, f"{_PACKAGE}.hub_presets:build")
     file, _, layer = name.rpartition(":")
     if layer and Path(file).suffix in (".keras", ".h5"):
-        if not Path(file).is_file():
+        model = Path(file)
+        if not model.is_file():
             raise UsageError(f"backbone {name!r}: there is no file {file}")
-        return Backbone(name, DEFAULT_SIDE, f"{file}, cut at the layer {layer}", f"{_PACKAGE}.own_models:build")
+        summary = f"{file}, cut at the layer {layer}"
+        return Backbone(
+            name, _stored_side(model), summary, f"{_PACKAGE}.own_models:build", own_model=model, layer=layer
+        )
     close = get_close_matches(name, [*BACKBONES, *APPLICATIONS], 1)
     raise UsageError(
         f"no backbone {name!r}{f' (did you mean {close[0]}?)' if close else ''}: choose from {', '.join(BACKBONES)}, "
         "a model of keras.applications, keras_hub:PRESET, or FILE.keras:LAYER"
     )
+
+
+def _stored_side(file: Path) -> int:
+    """The width of the pictures that a `.keras` file takes, by its configuration, or the default if it does not say."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            config = archive.open("config.json").read(100_000).decode(errors="replace")  # The input comes first.
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return DEFAULT_SIDE
+    shape = re.search(r'"batch_(?:input_)?shape": \[null, \d+, (\d+), 3\]', config)
+    return int(shape[1]) if shape else DEFAULT_SIDE
