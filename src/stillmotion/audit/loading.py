@@ -13,10 +13,10 @@ import numpy as np
 from stillmotion.audit.arguments import check_arguments
 from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.faults.scaling import LEVELS
-from stillmotion.audit.model_files import load_model_file
 from stillmotion.audit.user_code import import_custom_objects
 from stillmotion.data.class_names import read_class_names
 from stillmotion.errors import StillmotionError
+from stillmotion.models.inference import load_keras_model
 from stillmotion.runs import read_run
 
 # Of models that take any number of frames or any size.
@@ -64,7 +64,7 @@ def load_audited_model(
         names = read_class_names(labels)
         names_source = f"labels {labels}" if isinstance(labels, str | Path) else "labels"
     objects = import_custom_objects(custom_objects) if isinstance(custom_objects, str) else dict(custom_objects or {})
-    model = load_model_file(model_file, custom_objects=objects, unsafe=unsafe)
+    model = load_keras_model(model_file, custom_objects=objects, unsafe=unsafe)
     kind, frames, height, width = _read_input_shape(path, model)
     classes, single = _read_output_shape(path, model)
     if names is not None and len(names) != classes:

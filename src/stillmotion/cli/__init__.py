@@ -27,7 +27,7 @@ from stillmotion.cli import (
     train,
     verdict,
 )
-from stillmotion.cli.console import err, interrupted, show_log
+from stillmotion.cli.console import as_options, err, interrupted, show_log
 from stillmotion.cli.signals import handle_interrupts, restore_interrupts
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -88,7 +88,7 @@ def main() -> None:
     try:
         app()
     except StillmotionError as error:
-        err.print(f"error: {error}", markup=False)
+        err.print(f"error: {as_options(str(error))}", markup=False)
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except SystemExit as end:
         if end.code == INTERRUPTED:

@@ -18,6 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Those that the library names in its advice.
+PARAMETERS = re.compile("`(channels|custom_objects|frames|input_range|inputs|labels|rate|size|snapshots|unsafe)`")
 PIPE_WIDTH = 1000  # characters of a line where there is no terminal
 LINE_INTERVAL_SECONDS = 30.0  # between lines of progress where there is no terminal
 
@@ -120,6 +122,12 @@ def show_log() -> None:
 def note(line: str) -> None:
     """Print one line on standard error."""
     err.print(escape(line))
+
+
+def as_options(message: str) -> str:
+    """A message of the library for the command line, with options in place of the names of parameters in backquotes."""
+    message = message.replace("`describe_model`", "stillmotion describe")
+    return PARAMETERS.sub(lambda match: "--" + match[1].replace("_", "-"), message)
 
 
 def shown(path: Path) -> str:

@@ -1,52 +1,19 @@
-"""Load a Keras model from a file, and run it on any number of inputs."""
+"""Run a Keras model on any number of inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.errors import StillmotionError
 from stillmotion.models.keras_graph import iter_layers
+from stillmotion.models.loading import load_keras_model as load_keras_model
 
 BATCH_SIZE = 16
-_MAX_REASON = 200  # characters of Keras's own message that are shown
-
-
-def load_keras_model(
-    file: Path, *, custom_objects: Mapping[str, Any] | None = None, unsafe: bool = False
-) -> keras.Model:
-    """Load a `.keras` or `.h5` file, not compiled, in Keras's safe mode.
-
-    Args:
-        file: the model's file.
-        custom_objects: classes and functions that the file refers to, by name.
-        unsafe: whether Python code inside of the file may run.
-
-    Returns:
-        The model.
-
-    Raises:
-        StillmotionError: the file is missing, or is not a model that can be loaded. The message is one line with
-            Keras's reason; Keras's own error is its cause.
-    """
-    try:
-        return keras.saving.load_model(
-            file, custom_objects=dict(custom_objects or {}), compile=False, safe_mode=not unsafe
-        )
-    except Exception as error:  # A damaged or foreign file may raise anything.
-        raise StillmotionError(f"{file}: not a Keras model that can be loaded ({_reason(error)})") from error
-
-
-def _reason(error: Exception) -> str:
-    """The last line of an error, which is where Keras says what went wrong, or the error's name."""
-    lines = [" ".join(line.split()) for line in str(error).splitlines()]
-    return next((line for line in reversed(lines) if line), type(error).__name__)[:_MAX_REASON]
 
 
 def predict_in_batches(
