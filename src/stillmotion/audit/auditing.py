@@ -17,13 +17,14 @@ from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.frame_reader import FrameReader
 from stillmotion.audit.frozen_clips import compare_frozen_clips
 from stillmotion.audit.input_range import RangeEvidence, choose_input_range
+from stillmotion.audit.label_fit import find_label_fault
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.preprocessing import find_preprocessing as search_preprocessing
 from stillmotion.audit.previews import make_previews
 from stillmotion.audit.records import Audit, ModelFacts, Noise, SnapshotRow
 from stillmotion.audit.resampling import Floats
 from stillmotion.audit.sensitivity import measure_sensitivity
-from stillmotion.audit.sentences import describe_cause, describe_range, summarize
+from stillmotion.audit.sentences import describe_cause, describe_label_fault, describe_range, summarize
 from stillmotion.audit.snapshots import Snapshot, read_snapshots
 from stillmotion.audit.video_index import IndexedVideo, index_video
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
@@ -103,6 +104,7 @@ def audit_model(
     if pictures or reader is not None:
         comparison, noise, causes = explain_change(audited, indexed, pictures, reader, noise, progress)
         notes += comparison.notes
+    label_fault = find_label_fault(audited, comparison) if comparison else None
     frozen_clips = compare_frozen_clips(audited, comparison) if comparison and audited.kind == "clip" else ()
     measured = measure_sensitivity(audited, indexed, progress) if sensitivity else None
     if measured is not None:
@@ -112,14 +114,28 @@ def audit_model(
 
     attributions = comparison.attributions if comparison else ()
     unexplained = unexplained_share(attributions)
+    described = [describe_label_fault(label_fault)] if label_fault else []
+    if comparison:
+        described += [describe_cause(cause, comparison, reader is not None) for cause in causes]
     previews, images = make_previews(audited, comparison) if comparison else ((), {})
     return Audit(
         model=_describe_model(audited, evidence),
-        summary=summarize(comparison, causes, noise, checks, unexplained, frozen_clips, reader is not None),
+        summary=summarize(
+            comparison,
+            label_fault,
+            causes,
+            noise,
+            checks,
+            unexplained,
+            frozen_clips,
+            preprocessing,
+            audited.labels,
+            reader is not None,
+        ),
         consistency=checks,
         sensitivity=measured.rows if measured else (),
         snapshots=tuple(_snapshot_rows(audited, comparison)) if comparison else (),
-        causes=tuple(describe_cause(cause, comparison, reader is not None) for cause in causes) if comparison else (),
+        causes=tuple(described),
         noise=noise,
         change=float(np.mean([attribution.total for attribution in attributions])) if attributions else 0.0,
         unexplained=unexplained,

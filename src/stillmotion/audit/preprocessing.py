@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from itertools import product
 
@@ -11,6 +12,7 @@ import numpy as np
 from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.faults import CHANNEL_ORDER, FRAMING, SCALING
 from stillmotion.audit.input_range import USUAL_RANGES
+from stillmotion.audit.label_fit import best_order, names_by_output, noisy_log_likelihoods
 from stillmotion.audit.records import Preprocessing
 from stillmotion.audit.resampling import resize
 from stillmotion.audit.snapshots import Snapshot
@@ -22,7 +24,7 @@ RESAMPLES = 1000
 
 
 def find_preprocessing(audited: AuditedModel, snapshots: Sequence[Snapshot]) -> tuple[Preprocessing, ...]:
-    """Try every way to preprocess labeled snapshots.
+    """Try every way to preprocess labeled snapshots, each with the order of labels that fits it best.
 
     Args:
         audited: the model; how it is fed does not matter.
@@ -41,7 +43,9 @@ def find_preprocessing(audited: AuditedModel, snapshots: Sequence[Snapshot]) -> 
             f"({', '.join(audited.labels[:3])}...)"
         )
     truth = np.array([audited.labels.index(label) for _, label in labeled])
-    ways, log_likelihoods = [], []
+    # Each order of labels but the given one is as much less likely beforehand as there are orders.
+    prior = -math.log(math.perm(len(audited.labels), len(np.unique(truth))))
+    ways, scores, log_likelihoods = [], [], []
     for framing, kernel in product(FRAMINGS, KERNELS):
         pictures = [
             resize(FRAMING.apply(picture, framing, audited.size), *audited.size, kernel) for picture, _ in labeled
@@ -49,21 +53,36 @@ def find_preprocessing(audited: AuditedModel, snapshots: Sequence[Snapshot]) -> 
         for input_range, channels in product(USUAL_RANGES, ("RGB", "BGR")):
             values = [SCALING.apply(CHANNEL_ORDER.apply(picture, channels), input_range) for picture in pictures]
             probabilities = audited.predict(values)
-            per_snapshot = np.log(np.clip(probabilities[np.arange(len(truth)), truth], 1e-6, 1))
+            by_output = noisy_log_likelihoods(probabilities)
+            given, best = np.arange(len(audited.labels)), best_order(by_output, truth)
+            sums = [float(by_output[np.arange(len(truth)), order[truth]].sum()) for order in (given, best)]
+            order = best if sums[1] + prior > sums[0] else given
+            per_snapshot = by_output[np.arange(len(truth)), order[truth]]
             log_likelihoods.append(per_snapshot)
-            accuracy = float((probabilities.argmax(1) == truth).mean())
+            scores.append(per_snapshot.sum() + (prior if order is best else 0.0))
             ways.append(
-                Preprocessing(input_range, channels, kernel, framing, float(per_snapshot.sum()), accuracy, 0.0, 0.0)
+                Preprocessing(
+                    input_range=input_range,
+                    channels=channels,
+                    resizing=kernel,
+                    framing=framing,
+                    labels=names_by_output(audited.labels, order),
+                    log_likelihood=float(per_snapshot.sum()),
+                    accuracy=float((probabilities.argmax(1) == order[truth]).mean()),
+                    probability=0.0,
+                    best=0.0,
+                )
             )
-    totals = np.array([way.log_likelihood for way in ways])
-    probability = np.exp(totals - totals.max())
+    probability = np.exp(np.array(scores) - max(scores))
     probability /= probability.sum()
     drawn = np.random.default_rng((0, len(truth))).multinomial(
         len(truth), np.full(len(truth), 1 / len(truth)), RESAMPLES
     )
-    best = np.bincount((drawn @ np.array(log_likelihoods).T).argmax(1), minlength=len(ways)) / RESAMPLES
+    likeliest = (drawn @ np.array(log_likelihoods).T).argmax(1)
     ways = [
         dataclasses.replace(way, probability=float(weight), best=float(share))
-        for way, weight, share in zip(ways, probability, best, strict=True)
+        for way, weight, share in zip(
+            ways, probability, np.bincount(likeliest, minlength=len(ways)) / RESAMPLES, strict=True
+        )
     ]
-    return tuple(sorted(ways, key=lambda way: -way.log_likelihood))
+    return tuple(sorted(ways, key=lambda way: -way.probability))

@@ -85,18 +85,20 @@ class SnapshotRow:
 
 @dataclass(frozen=True)
 class Cause:
-    """A cause of the change of predictions.
+    """A cause of the change of predictions between the two paths, or of labeled snapshots that get wrong labels.
 
     Attributes:
-        cause: the fault's id, or "unexplained".
+        cause: the fault's id, "label_order", or "unexplained".
         name: its name for readers.
-        share: its share of the change of probability.
+        share: its share of the change of probability; of a cause of wrong labels, the share of these that it corrects.
         low: the lower end of the share's 95 % interval.
         high: the upper end.
-        flips: its share of the changes of label.
+        flips: its share of the changes of label, or again the share of wrong labels that it corrects.
         evidence: how it was recognized.
         fix: code or advice that fixes it.
         summary: both settings in a few words.
+        explains: "change" or "wrong labels".
+        alternatives: ids of other causes that the pictures do not tell from it.
     """
 
     cause: str
@@ -108,6 +110,8 @@ class Cause:
     evidence: str
     fix: str
     summary: str = ""
+    explains: str = "change"
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,9 +177,11 @@ class Preprocessing:
         channels: "RGB" or "BGR".
         resizing: the interpolation kernel.
         framing: "stretch", "crop" or "letterbox".
-        log_likelihood: of all labels.
+        labels: in the order of the model's outputs that fits best.
+        log_likelihood: of all labels, where one of twenty may be wrong.
         accuracy: the share of labels that are predicted.
-        probability: of this way among all that were tried, all equally likely beforehand.
+        probability: of this way among all that were tried, all equally likely beforehand, but for the order of labels:
+            each of the other orders together is as likely as the given one.
         best: the share of resamples of the snapshots in which this way is the likeliest.
     """
 
@@ -183,6 +189,7 @@ class Preprocessing:
     channels: str
     resizing: str
     framing: str
+    labels: tuple[str, ...]
     log_likelihood: float
     accuracy: float
     probability: float
@@ -247,7 +254,7 @@ class Audit:
         consistency: the checks of the model itself.
         sensitivity: what each fault at each strength does; empty if that was not measured.
         snapshots: the snapshots and both predictions.
-        causes: of the change, the largest first; empty within the noise floor.
+        causes: of wrong labels, then of the change, the largest first; none of the change within the noise floor.
         noise: what changes predictions although nothing is wrong.
         change: the mean change of probability between the two paths.
         unexplained: the share of it that no known fault explains.

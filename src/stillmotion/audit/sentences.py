@@ -8,10 +8,13 @@ import numpy as np
 
 from stillmotion.audit.causes import MIN_SHARE, AttributedCause
 from stillmotion.audit.comparing_paths import PathComparison
+from stillmotion.audit.faults import CHANNEL_ORDER, SCALING
 from stillmotion.audit.input_range import RangeEvidence
-from stillmotion.audit.records import Cause, Check, FrozenClip, Noise
+from stillmotion.audit.label_fit import LABEL_ORDER, MIN_PROBABILITY, LabelFault, LabelFit
+from stillmotion.audit.records import Cause, Check, FrozenClip, Noise, Preprocessing
 
 MAX_CAUSES = 5  # that the summary names
+MAX_LABELS = 12  # in a summary
 MIN_UNEXPLAINED = 0.005  # a smaller share is not mentioned
 NO_KNOWN_FAULT = "the pictures differ in a way that no known fault explains"
 
@@ -60,24 +63,53 @@ def describe_cause(cause: AttributedCause, comparison: PathComparison, has_reade
     return Cause(cause.id, name, cause.share, cause.low, cause.high, cause.flips, evidence, fix, summary)
 
 
+def describe_label_fault(fault: LabelFault) -> Cause:
+    """A cause of wrong labels as audit.json holds it."""
+    causes = [_cause_of_way(way, fault.as_fed) for way in fault.ways]
+    others = "".join(
+        f"; these snapshots do not tell that from the case that {_how(way, fault.as_fed)} "
+        f"({percent(way.accuracy)} get their label)"
+        for way in fault.ways[1:]
+    )
+    best = fault.ways[0]
+    return Cause(
+        cause=causes[0][0],
+        name=causes[0][1],
+        share=fault.share,
+        low=fault.low,
+        high=fault.high,
+        flips=fault.share,
+        evidence=f"{percent(best.accuracy)} of {fault.count} labeled snapshots get their label if "
+        f"{_how(best, fault.as_fed)}, but only {percent(fault.as_fed.accuracy)} as it is{others}",
+        fix="; or ".join(_fix_of_way(way, fault.as_fed) for way in fault.ways),
+        explains="wrong labels",
+        alternatives=tuple(dict.fromkeys(cause for cause, _ in causes[1:] if cause != causes[0][0])),
+    )
+
+
 def summarize(
     comparison: PathComparison | None,
+    label_fault: LabelFault | None,
     causes: Sequence[AttributedCause],
     noise: Noise,
     checks: Sequence[Check],
     unexplained: float,
     frozen_clips: Sequence[FrozenClip],
+    preprocessing: Sequence[Preprocessing],
+    labels: Sequence[str],
     has_reader: bool,
 ) -> str:
     """The audit's result in a few sentences."""
     sentences = _about_checks(checks)
+    if label_fault is not None:
+        sentences += _about_labels(label_fault)
     if comparison is None:
         sentences.append("No snapshots and no frame reader were given, so there is nothing to compare the videos with.")
     else:
         sentences += _about_predictions(comparison)
         if comparison.compared:
             sentences += _about_causes(comparison, causes, noise, unexplained, has_reader)
-    return " ".join(sentences + _about_frozen_clips(frozen_clips))
+    return " ".join(sentences + _about_frozen_clips(frozen_clips) + _about_preprocessing(preprocessing, labels))
 
 
 def _about_checks(checks: Sequence[Check]) -> list[str]:
@@ -86,6 +118,56 @@ def _about_checks(checks: Sequence[Check]) -> list[str]:
         return []
     count = "One check of the model fails" if len(failed) == 1 else f"{len(failed)} checks of the model fail"
     return [f"{count}: {'; '.join(failed)}."]
+
+
+def _about_labels(fault: LabelFault) -> list[str]:
+    """What would give labeled snapshots their labels, and what cannot be told from it."""
+    best, as_fed = fault.ways[0], fault.as_fed
+    fits = "fit perfectly" if best.accuracy == 1 else f"fit {percent(best.accuracy)} of the time"
+    how = f"in this order: {_order(best.labels, as_fed.labels)}" if not best.refed else f"if {_how(best, as_fed)}"
+    sentences = [
+        f"Your labels {fits} {how}. As it is, {percent(as_fed.accuracy)} of {fault.count} labeled snapshots get their "
+        "label."
+    ]
+    if len(fault.ways) > 1:
+        others = ", or that ".join(_how(way, as_fed) for way in fault.ways[1:])
+        sentences.append(f"It may also be that {others}: these snapshots do not tell which.")
+    return sentences
+
+
+def _how(way: LabelFit, as_fed: LabelFit) -> str:
+    """What is done another way, as a clause after "if"."""
+    parts = []
+    if way.reordered:
+        parts.append(f"the labels are in this order: {_order(way.labels, as_fed.labels)}")
+    if way.refed:
+        changed = [way.input_range] if way.input_range != as_fed.input_range else []
+        changed += [way.channels] if way.channels != as_fed.channels else []
+        parts.append(f"the model is fed {' and '.join(changed)}")
+    return " and ".join(parts)
+
+
+def _order(labels: Sequence[str], given: Sequence[str]) -> str:
+    """All labels in order, or of many those that have moved."""
+    if len(labels) <= MAX_LABELS:
+        return ", ".join(labels)
+    moved = [f"{label} in place of {other}" for label, other in zip(labels, given, strict=True) if label != other]
+    return ", ".join(moved[:MAX_LABELS]) + (", ..." if len(moved) > MAX_LABELS else "")
+
+
+def _cause_of_way(way: LabelFit, as_fed: LabelFit) -> tuple[str, str]:
+    """The id and name of what is wrong if this way is right."""
+    if way.reordered:
+        return LABEL_ORDER, "order of the labels"
+    fault = SCALING if way.input_range != as_fed.input_range else CHANNEL_ORDER
+    return fault.id, fault.name
+
+
+def _fix_of_way(way: LabelFit, as_fed: LabelFit) -> str:
+    parts = [f"labels in output order: {', '.join(way.labels)}"] if way.reordered else []
+    if way.refed:
+        parts.append(f"give the model {way.input_range}, {way.channels}, of snapshots and of frames")
+    return "; ".join(parts)
 
 
 def _about_predictions(comparison: PathComparison) -> list[str]:
@@ -157,6 +239,43 @@ def _about_frozen_clips(frozen_clips: Sequence[FrozenClip]) -> list[str]:
         f"The full clip gets a different label than the clip frozen to one frame in {changed} of {count} cases: motion "
         f"changes probabilities by {by_motion}, freezing another frame by {by_frame}."
     ]
+
+
+def _about_preprocessing(ways: Sequence[Preprocessing], labels: Sequence[str]) -> list[str]:
+    """What the labels of the snapshots say of the preprocessing in training, and what they leave open."""
+    if not ways:
+        return []
+    correct = percent(max(way.accuracy for way in ways))
+    if ways[0].accuracy < (1 + 1 / len(labels)) / 2:
+        return [f"No usual preprocessing fits the labels of the snapshots: {correct} is the most that get theirs."]
+    facts: dict[str, list[str]] = {
+        "input range": [way.input_range for way in ways],
+        "channels": [way.channels for way in ways],
+        "framing": [way.framing for way in ways],
+        "resizing": [way.resizing for way in ways],
+        "order of labels": [_order(way.labels, labels) for way in ways],
+    }
+    settled, left_open = [], []
+    for name, values in facts.items():
+        likely = [
+            value
+            for value in dict.fromkeys(values)
+            if max(
+                sum(way.probability for way, other in zip(ways, values, strict=True) if other == value),
+                sum(way.best for way, other in zip(ways, values, strict=True) if other == value),
+            )
+            >= MIN_PROBABILITY
+        ]
+        if len(likely) > 1:
+            left_open.append(f"{name} ({' or '.join(likely)})")
+        elif likely[0] != _order(labels, labels):
+            settled.append(f"{name} {likely[0]}")
+    sentences = [f"With the likeliest preprocessing, {percent(ways[0].accuracy)} of labeled snapshots get their label."]
+    if settled:
+        sentences.append(f"The labels settle: {', '.join(settled)}.")
+    if left_open:
+        sentences.append(f"They leave open: {', '.join(left_open)}.")
+    return sentences
 
 
 def _both_settings(cause: AttributedCause, has_reader: bool) -> str:

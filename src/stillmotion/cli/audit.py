@@ -131,7 +131,7 @@ def _print(audit: Audit) -> None:
         out.print()
         out.print("Fixes, largest effect first:")
     for cause in known:
-        interval = f"{cause.low:.0%} to {cause.high:.0%} of the change"
+        interval = f"{cause.low:.0%} to {cause.high:.0%} of the {cause.explains}"
         out.print(f"  {escape(cause.name)} ({interval}): {escape(cause.fix)}")
     if audit.preprocessing:
         out.print()

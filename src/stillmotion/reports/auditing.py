@@ -126,10 +126,11 @@ def _choose_title(audit: Audit) -> tuple[str, Tone]:
 
 def _make_waterfall(audit: Audit) -> list[_Step]:
     """From the predictions of the video to those of the snapshots: one step per cause."""
-    if not audit.causes:
+    causes = [cause for cause in audit.causes if cause.explains == "change"]
+    if not causes:
         return []
-    steps: list[tuple[str, float, Cause | None]] = [(cause.name, cause.share, cause) for cause in audit.causes]
-    rest = 1.0 - sum(cause.share for cause in audit.causes)
+    steps: list[tuple[str, float, Cause | None]] = [(cause.name, cause.share, cause) for cause in causes]
+    rest = 1.0 - sum(cause.share for cause in causes)
     if abs(rest) >= MIN_REST:
         steps.append(("the rest, below the noise floor", rest, None))
     ends = np.cumsum([share for _, share, _ in steps])
