@@ -9,9 +9,10 @@ from helpers.predictions import predictions
 from stillmotion.comparison import (
     Advice,
     Comparison,
-    ConditionResult,
     Evidence,
     IntervalEstimate,
+    LabelGain,
+    Ladder,
     ModelCost,
     ModelResult,
     Recommendation,
@@ -31,7 +32,8 @@ from stillmotion.training.efforts import Trial
 STILL, MOTION = predictions(np.arange(60) % 3 > 0), predictions(np.arange(60) % 30 > 0)
 BASE = decide([STILL], [MOTION], names=("pool", "conv"))
 NEEDED = replace(BASE, low=0.1, high=0.5, motion_beats_guessing=True, stills_beat_guessing=True, groups_to_decide=None)
-SUFFICE = replace(NEEDED, low=-0.2, high=0.01)
+SUFFICE = replace(NEEDED, low=-0.2, high=0.01, labels=())
+MISSED = LabelGain("fall", 60, 60, 0.17, 0.97, 0.8, 0.7, 0.9, 0.69, 0.4, 0.0, 0.0, 0.0, True)
 UNDECIDED = replace(NEEDED, low=-0.2, high=0.3)
 
 
@@ -61,7 +63,8 @@ def actions(comparison: Comparison) -> list[str]:
     [
         (NEEDED, "use_motion"),
         (SUFFICE, "use_still"),
-        (replace(NEEDED, best_frame_reason="order_not_needed"), "try_max_pool"),
+        (replace(NEEDED, best_frame_reason="order_not_needed"), "try_ladder"),
+        (replace(SUFFICE, labels=(MISSED,)), "compare_balanced"),
         (replace(UNDECIDED, groups_to_decide=80), "record_more_groups"),
         (replace(UNDECIDED, groups=1), "record_other_recordings"),
         (UNDECIDED, "choose_by_cost"),
@@ -158,7 +161,7 @@ def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
 def test_a_model_that_was_trained_to_find_the_best_frame_is_not_offered_again() -> None:
     withdrawn = replace(NEEDED, best_frame_reason="order_not_needed")
     given = give_advice(compared(withdrawn, pool="max"))
-    assert "try_max_pool" not in [advice.code for advice in given]
+    assert "try_ladder" not in [advice.code for advice in given]
     assert (
         Advice(
             "use_motion",
@@ -223,11 +226,12 @@ def test_the_worst_labels_are_named_first() -> None:
 def test_cautions() -> None:
     leak = Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, True)
     comparison = replace(compared(NEEDED), shortcuts=(leak,), evidence=Evidence())
-    assert actions(comparison) == ["use_motion", "remove_shortcuts", "max_pool_untried", "train_more_seeds"]
+    assert actions(comparison) == ["use_motion", "remove_shortcuts", "ladder_untried", "train_more_seeds"]
     assert "(the brightness)" in texts(comparison)["remove_shortcuts"]
-    tried = Evidence(max_pool_control=ConditionResult("pool=max", 0.4, -0.5, -0.6, -0.4))
-    assert "max_pool_untried" not in actions(replace(comparison, evidence=tried))
-    assert "max_pool_untried" not in actions(replace(comparison, evidence=None))
+    assert "ladder_untried" not in actions(replace(compared(NEEDED, pool="max"), evidence=Evidence()))
+    ladder = Ladder(("several frames", "dense motion"), ())
+    assert "ladder_untried" not in actions(replace(comparison, ladder=ladder))
+    assert "ladder_untried" not in actions(replace(comparison, evidence=None))
     assert actions(compared(replace(NEEDED, seeds=3))) == ["use_motion"]
     trainings = replace(comparison.models["conv"], trainings=())
     assert "train_more_seeds" not in actions(replace(comparison, models={**comparison.models, "conv": trainings}))

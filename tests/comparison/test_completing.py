@@ -45,7 +45,7 @@ def test_evidence_can_withdraw_motion_needed(comparison: Comparison) -> None:
     withdrawn = complete_comparison(comparison, evidence=Evidence(perturbed=WHOLE, best_frame=ONE_FRAME), shortcuts=())
     assert withdrawn.verdict is not None
     assert withdrawn.verdict.answer == "undecided"
-    assert "try_max_pool" in [advice.code for advice in withdrawn.advice]
+    assert "try_ladder" in [advice.code for advice in withdrawn.advice]
 
 
 def test_a_shortcut_that_predicts_the_label_is_warned_of(comparison: Comparison) -> None:

@@ -7,7 +7,9 @@ import pytest
 from scipy.stats import t
 
 from helpers.predictions import predictions
-from stillmotion.comparison import decide, decide_among
+from stillmotion.comparison import Predictions, Verdict, decide, decide_among
+from stillmotion.errors import UsageError
+from stillmotion.statistics import estimate_mean, group_codes, sequential_level
 
 RNG = np.random.default_rng((5,))
 VERDICT = decide([predictions([True] * 60)], [predictions([True] * 60)])
@@ -45,33 +47,94 @@ def test_videos_are_not_units() -> None:
     assert grouped.answer == "undecided"
 
 
-def test_several_motion_models_are_at_bonferronis_level() -> None:
-    still = [predictions(RNG.random(120) < 0.3)]
-    motions = {name: [predictions(RNG.random(120) < share)] for name, share in (("a", 0.6), ("b", 0.7), ("c", 0.8))}
-    among = decide_among(still, motions)
-    assert among.level == pytest.approx(1 - 0.05 / 3)
+def gain_at(level: float, still: Predictions, motion: Predictions) -> tuple[float, float]:
+    """The interval of one pair at another level."""
+    _, codes = group_codes(still.groups)
+    return estimate_mean(motion.correct - still.correct, codes).interval(level)
+
+
+def three_motions() -> tuple[Predictions, dict[str, list[Predictions]]]:
+    still = predictions(RNG.random(120) < 0.3)
+    return still, {name: [predictions(RNG.random(120) < share)] for name, share in (("a", 0.6), ("b", 0.7), ("c", 0.8))}
+
+
+def test_motion_is_needed_at_bonferronis_level_where_the_test_videos_choose_the_motion_model() -> None:
+    still, motions = three_motions()
+    among = decide_among({"still": [still]}, motions)
     assert (among.motion, among.selected_by) == ("c", "test_accuracy")
-    alone = decide(still, motions["c"], names=("still", "c"), models=3)
-    assert (among.low, among.high) == (alone.low, alone.high)
-    assert among.low < decide(still, motions["c"]).low
+    assert among.low == gain_at(1 - 0.05 / 3, still, motions["c"][0])[0]
+    assert among.low < decide([still], motions["c"]).low
     assert [contrast.motion for contrast in among.contrasts] == ["a", "b", "c"]
 
 
-def test_one_motion_model_needs_no_correction() -> None:
+def test_stills_suffice_against_all_motion_models_without_correction() -> None:
+    still, motions = three_motions()
+    among = decide_among({"still": [still]}, motions)
+    assert among.high == max(gain_at(0.95, still, motion[0])[1] for motion in motions.values())
+
+
+def test_the_still_model_is_corrected_for_where_the_test_videos_choose_it() -> None:
+    motion = predictions(RNG.random(120) < 0.5)
+    stills = {name: [predictions(RNG.random(120) < share)] for name, share in (("one", 0.5), ("several", 0.8))}
+    among = decide_among(stills, {"motion": [motion]})
+    assert (among.still, among.answer) == ("several", "stills suffice")
+    assert among.high == gain_at(1 - 0.05 / 2, stills["several"][0], motion)[1]
+    assert among.sufficient_stills == ("several",)
+
+
+def test_motion_must_beat_every_still_model() -> None:
+    """The motion model is much better than one of them, and no better than the other."""
+    motion = [predictions(np.arange(200) % 10 > 0)]
+    stills = {"poor": [predictions(np.arange(200) % 2 > 0)], "good": [predictions(np.arange(200) % 10 != 3)]}
+    assert decide(stills["poor"], motion).answer == "motion needed"
+    for chosen in (None, ("good", "motion"), ("poor", "motion")):
+        among = decide_among(stills, {"motion": motion}, chosen=chosen)
+        assert among.answer != "motion needed"
+        assert among.low == gain_at(0.95, stills["good"][0], motion[0])[0]
+        assert among.needed_motions == ()
+
+
+def test_stills_must_not_be_worse_than_any_motion_model() -> None:
+    still = [predictions(np.arange(200) % 10 > 0)]
+    motions = {"poor": [predictions(np.arange(200) % 4 > 0)], "good": [predictions([True] * 200)]}
+    assert decide(still, motions["poor"]).answer == "stills suffice"
+    for chosen in (None, ("still", "poor"), ("still", "good")):
+        among = decide_among({"still": still}, motions, chosen=chosen)
+        assert among.answer != "stills suffice"
+        assert among.high == gain_at(0.95, still[0], motions["good"][0])[1]
+
+
+def test_what_validation_has_chosen_needs_no_correction_and_the_claims_rest_on_it() -> None:
+    still, motions = three_motions()
+    stills = {"still": [still], "worse": [predictions([False] * 120)]}
+    among = decide_among(stills, motions, chosen=("still", "b"))
+    assert (among.still, among.motion, among.selected_by) == ("still", "b", "validation_accuracy")
+    assert among.low == gain_at(0.95, still, motions["b"][0])[0]
+    other = decide_among(stills, motions, chosen=("worse", "b"))
+    assert other.high == gain_at(0.95, stills["worse"][0], motions["c"][0])[1]
+    assert other.low == among.low
+
+
+def test_the_interval_is_of_the_best_motion_model_over_the_best_still_model() -> None:
+    """Its limits are in order, hold the measured difference, and agree with the p values."""
+    for _ in range(10):
+        stills = {name: [predictions(RNG.random(100) < RNG.uniform(0.3, 0.7))] for name in ("s", "t")}
+        motions = {name: [predictions(RNG.random(100) < RNG.uniform(0.5, 0.9))] for name in ("m", "n", "o")}
+        for chosen in (None, ("s", "m"), ("t", "o")):
+            among = decide_among(stills, motions, chosen=chosen)
+            assert among.low <= among.difference <= among.high
+            assert (among.low > among.margin) == (among.p_needed < 0.025)
+            assert (among.high < among.margin) == (among.p_suffice < 0.025)
+            assert among.superior == (among.low > 0)
+            assert among.low <= among.equivalence_low <= among.equivalence_high <= among.high
+
+
+def test_one_model_of_each_kind_needs_no_correction() -> None:
     still, motion = [predictions(RNG.random(120) < 0.3)], [predictions(RNG.random(120) < 0.8)]
-    among = decide_among(still, {"a": motion})
+    among = decide_among({"still": still}, {"a": motion})
     assert among == decide(still, motion, names=("still", "a"))
-    assert (among.level, among.selected_by) == (0.95, "only_motion_model")
-
-
-def test_stills_suffice_against_all_without_correction_but_claims_of_one_model_stay_corrected() -> None:
-    still = [predictions(np.arange(300) % 100 > 0)]
-    motions = {name: [predictions(np.arange(300) % 100 != wrong)] for name, wrong in (("a", 1), ("b", 2))}
-    among = decide_among(still, motions)
-    assert (among.answer, among.selected_by, among.level) == ("stills suffice", "hardest_to_rule_out", 0.95)
-    corrected = decide(still, motions[among.motion], models=2)
-    assert among.high == decide(still, motions[among.motion]).high < corrected.high
-    assert among.equivalence_low == corrected.equivalence_low
+    assert (among.low, among.high) == gain_at(0.95, still[0], motion[0])
+    assert (among.level, among.selected_by) == (0.95, "only_pair")
 
 
 def test_superior_stays_corrected_where_stills_suffice_against_all() -> None:
@@ -79,11 +142,69 @@ def test_superior_stays_corrected_where_stills_suffice_against_all() -> None:
     still = [predictions(np.arange(300) >= 4)]
     motions = {name: [predictions([True] * 300)] for name in "abc"}
     assert decide(still, motions["a"]).superior
-    assert not decide(still, motions["a"], models=3).superior
-    among = decide_among(still, motions)
-    assert (among.answer, among.selected_by) == ("stills suffice", "hardest_to_rule_out")
-    assert among.low > 0
+    among = decide_among({"still": still}, motions)
+    assert among.answer == "stills suffice"
     assert not among.superior
+
+
+def test_models_of_both_kinds_are_needed_with_names_of_their_own() -> None:
+    model = [predictions([True] * 20)]
+    for stills, motions in (({}, {"m": model}), ({"s": model}, {}), ({"m": model}, {"m": model})):
+        with pytest.raises(UsageError, match="each with a name of its own"):
+            decide_among(stills, motions)
+
+
+def rare_falls(still_recall: float, videos: int = 1200) -> Verdict:
+    """One video in 20 is a fall. Motion finds all of them, the still model some; neither fails elsewhere."""
+    truth = (np.arange(videos) % 20 == 0).astype(np.intp)
+    groups = tuple(f"g{i // 4}" for i in range(videos))
+    found = np.arange(videos) // 20 % 10 < round(10 * still_recall)
+    still, motion = (
+        replace(predictions([True] * videos, groups), truth=truth, probabilities=np.eye(2)[predicted])
+        for predicted in (np.where(found, truth, 0), truth)
+    )
+    return decide([still], [motion])
+
+
+def test_stills_do_not_suffice_where_a_rare_label_is_surely_missed() -> None:
+    missed = rare_falls(0.4)
+    assert missed.high < missed.margin
+    assert missed.reasons == ("interval_below_margin", "label_missed")
+    assert [gain.label for gain in missed.missed_labels] == ["b"]
+    assert "(40 % of its videos are found, 100 % by motion), so stills are not shown to suffice." in missed.sentence
+    assert rare_falls(1.0).answer == "stills suffice"
+
+
+def test_a_label_is_missed_only_beyond_the_margin_and_over_all_labels() -> None:
+    missed = rare_falls(0.2)
+    gain = missed.missed_labels[0]
+    assert gain.low_for_all < gain.low
+    assert replace(missed, margin=gain.low_for_all).answer == "stills suffice"
+    assert replace(missed, margin=gain.low_for_all - 0.001).answer == "undecided"
+
+
+def test_balanced_accuracy_counts_labels_alike() -> None:
+    truth = (np.arange(1200) % 20 == 0).astype(np.intp)
+    base = replace(predictions([True] * 1200), truth=truth)
+    still, motion = (replace(base, probabilities=np.eye(2)[predicted]) for predicted in (np.zeros(1200, int), truth))
+    verdict = decide([still], [motion], metric="balanced")
+    assert (verdict.still_accuracy, verdict.motion_accuracy, verdict.guessing) == (0.5, 1.0, 0.5)
+    assert verdict.difference == pytest.approx(0.5)
+    assert (verdict.answer, decide([still], [motion]).answer) == ("motion needed", "undecided")
+    assert "gets 100 % right, as the mean over labels, and the still model still 50 %" in verdict.sentence
+    equal = predictions(RNG.random(200) < 0.7), predictions(RNG.random(200) < 0.7)
+    by_label, by_video = (decide([equal[0]], [equal[1]], metric=metric) for metric in ("balanced", "accuracy"))
+    assert by_label.difference == pytest.approx(by_video.difference)  # as many videos of each label
+    with pytest.raises(UsageError, match="no metric 'f1': choose from accuracy, balanced"):
+        decide([still], [motion], metric="f1")  # type: ignore[arg-type]
+
+
+def test_a_sequential_verdict_is_at_the_level_of_its_number_of_groups() -> None:
+    still, motion = predictions(RNG.random(120) < 0.3), predictions(RNG.random(120) < 0.8)
+    verdict = decide([still], [motion], sequential=True)
+    assert (verdict.low, verdict.high) == gain_at(sequential_level(120), still, motion)
+    assert verdict.low < decide([still], [motion]).low
+    assert "(95 % interval at every look " in verdict.sentence
 
 
 def test_motion_is_needed_only_if_the_motion_model_beats_guessing() -> None:
@@ -127,13 +248,15 @@ def test_equivalence_is_two_one_sided_tests_at_5_percent() -> None:
     assert not decide([motion], [still], margin=-verdict.equivalence_low).equivalent
 
 
-def test_only_the_lower_equivalence_limit_is_corrected_for_the_number_of_models() -> None:
-    """For two models, 1 - 2 * 0.05 / 2 is the level of one model's interval; for four, that of two models'."""
-    still, motion = ([predictions(RNG.random(200) < share)] for share in (0.6, 0.7))
-    one, two, four = (decide(still, motion, models=models) for models in (1, 2, 4))
-    assert two.equivalence_low == one.low < one.equivalence_low
-    assert four.equivalence_low == two.low
-    assert one.equivalence_high == two.equivalence_high == four.equivalence_high < one.high
+def test_the_lower_equivalence_limit_is_corrected_for_motion_models_the_upper_one_for_still_models() -> None:
+    still, motion = (predictions(RNG.random(200) < share) for share in (0.6, 0.7))
+    among = decide_among({"s": [still]}, {"m": [motion], "n": [motion]})
+    assert (among.equivalence_low, among.equivalence_high) == (
+        gain_at(1 - 0.1 / 2, still, motion)[0],
+        gain_at(0.9, still, motion)[1],
+    )
+    among = decide_among({"s": [still], "t": [still]}, {"m": [motion]})
+    assert among.equivalence_high == gain_at(1 - 0.1 / 2, still, motion)[1]
 
 
 def test_the_textbook_interval_is_recorded_beside_ours() -> None:
@@ -147,15 +270,14 @@ def test_the_textbook_interval_is_recorded_beside_ours() -> None:
     assert verdict.cluster_robust_high - verdict.cluster_robust_low == pytest.approx(2 * half, rel=1e-4)
 
 
-def test_the_textbook_interval_is_at_the_verdicts_level() -> None:
+def test_the_textbook_interval_is_corrected_likewise() -> None:
     groups = [f"g{i // 4}" for i in range(160)]
-    still, motion = ([predictions(RNG.random(160) < share, groups)] for share in (0.4, 0.7))
-    halves = []
-    for models in (1, 5):
-        verdict = decide(still, motion, models=models)
-        assert (verdict.cluster_robust_low + verdict.cluster_robust_high) / 2 == pytest.approx(verdict.difference)
-        halves.append((verdict.cluster_robust_high - verdict.cluster_robust_low) / 2)
-    assert halves[1] / halves[0] == pytest.approx(t.ppf(0.995, 39) / t.ppf(0.975, 39))  # 99 % to 95 %
+    still, motion = (predictions(RNG.random(160) < share, groups) for share in (0.4, 0.7))
+    one = decide([still], [motion])
+    five = decide_among({"still": [still]}, {name: [motion] for name in "abcde"})
+    half, corrected = one.difference - one.cluster_robust_low, one.difference - five.cluster_robust_low
+    assert corrected / half == pytest.approx(t.ppf(0.995, 39) / t.ppf(0.975, 39))  # 99 % to 95 %
+    assert five.cluster_robust_high == one.cluster_robust_high
 
 
 @pytest.mark.parametrize(

@@ -113,12 +113,3 @@ def test_stability_counts_changes_and_neighbors(tmp_path: Path) -> None:
     single = gather_evidence([], {}, [run(np.ones(60, bool))], {"still": [path]}, "still").stability
     assert single is not None
     assert (single["still"].pm_k, single["still"].interval_seconds) == (None, None)  # no time has a neighbor
-
-
-def test_the_max_pool_control_is_compared_with_motion() -> None:
-    whole, max_pool = run(np.ones(60, bool)), run(np.arange(60) % 4 > 0)
-    control = gather_evidence([], {}, [whole], {}, "still", max_pool=[max_pool]).max_pool_control
-    assert control is not None
-    assert (control.name, control.accuracy, control.difference) == ("pool=max", 0.75, -0.25)
-    assert control.low < -0.25 < control.high < 0
-    assert gather_evidence([], {}, [whole], {}, "still").max_pool_control is None

@@ -1,13 +1,23 @@
 """What each rung of the ladder adds, and comparisons whose models have names of their own."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from helpers.predictions import predictions, write_run
-from stillmotion.comparison import compare_runs, read_comparison, write_comparison
+from stillmotion.comparison import (
+    Contrast,
+    Step,
+    compare_runs,
+    ladder_sentence,
+    read_comparison,
+    step_sentence,
+    write_comparison,
+)
 from stillmotion.errors import UsageError
+from stillmotion.models import Rung
 
 VIDEOS = np.arange(60)
 RUNGS = {  # by name: family, which of 60 videos are right, validation accuracy
@@ -55,6 +65,46 @@ def test_the_names_of_a_mapping_are_those_of_the_models(tmp_path: Path) -> None:
     assert set(comparison.examples[0].predictions) == set(RUNGS)
     write_comparison(comparison, tmp_path)
     assert read_comparison(tmp_path) == comparison
+
+
+def test_each_step_is_a_short_sentence() -> None:
+    def step(rung: Rung, gain: float, low: float, high: float, p: float) -> str:
+        return step_sentence(Step("one frame", rung, gain, low, high, p, p), 0.05)
+
+    assert step("several frames", 0.12, 0.05, 0.19, 0.01) == "Several frames help (+12)."
+    assert step("order", 0.01, -0.02, 0.03, 0.4) == "Their order adds nothing (+1, -2 to +3)."
+    assert step("order", 0.02, 0.01, 0.03, 0.001) == "Their order helps a little (+2)."
+    assert step("changes", 0.04, -0.03, 0.11, 0.3) == "Changes between frames may help (+4, -3 to +11)."
+    assert step("dense motion", -0.08, -0.12, -0.04, 0.001) == "Dense motion does worse (-8)."
+    assert step("dense motion", 0.08, 0.01, 0.15, 0.06) == "Dense motion may help (+8, +1 to +15)."  # of several
+
+
+def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
+    """One frame is right in 1 of 4 videos, several in half, dense motion in all."""
+    comparison = compare_runs(ladder_runs(tmp_path))
+    assert comparison.ladder is not None
+    assert comparison.verdict is not None
+    record = comparison.to_json()["ladder"]["sentence"]
+    assert record == ladder_sentence(comparison.ladder, comparison.verdict)
+    assert "Changes between frames may help" in record
+    assert record.endswith(" Dense motion helps (+50). Motion is needed, and only all frames at full rate show it.")
+    assert comparison.verdict.sentence.startswith("Motion is needed: dense motion gets 100 % of the test videos right")
+    suffice = replace(
+        comparison.verdict,
+        low=-0.2,
+        high=0.01,
+        labels=(),
+        stills_beat_guessing=True,
+        contrasts=(
+            Contrast("one frame", "order", 0.2, 0.1, 0.3),
+            Contrast("several frames", "order", 0.0, -0.02, 0.02),
+        ),
+    )
+    assert ladder_sentence(comparison.ladder, suffice).endswith(" Stills suffice, if you look at several.")
+    one = replace(suffice, contrasts=tuple(replace(contrast, high=0.01) for contrast in suffice.contrasts))
+    assert ladder_sentence(comparison.ladder, one).endswith(" Stills suffice: one frame is enough.")
+    undecided = replace(suffice, high=0.2)
+    assert ladder_sentence(comparison.ladder, undecided).endswith(" Whether motion is needed is undecided.")
 
 
 def test_families_are_no_ladder(tmp_path: Path) -> None:

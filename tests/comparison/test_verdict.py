@@ -165,7 +165,7 @@ def test_a_verdict_that_knows_nothing_of_guessing_is_not_blocked_by_it() -> None
     assert replace(minimal, low=-0.3, high=-0.2).answer == "stills suffice"
     assert (minimal.level, minimal.selected_by, minimal.superior, minimal.equivalent) == (
         0.95,
-        "only_motion_model",
+        "only_pair",
         False,
         False,
     )

@@ -62,15 +62,6 @@ def test_motion_is_needed_where_no_control_explains_the_gain(tmp_path: Path) -> 
     assert comparison.verdict.answer == "motion needed"
 
 
-def test_motion_is_not_needed_where_the_best_frame_does_as_well(tmp_path: Path) -> None:
-    """The statistics alone say that motion is needed; the control withdraws it."""
-    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=1.0)))
-    assert comparison.verdict is not None
-    assert comparison.verdict.low > comparison.verdict.margin
-    assert comparison.verdict.answer == "undecided"
-    assert comparison.verdict.best_frame_reason == "max_pool_control_close"
-
-
 def test_motion_is_not_needed_where_the_most_confident_frame_does_as_well(tmp_path: Path) -> None:
     """Without trained controls, single frames of the still model may show it."""
     executor = FabricatingExecutor(skill(best_frame=0.5), frames=1.0)
@@ -219,39 +210,21 @@ def test_only_the_verdicts_motion_family_is_tested_on_perturbed_clips(tmp_path: 
 
 
 def test_retrained_controls_are_evidence(tmp_path: Path) -> None:
-    """The motion family without motion, and the still family by its best frame, of the first seed."""
+    """The motion family without motion, of the first seed."""
     executor = FabricatingExecutor(skill(best_frame=0.75))
     comparison = compare(tmp_path, executor, effort="standard", seeds=2)
     assert comparison.verdict is not None
     assert comparison.evidence is not None
-    assert comparison.evidence.max_pool_control is not None
     assert [(result.name, result.accuracy) for result in comparison.evidence.retrained] == [
         ("shuffled", 0.5),
         ("frozen", 0.5),
     ]
-    assert comparison.evidence.max_pool_control.accuracy == pytest.approx(0.75)
     motion = comparison.verdict.motion
     controls = {task.folder: task.title for task in executor.of(TrainTask) if task.title.startswith("control")}
     assert controls == {
         tmp_path / "out" / "controls" / f"{motion}-seed0-shuffled": f"control: {motion}, seed 0, on shuffled clips",
         tmp_path / "out" / "controls" / f"{motion}-seed0-frozen": f"control: {motion}, seed 0, on frozen clips",
-        tmp_path / "out" / "controls" / "frame_pool-seed0-max": "control: frame_pool, seed 0, by its best frame",
     }
-
-
-@pytest.mark.parametrize("settings", [{"pool": "max"}, {"effort": "quick"}])
-def test_the_best_frame_is_not_looked_for_twice_or_with_quick_effort(tmp_path: Path, settings: dict[str, Any]) -> None:
-    executor = FabricatingExecutor(lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0)
-    compare(tmp_path, executor, **settings)
-    assert not [task for task in executor.of(TrainTask) if task.folder.name.endswith("-max")]
-
-
-def test_the_best_frame_is_not_looked_for_where_motion_does_not_help(tmp_path: Path) -> None:
-    executor = FabricatingExecutor(lambda recipe: 0.9)
-    comparison = compare(tmp_path, executor)
-    assert comparison.verdict is not None
-    assert comparison.verdict.statistical_answer != "motion needed"
-    assert not [task for task in executor.of(TrainTask) if task.folder.name.endswith("-max")]
 
 
 @pytest.mark.parametrize("families", [("frame_pool",), ("cnn_rnn", "conv3d")])

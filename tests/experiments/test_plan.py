@@ -119,17 +119,14 @@ def test_quick_effort_trains_no_controls(run_plan: Plan) -> None:
     assert {task.folder.parent.name for task in executor.of(TrainTask)} == {"runs"}
 
 
-def test_controls_are_the_motion_family_without_motion_and_the_still_family_by_its_best_frame(run_plan: Plan) -> None:
+def test_controls_are_the_motion_family_without_motion(run_plan: Plan) -> None:
     _, executor = run_plan(effort="standard")
     trainings = executor.of(TrainTask)
     controls = {task.folder.name: task.recipe for task in trainings if task.folder.parent.name == "controls"}
-    assert {name.rpartition("-")[2] for name in controls} == {"shuffled", "frozen", "max"}
+    assert {name.rpartition("-")[2] for name in controls} == {"shuffled", "frozen"}
     for name, recipe in controls.items():
-        if name.endswith("max"):
-            assert (recipe.family, recipe.options["pool"], recipe.spec.order) == ("frame_pool", "max", "forward")
-        else:
-            assert recipe.family in ("cnn_rnn", "conv3d")
-            assert recipe.spec.order == name.rpartition("-")[2]
+        assert recipe.family in ("cnn_rnn", "conv3d")
+        assert recipe.spec.order == name.rpartition("-")[2]
 
 
 def test_a_time_budget_sets_the_epochs(tmp_path: Path) -> None:
@@ -189,12 +186,12 @@ def test_timings_and_trials_have_ids_titles_and_folders_of_their_own(run_plan: P
 
 
 def test_the_time_budget_is_shared_by_all_that_is_trained() -> None:
-    """100 minutes in 2 folds: 3 families with 2 seeds and 4 quarter trials each, and 3 controls: 12 shares a fold."""
+    """100 minutes in 2 folds: 3 families with 2 seeds and 4 quarter trials each, and 2 controls: 11 shares a fold."""
     recipes = [Recipe(family, {"pool": "mean"}) for family in ("frame_pool", "cnn_rnn", "conv3d")]
     seconds, starts = training_share(
         ComparisonSettings(seeds=2, effort="standard", time_budget_minutes=100.0), recipes, 2
     )
-    assert seconds == pytest.approx(60 * 100 / 2 / (3 * 3 + 3))
+    assert seconds == pytest.approx(60 * 100 / 2 / (3 * 3 + 2))
     assert starts == pytest.approx(6 / 3)
     assert training_share(ComparisonSettings(time_budget_minutes=3.0), recipes, 1) == (60.0, 1.0)
 

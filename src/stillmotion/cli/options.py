@@ -10,7 +10,7 @@ import typer
 from stillmotion.clips import Rate
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
-from stillmotion.experiments.choices import Preset
+from stillmotion.experiments.choices import Metric, Preset
 from stillmotion.models import FAMILIES
 
 MAX_RATE = 1000  # frames per second
@@ -81,6 +81,16 @@ Input = Annotated[
 Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs.", show_default="90", min=1)]
 Margin = Annotated[
     float, typer.Option(help="Smallest gain in accuracy that is worth motion; 0.05 is 5 points.", min=0, max=0.99)
+]
+MetricChoice = Annotated[
+    Metric,
+    typer.Option(help="What models are compared by: accuracy, or balanced accuracy, which counts all labels alike."),
+]
+Sequential = Annotated[
+    bool,
+    typer.Option(
+        "--sequential", help="A wider interval that holds at every look, if you add recordings and compare again."
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Random seed, for the split and for training.", min=0)]
 Flip = Annotated[

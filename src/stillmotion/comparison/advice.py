@@ -5,8 +5,8 @@ Codes by topic:
 
 - cost: time_per_clip, multiply_adds, training_time
 - failures: error_rate, missed_label, and the codes of the verdict's warnings
-- next_steps: train_longer, use_motion, use_still, try_max_pool, record_more_groups, record_other_recordings,
-  choose_by_cost, nothing_beats_guessing, remove_shortcuts, max_pool_untried, train_more_seeds
+- next_steps: train_longer, use_motion, use_still, try_ladder, compare_balanced, record_more_groups,
+  record_other_recordings, choose_by_cost, nothing_beats_guessing, remove_shortcuts, ladder_untried, train_more_seeds
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from __future__ import annotations
 from stillmotion.comparison.formatting import count, duration, percent, significant
 from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.records import Advice, Comparison, TrainingSummary
-from stillmotion.comparison.sentences import selection_text
+from stillmotion.comparison.sentences import LOOKING_AGAIN, selection_text
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.runs.recipe import Recipe
 
 MAX_MISSED_LABELS = 2
+_TRY_LADDER = (
+    "`stillmotion compare` without `--families` also trains still models that find the best frame, or know photographs."
+)
 SIMILAR_COST = 1.1  # a model that takes at most this many times as long counts as equally fast
 
 
@@ -49,12 +52,14 @@ def recommendation_if_better_than_guessing(comparison: Comparison) -> Recommenda
     if recommendation is None or verdict is None:
         return recommendation
     beats_guessing = {verdict.still: verdict.stills_beat_guessing, verdict.motion: verdict.motion_beats_guessing}
-    by_interval = comparison.models[recommendation.best].accuracy.low > verdict.guessing
+    result = comparison.models[recommendation.best]
+    accuracy = result.accuracy if verdict.metric == "accuracy" else result.balanced_accuracy
+    by_interval = accuracy.low > verdict.guessing
     return recommendation if beats_guessing.get(recommendation.best, by_interval) else None
 
 
 def model_to_use(comparison: Comparison) -> str | None:
-    """The family to use: the recommended one if it is of the kind that the verdict asks for; None if undecided."""
+    """The model to use: the recommended one if it is of the kind that the verdict asks for; None if undecided."""
     verdict = comparison.verdict
     if verdict is None or verdict.answer == "undecided":
         return None
@@ -65,23 +70,23 @@ def model_to_use(comparison: Comparison) -> str | None:
     return verdict.motion if kind == "motion" else verdict.still
 
 
-def finds_best_frame(comparison: Comparison, family: str) -> bool:
-    """Whether a still family was trained to rely on its best frame (pool=max)."""
-    trainings = comparison.models[family].trainings
-    return bool(trainings) and trainings[0].recipe.options.get("pool") == "max"
+def finds_best_frame(comparison: Comparison, model: str) -> bool:
+    """Whether a still model was trained to rely on its best frame (pool=max or pool=attention)."""
+    trainings = comparison.models[model].trainings
+    return bool(trainings) and trainings[0].recipe.options.get("pool") in ("max", "attention")
 
 
-def speed_text(comparison: Comparison, family: str) -> str:
-    """That a family is the fastest, or as fast as any; empty if it is neither or the times are unknown."""
+def speed_text(comparison: Comparison, model: str) -> str:
+    """That a model is the fastest, or as fast as any; empty if it is neither or the times are unknown."""
     times = {name: result.cost.milliseconds_per_clip for name, result in comparison.models.items()}
-    family_time, other_times = times.pop(family), [time for time in times.values() if time]
-    if not family_time or not other_times or family_time > SIMILAR_COST * min(other_times):
+    model_time, other_times = times.pop(model), [time for time in times.values() if time]
+    if not model_time or not other_times or model_time > SIMILAR_COST * min(other_times):
         return ""
-    return " and the fastest" if SIMILAR_COST * family_time < min(other_times) else " and as fast as any"
+    return " and the fastest" if SIMILAR_COST * model_time < min(other_times) else " and as fast as any"
 
 
 def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
-    """Costs of the family to use compared with the other kind; of both if it is undecided."""
+    """Costs of the model to use compared with the other kind; of both if it is undecided."""
     chosen = model_to_use(comparison) or verdict.motion
     other = verdict.motion if chosen == verdict.still else verdict.still
     cost, other_cost = comparison.models[chosen].cost, comparison.models[other].cost
@@ -113,7 +118,7 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
 
 
 def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
-    """How often the family to use fails (the motion family if undecided), on what, and what to doubt."""
+    """How often the model to use fails (the motion model if undecided), on what, and what to doubt."""
     chosen = model_to_use(comparison) or verdict.motion
     result = comparison.models[chosen]
     wrong = significant(round((1 - result.accuracy.value) * verdict.videos, 1), 3)
@@ -143,9 +148,9 @@ def _longer_training(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     if not names:
         return []
     models = [comparison.models[name] for name in names]
-    epochs = sorted({summary.recipe.epochs for family in models for summary in family.trainings})
+    epochs = sorted({summary.recipe.epochs for model in models for summary in model.trainings})
     ended = count(epochs[0], "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
-    budgeted = any(search.minutes is not None for family in models for search in family.searches)
+    budgeted = any(search.minutes is not None for model in models for search in model.searches)
     option = "a larger `--time-budget`" if budgeted else f"`--epochs`, default {Recipe.epochs}"
     subject = "The models were" if len(names) > 1 else f"{names[0]} was"
     text = f"{subject} still improving when training ended after {ended}: train longer ({option})."
@@ -175,16 +180,23 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         text = f"Use {verdict.motion}: a still model that was trained to find the best frame did not find it."
         return [Advice("use_motion", "next_steps", text)]
     if verdict.best_frame_explains:
+        advised = "" if comparison.ladder else f" {_TRY_LADDER}"
+        text = f"Until more recordings decide it, use {verdict.motion}.{advised}"
+        return [Advice("use_motion" if comparison.ladder else "try_ladder", "next_steps", text)]
+    if verdict.stills_miss_labels:
+        labels = ", ".join(f'"{gain.label}"' for gain in verdict.missed_labels[:MAX_MISSED_LABELS])
         text = (
-            "Try whether a still model can find the best frame: the same command with `--pool max --overwrite` "
-            f"compares with one that is trained to. Until then use {verdict.motion}."
+            f"Use {verdict.motion} if you need {labels}. `--metric balanced` compares by the mean recall of the "
+            "labels, which counts rare ones like the others."
         )
-        return [Advice("try_max_pool", "next_steps", text)]
+        return [Advice("compare_balanced", "next_steps", text)]
     if verdict.groups_to_decide:
         text = (
             f"Record more separate recordings: about {verdict.groups_to_decide} groups of test videos would decide it, "
             "four times in five, if the difference stays the same. More clips of the same recordings help less."
         )
+        if not verdict.sequential:
+            text += f" Add them at once: {LOOKING_AGAIN}."
         return [Advice("record_more_groups", "next_steps", text)]
     if not verdict.stills_beat_guessing:
         return []
@@ -219,7 +231,7 @@ def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
     models, recommendation = comparison.models, recommendation_if_better_than_guessing(comparison)
     recommended = bool(recommendation and models[recommendation.model].kind == "motion")
     name = recommendation.model if recommendation and recommended else verdict.motion
-    time, still_time = (models[family].cost.milliseconds_per_clip for family in (name, verdict.still))
+    time, still_time = (models[model].cost.milliseconds_per_clip for model in (name, verdict.still))
     if not time or SIMILAR_COST * time > (still_time or 0.0):
         return ""
     claim = "is" if recommended else "is not shown to be"
@@ -245,10 +257,9 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         )
         advice.append(Advice("remove_shortcuts", "next_steps", text))
     evidence = comparison.evidence
-    untried = evidence and not evidence.max_pool_control and not finds_best_frame(comparison, verdict.still)
+    untried = evidence and not comparison.ladder and not finds_best_frame(comparison, verdict.still)
     if verdict.answer == "motion needed" and untried:
-        text = "Not tried: a still model that looks for the one best frame. `--effort standard` trains it."
-        advice.append(Advice("max_pool_untried", "next_steps", text))
+        advice.append(Advice("ladder_untried", "next_steps", f"Not tried: stronger still models. {_TRY_LADDER}"))
     if verdict.seeds == 1 and comparison.models[verdict.motion].trainings:
         text = (
             "Each model was trained once. Another training would give somewhat different results: `--seeds 3` shows "

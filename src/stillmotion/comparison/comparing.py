@@ -9,10 +9,11 @@ from pathlib import Path
 
 from stillmotion.comparison.completing import complete_comparison
 from stillmotion.comparison.cross_validation import read_joined_predictions
-from stillmotion.comparison.deciding import check_margin, decide, decide_among
+from stillmotion.comparison.deciding import check_margin, decide_among
 from stillmotion.comparison.evidence import Evidence, gather_evidence
 from stillmotion.comparison.example_videos import gather_examples
 from stillmotion.comparison.ladder import climb
+from stillmotion.comparison.measuring import Metric, check_metric
 from stillmotion.comparison.model_results import (
     EvaluatedRun,
     kind_of,
@@ -26,10 +27,9 @@ from stillmotion.comparison.model_runs import RunsByModel, group_by_model
 from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.recommendation import recommend
 from stillmotion.comparison.records import Comparison, DataSummary, ModelResult, SkippedRecord
-from stillmotion.comparison.rungs import rung_of
-from stillmotion.comparison.verdict import Verdict
 from stillmotion.data import PARTS
 from stillmotion.errors import UsageError
+from stillmotion.models import FAMILIES
 from stillmotion.runs import Run
 
 
@@ -37,6 +37,8 @@ def compare_runs(
     runs: RunsByModel[Run | Path | str],
     *,
     margin: float = 0.05,
+    metric: Metric = "accuracy",
+    sequential: bool = False,
     seed: int = 0,
     relative_to: Path | None = None,
 ) -> Comparison:
@@ -47,14 +49,16 @@ def compare_runs(
     (`predict_over_time`, `evaluate_perturbed`). The verdict has a warning "not_checked" that says what is missing.
 
     Runs of one model are its seeds, or the folds of a cross-validation where they were tested on different videos.
-    Of several motion (or still) models the verdict takes the one with the best validation accuracy, then the lowest
-    validation loss, so that the test part chooses nothing. With folds, where one fold's validation videos are another
-    fold's test videos, all motion models are compared and the verdict is corrected for the choice.
+    Of several still or motion models, *stills suffice* and *motion needed* rest on those with the best validation
+    accuracy, then the lowest validation loss, so that the test part chooses nothing. With folds, where one fold's
+    validation videos are another fold's test videos, they may rest on any, and the verdict is corrected for the choice.
 
     Args:
         runs: runs or their folders: a mapping from the names of models, which are those of rungs in a ladder, or a
             list in which a model is a family.
         margin: the smallest gain in accuracy that is worth motion, as a share.
+        metric: what the verdict compares: "accuracy", or "balanced" for the mean recall of the labels.
+        sequential: whether the verdict's interval holds at every look, if you add recordings and compare again.
         seed: random seed of the bootstrap.
         relative_to: the folder that the comparison's paths of runs are relative to.
 
@@ -62,12 +66,14 @@ def compare_runs(
         The comparison; its verdict is None without both a still and a motion model.
 
     Raises:
-        UsageError: no runs, no such folder, a run given twice, a model of still and motion families, or a margin
-            outside 0..1.
+        UsageError: no runs, no such folder, a run given twice, a model of still and motion families, no such
+            metric, or a margin outside 0..1.
         StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
     """
     by_model = group_by_model(runs)
-    comparison = compare_statistics(by_model, margin=margin, seed=seed, relative_to=relative_to)
+    comparison = compare_statistics(
+        by_model, margin=margin, metric=metric, sequential=sequential, seed=seed, relative_to=relative_to
+    )
     verdict = comparison.verdict
     if verdict is None:
         return complete_comparison(comparison)
@@ -82,6 +88,8 @@ def compare_statistics(
     runs: RunsByModel[Run | Path | str],
     *,
     margin: float = 0.05,
+    metric: Metric = "accuracy",
+    sequential: bool = False,
     seed: int = 0,
     relative_to: Path | None = None,
 ) -> Comparison:
@@ -90,6 +98,8 @@ def compare_statistics(
     Args:
         runs: as for `compare_runs`.
         margin: as for `compare_runs`.
+        metric: as for `compare_runs`.
+        sequential: as for `compare_runs`.
         seed: as for `compare_runs`.
         relative_to: as for `compare_runs`.
 
@@ -101,6 +111,7 @@ def compare_statistics(
         StillmotionError: as for `compare_runs`.
     """
     check_margin(margin)
+    check_metric(metric)
     by_model = {name: [read_evaluated_run(run) for run in members] for name, members in group_by_model(runs).items()}
     _check_runs(by_model)
     predictions = {
@@ -114,14 +125,22 @@ def compare_statistics(
     crossed = len(predictions[name]) < len(by_model[name])
     tested_videos = len(predictions[name][0].videos) if crossed else None
     first = next(iter(by_model.values()))[0].run
+    verdict = None
+    if still and motion:
+        stills, motions = (
+            {name: predictions[name] for name, result in models.items() if result.kind == kind}
+            for kind in ("still", "motion")
+        )
+        chosen = None if crossed else (still, motion)
+        verdict = decide_among(stills, motions, margin=margin, chosen=chosen, metric=metric, sequential=sequential)
     return Comparison(
         models=models,
-        verdict=_decide(models, predictions, still, motion, margin, crossed) if still and motion else None,
-        ladder=climb(predictions, validation),
+        verdict=verdict,
+        ladder=climb(predictions, validation, metric),
         data=_summarize_data(first, tested_videos),
         spec=first.recipe.spec,
         recommendation=recommend(
-            predictions, {name: result.cost.milliseconds_per_clip for name, result in models.items()}, margin
+            predictions, {name: result.cost.milliseconds_per_clip for name, result in models.items()}, margin, metric
         ),
     )
 
@@ -144,27 +163,6 @@ def _best(models: Mapping[str, ModelResult], validation: Mapping[str, tuple[floa
     """The model of a kind with the best validation accuracy, then the lowest validation loss."""
     of_kind = [name for name, result in models.items() if result.kind == kind]
     return max(of_kind, key=lambda name: (validation[name][0], -validation[name][1]), default=None)
-
-
-def _decide(
-    models: Mapping[str, ModelResult],
-    predictions: Mapping[str, Sequence[Predictions]],
-    still: str,
-    motion: str,
-    margin: float,
-    crossed: bool,
-) -> Verdict:
-    motions = {name: predictions[name] for name, result in models.items() if result.kind == "motion"}
-    if crossed:
-        return decide_among(predictions[still], motions, margin=margin, name=still)
-    verdicts = {
-        name: decide(predictions[still], trainings, margin=margin, names=(still, name))
-        for name, trainings in motions.items()
-    }
-    if len(motions) == 1:
-        return verdicts[motion]
-    contrasts = tuple(contrast for verdict in verdicts.values() for contrast in verdict.contrasts)
-    return replace(verdicts[motion], selected_by="validation_accuracy", contrasts=contrasts)
 
 
 def _gather_evidence(by_model: Mapping[str, Sequence[Run]], still: str, motion: str) -> Evidence:
@@ -192,7 +190,7 @@ def _model_result(
         summarize_predictions(kind_of(family), predictions, seed=seed),
         validation_accuracy=mean_validation(runs)[0] if trained else None,
         family=family,
-        rung=rung_of(family),
+        rung=FAMILIES[family].rung if family in FAMILIES else None,
         cost=summarize_cost(runs),
         trainings=tuple(map(summarize_training, members)),
         runs=tuple(_relative(run.folder, relative_to) for run in runs),

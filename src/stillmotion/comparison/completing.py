@@ -38,7 +38,9 @@ def complete_comparison(
     """
     completed = replace(
         comparison,
-        verdict=complete_verdict(comparison.verdict, evidence, shortcuts) if comparison.verdict else None,
+        verdict=complete_verdict(comparison.verdict, evidence, shortcuts, ladder=comparison.ladder is not None)
+        if comparison.verdict
+        else None,
         evidence=evidence,
         shortcuts=tuple(shortcuts or ()),
         examples=tuple(examples),
@@ -46,10 +48,12 @@ def complete_comparison(
     return replace(completed, advice=give_advice(completed))
 
 
-def complete_verdict(verdict: Verdict, evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None) -> Verdict:
+def complete_verdict(
+    verdict: Verdict, evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None, *, ladder: bool = False
+) -> Verdict:
     """Apply evidence and shortcuts to a verdict from statistics (see `complete_comparison`)."""
     statistical = (warning for warning in verdict.warnings if warning.code not in ("shortcuts", "not_checked"))
-    checked = require_motion_evidence(verdict, evidence or Evidence())
+    checked = require_motion_evidence(verdict, evidence or Evidence(), ladder=ladder)
     return replace(checked, warnings=(*statistical, *_warnings(evidence, shortcuts)))
 
 

@@ -1,33 +1,34 @@
-"""Predictions of a still model and of motion models in, verdict out."""
+"""Predictions of still and motion models in, verdict out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
 import numpy as np
 from scipy.special import ndtri
 
+from stillmotion.comparison.measuring import Measure, Metric, check_metric
 from stillmotion.comparison.per_label import label_gains, pair_gains
 from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
 from stillmotion.comparison.sentences import MIN_GROUPS, few_groups_text, videos_as_groups_text
-from stillmotion.comparison.verdict import Contrast, Verdict, VerdictWarning
+from stillmotion.comparison.verdict import Contrast, Selection, Verdict, VerdictWarning
 from stillmotion.errors import UsageError
 from stillmotion.statistics import (
-    ALPHA,
     CONFIDENCE,
     Estimate,
     Floats,
-    Ints,
     cluster_robust_interval,
-    estimate_mean,
-    group_codes,
     proportion_interval,
+    sequential_level,
 )
 
 POWER = 0.8
 MAX_GROUPS_FACTOR = 20  # beyond so many times the groups, more data will hardly decide
+
+Pair = tuple[str, str]  # names of a still and of a motion model
+Interval = tuple[float, float]
 
 
 def decide(
@@ -35,132 +36,135 @@ def decide(
     motion: Sequence[Predictions],
     *,
     margin: float = 0.05,
-    names: tuple[str, str] = ("still", "motion"),
-    models: int = 1,
+    names: Pair = ("still", "motion"),
+    metric: Metric = "accuracy",
+    sequential: bool = False,
 ) -> Verdict:
     """Compare a still model and a motion model on the same test videos.
-
-    Motion is needed if the whole interval of the difference in accuracy is above the margin; stills suffice if it
-    is below; otherwise it is undecided. The model that the answer rests on must also be significantly better than
-    always predicting the most frequent label.
 
     Args:
         still: the still model's predictions, one entry per training.
         motion: the motion model's predictions, one entry per training.
         margin: the smallest gain in accuracy that is worth motion.
         names: what to call the two models.
-        models: number of motion models from which these test videos choose. The interval is at the level
-            1 - 0.05 / models (Bonferroni).
+        metric: as for `decide_among`.
+        sequential: as for `decide_among`.
+
+    Returns:
+        The verdict of `decide_among`.
+
+    Raises:
+        UsageError: as for `decide_among`.
+        StillmotionError: as for `decide_among`.
+    """
+    stills, motions = {names[0]: still}, {names[1]: motion}
+    return decide_among(stills, motions, margin=margin, metric=metric, sequential=sequential)
+
+
+def decide_among(
+    stills: Mapping[str, Sequence[Predictions]],
+    motions: Mapping[str, Sequence[Predictions]],
+    *,
+    margin: float = 0.05,
+    chosen: Pair | None = None,
+    metric: Metric = "accuracy",
+    sequential: bool = False,
+) -> Verdict:
+    """Compare still models with motion models, such as the rungs of the ladder, on the same test videos.
+
+    Motion is needed if some motion model is better than every still model by more than the margin. Stills suffice if
+    some still model is not worse than any motion model by the margin. So both rest on one interval: that of the gain
+    of the best motion model over the best still model. Its lower limit is the best, over motion models, of the worst
+    limit against a still model; its upper limit is the other way round. A claim that needs all of several tests needs
+    no correction (intersection-union test, Berger 1982, Technometrics 24). Where the test videos choose the model that
+    a claim rests on, each limit is at the level 1 - 0.05 / models (Bonferroni).
+
+    The model that the answer rests on must also be significantly better than always predicting the most frequent
+    label, and stills do not suffice if the still model surely misses a label by more than the margin.
+
+    Args:
+        stills: the predictions of each still model by name, one entry per training.
+        motions: the predictions of each motion model by name.
+        margin: the smallest gain in accuracy that is worth motion.
+        chosen: the still and the motion model that other data than these test videos have chosen, such as the
+            validation part; *motion needed* then rests on that motion model, *stills suffice* on that still model.
+        metric: "accuracy", or "balanced" for the mean recall of the labels, which counts rare labels like others.
+        sequential: whether the interval holds at every look, if recordings are added and compared again.
 
     Returns:
         The verdict, from statistics alone: nothing was checked that is not in the predictions.
 
     Raises:
+        UsageError: a model of each kind is needed, a metric that does not exist, or names that are not unique.
         StillmotionError: the models predicted different videos.
     """
-    check_same_videos([*still, *motion])
-    n_groups, codes = group_codes(still[0].groups)
-    tables = [correct_by_training(still), correct_by_training(motion)]
-    still_correct, motion_correct = (table.mean(axis=0) for table in tables)
-    difference = estimate_mean(motion_correct - still_correct, codes, tables)
-    level = 1 - ALPHA / models
-    low, high = difference.interval(level)
-    equivalence_low = difference.interval(1 - 2 * ALPHA / models)[0]
-    equivalence_high = difference.interval(1 - 2 * ALPHA)[1]
-    robust_low, robust_high = cluster_robust_interval(motion_correct - still_correct, codes, level)
-    most_frequent = (still[0].truth == np.bincount(still[0].truth).argmax()).astype(float)
-    above_guessing = [estimate_mean(correct - most_frequent, codes) for correct in (still_correct, motion_correct)]
+    check_metric(metric)
+    predictions = {**stills, **motions}
+    if not stills or not motions or len(predictions) < len(stills) + len(motions):
+        raise UsageError("a verdict needs still and motion models, each with a name of its own")
+    check_same_videos([training for trainings in predictions.values() for training in trainings])
+    first = next(iter(predictions.values()))[0]
+    measure = Measure(first, metric)
+    tables = {name: correct_by_training(trainings) for name, trainings in predictions.items()}
+    accuracy = {name: measure.mean(table) for name, table in tables.items()}
+    still, motion = chosen or tuple(max(names, key=accuracy.__getitem__) for names in (stills, motions))
+    level = _level(measure.groups, sequential=sequential)
+    rule = _Rule(tuple(stills), tuple(motions), chosen)
+
+    gains = {(s, m): measure.gain(tables[s], tables[m]) for s in stills for m in motions}
+    contrasts = {pair: rule.interval(gain.interval, level) for pair, gain in gains.items()}
+    low, high = rule.limits(contrasts.__getitem__)
+    equivalence = rule.limits(lambda pair: rule.interval(gains[pair].interval, 1 - 2 * (1 - level)))
+    robust = rule.limits(
+        lambda pair: rule.interval(
+            lambda at: cluster_robust_interval(
+                tables[pair[1]].mean(axis=0) - tables[pair[0]].mean(axis=0), measure.codes, at
+            ),
+            level,
+        )
+    )
+    most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
+    above_guessing = {name: measure.estimate(tables[name].mean(0) - most_frequent) for name in (still, motion)}
+    beat_guessing = {
+        name: above_guessing[name].interval(level)[0] > 0
+        or (metric == "accuracy" and _beats_share(tables[name].mean(0), most_frequent, measure, level))
+        for name in (still, motion)
+    }
     verdict = Verdict(
-        still=names[0],
-        motion=names[1],
-        still_accuracy=float(still_correct.mean()),
-        motion_accuracy=float(motion_correct.mean()),
-        difference=difference.mean,
+        still=still,
+        motion=motion,
+        still_accuracy=accuracy[still],
+        motion_accuracy=accuracy[motion],
+        difference=gains[still, motion].mean,
         low=low,
         high=high,
         margin=margin,
-        videos=len(codes),
-        groups=n_groups,
-        seeds=min(len(still), len(motion)),
-        level=level,
-        p_needed=difference.p_above(margin),
-        p_suffice=difference.p_below(margin),
+        metric=metric,
+        sequential=sequential,
+        videos=len(measure.codes),
+        groups=measure.groups,
+        seeds=min(map(len, predictions.values())),
+        selected_by=rule.selected_by,
+        p_needed=rule.p_needed(gains, margin),
+        p_suffice=rule.p_suffice(gains, margin),
         superior=low > 0,
-        equivalent=-margin < equivalence_low and equivalence_high < margin,
-        equivalence_low=equivalence_low,
-        equivalence_high=equivalence_high,
-        cluster_robust_low=robust_low,
-        cluster_robust_high=robust_high,
-        guessing=float(most_frequent.mean()),
-        stills_beat_guessing=_beats_guessing(still_correct, most_frequent, above_guessing[0], codes),
-        motion_beats_guessing=_beats_guessing(motion_correct, most_frequent, above_guessing[1], codes),
-        contrasts=(Contrast(names[1], difference.mean, low, high),),
-        labels=label_gains(still, motion),
-        pairs=pair_gains(still, motion),
-        warnings=_warnings(still[0], n_groups),
+        equivalent=-margin < equivalence[0] and equivalence[1] < margin,
+        equivalence_low=equivalence[0],
+        equivalence_high=equivalence[1],
+        cluster_robust_low=robust[0],
+        cluster_robust_high=robust[1],
+        guessing=measure.mean(most_frequent),
+        stills_beat_guessing=bool(beat_guessing[still]),
+        motion_beats_guessing=bool(beat_guessing[motion]),
+        contrasts=tuple(Contrast(*pair, gains[pair].mean, *contrasts[pair]) for pair in gains),
+        labels=label_gains(predictions[still], predictions[motion], level),
+        pairs=pair_gains(predictions[still], predictions[motion]),
+        warnings=_warnings(first, measure.groups),
     )
-    if verdict.interval_answer != "undecided":
+    if verdict.interval_answer != "undecided" or verdict.stills_miss_labels:
         return verdict
-    return replace(verdict, groups_to_decide=_groups_to_decide(difference, above_guessing, margin, level))
-
-
-def decide_among(
-    still: Sequence[Predictions],
-    motions: Mapping[str, Sequence[Predictions]],
-    *,
-    margin: float = 0.05,
-    name: str = "still",
-) -> Verdict:
-    """Compare a still model with several motion models among which no validation part has chosen.
-
-    Stills suffice if every 95 % interval is below the margin: a claim that needs all of several tests needs no
-    correction (intersection-union test, Berger 1982, Technometrics 24). Motion is needed if any interval is above
-    the margin, each at the level 1 - 0.05 / models (Bonferroni), so that all hold at once.
-
-    Args:
-        still: the still model's predictions, one entry per training.
-        motions: the predictions of each motion model by name.
-        margin: the smallest gain in accuracy that is worth motion.
-        name: what to call the still model.
-
-    Returns:
-        The verdict on the motion model that settles it: the best one, or the one that is hardest to rule out.
-
-    Raises:
-        StillmotionError: the models predicted different videos.
-    """
-
-    def decide_each(models: int) -> list[Verdict]:
-        return [
-            decide(still, motion, margin=margin, names=(name, motion_name), models=models)
-            for motion_name, motion in motions.items()
-        ]
-
-    count = len(motions)
-    if count == 1:
-        return decide_each(1)[0]
-    corrected = verdicts = decide_each(count)
-    if suffice := all(verdict.p_suffice < ALPHA / 2 for verdict in corrected):
-        # What is claimed of one model, which the test videos chose, stays corrected.
-        verdicts = [
-            replace(
-                plain,
-                superior=verdict.superior,
-                equivalent=verdict.equivalent,
-                equivalence_low=verdict.equivalence_low,
-            )
-            for plain, verdict in zip(decide_each(1), corrected, strict=True)
-        ]
-    needed = [verdict for verdict in verdicts if verdict.answer == "motion needed"]
-    if needed:
-        settled = max(needed, key=lambda verdict: verdict.difference)
-    else:
-        settled = max(verdicts, key=lambda verdict: verdict.high)
-    return replace(
-        settled,
-        selected_by="hardest_to_rule_out" if suffice else "test_accuracy",
-        contrasts=tuple(contrast for verdict in verdicts for contrast in verdict.contrasts),
-    )
+    guessing = (above_guessing[still], above_guessing[motion])
+    return replace(verdict, groups_to_decide=_groups_to_decide(rule, gains, guessing, margin, sequential=sequential))
 
 
 def check_margin(margin: float) -> None:
@@ -176,32 +180,86 @@ def check_margin(margin: float) -> None:
         raise UsageError(f"margin is {margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
 
 
-def _beats_guessing(correct: Floats, most_frequent: Floats, above_guessing: Estimate, codes: Ints) -> bool:
-    """Whether a model is significantly better than always predicting the most frequent label.
+class _Rule:
+    """How limits for pairs of models become limits for the best motion model's gain over the best still model."""
 
-    Video by video, or by the interval of its accuracy: each is the more powerful where the other is not.
+    def __init__(self, stills: tuple[str, ...], motions: tuple[str, ...], chosen: Pair | None) -> None:
+        self._stills, self._motions = stills, motions
+        # Models that a claim may rest on: the one that was chosen elsewhere, or any, at the price of a correction.
+        self._still_candidates = (chosen[0],) if chosen else stills
+        self._motion_candidates = (chosen[1],) if chosen else motions
+
+    @property
+    def selected_by(self) -> Selection:
+        if len(self._stills) == len(self._motions) == 1:
+            return "only_pair"
+        return "test_accuracy" if self._motion_candidates == self._motions else "validation_accuracy"
+
+    def interval(self, of_pair: Callable[[float], Interval], level: float) -> Interval:
+        """The interval of one pair: `of_pair(level)` at the level that the choice of models asks for."""
+        tail = 1 - level
+        return (
+            of_pair(1 - tail / len(self._motion_candidates))[0],
+            of_pair(1 - tail / len(self._still_candidates))[1],
+        )
+
+    def limits(self, interval: Callable[[Pair], Interval]) -> Interval:
+        """The interval of the best motion model's gain over the best still model, from those of all pairs."""
+        low = max(min(interval((s, m))[0] for s in self._stills) for m in self._motion_candidates)
+        high = min(max(interval((s, m))[1] for m in self._motions) for s in self._still_candidates)
+        return low, high
+
+    def p_needed(self, gains: Mapping[Pair, Estimate], margin: float) -> float:
+        """One-sided p of "no motion model gains more than the margin over every still model"."""
+        p = min(max(gains[s, m].p_above(margin) for s in self._stills) for m in self._motion_candidates)
+        return min(1.0, p * len(self._motion_candidates))
+
+    def p_suffice(self, gains: Mapping[Pair, Estimate], margin: float) -> float:
+        """One-sided p of "some motion model gains the margin or more over every still model"."""
+        p = min(max(gains[s, m].p_below(margin) for m in self._motions) for s in self._still_candidates)
+        return min(1.0, p * len(self._still_candidates))
+
+
+def _level(groups: float, *, sequential: bool) -> float:
+    return sequential_level(groups) if sequential else CONFIDENCE
+
+
+def _beats_share(correct: Floats, most_frequent: Floats, measure: Measure, level: float) -> bool:
+    """Whether the interval of a model's accuracy is above the share of the most frequent label.
+
+    Comparing video by video (`above_guessing`) and this are two tests: each is the more powerful where the other is
+    not.
     """
-    by_video = above_guessing.interval(CONFIDENCE)[0] > 0
-    return bool(by_video or proportion_interval(correct, codes)[0] > most_frequent.mean())
+    return proportion_interval(correct, measure.codes, level)[0] > float(most_frequent.mean())
 
 
 def _groups_to_decide(
-    difference: Estimate, above_guessing: Sequence[Estimate], margin: float, level: float
+    rule: _Rule,
+    gains: Mapping[Pair, Estimate],
+    above_guessing: tuple[Estimate, Estimate],
+    margin: float,
+    *,
+    sequential: bool,
 ) -> int | None:
     """The number of groups with which the interval would clear the margin in `POWER` of tests; None if too many.
 
     With the sampling error se of a mean over so many groups, the limit next to the margin must be z(POWER) * se
-    beyond it (docs/verdict.md has the formula and its source). The level is that of *motion needed*; *stills suffice*
-    needs no correction for several models. `above_guessing` is the still and the motion model's gain over guessing,
-    which the model that the answer would rest on must have, too.
+    beyond it (docs/verdict.md has the formula and its source). `above_guessing` is the still and the motion model's
+    gain over guessing, which the model that the answer would rest on must have, too.
     """
     z = float(ndtri(POWER))
-    for factor in np.geomspace(1.0, MAX_GROUPS_FACTOR, 200):
-        larger = difference.times(float(factor))
-        low, high = larger.interval(level)[0], larger.interval()[1]
-        rests_on = above_guessing[1 if low > margin else 0].times(float(factor))
-        if max(low - margin, margin - high) >= z * larger.observed_se and rests_on.interval()[0] > 0:
-            return ceil(larger.groups - 1e-9)
+    groups = next(iter(gains.values())).groups
+    for factor in map(float, np.geomspace(1.0, MAX_GROUPS_FACTOR, 200)):
+        level = _level(groups * factor, sequential=sequential)
+        larger = {pair: gain.times(factor) for pair, gain in gains.items()}
+        expected = {}
+        for pair, gain in larger.items():
+            low, high = rule.interval(gain.interval, level)
+            expected[pair] = (low - z * gain.observed_se, high + z * gain.observed_se)
+        low, high = rule.limits(expected.__getitem__)
+        rests_on = above_guessing[1 if low > margin else 0].times(factor)
+        if (low >= margin or high <= margin) and rests_on.interval(level)[0] > 0:
+            return ceil(groups * factor - 1e-9)
     return None
 
 

@@ -98,15 +98,13 @@ class Evidence:
         perturbed: the trained motion model on clips that it was not trained for, the first entry on whole clips.
         retrained: motion models that were trained and tested without motion.
         best_frame: whether one good frame is enough; None if the still model was not run over time.
-        stability: of each family that was run over time.
-        max_pool_control: the still family trained to find the best frame (pool=max); None if it was not.
+        stability: of each model that was run over time.
     """
 
     perturbed: tuple[ConditionResult, ...] = ()
     retrained: tuple[ConditionResult, ...] = ()
     best_frame: BestFrameEvidence | None = None
     stability: Mapping[str, TemporalStability] | None = None
-    max_pool_control: ConditionResult | None = None
 
 
 def gather_evidence(
@@ -115,17 +113,15 @@ def gather_evidence(
     motion: Sequence[Predictions],
     over_time: Mapping[str, Sequence[Path]],
     still: str,
-    max_pool: Sequence[Predictions] = (),
 ) -> Evidence:
     """Gather the evidence that the files of a comparison's runs hold. Files that are missing are skipped.
 
     Args:
-        perturbed: perturbed.parquet of the motion family's runs of one seed.
-        retrained: predictions of the motion family's controls by name ("shuffled", "frozen").
-        motion: predictions of the motion family.
-        over_time: over_time.parquet of each family's runs of one seed.
-        still: name of the still family.
-        max_pool: predictions of the still family's control that is trained to find the best frame.
+        perturbed: perturbed.parquet of the motion model's runs of one seed.
+        retrained: predictions of the motion model's controls by name ("shuffled", "frozen").
+        motion: predictions of the motion model.
+        over_time: over_time.parquet of each model's runs of one seed.
+        still: name of the still model.
 
     Returns:
         The evidence, with None or no entry for what is unknown.
@@ -140,7 +136,6 @@ def gather_evidence(
         retrained=tuple(_compare(name, control, motion) for name, control in retrained.items()),
         best_frame=_best_frame(timed.get(still, {}), motion),
         stability={name: _stability(videos) for name, videos in with_truth.items() if videos},
-        max_pool_control=_compare("pool=max", max_pool, motion) if max_pool else None,
     )
 
 

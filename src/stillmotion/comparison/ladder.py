@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stillmotion.comparison.measuring import Measure, Metric
 from stillmotion.comparison.predictions import Predictions, correct_by_training
-from stillmotion.comparison.rungs import RUNGS
-from stillmotion.statistics import estimate_mean, group_codes, holm
+from stillmotion.models import RUNGS, Rung
+from stillmotion.statistics import holm
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Step:
         p_holm: p adjusted for the number of steps (Holm 1979).
     """
 
-    from_rung: str
-    to_rung: str
+    from_rung: Rung
+    to_rung: Rung
     gain: float
     low: float
     high: float
@@ -44,18 +45,21 @@ class Ladder:
         steps: what each rung but the lowest adds.
     """
 
-    rungs: tuple[str, ...]
+    rungs: tuple[Rung, ...]
     steps: tuple[Step, ...]
 
 
 def climb(
-    predictions: Mapping[str, Sequence[Predictions]], validation: Mapping[str, tuple[float, float]]
+    predictions: Mapping[str, Sequence[Predictions]],
+    validation: Mapping[str, tuple[float, float]],
+    metric: Metric = "accuracy",
 ) -> Ladder | None:
     """Measure what each rung adds.
 
     Args:
         predictions: the predictions of each model, one entry per training, all on the same videos.
         validation: accuracy and loss of each model on the validation part, the mean over its runs.
+        metric: what a gain is measured by.
 
     Returns:
         The ladder; None unless the models are two or more rungs.
@@ -63,14 +67,13 @@ def climb(
     rungs = [rung for rung in RUNGS if rung in predictions]
     if len(rungs) < 2 or len(rungs) < len(predictions):
         return None
-    _, codes = group_codes(predictions[rungs[0]][0].groups)
+    measure = Measure(predictions[rungs[0]][0], metric)
     correct = {rung: correct_by_training(predictions[rung]) for rung in rungs}
     pairs, estimates = [], []
     for index, rung in enumerate(rungs[1:], start=1):
         below = max(rungs[:index], key=lambda name: (validation[name][0], -validation[name][1]))
-        tables = (correct[below], correct[rung])
         pairs.append((below, rung))
-        estimates.append(estimate_mean(tables[1].mean(0) - tables[0].mean(0), codes, tables))
+        estimates.append(measure.gain(correct[below], correct[rung]))
     p = np.array([estimate.p_zero() for estimate in estimates])
     steps = [
         Step(*pair, estimate.mean, *estimate.interval(), float(plain), float(adjusted))

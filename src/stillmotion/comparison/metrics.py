@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stillmotion.comparison.measuring import Measure
 from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
 from stillmotion.statistics import CONFIDENCE, Floats, Ints, group_codes, mean_interval, proportion_interval
 
@@ -55,6 +56,7 @@ class Metrics:
 
     Attributes:
         accuracy: the share of videos that are predicted correctly.
+        balanced_accuracy: the mean of the labels' recall, over labels that have videos.
         macro_f1: the mean of the labels' F1.
         log_loss: in nats per video, at most -log(1e-7).
         calibration_error: of the predicted label, in 15 bins of equal mass (Nixon et al. 2019, Measuring calibration
@@ -64,6 +66,7 @@ class Metrics:
     """
 
     accuracy: IntervalEstimate
+    balanced_accuracy: IntervalEstimate
     macro_f1: IntervalEstimate
     log_loss: IntervalEstimate
     calibration_error: float
@@ -73,7 +76,8 @@ class Metrics:
 def compute_metrics(predictions: Sequence[Predictions], *, seed: int = 0) -> Metrics:
     """Measure one model.
 
-    Intervals of accuracy and recall are Wilson's on an effective number of videos. That of macro-F1 is a percentile
+    Intervals of accuracy and recall are Wilson's on an effective number of videos. That of balanced accuracy is
+    `estimate_balanced`'s. That of macro-F1 is a percentile
     bootstrap over whole groups, held no narrower than that of accuracy, as a bootstrap over few groups is too narrow.
     That of log loss is Student's t on the jackknife over groups.
 
@@ -100,6 +104,7 @@ def compute_metrics(predictions: Sequence[Predictions], *, seed: int = 0) -> Met
     losses = np.mean([_log_losses(training) for training in predictions], axis=0)
     return Metrics(
         accuracy=accuracy,
+        balanced_accuracy=_balanced_accuracy(first, correct),
         macro_f1=_no_narrower(_percentile_interval(draws), accuracy),
         log_loss=IntervalEstimate(float(losses.mean()), *mean_interval(losses, codes, MAX_LOG_LOSS)),
         calibration_error=float(np.mean([_calibration_error(training) for training in predictions])),
@@ -121,6 +126,13 @@ def confusion(predictions: Sequence[Predictions]) -> Floats:
     """
     mean: Floats = np.mean([_confusion(training) for training in predictions], axis=0)
     return mean
+
+
+def _balanced_accuracy(predictions: Predictions, correct: Floats) -> IntervalEstimate:
+    """From the share of errors, which is near 0 for a good model, as the interval of a difference expects."""
+    errors = Measure(predictions, "balanced").estimate(1 - correct)
+    low, high = (min(1.0, max(0.0, 1 - limit)) for limit in reversed(errors.interval()))
+    return IntervalEstimate(1 - errors.mean, low, high)
 
 
 def _group_draws(n_groups: int, seed: int) -> Iterator[Floats]:

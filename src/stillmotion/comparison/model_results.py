@@ -1,4 +1,4 @@
-"""One family's results, from its runs and predictions."""
+"""One model's results, from its runs and predictions."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def summarize_predictions(kind: Kind, predictions: Sequence[Predictions], *, see
     return ModelResult(
         kind=kind,
         accuracy=metrics.accuracy,
+        balanced_accuracy=metrics.balanced_accuracy,
         macro_f1=metrics.macro_f1,
         log_loss=metrics.log_loss,
         calibration_error=metrics.calibration_error,

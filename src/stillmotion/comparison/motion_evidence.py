@@ -8,35 +8,33 @@ from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.verdict import BestFrameReason, Verdict
 
 
-def require_motion_evidence(verdict: Verdict, evidence: Evidence) -> Verdict:
+def require_motion_evidence(verdict: Verdict, evidence: Evidence, *, ladder: bool = False) -> Verdict:
     """Keep *motion needed* only where the motion model relies on motion; otherwise make it undecided.
 
-    A gain may come from one good frame of the clip, which a still model could find, too. The strongest evidence wins:
+    A gain may come from one good frame of the clip, which a still model could find, too:
 
-    1. A still model was trained to find the best frame (pool=max): motion must be significantly better than that
-       model by more than the margin.
-    2. Otherwise one frame may explain the gain if the still model's most confident frame is not significantly worse
-       than motion.
-    3. Or if half of the gain significantly outlives shuffling, so that the order of frames does not matter, and
-       neither half of a clip has all of the gain, so that change as such does not explain it.
+    1. If the still model's most confident frame is not significantly worse than motion.
+    2. If half of the gain significantly outlives shuffling, so that the order of frames does not matter, and neither
+       half of a clip has all of the gain, so that change as such does not explain it. Not in a ladder: there, still
+       models that look for the best frame compete, and changes without their order count as motion.
 
     Args:
         verdict: a verdict from statistics.
         evidence: what is known about the gain.
+        ladder: whether the models are the rungs of the ladder.
 
     Returns:
         The same verdict, with `best_frame_reason` set if statistics say *motion needed* and the rule applies.
     """
-    reason = _best_frame_reason(verdict, evidence) if verdict.statistical_answer == "motion needed" else None
-    control = evidence.max_pool_control if reason == "max_pool_control_close" else None
-    return replace(verdict, best_frame_reason=reason, max_pool_accuracy=control.accuracy if control else None)
+    needed = verdict.statistical_answer == "motion needed"
+    return replace(verdict, best_frame_reason=_best_frame_reason(verdict, evidence, ladder=ladder) if needed else None)
 
 
-def _best_frame_reason(verdict: Verdict, evidence: Evidence) -> BestFrameReason | None:
-    if evidence.max_pool_control:
-        return "max_pool_control_close" if evidence.max_pool_control.high >= -verdict.margin else None
+def _best_frame_reason(verdict: Verdict, evidence: Evidence, *, ladder: bool) -> BestFrameReason | None:
     if evidence.best_frame and evidence.best_frame.one_frame_decides:
         return "most_confident_frame_close"
+    if ladder:
+        return None
     by_name = {condition.name: condition for condition in evidence.perturbed}
     shuffled, *halves = (by_name.get(name) for name in ("shuffled", "first half only", "last half only"))
     outlives_shuffling = shuffled is not None and shuffled.low > -verdict.difference / 2

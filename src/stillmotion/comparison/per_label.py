@@ -8,10 +8,19 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stillmotion.comparison.predictions import Predictions, correct_by_training
-from stillmotion.statistics import ALPHA, Estimate, Floats, Ints, estimate_mean, group_codes, holm
+from stillmotion.statistics import (
+    ALPHA,
+    CONFIDENCE,
+    Estimate,
+    Floats,
+    Ints,
+    balancing_weights,
+    estimate_mean,
+    group_codes,
+    holm,
+)
 
 MAX_PAIRS = 300  # reported: those where motion helps most
 MAX_LABELS = 50  # with more labels, pairs are too many to ask about one by one
@@ -34,6 +43,7 @@ class LabelGain:
         gain: `motion` less `still`.
         low: lower limit of the gain's 95 % interval, for this label alone.
         high: upper limit of that interval.
+        low_for_all: lower limit of the gain that holds for all labels at once (Bonferroni).
         separation_gain: gain in the mean of two shares: videos of the label that are predicted as the label, and
             other videos that are not (balanced accuracy of the label against the rest).
         p: two-sided p of no separation gain.
@@ -50,6 +60,7 @@ class LabelGain:
     gain: float
     low: float
     high: float
+    low_for_all: float
     separation_gain: float
     p: float
     p_holm: float
@@ -93,24 +104,25 @@ class PairGain:
 class _LabelEstimate(NamedTuple):
     column: int
     recall_gain: Estimate
-    separation_gain: Estimate  # of weighted values
-    scale: float  # from weighted values to shares
+    separation_gain: Estimate
 
 
 class _PairEstimate(NamedTuple):
     labels: tuple[str, str]
     videos: int
-    still: Estimate  # share above guessing, of weighted values
-    gain: Estimate  # of weighted values
-    scale: float
+    still: Estimate  # share above guessing
+    gain: Estimate
 
 
-def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> tuple[LabelGain, ...]:
+def label_gains(
+    still: Sequence[Predictions], motion: Sequence[Predictions], level: float = CONFIDENCE
+) -> tuple[LabelGain, ...]:
     """Where motion helps, label by label.
 
     Args:
         still: the still model's predictions, one entry per training.
         motion: the motion model's predictions of the same videos.
+        level: confidence of `low_for_all`.
 
     Returns:
         One entry for each label that has test videos, the largest gain first.
@@ -138,7 +150,8 @@ def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> 
                 gain=estimate.recall_gain.mean,
                 low=low,
                 high=high,
-                separation_gain=estimate.scale * estimate.separation_gain.mean,
+                low_for_all=estimate.recall_gain.interval(1 - (1 - level) / len(estimates))[0],
+                separation_gain=estimate.separation_gain.mean,
                 p=float(p_value),
                 p_holm=float(p_holm),
                 q_value=float(q_value),
@@ -163,10 +176,9 @@ def pair_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> t
     adjusted = holm(np.array([estimate.gain.p_zero() for estimate in estimates]))
     pairs = []
     for estimate, p_holm in zip(estimates, adjusted, strict=True):
-        scale = estimate.scale
-        low, high = (min(1.0, max(-1.0, scale * limit)) for limit in estimate.gain.interval())
-        still_low, still_high = (min(1.0, max(0.0, 0.5 + scale * limit)) for limit in estimate.still.interval())
-        still_share, gain = 0.5 + scale * estimate.still.mean, scale * estimate.gain.mean
+        low, high = estimate.gain.interval()
+        still_low, still_high = (min(1.0, max(0.0, 0.5 + limit)) for limit in estimate.still.interval())
+        still_share, gain = 0.5 + estimate.still.mean, estimate.gain.mean
         guesses = still_low <= 0.5 <= still_high < _NEAR_GUESSING
         pairs.append(
             PairGain(
@@ -198,10 +210,10 @@ def _estimate_labels(
             continue
         recalled = [table[:, of_label] for table in correct]
         recall_gain = estimate_mean(recalled[1].mean(0) - recalled[0].mean(0), codes[of_label], recalled)
-        weights, scale = _balance(of_label)
+        weights = balancing_weights(of_label.astype(np.intp))
         separated = [weights * np.where(of_label, vote[:, :, index], 1 - vote[:, :, index]) for vote in votes]
         separation_gain = estimate_mean(separated[1].mean(0) - separated[0].mean(0), codes, separated, weights)
-        estimates.append(_LabelEstimate(index, recall_gain, separation_gain, scale))
+        estimates.append(_LabelEstimate(index, recall_gain, separation_gain))
     return estimates
 
 
@@ -213,24 +225,15 @@ def _estimate_pairs(still: Sequence[Predictions], motion: Sequence[Predictions])
         rows = np.flatnonzero((all_truth == first) | (all_truth == second))
         truth = all_truth[rows]
         other_label = np.where(truth == first, second, first)
-        weights, scale = _balance(truth == first)
+        weights = balancing_weights(truth)
         still_wins, motion_wins = (
             weights * np.array([_prefers_truth(training, rows, truth, other_label) for training in trainings])
             for trainings in (still, motion)
         )
         gain = estimate_mean(motion_wins.mean(0) - still_wins.mean(0), codes[rows], (still_wins, motion_wins), weights)
-        above_guessing = estimate_mean(still_wins.mean(0) - weights / 2, codes[rows], (still_wins,))
-        estimates.append(_PairEstimate((labels[first], labels[second]), len(rows), above_guessing, gain, scale))
+        above_guessing = estimate_mean(still_wins.mean(0) - weights / 2, codes[rows], (still_wins,), weights)
+        estimates.append(_PairEstimate((labels[first], labels[second]), len(rows), above_guessing, gain))
     return estimates
-
-
-def _balance(of_label: NDArray[np.bool_]) -> tuple[Floats, float]:
-    """Weights `(n,)` that give a label and the rest the same total, and the factor from weighted means to shares.
-
-    No weight is above 1, as `estimate_mean` counts a value of 1 as one disagreement.
-    """
-    weights: Floats = len(of_label) / 2 / np.where(of_label, of_label.sum(), max(1, (~of_label).sum()))
-    return weights / weights.max(), float(weights.max())
 
 
 def _prefers_truth(training: Predictions, rows: Ints, truth: Ints, other_label: Ints) -> Floats:

@@ -1,4 +1,8 @@
-"""Tables of predictions, read and checked: one row per video (or window), one column `prob_<label>` per label."""
+"""Tables of predictions, read and checked: one row per video (or window).
+
+The usual table has one column `prob_<label>` per label. For two labels, one of them will do, or a column `prob` where
+the labels are 0 and 1. A column `prediction` holds predicted labels instead of probabilities.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,10 @@ from stillmotion.statistics import Floats
 
 # Errors number rows as a spreadsheet does: the header is row 1.
 FIRST_ROW = 2
-_TEXT_COLUMNS = ("video", "label", "group", "window", "seed")
+PREDICTION_COLUMN = "prediction"
+PROBABILITY_COLUMN = "prob"  # of the label 1, if the other is 0
+_TEXT_COLUMNS = ("video", "label", "group", "window", "seed", PREDICTION_COLUMN)
+_NEGATIVE_AND_POSITIVE = (("0", "1"), ("false", "true"))
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -54,10 +61,16 @@ def read_predictions_by_seed(path: Path, *, by: str = "seed") -> list[Prediction
     """
     path = Path(path)
     table = read_table(path, _TEXT_COLUMNS, expected=_TEXT_COLUMNS)
-    columns = _probability_columns(table, path)
+    columns = _prediction_columns(table, path)
     videos, labels_of_rows = _texts(table, "video"), _texts(table, "label")
-    labels = _labels(columns, set(labels_of_rows))
-    probabilities = np.column_stack([_numbers(table, name, path) for name in columns])
+    if columns == [PREDICTION_COLUMN]:
+        labels, probabilities = _one_hot(table, path, labels_of_rows)
+    else:
+        probabilities = np.column_stack([_numbers(table, name, path) for name in columns])
+        labels = _labels(columns, set(labels_of_rows))
+        if len(columns) == 1:
+            labels = _two_labels(path, columns[0], labels[0], set(labels_of_rows))
+            probabilities = np.hstack([1 - probabilities, probabilities])
     groups = _texts(table, "group") if "group" in table.column_names else videos
     groups = [group or video for group, video in zip(groups, videos, strict=True)]
     seeds, windows = (
@@ -83,18 +96,18 @@ def read_predictions_by_seed(path: Path, *, by: str = "seed") -> list[Prediction
     return trainings
 
 
-def _probability_columns(table: pa.Table, path: Path) -> list[str]:
-    """The columns of probabilities, once all needed columns are known to be there."""
+def _prediction_columns(table: pa.Table, path: Path) -> list[str]:
+    """The columns that hold predictions, once all needed columns are known to be there."""
     missing = [name for name in ("video", "label") if name not in table.column_names]
     columns = [name for name in table.column_names if name.startswith(PROBABILITY_PREFIX)]
     if not columns:
+        columns = [name for name in (PREDICTION_COLUMN, PROBABILITY_COLUMN) if name in table.column_names][:1]
+    if not columns:
         missing.append(f"{PROBABILITY_PREFIX}<label>")
-    elif len(columns) < 2:
-        missing.append(f"{PROBABILITY_PREFIX}<label> for a second label")
     if missing:
         raise StillmotionError(
             f"{path}: no column {', '.join(missing)}; a table of predictions has video, label, group and a "
-            f"{PROBABILITY_PREFIX}<label> for each label, this one has "
+            f"{PROBABILITY_PREFIX}<label> for each label (or a column {PREDICTION_COLUMN} with labels), this one has "
             f"{describe_columns(table.column_names, _TEXT_COLUMNS)}"
         )
     repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
@@ -103,6 +116,35 @@ def _probability_columns(table: pa.Table, path: Path) -> list[str]:
     if not table.num_rows:
         raise StillmotionError(f"{path}: has no rows")
     return columns
+
+
+def _one_hot(table: pa.Table, path: Path, labels_of_rows: Sequence[str]) -> tuple[tuple[str, ...], Floats]:
+    """Predicted labels as probabilities of 0 and 1."""
+    predicted = _texts(table, PREDICTION_COLUMN)
+    if "" in predicted:
+        raise StillmotionError(f"{path}: row {predicted.index('') + FIRST_ROW} has no {PREDICTION_COLUMN}")
+    labels = tuple(sorted({*predicted, *labels_of_rows}))
+    return labels, np.array([[float(label == own) for label in labels] for own in predicted])
+
+
+def _two_labels(path: Path, column: str, named: str, known: set[str]) -> tuple[str, ...]:
+    """The two labels of a table with one column of probabilities: the other one, and the one that it is for."""
+    if column != PROBABILITY_COLUMN:
+        others = sorted(known - {named})
+        if len(others) == 1:
+            return others[0], named
+        raise StillmotionError(
+            f"{path}: {column} is its only column of probabilities, which is enough for two labels; rows have "
+            f"{sorted(known)}"
+        )
+    for negative, positive in _NEGATIVE_AND_POSITIVE:
+        by_text = {label.lower(): label for label in known}
+        if by_text and set(by_text) <= {negative, positive} and len(by_text) == len(known):
+            return by_text.get(negative, negative), by_text.get(positive, positive)
+    raise StillmotionError(
+        f"{path}: {column} does not say which label it is the probability of; name it {PROBABILITY_PREFIX}<label> "
+        f"(labels are {sorted(known)})"
+    )
 
 
 def _labels(columns: Sequence[str], known: set[str]) -> tuple[str, ...]:

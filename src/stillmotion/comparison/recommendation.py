@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from stillmotion.comparison.measuring import Measure, Metric
 from stillmotion.comparison.predictions import Predictions, correct_by_training
-from stillmotion.statistics import ALPHA, estimate_mean, group_codes
+from stillmotion.statistics import ALPHA
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,10 @@ class Recommendation:
 
 
 def recommend(
-    predictions: Mapping[str, Sequence[Predictions]], milliseconds: Mapping[str, float | None], margin: float
+    predictions: Mapping[str, Sequence[Predictions]],
+    milliseconds: Mapping[str, float | None],
+    margin: float,
+    metric: Metric = "accuracy",
 ) -> Recommendation | None:
     """Recommend a model by accuracy and cost.
 
@@ -40,6 +44,7 @@ def recommend(
         predictions: the predictions of each model, one entry per training, all on the same videos.
         milliseconds: time per clip of each model.
         margin: the largest loss of accuracy that is acceptable, as a share.
+        metric: what accuracy is measured by.
 
     Returns:
         The recommendation; None if there is no model, or the cost of one is unknown.
@@ -48,7 +53,8 @@ def recommend(
     if not predictions or set(costs) < set(predictions):
         return None
     correct = {name: correct_by_training(trainings) for name, trainings in predictions.items()}
-    accuracy = {name: float(table.mean()) for name, table in correct.items()}
+    measure = Measure(next(iter(predictions.values()))[0], metric)
+    accuracy = {name: measure.mean(table) for name, table in correct.items()}
     by_cost = sorted(predictions, key=lambda name: costs[name])
     best = max(by_cost, key=accuracy.__getitem__)
     pareto_front = tuple(
@@ -56,11 +62,9 @@ def recommend(
         for index, name in enumerate(by_cost)
         if all(accuracy[name] > accuracy[cheaper] for cheaper in by_cost[:index])
     )
-    _, codes = group_codes(next(iter(predictions.values()))[0].groups)
     candidates = by_cost[: by_cost.index(best)]
     for name in candidates:
-        tables = (correct[name], correct[best])
-        loss = estimate_mean(tables[1].mean(0) - tables[0].mean(0), codes, tables)
+        loss = measure.gain(correct[name], correct[best])
         _, high = loss.interval(1 - ALPHA / len(candidates))
         if high < margin:
             return Recommendation(name, best, loss.mean, high, pareto_front)

@@ -12,9 +12,10 @@ from stillmotion.comparison.example_videos import ExampleVideo
 from stillmotion.comparison.ladder import Ladder
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics
 from stillmotion.comparison.recommendation import Recommendation
-from stillmotion.comparison.rungs import Rung
+from stillmotion.comparison.sentences import ladder_sentence
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.inspection.shortcuts import Shortcut
+from stillmotion.models import Rung
 from stillmotion.runs.recipe import Recipe
 from stillmotion.runs.run import TrainingRecord
 from stillmotion.training.efforts import Trial
@@ -125,6 +126,7 @@ class ModelResult:
     Attributes:
         kind: whether the model looks at single frames ("still") or at their sequence ("motion").
         accuracy: the share of test videos that are predicted correctly.
+        balanced_accuracy: the mean of the labels' recall.
         macro_f1: the mean of the labels' F1.
         log_loss: in nats per video.
         calibration_error: of the predicted label, in 15 bins of equal mass.
@@ -143,6 +145,7 @@ class ModelResult:
 
     kind: Kind
     accuracy: IntervalEstimate
+    balanced_accuracy: IntervalEstimate
     macro_f1: IntervalEstimate
     log_loss: IntervalEstimate
     calibration_error: float
@@ -255,6 +258,9 @@ class Comparison:
         """Convert the comparison to the form it has in comparison.json.
 
         Returns:
-            All attributes, and those of the verdict that follow from others.
+            All attributes, and those of the verdict and the ladder that follow from others.
         """
-        return {**asdict(self), "verdict": self.verdict.to_json() if self.verdict else None}
+        record = {**asdict(self), "verdict": self.verdict.to_json() if self.verdict else None}
+        if self.ladder:
+            record["ladder"]["sentence"] = ladder_sentence(self.ladder, self.verdict)
+        return record

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from stillmotion.comparison.formatting import percent, points
 from stillmotion.inspection.shortcuts import describe_shortcuts
+from stillmotion.models import RUNGS, Rung
+from stillmotion.statistics import ALPHA
 
 if TYPE_CHECKING:
     from stillmotion.comparison.evidence import Evidence
+    from stillmotion.comparison.ladder import Ladder, Step
     from stillmotion.comparison.verdict import Verdict
     from stillmotion.inspection.shortcuts import Shortcut
 
@@ -25,6 +28,23 @@ EXAMPLE_REASONS = {
     "both_wrong_differently": "Both wrong, with different predictions",
     "both_wrong": "Both wrong",
     "both_right": "Both right",
+}
+LOOKING_AGAIN = (
+    "whoever adds recordings and compares again until it decides is wrong more often than 5 %: `--sequential` gives an "
+    "interval that holds at every look"
+)
+# What a rung adds, and whether that is a plural.
+_STEP_SUBJECTS: dict[Rung, tuple[str, bool]] = {
+    "one frame": ("One frame", False),
+    "several frames": ("Several frames", True),
+    "changes": ("Changes between frames", True),
+    "order": ("Their order", False),
+    "dense motion": ("Dense motion", False),
+}
+_NEEDED: dict[Rung, str] = {
+    "changes": ": what changes between frames is enough",
+    "order": ", and frames in order show it",
+    "dense motion": ", and only all frames at full rate show it",
 }
 _NOT_CHECKED = {
     "shortcuts": "whether something other than the action predicts the label (shortcuts)",
@@ -53,6 +73,8 @@ def verdict_details(verdict: Verdict) -> str:
             f"{figures}; that is below {margin}, but {_no_better_than_guessing(verdict, 'still')}, so stills are not "
             "shown to suffice."
         )
+    if "label_missed" in verdict.blocked_by:
+        return f"{figures}; that is below {margin}, but {_missed_labels(verdict)}, so stills are not shown to suffice."
     if verdict.best_frame_explains:
         return (
             f"{figures}, all of it above {margin}; but {_best_frame_reason(verdict)}: it may rely on the right frame "
@@ -65,10 +87,13 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     """Further results that the sentence does not mention, one line each."""
     lines = []
     if len(verdict.contrasts) > 1:
-        lines.append(f"{verdict.motion} was chosen {selection_text(verdict)}:")
+        several_stills = len({contrast.still for contrast in verdict.contrasts}) > 1
+        subject = f"{verdict.still} and {verdict.motion} were" if several_stills else f"{verdict.motion} was"
+        lines.append(f"{subject} chosen {selection_text(verdict)}:")
         for contrast in verdict.contrasts:
             interval = f"{points(contrast.low, 1)} to {points(contrast.high, 1)}"
-            lines.append(f"  {contrast.motion}: {points(contrast.difference, 1)} points ({interval})")
+            names = f"{contrast.motion} over {contrast.still}" if several_stills else contrast.motion
+            lines.append(f"  {names}: {points(contrast.difference, 1)} points ({interval})")
     if verdict.answer != "motion needed":
         limits = f"{points(verdict.equivalence_low, 1)} to {points(verdict.equivalence_high, 1)}"
         lines.append(
@@ -77,6 +102,10 @@ def verdict_notes(verdict: Verdict) -> list[str]:
         )
     if verdict.interval_answer != "motion needed" and verdict.superior:
         lines.append("motion is significantly better, but not significantly by more than the margin")
+    if verdict.missed_labels and not verdict.stills_miss_labels:
+        lines.append(f"by recall, {_missed_labels(verdict)}")
+    if verdict.groups_to_decide and not verdict.sequential:
+        lines.append(LOOKING_AGAIN)
     significant = [gain for gain in verdict.labels if gain.significant]
     if significant:
         named = ", ".join(f"{gain.label} ({points(gain.separation_gain)})" for gain in significant[:8])
@@ -87,14 +116,55 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     return lines
 
 
+def ladder_sentence(ladder: Ladder, verdict: Verdict | None) -> str:
+    """What each rung adds and what follows, in short sentences that name no statistics.
+
+    For example: "Several frames help (+12). Their order adds nothing (+1, -2 to +3). Stills suffice, if you look at
+    several."
+    """
+    margin = verdict.margin if verdict else 0.0
+    sentences = [step_sentence(step, margin) for step in ladder.steps]
+    if verdict:
+        sentences.append(_conclusion(verdict))
+    return " ".join(sentences)
+
+
+def step_sentence(step: Step, margin: float) -> str:
+    """What a rung adds to the strongest one below, as "Their order adds nothing (+1, -2 to +3)."."""
+    subject, plural = _STEP_SUBJECTS[step.to_rung]
+    gain, interval = points(step.gain), f"{points(step.gain)}, {points(step.low)} to {points(step.high)}"
+    if step.p_holm < ALPHA and step.gain < 0:
+        return f"{subject} {'do' if plural else 'does'} worse ({gain})."
+    if step.p_holm < ALPHA:
+        little = " a little" if step.high < margin else ""
+        return f"{subject} {'help' if plural else 'helps'}{little} ({gain})."
+    if step.high < margin:
+        return f"{subject} {'add' if plural else 'adds'} nothing ({interval})."
+    return f"{subject} may help ({interval})."
+
+
+def _conclusion(verdict: Verdict) -> str:
+    """The answer in terms of the rungs."""
+    if verdict.answer == "undecided":
+        return "Whether motion is needed is undecided."
+    if verdict.answer == "stills suffice":
+        return (
+            "Stills suffice: one frame is enough."
+            if RUNGS[0] in verdict.sufficient_stills
+            else ("Stills suffice, if you look at several.")
+        )
+    needed = [text for rung, text in _NEEDED.items() if rung in verdict.needed_motions]
+    return f"Motion is needed{''.join(needed[:1])}."
+
+
 def selection_text(verdict: Verdict) -> str:
-    """How the motion model was chosen; it follows "was chosen"."""
-    models = f"of {len(verdict.contrasts)} motion models"
+    """How the models were chosen; it follows "was chosen"."""
+    stills, motions = (len({getattr(contrast, kind) for contrast in verdict.contrasts}) for kind in ("still", "motion"))
+    models = f"of {stills} still and {motions} motion models" if stills > 1 else f"of {motions} motion models"
     return {
-        "only_motion_model": "as the only motion model",
+        "only_pair": "as the only motion model",
         "validation_accuracy": f"{models} by validation accuracy",
-        "test_accuracy": f"{models} on the test videos, so its interval is at {100 * verdict.level:.3g} % (Bonferroni)",
-        "hardest_to_rule_out": f"{models}, as the hardest to rule out on the test videos",
+        "test_accuracy": f"{models} on the test videos, and the intervals are corrected for that (Bonferroni)",
     }[verdict.selected_by]
 
 
@@ -118,35 +188,27 @@ def not_checked_text(names: Sequence[str]) -> str:
 
 
 def one_frame_may_suffice(verdict: Verdict, evidence: Evidence) -> bool:
-    """Whether one good frame may be enough: by the control with pool=max if there is one, else by single frames."""
-    if evidence.max_pool_control:
-        return evidence.max_pool_control.high >= -verdict.margin
-    return bool(evidence.best_frame and evidence.best_frame.one_frame_decides)
+    """Whether one good frame may be enough, by the still model's predictions on single frames."""
+    learned = not verdict.nothing_beats_guessing
+    return bool(learned and evidence.best_frame and evidence.best_frame.one_frame_decides)
 
 
 def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool) -> str:
     """Whether one good frame is enough; empty if the still model was not run over time, unknown if nothing was learned.
 
-    finds_best_frame: whether the still model was trained with pool=max already.
+    finds_best_frame: whether the still model was trained to find it.
     """
-    best, control = evidence.best_frame, evidence.max_pool_control
+    best = evidence.best_frame
     if best is None:
         return ""
     if verdict.nothing_beats_guessing:
         return f"{nothing_learned_text().capitalize()}."
-    if control:
-        answer = "It may be" if one_frame_may_suffice(verdict, evidence) else "No"
-        return (
-            f"{answer}: a still model was trained to find it (pool=max) and gets "
-            f"{percent(control.accuracy)}, {points(control.difference)} points compared with motion "
-            f"(95 % interval {points(control.low)} to {points(control.high)})."
-        )
     interval = f"{points(best.low)} to {points(best.high)} points compared with motion, 95 % interval"
     if best.one_frame_decides and best.most_confident_frame > best.average + 0.02:
         return (
             "It may be: the frame that the still model is most confident of does better than the average over frames, "
             f"and is not significantly worse than motion ({interval}). Then it relies on the right frame rather than "
-            f"on motion{'.' if finds_best_frame else ': try `--pool max`.'}"
+            f"on motion{'.' if finds_best_frame else ': try `--pool max` or `--pool attention`.'}"
         )
     if best.one_frame_decides:
         return (
@@ -194,16 +256,35 @@ def _change(verdict: Verdict) -> str:
 def _figures(verdict: Verdict) -> str:
     """Both accuracies, their difference and its interval."""
     digits, change = _digits(verdict), _change(verdict)
+    motion, still = (f"{100 * share:.{digits}f} %" for share in (verdict.motion_accuracy, verdict.still_accuracy))
+    right = "of the test videos right" if verdict.metric == "accuracy" else "right, as the mean over labels,"
+    looks = " at every look" if verdict.sequential else ""
     return (
-        f"the motion model {verdict.motion} gets {100 * verdict.motion_accuracy:.{digits}f} % of the test videos right "
-        f"and the still model {verdict.still} {100 * verdict.still_accuracy:.{digits}f} %, a difference of {change} "
-        f"{'point' if change in ('+1', '-1') else 'points'} ({100 * verdict.level:.3g} % interval "
-        f"{points(verdict.low, digits)} to {points(verdict.high, digits)})"
+        f"{_named(verdict.motion, 'motion')} gets {motion} {right} and {_named(verdict.still, 'still')} {still}, a "
+        f"difference of {change} {'point' if change in ('+1', '-1') else 'points'} ({100 * verdict.level:.3g} % "
+        f"interval{looks} {points(verdict.low, digits)} to {points(verdict.high, digits)})"
     )
 
 
+def _named(name: str, kind: str) -> str:
+    """A model in a sentence; the name of a rung says by itself what it is."""
+    return name if name in RUNGS else f"the {kind} model {name}"
+
+
+def _missed_labels(verdict: Verdict) -> str:
+    """Which labels the still model misses."""
+    missed = verdict.missed_labels
+    named = ", ".join(
+        f'"{gain.label}" ({percent(gain.still)} of its videos are found, {percent(gain.motion)} by {verdict.motion})'
+        for gain in missed[:3]
+    )
+    return f"{_named(verdict.still, 'still')} misses {named}{_more(missed, 3, ', ...')}"
+
+
 def _more_data(verdict: Verdict) -> str:
-    """How many groups would decide it."""
+    """How many groups would decide it, or what would have to change."""
+    if verdict.stills_miss_labels:
+        return f"stills would not suffice in any case, as {_missed_labels(verdict)}"
     if verdict.groups_to_decide:
         return (
             f"about {verdict.groups_to_decide} groups of test videos instead of {verdict.groups} would decide it, four "
@@ -224,12 +305,6 @@ def _no_better_than_guessing(verdict: Verdict, kind: str) -> str:
 
 
 def _best_frame_reason(verdict: Verdict) -> str:
-    if verdict.best_frame_reason == "max_pool_control_close":
-        accuracy = percent(verdict.max_pool_accuracy or 0)
-        return (
-            f"{verdict.still} trained to find the best frame (pool=max) gets {accuracy}, which is not significantly "
-            "worse by more than the margin"
-        )
     if verdict.best_frame_reason == "most_confident_frame_close":
         return f"the frame that {verdict.still} is most confident of is not significantly worse"
     return f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it"

@@ -11,6 +11,7 @@ import numpy as np
 
 from stillmotion.comparison.completing import complete_comparison, complete_verdict
 from stillmotion.comparison.deciding import check_margin, decide_among
+from stillmotion.comparison.measuring import Metric, check_metric
 from stillmotion.comparison.model_results import summarize_predictions
 from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.reading import read_predictions_by_seed
@@ -20,25 +21,37 @@ from stillmotion.data.tables import probability_column
 from stillmotion.errors import StillmotionError, UsageError
 
 
-def compare_tables(paths: Sequence[Path | str], *, margin: float = 0.05, seed: int = 0) -> Comparison:
+def compare_tables(
+    paths: Sequence[Path | str],
+    *,
+    margin: float = 0.05,
+    metric: Metric = "accuracy",
+    sequential: bool = False,
+    seed: int = 0,
+) -> Comparison:
     """Compare models that were trained elsewhere, from tables of their predictions.
 
     Args:
         paths: one table per model, CSV or Parquet, with the columns `video`, `label` and `prob_<label>` for each
-            label, and optionally `group`, `window` and `seed`. The first table is the still model's, the others are
-            those of motion models. As no validation part chooses among several motion models, the verdict is
-            corrected for the choice.
+            label, and optionally `group`, `window` and `seed`. Instead of probabilities, a column `prediction` with the
+            predicted label will do, or for the labels 0 and 1 a column `prob` with the probability of 1. The first
+            table is the still model's, the others are those of motion models. As no validation part chooses among
+            several motion models, the verdict is corrected for the choice.
         margin: the smallest gain in accuracy that is worth motion, as a share.
+        metric: what the verdict compares: "accuracy", or "balanced" for the mean recall of the labels.
+        sequential: whether the verdict's interval holds at every look, if you add recordings and compare again.
         seed: random seed of the bootstrap.
 
     Returns:
         The comparison, without costs and evidence.
 
     Raises:
-        UsageError: fewer than two tables, a file is missing or given twice, or a margin outside 0..1.
+        UsageError: fewer than two tables, a file is missing or given twice, no such metric, or a margin
+            outside 0..1.
         StillmotionError: a table is invalid, or the tables have different videos, labels or groups.
     """
     check_margin(margin)
+    check_metric(metric)
     models = _read_two_or_more(paths)
     still = next(iter(models))
     first = models[still][0]
@@ -47,7 +60,7 @@ def compare_tables(paths: Sequence[Path | str], *, margin: float = 0.05, seed: i
             name: summarize_predictions("still" if name == still else "motion", trainings, seed=seed)
             for name, trainings in models.items()
         },
-        verdict=_decide_models(models, margin),
+        verdict=_decide_models(models, margin, metric, sequential=sequential),
         data=DataSummary(
             videos={"test": len(first.videos)},
             groups={"test": len(set(first.groups))},
@@ -58,12 +71,20 @@ def compare_tables(paths: Sequence[Path | str], *, margin: float = 0.05, seed: i
     return complete_comparison(comparison)
 
 
-def decide_on_tables(paths: Sequence[Path | str], *, margin: float = 0.05) -> Verdict:
+def decide_on_tables(
+    paths: Sequence[Path | str],
+    *,
+    margin: float = 0.05,
+    metric: Metric = "accuracy",
+    sequential: bool = False,
+) -> Verdict:
     """The verdict alone of `compare_tables`.
 
     Args:
         paths: one table per model, the still model's first.
         margin: the smallest gain in accuracy that is worth motion, as a share.
+        metric: what the verdict compares: "accuracy", or "balanced" for the mean recall of the labels.
+        sequential: whether the verdict's interval holds at every look, if you add recordings and compare again.
 
     Returns:
         The verdict.
@@ -73,7 +94,8 @@ def decide_on_tables(paths: Sequence[Path | str], *, margin: float = 0.05) -> Ve
         StillmotionError: as `compare_tables`.
     """
     check_margin(margin)
-    verdict = _decide_models(_read_two_or_more(paths), margin)
+    check_metric(metric)
+    verdict = _decide_models(_read_two_or_more(paths), margin, metric, sequential=sequential)
     return complete_verdict(verdict, evidence=None, shortcuts=None)
 
 
@@ -101,6 +123,10 @@ def read_models(paths: Sequence[Path | str]) -> dict[str, list[Predictions]]:
         raise StillmotionError(
             f"{files[0]}: all videos have the label {present.pop()!r}; at least two labels are needed"
         )
+    answers = {label for trainings in models.values() for label in trainings[0].labels}
+    for name in models:
+        models[name] = [_with_unused_labels(training, answers) for training in models[name]]
+    first = next(iter(models.values()))[0]
     for name, file in zip(models, files, strict=True):
         labels = models[name][0].labels
         if set(labels) != set(first.labels):
@@ -121,9 +147,17 @@ def _read_two_or_more(paths: Sequence[Path | str]) -> dict[str, list[Predictions
     return read_models(paths)
 
 
-def _decide_models(models: Mapping[str, Sequence[Predictions]], margin: float) -> Verdict:
+def _decide_models(
+    models: Mapping[str, Sequence[Predictions]], margin: float, metric: Metric, *, sequential: bool
+) -> Verdict:
     still, *motions = models
-    return decide_among(models[still], {name: models[name] for name in motions}, margin=margin, name=still)
+    return decide_among(
+        {still: models[still]},
+        {name: models[name] for name in motions},
+        margin=margin,
+        metric=metric,
+        sequential=sequential,
+    )
 
 
 def _check_files(files: Sequence[Path]) -> None:
@@ -145,6 +179,15 @@ def _reorder_labels(training: Predictions, labels: tuple[str, ...]) -> Predictio
     order = [training.labels.index(label) for label in labels]
     truth = np.array([place[training.labels[index]] for index in training.truth], dtype=np.intp)
     return replace(training, labels=labels, truth=truth, probabilities=training.probabilities[:, order])
+
+
+def _with_unused_labels(training: Predictions, labels: set[str]) -> Predictions:
+    """Add the labels that a model with hard answers (0 and 1) has never given."""
+    unused = tuple(sorted(labels - set(training.labels)))
+    if not unused or not np.isin(training.probabilities, (0.0, 1.0)).all():
+        return training
+    zeros = np.zeros((len(training.videos), len(unused)))
+    return replace(training, labels=training.labels + unused, probabilities=np.hstack([training.probabilities, zeros]))
 
 
 def _names(files: Sequence[Path]) -> list[str]:

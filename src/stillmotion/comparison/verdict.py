@@ -5,37 +5,40 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from stillmotion.comparison.measuring import Metric
 from stillmotion.comparison.per_label import LabelGain, PairGain
 from stillmotion.comparison.sentences import verdict_sentence
 from stillmotion.statistics import CONFIDENCE
 
 VerdictAnswer = Literal["motion needed", "stills suffice", "undecided"]
-BestFrameReason = Literal["max_pool_control_close", "most_confident_frame_close", "order_not_needed"]
+BestFrameReason = Literal["most_confident_frame_close", "order_not_needed"]
 VerdictReason = Literal[
     "interval_above_margin",
     "interval_below_margin",
     "interval_spans_margin",
     "motion_not_better_than_guessing",
     "still_not_better_than_guessing",
-    "max_pool_control_close",
+    "label_missed",
     "most_confident_frame_close",
     "order_not_needed",
 ]
-Selection = Literal["only_motion_model", "validation_accuracy", "test_accuracy", "hardest_to_rule_out"]
+Selection = Literal["only_pair", "validation_accuracy", "test_accuracy"]
 WarningCode = Literal["videos_as_groups", "few_groups", "shortcuts", "not_checked"]
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """One motion model against the still model.
+    """One motion model against one still model.
 
     Attributes:
+        still: name of the still model.
         motion: name of the motion model.
-        difference: its accuracy less that of the still model.
-        low: lower limit of the interval, at the verdict's level.
-        high: upper limit of the interval.
+        difference: accuracy of the motion model less that of the still model.
+        low: lower limit of the difference's interval, corrected if the test videos choose among motion models.
+        high: upper limit of that interval, corrected if the test videos choose among still models.
     """
 
+    still: str
     motion: str
     difference: float
     low: float
@@ -66,31 +69,32 @@ class Verdict:
     """Whether motion is needed, and the numbers that the answer rests on. Accuracies are shares (0..1).
 
     Attributes:
-        still: name of the still model.
-        motion: name of the motion model.
+        still: name of the still model: the only one, the one that validation chose or the best on the test videos.
+        motion: name of the motion model, likewise.
         still_accuracy: its accuracy on the test videos, the mean over trainings.
         motion_accuracy: the same for the motion model.
         difference: `motion_accuracy` less `still_accuracy`.
-        low: lower limit of the difference's interval, by group and, with several trainings, by training.
+        low: lower limit of the interval of the best motion model's gain over the best still model (`decide_among`), by
+            group and, with several trainings, by training.
         high: upper limit of that interval.
         margin: the smallest difference that is worth motion.
         videos: number of test videos.
         groups: number of groups of test videos.
         seeds: number of trainings of each model.
-        level: confidence of the interval. 0.95, or more where the test videos themselves chose the motion model among
-            several, unless stills suffice against all of them (`decide_among`).
-        selected_by: how the motion model was chosen among `contrasts`.
+        metric: what accuracies are: "accuracy", or "balanced" for the mean recall of the labels.
+        sequential: whether the interval holds at every look, however often recordings are added.
+        level: confidence of the interval, at this look or, if sequential, at all.
+        selected_by: how the two models were chosen among those of `contrasts`.
         groups_to_decide: how many groups of test videos would decide in 80 % of such tests, if the difference and its
             spread stayed the same; None if decided or out of reach.
-        p_needed: one-sided p of "the difference is the margin or less". *Motion needed* takes p below
-            (1 - `level`) / 2.
-        p_suffice: one-sided p of "the difference is the margin or more". *Stills suffice* takes p below 0.025.
+        p_needed: one-sided p of "no motion model is better than every still model by more than the margin", at one
+            look. *Motion needed* takes p below 0.025.
+        p_suffice: one-sided p of "some motion model is better than every still model by the margin or more", likewise.
         superior: motion is significantly better at all (`low` above 0).
         equivalent: two one-sided tests at 5 % (TOST) put the difference between minus and plus the margin.
-        equivalence_low: lower limit for `equivalent`, of a 90 % interval; at 5 % / models where only the test videos
-            chose among several motion models.
+        equivalence_low: lower limit for `equivalent`, of a 90 % interval like that of `low` and `high`.
         equivalence_high: upper limit for `equivalent`.
-        cluster_robust_low: lower limit of the textbook interval at the same level (cluster-robust standard error, CR1,
+        cluster_robust_low: lower limit of the same interval from the textbook's (cluster-robust standard error, CR1,
             with Student's t), as a cross-check. Nothing rests on it.
         cluster_robust_high: upper limit of that interval.
         guessing: accuracy of always predicting the most frequent label.
@@ -99,8 +103,7 @@ class Verdict:
         motion_beats_guessing: the same for the motion model.
         best_frame_reason: why one good frame may explain the gain; None if nothing says so
             (`require_motion_evidence`).
-        max_pool_accuracy: accuracy of the still model trained to find the best frame, if that is the reason.
-        contrasts: every motion model against the still model.
+        contrasts: every motion model against every still model.
         labels: where motion helps, label by label.
         pairs: where motion helps, pair of labels by pair.
         warnings: what to keep in mind when reading the answer.
@@ -117,8 +120,10 @@ class Verdict:
     videos: int
     groups: int
     seeds: int
+    metric: Metric = "accuracy"
+    sequential: bool = False
     level: float = CONFIDENCE
-    selected_by: Selection = "only_motion_model"
+    selected_by: Selection = "only_pair"
     groups_to_decide: int | None = None
     p_needed: float = 1.0
     p_suffice: float = 1.0
@@ -132,7 +137,6 @@ class Verdict:
     stills_beat_guessing: bool = True
     motion_beats_guessing: bool = True
     best_frame_reason: BestFrameReason | None = None
-    max_pool_accuracy: float | None = None
     contrasts: tuple[Contrast, ...] = ()
     labels: tuple[LabelGain, ...] = ()
     pairs: tuple[PairGain, ...] = ()
@@ -160,8 +164,8 @@ class Verdict:
     def blocked_by(self) -> tuple[VerdictReason, ...]:
         """Why the answer is undecided although the interval is on one side of the margin; empty if it is not.
 
-        The model that the answer rests on must be better than guessing, and *motion needed* needs evidence that it is
-        motion.
+        The model that the answer rests on must be better than guessing, *motion needed* needs evidence that it is
+        motion, and stills do not suffice if they surely miss a label.
         """
         reasons: list[VerdictReason] = []
         if self.interval_answer == "motion needed":
@@ -169,8 +173,11 @@ class Verdict:
                 reasons.append("motion_not_better_than_guessing")
             if self.best_frame_reason is not None:
                 reasons.append(self.best_frame_reason)
-        elif self.interval_answer == "stills suffice" and not self.stills_beat_guessing:
-            reasons.append("still_not_better_than_guessing")
+        elif self.interval_answer == "stills suffice":
+            if not self.stills_beat_guessing:
+                reasons.append("still_not_better_than_guessing")
+            if self.missed_labels:
+                reasons.append("label_missed")
         return tuple(reasons)
 
     @property
@@ -182,6 +189,33 @@ class Verdict:
             "undecided": "interval_spans_margin",
         }
         return positions[self.interval_answer], *self.blocked_by
+
+    @property
+    def missed_labels(self) -> tuple[LabelGain, ...]:
+        """Labels whose recall by the still model is surely worse by more than the margin, over all labels."""
+        return tuple(gain for gain in self.labels if gain.low_for_all > self.margin)
+
+    @property
+    def stills_miss_labels(self) -> bool:
+        """Whether missed labels are what keeps stills from sufficing, now or with more data."""
+        could_suffice = self.interval_answer == "undecided" and self.difference < self.margin
+        return bool(self.missed_labels) and (could_suffice or self.interval_answer == "stills suffice")
+
+    @property
+    def sufficient_stills(self) -> tuple[str, ...]:
+        """The still models that are not worse than any motion model by the margin."""
+        highs: dict[str, float] = {}
+        for contrast in self.contrasts:
+            highs[contrast.still] = max(contrast.high, highs.get(contrast.still, -1.0))
+        return tuple(still for still, high in highs.items() if high < self.margin)
+
+    @property
+    def needed_motions(self) -> tuple[str, ...]:
+        """The motion models that are better than every still model by more than the margin."""
+        lows: dict[str, float] = {}
+        for contrast in self.contrasts:
+            lows[contrast.motion] = min(contrast.low, lows.get(contrast.motion, 1.0))
+        return tuple(motion for motion, low in lows.items() if low > self.margin)
 
     @property
     def nothing_beats_guessing(self) -> bool:

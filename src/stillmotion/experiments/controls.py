@@ -2,7 +2,7 @@
 
 A motion model that is better than a still one need not use motion. It may find the right frame, or see more of the
 video. So the motion models are tested on perturbed clips; and, with more than quick effort, they are trained
-again on shuffled and on frozen clips, and the still model is trained to look for its best frame.
+again on shuffled and on frozen clips.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ from stillmotion.runs import Recipe, Run
 
 # Orders of frames without motion that the motion family is trained on again.
 ORDERS: tuple[Order, Order] = ("shuffled", "frozen")
-# The pooling by which a still model goes by its best frame.
-BEST_FRAME_POOL = "max"
 
 
 @dataclass(frozen=True)
@@ -102,29 +100,9 @@ class Controls:
             for order in ORDERS
         }
 
-    def best_frame(self) -> list[PlannedRun]:
-        """The still family trained to go by its best frame, where the verdict would be that motion is needed.
-
-        Empty if effort is quick, or if the still family pools so already or cannot.
-        """
-        still = self._of("still")
-        needed = self.verdict is not None and self.verdict.statistical_answer == "motion needed"
-        pools = {run.recipe.options.get("pool", BEST_FRAME_POOL) for run in still}
-        if not (self.plan.settings.trains_controls and needed) or BEST_FRAME_POOL in pools:
-            return []
-        return [
-            self._control(
-                run,
-                replace(run.recipe, options={**run.recipe.options, "pool": BEST_FRAME_POOL}),
-                BEST_FRAME_POOL,
-                "by its best frame",
-            )
-            for run in still
-        ]
-
     def tasks(self) -> list[Task]:
         """All control tasks but `over_time`."""
-        trainings = [run for runs in self.retrained().values() for run in runs] + self.best_frame()
+        trainings = [run for runs in self.retrained().values() for run in runs]
         return [
             *self.perturbed(),
             *(task for run in trainings for task in train_and_evaluate(run, overwrite=self.plan.overwrite)),
@@ -151,7 +129,6 @@ class Controls:
         for run in self.first_seed:
             families.setdefault(run.recipe.family, []).append(tested[run.folder])
         motion = families[self.verdict.motion]
-        best_frame = self.best_frame()
         return gather_evidence(
             [run.perturbed_file for run in motion],
             {
@@ -161,7 +138,6 @@ class Controls:
             read_joined_predictions(motion),
             {family: [run.over_time_file for run in members] for family, members in families.items()},
             self.verdict.still,
-            read_joined_predictions(evaluated(best_frame, results)) if best_frame else [],
         )
 
     def _of(self, kind: str) -> list[PlannedRun]:

@@ -48,6 +48,7 @@ class Estimate:
         between: what the choice of trainings adds to the variance of the mean.
         between_df_term: the squared variance between trainings over its degrees of freedom, for Satterthwaite.
         pseudo_counts: disagreements that are added to the observed ones.
+        largest: the size of a disagreement in the video with the largest weight, and of those that are added.
     """
 
     mean: float
@@ -59,6 +60,7 @@ class Estimate:
     between: float = 0.0
     between_df_term: float = 0.0
     pseudo_counts: float = _PSEUDO_COUNTS
+    largest: float = 1.0
 
     @property
     def standard_error(self) -> float:
@@ -113,7 +115,8 @@ class Estimate:
             return float("inf")
         total = self.effective_n + self.pseudo_counts
         center = self.effective_n * self.mean / total
-        return ((self.effective_n * self.mean_square + self.pseudo_counts) / total - center**2) / total
+        pseudo_squares = self.pseudo_counts * self.largest**2
+        return ((self.effective_n * self.mean_square + pseudo_squares) / total - center**2) / total
 
     def _limits(self, tails: Floats | float, side: int) -> Floats:
         """The one-sided limits that leave `tails` outside; side: -1 for lower limits, 1 for upper ones."""
@@ -148,35 +151,88 @@ def estimate_mean(
     """The mean of `values` over grouped videos, and what its interval needs.
 
     Args:
-        values: `(n,)` in -1..1, the mean over trainings.
+        values: `(n,)` in -1..1, the mean over trainings, times `weights`.
         codes: `(n,)`, the group of each video.
-        trainings: for each model an array `(seeds, n)` with the values of its trainings. The variance between their
-            means is added where there are two or more.
-        weights: `(n,)` in 0..1, by which values and trainings have been multiplied.
+        trainings: for each model an array `(seeds, n)` with the values of its trainings, times `weights`. The variance
+            between their means is added where there are two or more.
+        weights: `(n,)`, with a mean of 1.
 
     Returns:
         The estimate.
     """
     deviations = values - values.mean()
+    return _estimate(values.mean(), deviations, codes, trainings, weights, effective_groups(codes))
+
+
+def estimate_balanced(
+    values: Floats, codes: Ints, labels: Ints, trainings: Sequence[Floats] = (), weights: Floats | float = 1.0
+) -> Estimate:
+    """The mean over labels of each label's mean, over grouped videos.
+
+    The number of videos with a label is taken as given: only how far values are from their label's mean makes the
+    result uncertain (a linearized, post-stratified mean: Valliant 1993, J. American Statistical Association 88). The
+    degrees of freedom are those of a sum of the labels' variances (Satterthwaite 1946), as a rare label may be in few
+    groups.
+
+    Args:
+        values: as for `estimate_mean`.
+        codes: as for `estimate_mean`.
+        labels: `(n,)`, the label of each video.
+        trainings: as for `estimate_mean`.
+        weights: those of `balancing_weights`.
+
+    Returns:
+        The estimate.
+    """
+    deviations = values.astype(float)
+    variances, terms = 0.0, 0.0
+    for label in np.unique(labels):
+        of_label = labels == label
+        deviations[of_label] -= values[of_label].mean()
+        own = estimate_mean(values[of_label], codes[of_label])
+        variance = replace(own, largest=float(np.max(weights))).standard_error ** 2 * float(of_label.mean()) ** 2
+        variances += variance
+        terms += variance**2 / max(own.effective_groups - 1, 1.0)
+    groups = variances**2 / terms + 1 if np.isfinite(variances) else 2.0
+    return _estimate(values.mean(), deviations, codes, trainings, weights, min(groups, effective_groups(codes)))
+
+
+def balancing_weights(labels: Ints) -> Floats:
+    """Weights `(n,)` with a mean of 1 that give all labels the same total."""
+    _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    weights: Floats = len(labels) / len(counts) / counts[places]
+    return weights
+
+
+def _estimate(
+    mean: float,
+    deviations: Floats,
+    codes: Ints,
+    trainings: Sequence[Floats],
+    weights: Floats | float,
+    groups: float,
+) -> Estimate:
     sum_of_squares = float((deviations**2).sum())
-    size = _disagreement_size(trainings, weights)
-    effective_n = effective_videos(values, codes, PRIOR * size)
-    design_effect = len(values) / effective_n if effective_n else 1.0
+    size, largest = _disagreement_size(trainings, weights), float(np.max(weights))
+    prior = PRIOR * size * largest**2
+    effective_n = effective_videos(deviations, codes, prior)
+    design_effect = len(deviations) / effective_n if effective_n else 1.0
     between, between_df_term = 0.0, 0.0
     for model in trainings:
         if len(model) > 1:
             net, raw = _variance_between_trainings(model, codes)
             between, between_df_term = between + net, between_df_term + raw**2 / (len(model) - 1)
     return Estimate(
-        mean=float(values.mean()),
-        mean_square=float((values**2).mean()),
-        skew=float((deviations**3).sum()) / (sum_of_squares + PRIOR * size * design_effect),
+        mean=float(mean),
+        mean_square=float(mean**2 + sum_of_squares / len(deviations)),
+        skew=float((deviations**3).sum()) / (sum_of_squares + prior * design_effect),
         effective_n=effective_n,
         groups=float(len(np.unique(codes))),
-        effective_groups=effective_groups(codes),
+        effective_groups=groups,
         between=between,
         between_df_term=between_df_term,
         pseudo_counts=_PSEUDO_COUNTS * size,
+        largest=largest,
     )
 
 

@@ -34,7 +34,6 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "best_frame_text": render_text(
             best_frame_text(verdict, evidence, finds_best_frame(record.comparison, verdict.still))
         ),
-        "max_pool_control": evidence.max_pool_control,
         "stability": [(name, stability[name]) for name in record.models if name in stability],
         "stability_seconds": next((result.seconds for result in stability.values()), 0),
         "shortcuts": shortcuts,
