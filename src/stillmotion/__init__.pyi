@@ -1,4 +1,4 @@
-from .audit import Audit as Audit, audit_model as audit_model, read_audit as read_audit
+from .audit import Audit as Audit, audit_model as audit_model, read_audit as read_audit, tone_map as tone_map
 from .clips import (
     Augment as Augment,
     ClipSpec as ClipSpec,

@@ -250,7 +250,7 @@ def test_the_preprocessing_of_training_is_found(tmp_path: Path, videos: list[Pat
     assert ways[0].accuracy >= 0.9
     assert sum(way.probability for way in ways) == pytest.approx(1)
     assert sum(way.best for way in ways) == pytest.approx(1)
-    assert [way.log_likelihood for way in ways] == sorted((way.log_likelihood for way in ways), reverse=True)
+    assert [way.probability for way in ways] == sorted((way.probability for way in ways), reverse=True)
 
 
 def test_a_clip_model_is_audited_for_rate_window_and_motion(tmp_path: Path, videos: list[Path]) -> None:

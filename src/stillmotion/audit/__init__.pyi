@@ -1,6 +1,7 @@
 from .arguments import check_arguments as check_arguments
 from .auditing import audit_model as audit_model
 from .faults import FAULTS as FAULTS
+from .faults.dynamic_range import tone_map as tone_map
 from .records import (
     Audit as Audit,
     Cause as Cause,

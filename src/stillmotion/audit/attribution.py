@@ -8,8 +8,8 @@ the whole change. What no setting reproduces counts as a separate fault, *unexpl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from math import factorial
 from typing import Any
@@ -34,6 +34,7 @@ from stillmotion.audit.resampling import Floats, Picture
 UNEXPLAINED = "unexplained"
 MAX_FAULTS = 6  # of one snapshot: 2 ** 6 predictions
 MIN_RESIDUAL = 0.01  # levels; smaller differences are rounding
+Alternatives = Mapping[str, tuple[tuple[Fault[Any], Any], ...]]
 Predict = Callable[[Sequence[Floats]], Floats]
 
 
@@ -48,6 +49,8 @@ class PathPair:
         video: what the model gets of the video, float32 `(height, width, 3)`.
         snapshot: what it gets of the snapshot, likewise.
         residual_cause: the fault that unexplained differences belong to; None if that is not known.
+        alternatives: of each fault of the two paths, the other faults that explain the pictures as well, each with its
+            setting.
     """
 
     context: FrameContext
@@ -56,6 +59,7 @@ class PathPair:
     video: Floats
     snapshot: Floats
     residual_cause: Fault[Any] | None = None
+    alternatives: Alternatives = field(default_factory=dict)
 
     @property
     def size(self) -> Size:
@@ -72,12 +76,14 @@ class Attribution:
         flip: the same for the change of label: 0 or 1 in total.
         video_probabilities: float32 `(labels,)`.
         snapshot_probabilities: float32 `(labels,)`.
+        left: id of a fault -> the total variation that is left if this fault alone is fixed.
     """
 
     change: dict[str, float]
     flip: dict[str, float]
     video_probabilities: Floats
     snapshot_probabilities: Floats
+    left: dict[str, float] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -123,7 +129,8 @@ def attribute(pair: PathPair, predict: Predict) -> Attribution:
     snapshot = probabilities[-1]
     closeness = np.array([1 - total_variation(row, snapshot) for row in probabilities])
     same_label = np.array([float(row.argmax() == snapshot.argmax()) for row in probabilities])
-    return Attribution(shapley(names, closeness), shapley(names, same_label), probabilities[0], snapshot)
+    left = {name: float(1 - closeness[1 << bit]) for bit, name in enumerate(names)}
+    return Attribution(shapley(names, closeness), shapley(names, same_label), probabilities[0], snapshot, left)
 
 
 def shapley(players: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:

@@ -13,6 +13,7 @@ from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.causes import AttributedCause, decoding_noise, find_causes, unexplained_share
 from stillmotion.audit.comparing_paths import PathComparison, compare_paths, match_snapshots, sample_frames
 from stillmotion.audit.consistency import check_model, numeric_noise
+from stillmotion.audit.faults.dynamic_range import usual_tonings
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.frame_reader import FrameReader
 from stillmotion.audit.frozen_clips import compare_frozen_clips
@@ -200,6 +201,13 @@ def _index_videos(videos: Sequence[str | Path], progress: Progress) -> tuple[lis
 def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snapshots: Sequence[Snapshot]) -> list[str]:
     """What a reader should know about what was given."""
     notes = []
+    wide = [video for video in videos if usual_tonings(video.facts)]
+    if wide:
+        kinds = dict.fromkeys(f"{video.facts.transfer} in {video.facts.gamut}" for video in wide)
+        notes.append(
+            f"{len(wide)} of {len(videos)} videos are HDR or of wide gamut ({', '.join(kinds)}): frames are read as "
+            "their code values, without tone mapping, as most readers do"
+        )
     if len(snapshots) == 1:
         notes.append("a single snapshot cannot show how certain the causes are: use more")
     if not audited.has_class_names:

@@ -35,6 +35,8 @@ class AttributedCause:
         low: the lower end of the share's 95 % interval over videos.
         high: the upper end.
         flips: its share of the changes of label.
+        left: the mean change of probability that is left if this alone is fixed.
+        alternatives: other faults, with their settings, that most of these pictures do not tell from it.
     """
 
     fault: Fault[Any] | None
@@ -45,6 +47,8 @@ class AttributedCause:
     low: float
     high: float
     flips: float
+    left: float = 0.0
+    alternatives: tuple[tuple[Fault[Any], Any], ...] = ()
 
     @property
     def id(self) -> str:
@@ -79,7 +83,11 @@ def find_causes(comparison: PathComparison, noise_floor: float) -> tuple[Attribu
         flips /= max(1, sum(attribution.flipped for attribution in attributions))
         fault = FAULTS.get(name)
         video_setting, snapshot_setting, count = _usual_settings(fault, comparison) if fault else (None, None, 0)
-        causes.append(AttributedCause(fault, video_setting, snapshot_setting, count, share, low, high, flips))
+        left = float(np.mean([each.left.get(name, each.total) for each in attributions]))
+        alternatives = _usual_alternatives(fault, comparison) if fault else ()
+        causes.append(
+            AttributedCause(fault, video_setting, snapshot_setting, count, share, low, high, flips, left, alternatives)
+        )
     return tuple(sorted(causes, key=lambda cause: -cause.share))
 
 
@@ -157,3 +165,17 @@ def _usual_settings(fault: Fault[Any], comparison: PathComparison) -> tuple[Any,
         return fault.normal, fault.normal, 0
     (video_setting, snapshot_setting), count = settings.most_common(1)[0]
     return video_setting, snapshot_setting, count
+
+
+def _usual_alternatives(fault: Fault[Any], comparison: PathComparison) -> tuple[tuple[Fault[Any], Any], ...]:
+    """The other faults that explain most of the pairs as well, each with its most frequent setting."""
+    pairs = [pair for pair in comparison.pairs if pair.video_settings[fault] != pair.snapshot_settings[fault]]
+    settings: dict[str, Counter[Any]] = {}
+    for pair in pairs:
+        for other, setting in pair.alternatives.get(fault.id, ()):
+            settings.setdefault(other.id, Counter())[setting] += 1
+    return tuple(
+        (FAULTS[name], counter.most_common(1)[0][0])
+        for name, counter in settings.items()
+        if 2 * counter.total() > len(pairs)
+    )

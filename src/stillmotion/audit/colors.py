@@ -1,4 +1,4 @@
-"""Channel order, color matrix, grayscale and exposure, estimated together; and which range numbers are in.
+"""Channel order, dynamic range, matrix, grayscale and exposure, estimated together; and which range numbers are in.
 
 Estimated on small pictures, where no interpolation kernel matters, over all pictures at once. Together, because each
 of these faults explains a part of what another one does.
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from stillmotion.audit.faults import (
     CHANNEL_ORDER,
     COLOR_MATRIX,
+    DYNAMIC_RANGE,
     EXPOSURE,
     FRAMING,
     GRAYSCALE,
@@ -23,22 +24,25 @@ from stillmotion.audit.faults import (
     render_picture,
 )
 from stillmotion.audit.faults.color_matrix import MISTAKES
+from stillmotion.audit.faults.dynamic_range import Toning, usual_tonings
 from stillmotion.audit.faults.exposure import NORMAL, apply_curve, fit_exposure, sorted_levels
 from stillmotion.audit.faults.framing import WHOLE, Box
 from stillmotion.audit.faults.scaling import SCALINGS, Scaling, factors
 from stillmotion.audit.frame_search import Match
 from stillmotion.audit.observations import Observation
 from stillmotion.audit.resampling import Picture, resize_values
+from stillmotion.decoding import VideoFacts
 
 # To be believed, a fault must explain this fraction of what was left unexplained, and this many levels.
 MIN_FRACTION, MIN_LEVELS = 0.05, 0.12
 MIN_EXPOSURE = 0.015  # a gain and gamma nearer to 1 are no difference
 SIDE = 128  # longer side at which colors are compared, in pixels
+MAX_TONINGS = 3  # that are tried together with the other faults
 MAX_PICTURES, MAX_PIXELS = 12, 12_000  # that are compared
 
 
 def explain_colors(observations: Sequence[Observation], settings: PathSettings) -> PathSettings:
-    """Estimate the four faults of color.
+    """Estimate the faults of color.
 
     Args:
         observations: pictures that came the same way.
@@ -49,13 +53,19 @@ def explain_colors(observations: Sequence[Observation], settings: PathSettings) 
     """
     rendered, observed = _small_pairs(observations)
     best, least = settings, _distance(rendered, observed) * (1 - MIN_FRACTION) - MIN_LEVELS
+    tonings = [DYNAMIC_RANGE.normal, *_likeliest_tonings(observations[0].match.video.facts, rendered, observed)]
     matrices = [COLOR_MATRIX.normal, *MISTAKES]
-    for order, mode, matrix in product(("RGB", "BGR"), ("color", "gray"), matrices):
+    faults = (CHANNEL_ORDER, DYNAMIC_RANGE, COLOR_MATRIX, GRAYSCALE)
+    for order, mode, toning, matrix in product(("RGB", "BGR"), ("color", "gray"), tonings, matrices):
         if mode == "gray" and (order == "BGR" or matrix != COLOR_MATRIX.normal):
             continue  # gray pictures show neither
-        recolored = GRAYSCALE.apply(COLOR_MATRIX.apply(rendered, matrix), mode)
-        tried = settings.having(CHANNEL_ORDER, order).having(COLOR_MATRIX, matrix).having(GRAYSCALE, mode)
-        count = sum(tried.has(fault) for fault in (CHANNEL_ORDER, COLOR_MATRIX, GRAYSCALE))
+        if toning != DYNAMIC_RANGE.normal and matrix != COLOR_MATRIX.normal:
+            continue  # a matrix is a mistake about SDR files
+        toned = DYNAMIC_RANGE.apply(rendered, toning)
+        recolored = GRAYSCALE.apply(COLOR_MATRIX.apply(toned, matrix), mode)
+        tried = settings.having(DYNAMIC_RANGE, toning)
+        tried = tried.having(CHANNEL_ORDER, order).having(COLOR_MATRIX, matrix).having(GRAYSCALE, mode)
+        count = sum(tried.has(fault) for fault in faults)
         in_order = CHANNEL_ORDER.apply(observed, order)
         fitted = fit_exposure(sorted_levels(recolored), sorted_levels(in_order))
         exposures = [NORMAL]
@@ -70,6 +80,16 @@ def explain_colors(observations: Sequence[Observation], settings: PathSettings) 
             if penalized < least:
                 best, least = tried.having(EXPOSURE, exposure), penalized
     return best
+
+
+def _likeliest_tonings(facts: VideoFacts, rendered: Picture, observed: Picture) -> list[Toning]:
+    """The ways to bring an HDR video to SDR that leave least unexplained, of either channel order."""
+
+    def distance(toning: Toning) -> float:
+        toned = DYNAMIC_RANGE.apply(rendered, toning)
+        return min(_distance(toned, observed), _distance(toned[..., ::-1], observed))
+
+    return sorted(usual_tonings(facts), key=distance)[:MAX_TONINGS]
 
 
 def find_scaling(values: Sequence[Picture], matches: Sequence[Match], expected: str) -> Scaling:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from stillmotion.audit.attribution import Attribution, PathPair, attribute
+from stillmotion.audit.attribution import Alternatives, Attribution, PathPair, attribute
 from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.faults import CHANNEL_ORDER, SCALING, Fault, PathSettings, context_radius, render
 from stillmotion.audit.faults.framing import WHOLE, Box
@@ -80,6 +80,7 @@ class _SnapshotPath:
     settings: PathSettings
     residual_cause: Fault[Any] | None = None
     unexplained_levels: float = 0.0
+    alternatives: Alternatives = field(default_factory=dict)
 
 
 def match_snapshots(
@@ -156,6 +157,7 @@ def compare_paths(
             video=reader_path.values if reader_path else render(video_settings, context, audited.size),
             snapshot=audited.feed(snapshot.picture),
             residual_cause=path.residual_cause or (reader_path.residual_cause if reader_path else None),
+            alternatives={**(reader_path.alternatives if reader_path else {}), **path.alternatives},
         )
         attribution = attribute(pair, audited.predict)
         compared.append(ComparedSnapshot(snapshot, path.match, pair, attribution, path.unexplained_levels))
@@ -177,5 +179,7 @@ def _find_snapshot_paths(audited: AuditedModel, matches: Sequence[tuple[Snapshot
             settings = settings.having(CHANNEL_ORDER, "RGB" if settings[CHANNEL_ORDER] == "BGR" else "BGR")
         for index, shift in zip(group, explanation.shifts, strict=True):
             match = replace(observations[index].match, index=observations[index].match.index + shift)
-            paths[numbers[index]] = _SnapshotPath(match, settings, explanation.residual_cause, explanation.after)
+            paths[numbers[index]] = _SnapshotPath(
+                match, settings, explanation.residual_cause, explanation.after, explanation.alternatives
+            )
     return paths

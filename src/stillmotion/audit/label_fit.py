@@ -198,9 +198,8 @@ def _balanced(
     weights = np.ones((1, len(truth))) if drawn is None else drawn.astype(np.float64)
     is_label = (truth[:, None] == np.unique(truth)).astype(np.float64)
     counts = weights @ is_label
-    with np.errstate(invalid="ignore"):
-        by_label = (weights * right) @ is_label / counts
-    result: NDArray[np.float64] = np.nanmean(by_label, axis=1)
+    by_label = (weights * right) @ is_label / np.maximum(counts, 1)
+    result: NDArray[np.float64] = by_label.sum(1) / (counts > 0).sum(1)
     return result
 
 

@@ -45,7 +45,7 @@ class Observation:
 
 
 def group_alike(observations: Sequence[Observation]) -> list[list[int]]:
-    """Group observations that came the same way: of one size, orientation, framing and kind of file.
+    """Group observations that came the same way: of one size, orientation, framing and kind of file and of video.
 
     Args:
         observations: any.
@@ -56,6 +56,7 @@ def group_alike(observations: Sequence[Observation]) -> list[list[int]]:
     groups: dict[object, list[int]] = {}
     for index, observation in enumerate(observations):
         box = tuple(round(side, 2) for side in observation.match.box)
-        key = (observation.size, observation.match.orientation, box, observation.jpeg)
+        facts = observation.match.video.facts
+        key = (observation.size, observation.match.orientation, box, observation.jpeg, facts.transfer, facts.gamut)
         groups.setdefault(key, []).append(index)
     return list(groups.values())

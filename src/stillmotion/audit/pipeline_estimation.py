@@ -8,17 +8,21 @@ propose, and takes the one that leaves least of the pictures unexplained, as lon
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from stillmotion.audit.attribution import Alternatives
 from stillmotion.audit.colors import MIN_FRACTION, MIN_LEVELS, explain_colors
 from stillmotion.audit.faults import (
+    CHANNEL_ORDER,
     COLOR_MATRIX,
+    DYNAMIC_RANGE,
     EXPOSURE,
     FAULTS,
     FRAMING,
+    GRAYSCALE,
     JPEG,
     MOTION_BLUR,
     ORIENTATION,
@@ -29,8 +33,11 @@ from stillmotion.audit.faults import (
     FrameFault,
     PathSettings,
     Size,
+    changed_faults,
     render_picture,
 )
+from stillmotion.audit.faults.color_matrix import MISTAKES
+from stillmotion.audit.faults.dynamic_range import usual_tonings
 from stillmotion.audit.faults.fault import NEIGHBORS
 from stillmotion.audit.faults.jpeg import NONE
 from stillmotion.audit.faults.resizing import stored_size
@@ -57,6 +64,8 @@ class Explanation:
         shifts: by how many frames each picture's match must be moved.
         residual_cause: the fault that what is unexplained belongs to, if it was recognized but cannot be reproduced
             exactly: the loss of another encoder.
+        alternatives: of each fault of the path, the other faults that explain the pictures as well in its place, each
+            with its setting.
     """
 
     settings: PathSettings
@@ -64,6 +73,7 @@ class Explanation:
     after: float
     shifts: tuple[int, ...]
     residual_cause: Fault[Any] | None = None
+    alternatives: Alternatives = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +118,8 @@ def explain(observations: Sequence[Observation]) -> Explanation:
     first = observations[0]
     settings = PathSettings().having(ORIENTATION, first.match.orientation).having(FRAMING, first.match.box)
     settings = settings.having(RESIZING, ("area", first.size) if first.resized else "area")
-    settings = explain_colors(observations, settings.having(JPEG, first.jpeg or NONE))
+    known = settings.having(JPEG, first.jpeg or NONE)
+    settings = explain_colors(observations, known)
     # Kernels and encoders differ most on detailed pictures.
     detailed = sorted(observations, key=lambda seen: -float(np.abs(np.diff(seen.levels, axis=1)).mean()))
     detailed = detailed[:MAX_PICTURES]
@@ -126,7 +137,10 @@ def explain(observations: Sequence[Observation]) -> Explanation:
     settings, least = _prune(detailed, settings, least)
     quick = settings.without(*_expensive_faults())
     shifts = tuple(_best_shift(observation, quick, (0, -1, 1, -2, 2))[1] for observation in observations)
-    return Explanation(settings, before, least, shifts, _residual_cause(detailed, settings, least))
+    residual_cause = _residual_cause(detailed, settings, least)
+    return Explanation(
+        settings, before, least, shifts, residual_cause, _find_alternatives(detailed[:2], settings, known)
+    )
 
 
 def to_model_size(settings: PathSettings, size: Size, model_size: Size) -> PathSettings:
@@ -205,6 +219,51 @@ def _residual_cause(observations: Sequence[Observation], settings: PathSettings,
         if float(np.sqrt(np.mean(squares))) < 0.85 * left:
             return VIDEO_COMPRESSION
     return None
+
+
+def _find_alternatives(
+    observations: Sequence[Observation], settings: PathSettings, known: PathSettings
+) -> dict[str, tuple[tuple[Fault[Any], Any], ...]]:
+    """What else explains the pictures as well as each fault of a path, in that fault's place.
+
+    Args:
+        observations: some of the pictures.
+        settings: the path.
+        known: what of it is known from matching and from files; for that, no alternatives are sought.
+
+    Returns:
+        Fault id -> other faults with their settings, the best first.
+    """
+    least = _unexplained(observations, settings)
+    alternatives = {}
+    for fault in changed_faults(known, settings):
+        without = settings.having(fault, known[fault])
+        best: dict[str, tuple[float, Fault[Any], Any]] = {}
+        for changed in [*_proposals(observations, without), *_color_proposals(observations, without)]:
+            (other,) = changed_faults(without, changed)
+            if other is fault or settings[other] != known[other]:
+                continue
+            left = _unexplained(observations, changed)
+            if other.id not in best or left < best[other.id][0]:
+                best[other.id] = left, other, changed[other]
+        as_good = sorted(
+            (entry for entry in best.values() if not _clearly_better(entry[0], least)), key=lambda entry: entry[0]
+        )
+        if as_good:
+            alternatives[fault.id] = tuple((other, setting) for _, other, setting in as_good)
+    return alternatives
+
+
+def _color_proposals(observations: Sequence[Observation], settings: PathSettings) -> list[PathSettings]:
+    """The path with one more of the faults that are estimated together."""
+    tonings = usual_tonings(observations[0].match.video.facts)
+    tried: tuple[tuple[Fault[Any], Sequence[Any]], ...] = (
+        (CHANNEL_ORDER, ("BGR",)),
+        (GRAYSCALE, ("gray",)),
+        (COLOR_MATRIX, MISTAKES),
+        (DYNAMIC_RANGE, tonings),
+    )
+    return [settings.having(fault, value) for fault, values in tried if not settings.has(fault) for value in values]
 
 
 def _clearly_better(before: float, after: float) -> bool:

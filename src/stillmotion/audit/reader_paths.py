@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from stillmotion.audit.attribution import Alternatives
 from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.colors import find_scaling
 from stillmotion.audit.faults import SCALING, TIME_OFFSET, Fault, PathSettings
@@ -34,11 +35,13 @@ class ReaderPath:
         values: float32 `(height, width, 3)`, as the model gets it.
         settings: the path that it came.
         residual_cause: the fault that what the path leaves unexplained belongs to, if that is known.
+        alternatives: of each fault of the path, other faults that explain the picture as well.
     """
 
     values: Floats
     settings: PathSettings
     residual_cause: Fault[Any] | None = None
+    alternatives: Alternatives = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +142,10 @@ def _estimate(
         for number, shift in zip(group, explanation.shifts, strict=True):
             offset = yielded[number].index + shift - expected[number].index
             paths[number] = ReaderPath(
-                pictures[number], settings.having(TIME_OFFSET, offset), explanation.residual_cause
+                pictures[number],
+                settings.having(TIME_OFFSET, offset),
+                explanation.residual_cause,
+                explanation.alternatives,
             )
     return [paths[number] for number in range(len(pictures))]
 

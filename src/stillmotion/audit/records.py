@@ -98,6 +98,8 @@ class Cause:
         fix: code or advice that fixes it.
         summary: both settings in a few words.
         explains: "change" or "wrong labels".
+        left: the mean change of probability that is left if this alone is fixed, tried on the videos' frames; None for
+            a cause of wrong labels.
         alternatives: ids of other causes that the pictures do not tell from it.
     """
 
@@ -111,6 +113,7 @@ class Cause:
     fix: str
     summary: str = ""
     explains: str = "change"
+    left: float | None = None
     alternatives: tuple[str, ...] = ()
 
 

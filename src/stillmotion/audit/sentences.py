@@ -60,7 +60,28 @@ def describe_cause(cause: AttributedCause, comparison: PathComparison, has_reade
         evidence = _both_settings(cause, has_reader)
         if cause.count:
             evidence += f" ({cause.count} of {count} snapshots)"
-    return Cause(cause.id, name, cause.share, cause.low, cause.high, cause.flips, evidence, fix, summary)
+        if cause.alternatives:
+            evidence += f"; it may also be {_alternatives(cause)}: these pictures do not tell which"
+            fix += "".join(
+                f"; or, against {fault.name}: {fault.fix(fault.normal, setting)}"
+                for fault, setting in cause.alternatives
+            )
+    if cause.fault is not None and count:
+        change = float(np.mean([attribution.total for attribution in comparison.attributions]))
+        evidence += f"; fixing only this leaves a change of {percent(cause.left)} of {percent(change)}"
+    return Cause(
+        cause=cause.id,
+        name=name,
+        share=cause.share,
+        low=cause.low,
+        high=cause.high,
+        flips=cause.flips,
+        evidence=evidence,
+        fix=fix,
+        summary=summary,
+        left=cause.left,
+        alternatives=tuple(fault.id for fault, _ in cause.alternatives),
+    )
 
 
 def describe_label_fault(fault: LabelFault) -> Cause:
@@ -209,6 +230,8 @@ def _about_causes(
     effective = [cause for cause in known if cause.share >= MIN_SHARE]
     for number, cause in enumerate(effective[:MAX_CAUSES]):
         name = cause.fault.name if cause.fault else ""
+        if cause.alternatives:
+            name += f", or from {_alternatives(cause)}, which these pictures do not tell apart"
         if number == 0:
             evidence = _both_settings(cause, has_reader)
             sentences.append(f"{percent(cause.share)} of the change comes from {name}: {evidence}.")
@@ -286,6 +309,11 @@ def _both_settings(cause: AttributedCause, has_reader: bool) -> str:
         return f"the difference between your snapshots and {frames} looks like {cause.fault.name}"
     video, snapshot = cause.fault.describe(cause.video_setting), cause.fault.describe(cause.snapshot_setting)
     return f"your snapshots {snapshot}, but {frames} {video}"
+
+
+def _alternatives(cause: AttributedCause) -> str:
+    """The other faults that may be the cause, with their settings."""
+    return " or ".join(f"{fault.name} ({fault.label(setting)})" for fault, setting in cause.alternatives)
 
 
 def _both_labels(cause: AttributedCause, has_reader: bool) -> str:

@@ -69,6 +69,9 @@ class VideoFacts:
         container: FFmpeg's name of the file format.
         rotation: degrees, counterclockwise, by which the stored frames are turned to be shown.
         header_seconds: the duration that the header claims, where that is longer than what is there.
+        transfer: the transfer function that the header states: "SDR", or of HDR videos "HLG" or "PQ". Frames are given
+            as the code values that they are, without tone mapping.
+        gamut: the primaries that the header states: "BT.709" (also of what is close to it), "BT.2020" or "P3".
     """
 
     width: int
@@ -80,6 +83,8 @@ class VideoFacts:
     container: str
     rotation: int = 0
     header_seconds: float | None = None
+    transfer: str = "SDR"
+    gamut: str = "BT.709"
 
 
 class Decoder(Protocol):

@@ -24,6 +24,9 @@ from stillmotion.errors import UnreadableVideoError
 SEEK_SECONDS = 2.0
 # What frames per second are taken to be if a file does not say.
 DEFAULT_RATE = 25.0
+# Codes of ITU-T H.273 in headers. All others are SDR, or close to BT.709.
+TRANSFERS = {16: "PQ", 18: "HLG"}
+GAMUTS = {9: "BT.2020", 11: "P3", 12: "P3"}
 
 
 @contextmanager
@@ -69,6 +72,8 @@ def probe(path: Path) -> VideoFacts:
             container=container.format.name.split(",")[0],
             rotation=90 * turns,
             header_seconds=header if cut_off else None,
+            transfer=TRANSFERS.get(int(first.color_trc), "SDR"),
+            gamut=GAMUTS.get(int(first.color_primaries), "BT.709"),
         )
 
 

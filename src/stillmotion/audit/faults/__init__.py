@@ -3,8 +3,9 @@
 A new fault is a module and its row in `FAULTS`. It then appears in the sensitivity table. A `FrameFault`,
 `PictureFault` or `FileFault` that brings `candidates` (or `propose`) is found as a cause as well: `pipeline_estimation`
 tries whatever the table holds. Some faults are estimated together instead, by code that names them: orientation,
-framing and time offset by `matching`, channel order, color matrix, grayscale and exposure by `colors`, scaling by
-`colors.find_scaling`. Faults of clips (rate, window position) and precision are in the sensitivity table only.
+framing and time offset by `matching`, channel order, dynamic range, color matrix, grayscale and exposure by `colors`,
+scaling by `colors.find_scaling`. Faults of clips (rate, window position) and precision are in the sensitivity table
+only.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from stillmotion.audit.faults.channel_order import CHANNEL_ORDER
 from stillmotion.audit.faults.color_matrix import COLOR_MATRIX
+from stillmotion.audit.faults.dynamic_range import DYNAMIC_RANGE
 from stillmotion.audit.faults.exposure import EXPOSURE
 from stillmotion.audit.faults.fault import (
     ClipFault,
@@ -47,6 +49,7 @@ from stillmotion.audit.resampling import Picture, resize
 __all__ = [
     "CHANNEL_ORDER",
     "COLOR_MATRIX",
+    "DYNAMIC_RANGE",
     "EXPOSURE",
     "FAULTS",
     "FRAMING",
@@ -89,6 +92,7 @@ FAULTS: dict[str, Fault[Any]] = {
         INTERLACING,
         VIDEO_COMPRESSION,
         ORIENTATION,
+        DYNAMIC_RANGE,
         COLOR_MATRIX,
         GRAYSCALE,
         EXPOSURE,
