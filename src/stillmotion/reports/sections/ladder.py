@@ -25,7 +25,9 @@ def _facts(record: Record) -> Mapping[str, Any]:
     ladder = record.comparison.ladder
     if ladder is None:
         return {}
-    x, previous, rows = scale(0.0, 1.0), None, []
+    x = scale(0.0, 1.0)
+    previous: float | None = None
+    rows: list[dict[str, Any]] = []
     for number, rung in enumerate(ladder.rungs, start=1):
         result = record.comparison.models[rung]
         accuracy = x(result.accuracy.value)
