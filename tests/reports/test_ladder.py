@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from helpers.comparisons import LADDER, fabricate_ladder
-from stillmotion.comparison import Comparison, read_comparison
+from stillmotion.comparison import Comparison, ladder_sentence, read_comparison
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import render_section
-from stillmotion.reports.sections.ladder import LADDER as SECTION
+from stillmotion.reports.rendering import Section, render_section
+from stillmotion.reports.sections.contenders import CONTENDERS
+from stillmotion.reports.sections.verdict import VERDICT
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +20,8 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return read_comparison(fabricate_ladder(tmp_path_factory.mktemp("ladder")))
 
 
-def text_of(comparison: Comparison) -> str:
-    rendered = render_section(SECTION, Record(comparison))
+def text_of(comparison: Comparison, section: Section = VERDICT) -> str:
+    rendered = render_section(section, Record(comparison))
     assert rendered is not None
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", rendered.body)).replace("\N{NO-BREAK SPACE}", " ")
 
@@ -47,14 +48,27 @@ def test_a_gain_over_another_rung_than_the_one_before_says_so(comparison: Compar
 
 
 def test_the_contenders_and_the_chosen_one_are_listed(comparison: Comparison) -> None:
-    text = text_of(comparison)
+    text = text_of(comparison, CONTENDERS)
     for family, _ in LADDER.values():
         assert f"{family} small" in text
         assert re.search(rf"{family} efficientnet-lite0 \d+ % yes", text)
 
 
-def test_there_is_no_ladder_without_rungs(comparison: Comparison) -> None:
-    assert render_section(SECTION, Record(replace(comparison, ladder=None))) is None
+def test_the_page_begins_with_what_each_step_adds_and_keeps_the_interval_for_the_details(
+    comparison: Comparison,
+) -> None:
+    text = text_of(comparison)
+    assert comparison.ladder is not None and comparison.verdict is not None
+    assert text.strip().startswith(ladder_sentence(comparison.ladder, comparison.verdict))
+    assert text.index("Statistical details") < text.index("all of it above the margin")
+
+
+def test_without_rungs_there_is_no_ladder(comparison: Comparison) -> None:
+    text = text_of(replace(comparison, ladder=None))
+    assert "Each rung" not in text
+    assert text.index("all of it above the margin") < text.index("Statistical details")
+    models = {name: replace(result, contenders=()) for name, result in comparison.models.items()}
+    assert render_section(CONTENDERS, Record(replace(comparison, models=models))) is None
 
 
 def test_the_models_are_in_the_order_of_the_rungs(comparison: Comparison) -> None:

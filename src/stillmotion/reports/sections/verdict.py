@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.comparison import AdviceTopic, Verdict, selection_text, verdict_details
+from stillmotion.comparison import AdviceTopic, Verdict, ladder_sentence, selection_text, verdict_details
 from stillmotion.reports.geometry import scale, ticks
+from stillmotion.reports.ladder import ladder_figure
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import MINUS, PERCENT, Section, number, points, render_text
 
@@ -23,14 +24,18 @@ def _facts(record: Record) -> Mapping[str, Any]:
     if verdict is None:
         missing = "A verdict needs a still and a motion model, trained and evaluated on the same videos."
         known = "Here are the results that there are." if record.models else "There are no results yet."
-        return {"sentence": f"{missing} {known}", "plot": None, "verdict": None}
+        return {"sentence": f"{missing} {known}", "plot": None, "verdict": None, "ladder": None}
     details = verdict_details(verdict)
+    details = details[:1].upper() + details[1:]
+    ladder = record.comparison.ladder
     cards = [
         (heading, [render_text(advice.text) for advice in record.comparison.advice if advice.topic == topic], section)
         for topic, heading, section in CARDS
     ]
     return {
-        "sentence": render_text(details[:1].upper() + details[1:]),
+        "sentence": render_text(ladder_sentence(ladder, verdict) if ladder else details),
+        "details": render_text(details),
+        "ladder": ladder_figure(record),
         "plot": _plot(verdict),
         "cards": cards,
         "verdict": verdict,
