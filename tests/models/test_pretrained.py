@@ -80,7 +80,7 @@ def test_weights_that_are_not_installed_are_not_available(monkeypatch: pytest.Mo
 def torch_file(path: Path, tensors: object, storages: dict[str, np.ndarray[Any, Any]]) -> Path:
     """Write a file as `torch.save` did before PyTorch 1.6, without PyTorch."""
 
-    class Pickler(PYTHON_PICKLER):  # type: ignore[misc]
+    class Pickler(PYTHON_PICKLER):
         def persistent_id(self, value: object) -> object:
             if not isinstance(value, Stored):
                 return None
@@ -106,7 +106,7 @@ def torch_file(path: Path, tensors: object, storages: dict[str, np.ndarray[Any, 
 
 
 # The one in C pickles only names that can be imported.
-PYTHON_PICKLER: Any = pickle._Pickler  # type: ignore[attr-defined]
+PYTHON_PICKLER: Any = pickle._Pickler
 
 
 class GlobalName:
