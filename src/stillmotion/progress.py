@@ -34,3 +34,24 @@ class Progress(Protocol):
 
 def no_progress(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
     """Report nothing: the default of every function that takes a `Progress`."""
+
+
+class TaskStage(str):
+    """A stage of one of several tasks, whose reports may alternate; its text is the task's title and the stage.
+
+    A task begins and ends with a report of its title alone, 0 of 1 and 1 of 1.
+
+    Args:
+        task: the task's title.
+        stage: what is being done; empty at the beginning and the end of the task.
+
+    Attributes:
+        task: the task's title.
+    """
+
+    task: str
+
+    def __new__(cls, task: str, stage: str) -> TaskStage:
+        text = super().__new__(cls, f"{task} {stage}".strip())
+        text.task = task
+        return text

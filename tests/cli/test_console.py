@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 import pytest
 
 from stillmotion.cli import console
+from stillmotion.progress import Progress, TaskStage
 
 
 def test_without_a_terminal_progress_is_an_occasional_line(
@@ -23,6 +25,38 @@ def test_without_a_terminal_progress_is_an_occasional_line(
     with console.bar("conv3d") as progress:
         progress("training", 3, 90, {"epoch": 2, "val_accuracy": 0.5, "val_loss": 0.7})
     assert capsys.readouterr().err == "conv3d training: 3 of 90, epoch 2: validation 50%, loss 0.700\n"
+
+
+def report_two_tasks(progress: Progress) -> None:
+    """A finished task, and two that are at work."""
+    for title in ("first", "second", "third"):
+        progress(TaskStage(title, ""), 0, 1)
+        progress(TaskStage(title, "decoding"), 7, 8)
+    progress(TaskStage("first", "training"), 3, 90, {"epoch": 2, "val_accuracy": 0.5, "val_loss": 0.7})
+    progress(TaskStage("second", ""), 1, 1)
+    progress("all tasks", 1, 3)
+
+
+def test_each_task_at_work_has_a_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    with console.bar() as progress:
+        report_two_tasks(progress)
+        monkeypatch.setattr(console, "LINE_INTERVAL_SECONDS", 0.0)
+        progress("all tasks", 1, 3)
+    assert capsys.readouterr().err.splitlines() == [
+        "first training: 3 of 90, epoch 2: validation 50%, loss 0.700",
+        "third decoding: 7 of 8",
+        "all tasks: 1 of 3",
+    ]
+
+
+def test_each_task_at_work_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = console.SafeConsole(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setattr(console, "err", terminal)
+    with console.bar() as progress:
+        assert isinstance(progress, console.ProgressBars)
+        report_two_tasks(progress)
+        bars = [(task.description, task.completed, task.total) for task in progress.progress.tasks]
+    assert bars == [("all tasks", 1, 3), ("first training", 3, 90), ("third decoding", 7, 8)]
 
 
 def test_a_note_is_a_single_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:

@@ -32,9 +32,15 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass
 class ReportingExecutor(FabricatingExecutor):
-    """Fabricates results, and reports and cancels as `in_process` does."""
+    """Fabricates results, and reports and cancels as `in_process` does.
+
+    Attributes:
+        in_process: what reports and cancels.
+        workers: how many processes were asked for.
+    """
 
     in_process: InProcess = InProcess()
+    workers: int = 0
 
     def reporter(self, title: str) -> Progress:
         return self.in_process.reporter(title)
@@ -45,15 +51,20 @@ def executors(monkeypatch: pytest.MonkeyPatch) -> list[FabricatingExecutor]:
     """Nothing is trained; these are the executors that were made instead. Motion is right, stills guess."""
     made: list[FabricatingExecutor] = []
 
-    def make(progress: Progress, cancel: threading.Event | None) -> ReportingExecutor:
+    def in_process(progress: Progress, cancel: threading.Event | None) -> ReportingExecutor:
         executor = ReportingExecutor(
             lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0, in_process=InProcess(progress, cancel)
         )
         made.append(executor)
         return executor
 
-    for module in ("comparing", "training"):
-        monkeypatch.setattr(f"stillmotion.experiments.{module}.InProcess", make)
+    def processes(workers: int, progress: Progress, cancel: threading.Event | None) -> ReportingExecutor:
+        executor = in_process(progress, cancel)
+        executor.workers = workers
+        return executor
+
+    monkeypatch.setattr("stillmotion.experiments.training.InProcess", in_process)
+    monkeypatch.setattr("stillmotion.experiments.comparing.Processes", processes)
     return made
 
 

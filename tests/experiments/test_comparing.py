@@ -71,6 +71,7 @@ def command(*words: str) -> str:
 
 
 def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) -> None:
+    """With one process here and two there."""
     comparison = sm.run_comparison(
         moving,
         out=tmp_path / "library",
@@ -79,9 +80,10 @@ def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) 
         size=16,
         epochs=1,
         fractions=(0.6, 0.2, 0.2),
+        processes=1,
     )
     words = f"--out {tmp_path / 'command'} --families frame_pool,cnn_rnn --frames 4 --size 16 --epochs 1"
-    printed = command("compare", str(moving), *words.split(), "--split", "0.6,0.2,0.2")
+    printed = command("compare", str(moving), *words.split(), "--split", "0.6,0.2,0.2", "--processes", "2")
     same_but_for_times(tmp_path / "library", tmp_path / "command")
     assert sm.read_comparison(tmp_path / "library") == comparison
     assert comparison.verdict is not None
@@ -91,9 +93,10 @@ def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) 
 
 
 class Fabricating(FabricatingExecutor):
-    """Takes the place of the executor in this process."""
+    """Takes the place of three worker processes."""
 
-    def __init__(self, progress: Progress, cancel: object) -> None:
+    def __init__(self, workers: int, progress: Progress, cancel: object) -> None:
+        assert workers == 3
         super().__init__(lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0)
 
 
@@ -101,7 +104,7 @@ def test_every_option_of_the_command_reaches_the_library(
     moving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a search, folds, seeds and controls; nothing is trained."""
-    monkeypatch.setattr("stillmotion.experiments.comparing.InProcess", Fabricating)
+    monkeypatch.setattr("stillmotion.experiments.comparing.Processes", Fabricating)
     monkeypatch.setattr("stillmotion.cli.compare.load_backend", lambda: None)
     sm.run_comparison(
         moving,
@@ -121,11 +124,12 @@ def test_every_option_of_the_command_reaches_the_library(
         group="rec.*",
         fractions=(0.5, 0.25, 0.25),
         seed=3,
+        processes=3,
     )
     words = (
         f"--out {tmp_path / 'command'} --families frame_pool,conv3d --frames 6 --rate 5 --size 16x24 --input rgb "
         "--pool vote --seeds 2 --folds 2 --effort thorough --time-budget 4 --margin 0.1 --flip --group rec.* "
-        "--split 0.5,0.25,0.25 --seed 3"
+        "--split 0.5,0.25,0.25 --seed 3 --processes 3"
     )
     result = CliRunner().invoke(app, ["compare", str(moving), *words.split()])
     assert result.exit_code == 0, result.output

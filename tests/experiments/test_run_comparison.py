@@ -93,7 +93,7 @@ def test_a_comparison_leaves_its_record_and_its_page(
     reports = ProgressSpy()
     out = tmp_path / "out"
     comparison = run_comparison(
-        recordings, out=out, families=("frame_pool", "conv3d"), overwrite=True, progress=reports
+        recordings, out=out, families=("frame_pool", "conv3d"), overwrite=True, processes=5, progress=reports
     )
     assert read_comparison(out) == comparison
     assert "conv3d" in (out / "report.html").read_text(encoding="utf-8")
@@ -120,7 +120,13 @@ def test_a_comparison_whose_folder_is_in_use_is_refused(recordings: Path, tmp_pa
 @pytest.mark.usefixtures("unopened")
 @pytest.mark.parametrize(
     ("settings", "error"),
-    [({"seeds": 0}, UsageError), ({"group": "("}, UsageError), ({"out": "file"}, StillmotionError)],
+    [
+        ({"seeds": 0}, UsageError),
+        ({"processes": 0}, UsageError),
+        ({"processes": 1.5}, UsageError),
+        ({"group": "("}, UsageError),
+        ({"out": "file"}, StillmotionError),
+    ],
 )
 def test_what_cannot_work_is_refused_before_a_video_is_opened(
     recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], error: type[Exception]

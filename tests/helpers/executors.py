@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -66,6 +66,12 @@ class FabricatingExecutor:
     frames: float = 0.0
     epochs: int = 7
     tasks: list[Task] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def run(self, tasks: Sequence[Task]) -> Results:
         """Fabricate every task's result, by its id."""

@@ -18,6 +18,9 @@ def load_backend() -> None:
         StillmotionError: the backend is not installed, with the command that installs it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Worker processes share a GPU with this one.
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     try:
         with silent():
             import keras

@@ -70,6 +70,14 @@ def compare(
     split: options.Split = "0.7,0.15,0.15",
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            help="How many trainings run side by side. The results do not depend on it.",
+            show_default="by cores and memory",
+            min=1,
+        ),
+    ] = None,
 ) -> None:
     """Train still and motion models with equal budgets and report which one you need.
 
@@ -106,6 +114,7 @@ def compare(
             fractions=fractions,
             seed=seed,
             overwrite=overwrite,
+            processes=processes,
             progress=progress,
         )
     _show(comparison)

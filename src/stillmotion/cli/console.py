@@ -17,6 +17,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from stillmotion.progress import TaskStage
+
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Those that the library names in its advice.
 PARAMETERS = re.compile("`(channels|custom_objects|frames|input_range|inputs|labels|rate|size|snapshots|unsafe)`")
@@ -42,22 +44,32 @@ for console in (out, err):
 interrupted = threading.Event()
 
 
-class ProgressBar:
-    """A progress bar that is a `stillmotion.progress.Progress`. It restarts with each stage."""
+class ProgressBars:
+    """Progress bars that are a `stillmotion.progress.Progress`: one for each task at work, and one for all other work.
+
+    A bar restarts with each stage.
+    """
 
     def __init__(self, progress: Progress, name: str) -> None:
         self.progress, self.name = progress, name
-        self.stage: str | None = None
-        self.task = progress.add_task(escape(name), total=None, figures="")
+        self.bars = {"": progress.add_task(escape(name), total=None, figures="")}
+        self.stages: dict[str, str] = {}
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
         if interrupted.is_set():
             raise KeyboardInterrupt
-        if stage != self.stage:
-            self.stage = stage
-            self.progress.reset(self.task, total=total)
+        task = task_of(stage)
+        if is_ended(stage, done):
+            if task in self.bars:
+                self.progress.remove_task(self.bars.pop(task))
+            return
+        if task not in self.bars:
+            self.bars[task] = self.progress.add_task("", total=total, figures="")
+        elif stage != self.stages.get(task):
+            self.progress.reset(self.bars[task], total=total)
+        self.stages[task] = stage
         self.progress.update(
-            self.task,
+            self.bars[task],
             description=escape(f"{self.name} {stage}".strip()),
             completed=done,
             total=total,
@@ -66,23 +78,41 @@ class ProgressBar:
 
 
 class ProgressLines:
-    """Progress where there is no terminal: a line now and then, and none for short work."""
+    """Progress where there is no terminal: a line now and then for each task at work, and none for short work."""
 
     def __init__(self, name: str) -> None:
         self.name, self.last = name, time.monotonic()
+        self.lines: dict[str, str] = {}
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
         if interrupted.is_set():
             raise KeyboardInterrupt
+        if is_ended(stage, done):
+            self.lines.pop(task_of(stage), None)
+        else:
+            latest = _format_figures(figures)
+            self.lines[task_of(stage)] = (
+                f"{f'{self.name} {stage}'.strip()}: {done} of {total}{', ' if latest else ''}{latest}"
+            )
         if time.monotonic() >= self.last + LINE_INTERVAL_SECONDS:
             self.last = time.monotonic()
-            latest = _format_figures(figures)
-            note(f"{f'{self.name} {stage}'.strip()}: {done} of {total}{', ' if latest else ''}{latest}")
+            for line in self.lines.values():
+                note(line)
+
+
+def task_of(stage: str) -> str:
+    """The title of the task whose stage this is; empty for other work."""
+    return stage.task if isinstance(stage, TaskStage) else ""
+
+
+def is_ended(stage: str, done: int) -> bool:
+    """Whether this report is the last one of a task."""
+    return isinstance(stage, TaskStage) and stage == stage.task and done == 1
 
 
 @contextmanager
-def bar(name: str = "") -> Iterator[ProgressBar | ProgressLines]:
-    """Show a progress bar during the work; it disappears at the end."""
+def bar(name: str = "") -> Iterator[ProgressBars | ProgressLines]:
+    """Show progress bars during the work; they disappear at the end."""
     if not err.is_terminal:
         yield ProgressLines(name)
         return
@@ -96,7 +126,7 @@ def bar(name: str = "") -> Iterator[ProgressBar | ProgressLines]:
         TextColumn("{task.fields[figures]}"),
     )
     with Progress(*columns, console=err, transient=True) as progress:
-        yield ProgressBar(progress, name)
+        yield ProgressBars(progress, name)
 
 
 class NoteHandler(logging.Handler):

@@ -7,7 +7,7 @@ from .datasets import (
     read_labeled as read_labeled,
 )
 from .evaluating import run_evaluation as run_evaluation
-from .executors import Executor as Executor, InProcess as InProcess
+from .executors import Executor as Executor, InProcess as InProcess, Processes as Processes
 from .plan import ComparisonPlan as ComparisonPlan, PlannedRun as PlannedRun
 from .settings import ComparisonSettings as ComparisonSettings
 from .tasks import (

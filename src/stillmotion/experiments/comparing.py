@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral
 from pathlib import Path
 from typing import Literal
 
@@ -21,10 +22,12 @@ from stillmotion.comparison import (
 )
 from stillmotion.data import Videos
 from stillmotion.data.splitting import FRACTIONS
+from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Effort, Preset
 from stillmotion.experiments.controls import Controls
 from stillmotion.experiments.datasets import open_dataset, read_labeled
-from stillmotion.experiments.executors import Executor, InProcess
+from stillmotion.experiments.executors import Executor, Processes
+from stillmotion.experiments.machine import default_workers
 from stillmotion.experiments.plan import ComparisonPlan, Search, evaluated
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.experiments.tasks import Results
@@ -60,6 +63,7 @@ def run_comparison(
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
     overwrite: bool = False,
+    processes: int | None = None,
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
 ) -> Comparison:
@@ -93,7 +97,9 @@ def run_comparison(
         fractions: shares of the train, validation and test parts.
         seed: of the split and of the trainings.
         overwrite: whether trainings with other settings in `out` are deleted.
-        progress: receives the progress of the task at work.
+        processes: how many trainings run side by side, each in a process of its own; by default as many as the cores
+            and the free memory allow. The results do not depend on it.
+        progress: receives the progress of the tasks at work.
         cancel: ends the work with `CancelledError` once it is set.
 
     Returns:
@@ -122,24 +128,26 @@ def run_comparison(
         fractions=fractions,
         seed=seed,
     )
+    if processes is not None and (not isinstance(processes, Integral) or processes < 1):
+        raise UsageError(f"processes is {processes!r}; expected a whole number of 1 or more")
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = Path(out) if out is not None else default_folder(data)
     check_folder(folder)
-    executor = InProcess(progress, cancel)
-    dataset = open_dataset(
-        videos,
-        fractions=fractions,
-        seed=seed,
-        rate=rate,
-        frames=settings.clip_frames,
-        folds=folds,
-        progress=executor.reporter(""),
-    )
-    with folder_lock(folder):
-        plan = ComparisonPlan(settings, dataset, folder, overwrite)
-        comparison = execute(plan, executor)
-        write_comparison(comparison, folder)
-        write_report(comparison, folder / "report.html")
+    with Processes(processes or default_workers(), progress, cancel) as executor:
+        dataset = open_dataset(
+            videos,
+            fractions=fractions,
+            seed=seed,
+            rate=rate,
+            frames=settings.clip_frames,
+            folds=folds,
+            progress=executor.reporter(""),
+        )
+        with folder_lock(folder):
+            plan = ComparisonPlan(settings, dataset, folder, overwrite)
+            comparison = execute(plan, executor)
+            write_comparison(comparison, folder)
+            write_report(comparison, folder / "report.html")
     return comparison
 
 

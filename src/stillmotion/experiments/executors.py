@@ -1,18 +1,34 @@
-"""Executors run the tasks of a plan. There is one so far: this process, one task after another."""
+"""Executors run the tasks of a plan: in this process, or side by side in worker processes."""
 
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
-from stillmotion.errors import CancelledError
+import loky
+from loky.backend import get_context
+
+from stillmotion.errors import CancelledError, StillmotionError
+from stillmotion.experiments.machine import threads_per_worker
 from stillmotion.experiments.tasks import Results, Task
-from stillmotion.progress import Progress, no_progress
+from stillmotion.experiments.workers import Report, run_task, start_worker, worker_environment
+from stillmotion.progress import Progress, TaskStage, no_progress
 
 log = logging.getLogger(__name__)
+
+# The stage under which the number of finished tasks is reported.
+ALL_TASKS = "all tasks"
+# How often progress is shown and cancellation is looked for while workers are busy.
+REPORT_SECONDS = 0.1
 
 
 class Executor(Protocol):
@@ -48,7 +64,8 @@ class InProcess:
     """Runs tasks in this process, in order.
 
     Attributes:
-        progress: receives the progress of the task at work, with its title in front of the stage.
+        progress: receives the progress of the task at work, with its title in front of the stage. A task begins and
+            ends with a report of its title alone, 0 of 1 and 1 of 1.
         cancel: once set, the work ends with `CancelledError` at the next progress report.
     """
 
@@ -62,25 +79,184 @@ class InProcess:
             CancelledError: `cancel` was set.
             StillmotionError: a task failed.
         """
-        results: dict[str, object] = {}
-        for task in tasks:
-            missing = [name for name in task.after if name not in results]
-            if missing:
-                raise ValueError(f"task {task.id!r} comes before {missing[0]!r}, which it needs")
-            report = self.reporter(task.title)
-            report("", 0, 1)
-            results[task.id] = task.run(report)
-            summary = task.summary(results[task.id])
-            if summary:
-                log.info(summary)
-        return results
+        _check_order(tasks)
+        return {task.id: self.run_task(task) for task in tasks}
+
+    def run_task(self, task: Task) -> object:
+        """Run one task, whatever it depends on.
+
+        Args:
+            task: the task.
+
+        Returns:
+            Its result.
+
+        Raises:
+            CancelledError: `cancel` was set.
+            StillmotionError: the task failed.
+        """
+        report = self.reporter(task.title)
+        report("", 0, 1)
+        result = task.run(report)
+        report("", 1, 1)
+        _log_summary(task, result)
+        return result
 
     def reporter(self, title: str) -> Progress:
         """The progress callback of a piece of work called `title`."""
 
         def report(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
-            if self.cancel is not None and self.cancel.is_set():
-                raise CancelledError("canceled; the same call resumes where it stopped")
-            self.progress(f"{title} {stage}".strip(), done, total, figures)
+            self.check_canceled()
+            self.progress(TaskStage(title, stage) if title else stage, done, total, figures)
 
         return report
+
+    def check_canceled(self) -> None:
+        """End the work if it was canceled.
+
+        Raises:
+            CancelledError: `cancel` was set.
+        """
+        if self.cancel is not None and self.cancel.is_set():
+            raise CancelledError("canceled; the same call resumes where it stopped")
+
+
+class Processes:
+    """Runs tasks side by side in worker processes; a context manager, since workers are kept from one plan to the next.
+
+    Small models hardly use a second core, so two trainings side by side take little longer than one. Every worker has
+    `threads_per_worker()` threads, however many workers there are: on the number of threads depends the order in which
+    a backend adds numbers up, and so every training. With one worker or with eight, the results are the same.
+
+    Workers are started by loky, which unlike `multiprocessing` does not run the caller's script again. The first error
+    ends all work. Workers end with this process, however it ends.
+
+    Args:
+        workers: how many tasks are at work at most.
+        progress: as for `InProcess`; the reports of several tasks alternate, and the number of finished tasks is
+            reported as the stage "all tasks". It is called by the thread that calls `run`.
+        cancel: once set, the work ends with `CancelledError`.
+    """
+
+    def __init__(self, workers: int, progress: Progress = no_progress, cancel: threading.Event | None = None) -> None:
+        self.workers, self.here = workers, InProcess(progress, cancel)
+        self._pool: loky.ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        """Workers are started by the first task."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the workers, whatever they do: a training resumes after its last epoch."""
+        if self._pool is not None:
+            with warnings.catch_warnings():  # loky warns if it cannot look for grandchildren
+                warnings.simplefilter("ignore")
+                self._pool.shutdown(kill_workers=True)
+            self._pool = None
+            self._alive.close()
+
+    def run(self, tasks: Sequence[Task]) -> Results:
+        """See `Executor.run`. Tasks that are not `parallel` run in this process, while no other is at work.
+
+        Raises:
+            CancelledError: `cancel` was set.
+            StillmotionError: a task failed, or a worker was killed.
+        """
+        _check_order(tasks)
+        try:
+            return self._run(tasks)
+        except BaseException as error:
+            self.__exit__()
+            if isinstance(error, BrokenProcessPool):
+                raise StillmotionError(
+                    "a process that ran one of the tasks was killed, perhaps for lack of memory; "
+                    "the same call resumes, with fewer processes if that happens again"
+                ) from None
+            raise
+
+    def reporter(self, title: str) -> Progress:
+        """The progress callback of a piece of work called `title`."""
+        return self.here.reporter(title)
+
+    def _run(self, tasks: Sequence[Task]) -> Results:
+        results: dict[str, object] = {}
+        waiting, running = list(tasks), dict[Future[object], Task]()
+        while waiting or running:
+            self.reporter("")(ALL_TASKS, len(results), len(tasks))
+            ready = [task for task in waiting if all(name in results for name in task.after)]
+            for task in ready:
+                if task.parallel:
+                    running[self._submit(task)] = task
+                    waiting.remove(task)
+            if not running:
+                results[ready[0].id] = self.here.run_task(ready[0])
+                waiting.remove(ready[0])
+                continue
+            done = None
+            while not done:
+                done = wait(running, REPORT_SECONDS, FIRST_COMPLETED).done
+                self._relay()
+            for future in done:
+                task = running.pop(future)
+                results[task.id] = future.result()
+                self.reporter(task.title)("", 1, 1)
+                _log_summary(task, results[task.id])
+        self.reporter("")(ALL_TASKS, len(results), len(tasks))
+        return results
+
+    def _submit(self, task: Task) -> Future[object]:
+        """Hand a task to the workers, which are started if there are none."""
+        with _interrupts_blocked():  # which a worker inherits
+            if self._pool is None:
+                context = get_context("loky")
+                self._reports = context.SimpleQueue()
+                closes_with_parent, self._alive = context.Pipe(duplex=False)
+                self._pool = loky.ProcessPoolExecutor(
+                    self.workers,
+                    context=context,
+                    initializer=start_worker,
+                    initargs=(self._reports, closes_with_parent, logging.getLogger("stillmotion").getEffectiveLevel()),
+                    env=worker_environment(threads_per_worker(), os.environ),
+                )
+            future: Future[object] = self._pool.submit(run_task, task)
+            return future
+
+    def _relay(self) -> None:
+        """Pass on what the workers have reported: a task's reports are here before its result."""
+        self.here.check_canceled()
+        while not self._reports.empty():
+            report: Report | logging.LogRecord = self._reports.get()
+            if isinstance(report, logging.LogRecord):
+                logging.getLogger(report.name).handle(report)
+            else:
+                title, stage, done, total, figures = report
+                self.reporter(title)(stage, done, total, figures)
+
+
+def _check_order(tasks: Sequence[Task]) -> None:
+    """A plan lists a task after those that it needs."""
+    known: set[str] = set()
+    for task in tasks:
+        missing = [name for name in task.after if name not in known]
+        if missing:
+            raise ValueError(f"task {task.id!r} comes before {missing[0]!r}, which it needs")
+        known.add(task.id)
+
+
+def _log_summary(task: Task, result: object) -> None:
+    summary = task.summary(result)
+    if summary:
+        log.info(summary)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Ctrl-C comes after the block. Processes that are started in it never get it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from stillmotion import prediction, training
 from stillmotion.clips import OpenedVideos
@@ -32,7 +32,10 @@ class Task(ABC):
         title: for people, in progress reports.
         folder: the run's folder, which the task writes or adds to.
         after: ids of the tasks whose output this one needs.
+        parallel: whether other tasks may be at work beside it; not if it uses all cores, or measures how long it takes.
     """
+
+    parallel: ClassVar[bool] = True
 
     id: str
     title: str
