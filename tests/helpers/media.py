@@ -76,3 +76,23 @@ def write_lossy_video(path: Path, frames: Pictures, *, rate: int = 10, **options
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(stream.encode())
     return path
+
+
+def write_with_sound(path: Path, frames: Pictures, *, rate: int = 10, sound: bool = True) -> Path:
+    """Encode frames `(n, height, width, 3)` losslessly, with silence in mono, 8,000 samples per second, or no sound."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264rgb", rate=rate, options={"qp": "0"})
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "rgb24"
+        audio = container.add_stream("pcm_s16le", rate=8000, layout="mono") if sound else None
+        for picture in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+        if audio is not None:
+            silence = av.AudioFrame.from_ndarray(
+                np.zeros((1, 8000 * len(frames) // rate), np.int16), format="s16", layout="mono"
+            )
+            silence.sample_rate = 8000
+            container.mux(audio.encode(silence))
+            container.mux(audio.encode())
+    return path

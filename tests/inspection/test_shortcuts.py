@@ -7,9 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.media import write_video
+from helpers.media import noise, write_video, write_with_sound
 from stillmotion.data import Video, Videos
-from stillmotion.inspection import SHORTCUT_NAMES, Shortcut, describe_shortcuts, find_shortcuts
+from stillmotion.inspection import (
+    SHORTCUT_NAMES,
+    Shortcut,
+    describe_shortcuts,
+    find_shortcuts,
+    shortcuts as shortcuts_module,
+)
+
+
+@pytest.fixture(autouse=True)
+def few_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shortcuts_module, "TREES", 20)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +79,7 @@ def test_what_moves_is_no_background(tmp_path: Path) -> None:
 
 def test_labels_with_few_videos_each_are_cross_validated_all_the_same(leaking: Videos) -> None:
     labels = [f"label{number // 3}" for number in range(24)]
-    assert len(find_shortcuts(relabel(leaking, labels, [video.group for video in leaking]))) == 5
+    assert len(find_shortcuts(relabel(leaking, labels, [video.group for video in leaking]))) == len(SHORTCUT_NAMES)
 
 
 def test_a_group_that_predicts_its_label_is_expected(leaking: Videos) -> None:
@@ -96,3 +107,13 @@ def test_the_description_names_what_warns_with_the_best_predictor_first() -> Non
     )
     description = describe_shortcuts([brightness, duration, background])
     assert description.startswith("the background alone (100 %) and the brightness (90 %) each predict the label")
+
+
+def test_sound_that_predicts_the_label_is_found(tmp_path: Path) -> None:
+    videos = []
+    for number in range(24):
+        path = write_with_sound(tmp_path / f"{number}.mkv", noise(4, seed=number), sound=number % 2 == 1)
+        videos.append(Video(path.name, "ab"[number % 2], f"g{number // 2}"))
+    assert {shortcut.kind for shortcut in find_shortcuts(Videos(tmp_path, tuple(videos))) if shortcut.warns} == {
+        "sound"
+    }

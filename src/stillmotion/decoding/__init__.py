@@ -24,6 +24,7 @@ __all__ = [
     "VideoFacts",
     "index_shown_at",
     "iter_frames",
+    "keyframe_seconds",
     "probe",
     "read_frames",
     "source_files",
@@ -109,3 +110,18 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
         UnreadableVideoError: the file cannot be opened or holds no frame.
     """
     return _decoder(path).read_frames(path, seconds, height, width)
+
+
+def keyframe_seconds(path: Path) -> Seconds:
+    """List the keyframes of a file, from its index if it has one.
+
+    Args:
+        path: a video or an image.
+
+    Returns:
+        When they are shown, in seconds, ascending. Images and folders of frames have one, at 0.
+
+    Raises:
+        UnreadableVideoError: the file cannot be opened.
+    """
+    return _decoder(path).keyframe_seconds(path)

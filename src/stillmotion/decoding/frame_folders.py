@@ -33,6 +33,11 @@ def probe(path: Path) -> VideoFacts:
     raise UnreadableVideoError(f"{path}: none of {len(files)} frames can be read")
 
 
+def keyframe_seconds(path: Path) -> Seconds:
+    """There are none but the first frame. See `stillmotion.decoding.keyframe_seconds`."""
+    return np.zeros(1)
+
+
 def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0.0) -> Iterator[tuple[float, Images]]:
     """Decode from the frame shown at `start_seconds` on. See `stillmotion.decoding.iter_frames`."""
     folder, files = _open(path)

@@ -72,6 +72,7 @@ class VideoFacts:
         transfer: the transfer function that the header states: "SDR", or of HDR videos "HLG" or "PQ". Frames are given
             as the code values that they are, without tone mapping.
         gamut: the primaries that the header states: "BT.709" (also of what is close to it), "BT.2020" or "P3".
+        sound: the sound's channels and samples per second; both 0 without sound.
     """
 
     width: int
@@ -85,12 +86,15 @@ class VideoFacts:
     header_seconds: float | None = None
     transfer: str = "SDR"
     gamut: str = "BT.709"
+    sound: tuple[int, int] = (0, 0)
 
 
 class Decoder(Protocol):
     """What a module that decodes files provides. Each function raises `UnreadableVideoError`."""
 
     def probe(self, path: Path) -> VideoFacts: ...
+
+    def keyframe_seconds(self, path: Path) -> Seconds: ...
 
     def iter_frames(
         self, path: Path, height: int, width: int, *, start_seconds: float = 0.0

@@ -24,6 +24,11 @@ def probe(path: Path) -> VideoFacts:
     return VideoFacts(width, height, 0.0, 0.0, 1, codec=path.suffix[1:].lower(), container="image")
 
 
+def keyframe_seconds(path: Path) -> Seconds:
+    """There are none but the first frame. See `stillmotion.decoding.keyframe_seconds`."""
+    return np.zeros(1)
+
+
 def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0.0) -> Iterator[tuple[float, Images]]:
     """Decode the one frame, at 0 seconds. See `stillmotion.decoding.iter_frames`."""
     yield 0.0, read_frames(path, [0.0], height, width).images[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
@@ -74,6 +75,7 @@ def probe(path: Path) -> VideoFacts:
             header_seconds=header if cut_off else None,
             transfer=TRANSFERS.get(int(first.color_trc), "SDR"),
             gamut=GAMUTS.get(int(first.color_primaries), "BT.709"),
+            sound=_sound(container),
         )
 
 
@@ -255,6 +257,36 @@ def with_times(
             continue
         last = seconds
         yield seconds, frame
+
+
+def keyframe_seconds(path: Path) -> Seconds:
+    """The times of a video's keyframes. See `stillmotion.decoding.keyframe_seconds`."""
+    with open_video(path) as (container, stream):
+        listed = _keyframe_seconds(stream)
+        if len(listed):
+            return np.unique(listed)
+        times = [
+            _to_seconds(stream, timestamp)
+            for packet in _packets(container, stream)
+            if packet.is_keyframe and (timestamp := packet.pts if packet.pts is not None else packet.dts) is not None
+        ]
+        return np.unique(times)
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[Packet[VideoStream]]:
+    """The packets of a stream, as far as the file can be parsed."""
+    try:
+        yield from (packet for packet in container.demux(stream) if packet.size)
+    except av.error.FFmpegError:
+        return
+
+
+def _sound(container: InputContainer) -> tuple[int, int]:
+    """Channels and samples per second of the first sound track."""
+    for stream in container.streams.audio:
+        if stream.codec_context is not None:
+            return stream.codec_context.channels, stream.codec_context.sample_rate
+    return 0, 0
 
 
 def _keyframe_seconds(stream: VideoStream) -> Seconds:

@@ -16,32 +16,21 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.clips import ClipSpec, OpenedVideos, Segment, open_videos, read_clips, thread_map
+from stillmotion.clips import OpenedVideos, Segment, open_videos, thread_map
 from stillmotion.data import Videos
-from stillmotion.errors import UnreadableVideoError
+from stillmotion.inspection.measures import MEASURES, MeasureName, Numbers, SampledVideo
 from stillmotion.progress import Progress, no_progress
 from stillmotion.statistics.intervals import proportion_interval
 
-ShortcutKind = Literal["file", "duration", "brightness", "background", "group"]
+ShortcutKind = MeasureName | Literal["group"]
 SHORTCUT_NAMES: Mapping[ShortcutKind, str] = MappingProxyType(
-    {
-        "file": "the file's format, size and frame rate",
-        "duration": "the duration",
-        "brightness": "the brightness",
-        "background": "the background alone",
-        "group": "other videos of the same group",
-    }
+    {**{name: measure.words for name, measure in MEASURES.items()}, "group": "other videos of the same group"}
 )
 
 ALPHA = 0.05
 MIN_VIDEOS = 10
 FOLDS = 5
 TREES = 100
-FRAMES = 16
-# An image of so few pixels shows where and how a video was recorded, and hardly what happens in it.
-BACKGROUND_SIDE = 8
-# A pixel moves if it changes by this many times what the median pixel changes by, and by this many levels of 255.
-MOTION_RATIO, MIN_MOTION_LEVELS = 2.5, 8.0
 
 
 @dataclass(frozen=True)
@@ -81,8 +70,9 @@ class Shortcut:
 def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Progress = no_progress) -> list[Shortcut]:
     """Predict labels from each property that should not predict them.
 
-    The properties are facts of the file, its duration, its brightness, the background without what moves, and the
-    labels of other videos of the group. This decodes 16 small frames of each video.
+    The properties are facts of the file, its sound, its keyframes and its duration, the brightness, black borders,
+    burnt-in text, the camera's motion, the background without what moves, and the labels of other videos of the group.
+    This decodes 16 frames of each video.
 
     Args:
         videos: a labeled data set, opened or not.
@@ -90,8 +80,8 @@ def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Pr
         progress: receives the number of videos decoded so far.
 
     Returns:
-        One entry per property, with its 95 % interval, corrected for their number (Bonferroni). The list is empty if
-        there are too few videos or groups to cross-validate.
+        One entry per property, with its 95 % interval, corrected for the number of those in which videos differ
+        (Bonferroni). The list is empty if there are too few videos or groups to cross-validate.
     """
     segments = open_videos(videos, progress=progress).segments
     labels = np.array([segment.video.label or "" for segment in segments])
@@ -99,21 +89,21 @@ def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Pr
     groups, codes = np.unique([segment.video.group for segment in segments], return_inverse=True)
     if len(segments) < MIN_VIDEOS or len(groups) < FOLDS or len(set(labels)) < 2 or most_frequent < 2:
         return []
-    pictures = thread_map(_measure_picture, segments, progress, "looking for shortcuts")
-    features: dict[ShortcutKind, list[list[float]]] = {
-        "file": [_file_features(segment) for segment in segments],
-        "duration": [[segment.seconds] for segment in segments],
-        "brightness": [brightness for brightness, _ in pictures],
-        "background": [background.ravel().tolist() for _, background in pictures],
+    measured = thread_map(_measure, segments, progress, "looking for shortcuts")
+    features = {
+        name: measure.features(np.array([numbers[name] for numbers in measured])) for name, measure in MEASURES.items()
     }
-    correct: dict[ShortcutKind, NDArray[np.float64]] = {
-        kind: _cross_validate(np.array(rows), labels, codes, seed) for kind, rows in features.items()
-    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of labels that are too rare for even folds
+        results = thread_map(lambda rows: _cross_validate(rows, labels, codes, seed), list(features.values()))
+    correct: dict[ShortcutKind, NDArray[np.float64]] = dict(zip(features, results, strict=True))
     correct["group"] = np.array([_predicted_by_group(row, labels, codes) for row in range(len(labels))])
     guessing = most_frequent / len(labels)
+    # What all videos have in common can predict nothing, and needs no correction.
+    varying = 1 + sum(_varies(rows) for rows in features.values())
     shortcuts = []
     for kind, right in correct.items():
-        low, high = proportion_interval(right, codes, 1 - ALPHA / len(correct))
+        low, high = proportion_interval(right, codes, 1 - ALPHA / varying)
         shortcuts.append(
             Shortcut(kind, float(right.mean()), guessing, low, high, low > guessing, expected=kind == "group")
         )
@@ -140,60 +130,31 @@ def describe_shortcuts(shortcuts: Sequence[Shortcut]) -> str:
     )
 
 
-def _file_features(segment: Segment) -> list[float]:
-    """What the header says. The bit rate is not used: it depends on the action, and no model sees it."""
-    facts = segment.facts
-    # A forest needs numbers: any that differ for different names will do.
-    names = [float(sum(map(ord, name)) % 997) for name in (facts.container, facts.codec)]
-    return [*names, facts.width, facts.height, facts.rate, facts.rotation]
-
-
-def _measure_picture(segment: Segment) -> tuple[list[float], NDArray[np.float64]]:
-    """The mean brightness of a segment and the contrast of its middle frame; its background `(side, side, 3)`."""
-    try:
-        clip = read_clips(segment.file, [segment.window], ClipSpec(FRAMES, "spread", 2 * BACKGROUND_SIDE))[0]
-    except UnreadableVideoError:
-        return [0.0, 0.0], np.zeros((BACKGROUND_SIDE, BACKGROUND_SIDE, 3))
-    brightness = [float(clip.mean()), float(clip[FRAMES // 2].std())]
-    # Motion is found at twice the size, then halved: a small object would vanish at once.
-    blocks = _remove_motion(clip).reshape(BACKGROUND_SIDE, 2, BACKGROUND_SIDE, 2, 3)
-    background: NDArray[np.float64] = blocks.mean(axis=(1, 3))
-    return brightness, background
-
-
-def _remove_motion(clip: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """The median of the frames `(height, width, 3)`; where something moves, that of the nearest pixel without motion.
-
-    What moves slowly stays visible in a median, which would show how fast it is. A pixel moves if it changes much more
-    than the median pixel does, apart from changes of the light. If the camera moves, no pixel stands out.
-    """
-    from scipy.ndimage import binary_dilation, distance_transform_edt
-
-    change = np.ptp(clip - np.median(clip, axis=(1, 2), keepdims=True), axis=0).max(axis=-1)
-    moves = binary_dilation(change > np.maximum(MOTION_RATIO * np.median(change), MIN_MOTION_LEVELS))
-    median: NDArray[np.float64] = np.median(clip, axis=0)
-    if moves.all():
-        return median
-    nearest = distance_transform_edt(moves, return_distances=False, return_indices=True)
-    still: NDArray[np.float64] = median[tuple(nearest)]
-    return still
+def _measure(segment: Segment) -> dict[MeasureName, Numbers]:
+    video = SampledVideo(segment)
+    return {name: measure.numbers(video) for name, measure in MEASURES.items()}
 
 
 def _cross_validate(
     features: NDArray[np.float64], labels: NDArray[np.str_], codes: NDArray[np.intp], seed: int
 ) -> NDArray[np.float64]:
     """`(n,)` 1 where a forest that was trained without the video's group predicts its label."""
+    if not _varies(features):
+        return np.array(labels == Counter(labels.tolist()).most_common(1)[0][0], float)
     from sklearn.ensemble import ExtraTreesClassifier
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
     forest = ExtraTreesClassifier(TREES, min_samples_leaf=2, class_weight="balanced", random_state=seed)
     most_frequent = max(Counter(labels.tolist()).values())
     folds = StratifiedGroupKFold(min(FOLDS, most_frequent), shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of labels that are too rare for even folds
-        predicted = cross_val_predict(forest, features, labels, groups=codes, cv=folds)
+    predicted = cross_val_predict(forest, features, labels, groups=codes, cv=folds)
     right: NDArray[np.float64] = (predicted == labels).astype(float)
     return right
+
+
+def _varies(features: NDArray[np.float64]) -> bool:
+    """Whether not all videos are alike, as they are in sound if none has any."""
+    return len(np.unique(features, axis=0)) > 1
 
 
 def _predicted_by_group(row: int, labels: NDArray[np.str_], codes: NDArray[np.intp]) -> float:
