@@ -11,7 +11,7 @@ from stillmotion.reports.rendering import Section
 
 
 def _facts(record: Record) -> Mapping[str, Any]:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "name": name,
             "milliseconds": result.cost.milliseconds_per_clip,
