@@ -39,6 +39,7 @@ WITHOUT_ERRORS = {
     "Verdict.to_json",
     "Videos.file",
     "Videos.only",
+    "available_backbones",
     "choose_rate",
     "complete_comparison",
     "find_shortcuts",

@@ -44,6 +44,12 @@ from .experiments import (
     run_evaluation as run_evaluation,
     run_training as run_training,
 )
+from .features import (
+    FeatureRequest as FeatureRequest,
+    FrameFeatures as FrameFeatures,
+    cached_features as cached_features,
+    extract_features as extract_features,
+)
 from .inspection import (
     Inspection as Inspection,
     Shortcut as Shortcut,
@@ -51,6 +57,12 @@ from .inspection import (
     inspect_videos as inspect_videos,
 )
 from .models import FAMILIES as FAMILIES, build_model as build_model
+from .models.pretrained import (
+    BACKBONES as BACKBONES,
+    Backbone as Backbone,
+    available_backbones as available_backbones,
+    build_backbone as build_backbone,
+)
 from .prediction import (
     Event as Event,
     EventDetector as EventDetector,

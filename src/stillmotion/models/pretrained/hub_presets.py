@@ -17,7 +17,7 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     """Build the network of a preset; see `Backbone.builder`.
 
     Raises:
-        UsageError: the preset gives no feature maps, or cannot take pictures of this size.
+        UsageError: the preset gives no feature maps, or has layers that Keras alone does not know.
         StillmotionError: KerasHub is not installed, or the preset cannot be fetched.
     """
     try:
@@ -35,12 +35,24 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
         raise StillmotionError(
             f"backbone {backbone.name!r}: cannot be loaded ({first_line(error)}); choose {NO_DOWNLOAD}"
         ) from None
+    _check(backbone.name, network)
     picture = keras.Input((height, width, 3), dtype="uint8", name="picture")
     scale = 1.0 if converter.scale is None else converter.scale
     offset = 0.0 if converter.offset is None else converter.offset
-    try:
-        middle = find_middle(network)
-    except ValueError:
-        raise UsageError(f"backbone {backbone.name!r}: gives no feature maps") from None
-    maps = keras.Model(network.inputs, [middle, network.output])(layers.Rescaling(scale, offset=offset)(picture))
+    maps = keras.Model(network.inputs, [find_middle(network), network.output])(
+        layers.Rescaling(scale, offset=offset)(picture)
+    )
     return picture, maps[0], maps[1]
+
+
+def _check(name: str, network: keras.Model) -> None:
+    """Only networks of feature maps will do, and only those of Keras's own layers: runs load with Keras alone."""
+    output = network.output
+    if len(network.inputs) != 1 or not isinstance(output, KerasTensor) or len(output.shape) != 4:
+        raise UsageError(f"backbone {name!r}: gives no feature maps; presets of convolutional networks do")
+    foreign = {type(layer).__name__ for layer in network.layers if not type(layer).__module__.startswith("keras.")}
+    if foreign:
+        raise UsageError(
+            f"backbone {name!r}: has layers of KerasHub's own ({', '.join(sorted(foreign))}), so a saved model would not "
+            "load with Keras alone; choose another preset"
+        )

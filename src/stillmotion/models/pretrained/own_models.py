@@ -42,7 +42,9 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     try:
         middle = cut.output if len(cut.output.shape) == 4 else find_middle(cut)
     except ValueError:
-        raise UsageError(f"{file}: has no feature maps before its layer {name!r}") from None
+        raise UsageError(
+            f"{file}: has no feature maps of a sixteenth of the picture before its layer {name!r}"
+        ) from None
     # One graph of both outputs, from the new input on.
     maps = keras.Model(model.inputs, [middle, cut.output])(floats)
     return picture, maps[0], maps[1]

@@ -45,16 +45,16 @@ def find_middle(network: keras.Model) -> KerasTensor:
         network: a functional model whose input is a picture of known size.
 
     Returns:
-        `(batch, rows, columns, channels)`. It is the finest feature map there is if none is that fine.
+        `(batch, rows, columns, channels)`.
 
     Raises:
-        ValueError: the network has no feature maps.
+        ValueError: the network has no feature maps that fine.
     """
     sides = network.inputs[0].shape[1:3]
     maps = [
         (layer, layer.output)
         for layer in network.layers
-        if isinstance(layer.output, KerasTensor)
+        if isinstance(getattr(layer, "output", None), KerasTensor)  # A layer that is called twice has no output.
         and len(layer.output.shape) == 4
         and not isinstance(layer, layers.ZeroPadding2D | layers.InputLayer)
     ]
