@@ -17,7 +17,8 @@ import keras
 import numpy as np
 from PIL import Image, ImageOps
 
-SIDE = 64  # height and width that the models take
+SIDE = 64  # height and width that the small models take
+LARGE_SIDE = 224  # and those of the size of `keras.applications`
 Pictures = list[Any]  # a video's frames, uint8 RGB (height, width, 3)
 
 
@@ -28,10 +29,12 @@ class Injection:
     Attributes:
         cause: the id of the fault that the audit should name ("a / b": either of them).
         what: how it was made.
-        side: "snapshot", "tool", or a stage of the frame reader.
+        side: "snapshot", "tool", "recording", or a stage of the frame reader.
         do: for "snapshot": (frames, index) -> picture, or (picture, options for saving it). For "tool": (video, index,
-            folder) -> the snapshot's file, written by another program. For "time": a number of frames. For "loop": a
-            whole frame reader. For other stages of the frame reader: picture -> picture.
+            folder) -> the snapshot's file, written by another program. For "recording": (video, folder) -> another
+            recording of the same scene, in place of the video. For "time": a number of frames. For "loop": a whole
+            frame reader. For "mode": the name of a mode of `preprocess_input`. For "resize": (picture, side) -> picture.
+            For other stages of the frame reader: picture -> picture.
     """
 
     cause: str
@@ -150,34 +153,69 @@ TOOLS = [
 ]  # fmt: skip
 
 
+# HDR recordings of a video's scenes, by FFmpeg's zimg. Snapshots are the SDR video's frames, as telephones save them, or
+# FFmpeg's tone mapping of the recording.
+
+TONE_MAPPING = (
+    "zscale=t=linear:npl=100,format=gbrpf32le,zscale=p=bt709,tonemap=hable:desat=0,"
+    "zscale=t=bt709:m=bt709:r=tv,format=yuv420p"
+)
+
+
+def hdr(transfer: str) -> Callable[[Path, Path], Path]:
+    """A recording in BT.2020 with this transfer function, 10 bits, HEVC."""
+
+    def record(video: Path, folder: Path) -> Path:
+        file = folder / f"{video.stem}.mov"
+        to_hdr = (
+            "scale=out_color_matrix=bt709:out_range=tv,setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709,"
+            f"zscale=t=linear:npl=203,format=gbrpf32le,zscale=p=bt2020:t={transfer}:m=bt2020nc:r=tv,format=yuv420p10le"
+        )
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-nostdin", "-i", str(video), "-vf", to_hdr, "-c:v", "libx265",
+             "-x265-params", "log-level=none:crf=16", "-preset", "veryfast", "-an",
+             "-color_primaries", "bt2020", "-color_trc", transfer, "-colorspace", "bt2020nc", str(file)], check=True,
+        )  # fmt: skip
+        return file
+
+    return record
+
+
+RECORDINGS = [
+    Injection("dynamic_range", "an HLG recording, SDR snapshots", "recording", hdr("arib-std-b67")),
+    Injection("dynamic_range", "a PQ recording, SDR snapshots", "recording", hdr("smpte2084")),
+]
+TONE_MAPPED = Injection("dynamic_range", "snapshots by ffmpeg's tonemap=hable", "tool", ffmpeg("png", TONE_MAPPING))
+
+
 # Faults of the frame reader: RGB at the video's size -> at the model's size.
 
 
-def area(picture: Any) -> Any:
-    return cv2.resize(np.ascontiguousarray(picture), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+def area(picture: Any, side: int) -> Any:
+    return cv2.resize(np.ascontiguousarray(picture), (side, side), interpolation=cv2.INTER_AREA)
 
 
-def tensorflow_resize(picture: Any) -> Any:
+def tensorflow_resize(picture: Any, side: int) -> Any:
     import tensorflow as tf
 
-    return tf.image.resize(picture, (SIDE, SIDE)).numpy()
+    return tf.image.resize(picture, (side, side)).numpy()
 
 
-def load_img(picture: Any) -> Any:
+def load_img(picture: Any, side: int) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         pillow(picture).save(Path(folder) / "frame.png")
-        return keras.utils.img_to_array(keras.utils.load_img(Path(folder) / "frame.png", target_size=(SIDE, SIDE)))
+        return keras.utils.img_to_array(keras.utils.load_img(Path(folder) / "frame.png", target_size=(side, side)))
 
 
-def center(picture: Any) -> Any:
-    return np.asarray(ImageOps.fit(pillow(picture), (SIDE, SIDE), Image.Resampling.BOX))
+def center(picture: Any, side: int) -> Any:
+    return np.asarray(ImageOps.fit(pillow(picture), (side, side), Image.Resampling.BOX))
 
 
 FRAMES = [
     Injection("channel_order", "OpenCV's BGR", "order", lambda picture: picture[..., ::-1]),
     Injection("orientation", "cv2.flip", "turn", lambda picture: cv2.flip(picture, 1)),
-    Injection("resizing", "cv2.INTER_NEAREST", "resize", lambda picture: cv2.resize(np.ascontiguousarray(picture), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)),
-    Injection("resizing", "cv2.resize as it is", "resize", lambda picture: cv2.resize(np.ascontiguousarray(picture), (SIDE, SIDE))),
+    Injection("resizing", "cv2.INTER_NEAREST", "resize", lambda picture, side: cv2.resize(np.ascontiguousarray(picture), (side, side), interpolation=cv2.INTER_NEAREST)),
+    Injection("resizing", "cv2.resize as it is", "resize", lambda picture, side: cv2.resize(np.ascontiguousarray(picture), (side, side))),
     Injection("resizing", "tf.image.resize", "resize", tensorflow_resize),
     Injection("resizing", "keras.utils.load_img", "resize", load_img),
     Injection("framing", "ImageOps.fit", "resize", center),
@@ -190,25 +228,42 @@ FRAMES = [
 ]  # fmt: skip
 
 
-def usual_loop(path: Path) -> Iterator[Any]:
+def usual_loop(path: Path, side: int = SIDE) -> Iterator[Any]:
     """The loop that most people write."""
     capture = cv2.VideoCapture(str(path))
     while True:
         good, frame = capture.read()
         if not good:
             return
-        yield cv2.resize(frame, (SIDE, SIDE)) / 255
+        yield cv2.resize(frame, (side, side)) / 255
 
 
 LOOP = Injection("channel_order", "the usual OpenCV loop", "loop", usual_loop)
 
+# The ranges that `preprocess_input` of `keras.applications` gives, by its mode.
+MODES = {"tf": "-1..1", "torch": "ImageNet mean and deviation", "caffe": "ImageNet mean of BGR", "none": "0..255"}
+PREPROCESSING = [Injection("scaling", f"preprocess_input, mode {mode}", "mode", mode) for mode in MODES]
+PREPROCESSING_BGR = Injection(
+    "channel_order", "OpenCV's BGR into preprocess_input", "order", lambda picture: picture[..., ::-1]
+)
 
-def make_reader(faults: Sequence[Injection], input_range: str) -> Callable[[Path], Iterator[Any]]:
+
+def preprocess(picture: Any, input_range: str) -> Any:
+    """What Keras's own code makes of a picture for a model that expects this range."""
+    mode = next((mode for mode, given in MODES.items() if given == input_range), "none")
+    if input_range == "0..1":
+        return picture / 255
+    if mode == "none":
+        return picture
+    return keras.applications.imagenet_utils.preprocess_input(np.array(picture, np.float32), mode=mode)
+
+
+def make_reader(faults: Sequence[Injection], input_range: str, side: int) -> Callable[[Path], Iterator[Any]]:
     """A frame reader as people write it, with these faults; `input_range` is what the model expects."""
     changes = {fault.side: fault.do for fault in faults}
     if "loop" in changes:
-        loop: Callable[[Path], Iterator[Any]] = changes["loop"]
-        return loop
+        return lambda path: changes["loop"](path, side)
+    input_range = MODES[changes["mode"]] if "mode" in changes else input_range
 
     def read(path: Path) -> Iterator[Any]:
         capture = cv2.VideoCapture(str(path))
@@ -221,13 +276,9 @@ def make_reader(faults: Sequence[Injection], input_range: str) -> Callable[[Path
             if number <= late:
                 continue
             picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            for side in ("light", "turn", "order"):
-                picture = changes[side](picture) if side in changes else picture
-            values = changes["resize"](picture) if "resize" in changes else area(picture)
-            if input_range == "0..1":
-                values = values / 255
-            elif input_range == "-1..1":
-                values = values / 127.5 - 1
+            for stage in ("light", "turn", "order"):
+                picture = changes[stage](picture) if stage in changes else picture
+            values = preprocess(changes.get("resize", area)(picture, side), input_range)
             yield changes["scale"](values) if "scale" in changes else values
 
     return read

