@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,8 @@ from stillmotion.clips import (
     random_window,
     read_clips,
 )
-from stillmotion.decoding import Images, Seconds
+from stillmotion.decoding import Seconds
+from stillmotion.features import read_feature_clips
 from stillmotion.runs import Recipe
 
 # Validation runs in every epoch, so it looks at this many windows per video at most. The test looks at all of them.
@@ -31,7 +33,9 @@ VALIDATION_WINDOWS = 8
 # Of clips of one frame, the frames that are drawn from are those of clips of this many.
 DRAWN_FRAMES = ClipSpec().frames
 
-Batch = tuple[Images, NDArray[np.float32], NDArray[np.float32]]
+# What a model is fed: pixels `(time, height, width, 3)`, or features `(time, features)`.
+Clip = NDArray[Any]
+Batch = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
 
 
 class TrainingClips(keras.utils.PyDataset):
@@ -51,7 +55,7 @@ class TrainingClips(keras.utils.PyDataset):
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe, epoch: int = 0) -> None:
         super().__init__(workers=1)
         self.recipe, self.epoch = recipe, epoch
-        self.segments = [s for s in segments for _ in range(clips_per_epoch(recipe.spec, s.window))]
+        self.segments = [segment for segment in segments for _ in range(self.clips_of(segment))]
         self.targets = one_hot(self.segments, labels)
         self.weights = balanced_weights(self.segments)
         self.batch_size = min(recipe.batch_size, len(self.segments))
@@ -64,16 +68,23 @@ class TrainingClips(keras.utils.PyDataset):
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         return np.stack([self.clip(int(i)) for i in chosen]), self.targets[chosen], self.weights[chosen]
 
-    def clip(self, index: int) -> Images:
+    def clips_of(self, segment: Segment) -> int:
+        """How many clips of a segment there are in an epoch."""
+        return clips_per_epoch(self.recipe.spec, segment.window)
+
+    def clip(self, index: int) -> Clip:
         """Draw one clip of this epoch.
 
         Args:
             index: which of `segments` it is drawn from.
 
         Returns:
-            uint8 `(time, height, width, 3)`.
+            `(time, ...)`, uint8 pixels or float16 features.
         """
-        rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
+        return self.draw(index, np.random.default_rng((self.recipe.seed, self.epoch, index)))
+
+    def draw(self, index: int, rng: np.random.Generator) -> Clip:
+        """Draw a clip with a random generator; see `clip`."""
         segment, spec = self.segments[index], self.recipe.spec
         pool = cached_frames(segment.file, training_times(spec, segment.window), spec.height, spec.width)
         window = random_window(spec, segment.window, rng)
@@ -83,6 +94,30 @@ class TrainingClips(keras.utils.PyDataset):
     def on_epoch_end(self) -> None:
         """Go to the next epoch, which has different clips."""
         self.epoch += 1
+
+
+class TrainingFeatures(TrainingClips):
+    """The same for a head on a frozen backbone: features instead of pixels, float16 `(batch, time, features)`.
+
+    The windows are those of evaluation, whose frames went through the backbone once. They are kept in memory.
+    """
+
+    def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe, epoch: int = 0) -> None:
+        super().__init__(segments, labels, recipe, epoch)
+        spec = drawn_spec(recipe.spec)
+        self.features = np.concatenate(
+            [
+                read_feature_clips(recipe.backbone, segment.file, training_windows(spec, segment), spec)
+                for segment in segments
+            ]
+        )
+
+    def clips_of(self, segment: Segment) -> int:
+        return len(training_windows(self.recipe.spec, segment))
+
+    def draw(self, index: int, rng: np.random.Generator) -> Clip:
+        clip = self.features[index]
+        return clip[[rng.integers(len(clip))]] if self.recipe.spec.frames == 1 else clip
 
 
 class ValidationClips(keras.utils.PyDataset):
@@ -100,25 +135,46 @@ class ValidationClips(keras.utils.PyDataset):
         self.items = [
             (segment, window)
             for segment in segments
-            for window in even_windows(recipe.spec, segment.window, VALIDATION_WINDOWS)
+            for window in training_windows(recipe.spec, segment)
         ]
         self.targets = one_hot([segment for segment, _ in self.items], labels)
 
     def __len__(self) -> int:
         return -(-len(self.items) // self.recipe.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[Images, NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
         part = slice(index * self.recipe.batch_size, (index + 1) * self.recipe.batch_size)
-        clips = [
-            read_clips(segment.file, [window], self.recipe.spec, cache=True)[0] for segment, window in self.items[part]
-        ]
-        return np.stack(clips), self.targets[part]
+        return np.stack([self.clip(segment, window) for segment, window in self.items[part]]), self.targets[part]
+
+    def clip(self, segment: Segment, window: Window) -> Clip:
+        """The clip of a window: `(time, ...)`, uint8 pixels or float16 features."""
+        return read_clips(segment.file, [window], self.recipe.spec, cache=True)[0]
+
+
+class ValidationFeatures(ValidationClips):
+    """The same for a head on a frozen backbone: features, float16 `(batch, time, features)`, kept in memory."""
+
+    def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe) -> None:
+        super().__init__(segments, labels, recipe)
+        self.features = {
+            (segment, window): read_feature_clips(recipe.backbone, segment.file, [window], recipe.spec)[0]
+            for segment, window in self.items
+        }
+
+    def clip(self, segment: Segment, window: Window) -> Clip:
+        return self.features[segment, window]
+
+
+def drawn_spec(spec: ClipSpec) -> ClipSpec:
+    """The clips whose frames training draws from: those of the spec, or for clips of one frame of the same windows."""
+    if spec.frames > 1:
+        return spec
+    rate = spec.rate if spec.rate == "spread" else DRAWN_FRAMES * spec.rate
+    return dataclasses.replace(spec, frames=DRAWN_FRAMES, rate=rate)
 
 
 def training_times(spec: ClipSpec, segment: Window) -> Seconds:
-    """The times of the frames that training draws from.
-
-    A clip of one frame is drawn from anywhere in its window, so its frames are as many as those of longer clips.
+    """The times of the frames that training on pixels draws from.
 
     Args:
         spec: what a clip is.
@@ -127,10 +183,12 @@ def training_times(spec: ClipSpec, segment: Window) -> Seconds:
     Returns:
         `(times,)` seconds, ascending.
     """
-    if spec.frames == 1:
-        rate = spec.rate if spec.rate == "spread" else DRAWN_FRAMES * spec.rate
-        spec = dataclasses.replace(spec, frames=DRAWN_FRAMES, rate=rate)
-    return pool_times(spec, segment)
+    return pool_times(drawn_spec(spec), segment)
+
+
+def training_windows(spec: ClipSpec, segment: Segment) -> list[Window]:
+    """The windows of a segment that validation sees, and that heads on frozen backbones are trained on."""
+    return even_windows(spec, segment.window, VALIDATION_WINDOWS)
 
 
 def one_hot(segments: Sequence[Segment], labels: Sequence[str]) -> NDArray[np.float32]:
