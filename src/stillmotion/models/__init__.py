@@ -33,6 +33,7 @@ class Family:
         builder: "module:function", imported when a model is built. A module whose family takes pretrained backbones has
             a function `build_head` as well.
         classic: the values of other options that preset="classic" implies.
+        head_settings: fields of the recipe that suit its head on a frozen backbone.
     """
 
     rung: Rung
@@ -40,6 +41,7 @@ class Family:
     options: Mapping[str, tuple[str | bool, ...]]
     builder: str
     classic: Options = field(default_factory=dict)
+    head_settings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def kind(self) -> Literal["still", "motion"]:
@@ -49,6 +51,7 @@ class Family:
 
 _INPUT = ("both", "rgb", "difference")
 _PRESET = ("standard", "classic")
+_LINEAR = {"learning_rate": 3e-2, "weight_decay": 1.0, "epochs": 60}
 # The backbone that is trained from nothing. Any name of `stillmotion.models.pretrained` is allowed as well.
 SMALL = "small"
 SMALL_SIDE = 64  # pixels of the frames that it sees, unless others are chosen
@@ -59,8 +62,9 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "single_frame": Family(
             rung="one frame",
             summary="an image classifier, trained on single frames and asked about the middle one",
-            options={"backbone": _BACKBONE, "preset": _PRESET},
+            options={"moment": ("any", "middle"), "backbone": _BACKBONE, "preset": _PRESET},
             builder="stillmotion.models.single_frame:build",
+            head_settings=_LINEAR,
             classic={"backbone": SMALL},
         ),
         "frame_pool": Family(
@@ -68,19 +72,22 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
             summary="an image classifier on each frame alone, pooled over the frames",
             options={"pool": ("mean", "max", "attention", "vote"), "backbone": _BACKBONE, "preset": _PRESET},
             builder="stillmotion.models.frame_pool:build",
+            head_settings=_LINEAR,
             classic={"backbone": SMALL},
         ),
         "frame_changes": Family(
             rung="changes",
-            summary="each frame with its difference from the one before, pooled without their order",
+            summary="the differences of neighboring frames, pooled without their order",
             options={"pool": ("mean", "max", "attention"), "backbone": _BACKBONE},
             builder="stillmotion.models.frame_changes:build",
+            head_settings=_LINEAR | {"learning_rate": 3e-3},
         ),
         "frame_sequence": Family(
             rung="order",
-            summary="the features of each frame, in order",
+            summary="the frames in order: features of each, read by a small network over time",
             options={"head": ("gru", "convolution", "transformer"), "backbone": _BACKBONE},
             builder="stillmotion.models.frame_sequence:build",
+            head_settings=_LINEAR,
         ),
         "cnn_rnn": Family(
             rung="dense motion",
@@ -235,8 +242,8 @@ def build_head(
         seed: of the initial weights.
 
     Returns:
-        A model from float features `(batch, frames, features)`, for each frame the grid, flattened, and then the top, to
-        float32 probabilities `(batch, classes)`.
+        A model from float features `(batch, frames, features)`, for each frame the grid, flattened, and then the top,
+        to float32 probabilities `(batch, classes)`.
 
     Raises:
         UsageError: see `check_options`.

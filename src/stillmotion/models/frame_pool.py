@@ -9,8 +9,11 @@ import keras
 from keras import layers, ops
 
 from stillmotion.models.backbones import clip_input, fold, picture_vector, probabilities, scaled, unfold
-from stillmotion.models.heads import FeatureShape, feature_vector, features_of, head_input, standardized
+from stillmotion.models.heads import FeatureShape, clip_features, features_of, linear_input, standardized
 from stillmotion.models.pooling import frame_outputs, pooled
+
+# Of the features of a pretrained backbone.
+DROPOUT = 0.5
 
 
 def build(
@@ -22,11 +25,9 @@ def build(
     return keras.Model(clip, _pooled_over_frames(picture, clip, pool), name="frame_pool")
 
 
-def build_head(
-    shape: FeatureShape, *, classes: int, options: dict[str, str | bool], steps: int
-) -> keras.Model:
+def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bool], steps: int) -> keras.Model:
     """Build the head; see `stillmotion.models.build_head`."""
-    clip, pool = head_input(shape), str(options["pool"])
+    clip, pool = clip_features(shape), str(options["pool"])
     return keras.Model(clip, _pooled_over_frames(picture_head(shape, classes, pool), clip, pool), name="head")
 
 
@@ -40,8 +41,8 @@ def picture_model(height: int, width: int, classes: int, pool: str, preset: str,
 def picture_head(shape: FeatureShape, classes: int, pool: str) -> keras.Model:
     """The same for the features of one picture: `(batch, features)` -> see `frame_outputs`."""
     features = keras.Input((shape.features,), name="features")
-    vector = feature_vector(standardized(features), shape)
-    return keras.Model(features, frame_outputs(vector, classes, pool), name="picture")
+    outputs = frame_outputs(linear_input(standardized(features), DROPOUT), classes, pool, "zeros")
+    return keras.Model(features, outputs, name="picture")
 
 
 def _pooled_over_frames(picture: keras.Model, clip: keras.KerasTensor, pool: str) -> keras.KerasTensor:

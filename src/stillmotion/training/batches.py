@@ -26,6 +26,7 @@ from stillmotion.clips import (
 )
 from stillmotion.decoding import Seconds
 from stillmotion.features import read_feature_clips
+from stillmotion.models import pretrained_backbone
 from stillmotion.runs import Recipe
 
 # Validation runs in every epoch, so it looks at this many windows per video at most. The test looks at all of them.
@@ -88,7 +89,7 @@ class TrainingClips(keras.utils.PyDataset):
         segment, spec = self.segments[index], self.recipe.spec
         pool = cached_frames(segment.file, training_times(spec, segment.window), spec.height, spec.width)
         window = random_window(spec, segment.window, rng)
-        times = rng.uniform(*window, size=1) if spec.frames == 1 else frame_times(spec, window)
+        times = rng.uniform(*window, size=1) if draws_any_frame(self.recipe) else frame_times(spec, window)
         return augment(pool.shown_at(times), self.recipe.augment, rng)
 
     def on_epoch_end(self) -> None:
@@ -104,20 +105,18 @@ class TrainingFeatures(TrainingClips):
 
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe, epoch: int = 0) -> None:
         super().__init__(segments, labels, recipe, epoch)
-        spec = drawn_spec(recipe.spec)
+        backbone = str(pretrained_backbone(recipe.options))
+        spec = training_spec(recipe)
         self.features = np.concatenate(
-            [
-                read_feature_clips(recipe.backbone, segment.file, training_windows(spec, segment), spec)
-                for segment in segments
-            ]
+            [read_feature_clips(backbone, segment.file, training_windows(spec, segment), spec) for segment in segments]
         )
 
     def clips_of(self, segment: Segment) -> int:
         return len(training_windows(self.recipe.spec, segment))
 
     def draw(self, index: int, rng: np.random.Generator) -> Clip:
-        clip = self.features[index]
-        return clip[[rng.integers(len(clip))]] if self.recipe.spec.frames == 1 else clip
+        clip: Clip = self.features[index]
+        return clip[[rng.integers(len(clip))]] if draws_any_frame(self.recipe) else clip
 
 
 class ValidationClips(keras.utils.PyDataset):
@@ -132,11 +131,7 @@ class ValidationClips(keras.utils.PyDataset):
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe) -> None:
         super().__init__(workers=1)
         self.recipe = recipe
-        self.items = [
-            (segment, window)
-            for segment in segments
-            for window in training_windows(recipe.spec, segment)
-        ]
+        self.items = [(segment, window) for segment in segments for window in training_windows(recipe.spec, segment)]
         self.targets = one_hot([segment for segment, _ in self.items], labels)
 
     def __len__(self) -> int:
@@ -148,7 +143,8 @@ class ValidationClips(keras.utils.PyDataset):
 
     def clip(self, segment: Segment, window: Window) -> Clip:
         """The clip of a window: `(time, ...)`, uint8 pixels or float16 features."""
-        return read_clips(segment.file, [window], self.recipe.spec, cache=True)[0]
+        clip: Clip = read_clips(segment.file, [window], self.recipe.spec, cache=True)[0]
+        return clip
 
 
 class ValidationFeatures(ValidationClips):
@@ -156,8 +152,9 @@ class ValidationFeatures(ValidationClips):
 
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe) -> None:
         super().__init__(segments, labels, recipe)
-        self.features = {
-            (segment, window): read_feature_clips(recipe.backbone, segment.file, [window], recipe.spec)[0]
+        backbone = str(pretrained_backbone(recipe.options))
+        self.features: dict[tuple[Segment, Window], Clip] = {
+            (segment, window): read_feature_clips(backbone, segment.file, [window], recipe.spec)[0]
             for segment, window in self.items
         }
 
@@ -165,12 +162,14 @@ class ValidationFeatures(ValidationClips):
         return self.features[segment, window]
 
 
-def drawn_spec(spec: ClipSpec) -> ClipSpec:
-    """The clips whose frames training draws from: those of the spec, or for clips of one frame of the same windows."""
-    if spec.frames > 1:
-        return spec
-    rate = spec.rate if spec.rate == "spread" else DRAWN_FRAMES * spec.rate
-    return dataclasses.replace(spec, frames=DRAWN_FRAMES, rate=rate)
+def draws_any_frame(recipe: Recipe) -> bool:
+    """Whether a clip in training is a single frame from anywhere in its window, and not always the middle one."""
+    return recipe.spec.frames == 1 and recipe.options.get("moment") != "middle"
+
+
+def training_spec(recipe: Recipe) -> ClipSpec:
+    """The clips whose frames training draws from: the recipe's, or longer ones if any of their frames is a clip."""
+    return _with_drawn_frames(recipe.spec) if draws_any_frame(recipe) else recipe.spec
 
 
 def training_times(spec: ClipSpec, segment: Window) -> Seconds:
@@ -181,9 +180,15 @@ def training_times(spec: ClipSpec, segment: Window) -> Seconds:
         segment: start and end, in seconds.
 
     Returns:
-        `(times,)` seconds, ascending.
+        `(times,)` seconds, ascending. For clips of one frame they are as many as for longer ones.
     """
-    return pool_times(drawn_spec(spec), segment)
+    return pool_times(_with_drawn_frames(spec) if spec.frames == 1 else spec, segment)
+
+
+def _with_drawn_frames(spec: ClipSpec) -> ClipSpec:
+    """Clips of more frames, from windows as long as those of a spec of one frame."""
+    rate = spec.rate if spec.rate == "spread" else DRAWN_FRAMES * spec.rate
+    return dataclasses.replace(spec, frames=DRAWN_FRAMES, rate=rate)
 
 
 def training_windows(spec: ClipSpec, segment: Segment) -> list[Window]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from stillmotion.clips import ClipSpec
 from stillmotion.errors import UsageError
-from stillmotion.models import FAMILIES, check_options, pretrained_backbone
+from stillmotion.models import FAMILIES, check_options, default_size, pretrained_backbone
 from stillmotion.runs import Recipe
 
 
@@ -32,8 +32,11 @@ def make_recipe(family: str, **settings: Any) -> Recipe:
         raise UsageError(f"{family} has no setting {sorted(unknown)[0]!r}")
     if settings.get("finetune") and pretrained_backbone(options) is None:
         raise UsageError(f"{family}: fine-tuning takes a pretrained backbone, such as efficientnet-lite0")
+    if pretrained_backbone(options) is not None:
+        settings = {**FAMILIES[family].head_settings, **settings}
+    settings.setdefault("spec", ClipSpec(size=default_size(options)))
     if FAMILIES[family].rung == "one frame":
-        settings["spec"] = _with_one_frame(settings.get("spec", ClipSpec()))
+        settings["spec"] = _with_one_frame(settings["spec"])
     return Recipe(family, options, **settings)
 
 
