@@ -23,7 +23,7 @@ from stillmotion.data import Videos, check_labeled
 from stillmotion.errors import StillmotionError
 from stillmotion.files import atomic_write, folder_lock, make_folder
 from stillmotion.models import default_size, deployed_model, join_backbone, pretrained_backbone, snapshot_model
-from stillmotion.models.pretrained import build_backbone
+from stillmotion.models.pretrained import build_backbone, weights_id
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import (
     COMPARISON_FILE,
@@ -159,11 +159,14 @@ def train(
         if snapshot is not None:
             _save(snapshot, folder / "snapshot.keras")
         _write_history(folder / "history.csv", state)
+        made_by = versions(keras.backend.backend(), keras.__version__)
+        if backbone is not None:
+            made_by["backbone"] = weights_id(backbone)
         record = RunRecord(
             recipe,
             labels,
             data,
-            versions(keras.backend.backend(), keras.__version__),
+            made_by,
             TrainingRecord(
                 epochs=state.epochs,
                 best_epoch=state.best_epoch,
