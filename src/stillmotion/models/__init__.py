@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from stillmotion.errors import UsageError
+from stillmotion.models.pretrained import build_backbone, find_backbone
 
 if TYPE_CHECKING:
     import keras
@@ -28,9 +29,11 @@ class Family:
     Attributes:
         rung: what it sees of a clip.
         summary: one line, for help and docs.
-        options: what can be chosen: each option's values, the default first.
-        builder: "module:function", imported when a model is built.
+        options: what can be chosen: each option's values, the default first. A backbone may also be a pretrained one.
+        builder: "module:function", imported when a model is built. A module whose family takes pretrained backbones has
+            a function `build_head` as well.
         classic: the values of other options that preset="classic" implies.
+        head_settings: fields of the recipe that suit its head on a frozen backbone.
     """
 
     rung: Rung
@@ -38,6 +41,7 @@ class Family:
     options: Mapping[str, tuple[str | bool, ...]]
     builder: str
     classic: Options = field(default_factory=dict)
+    head_settings: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def kind(self) -> Literal["still", "motion"]:
@@ -47,33 +51,43 @@ class Family:
 
 _INPUT = ("both", "rgb", "difference")
 _PRESET = ("standard", "classic")
-_BACKBONE = ("small",)
+_LINEAR = {"learning_rate": 3e-2, "weight_decay": 1.0, "epochs": 60}
+# The backbone that is trained from nothing. Any name of `stillmotion.models.pretrained` is allowed as well.
+SMALL = "small"
+SMALL_SIDE = 64  # pixels of the frames that it sees, unless others are chosen
+_BACKBONE = (SMALL,)
 
 FAMILIES: Mapping[str, Family] = MappingProxyType(
     {
         "single_frame": Family(
             rung="one frame",
             summary="an image classifier, trained on single frames and asked about the middle one",
-            options={"backbone": _BACKBONE, "preset": _PRESET},
+            options={"moment": ("any", "middle"), "backbone": _BACKBONE, "preset": _PRESET},
             builder="stillmotion.models.single_frame:build",
+            head_settings=_LINEAR,
+            classic={"backbone": SMALL},
         ),
         "frame_pool": Family(
             rung="several frames",
             summary="an image classifier on each frame alone, pooled over the frames",
             options={"pool": ("mean", "max", "attention", "vote"), "backbone": _BACKBONE, "preset": _PRESET},
             builder="stillmotion.models.frame_pool:build",
+            head_settings=_LINEAR,
+            classic={"backbone": SMALL},
         ),
         "frame_changes": Family(
             rung="changes",
-            summary="each frame with its difference from the one before, pooled without their order",
+            summary="the differences of neighboring frames, pooled without their order",
             options={"pool": ("mean", "max", "attention"), "backbone": _BACKBONE},
             builder="stillmotion.models.frame_changes:build",
+            head_settings=_LINEAR | {"learning_rate": 3e-3},
         ),
         "frame_sequence": Family(
             rung="order",
-            summary="the features of each frame, in order",
+            summary="the frames in order: features of each, read by a small network over time",
             options={"head": ("gru", "convolution", "transformer"), "backbone": _BACKBONE},
             builder="stillmotion.models.frame_sequence:build",
+            head_settings=_LINEAR,
         ),
         "cnn_rnn": Family(
             rung="dense motion",
@@ -112,7 +126,9 @@ def check_options(family: str, options: Options) -> dict[str, str | bool]:
     for name, value in options.items():
         if name not in allowed:
             raise UsageError(f"{family} has no option {name!r}: it has {', '.join(allowed)}")
-        if not any(value is choice or value == choice for choice in allowed[name]):
+        if name == "backbone" and value != SMALL:
+            find_backbone(str(value))
+        elif not any(value is choice or value == choice for choice in allowed[name]):
             choices = ", ".join(map(str, allowed[name]))
             raise UsageError(f"{family}: {name} cannot be {value!r}: choose from {choices}")
     implied = FAMILIES[family].classic if options.get("preset") == "classic" else {}
@@ -120,6 +136,35 @@ def check_options(family: str, options: Options) -> dict[str, str | bool]:
         if options.get(name, value) != value:
             raise UsageError(f"{family}: preset=classic has {name}={value}, not {options[name]}: give one of the two")
     return {name: choices[0] for name, choices in allowed.items()} | {**implied} | {**options}
+
+
+def pretrained_backbone(options: Options) -> str | None:
+    """Get the pretrained backbone among a family's options.
+
+    Args:
+        options: see `FAMILIES`.
+
+    Returns:
+        A name of `stillmotion.models.pretrained`; None for a model that is trained from nothing.
+    """
+    name = str(options.get("backbone", SMALL))
+    return None if name == SMALL else name
+
+
+def default_size(options: Options) -> int:
+    """Get the size of the frames that suits a family's backbone.
+
+    Args:
+        options: see `FAMILIES`.
+
+    Returns:
+        The side of square frames, in pixels.
+
+    Raises:
+        UsageError: there is no such backbone.
+    """
+    name = pretrained_backbone(options)
+    return SMALL_SIDE if name is None else find_backbone(name).side
 
 
 def build_model(
@@ -155,12 +200,80 @@ def build_model(
         StillmotionError: the clip is too small for preset="classic".
     """
     chosen = check_options(family, options)
+    backbone = pretrained_backbone(chosen)
+    if backbone is not None:
+        network = build_backbone(backbone, height, width)
+        grid, top = (output.shape[1:] for output in network.outputs)
+        head = build_head(
+            family, frames=frames, grid=grid, top=top[0], classes=classes, options=chosen, steps=steps, seed=seed
+        )
+        return join_backbone(family, network, head)
     import keras
 
     keras.utils.set_random_seed(seed)
     build = resolve_name(FAMILIES[family].builder)
     model: keras.Model = build(frames=frames, height=height, width=width, classes=classes, options=chosen, steps=steps)
     return model
+
+
+def build_head(
+    family: str,
+    *,
+    frames: int,
+    grid: tuple[int, int, int],
+    top: int,
+    classes: int,
+    options: Options,
+    steps: int = 1000,
+    seed: int = 0,
+) -> keras.Model:
+    """Build what is trained on the features of a frozen backbone.
+
+    Calls `keras.utils.set_random_seed(seed)`.
+
+    Args:
+        family: a name in `FAMILIES`.
+        frames: frames of a clip.
+        grid: rows, columns and channels of the backbone's grid.
+        top: number of features of its top.
+        classes: number of classes.
+        options: see `FAMILIES`.
+        steps: how many training steps there will be.
+        seed: of the initial weights.
+
+    Returns:
+        A model from float features `(batch, frames, features)`, for each frame the grid, flattened, and then the top,
+        to float32 probabilities `(batch, classes)`.
+
+    Raises:
+        UsageError: see `check_options`.
+    """
+    chosen = check_options(family, options)
+    import keras
+
+    from stillmotion.models.heads import FeatureShape
+
+    keras.utils.set_random_seed(seed)
+    build = resolve_name(FAMILIES[family].builder.replace(":build", ":build_head"))
+    head: keras.Model = build(FeatureShape(frames, grid, top), classes=classes, options=chosen, steps=steps)
+    return head
+
+
+def join_backbone(family: str, backbone: keras.Model, head: keras.Model) -> keras.Model:
+    """Put a head onto its backbone.
+
+    Args:
+        family: a name in `FAMILIES`.
+        backbone: see `build_backbone`.
+        head: see `build_head`.
+
+    Returns:
+        A model from uint8 RGB `(batch, frames, height, width, 3)` to probabilities, which shares the weights of both.
+        Its layer "head" is the head.
+    """
+    from stillmotion.models import heads
+
+    return heads.join_backbone(family, backbone, head)
 
 
 def deployed_model(family: str, model: keras.Model, options: Options) -> keras.Model:

@@ -1,22 +1,58 @@
-"""frame_changes: the picture CNN on each frame together with its difference from the one before, pooled over frames.
+"""frame_changes: the differences of neighboring frames, each alone, pooled over the clip.
 
 It sees what changes from frame to frame. In which order the changes come makes no difference to it.
 """
 
 from __future__ import annotations
 
-import keras
+from math import prod
 
+import keras
+from keras import layers, ops
+
+from stillmotion.errors import StillmotionError
 from stillmotion.models.backbones import clip_input, fold, motion_input, picture_vector, probabilities, unfold
+from stillmotion.models.heads import FeatureShape, clip_features, standardized
 from stillmotion.models.pooling import frame_outputs, pooled
+
+# Of the head: features of a change, from the grid and the top each, and dropout of its input and its features.
+WIDTH = 64
+DROPOUT = (0.8, 0.3)
 
 
 def build(
     *, frames: int, height: int, width: int, classes: int, options: dict[str, str | bool], steps: int
 ) -> keras.Model:
     """Build the model; see `build_model`."""
+    _check_frames(frames)
     clip, pool = clip_input(frames, height, width), str(options["pool"])
-    changes = motion_input(clip, "both")
+    changes = motion_input(clip, "difference")
     outputs = frame_outputs(picture_vector(fold(changes), "standard", steps), classes, pool)
-    logits = pooled([unfold(output, changes.shape[1]) for output in outputs], pool)
+    logits = pooled([unfold(output, frames - 1) for output in outputs], pool)
     return keras.Model(clip, probabilities(logits), name="frame_changes")
+
+
+def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bool], steps: int) -> keras.Model:
+    """Build the head; see `stillmotion.models.build_head`.
+
+    It sees how features change, which tells a direction, and how much they change, which does not average to nothing.
+    """
+    _check_frames(shape.frames)
+    clip, pool = clip_features(shape), str(options["pool"])
+    features = standardized(clip)
+    change = fold(features[:, 1:] - features[:, :-1])
+    amount = ops.absolute(change) - 1
+    cells = prod(shape.grid)
+    parts = [
+        layers.Concatenate()([change[:, :cells], amount[:, :cells]]),
+        layers.Concatenate()([change[:, cells:], amount[:, cells:]]),
+    ]
+    parts = [layers.Dense(WIDTH, activation="relu")(layers.Dropout(DROPOUT[0])(part)) for part in parts]
+    x = layers.Dropout(DROPOUT[1])(layers.Concatenate()(parts))
+    logits = pooled([unfold(output, shape.frames - 1) for output in frame_outputs(x, classes, pool)], pool)
+    return keras.Model(clip, probabilities(logits), name="head")
+
+
+def _check_frames(frames: int) -> None:
+    if frames < 2:
+        raise StillmotionError("frame_changes takes the differences of neighboring frames, and a clip has one frame")

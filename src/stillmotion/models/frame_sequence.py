@@ -1,4 +1,4 @@
-"""frame_sequence: the picture CNN on each frame, its features read in order by a small network over time."""
+"""frame_sequence: the features of each frame, read in order by a small network over time."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from stillmotion.models.backbones import (
     scaled,
     unfold,
 )
+from stillmotion.models.heads import FeatureShape, clip_features, linear_input, standardized
 
-# Features of a frame, and of the clip.
-WIDTH = 96
+# Features of a frame.
+WIDTH = 64
+# Of the features of a pretrained backbone, and of the clip's features.
+DROPOUT = (0.8, 0.5)
 
 
 def build(
@@ -25,36 +28,42 @@ def build(
     """Build the model; see `build_model`."""
     clip = clip_input(frames, height, width)
     x = layers.Dropout(0.3)(layers.Flatten()(picture_features(fold(scaled(clip)), steps)))
-    x = layers.ReLU()(normalized(layers.Dense(WIDTH, use_bias=False)(x), steps))
-    x = layers.Dropout(0.3)(in_order(unfold(x, frames), str(options["head"]), steps))
-    return keras.Model(clip, probabilities(layers.Dense(classes, name="logits")(x)), name="frame_sequence")
+    x = normalized(layers.Dense(WIDTH, use_bias=False)(x), steps)
+    return keras.Model(clip, _in_order(unfold(x, frames), classes, str(options["head"])), name="frame_sequence")
 
 
-def in_order(x: KerasTensor, head: str, steps: int) -> KerasTensor:
-    """Read the frames' features in order.
+def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bool], steps: int) -> keras.Model:
+    """Build the head; see `stillmotion.models.build_head`."""
+    clip = clip_features(shape)
+    x = layers.Dense(WIDTH)(linear_input(standardized(clip), DROPOUT[0]))
+    return keras.Model(clip, _in_order(x, classes, str(options["head"])), name="head")
 
-    Args:
-        x: `(batch, time, WIDTH)`.
-        head: "gru"; "convolution" over time, which sees five frames at a time; or "transformer", one pre-norm block
-            with learned positions.
-        steps: see `momentum`.
 
-    Returns:
-        `(batch, features)`.
-    """
-    if head == "gru":
-        return layers.GRU(WIDTH)(x)
-    if head == "convolution":
-        for _ in range(2):
-            y = layers.Conv1D(WIDTH, 3, padding="same", use_bias=False)(x)
-            x = layers.Add()([x, layers.ReLU()(normalized(y, steps))])
-        return layers.GlobalAveragePooling1D()(x)
-    # The bias, one for each place in the clip, is the position.
-    x = layers.EinsumDense(
-        "btf,fg->btg", x.shape[1:], bias_axes="tg", bias_initializer=keras.initializers.RandomNormal(stddev=0.1)
-    )(x)
+def _in_order(x: KerasTensor, classes: int, head: str) -> KerasTensor:
+    """Probabilities `(batch, classes)` from the features of frames in order, `(batch, time, WIDTH)`."""
+    over_time = {"gru": _gru, "convolution": _convolution, "transformer": _transformer}[head]
+    logits = layers.Dense(classes, name="logits")(layers.Dropout(DROPOUT[1])(over_time(x)))
+    return probabilities(logits)
+
+
+def _gru(x: KerasTensor) -> KerasTensor:
+    return layers.GRU(WIDTH)(layers.ReLU()(x))
+
+
+def _convolution(x: KerasTensor) -> KerasTensor:
+    """Three frames at a time; what they show is kept for each place in the clip."""
+    x = layers.ReLU()(x)
+    y = layers.Conv1D(WIDTH, 3, padding="same", activation="relu")(x)
+    return layers.Flatten()(layers.Add()([x, y]))
+
+
+def _transformer(x: KerasTensor) -> KerasTensor:
+    """One block with the normalization first (Xiong et al. 2020) and learned positions."""
+    # The bias is the position: it has one row for each place in the clip.
+    positions = keras.initializers.RandomNormal(stddev=0.1)
+    x = layers.EinsumDense("btf,fg->btg", x.shape[1:], bias_axes="tg", bias_initializer=positions)(x)
     y = layers.LayerNormalization()(x)
     x = layers.Add()([x, layers.MultiHeadAttention(4, WIDTH // 4)(y, y)])
     y = layers.Dense(2 * WIDTH, activation="gelu")(layers.LayerNormalization()(x))
     x = layers.Add()([x, layers.Dense(WIDTH)(y)])
-    return layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
+    return layers.Flatten()(layers.LayerNormalization()(x))

@@ -8,7 +8,9 @@ from keras import KerasTensor, layers, ops
 ATTENTION = 32
 
 
-def frame_outputs(features: KerasTensor, classes: int, pool: str) -> list[KerasTensor]:
+def frame_outputs(
+    features: KerasTensor, classes: int, pool: str, initializer: str = "glorot_uniform"
+) -> list[KerasTensor]:
     """What `pooled` needs of each frame.
 
     With a linear classifier, the logits of the mean of features are the mean of the frames' logits. So attention pools
@@ -18,12 +20,13 @@ def frame_outputs(features: KerasTensor, classes: int, pool: str) -> list[KerasT
         features: of single frames, `(batch, features)`.
         classes: number of classes.
         pool: as for `pooled`.
+        initializer: of the classifier's weights.
 
     Returns:
         Logits `(batch, classes)` and, for "attention", how much a frame counts, `(batch, 1)`: the gated attention of
         Ilse et al. 2018, Attention-based Deep Multiple Instance Learning.
     """
-    logits = layers.Dense(classes, name="logits")(features)
+    logits = layers.Dense(classes, kernel_initializer=initializer, name="logits")(features)
     if pool != "attention":
         return [logits]
     content = layers.Dense(ATTENTION, activation="tanh")(features)

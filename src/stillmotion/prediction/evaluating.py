@@ -89,7 +89,7 @@ def predict_labeled(
         )
     predictions: list[VideoPrediction] = []
     skipped: list[SkippedVideo] = []
-    for result in predict(run, test, cache=True):
+    for result in predict(run, test, cache=True, progress=progress):
         if isinstance(result, VideoPrediction):
             predictions.append(result)
         else:

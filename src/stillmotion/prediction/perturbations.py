@@ -8,10 +8,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.clips import OpenedVideos, even_windows, open_videos, read_clips
+from stillmotion.clips import OpenedVideos, even_windows, open_videos
 from stillmotion.data import Videos
 from stillmotion.errors import UnreadableVideoError
-from stillmotion.models.inference import load_keras_model, predict_in_batches
+from stillmotion.models.inference import predict_in_batches
+from stillmotion.prediction.run_models import load_run_model
 from stillmotion.prediction.tables import probability_columns, write_rows
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
@@ -57,19 +58,21 @@ def evaluate_perturbed(
     Raises:
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
     """
-    model, spec = load_keras_model(run.model_file), run.recipe.spec
+    loaded, spec = load_run_model(run, features=True), run.recipe.spec
     rows = []
     segments = open_videos(test).segments
+    windows_of = {segment: even_windows(spec, segment.window, MAX_WINDOWS) for segment in segments}
+    loaded.extract([(s.file, window, spec) for s, windows in windows_of.items() for window in windows], progress)
     for number, segment in enumerate(segments):
         try:
-            clips = read_clips(segment.file, even_windows(spec, segment.window, MAX_WINDOWS), spec, cache=True)
+            clips = loaded.read(segment.file, windows_of[segment], spec)
         except UnreadableVideoError:
             continue
         video = segment.video
         for name, frame_indices in PERTURBATIONS.items():
             rng = np.random.default_rng((seed, number))
             perturbed = [clip[frame_indices(spec.frames, rng)] for clip in clips]
-            mean = predict_in_batches(model, perturbed).mean(0)
+            mean = predict_in_batches(loaded.model, perturbed).mean(0)
             rows.append(
                 {"video": video.name, "label": video.label, "group": video.group, "perturbation": name}
                 | probability_columns(run.labels, mean)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.clips import (
     ClipSpec,
@@ -17,14 +19,14 @@ from stillmotion.clips import (
     Window,
     even_windows,
     open_videos,
-    read_clips,
 )
 from stillmotion.data import Videos
-from stillmotion.decoding import Images
 from stillmotion.errors import StillmotionError, UnreadableVideoError
-from stillmotion.models.inference import BATCH_SIZE, load_keras_model, predict_in_batches
+from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
 from stillmotion.prediction.inputs import find_inputs
 from stillmotion.prediction.records import VideoPrediction
+from stillmotion.prediction.run_models import RunModel, load_run_model
+from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
 
 # Windows that are read from a file at once, which bounds the memory that an hour of video takes.
@@ -37,11 +39,15 @@ class _Pending:
 
     segment: Segment
     windows: list[Window]
-    clips: Images
+    clips: NDArray[Any]
 
 
 def predict(
-    run: Run, videos: Videos | OpenedVideos | str | Path | Sequence[str | Path], *, cache: bool = False
+    run: Run,
+    videos: Videos | OpenedVideos | str | Path | Sequence[str | Path],
+    *,
+    cache: bool = False,
+    progress: Progress = no_progress,
 ) -> Iterator[VideoPrediction | SkippedVideo]:
     """Predict each video with the run's model, from evenly spaced windows that cover it.
 
@@ -51,7 +57,9 @@ def predict(
         run: a finished run.
         videos: a data set, or the paths of videos, images, folders of them and tables, in any mixture. Each video is
             opened when its turn comes, unless they are open already.
-        cache: whether decoded frames are kept in the cache on disk, for when several models see the same videos.
+        cache: whether decoded frames, or their features for a frozen backbone, are kept in the cache on disk, for when
+            several models see the same videos.
+        progress: receives how far the extraction of features has come, if there is one.
 
     Yields:
         For each video in order, its prediction, or why it was skipped.
@@ -62,8 +70,12 @@ def predict(
     """
     if not isinstance(videos, (Videos, OpenedVideos)):
         videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
-    model, spec = load_keras_model(run.model_file), run.recipe.spec
-    check_input(model, spec, run)
+    loaded, spec = load_run_model(run, features=cache), run.recipe.spec
+    model = loaded.model
+    if loaded.backbone is None:
+        check_input(model, spec, run)
+    elif isinstance(videos, OpenedVideos):
+        loaded.extract([(s.file, window, spec) for s in videos for window in even_windows(spec, s.window)], progress)
     pending: list[_Pending] = []
     for segment in _open_one_by_one(videos):
         if isinstance(segment, SkippedVideo):
@@ -75,7 +87,7 @@ def predict(
         windows = even_windows(spec, segment.window)
         if len(windows) <= WINDOWS_AT_ONCE:
             try:
-                clips = read_clips(segment.file, windows, spec, cache=cache)
+                clips = loaded.read(segment.file, windows, spec, cache=cache)
             except UnreadableVideoError as error:
                 yield from _predict_pending(model, pending, run.labels)
                 yield SkippedVideo(segment.video, str(error))
@@ -83,7 +95,7 @@ def predict(
             pending.append(_Pending(segment, windows, clips))
         else:
             yield from _predict_pending(model, pending, run.labels)
-            yield _predict_long(model, segment, windows, spec, run.labels)
+            yield _predict_long(loaded, segment, windows, spec, run.labels)
     yield from _predict_pending(model, pending, run.labels)
 
 
@@ -132,9 +144,11 @@ def _predict_pending(model: keras.Model, pending: list[_Pending], labels: tuple[
 
 
 def _predict_long(
-    model: keras.Model, segment: Segment, windows: Sequence[Window], spec: ClipSpec, labels: tuple[str, ...]
+    loaded: RunModel, segment: Segment, windows: Sequence[Window], spec: ClipSpec, labels: tuple[str, ...]
 ) -> VideoPrediction:
     """Predict a video of many windows, in portions that fit into memory."""
     portions = [windows[start : start + WINDOWS_AT_ONCE] for start in range(0, len(windows), WINDOWS_AT_ONCE)]
-    predicted = [predict_in_batches(model, read_clips(segment.file, portion, spec)) for portion in portions]
+    predicted = [
+        predict_in_batches(loaded.model, loaded.read(segment.file, portion, spec, cache=False)) for portion in portions
+    ]
     return VideoPrediction(segment.video, tuple(windows), np.concatenate(predicted), labels)

@@ -29,6 +29,7 @@ class Recipe:
         label_smoothing: how much of the true label's probability is spread over all labels in training, from 0 to 1.
         patience: training stops after this many epochs without a lower validation loss.
         precision: Keras's dtype policy.
+        finetune: whether the last stages of a pretrained backbone are trained, too, once its head is.
         seed: random seed for the weights, the order of clips, and what is drawn from each video.
 
     Raises:
@@ -47,6 +48,7 @@ class Recipe:
     label_smoothing: float = 0.1
     patience: int = 30
     precision: Precision = "float32"
+    finetune: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

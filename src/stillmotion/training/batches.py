@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,9 @@ from stillmotion.clips import (
     random_window,
     read_clips,
 )
-from stillmotion.decoding import Images, Seconds
+from stillmotion.decoding import Seconds
+from stillmotion.features import read_feature_clips
+from stillmotion.models import pretrained_backbone
 from stillmotion.runs import Recipe
 
 # Validation runs in every epoch, so it looks at this many windows per video at most. The test looks at all of them.
@@ -31,7 +34,9 @@ VALIDATION_WINDOWS = 8
 # Of clips of one frame, the frames that are drawn from are those of clips of this many.
 DRAWN_FRAMES = ClipSpec().frames
 
-Batch = tuple[Images, NDArray[np.float32], NDArray[np.float32]]
+# What a model is fed: pixels `(time, height, width, 3)`, or features `(time, features)`.
+Clip = NDArray[Any]
+Batch = tuple[NDArray[Any], NDArray[np.float32], NDArray[np.float32]]
 
 
 class TrainingClips(keras.utils.PyDataset):
@@ -51,7 +56,7 @@ class TrainingClips(keras.utils.PyDataset):
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe, epoch: int = 0) -> None:
         super().__init__(workers=1)
         self.recipe, self.epoch = recipe, epoch
-        self.segments = [s for s in segments for _ in range(clips_per_epoch(recipe.spec, s.window))]
+        self.segments = [segment for segment in segments for _ in range(self.clips_of(segment))]
         self.targets = one_hot(self.segments, labels)
         self.weights = balanced_weights(self.segments)
         self.batch_size = min(recipe.batch_size, len(self.segments))
@@ -64,25 +69,54 @@ class TrainingClips(keras.utils.PyDataset):
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         return np.stack([self.clip(int(i)) for i in chosen]), self.targets[chosen], self.weights[chosen]
 
-    def clip(self, index: int) -> Images:
+    def clips_of(self, segment: Segment) -> int:
+        """How many clips of a segment there are in an epoch."""
+        return clips_per_epoch(self.recipe.spec, segment.window)
+
+    def clip(self, index: int) -> Clip:
         """Draw one clip of this epoch.
 
         Args:
             index: which of `segments` it is drawn from.
 
         Returns:
-            uint8 `(time, height, width, 3)`.
+            `(time, ...)`, uint8 pixels or float16 features.
         """
-        rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
+        return self.draw(index, np.random.default_rng((self.recipe.seed, self.epoch, index)))
+
+    def draw(self, index: int, rng: np.random.Generator) -> Clip:
+        """Draw a clip with a random generator; see `clip`."""
         segment, spec = self.segments[index], self.recipe.spec
         pool = cached_frames(segment.file, training_times(spec, segment.window), spec.height, spec.width)
         window = random_window(spec, segment.window, rng)
-        times = rng.uniform(*window, size=1) if spec.frames == 1 else frame_times(spec, window)
+        times = rng.uniform(*window, size=1) if draws_any_frame(self.recipe) else frame_times(spec, window)
         return augment(pool.shown_at(times), self.recipe.augment, rng)
 
     def on_epoch_end(self) -> None:
         """Go to the next epoch, which has different clips."""
         self.epoch += 1
+
+
+class TrainingFeatures(TrainingClips):
+    """The same for a head on a frozen backbone: features instead of pixels, float16 `(batch, time, features)`.
+
+    The windows are those of evaluation, whose frames went through the backbone once. They are kept in memory.
+    """
+
+    def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe, epoch: int = 0) -> None:
+        super().__init__(segments, labels, recipe, epoch)
+        backbone = str(pretrained_backbone(recipe.options))
+        spec = training_spec(recipe)
+        self.features = np.concatenate(
+            [read_feature_clips(backbone, segment.file, training_windows(spec, segment), spec) for segment in segments]
+        )
+
+    def clips_of(self, segment: Segment) -> int:
+        return len(training_windows(self.recipe.spec, segment))
+
+    def draw(self, index: int, rng: np.random.Generator) -> Clip:
+        clip: Clip = self.features[index]
+        return clip[[rng.integers(len(clip))]] if draws_any_frame(self.recipe) else clip
 
 
 class ValidationClips(keras.utils.PyDataset):
@@ -97,40 +131,69 @@ class ValidationClips(keras.utils.PyDataset):
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe) -> None:
         super().__init__(workers=1)
         self.recipe = recipe
-        self.items = [
-            (segment, window)
-            for segment in segments
-            for window in even_windows(recipe.spec, segment.window, VALIDATION_WINDOWS)
-        ]
+        self.items = [(segment, window) for segment in segments for window in training_windows(recipe.spec, segment)]
         self.targets = one_hot([segment for segment, _ in self.items], labels)
 
     def __len__(self) -> int:
         return -(-len(self.items) // self.recipe.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[Images, NDArray[np.float32]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
         part = slice(index * self.recipe.batch_size, (index + 1) * self.recipe.batch_size)
-        clips = [
-            read_clips(segment.file, [window], self.recipe.spec, cache=True)[0] for segment, window in self.items[part]
-        ]
-        return np.stack(clips), self.targets[part]
+        return np.stack([self.clip(segment, window) for segment, window in self.items[part]]), self.targets[part]
+
+    def clip(self, segment: Segment, window: Window) -> Clip:
+        """The clip of a window: `(time, ...)`, uint8 pixels or float16 features."""
+        clip: Clip = read_clips(segment.file, [window], self.recipe.spec, cache=True)[0]
+        return clip
+
+
+class ValidationFeatures(ValidationClips):
+    """The same for a head on a frozen backbone: features, float16 `(batch, time, features)`, kept in memory."""
+
+    def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe) -> None:
+        super().__init__(segments, labels, recipe)
+        backbone = str(pretrained_backbone(recipe.options))
+        self.features: dict[tuple[Segment, Window], Clip] = {
+            (segment, window): read_feature_clips(backbone, segment.file, [window], recipe.spec)[0]
+            for segment, window in self.items
+        }
+
+    def clip(self, segment: Segment, window: Window) -> Clip:
+        return self.features[segment, window]
+
+
+def draws_any_frame(recipe: Recipe) -> bool:
+    """Whether a clip in training is a single frame from anywhere in its window, and not always the middle one."""
+    return recipe.spec.frames == 1 and recipe.options.get("moment") != "middle"
+
+
+def training_spec(recipe: Recipe) -> ClipSpec:
+    """The clips whose frames training draws from: the recipe's, or longer ones if any of their frames is a clip."""
+    return _with_drawn_frames(recipe.spec) if draws_any_frame(recipe) else recipe.spec
 
 
 def training_times(spec: ClipSpec, segment: Window) -> Seconds:
-    """The times of the frames that training draws from.
-
-    A clip of one frame is drawn from anywhere in its window, so its frames are as many as those of longer clips.
+    """The times of the frames that training on pixels draws from.
 
     Args:
         spec: what a clip is.
         segment: start and end, in seconds.
 
     Returns:
-        `(times,)` seconds, ascending.
+        `(times,)` seconds, ascending. For clips of one frame they are as many as for longer ones.
     """
-    if spec.frames == 1:
-        rate = spec.rate if spec.rate == "spread" else DRAWN_FRAMES * spec.rate
-        spec = dataclasses.replace(spec, frames=DRAWN_FRAMES, rate=rate)
-    return pool_times(spec, segment)
+    return pool_times(_with_drawn_frames(spec) if spec.frames == 1 else spec, segment)
+
+
+def _with_drawn_frames(spec: ClipSpec) -> ClipSpec:
+    """Clips of more frames, from windows as long as those of a spec of one frame."""
+    rate = spec.rate if spec.rate == "spread" else DRAWN_FRAMES * spec.rate
+    return dataclasses.replace(spec, frames=DRAWN_FRAMES, rate=rate)
+
+
+def training_windows(spec: ClipSpec, segment: Segment) -> list[Window]:
+    """The windows of a segment that validation sees, and that heads on frozen backbones are trained on."""
+    return even_windows(spec, segment.window, VALIDATION_WINDOWS)
 
 
 def one_hot(segments: Sequence[Segment], labels: Sequence[str]) -> NDArray[np.float32]:

@@ -5,6 +5,8 @@ runs/cnn_rnn-seed0/unfinished/
     latest-12.npz           weights and optimizer state after epoch 12
     best-9.npz              averaged weights of the epoch with the lowest validation loss
 
+Fine-tuning continues the epochs of the head's training, in latest-finetuned-13.npz and so on: files of the whole model.
+
 These are plain NumPy files, not Keras's weights.h5, because HDF5 ends the whole process when the disk is full.
 """
 
@@ -36,11 +38,13 @@ class TrainingState:
         identity: a hash of the recipe and the videos; trainings with the same hash are the same training.
         history: one row per finished epoch: `epoch`, Keras's losses and metrics, `learning_rate`, `seconds`.
         best_epoch: the epoch with the lowest validation loss, counted from 1; of several, the first.
+        head_epochs: the number of epochs after which fine-tuning began; 0 before that.
     """
 
     identity: str
     history: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
+    head_epochs: int = 0
 
     @property
     def epochs(self) -> int:
@@ -89,12 +93,29 @@ class CheckpointCallback(keras.callbacks.Callback):
     @property
     def latest_file(self) -> Path:
         """Weights and optimizer state after the last finished epoch."""
-        return self.folder / f"latest-{self.state.epochs}.npz"
+        return self.folder / f"latest{self._phase}-{self.state.epochs}.npz"
 
     @property
     def best_file(self) -> Path:
         """Averaged weights after the best epoch."""
-        return self.folder / f"best-{self.state.best_epoch}.npz"
+        return self.folder / f"best{self._phase}-{self.state.best_epoch}.npz"
+
+    @property
+    def _phase(self) -> str:
+        return "-finetuned" if self.state.head_epochs else ""
+
+    def begin_finetuning(self, model: keras.Model) -> None:
+        """Record that fine-tuning begins. If no epoch of it validates better, the best weights stay the head's.
+
+        Args:
+            model: the whole model, with the best weights of its head.
+        """
+        files = [self.latest_file, self.best_file]
+        self.state.head_epochs = self.state.epochs
+        save_variables(self.best_file, model.weights)
+        write_json(self.folder / STATE_FILE, asdict(self.state))
+        for file in files:
+            file.unlink(missing_ok=True)
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         self.epoch_start = time.perf_counter()
@@ -192,7 +213,7 @@ def read_state(folder: Path, identity: str) -> TrainingState:
     if state.identity != identity:
         raise other_training_error(folder.parent)
     complete = all(row.keys() >= _REQUIRED_COLUMNS for row in state.history)
-    if not complete or not 1 <= state.best_epoch <= state.epochs:
+    if not complete or not 1 <= state.best_epoch <= state.epochs or not 0 <= state.head_epochs <= state.epochs:
         raise _unreadable_error(file)
     return state
 

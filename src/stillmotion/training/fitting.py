@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -16,23 +15,18 @@ import numpy as np
 from stillmotion.clips import (
     ClipSpec,
     OpenedVideos,
-    Segment,
-    cached_frames,
     choose_rate,
-    even_windows,
-    frame_times,
     open_videos,
-    thread_map,
     trim_cache,
 )
 from stillmotion.data import Videos, check_labeled
 from stillmotion.errors import StillmotionError
 from stillmotion.files import atomic_write, folder_lock, make_folder
-from stillmotion.models import build_model, deployed_model, snapshot_model
+from stillmotion.models import default_size, deployed_model, join_backbone, pretrained_backbone, snapshot_model
+from stillmotion.models.pretrained import build_backbone, weights_id
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import (
     COMPARISON_FILE,
-    TENSORBOARD_FOLDER,
     UNFINISHED_FOLDER,
     DataRecord,
     Recipe,
@@ -44,11 +38,8 @@ from stillmotion.runs import (
     versions,
     write_run,
 )
-from stillmotion.training.batches import VALIDATION_WINDOWS, TrainingClips, ValidationClips, training_times
-from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
-from stillmotion.training.graph_cleanup import release_tf_graphs
-from stillmotion.training.optimizer import make_optimizer
-from stillmotion.training.progress_callback import ProgressCallback
+from stillmotion.training.checkpoints import TrainingState
+from stillmotion.training.phases import TrainingPhases
 from stillmotion.training.recipes import make_recipe
 from stillmotion.training.resuming import find_training, fingerprint_segments, identify_training
 
@@ -76,7 +67,8 @@ def train(
         validation: labeled videos that choose the epoch whose weights are kept, and when to stop. None of their
             groups may be in `train`.
         out: the run's folder.
-        spec: what a clip is; by default 16 frames of 64x64, at the rate that suits the videos. A recipe has its own.
+        spec: what a clip is; by default 16 frames of 64x64, or of what a pretrained backbone is made for, at the rate
+            that suits the videos. A recipe has its own.
         overwrite: whether another training in `out` is deleted; files that are not the run's are kept.
         tensorboard: whether logs for TensorBoard are written to `out/tensorboard`.
         progress: receives the steps done, with the figures of the last finished epoch.
@@ -111,7 +103,8 @@ def train(
     if isinstance(family, Recipe):
         recipe = family
     else:
-        recipe = make_recipe(family, spec=spec or ClipSpec(rate=choose_rate(durations, 16)[0]), **settings)
+        spec = spec or ClipSpec(rate=choose_rate(durations, ClipSpec().frames)[0], size=default_size(settings))
+        recipe = make_recipe(family, spec=spec, **settings)
 
     # Find out whether this training has been started before.
     data = DataRecord(
@@ -142,75 +135,38 @@ def train(
             return run
         unfinished = make_folder(folder / UNFINISHED_FOLDER)
 
-        # Decode each video once.
+        # Decode each video once. If the backbone is pretrained, each frame goes through it once.
         trim_cache()
-        _fill_cache(train_segments, validation_segments, recipe, progress)
-
-        # Build the model. Restored variables include the optimizer's state and step.
-        keras.config.set_dtype_policy(recipe.precision)
-        clips = TrainingClips(train_segments, labels, recipe, epoch=state.epochs)
-        steps = recipe.epochs * len(clips)
-        model = build_model(
-            recipe.family,
-            frames=recipe.spec.frames,
-            height=recipe.spec.height,
-            width=recipe.spec.width,
-            classes=len(labels),
-            options=recipe.options,
-            steps=steps,
-            seed=recipe.seed,
+        phases = TrainingPhases(
+            recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress
         )
-        keras.config.set_dtype_policy("float32")
-        model.compile(
-            optimizer=make_optimizer(recipe, steps),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-            metrics=["accuracy"],
-        )
-        checkpoints = CheckpointCallback(unfinished, state, recipe.patience, recipe.seed)
-        if state.epochs:
-            model.optimizer.build(model.trainable_variables)
-            # The best weights are needed only at the end. If they are damaged, that is reported before hours of work.
-            load_variables(checkpoints.best_file, model.weights)
-            load_variables(checkpoints.latest_file, [*model.weights, *model.optimizer.variables])
+        phases.fill_cache()
 
-        # Fit. A training may have been interrupted after its last epoch.
-        if state.epochs < recipe.epochs and (not state.epochs or state.epochs_since_best < recipe.patience):
-            callbacks: list[keras.callbacks.Callback] = [
-                # Validation uses the averaged weights, which are those that the run will have.
-                checkpoints.swap_averaged_weights,
-                checkpoints,
-                ProgressCallback(progress, recipe.epochs, len(clips)),
-            ]
-            if tensorboard:
-                callbacks.append(keras.callbacks.TensorBoard(folder / TENSORBOARD_FOLDER))
-            with release_tf_graphs():
-                model.fit(
-                    clips,
-                    validation_data=ValidationClips(validation_segments, labels, recipe),
-                    initial_epoch=state.epochs,
-                    epochs=recipe.epochs,
-                    callbacks=callbacks,
-                    shuffle=False,
-                    verbose=0,
-                )
-
-        # Without a finite loss no epoch is the best. The state is of no use to another learning rate.
-        if not math.isfinite(state.best["val_loss"]):
-            delete_unfinished(unfinished)
-            raise StillmotionError(f"{folder}: training diverged (the loss is not finite); use a smaller learning rate")
+        # Fit a whole model on pixels; or a head on features, and then perhaps the last stages of its backbone.
+        backbone = pretrained_backbone(recipe.options)
+        if backbone is None:
+            model = deployed_model(recipe.family, phases.fit_model(), recipe.options)
+        else:
+            network = build_backbone(backbone, recipe.spec.height, recipe.spec.width)
+            head = phases.fit_head(network)
+            if recipe.finetune:
+                phases.finetune(network, head)
+            model = join_backbone(recipe.family, network, deployed_model(recipe.family, head, recipe.options))
 
         # Save the weights of the best epoch. run.json is written last, because it says that the run is complete.
-        load_variables(checkpoints.best_file, model.weights)
-        _save(deployed_model(recipe.family, model, recipe.options), folder / "model.keras")
+        _save(model, folder / "model.keras")
         snapshot = snapshot_model(recipe.family, model)
         if snapshot is not None:
             _save(snapshot, folder / "snapshot.keras")
         _write_history(folder / "history.csv", state)
+        made_by = versions(keras.backend.backend(), keras.__version__)
+        if backbone is not None:
+            made_by["backbone"] = weights_id(backbone)
         record = RunRecord(
             recipe,
             labels,
             data,
-            versions(keras.backend.backend(), keras.__version__),
+            made_by,
             TrainingRecord(
                 epochs=state.epochs,
                 best_epoch=state.best_epoch,
@@ -231,18 +187,6 @@ def _check_run_folder(folder: Path, roots: Sequence[Path]) -> None:
             raise StillmotionError(f"{folder}: holds the data set ({root}); choose another folder for the run")
     if (folder / COMPARISON_FILE).exists():
         raise StillmotionError(f"{folder}: holds a comparison; choose another folder for the run")
-
-
-def _fill_cache(
-    train_segments: Sequence[Segment], validation_segments: Sequence[Segment], recipe: Recipe, progress: Progress
-) -> None:
-    """Decode all frames that the training will use into the cache."""
-    spec = recipe.spec
-    requests = [(segment.file, training_times(spec, segment.window)) for segment in train_segments]
-    for segment in validation_segments:
-        windows = even_windows(spec, segment.window, VALIDATION_WINDOWS)
-        requests += [(segment.file, frame_times(spec, window)) for window in windows]
-    thread_map(lambda request: cached_frames(*request, spec.height, spec.width), requests, progress, "decoding")
 
 
 def _save(model: keras.Model, path: Path) -> None:

@@ -7,29 +7,30 @@ import keras
 from stillmotion.runs import Recipe
 
 
-def make_optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+def make_optimizer(recipe: Recipe, steps: int, *, learning_rate: float | None = None) -> keras.optimizers.Optimizer:
     """Make the optimizer for one training.
 
     Args:
         recipe: gives the peak learning rate and the weight decay.
         steps: number of batches in all epochs together.
+        learning_rate: another peak than the recipe's.
 
     Returns:
         AdamW that also keeps a moving average of the weights.
     """
     return keras.optimizers.AdamW(
-        learning_rate_schedule(recipe, steps),
+        learning_rate_schedule(learning_rate or recipe.learning_rate, steps),
         weight_decay=recipe.weight_decay,
         use_ema=True,
         ema_momentum=ema_momentum(steps),
     )
 
 
-def learning_rate_schedule(recipe: Recipe, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+def learning_rate_schedule(peak: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """The learning rate: up to its peak over the first tenth of the steps, then down to zero along a cosine.
 
     Args:
-        recipe: gives the peak.
+        peak: the highest learning rate.
         steps: number of batches in all epochs together.
 
     Returns:
@@ -37,9 +38,9 @@ def learning_rate_schedule(recipe: Recipe, steps: int) -> keras.optimizers.sched
     """
     warm_up = max(1, steps // 10)
     return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=recipe.learning_rate / 100,
+        initial_learning_rate=peak / 100,
         decay_steps=max(1, steps - warm_up),
-        warmup_target=recipe.learning_rate,
+        warmup_target=peak,
         warmup_steps=warm_up,
     )
 
