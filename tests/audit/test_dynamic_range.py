@@ -40,7 +40,7 @@ def write_hdr_video(path: Path, pictures: Any, transfer: str) -> Path:
     options = {"crf": "6", "preset": "ultrafast", "x265-params": "log-level=none"}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx265", rate=10, options=options)
-        stream.height, stream.width, stream.pix_fmt = *pictures.shape[1:3], "yuv420p10le"
+        (stream.height, stream.width), stream.pix_fmt = pictures.shape[1:3], "yuv420p10le"
         context: Any = stream.codec_context
         context.color_primaries, context.color_trc, context.colorspace = 9, CODES[transfer], 9
         for number, picture in enumerate((to_hdr(pictures, transfer) * 65535).round().astype(np.uint16)):
@@ -57,7 +57,8 @@ def read_tone_mapped(path: Path) -> Iterator[Any]:
     """A frame reader that does what the fix says."""
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
-            levels = sm.tone_map(frame.to_ndarray(format="rgb24"), transfer=probe(path).transfer)
+            picture: Any = frame.to_ndarray(format="rgb24")
+            levels = sm.tone_map(picture, transfer=probe(path).transfer)
             yield np.asarray(Image.fromarray(levels.astype(np.uint8)).resize((SIDE, SIDE), Image.Resampling.BOX))
 
 
@@ -104,8 +105,8 @@ def test_the_header_says_which_transfer_function_and_gamut_a_video_has(tmp_path:
 @pytest.mark.parametrize("transfer", CODES)
 def test_tone_mapping_restores_the_levels_of_sdr(transfer: str) -> None:
     levels = np.linspace(8, 255, 50).round()
-    pictures = np.stack([levels, levels[::-1], np.roll(levels, 9)], axis=-1)
-    code = 255 * to_hdr(pictures, transfer)
+    pictures: Any = np.stack([levels, levels[::-1], np.roll(levels, 9)], axis=-1)
+    code: Any = 255 * to_hdr(pictures, transfer)
     curve = "scene" if transfer == "HLG" else "clip"
     assert np.abs(sm.tone_map(code, transfer=transfer, curve=curve) - pictures).max() <= 1
     assert np.abs(DYNAMIC_RANGE.apply(pictures, (transfer, "BT.2020", CODED, 203.0)) - code).max() <= 1

@@ -14,7 +14,7 @@ RECIPE = sm.make_recipe("frame_pool", learning_rate=PEAK, weight_decay=0.3)
 
 
 def rates(steps: int) -> list[float]:
-    schedule = learning_rate_schedule(RECIPE, steps)
+    schedule = learning_rate_schedule(RECIPE.learning_rate, steps)
     return [float(schedule(step)) for step in range(steps + 1)]
 
 

@@ -72,7 +72,7 @@ def tone_map(
     light, peak = _to_light(code, transfer, curve, white)
     light = np.maximum(light @ _TO_BT709[gamut].T, 0)
     if curve == "Hable":
-        light = _hable(light) / _hable(np.float64(peak))
+        light = _hable(light) / _hable(np.array(peak))
     elif curve == "Reinhard":
         light = light / (light + 0.5) * (peak + 0.5) / peak
     return to_levels(255 * np.clip(light, 0, 1) ** (1 / _GAMMA))

@@ -53,6 +53,6 @@ def _check(name: str, network: keras.Model) -> None:
     foreign = {type(layer).__name__ for layer in network.layers if not type(layer).__module__.startswith("keras.")}
     if foreign:
         raise UsageError(
-            f"backbone {name!r}: has layers of KerasHub's own ({', '.join(sorted(foreign))}), so a saved model would not "
-            "load with Keras alone; choose another preset"
+            f"backbone {name!r}: has layers of KerasHub's own ({', '.join(sorted(foreign))}), so a saved model would "
+            "not load with Keras alone; choose another preset"
         )
