@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from stillmotion.clips import Segment
+from stillmotion.decoding import source_files
 from stillmotion.runs import RECORD_FILE, UNFINISHED_FOLDER, DataRecord, Recipe, Run, read_run
 from stillmotion.training.checkpoints import TrainingState, other_training_error, read_state
 
@@ -20,7 +21,8 @@ def fingerprint_segments(train: Sequence[Segment], validation: Sequence[Segment]
         for segment in part:
             video = segment.video
             described = [video.path, video.label, video.group, video.start_seconds, video.end_seconds]
-            rows.append([*described, part_number, segment.file.stat().st_size])
+            size = sum(file.stat().st_size for file in source_files(segment.file))
+            rows.append([*described, part_number, size])
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
