@@ -30,12 +30,14 @@ class Recurrence:
         kernel: the recurrent kernel, `(units, gates * units)`.
         bias: `(units,)`, the recurrent bias of a GRU's candidate state, if there is one.
         backwards: whether it begins with the last frame.
+        sequences: whether the outputs of all steps are needed.
     """
 
     kind: str
     kernel: NDArray[np.float32]
     bias: NDArray[np.float32] | None
     backwards: bool
+    sequences: bool
 
     @property
     def units(self) -> int:
@@ -53,17 +55,19 @@ def for_onnx() -> Iterator[list[Recurrence]]:
         _RECURRENCES.reset(token)
 
 
-def fused(kind: str, cell: Any, backwards: bool, inputs: Any) -> Any:
+def fused(kind: str, cell: Any, backwards: bool, sequences: bool, inputs: Any) -> Any:
     """Make a placeholder for a recurrence.
 
     Args:
         kind: "GRU" or "LSTM".
         cell: Keras's cell.
         backwards: whether it begins with the last frame.
+        sequences: whether the outputs of all steps are needed.
         inputs: projected, `(time, batch, gates * units)`.
 
     Returns:
-        The last state, `(batch, units)`; None outside of `for_onnx`.
+        The last output, `(batch, units)`, or all of them in the order of time, `(time, batch, units)`; None outside of
+        `for_onnx`.
     """
     recurrences = _RECURRENCES.get()
     if recurrences is None:
@@ -73,10 +77,10 @@ def fused(kind: str, cell: Any, backwards: bool, inputs: Any) -> Any:
     with tf.init_scope():  # Outside of the graph that is traced.
         kernel = cell.recurrent_kernel.numpy()
         bias = cell.bias.numpy()[1, 2 * cell.units :] if kind == "GRU" and cell.use_bias else None
-    recurrence = Recurrence(kind, kernel, bias, backwards)
+    recurrence = Recurrence(kind, kernel, bias, backwards, sequences)
     recurrences.append(recurrence)
     state = tf.numpy_function(_placeholder, [tf.constant(len(recurrences) - 1), inputs], tf.float32)
-    return tf.reshape(state, (-1, recurrence.units))
+    return tf.reshape(state, (inputs.shape[0], -1, recurrence.units) if sequences else (-1, recurrence.units))
 
 
 def _placeholder(*_: Any) -> Any:
@@ -119,11 +123,20 @@ def replace(recurrences: list[Recurrence]) -> Any:
                 bias[0, -units:] = recurrence.bias
                 inputs.append(constant("b", bias))
         outputs = node.output
-        shape, dtype = [ctx.get_shape(node.input[1])[1], units], ctx.get_dtype(node.input[1])
+        time, batch, _ = ctx.get_shape(node.input[1])
+        shape = [time, batch, units] if recurrence.sequences else [batch, units]
+        dtype = ctx.get_dtype(node.input[1])
         ctx.remove_node(node.name)
         operation = ctx.make_node(kind, inputs, attr=attributes, output_count=2 if kind == "GRU" else 3)
-        # The second output is the last state, with an axis of directions in front.
-        axis = constant("axis", np.array([0], np.int64))
-        ctx.make_node("Squeeze", [operation.output[1], axis], outputs=outputs, shapes=[shape], dtypes=[dtype])
+        # The first output is the sequence, with an axis of directions after that of time; the second is the last state,
+        # with that axis in front.
+        axis = constant("axis", np.array([1 if recurrence.sequences else 0], np.int64))
+        ctx.make_node(
+            "Squeeze",
+            [operation.output[0 if recurrence.sequences else 1], axis],
+            outputs=outputs,
+            shapes=[shape],
+            dtypes=[dtype],
+        )
 
     return handler

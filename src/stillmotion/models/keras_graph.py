@@ -1,20 +1,25 @@
-"""Walk through a Keras model by public API: `iter_layers` for the layers, `read_graph` for the calls between them."""
+"""Walk through a Keras model: `iter_layers` for its layers, `read_graph` for the calls between them.
+
+Which call made a tensor is recorded by Keras in attributes that have no public name but have been the same in all of
+Keras 3: `_keras_history` and `_inbound_nodes`. `_node_of` is the only place that reads them. The public `get_config`
+says the same, but not for layers that cannot be saved.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.errors import UsageError
 
 Shape = tuple[int | None, ...]
-# Where a tensor comes from: the operation's name, which of its calls, and which of that call's results.
-_Source = tuple[str, int, int]
-_Call = tuple[str, int]
 
 
 def iter_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
@@ -59,8 +64,10 @@ class Node:
         operation: the layer or `keras.ops` operation.
         args: its positional arguments, with a `Ref` in place of each tensor.
         kwargs: its keyword arguments, likewise.
-        inputs: the tensors among the arguments, in order.
-        outputs: the results that are used, by their place among all results of the call.
+        inputs: the different tensors among the arguments, in order.
+        outputs: the results, by their place among all results of the call.
+        batch: the only batch size that the call takes, or None if it takes any.
+        opaque: why the calls inside of a layer that is not Keras's own cannot be seen; empty for Keras's own layers.
     """
 
     operation: Any
@@ -68,13 +75,15 @@ class Node:
     kwargs: dict[str, Any]
     inputs: tuple[Ref, ...]
     outputs: dict[int, Ref]
+    batch: int | None = None
+    opaque: str = ""
 
-    def call(self, tensors: dict[Ref, Any]) -> Any:
+    def call(self, tensors: Mapping[Ref, Any]) -> Any:
         """Call the operation with these tensors in place of the references."""
         args, kwargs = self.arguments(tensors)
         return self.operation(*args, **kwargs)
 
-    def arguments(self, tensors: dict[Ref, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def arguments(self, tensors: Mapping[Ref, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments of the call, with these tensors in place of the references."""
         args, kwargs = keras.tree.map_structure(
             lambda leaf: tensors[leaf] if isinstance(leaf, Ref) else leaf, (self.args, self.kwargs)
@@ -87,16 +96,26 @@ class Graph:
     """The calls that a model is made of.
 
     Attributes:
-        nodes: the calls in an order in which they can be run. Nested models are unfolded into their own calls.
+        nodes: the calls in an order in which they can be run. Nested models, and layers that are not Keras's own but
+            made of calls of Keras, are unfolded into their own calls.
         input: the model's input.
         output: the model's output.
-        specs: shape and dtype of each tensor; shapes begin with the batch, which is None.
+        specs: shape and dtype of each tensor; shapes begin with the batch, which is None unless the model is built for
+            a fixed one.
+        indivisible: why the calls one by one do not compute what the model does; empty if they do.
     """
 
     nodes: tuple[Node, ...]
     input: Ref
     output: Ref
     specs: dict[Ref, keras.KerasTensor]
+    indivisible: str = ""
+
+    @property
+    def batch(self) -> int | None:
+        """The only batch size that the model takes, or None if it takes any."""
+        size: int | None = self.shape(self.input)[0]
+        return size
 
     def shape(self, ref: Ref) -> Shape:
         """The shape of a tensor."""
@@ -106,11 +125,11 @@ class Graph:
 def read_graph(model: keras.Model) -> Graph:
     """The calls between the one input of a model and its one output.
 
-    Only public API is used: `get_config` says which call feeds which. A model that is not made of such calls (a
-    subclass of `keras.Model` with its own `call`) is a single node.
+    A model or layer with a `call` of its own, a `Lambda` and an `Activation` of a function that is not Keras's are
+    called with symbolic tensors, which shows the calls inside. Where that fails, they are single nodes.
 
     Args:
-        model: a built model with one input and one output.
+        model: a built model with one input and one output. Either may be the only item of a list or dictionary.
 
     Returns:
         The graph, whose operations are the model's own.
@@ -118,21 +137,104 @@ def read_graph(model: keras.Model) -> Graph:
     Raises:
         UsageError: the model is not built, or has several inputs or outputs.
     """
-    inputs = getattr(model, "inputs", None)
-    if not inputs or len(inputs) != 1 or len(model.outputs) != 1:
-        raise UsageError(f"{model.name}: expected a built model with one input and one output")
     reader = _GraphReader()
-    start = reader.new_ref(keras.KerasTensor(inputs[0].shape, dtype=inputs[0].dtype))
-    (end,) = reader.add_call(model, (start,), {}, {0: model.outputs[0]}).values()
-    return Graph(tuple(reader.nodes), start, end, reader.specs)
+    inputs, outputs = _ends(model)
+    spec = keras.KerasTensor(inputs[0].shape, dtype=inputs[0].dtype)
+    start = reader.new_ref(spec)
+    (end,) = reader.add_call(model, (start,), {}, outputs, inputs[0].shape[0]).values()
+    used = {end, *(ref for node in reader.nodes for ref in node.inputs)}
+    nodes = [
+        replace(node, outputs={place: ref for place, ref in node.outputs.items() if ref in used})
+        for node in reader.nodes
+    ]
+    return Graph(tuple(nodes), start, end, reader.specs, reader.indivisible)
+
+
+def single_call(model: keras.Model) -> Graph:
+    """A model as one call of itself.
+
+    Args:
+        model: see `read_graph`.
+
+    Returns:
+        A graph of a single node.
+    """
+    inputs, outputs = _ends(model)
+    start, end = Ref(0), Ref(1)
+    node = Node(_Whole(model), (start,), {}, (start,), {0: end}, inputs[0].shape[0])
+    return Graph((node,), start, end, {start: inputs[0], end: outputs[0]})
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """A model as an operation with one input and one output."""
+
+    model: keras.Model
+
+    @property
+    def name(self) -> str:
+        return str(self.model.name)
+
+    def __call__(self, batch: Any) -> Any:
+        return keras.tree.flatten(self.model(pack_input(self.model, batch), training=False))[0]
+
+    def compute_output_spec(self, batch: Any) -> Any:
+        return keras.tree.flatten(self.model.compute_output_spec(pack_input(self.model, batch), training=False))[0]
+
+
+def pack_input(model: keras.Model, batch: Any) -> Any:
+    """A batch in the structure that a model with one input takes it in: itself, or in a list or dictionary."""
+    if isinstance(model, keras.Sequential) or not _is_functional(model):
+        return batch
+    return keras.tree.pack_sequence_as(model.input, [batch])
+
+
+def predict_batch(model: keras.Model, batch: NDArray[Any]) -> NDArray[Any]:
+    """The one output of a model for a batch of its one input, without Keras's progress bar and batching.
+
+    Args:
+        model: see `read_graph`.
+        batch: of any size, also for a model that is built for a fixed one.
+
+    Returns:
+        The output as an array.
+    """
+    fixed = _ends(model)[0][0].shape[0]
+    if fixed is None:
+        return _first(model.predict_on_batch(pack_input(model, batch)))
+    singles = [np.repeat(batch[at : at + 1], fixed, axis=0) for at in range(len(batch))]
+    return np.concatenate([_first(model.predict_on_batch(pack_input(model, single)))[:1] for single in singles])
+
+
+def _first(outputs: Any) -> NDArray[Any]:
+    return np.asarray(keras.ops.convert_to_numpy(keras.tree.flatten(outputs)[0]))
+
+
+def _ends(model: keras.Model) -> tuple[list[keras.KerasTensor], list[keras.KerasTensor]]:
+    """A model's one input and one output, also of a subclass that was built by a call."""
+    inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
+    if not inputs or not outputs:
+        shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
+        if not (isinstance(shape, list | tuple) and all(side is None or isinstance(side, int) for side in shape)):
+            raise UsageError(f"{model.name}: expected a built model with one input and one output; call it on a clip")
+        inputs = [keras.KerasTensor((None, *shape[1:]), dtype=model.variable_dtype)]
+        outputs = keras.tree.flatten(model(inputs[0]))
+    if len(inputs) != 1 or len(outputs) != 1:
+        names = ", ".join(tensor.name for tensor in (inputs if len(inputs) != 1 else outputs))
+        kind = "inputs" if len(inputs) != 1 else "outputs"
+        raise UsageError(f"{model.name}: expected a built model with one input and one output, not {kind} {names}")
+    return list(inputs), list(outputs)
 
 
 class _GraphReader:
-    """Collects nodes while it unfolds models."""
+    """Collects nodes while it unfolds models and layers."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
         self.specs: dict[Ref, keras.KerasTensor] = {}
+        self.indivisible = ""
+        # Tensors are known by their ids, so they have to stay.
+        self._alive: list[Any] = []
 
     def new_ref(self, spec: keras.KerasTensor) -> Ref:
         ref = Ref(len(self.specs))
@@ -140,59 +242,159 @@ class _GraphReader:
         return ref
 
     def add_call(
-        self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], results: dict[int, keras.KerasTensor]
+        self,
+        operation: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        results: Sequence[keras.KerasTensor],
+        batch: int | None,
     ) -> dict[int, Ref]:
-        """Add a call, or, for a model made of calls, the calls inside of it; return its results by place."""
-        refs = tuple(leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, Ref))
-        if _is_functional(operation) and len(refs) == len(operation.inputs) and not kwargs.get("mask"):
-            return dict(enumerate(self._unfold(operation, list(refs))))
-        outputs = {place: self.new_ref(spec) for place, spec in results.items()}
-        self.nodes.append(Node(operation, args, kwargs, refs, outputs))
+        """Add a call, or the calls inside of it; return its results by place."""
+        leaves = [leaf for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, Ref)]
+        refs = tuple(dict.fromkeys(leaves))
+        opaque = ""
+        if _is_functional(operation) and self._can_unfold(operation, leaves, args, kwargs):
+            return dict(enumerate(self._unfold(operation, leaves, batch)))
+        if not is_kerass_own(operation):
+            inside = self._trace(operation, args, kwargs, results, batch)
+            if not isinstance(inside, str):
+                return inside
+            opaque = inside
+            if any(_has_mask(self.specs[ref]) for ref in refs):
+                # Keras's own layers are given their masks as arguments; others find them on their inputs.
+                self.indivisible = f"{operation.name} is not Keras's own, and takes a mask"
+        outputs = {place: self.new_ref(spec) for place, spec in enumerate(results)}
+        self.nodes.append(Node(operation, args, kwargs, refs, outputs, batch, opaque))
         return outputs
 
-    def _unfold(self, model: keras.Model, inputs: list[Ref]) -> list[Ref]:
-        if isinstance(model, keras.Sequential):
-            model = keras.Model(model.inputs, model.outputs)
-        config = model.get_config()
-        operations = {operation.name: operation for operation in model.operations}
-        calls: dict[_Call, Any] = {
-            (entry["name"], number): call
-            for entry in config["layers"]
-            for number, call in enumerate(entry["inbound_nodes"])
-        }
-        # In the list of outputs, the first call of a nested model is number 1: Keras counts the call that made it.
-        ends = [
-            (name, max(number - isinstance(operations[name], _functional_class()), 0), place)
-            for name, number, place in _sources(config["output_layers"])
-        ]
+    def _can_unfold(self, model: keras.Model, refs: list[Ref], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        """Whether the calls inside do what the model does: not in training mode, or with a mask."""
+        if kwargs.get("training") or kwargs.get("mask") is not None:
+            return False
+        if len(refs) > 1 and not isinstance(model, keras.Sequential):
+            try:
+                keras.tree.assert_same_structure(args[0], model.input)
+            except (TypeError, ValueError, IndexError):
+                return False
+        return [len(self.specs[ref].shape) for ref in refs] == [len(end.shape) for end in model.inputs]
 
-        # The results of each call that are used, with their shapes.
-        results: dict[_Call, dict[int, keras.KerasTensor]] = {}
-        used = [tensor for call in calls.values() for tensor in _tensors_in(call)]
-        for (name, number, place), spec in [*used, *zip(ends, model.outputs, strict=True)]:
-            results.setdefault((name, number), {})[place] = spec
+    def _unfold(self, model: keras.Model, inputs: list[Ref], batch: int | None) -> list[Ref]:
+        """The calls of a model that is made of calls."""
+        known = {}
+        for ref, spec in zip(inputs, model.inputs, strict=True):
+            source = self.specs[ref]
+            if source.dtype != spec.dtype:  # A nested model casts its input.
+                cast = keras.ops.cast(keras.KerasTensor(source.shape, source.dtype), spec.dtype)
+                ref = self.add_call(_node_of(cast).operation, (ref,), {}, [cast], batch)[0]
+            known[id(spec)] = ref
+        return self._follow(model.outputs, known, batch)
 
-        known: dict[_Call, dict[int, Ref]] = {
-            (name, number): {place: ref}
-            for (name, number, place), ref in zip(_sources(config["input_layers"]), inputs, strict=True)
-        }
-        # Depth first from the outputs, with a list in place of recursion: graphs are deeper than Python's stack.
-        wanted = [(name, number) for name, number, _ in ends]
+    def _trace(
+        self,
+        operation: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        results: Sequence[keras.KerasTensor],
+        batch: int | None,
+    ) -> dict[int, Ref] | str:
+        """The calls inside of a layer's own `call`, or why they cannot be seen."""
+        if operation.dtype_policy.compute_dtype != operation.dtype_policy.variable_dtype:
+            return "it computes in mixed precision"
+        if kwargs.get("training"):
+            return "it runs in training mode"
+        if getattr(operation, "quantization_mode", None):
+            return "it is quantized"
+        if any(_has_mask(self.specs[leaf]) for leaf in keras.tree.flatten((args, kwargs)) if isinstance(leaf, Ref)):
+            return "it takes a mask"
+        if "training" in inspect.signature(operation.call).parameters:
+            kwargs = {**kwargs, "training": False}
+        # Some code only works if the batch size is a number. It is then that of one window.
+        sizes = [batch] if batch is not None else [None, 1]
+        reason = ""
+        for size in sizes:
+            known: dict[int, Ref] = {}
+            kept = len(self.nodes), len(self.specs)
+            try:
+                outputs = self._symbolic_outputs(operation, args, kwargs, size, known)
+                for output, result in zip(outputs, results, strict=True):
+                    if tuple(output.shape[1:]) != tuple(result.shape[1:]) or output.dtype != result.dtype:
+                        raise TypeError(f"its result is {output.shape}, not {result.shape}")
+                return dict(enumerate(self._follow(outputs, known, size)))
+            except Exception as error:  # Foreign code raises anything.
+                reason = reason or f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:80]}"
+                del self.nodes[kept[0] :]
+                for number in range(kept[1], len(self.specs)):
+                    del self.specs[Ref(number)]
+        return reason
+
+    def _symbolic_outputs(
+        self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], size: int | None, known: dict[int, Ref]
+    ) -> list[Any]:
+        """Call a layer's own code with symbolic tensors; `known` gets the tensors that they stand for."""
+        symbols: dict[Ref, keras.KerasTensor] = {}
+
+        def symbol(leaf: Any) -> Any:
+            if not isinstance(leaf, Ref):
+                return leaf
+            if leaf not in symbols:
+                spec = self.specs[leaf]
+                symbols[leaf] = keras.KerasTensor((size, *spec.shape[1:]), dtype=spec.dtype)
+                known[id(symbols[leaf])] = leaf
+            return symbols[leaf]
+
+        symbolic_args, symbolic_kwargs = keras.tree.map_structure(symbol, (args, kwargs))
+        self._alive.append(symbols)
+        with keras.StatelessScope() as scope:
+            outputs: list[Any] = keras.tree.flatten(operation.call(*symbolic_args, **symbolic_kwargs))
+        if any(scope.get_current_value(variable) is not None for variable in operation.variables):
+            raise TypeError("it changes its variables")
+        return outputs
+
+    def _follow(self, ends: Sequence[keras.KerasTensor], known: dict[int, Ref], batch: int | None) -> list[Ref]:
+        """Add all calls that lead from known tensors, by their ids, to these ends."""
+        # Depth first from the ends, with a list in place of recursion: graphs are deeper than Python's stack.
+        wanted = list(ends)
         while wanted:
-            call = wanted[-1]
-            if call not in known:
-                missing = [source[:2] for source, _ in _tensors_in(calls[call]) if source[:2] not in known]
+            tensor = wanted[-1]
+            if id(tensor) not in known:
+                node = _node_of(tensor)
+                missing = [source for source in node.arguments.keras_tensors if id(source) not in known]
                 if missing:
                     wanted += missing
                     continue
-                args, kwargs = (_fill_in(calls[call][part], known) for part in ("args", "kwargs"))
-                known[call] = self.add_call(operations[call[0]], tuple(args), dict(kwargs), results[call])
+                args, kwargs = node.arguments.convert(partial(_known_ref, known))
+                added = self.add_call(node.operation, tuple(args), dict(kwargs), node.outputs, batch)
+                known |= {id(output): added[place] for place, output in enumerate(node.outputs)}
             wanted.pop()
-        return [known[name, number][place] for name, number, place in ends]
+        return [known[id(end)] for end in ends]
+
+
+def is_kerass_own(operation: Any) -> bool:
+    """Whether an operation is Keras's own and contains no code of somebody else.
+
+    Args:
+        operation: a layer or `keras.ops` operation.
+
+    Returns:
+        False for foreign layers, and for Keras's where they apply a function that is not Keras's.
+    """
+    if not type(operation).__module__.startswith("keras.") or isinstance(operation, keras.layers.Lambda):
+        return False
+    activation = getattr(operation, "activation", None)
+    # Only `Activation` and `Dense` are made of calls that can be seen.
+    if activation is None or not isinstance(operation, keras.layers.Activation | keras.layers.Dense):
+        return True
+    return is_kerass_function(activation)
+
+
+def is_kerass_function(function: Any) -> bool:
+    """Whether a function or layer that serves as an activation is Keras's own."""
+    module = getattr(function, "__module__", None) or type(function).__module__
+    return bool(module.startswith("keras."))
 
 
 def _is_functional(operation: Any) -> bool:
-    """Whether `get_config` names the calls that the operation is made of."""
+    """Whether the operation is a model made of calls that Keras has recorded."""
     if isinstance(operation, keras.Sequential):
         return bool(operation.built and operation.inputs)
     functional = _functional_class()
@@ -206,36 +408,15 @@ def _functional_class() -> Any:
     return type(keras.Model(tensor, tensor))
 
 
-def _sources(config: list[Any]) -> list[_Source]:
-    """The inputs or outputs in a configuration, which holds a single one without a list around it."""
-    if config and isinstance(config[0], str):
-        config = [config]
-    return [(name, number, place) for name, number, place in config]
+def _node_of(tensor: keras.KerasTensor) -> Any:
+    """Keras's record of the call that made a tensor."""
+    operation, number, _ = tensor._keras_history
+    return operation._inbound_nodes[number]
 
 
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("class_name") == "__keras_tensor__"
+def _known_ref(known: Mapping[int, Ref], leaf: Any) -> Any:
+    return known[id(leaf)] if isinstance(leaf, keras.KerasTensor) else leaf
 
 
-def _tensors_in(value: Any) -> list[tuple[_Source, keras.KerasTensor]]:
-    """The tensors among the arguments of a call: where each comes from, with its shape and dtype."""
-    if _is_tensor(value):
-        config = value["config"]
-        name, number, place = config["keras_history"]
-        return [((name, number, place), keras.KerasTensor(config["shape"], config["dtype"]))]
-    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return [tensor for part in parts for tensor in _tensors_in(part)]
-
-
-def _fill_in(value: Any, known: dict[_Call, dict[int, Ref]]) -> Any:
-    """Arguments from a configuration, with a `Ref` in place of each tensor."""
-    if _is_tensor(value):
-        name, number, place = value["config"]["keras_history"]
-        return known[name, number][place]
-    if isinstance(value, list | tuple):
-        return type(value)(_fill_in(part, known) for part in value)
-    if isinstance(value, dict) and "class_name" in value:
-        return keras.saving.deserialize_keras_object(value)
-    if isinstance(value, dict):
-        return {key: _fill_in(part, known) for key, part in value.items()}
-    return value
+def _has_mask(tensor: keras.KerasTensor) -> bool:
+    return getattr(tensor, "_keras_mask", None) is not None

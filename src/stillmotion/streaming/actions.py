@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from stillmotion.models.keras_graph import Node, Shape
@@ -27,10 +29,12 @@ class PerFrame:
     Attributes:
         call: takes tensors with any number of slices along their time axis, and returns as many slices.
         axis: the time axis of the result.
+        unproved: whether nothing but the trial shows that it works on each slice by itself.
     """
 
     call: Tensors
     axis: Axis
+    unproved: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,29 @@ class FullWindow:
     Attributes:
         call: takes whole windows, with the axes that the model has.
         parallel: another way to the same results, for windows that overlap much.
+        batch: if given, `call` takes one window at a time, as often as this says, because it works across a batch or is
+            built for this batch size.
     """
 
     call: Tensors
     parallel: ParallelWindows | None = None
+    batch: int | None = None
+
+    def run(self, windows: int, tensors: Sequence[Any]) -> list[Any]:
+        """All results for a number of windows."""
+        if self.batch is None:
+            return list(keras.tree.flatten(self.call(*tensors)))
+        parts = [ops.split(tensor, windows, axis=0) if windows > 1 else [tensor] for tensor in tensors]
+        results = [self._alone([part[number] for part in parts]) for number in range(windows)]
+        return [ops.concatenate(pieces, axis=0) if windows > 1 else pieces[0] for pieces in zip(*results, strict=True)]
+
+    def _alone(self, window: Sequence[Any]) -> list[Any]:
+        """The results for one window, given as often as the call wants."""
+        copies = self.batch or 1
+        if copies == 1:
+            return list(keras.tree.flatten(self.call(*window)))
+        results = keras.tree.flatten(self.call(*(ops.concatenate([tensor] * copies, axis=0) for tensor in window)))
+        return [result[: int(result.shape[0]) // copies] for result in results]
 
 
 Action = PerFrame | Windowed | FullWindow | ParallelWindows

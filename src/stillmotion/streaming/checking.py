@@ -1,31 +1,113 @@
-"""How far a divided model's predictions are from the model's own."""
+"""How far a divided model's predictions are from the model's own, and how far they may be."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
+from keras import ops
+from numpy.typing import NDArray
 
 from stillmotion.exporting.program import distance
+from stillmotion.models.keras_graph import Graph, predict_batch
+from stillmotion.streaming.actions import FullWindow
+from stillmotion.streaming.trial import ROUNDINGS, structured_frames
 
 if TYPE_CHECKING:
     from stillmotion.streaming.streams import StreamModel
 
+# Values that frames may have, where the model does not say. Those are taken on which its predictions vary most: a model
+# of frames in 0..1 is saturated by 0..255.
+VALUES = ((0.0, 255.0), (0.0, 1.0), (-1.0, 1.0))
 
-def difference_from_model(stream: StreamModel) -> float:
-    """Compare the predictions of two windows of noise with those of the model on whole windows.
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far predictions are from the model's own.
+
+    Attributes:
+        difference: the largest one (see `stillmotion.exporting.program.distance`).
+        allowed: how large it may be.
+    """
+
+    difference: float
+    allowed: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the difference is allowed. Not a number never is."""
+        return self.difference <= self.allowed
+
+
+def compare_with_model(stream: StreamModel, tolerance: float) -> Agreement:
+    """Compare the predictions of two windows with those of the model on whole windows.
 
     Args:
         stream: a stream model that no stream uses yet.
+        tolerance: the difference that is always allowed. Where the model amplifies the rounding of its input to more
+            than that, so much is allowed, too.
 
     Returns:
-        The largest difference (see `stillmotion.exporting.program.distance`).
+        The difference. A model whose predictions are random agrees with everything.
     """
     starts = [stream.start, stream.start + stream.hop]
-    noise = np.random.default_rng(0).integers(0, 256, [starts[1] + stream.frames, *stream.plan.frame_shape])
-    frames = noise.astype(np.uint8)
-    streamed = [prediction.probabilities for prediction in stream.push(frames)]
-    stream.flush()
+    frames, expected = _most_telling(stream, starts)
+    windows = _windows(stream, frames, starts)
+    streamed = _streamed(stream, frames, starts)
+    difference = distance(np.reshape(streamed, expected.shape), expected)
+    if difference <= tolerance:
+        return Agreement(difference, tolerance)
+    again = distance(predict_batch(stream.model, windows), expected)
+    if not again <= tolerance:
+        return Agreement(0.0, tolerance)
+    return Agreement(difference, max(tolerance, ROUNDINGS * _rounding(stream.plan.graph, windows)))
+
+
+def _most_telling(stream: StreamModel, starts: list[int]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Frames on which the model's predictions vary most, and its predictions."""
+    graph = stream.plan.graph
+    dtype, count = graph.specs[graph.input].dtype, starts[-1] + stream.frames
+    found: list[tuple[float, NDArray[Any], NDArray[Any]]] = []
+    for values in VALUES if "float" in dtype else VALUES[:1]:
+        frames = structured_frames(count, stream.plan.frame_shape, dtype, values)
+        expected = predict_batch(stream.model, _windows(stream, frames, starts))
+        variation = float(np.ptp(expected, axis=0).max())
+        found.append((variation if np.isfinite(variation) else -1.0, frames, expected))
+    _, frames, expected = max(found, key=lambda each: each[0])
+    return frames, expected
+
+
+def _windows(stream: StreamModel, frames: NDArray[Any], starts: list[int]) -> NDArray[Any]:
     windows = np.stack([frames[start : start + stream.frames] for start in starts])
-    takes_images = len(stream.plan.graph.shape(stream.plan.graph.input)) == 4
-    return distance(streamed, stream.model.predict_on_batch(windows[:, 0] if takes_images else windows))
+    return windows[:, 0] if len(stream.plan.graph.shape(stream.plan.graph.input)) == 4 else windows
+
+
+def _streamed(stream: StreamModel, frames: NDArray[Any], starts: list[int]) -> NDArray[Any]:
+    """What the stream predicts, one window at a time, as from a camera."""
+    if all(isinstance(task.action, FullWindow) for task in stream.plan.tasks):
+        # Only frames are kept, so the windows before the first complete one need not be run.
+        return stream.predict_apart([frames[start : start + stream.frames] for start in starts])
+    predictions = []
+    for at in range(0, len(frames), stream.hop):
+        predictions += stream.push(frames[at : at + stream.hop])
+    stream.flush()
+    return np.array([prediction.probabilities for prediction in predictions])
+
+
+def _rounding(graph: Graph, windows: NDArray[Any]) -> float:
+    """How far predictions move when the frames change by as much as numbers are rounded."""
+    results = []
+    step = float(np.finfo(np.float32).eps)
+    for change in (0.0, step):
+        noise = np.random.default_rng(0).uniform(1 - change, 1 + change, windows.shape)
+        tensors: dict[Any, Any] = {graph.input: ops.convert_to_tensor((windows * noise).astype(np.float32))}
+        for node in graph.nodes:
+            sources = [tensors[ref] for ref in node.inputs]
+            action = FullWindow(lambda *sources, node=node: node.call(dict(zip(node.inputs, sources, strict=True))),
+                                batch=node.batch)  # fmt: skip
+            outputs = action.run(len(windows), sources)
+            tensors |= {ref: outputs[place] for place, ref in node.outputs.items()}
+        results.append(keras.ops.convert_to_numpy(tensors[graph.output]))
+    return distance(results[1], results[0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -79,16 +80,19 @@ def _as_a_batch(block: Block, streams: int) -> Callable[[list[Any]], Any]:
     return lambda tensors: block.predict_on_batch([np.asarray(tensor) for tensor in tensors])
 
 
-def _by_tensorflow(block: Block, streams: int) -> Callable[[list[Any]], Any]:
-    """Compile with the weights as constants.
+# Weights up to this many numbers each, and up to this many in all, are compiled as constants. Whatever depends on them
+# alone is then computed once, which is half of the operations of a small model. More would make compiling slow, and a
+# copy of them for each block.
+MAX_CONSTANT, MAX_CONSTANTS = 2**18, 2**20
 
-    Whatever depends on weights alone is then computed once, which is half of the operations of a small model.
-    """
+
+def _by_tensorflow(block: Block, streams: int) -> Callable[[list[Any]], Any]:
+    """Compile with small weights as constants; the others stay variables."""
     import tensorflow as tf
 
     frames, kept = block.specs(streams)
     signature = [tf.TensorSpec(spec.shape, spec.dtype) for spec in (frames, *kept)]
-    weights = [(variable, variable.numpy()) for variable in block.variables]
+    weights = [(variable, variable.numpy()) for variable in _small(block.variables)]
 
     @tf.function(input_signature=signature, autograph=False)  # type: ignore[untyped-decorator]
     def function(*tensors: Any) -> Any:
@@ -101,6 +105,19 @@ def _by_tensorflow(block: Block, streams: int) -> Callable[[list[Any]], Any]:
     dtypes, captured = [output.dtype for output in concrete.outputs], concrete.captured_inputs
     run = partial(tf.raw_ops.StatefulPartitionedCall, Tout=dtypes, f=concrete.inference_fn)
     return lambda tensors: run(args=[*tensors, *captured])
+
+
+def _small(variables: Sequence[Any]) -> list[Any]:
+    """The smallest variables, as many as may be constants."""
+    small: list[Any] = []
+    total = 0
+    for variable in sorted(variables, key=lambda variable: math.prod(variable.shape)):
+        size = math.prod(variable.shape)
+        total += size
+        if size > MAX_CONSTANT or total > MAX_CONSTANTS:
+            break
+        small.append(variable)
+    return small
 
 
 def _by_jax(block: Block, streams: int) -> Callable[[list[Any]], Any]:

@@ -41,6 +41,8 @@ def split_convolutions(plan: StreamPlan) -> None:
     for task in plan.tasks:
         if not _is(task, "Conv2D", PerFrame) or task.operation.groups != 1 or plan.timed[task.outputs[0]].axis:
             continue
+        if task.operation.compute_dtype != "float32":  # In 16 bits the order of additions matters.
+            continue
         reshape = only_use_of(task.inputs[0])
         if reshape is None or not _is(reshape, "Reshape", Windowed):
             continue
@@ -58,7 +60,7 @@ def split_convolutions(plan: StreamPlan) -> None:
         if len(set(parts)) < len(parts) or any(plan.timed[ref].axis != 1 for ref in parts):
             continue
         call = _sum_of_convolutions(task.operation, input_shape[1:-1], widths)
-        replaced[id(task)] = StreamTask(PerFrame(call, 0), parts, task.outputs, task.operation)
+        replaced[id(task)] = StreamTask(PerFrame(call, 0), parts, task.outputs, task.operation, task.call)
         removed |= {id(reshape), id(concatenate)}
     plan.tasks[:] = [replaced.get(id(task), task) for task in plan.tasks if id(task) not in removed]
 

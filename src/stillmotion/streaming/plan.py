@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from stillmotion.models.keras_graph import Graph, Ref
-from stillmotion.streaming.actions import Action, Axis
-from stillmotion.streaming.timeline import Indices, Timeline
+from stillmotion.streaming.actions import Action, Axis, PerFrame, Present, Windowed
+from stillmotion.streaming.timeline import Indices, Taps, Timeline
 
 LayerKind = Literal["per frame", "local in time", "whole window"]
 
@@ -29,12 +29,14 @@ class StreamTask:
         inputs: the tensors that it takes.
         outputs: its results, by their place among all results of the operation.
         operation: the layer or operation that the action belongs to.
+        call: the place of its call among the nodes of the graph.
     """
 
     action: Action
     inputs: tuple[Ref, ...]
     outputs: dict[int, Ref]
     operation: Any
+    call: int
 
 
 @dataclass(frozen=True)
@@ -93,3 +95,8 @@ class StreamPlan:
         earliest = int(places.min(initial=0))
         if earliest < 0:
             self.histories[ref] = max(self.histories.get(ref, 0), -earliest)
+
+
+def places_of(source: Timeline, action: PerFrame | Windowed, result: Timeline, windows: int) -> tuple[Indices, Present]:
+    """Which slices of the source each slice of the result is made of, `(packed, taps)`, and which of them exist."""
+    return (action.taps if isinstance(action, Windowed) else Taps()).places(source, result, windows)

@@ -8,24 +8,27 @@ from typing import Any
 import keras
 
 from stillmotion.errors import UsageError
-from stillmotion.models.keras_graph import Node, Ref, read_graph
-from stillmotion.streaming.actions import Action, FullWindow, OpView, ParallelWindows, PerFrame, Present, Windowed
+from stillmotion.models.keras_graph import Graph, Node, Ref, read_graph, single_call
+from stillmotion.streaming.actions import Action, FullWindow, OpView, ParallelWindows, PerFrame, Windowed
 from stillmotion.streaming.fusion import split_convolutions
-from stillmotion.streaming.plan import LayerKind, LayerReport, StreamPlan, StreamTask, TimedTensor
-from stillmotion.streaming.rules import rule_of
-from stillmotion.streaming.timeline import Indices, Taps, Timeline, aligned
+from stillmotion.streaming.plan import LayerKind, LayerReport, StreamPlan, StreamTask, TimedTensor, places_of
+from stillmotion.streaming.rules import rule_of, unknown
+from stillmotion.streaming.timeline import Taps, Timeline, aligned
+from stillmotion.streaming.trial import Findings, find_faults
 
 # From this many overlapping windows on, advancing them side by side is faster than window by window.
 MIN_PARALLEL_WINDOWS = 4
 
 
-def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "") -> StreamPlan:
+def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "", check: bool = True) -> StreamPlan:
     """Divide a model for windows that are `hop` frames apart.
 
     Args:
         model: see `stream_model`.
         hop: frames from one window to the next.
-        undivided: if given, every layer runs on each whole window, for this reason.
+        undivided: if given, the model runs on each whole window, for this reason.
+        check: run each layer as the plan divides it, and on whole windows. A layer whose results differ, or that cannot
+            be run that way, is run on whole windows instead.
 
     Returns:
         The plan.
@@ -43,36 +46,56 @@ def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "") -> St
                 f"{node.operation.name}: the prediction of a stateful layer depends on all earlier windows; "
                 "set stateful=False to stream windows"
             )
+    if undivided or graph.indivisible:
+        whole = single_call(model)
+        return _make_plan(whole, hop, Findings({0: undivided or graph.indivisible}), proved=True)
+    findings = Findings()
+    plan = _make_plan(graph, hop, findings, proved=check)
+    # A layer that has to run on whole windows takes all layers after it along, which are then run in another way.
+    while check and (found := find_faults(plan)):
+        if not findings.add(found):
+            return make_stream_plan(model, hop, undivided="what its layers do with time is not known")
+        plan = _make_plan(graph, hop, findings, proved=True)
+    return plan
+
+
+def _make_plan(graph: Graph, hop: int, findings: Findings, *, proved: bool) -> StreamPlan:
+    """Divide a graph, given what is known about its calls; `proved` says that a trial follows."""
+    shape = graph.shape(graph.input)
     # An image model sees windows of one frame, folded into the batch.
     axis, length = (0, 1) if len(shape) == 4 else (1, int(shape[1] or 1))
     plan = StreamPlan(graph, min(hop, length), length)
     plan.timed[graph.input] = TimedTensor(Timeline(plan.hop, length, 1, 0, length), axis)
-    for node in graph.nodes:
-        if undivided:
-            _run_on_window(plan, node, undivided)
+    for call, node in enumerate(graph.nodes):
+        batch = node.batch or (1 if call in findings.alone else None)
+        if call in findings.reasons:
+            _run_on_window(plan, call, findings.reasons[call], batch)
         else:
-            _divide(plan, node)
+            _divide(plan, call, batch, proved=proved)
     if graph.output in plan.timed:
         plan.keep(graph.output, plan.timed[graph.output].timeline.of_windows(1))
     split_convolutions(plan)
     return plan
 
 
-def _divide(plan: StreamPlan, node: Node) -> None:
+def _divide(plan: StreamPlan, call: int, batch: int | None, *, proved: bool) -> None:
     """Add a call to the plan, divided in time if a rule knows how, and else on whole windows."""
+    node = plan.graph.nodes[call]
     timed = [plan.timed[ref] for ref in node.inputs if ref in plan.timed]
     if not timed:
-        return _run_on_window(plan, node, "")
+        return _run_on_window(plan, call, "", batch)
     view, reason = _view(plan, node, timed)
     if view is None:
-        return _run_on_window(plan, node, reason)
-    rule = rule_of(node.operation, view.axis)
+        return _run_on_window(plan, call, reason, batch)
+    rule = rule_of(node, view.axis)
     if rule is None:
-        return _run_on_window(plan, node, f"what {type(node.operation).__name__} does with time is not known")
+        return _run_on_window(plan, call, unknown(node), batch)
     actions = rule(view)
     if isinstance(actions, str):
-        return _run_on_window(plan, node, actions)
-    _add_actions(plan, node, actions)
+        return _run_on_window(plan, call, actions, batch)
+    if any(isinstance(action, PerFrame) and action.unproved for action in actions) and not proved:
+        return _run_on_window(plan, call, unknown(node), batch)
+    _add_actions(plan, call, actions, batch)
 
 
 def _view(plan: StreamPlan, node: Node, timed: Sequence[TimedTensor]) -> tuple[OpView | None, str]:
@@ -87,8 +110,9 @@ def _view(plan: StreamPlan, node: Node, timed: Sequence[TimedTensor]) -> tuple[O
     return OpView(node, timed[0].axis, timed[0].timeline.length, shapes, plan.graph.shape(node.outputs[0])), ""
 
 
-def _add_actions(plan: StreamPlan, node: Node, actions: Sequence[Action]) -> None:
+def _add_actions(plan: StreamPlan, call: int, actions: Sequence[Action], batch: int | None) -> None:
     """Add a chain of actions, provided that each of them saves work."""
+    node = plan.graph.nodes[call]
     timelines: list[Timeline] = []
     sources = [plan.timed[ref].timeline for ref in node.inputs]
     for action in actions:
@@ -102,14 +126,14 @@ def _add_actions(plan: StreamPlan, node: Node, actions: Sequence[Action]) -> Non
                 reason = f"{result.edges} of its {result.length} slices depend on where the window begins or ends"
             else:
                 reason = f"windows {plan.hop} frames apart share none of its slices"
-            return _run_on_window(plan, node, reason)
+            return _run_on_window(plan, call, reason, batch)
         timelines.append(result)
         sources = [result]
     inputs = node.inputs
     for number, action in enumerate(_in_parallel(plan, node, actions)):
         # A result inside of the chain is no tensor of the graph: its number is negative.
         outputs = node.outputs if number == len(actions) - 1 else {0: Ref(-1 - len(plan.tasks))}
-        plan.tasks.append(StreamTask(action, inputs, outputs, node.operation))
+        plan.tasks.append(StreamTask(action, inputs, outputs, node.operation, call))
         if isinstance(action, FullWindow):
             _keep_windows(plan, inputs)
         elif isinstance(action, ParallelWindows):
@@ -143,14 +167,15 @@ def _report(node: Node, actions: Sequence[Action], result: Timeline) -> LayerRep
     return LayerReport(node.operation.name, kind, result.work, result.length)
 
 
-def _run_on_window(plan: StreamPlan, node: Node, reason: str) -> None:
+def _run_on_window(plan: StreamPlan, call: int, reason: str, batch: int | None) -> None:
     """Add a call that runs on each whole window."""
+    node = plan.graph.nodes[call]
 
-    def call(*tensors: Any) -> Any:
+    def run(*tensors: Any) -> Any:
         return node.call(dict(zip(node.inputs, tensors, strict=True)))
 
     _keep_windows(plan, node.inputs)
-    plan.tasks.append(StreamTask(FullWindow(call), node.inputs, node.outputs, node.operation))
+    plan.tasks.append(StreamTask(FullWindow(run, batch=batch), node.inputs, node.outputs, node.operation, call))
     slices = max((plan.timed[ref].timeline.length for ref in node.inputs if ref in plan.timed), default=plan.length)
     plan.reports.append(LayerReport(node.operation.name, "whole window", slices, slices, reason))
 
@@ -159,8 +184,3 @@ def _keep_windows(plan: StreamPlan, refs: Sequence[Ref]) -> None:
     for ref in refs:
         if ref in plan.timed:
             plan.keep(ref, plan.timed[ref].timeline.of_windows(1))
-
-
-def places_of(source: Timeline, action: PerFrame | Windowed, result: Timeline, windows: int) -> tuple[Indices, Present]:
-    """Which slices of the source each slice of the result is made of, `(packed, taps)`, and which of them exist."""
-    return (action.taps if isinstance(action, Windowed) else Taps()).places(source, result, windows)

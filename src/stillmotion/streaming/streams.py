@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.streaming.block import Block
-from stillmotion.streaming.checking import difference_from_model
+from stillmotion.streaming.checking import compare_with_model
 from stillmotion.streaming.engines import ENGINES, Step
 from stillmotion.streaming.plan import LayerReport, StreamPlan
 from stillmotion.streaming.planning import make_stream_plan
 
 # How far predictions of the divided model may be from the model's own, in the check at the start.
-TOLERANCE = 1e-4
+TOLERANCES = {"keras": 1e-5, "onnx": 1e-4, "openvino": 1e-4}
 
 Pixels = NDArray[Any]
 FrameTimes = Sequence[float] | NDArray[np.float64]
@@ -35,7 +35,7 @@ class WindowPrediction:
     """What a model predicts for one window of a stream.
 
     Attributes:
-        probabilities: float32 `(classes,)`.
+        probabilities: float32 `(classes,)`, or what else the model gives for one window, such as `(frames, classes)`.
         index: the window's number in the stream, from 0.
         seconds: the time of the window's last frame, where times were given.
         label: the most probable label, where labels were given.
@@ -48,8 +48,11 @@ class WindowPrediction:
 
     @property
     def probability(self) -> float:
-        """The probability of the most probable label."""
-        return float(self.probabilities.max())
+        """The probability of the most probable label; for predictions per frame, at the newest frame."""
+        newest = _newest(self.probabilities)
+        if len(newest) == 1 and self.label is not None:
+            return float(max(newest[0], 1 - newest[0]))  # One output says how probable the second of two labels is.
+        return float(newest.max())
 
 
 @dataclass
@@ -229,10 +232,38 @@ class StreamModel:
                 self._kept = [np.zeros(spec.shape, spec.dtype) for spec in block.specs(self.streams)[1]]
         return self._steps[windows]
 
+    def predict_apart(self, windows: Sequence[Pixels]) -> NDArray[Any]:
+        """The predictions for windows that are given whole, where nothing but frames is kept.
+
+        Args:
+            windows: `(frames, height, width, 3)` each.
+
+        Returns:
+            The model's output for each window.
+        """
+        step, count = self._step(1), self.frames - self.plan.hop
+        predictions = []
+        for window in windows:
+            batch = np.repeat(np.asarray(window, self._dtype)[None], self.streams, axis=0)
+            kept = [batch[:, :count]] if self.plan.histories else []
+            predictions.append(np.array(step(batch[:, count:], kept)[0])[0, 0])
+        return np.array(predictions)
+
     def _prediction(self, probabilities: NDArray[Any], index: int, end: float) -> WindowPrediction:
-        probabilities = np.asarray(probabilities, np.float32)
-        label = self.labels[int(probabilities.argmax())] if self.labels else None
+        probabilities = np.atleast_1d(np.asarray(probabilities, np.float32))
+        label = None
+        if self.labels:
+            newest = _newest(probabilities)
+            # One output says how probable the second of two labels is.
+            number = int(newest[0] > 0.5) if len(newest) < len(self.labels) else int(newest.argmax())
+            label = self.labels[number]
         return WindowPrediction(probabilities, index, None if isnan(end) else end, label)
+
+
+def _newest(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The prediction, or that of the newest frame where there is one for each."""
+    newest: NDArray[np.float32] = probabilities.reshape(-1, probabilities.shape[-1])[-1]
+    return newest
 
 
 def stream_model(
@@ -253,14 +284,18 @@ def stream_model(
 
     Args:
         model: a built model that takes uint8 or float `(batch, frames, height, width, 3)` and returns
-            `(batch, classes)`; or an image model, `(batch, height, width, 3)`, whose windows have one frame.
+            `(batch, classes)`; or an image model, `(batch, height, width, 3)`, whose windows have one frame. Input and
+            output may be the only item of a list or dictionary.
         hop: frames from one window to the next.
         start: the frame at which the first window begins.
         streams: how many streams share the model, in one batch.
-        labels: class names in the order of the model's outputs; see `read_class_names`.
+        labels: class names in the order of the model's outputs, or the two names of a single output, of which it says
+            how probable the second is; see `read_class_names`.
         engine: what runs the model: "keras", "onnx" or "openvino". For the last two, the divided model is exported.
-        check: compare with the model's own predictions first, on two windows of noise. If they differ by more than
-            1e-4, all layers run on the whole window, and `layers` gives the reason; an exported model is refused.
+        check: try the division first. Each layer is run frame by frame and on whole windows; where the results differ
+            by more than 1e-5, and more than rounding explains, the layer runs on the whole window, and `layers` gives
+            the reason. Then predictions are compared with the model's own: if they differ, the model runs undivided; an
+            exported model is refused from 1e-4 on.
 
     Returns:
         The stream model.
@@ -275,17 +310,36 @@ def stream_model(
     if hop < 1 or start < 0 or streams < 1:
         raise UsageError(f"hop is {hop}, start {start}, streams {streams}; expected 1, 0, 1 or more")
     names = None if labels is None else read_class_names(labels)
-    if names is not None and len(names) != model.output_shape[-1]:
-        raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")
+    plan = make_stream_plan(model, hop, check=check)
+    shape = plan.graph.shape(plan.graph.output)
+    outputs = shape[-1] if len(shape) > 1 else 1
+    if names is not None and len(names) != outputs and (len(names), outputs) != (2, 1):
+        raise UsageError(f"{len(names)} labels for a model of {outputs} probabilities")
 
     def build(plan: StreamPlan) -> StreamModel:
         return StreamModel(model, hop, start, streams, names, plan, engine)
 
-    stream = build(make_stream_plan(model, hop))
-    if not check or (difference := difference_from_model(stream)) <= TOLERANCE:
+    stream = build(plan)
+    if not check:
+        return stream
+    try:
+        agreement = compare_with_model(stream, TOLERANCES[engine])
+    except StillmotionError:
+        raise
+    except Exception as error:  # Whatever a layer raises that is run in another way than it was built for.
+        if engine != "keras":
+            raise StillmotionError(f"on {engine} the model cannot run ({_first_line(error)}); use keras") from error
+        return build(make_stream_plan(model, hop, undivided=f"divided, it cannot run ({_first_line(error)})"))
+    if agreement.holds:
         return stream
     if engine == "keras":
-        return build(make_stream_plan(model, hop, undivided=f"divided, its predictions differ by {difference:.1e}"))
+        reason = f"divided, its predictions differ by {agreement.difference:.1e}"
+        return build(make_stream_plan(model, hop, undivided=reason))
     raise StillmotionError(
-        f"on {engine} the model's predictions differ by {difference:.1e}, {TOLERANCE:.0e} is allowed; use keras"
+        f"on {engine} the model's predictions differ by {agreement.difference:.1e}, {agreement.allowed:.0e} is "
+        "allowed; use keras"
     )
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0][:100]}"

@@ -6,11 +6,11 @@ An operation that has no row runs on the whole window, and `StreamModel.layers` 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import keras
 
-from stillmotion.streaming.actions import Axis, OpView, Rule
+from stillmotion.models.keras_graph import Node, is_kerass_own
+from stillmotion.streaming.actions import Actions, Axis, OpView, PerFrame, Rule
 from stillmotion.streaming.rules import attention, convolutions, indexing, per_frame, pooling, recurrent
 
 
@@ -21,9 +21,13 @@ def _rows(rule: Rule, names: str) -> dict[str, Rule]:
 LAYERS: Mapping[str, Rule] = {
     **_rows(
         per_frame.elementwise,
-        "Activation ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU "
-        "ReLU Rescaling SpatialDropout1D SpatialDropout2D SpatialDropout3D",
+        "ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU ReLU "
+        "Rescaling SpatialDropout1D SpatialDropout2D SpatialDropout3D",
     ),
+    "Activation": per_frame.activation,
+    "PReLU": per_frame.prelu,
+    "Masking": per_frame.masking,
+    "GroupNormalization": per_frame.group_normalization,
     **_rows(
         per_frame.elementwise,
         "Add Average Maximum Minimum Multiply Subtract",
@@ -52,6 +56,10 @@ LAYERS: Mapping[str, Rule] = {
         "Conv1D Conv2D Conv3D",
     ),
     **_rows(
+        convolutions.separable,
+        "DepthwiseConv1D SeparableConv1D",
+    ),
+    **_rows(
         pooling.maximum,
         "MaxPooling1D MaxPooling2D MaxPooling3D",
     ),
@@ -70,6 +78,10 @@ LAYERS: Mapping[str, Rule] = {
     "GRU": recurrent.recurrent,
     "LSTM": recurrent.recurrent,
     "SimpleRNN": recurrent.recurrent,
+    **_rows(
+        recurrent.recurrent,
+        "ConvLSTM1D ConvLSTM2D ConvLSTM3D",
+    ),
     "Bidirectional": recurrent.bidirectional,
     "MultiHeadAttention": attention.attention,
 }
@@ -77,14 +89,16 @@ LAYERS: Mapping[str, Rule] = {
 OPERATIONS: Mapping[str, Rule] = {
     **_rows(
         per_frame.elementwise,
-        "Abs Absolute Add Cast Ceil Celu Clip Cos Divide Elu Equal Erf Exp Expm1 Floor Gelu Glu Greater GreaterEqual "
-        "HardSigmoid HardSilu HardTanh Less LessEqual LeakyRelu Log Log1p LogSigmoid LogicalAnd LogicalNot LogicalOr "
-        "Maximum Minimum Mod Multiply Negative NotEqual Power Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid Sign "
-        "Silu Sin Softplus Softsign Sqrt Square Squareplus Subtract Tanh TrueDivide Where",
+        "Abs Absolute Add Arctan Arctan2 Cast Ceil Celu Clip Copy Cos Divide DivideNoNan Elu Equal Erf Exp Expm1 Floor "
+        "FloorDivide Gelu Greater GreaterEqual HardShrink HardSigmoid HardSilu HardTanh Isfinite Isnan Less LessEqual "
+        "LeakyRelu Log Log10 Log1p Log2 LogSigmoid Logaddexp LogicalAnd LogicalNot LogicalOr LogicalXor Maximum "
+        "Minimum Mod Multiply NanToNum Negative NotEqual OnesLike Power Reciprocal Relu Relu6 Round Rsqrt Selu Sigmoid "
+        "Sign Silu Sin SoftShrink Softplus Softsign Sqrt Square Squareplus StopGradient Subtract Tan Tanh TanhShrink "
+        "TrueDivide Where ZerosLike",
     ),
     **_rows(
         per_frame.other_axes,
-        "Concatenate LogSoftmax Softmax",
+        "Concatenate Glu LogSoftmax Softmax Sparsemax",
     ),
     **_rows(
         per_frame.reduction,
@@ -96,25 +110,42 @@ OPERATIONS: Mapping[str, Rule] = {
     "Transpose": indexing.transpose,
     "ExpandDims": indexing.expand,
     "Squeeze": indexing.squeeze,
+    "Moveaxis": indexing.moveaxis,
+    "Swapaxes": indexing.swapaxes,
+    "Pad": indexing.pad_operation,
     "GetItem": indexing.get_item,
     "Take": indexing.take,
 }
 
 
 # Layers that may do anything: with masks, or in code that is not Keras's.
-_OPAQUE = ("FlaxLayer", "JaxLayer", "Masking", "TFSMLayer", "TorchModuleWrapper")
+_OPAQUE = ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper")
 
 
-def rule_of(operation: Any, axis: Axis) -> Rule | None:
+def rule_of(node: Node, axis: Axis) -> Rule | None:
     """The rule of an operation, or None if it is not known, as for operations that are not Keras's own.
 
-    Where frames are folded into the batch, no layer needs a row, because layers treat each sample of a batch by itself.
+    Where frames are folded into the batch, Keras's layers need no row, because they treat each sample of a batch by
+    itself. For all else, such as layers of somebody else, only a trial can show that.
     """
-    if not type(operation).__module__.startswith("keras."):
-        return None
-    name = type(operation).__name__
-    if not isinstance(operation, keras.Layer):
-        return OPERATIONS.get(name)
-    if axis == 0 and name not in LAYERS and name not in _OPAQUE:
-        return OpView.per_frame
-    return LAYERS.get(name)
+    operation, name = node.operation, type(node.operation).__name__
+    if is_kerass_own(operation) and name not in _OPAQUE:
+        rule = (LAYERS if isinstance(operation, keras.Layer) else OPERATIONS).get(name)
+        if rule is not None or axis != 0:
+            return rule
+        if isinstance(operation, keras.Layer) and not node.kwargs.get("training"):
+            return OpView.per_frame
+    return _unproved if axis == 0 and not node.kwargs.get("training") else None
+
+
+def _unproved(view: OpView) -> Actions:
+    return [PerFrame(view.call, view.axis, unproved=True)]
+
+
+def unknown(node: Node) -> str:
+    """The reason of a call that has no rule."""
+    if node.opaque:
+        return f"what {type(node.operation).__name__} does with time is not known ({node.opaque})"
+    if node.kwargs.get("training"):
+        return "it runs in training mode"
+    return f"what {type(node.operation).__name__} does with time is not known"

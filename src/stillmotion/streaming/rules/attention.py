@@ -8,16 +8,24 @@ from keras import ops
 
 from stillmotion.models.keras_graph import Ref
 from stillmotion.streaming.actions import Actions, FullWindow, OpView, PerFrame
+from stillmotion.streaming.rules.per_frame import convert
 
 
 def attention(view: OpView) -> Actions:
-    """`MultiHeadAttention` over the time axis, without a mask."""
+    """`MultiHeadAttention` within each frame, or over the time axis, without a mask."""
     layer, node = view.operation, view.node
-    if view.axis != 1 or len(view.shape) != 3 or layer.get_config()["attention_axes"] not in (None, [1], (1,)):
+    axes = layer.get_config()["attention_axes"]
+    rank = len(view.shape)
+    within = view.axis == 0 or (axes is not None and view.axis not in view.positive_axes(tuple(axes)))
+    if within and view.axis != rank - 1 and all(shape[view.axis] == view.shape[view.axis] for shape in view.shapes):
+        return view.per_frame()
+    if view.axis != 1 or rank != 3 or axes not in (None, [1], (1,)):
         return "it attends to more than the frames"
     arguments = dict(zip(("query", "value", "key"), node.args, strict=False)) | node.kwargs
     query, value = arguments.pop("query"), arguments.pop("value")
     key = arguments.pop("key", None) or value
+    if arguments.pop("training", False):
+        return "it runs in training mode"
     tensors_only = all(isinstance(tensor, Ref) for tensor in (query, value, key))
     if not tensors_only or any(argument not in (None, False) for argument in arguments.values()):
         return "it is given a mask, or returns its scores"
@@ -25,7 +33,7 @@ def attention(view: OpView) -> Actions:
     widths = [heads * inner, heads * inner, heads * outer]
 
     def project(*frames: Any) -> Any:
-        tensors = dict(zip(node.inputs, frames, strict=True))
+        tensors = dict(zip(node.inputs, (convert(layer, frame) for frame in frames), strict=True))
         parts = [layer.query_dense(tensors[query]), layer.key_dense(tensors[key]), layer.value_dense(tensors[value])]
         return ops.concatenate(
             [ops.reshape(part, (-1, part.shape[1], width)) for part, width in zip(parts, widths, strict=True)], axis=-1

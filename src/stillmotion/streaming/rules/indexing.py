@@ -52,6 +52,27 @@ def transpose(view: OpView) -> Actions:
     return view.per_frame(list(view.positive_axes(axes)).index(view.axis) if view.axis else 0)
 
 
+def moveaxis(view: OpView) -> Actions:
+    """`ops.moveaxis`."""
+    rank = len(view.shape)
+    source, target = (
+        [axis % rank for axis in ((axes,) if isinstance(axes, int) else axes)]
+        for axes in (view.operation.source, view.operation.destination)
+    )
+    order = [axis for axis in range(rank) if axis not in source]
+    for axis, place in sorted(zip(source, target, strict=True), key=lambda pair: pair[1]):
+        order.insert(place, axis)
+    return "it moves the batch axis" if order[0] != 0 else view.per_frame(order.index(view.axis))
+
+
+def swapaxes(view: OpView) -> Actions:
+    """`ops.swapaxes`."""
+    first, second = view.positive_axes((view.operation.axis1, view.operation.axis2))
+    if 0 in (first, second) and first != second:
+        return "it moves the batch axis"
+    return view.per_frame({first: second, second: first}.get(view.axis, view.axis))
+
+
 def permute(view: OpView) -> Actions:
     """`Permute`, whose axes are counted without the batch."""
     return view.per_frame((0, *view.operation.dims).index(view.axis) if view.axis else 0)
@@ -147,18 +168,35 @@ def pad(view: OpView) -> Actions:
     return _crop_or_pad(view, view.operation.padding, 1)
 
 
+def pad_operation(view: OpView) -> Actions:
+    """`ops.pad`: with zeros, or within the slices."""
+    pairs = [tuple(pair) for pair in view.operation.pad_width]
+    pairs = pairs * len(view.shape) if len(pairs) == 1 else pairs
+    if any(pairs[0]):
+        return "it pads the batch axis"
+    if view.axis == 0 or not any(pairs[view.axis]):
+        return view.per_frame()
+    arguments = [*view.node.args[1:], *view.node.kwargs.values()]
+    if view.operation.mode != "constant" or any(argument not in (None, 0) for argument in arguments):
+        return "it pads the time axis with other values than zero"
+    return _shift(view, pairs, 1)
+
+
 def _crop_or_pad(view: OpView, sides: Any, sign: int) -> Actions:
-    if getattr(view.operation, "data_format", "channels_last") != "channels_last":
-        return "its channels come first"
+    channels_first = getattr(view.operation, "data_format", "channels_last") != "channels_last"
     if view.axis == 0:
         return view.per_frame()
     pairs = [(side, side) if isinstance(side, int) else tuple(side) for side in sides]
     if len(view.shape) == 3:
         pairs = [tuple(sides)]
-    if view.axis > len(pairs):
-        return MIXES
-    before, after = pairs.pop(view.axis - 1)
-    within_slice = [(0, 0), (0, 0), *pairs, (0, 0)]
+    return _shift(view, [(0, 0), *([(0, 0)] if channels_first else []), *pairs, (0, 0)][: len(view.shape)], sign)
+
+
+def _shift(view: OpView, pairs: list[Any], sign: int) -> Actions:
+    """Add to each axis, or cut off, what the pairs say."""
+    before, after = pairs[view.axis]
+    others = [pair for axis, pair in enumerate(pairs) if axis not in (0, view.axis)]
+    within_slice = [(0, 0), (0, 0), *others]
 
     def call(neighbors: Any, present: Present) -> Any:
         slices = neighbors[:, :, 0]

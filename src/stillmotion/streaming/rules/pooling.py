@@ -8,7 +8,7 @@ from keras import ops
 
 from stillmotion.streaming.actions import Actions, FullWindow, OpView, PerFrame, Present, Windowed
 from stillmotion.streaming.rules.convolutions import taps_of
-from stillmotion.streaming.rules.per_frame import MIXES
+from stillmotion.streaming.rules.per_frame import MIXES, convert
 from stillmotion.streaming.timeline import Taps
 
 
@@ -33,21 +33,24 @@ def average(view: OpView) -> Actions:
 
 def _pooling(view: OpView, pool: Any, over_slices: Any) -> Actions:
     layer, axis = view.operation, view.axis
-    if layer.data_format != "channels_last":
-        return "its channels come first"
     if axis == 0:
         return view.per_frame()
-    if axis == len(view.shape) - 1:
+    first = layer.data_format == "channels_first"
+    if axis == (1 if first else len(view.shape) - 1):
         return MIXES
     sizes = _per_axis(layer.pool_size, len(view.shape) - 2)
     strides = _per_axis(layer.strides or layer.pool_size, len(view.shape) - 2)
-    taps = taps_of(view.length, sizes.pop(axis - 1), strides.pop(axis - 1), 1, layer.padding)
+    time = axis - (2 if first else 1)
+    taps = taps_of(view.length, sizes.pop(time), strides.pop(time), 1, layer.padding)
     if taps == Taps():
         return view.per_frame()
 
     def within_slice(slices: Any, present: Present) -> Any:
         count = slices.shape[1]
-        pooled = pool(ops.reshape(slices, (-1, *view.slice_shape)), tuple(sizes), tuple(strides), layer.padding)
+        pictures = ops.reshape(convert(layer, slices), (-1, *view.slice_shape))
+        pictures = ops.moveaxis(pictures, 1, -1) if first else pictures
+        pooled = pool(pictures, tuple(sizes), tuple(strides), layer.padding, "channels_last")
+        pooled = ops.moveaxis(pooled, -1, 1) if first else pooled
         return ops.reshape(pooled, (-1, count, *pooled.shape[1:]))
 
     actions = [Windowed(taps, over_slices, int(view.result[axis] or 0), axis)]
@@ -70,14 +73,17 @@ def _global(view: OpView, reduce: Any) -> Actions:
     """Over the axes of each slice, then over time."""
     if view.axis == 0:
         return view.per_frame()
-    if view.operation.data_format != "channels_last" or view.axis == len(view.shape) - 1:
+    layer = view.operation
+    first = layer.data_format == "channels_first"
+    if view.axis == (1 if first else len(view.shape) - 1):
         return MIXES
-    if view.operation.keepdims or len(view.shape) == 3:
+    if layer.keepdims or len(view.shape) == 3 or len(view.node.inputs) > 1:
         return "it pools the whole window"
-    axes = tuple(axis for axis in range(1, len(view.shape) - 1) if axis != view.axis)
+    channels = 1 if first else len(view.shape) - 1
+    axes = tuple(axis for axis in range(1, len(view.shape)) if axis not in (view.axis, channels))
     return [
-        PerFrame(lambda slices: reduce(slices, axis=axes), 1),
-        FullWindow(lambda slices: reduce(slices, axis=1)),
+        PerFrame(lambda slices: reduce(convert(layer, slices), axis=axes), 2 if first and view.axis > 1 else 1),
+        FullWindow(lambda slices: reduce(slices, axis=2 if first and view.axis > 1 else 1)),
     ]
 
 
