@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.audit.resampling import Floats
-from stillmotion.audit.user_code import import_user_module
+from stillmotion.models.custom_objects import import_user_module
 from stillmotion.errors import StillmotionError, UsageError, describe_error
 
 MAX_VALUE = 1e6  # no range of pictures goes beyond

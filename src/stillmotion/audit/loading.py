@@ -13,7 +13,7 @@ import numpy as np
 from stillmotion.audit.arguments import check_arguments
 from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.faults.scaling import LEVELS
-from stillmotion.audit.user_code import import_custom_objects
+from stillmotion.models.custom_objects import import_custom_objects
 from stillmotion.data.class_names import read_class_names
 from stillmotion.errors import StillmotionError
 from stillmotion.models.inference import load_keras_model

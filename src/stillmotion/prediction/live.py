@@ -192,7 +192,8 @@ class _Predictor:
         self.clip_model, self.model, self.stats = clip_model, model, stats
         self.batch, self.live, self.may_skip = batch, live, may_skip
         self.resize = Resizer(clip_model.spec.height, clip_model.spec.width)
-        self.resampler: FrameResampler[SourceFrame] = FrameResampler(clip_model.rate)
+        self.rate = clip_model.streaming_rate
+        self.resampler: FrameResampler[SourceFrame] = FrameResampler(self.rate)
         # The model's frames that wait for a batch: when each ends, and its picture.
         self.waiting: list[tuple[float, Images]] = []
         # All frames until the first window is complete. A file that ends before that is a single window.
@@ -208,7 +209,7 @@ class _Predictor:
             self.stats.skipped += due
             self._restart(frame.seconds)
         predictions = self._take(self.resampler.push(frame.seconds, frame), frame)
-        window_seconds = self.clip_model.frames / self.clip_model.rate
+        window_seconds = self.clip_model.frames / self.rate
         if not self.stats.windows and not self.may_skip and frame.seconds <= window_seconds:
             self.first_frames.append((frame.seconds, self._picture(frame)))
         return predictions
@@ -255,7 +256,7 @@ class _Predictor:
         """Begin a new recording, whose windows contain nothing from before."""
         self.model.flush()
         self.waiting = []
-        self.resampler = FrameResampler(self.clip_model.rate, seconds)
+        self.resampler = FrameResampler(self.rate, seconds)
 
     def _picture(self, frame: SourceFrame) -> Images:
         if self.resized is None or self.resized[0] is not frame:
@@ -268,7 +269,7 @@ def _stream_model(model: ClipModel, hop: int | None, live: bool) -> StreamModel:
     divided = stream_model(model.model, hop=hop or 1, labels=model.labels, engine=model.engine)
     if hop is not None or not live:
         return divided
-    needed = hop_to_keep_up(measure_prediction_seconds(divided), model.rate)
+    needed = hop_to_keep_up(measure_prediction_seconds(divided), model.streaming_rate)
     if needed == 1:
         return divided
     return stream_model(model.model, hop=needed, labels=model.labels, engine=model.engine)

@@ -22,7 +22,9 @@ from stillmotion.clips import (
 from stillmotion.data import Videos
 from stillmotion.decoding import Images
 from stillmotion.errors import StillmotionError, UnreadableVideoError
-from stillmotion.models.inference import BATCH_SIZE, load_keras_model, predict_in_batches
+from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
+from stillmotion.prediction.clip_models import ClipModel, as_clip_model
+from stillmotion.prediction.describing import GivenFacts, open_model
 from stillmotion.prediction.inputs import find_inputs
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.runs import Run
@@ -41,14 +43,15 @@ class _Pending:
 
 
 def predict(
-    run: Run, videos: Videos | OpenedVideos | str | Path | Sequence[str | Path], *, cache: bool = False
+    run: Run | ClipModel | str | Path, videos: Videos | OpenedVideos | str | Path | Sequence[str | Path], *, cache: bool = False
 ) -> Iterator[VideoPrediction | SkippedVideo]:
-    """Predict each video with the run's model, from evenly spaced windows that cover it.
+    """Predict each video with a model, from evenly spaced windows that cover it.
 
     A picture is a video of one frame; its clip repeats that frame.
 
     Args:
-        run: a finished run.
+        run: a finished run or its folder, any model's file whose card says how it is fed, or a model from
+            `load_clip_model`.
         videos: a data set, or the paths of videos, images, folders of them and tables, in any mixture. Each video is
             opened when its turn comes, unless they are open already.
         cache: whether decoded frames are kept in the cache on disk, for when several models see the same videos.
@@ -57,34 +60,43 @@ def predict(
         For each video in order, its prediction, or why it was skipped.
 
     Raises:
-        UsageError: there is no such file or folder.
-        StillmotionError: the run's model cannot be loaded, or does not fit its record; or a folder without videos.
+        UsageError: there is no such file or folder, or see `load_clip_model`.
+        StillmotionError: the model cannot be loaded, or does not fit its record; or a folder without videos.
     """
     if not isinstance(videos, (Videos, OpenedVideos)):
         videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
-    model, spec = load_keras_model(run.model_file), run.recipe.spec
-    check_input(model, spec, run)
+    model, spec, labels = _load(run)
     pending: list[_Pending] = []
     for segment in _open_one_by_one(videos):
         if isinstance(segment, SkippedVideo):
-            yield from _predict_pending(model, pending, run.labels)
+            yield from _predict_pending(model, pending, labels)
             yield segment
             continue
         if sum(len(video.windows) for video in pending) >= BATCH_SIZE:
-            yield from _predict_pending(model, pending, run.labels)
+            yield from _predict_pending(model, pending, labels)
         windows = even_windows(spec, segment.window)
         if len(windows) <= WINDOWS_AT_ONCE:
             try:
                 clips = read_clips(segment.file, windows, spec, cache=cache)
             except UnreadableVideoError as error:
-                yield from _predict_pending(model, pending, run.labels)
+                yield from _predict_pending(model, pending, labels)
                 yield SkippedVideo(segment.video, str(error))
                 continue
             pending.append(_Pending(segment, windows, clips))
         else:
-            yield from _predict_pending(model, pending, run.labels)
-            yield _predict_long(model, segment, windows, spec, run.labels)
-    yield from _predict_pending(model, pending, run.labels)
+            yield from _predict_pending(model, pending, labels)
+            yield _predict_long(model, segment, windows, spec, labels)
+    yield from _predict_pending(model, pending, labels)
+
+
+def _load(run: Run | ClipModel | str | Path) -> tuple[keras.Model, ClipSpec, tuple[str, ...]]:
+    """The model, its clips and its labels."""
+    if not isinstance(run, ClipModel):
+        opened = open_model(run, GivenFacts())
+        if opened.run is not None:
+            return opened.model, opened.run.recipe.spec, opened.run.labels
+        run = as_clip_model(opened)
+    return run.model, run.spec, run.labels
 
 
 def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | SkippedVideo]:
@@ -97,25 +109,6 @@ def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | Skippe
         opened = open_videos(videos.only([video]))
         yield from opened.skipped
         yield from opened.segments
-
-
-def check_input(model: keras.Model, spec: ClipSpec, run: Run) -> None:
-    """Check that a model takes and returns what its run's record says.
-
-    Args:
-        model: the run's model.
-        spec: the run's clips.
-        run: the run.
-
-    Raises:
-        StillmotionError: it does not; the message names both shapes.
-    """
-    expected = (spec.frames, spec.height, spec.width, 3)
-    if tuple(model.input_shape[1:]) != expected or model.output_shape[-1] != len(run.labels):
-        raise StillmotionError(
-            f"{run.model_file}: takes {model.input_shape[1:]} and gives {model.output_shape[-1]} probabilities; "
-            f"run.json says {expected} and {len(run.labels)} labels"
-        )
 
 
 def _predict_pending(model: keras.Model, pending: list[_Pending], labels: tuple[str, ...]) -> Iterator[VideoPrediction]:
