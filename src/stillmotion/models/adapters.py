@@ -55,7 +55,7 @@ def _feed(x: Any, card: ModelCard, *, levels: bool) -> Any:
     """Channels and range of a picture or clip."""
     layers = keras.layers
     factor, offset = range_factors(card.input_range.value or "0..255") if levels else (np.ones(3), np.zeros(3))
-    channels = card.inputs[0].shape[(card.axes.value or "c").index("c")]
+    channels = card.inputs[0].shape[(card.axes.value or "c").index("c")] or 1
     if card.channels.value == "gray":
         # The channels of a gray picture are scaled alike, so scaling may come first.
         x = layers.Rescaling(float(factor[0]), float(offset[0]))(x)

@@ -40,7 +40,9 @@ class RangeReading(NamedTuple):
     runner_up_value: float = 0.0
 
 
-def read_model(model: keras.Model, name: str, *, frames: int | None = None, size: tuple[int, int] | None = None) -> ModelCard:
+def read_model(
+    model: keras.Model, name: str, *, frames: int | None = None, size: tuple[int, int] | None = None
+) -> ModelCard:
     """Read from a model what its inputs, outputs and layers say.
 
     Args:
@@ -162,7 +164,7 @@ def describe_outputs(card: ModelCard, shape: Sequence[int | None], name: str) ->
     """
     per_frame = len(shape) == 2 and card.kind != "image"
     if (len(shape) > 1 and not per_frame) or (shape and shape[-1] is None):
-        raise StillmotionError(f"{name}: returns {_shown(shape)}; only classifiers, which return (classes), can be used")
+        raise StillmotionError(f"{name}: returns {_shown(shape)}; only models that return (classes) can be used")
     evidence = f"output shape {_shown(shape)}"
     return card.model_copy(update={"per_frame": Fact[bool](value=per_frame, source="read", evidence=evidence)})
 
@@ -285,11 +287,14 @@ def read_scaling(model: keras.Model, card: ModelCard) -> tuple[RangeReading | No
         return reading, Fact[Channels]()
     means = -offset[np.abs(factors).argmax(1)] / factors[np.arange(3), np.abs(factors).argmax(1)]
     levels = means * (255 if input_range == "0..1" else 1)
-    for order, expected in (("RGB", _IMAGENET_LEVELS), ("BGR", _IMAGENET_LEVELS[::-1])):
+    orders: tuple[tuple[Channels, tuple[float, ...]], ...] = (
+        ("RGB", _IMAGENET_LEVELS),
+        ("BGR", _IMAGENET_LEVELS[::-1]),
+    )
+    for order, expected in orders:
         if np.abs(levels - expected).max() < 2:
-            return reading, Fact[Channels](
-                value=order, source="read", evidence="subtracts the means of ImageNet in this order"  # type: ignore[arg-type]
-            )
+            evidence = "subtracts the means of ImageNet in this order"
+            return reading, Fact[Channels](value=order, source="read", evidence=evidence)
     return reading, Fact[Channels]()
 
 
@@ -313,7 +318,7 @@ def _inputs_of(model: keras.Model, layer: keras.layers.Layer, values: NDArray[An
     try:
         if any(layer.input is tensor for tensor in model.inputs):
             return values
-        part = keras.Model(model.inputs, layer.input)
+        part = keras.Model(only_tensor(model.inputs), layer.input)
         return np.asarray(keras.ops.convert_to_numpy(part(values.astype(model.inputs[0].dtype), training=False)))
     except Exception:  # Anything: a layer of somebody else's may refuse, or need another shape.
         return None

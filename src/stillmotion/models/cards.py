@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import write_json
+from stillmotion.runs import Run, read_run
 
 FORMAT = 1
 MAX_BYTES = 8 << 20  # of a card's file
@@ -191,6 +192,31 @@ def range_factors(input_range: str) -> tuple[Floats, Floats]:
     return np.full(3, (high - low) / 255), np.full(3, low)
 
 
+def find_run(path: Path) -> Run | None:
+    """The run that a folder or file is of.
+
+    Args:
+        path: a run's folder, or a file in it.
+
+    Returns:
+        The run; None if it is no run.
+
+    Raises:
+        UsageError: there is no such folder.
+        StillmotionError: it is a folder that is neither a run nor a model, or a run that cannot be used.
+    """
+    if path.name == "snapshot.keras" and (path.parent / "run.json").is_file():
+        raise UsageError(f"{path}: takes single images, not clips; give the folder {path.parent} or its model.keras")
+    folder = path.parent if path.is_file() else path
+    if (folder / "run.json").is_file() and (folder == path or path.name == "model.keras"):
+        return read_run(folder)
+    if path.is_file() or (path / "saved_model.pb").is_file():
+        return None
+    if path.is_dir() or path.suffix == "":
+        return read_run(path)  # says what is missing
+    raise UsageError(f"{path}: no such model")
+
+
 def card_file(model: Path) -> Path:
     """Where the card of a model is: beside it, with its name and the ending `.json`.
 
@@ -226,7 +252,8 @@ def read_card(model: Path) -> ModelCard | None:
         card = ModelCard.model_validate(_read_json(file))
     except ValidationError as error:
         first = error.errors()[0]
-        raise StillmotionError(f"{file}: not a model card: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"]))
+        raise StillmotionError(f"{file}: not a model card: {place}: {first['msg']}") from None
     if card.format > FORMAT:
         raise StillmotionError(f"{file}: written by a later version of stillmotion; update to read it")
     if card.digest and card.digest != file_digest(model):

@@ -13,6 +13,7 @@ from stillmotion.clips import ClipSpec
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt
 from stillmotion.models.cards import ModelCard, Outputs
+from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
 from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model
 from stillmotion.runs import Run
 
@@ -77,6 +78,7 @@ def load_clip_model(
     unsafe: bool = False,
     snapshots: str | Path | None = None,
     videos: Sequence[Path] = (),
+    card: ModelCard | None = None,
 ) -> ClipModel:
     """Load a model that can predict and be streamed.
 
@@ -95,6 +97,7 @@ def load_clip_model(
         unsafe: whether code inside the file may run.
         snapshots: a folder of pictures such as the model was trained on.
         videos: videos that it is to predict. Their frames help to find out the range.
+        card: its card; by default the one beside the model, if there is one.
 
     Returns:
         The model, not yet divided for streaming.
@@ -103,7 +106,7 @@ def load_clip_model(
         UsageError: no rate, an impossible one, something that must be given and is not, or see `describe_model`.
         StillmotionError: the run or model cannot be read, or takes something else than pictures.
     """
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, custom_objects, unsafe)
+    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, custom_objects, unsafe, card)
     return as_clip_model(open_model(run, facts, snapshots=snapshots, videos=videos), facts.rate, engine=engine)
 
 
@@ -132,7 +135,8 @@ def as_clip_model(
             raise UsageError(
                 f"{described.file} does not say how many frames per second it sees: give its `rate`, or spread"
             )
-        model = adapt(described.model, card)
+        box = isinstance(described.model, BlackBox)
+        model = AdaptedBlackBox(described.model, card) if box else adapt(described.model, card)
         return ClipModel(model, card.rate.value, labels, "", engine, outputs, described)
     spec, note = run.recipe.spec, ""
     if rate is None and spec.rate == "spread":

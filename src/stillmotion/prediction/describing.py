@@ -19,6 +19,8 @@ from stillmotion.decoding import probe, read_frames
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.models.adapters import as_model_input, feed_array, only_tensor, probability_array
 from stillmotion.models.card_reading import (
+    describe_inputs,
+    describe_outputs,
     measure_outputs,
     output_count,
     read_model,
@@ -33,12 +35,14 @@ from stillmotion.models.cards import (
     ModelCard,
     check_facts,
     file_digest,
+    find_run,
     name_labels,
     read_card,
 )
 from stillmotion.models.custom_objects import import_custom_objects
 from stillmotion.models.inference import load_keras_model, predict_in_batches
-from stillmotion.runs import Run, read_run
+from stillmotion.prediction.black_boxes import SUFFIXES, BlackBox, load_black_box
+from stillmotion.runs import Run
 
 MAX_PICTURES = 16  # that the statistics of a layer are computed on
 MAX_LABELED = 64  # snapshots that ranges and channel orders are tried on
@@ -46,6 +50,7 @@ MIN_LABELED = 4
 # By how much the log-likelihood of the labels has to be larger than that of the next best way.
 MIN_EVIDENCE = 3.0
 MAX_RATE = 10_000.0
+SCALED = "gets them scaled by the model"
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,7 @@ class GivenFacts:
     outputs: str | None = None
     custom_objects: str | Mapping[str, Any] | None = None
     unsafe: bool = False
+    card: ModelCard | None = None
 
 
 @dataclass(frozen=True)
@@ -163,48 +169,46 @@ def open_model(
         return _open_run(run, path, facts)
     if not path.exists():
         raise UsageError(f"{path}: no such model")
-    objects = facts.custom_objects
-    loaded = load_keras_model(
-        path,
-        custom_objects=import_custom_objects(objects) if isinstance(objects, str) else objects,
-        unsafe=facts.unsafe,
-    )
-    card = read_model(loaded, str(path), frames=facts.frames, size=size)
-    stored = read_card(path)
+    if path.suffix.lower() in SUFFIXES:
+        loaded: Any = load_black_box(path)
+        card = describe_inputs([loaded.input_card], str(path), frames=facts.frames, size=size)
+        card = describe_outputs(card, loaded.output_shape[1:], str(path))
+        if loaded.input_range is not None:
+            fact = Fact[str](value=loaded.input_range, source="read", evidence="quantization of its input")
+            card = card.model_copy(update={"input_range": fact})
+        shape = loaded.output_shape[1:]
+    else:
+        objects = resolve_custom_objects(facts.custom_objects)
+        loaded = load_keras_model(path, custom_objects=objects, unsafe=facts.unsafe)
+        card = read_model(loaded, str(path), frames=facts.frames, size=size)
+        shape = tuple(keras.tree.flatten(loaded.outputs)[0].shape[1:])
+    stored = facts.card or read_card(path)
     card = card.model_copy(update={"model": path.name, "digest": file_digest(path)})
     card = _with_given(card, stored, input_range=input_range, channels=channels, outputs=outputs, rate=facts.rate)
     card = _as_teachable_machine(card, loaded, path)
     described = DescribedModel(loaded, card, path)
     if card.kind in ("image", "clip") and all(card.size) and card.frames.value:
         card = _with_layers(described)
-    card = _with_labels(card, loaded, path, facts.labels, stored)
+    card = _with_labels(card, shape, path, facts.labels, stored)
     described = dataclasses.replace(described, card=card)
     if {"input_range", "channels"} & set(card.missing) and all(card.size) and card.frames.value:
         card = _with_pictures(described, snapshots, videos)
     return dataclasses.replace(described, card=card)
 
 
-def find_run(path: Path) -> Run | None:
-    """The run that a folder or file is of.
+def resolve_custom_objects(custom_objects: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """Custom layers and functions by name.
 
     Args:
-        path: a run's folder, or a file in it.
+        custom_objects: the same, or the module that defines them.
 
     Returns:
-        The run; None if it is no run.
+        What `load_keras_model` takes.
 
     Raises:
-        UsageError: there is no such folder.
-        StillmotionError: it is a folder that is neither a run nor a model, or a run that cannot be used.
+        UsageError: the module cannot be imported.
     """
-    if path.name == "snapshot.keras" and (path.parent / "run.json").is_file():
-        raise UsageError(f"{path}: takes single images, not clips; give the folder {path.parent} or its model.keras")
-    folder = path.parent if path.is_file() else path
-    if (folder / "run.json").is_file() and (folder == path or path.name == "model.keras"):
-        return read_run(folder)
-    if path.is_file() or (path / "saved_model.pb").is_file():
-        return None
-    return read_run(path)
+    return import_custom_objects(custom_objects) if isinstance(custom_objects, str) else dict(custom_objects or {})
 
 
 def _open_run(run: Run, path: Path, facts: GivenFacts) -> DescribedModel:
@@ -281,7 +285,7 @@ def _with_layers(described: DescribedModel) -> ModelCard:
     if card.input_range.value is None or card.channels.value is None:
         reading, order = read_scaling(described.model, card)
         if reading is not None and card.input_range.value is None:
-            evidence = f"{reading.layer} gets them scaled by the model"
+            evidence = f"{reading.layer} {SCALED}"
             updates["input_range"] = Fact[str](value=reading.input_range, source="read", evidence=evidence)
         if order.value is not None and card.channels.value is None:
             updates["channels"] = order
@@ -291,19 +295,19 @@ def _with_layers(described: DescribedModel) -> ModelCard:
         try:
             updates["outputs"] = measure_outputs(run_on_noise(described.model, card))
         except Exception as error:  # The model's own code may raise anything.
-            raise StillmotionError(f"{described.file}: fails on pictures ({' '.join(str(error).split())[:200]})") from error
+            reason = " ".join(str(error).split())[:200]
+            raise StillmotionError(f"{described.file}: fails on pictures ({reason})") from error
     return card.model_copy(update=updates)
 
 
 def _with_labels(
     card: ModelCard,
-    model: keras.Model,
+    shape: Sequence[int | None],
     path: Path,
     labels: str | Path | Sequence[str] | None,
     stored: ModelCard | None,
 ) -> ModelCard:
     """The card with class names: given, from its card, from labels.txt beside it, or numbers."""
-    shape = tuple(keras.tree.flatten(model.outputs)[0].shape[1:])
     count = output_count(card, shape)
     fact: Fact[tuple[str, ...]]
     beside = path.with_name("labels.txt")
@@ -343,7 +347,9 @@ def _with_pictures(described: DescribedModel, snapshots: str | Path | None, vide
     if len(labeled) < MIN_LABELED:
         return card
     if card.labels.source == "assumed":
-        fact_of_labels = Fact[tuple[str, ...]](value=names, source="assumed", evidence="folders of the snapshots, sorted")
+        fact_of_labels = Fact[tuple[str, ...]](
+            value=names, source="assumed", evidence="folders of the snapshots, sorted"
+        )
         card = card.model_copy(update={"labels": fact_of_labels})
     return _measure(dataclasses.replace(described, card=card), labeled)
 
@@ -384,6 +390,8 @@ def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
 def _plain(described: DescribedModel) -> keras.Model:
     """A model that takes one tensor and returns one, not in a dict or list."""
     model, given = described.model, described.card.inputs[0]
+    if isinstance(model, BlackBox):
+        return model
     if not isinstance(model.input_shape, dict | list) and not isinstance(model.output_shape, dict | list):
         return model
     inputs = keras.Input(given.shape, dtype=given.dtype)
@@ -401,8 +409,9 @@ def _snapshot_files(folder: Path) -> list[Path]:
 
 def _spread(files: Sequence[Path], count: int) -> list[Path]:
     """Some of the files, evenly over all of them."""
-    places = np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).astype(int)) if files else []
-    return [files[place] for place in places]
+    if not files:
+        return []
+    return [files[place] for place in np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).astype(int))]
 
 
 def _read_pictures(files: Sequence[Path], size: tuple[int, int]) -> tuple[NDArray[np.uint8], list[Path]]:

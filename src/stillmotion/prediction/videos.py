@@ -21,7 +21,8 @@ from stillmotion.clips import (
 )
 from stillmotion.data import Videos
 from stillmotion.decoding import Images
-from stillmotion.errors import StillmotionError, UnreadableVideoError
+from stillmotion.errors import UnreadableVideoError
+from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
 from stillmotion.prediction.clip_models import ClipModel, as_clip_model
 from stillmotion.prediction.describing import GivenFacts, open_model
@@ -43,7 +44,11 @@ class _Pending:
 
 
 def predict(
-    run: Run | ClipModel | str | Path, videos: Videos | OpenedVideos | str | Path | Sequence[str | Path], *, cache: bool = False
+    run: Run | ClipModel | str | Path,
+    videos: Videos | OpenedVideos | str | Path | Sequence[str | Path],
+    *,
+    cache: bool = False,
+    card: ModelCard | None = None,
 ) -> Iterator[VideoPrediction | SkippedVideo]:
     """Predict each video with a model, from evenly spaced windows that cover it.
 
@@ -54,6 +59,7 @@ def predict(
             `load_clip_model`.
         videos: a data set, or the paths of videos, images, folders of them and tables, in any mixture. Each video is
             opened when its turn comes, unless they are open already.
+        card: how the model is fed; by default the card beside it, if there is one.
         cache: whether decoded frames are kept in the cache on disk, for when several models see the same videos.
 
     Yields:
@@ -65,7 +71,7 @@ def predict(
     """
     if not isinstance(videos, (Videos, OpenedVideos)):
         videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
-    model, spec, labels = _load(run)
+    model, spec, labels = _load(run, card)
     pending: list[_Pending] = []
     for segment in _open_one_by_one(videos):
         if isinstance(segment, SkippedVideo):
@@ -89,14 +95,15 @@ def predict(
     yield from _predict_pending(model, pending, labels)
 
 
-def _load(run: Run | ClipModel | str | Path) -> tuple[keras.Model, ClipSpec, tuple[str, ...]]:
+def _load(run: Run | ClipModel | str | Path, card: ModelCard | None) -> tuple[keras.Model, ClipSpec, tuple[str, ...]]:
     """The model, its clips and its labels."""
     if not isinstance(run, ClipModel):
-        opened = open_model(run, GivenFacts())
+        opened = open_model(run, GivenFacts(card=card))
         if opened.run is not None:
             return opened.model, opened.run.recipe.spec, opened.run.labels
         run = as_clip_model(opened)
-    return run.model, run.spec, run.labels
+    opened_run = run.described.run if run.described else None
+    return run.model, opened_run.recipe.spec if opened_run else run.spec, run.labels
 
 
 def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | SkippedVideo]:
