@@ -69,6 +69,8 @@ from .prediction import (
     StreamResult as StreamResult,
     StreamUpdate as StreamUpdate,
     VideoPrediction as VideoPrediction,
+    convert_model as convert_model,
+    describe_model as describe_model,
     evaluate as evaluate,
     evaluate_perturbed as evaluate_perturbed,
     export_model as export_model,

@@ -16,7 +16,7 @@ def test_a_streams_step_is_written_with_its_parity(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     model = build_model("frame_pool", frames=3, height=16, width=16, classes=2)
     model.save(tmp_path / "mine.keras")
-    result = run_command("export", tmp_path / "mine.keras", "--stream", "--labels", "up,down")
+    result = run_command("export", tmp_path / "mine.keras", "--stream", "--labels", "up,down", "--channels", "rgb")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("predictions differ by at most ") and "in 8 windows of noise" in result.stdout
     folder = tmp_path / "mine-exports" / "onnx-stream"

@@ -83,7 +83,8 @@ def test_python_writes_the_same_as_the_command(
     clip_model = sm.load_clip_model(model, rate=10, labels=",".join(LIGHT_LABELS))
 
     def detector() -> sm.EventDetector:
-        return sm.EventDetector(LIGHT_LABELS, **{keywords[name]: value for name, value in settings.items()})
+        given: dict[str, Any] = {keywords[name]: value for name, value in settings.items()}
+        return sm.EventDetector(LIGHT_LABELS, **given)
 
     python, python_events = tmp_path / "python.csv", tmp_path / "python-events.csv"
     result = sm.stream_to(clip_model, video, predictions=python, events=python_events, detector=detector())
@@ -231,7 +232,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.mp4"], 2, "a.mp4: named twice; it would be over"),
         (["light.keras", "a.mp4", "--rate", "10", "--out", "b.csv", "--events", "b.csv"], 2, "b.csv: named twice"),
         (["light.keras", "a.mp4", "--rate", "10", "--enter-threshold", "0.3"], 2, "exit threshold is 0.4, above the"),
-        (["light.keras", "a.mp4"], 2, "light.keras does not say how many frames per second it sees: give its rate"),
+        (["light.keras", "a.mp4"], 2, "light.keras does not say how many frames per second it sees: give its --rate"),
         (["light.keras", "a.mp4", "--rate", "10", "--labels", "dark"], 2, "1 labels for a model of 2 probabilities"),
         (["light.keras", "a.mp4", "--rate", "10", "--labels", "names.txt"], 2, "names.txt: class names cannot be read"),
         (["light.keras", "http://[bad/x.mp4"], 2, "http://[bad/x.mp4: not a valid URL"),

@@ -30,12 +30,16 @@ def write_light_model(file: Path) -> Path:
     import keras
     from keras import layers
 
+    from stillmotion.models.cards import write_card
+    from stillmotion.prediction import describe_model
+
     clip = keras.Input((4, 16, 16, 3), dtype="uint8")
     level = layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 127.5, offset=-1)(clip))
     dense = layers.Dense(2, activation="softmax")
     model = keras.Model(clip, dense(level))
     dense.set_weights([np.array([[-2, 2]] * 3, np.float32), np.zeros(2, np.float32)])
     model.save(file)
+    write_card(describe_model(file, channels="rgb"), file.with_suffix(".json"))
     return file
 
 

@@ -18,8 +18,9 @@ import pytest
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import FORMATS, ExportFormat
 from stillmotion.models import build_model
+from stillmotion.models.cards import Fact, ModelCard, write_card
 from stillmotion.prediction import exporting
-from stillmotion.prediction.clip_models import LabeledModel
+from stillmotion.prediction.describing import DescribedModel, describe_model
 from stillmotion.prediction.exporting import export_model
 
 pytestmark = [
@@ -46,6 +47,7 @@ def saved(folder: Path, family: str, frames: int = 4, **options: Any) -> tuple[P
     for weight in model.trainable_weights:
         weight.assign(rng.normal(0, 0.3, weight.shape))
     model.save(folder / "mine.keras")
+    write_card(describe_model(folder / "mine.keras", channels="rgb"), folder / "mine.json")
     return folder / "mine.keras", model
 
 
@@ -152,7 +154,10 @@ def test_nothing_of_a_foreign_model_is_run_by_the_example(
         opening="HERE = Path(__file__).parent\nrun = lambda clip: {'probabilities': [[0.5, 0.5]]}\n",
     )
     monkeypatch.setattr(exporting, "check_format", lambda format: target)
-    monkeypatch.setattr(exporting, "load_labeled_model", lambda *_: LabeledModel(model, labels, None, file))
+    card = ModelCard(model=name.format(code), kind="clip", inputs=(), labels=Fact(value=labels, source="given"))
+    monkeypatch.setattr(exporting, "open_model", lambda *_, **__: DescribedModel(model, card, file))
+    monkeypatch.setattr(exporting, "check_complete", lambda _: None)
+    monkeypatch.setattr(exporting, "adapt", lambda model, *_, **__: model)
     export_model(file, "onnx", tmp_path / "out")
     done = subprocess.run(
         [sys.executable, "use_it.py"], cwd=tmp_path / "out", capture_output=True, text=True, timeout=120

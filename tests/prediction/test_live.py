@@ -17,8 +17,9 @@ from helpers.media import Pictures, noise, turn_clockwise, write_phone_video, wr
 from stillmotion.clips import read_clips
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES, build_model, deployed_model
+from stillmotion.models.cards import write_card
 from stillmotion.models.inference import load_keras_model, predict_in_batches
-from stillmotion.prediction import find_inputs, predict
+from stillmotion.prediction import describe_model, find_inputs, predict
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.hops import hop_to_keep_up
 from stillmotion.prediction.live import StreamStats, stream, stream_updates
@@ -116,8 +117,11 @@ def test_a_spread_model_sees_windows_as_long_as_its_videos_were(count: int, tmp_
 def test_a_model_that_is_not_a_runs_needs_a_rate(tmp_path: Path) -> None:
     model = build_model("conv3d", frames=4, height=16, width=16, classes=3)
     model.save(tmp_path / "mine.keras")
+    with pytest.raises(UsageError, match=r"does not say its channels.*give `channels`"):
+        next(stream(tmp_path / "mine.keras", write_video(tmp_path / "video.mp4", noise(10), rate=10)))
+    write_card(describe_model(tmp_path / "mine.keras", channels="rgb"), tmp_path / "mine.json")
     file = write_video(tmp_path / "video.mp4", noise(10), rate=10)
-    with pytest.raises(UsageError, match="give its rate"):
+    with pytest.raises(UsageError, match="give its `rate`"):
         next(stream(tmp_path / "mine.keras", file))
     with pytest.raises(UsageError, match="2 labels for a model of 3"):
         next(stream(tmp_path / "mine.keras", file, rate=10, labels=["a", "b"]))

@@ -14,9 +14,13 @@ from stillmotion.audit.faults import CHANNEL_ORDER, SCALING, PathSettings, to_va
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.resampling import Floats, Picture, resize
 from stillmotion.clips import ClipSpec
+from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.runs import read_run
+
+# Names in `SCALINGS` of ranges that a card knows by others.
+AUDIT_RANGES = {"torch": "ImageNet mean and deviation", "caffe": "ImageNet mean of BGR"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +29,8 @@ class AuditedModel:
 
     Attributes:
         file: as given.
-        model: the Keras model.
+        model: the Keras model, adapted if it takes something else than three channels in the last place.
+        card: its card.
         kind: whether it takes images `(batch, height, width, 3)` or clips `(batch, time, height, width, 3)`.
         frames: of a clip; 1 for images.
         height: of its pictures, in pixels.
@@ -42,6 +47,7 @@ class AuditedModel:
 
     file: Path
     model: keras.Model
+    card: ModelCard
     kind: Literal["image", "clip"]
     frames: int
     height: int

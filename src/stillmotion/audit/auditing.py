@@ -44,7 +44,10 @@ def audit_model(
     frame_reader: str | Callable[[Path], Iterable[Any]] | None = None,
     labels: str | Path | Sequence[str] | None = None,
     input_range: str | None = None,
-    channels: str = "rgb",
+    channels: str | None = None,
+    frames: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    outputs: str | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
     find_preprocessing: bool = False,
@@ -61,7 +64,10 @@ def audit_model(
             "package.module:function".
         labels: class names in output order: a sequence, a comma-separated list, or a file (text or JSON).
         input_range: the range of numbers that the model is given, such as "0..1"; None to find out.
-        channels: "rgb" or "bgr", as the model is fed.
+        channels: "rgb", "bgr" or "gray", as the model is fed; None for what its card says, or RGB.
+        frames: frames of a clip, for a model that takes any number.
+        size: height and width, or one side of squares, for a model that takes any.
+        outputs: what the model's outputs are; see `describe_model`.
         custom_objects: custom layers and functions by name, or the module that defines them.
         unsafe: whether code inside the model's file may run; a SavedModel is such code.
         find_preprocessing: whether to search for the preprocessing with which labeled snapshots are predicted best.
@@ -81,6 +87,9 @@ def audit_model(
         labels=labels,
         input_range=input_range,
         channels=channels,
+        frames=frames,
+        size=size,
+        outputs=outputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
     )

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.audit.resampling import Floats
-from stillmotion.audit.user_code import import_user_module
 from stillmotion.errors import StillmotionError, UsageError, describe_error
+from stillmotion.models.custom_objects import import_user_module
 
 MAX_VALUE = 1e6  # no range of pictures goes beyond
 MAX_SAMPLED = 16  # frames of a video that are looked at first

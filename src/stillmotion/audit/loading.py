@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import keras
-import numpy as np
 
 from stillmotion.audit.arguments import check_arguments
-from stillmotion.audit.audited_model import AuditedModel
+from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel
 from stillmotion.audit.faults.scaling import LEVELS
-from stillmotion.audit.user_code import import_custom_objects
 from stillmotion.data.class_names import read_class_names
 from stillmotion.errors import StillmotionError
+from stillmotion.models.adapters import adapt, fixed_batch_size
+from stillmotion.models.card_reading import measure_outputs, output_count, read_model, run_on_noise
+from stillmotion.models.cards import INPUT_RANGES, Fact, ModelCard, find_run
 from stillmotion.models.inference import load_keras_model
-from stillmotion.runs import read_run
+from stillmotion.prediction.black_boxes import BlackBox
+from stillmotion.prediction.describing import SCALED, DescribedModel, GivenFacts, open_model, resolve_custom_objects
 
 # Of models that take any number of frames or any size.
 DEFAULT_FRAMES, DEFAULT_SIDE = 16, 224
@@ -28,17 +30,24 @@ def load_audited_model(
     *,
     labels: str | Path | Sequence[str] | None = None,
     input_range: str | None = None,
-    channels: str = "rgb",
+    channels: str | None = None,
+    frames: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    outputs: str | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
 ) -> AuditedModel:
     """Load a model and find out what it takes.
 
     Args:
-        file: a run's folder, .keras, .h5 or a SavedModel folder.
+        file: a run's folder, or any model's file; see `describe_model`.
         labels: class names in output order; see `read_class_names`.
-        input_range: the range of numbers that the model is given, a name in `SCALINGS`; None to find out.
-        channels: "rgb" or "bgr".
+        input_range: the range of numbers that the model is given, a name in `SCALINGS` or `INPUT_RANGES`; None to find
+            out.
+        channels: "rgb", "bgr" or "gray"; None for what its card says, or RGB.
+        frames: frames of a clip, for a model that takes any number.
+        size: height and width, or one side of squares, for a model that takes any.
+        outputs: what its outputs are; see `describe_model`.
         custom_objects: custom layers and functions by name, or the module that defines them.
         unsafe: whether code inside the file may run.
 
@@ -51,98 +60,100 @@ def load_audited_model(
     """
     path = Path(file)
     check_arguments(path, input_range=input_range, channels=channels)
-    names: tuple[str, ...] | None = None
-    names_source = "labels"
-    model_file = path
-    folder = path.parent if path.name in ("model.keras", "snapshot.keras") else path
-    if (folder / "run.json").is_file():
-        run = read_run(folder)
-        names, names_source = run.labels, str(folder / "run.json")
-        model_file = path if path.is_file() else run.model_file
-        input_range = input_range or LEVELS
-    if labels is not None:
-        names = read_class_names(labels)
-        names_source = f"labels {labels}" if isinstance(labels, str | Path) else "labels"
-    objects = import_custom_objects(custom_objects) if isinstance(custom_objects, str) else dict(custom_objects or {})
-    model = load_keras_model(model_file, custom_objects=objects, unsafe=unsafe)
-    kind, frames, height, width = _read_input_shape(path, model)
-    classes, single = _read_output_shape(path, model)
+    objects = resolve_custom_objects(custom_objects)
+    known = input_range if input_range in INPUT_RANGES or input_range == "tf" else None
+    facts = GivenFacts(known, channels, frames, None, size, labels, outputs, objects, unsafe)
+    described, names, source = _open(path, facts)
+    model, card = described.model, _with_defaults(described.card)
+    if card.kind not in ("image", "clip"):
+        raise StillmotionError(_unusable(path, card))
+    box = isinstance(model, BlackBox)
+    shape = model.output_shape[1:] if box else tuple(keras.tree.flatten(model.outputs)[0].shape[1:])
+    count = output_count(card, shape)
+    if card.outputs.value is None:
+        card = card.model_copy(update={"outputs": measure_outputs(run_on_noise(model, card))})
+    if card.outputs.value == "regression":
+        raise StillmotionError(f"{path}: returns a number; only classifiers can be audited")
+    single = count == 1
+    classes = max(2, count)
     if names is not None and len(names) != classes:
-        raise StillmotionError(f"{names_source}: has {len(names)} labels, but the model has {classes} classes")
-    audited = AuditedModel(
+        raise StillmotionError(f"{source}: has {len(names)} labels, but the model has {classes} classes")
+    kinds: Mapping[Any, Literal["probabilities", "logits", "sigmoid"]] = {"logits": "logits"}
+    returned = "sigmoid" if single else kinds.get(card.outputs.value, "probabilities")
+    if not _is_plain(model, card):
+        if box:
+            raise StillmotionError(
+                f"{path}: takes {card.inputs[0].shape}; a file of another runtime can be audited if it "
+                "takes three channels in the last place"
+            )
+        model, returned = adapt(model, card, levels=False, clips=False), "probabilities"
+    input_range = AUDIT_RANGES.get(card.input_range.value or "", card.input_range.value) or input_range
+    return AuditedModel(
         file=path,
         model=model,
-        kind=kind,
-        frames=frames,
-        height=height,
-        width=width,
+        card=card,
+        kind="clip" if card.kind == "clip" else "image",
+        frames=card.frames.value or 1,
+        height=card.size[0],
+        width=card.size[1],
         labels=names or tuple(f"class {number}" for number in range(classes)),
         has_class_names=names is not None,
-        input_range=input_range,
-        channels=channels.upper(),
-        outputs="sigmoid" if single else "probabilities",
-        batch_size=_read_batch_size(model),
+        # What the layers say is read again, with its evidence, by `choose_input_range`.
+        input_range=None if card.input_range.evidence.endswith(SCALED) else input_range,
+        channels="BGR" if card.channels.value == "BGR" else "RGB",
+        outputs=returned,
+        batch_size=fixed_batch_size(model),
         custom_objects=objects,
         unsafe=unsafe,
     )
-    return audited if single else dataclasses.replace(audited, outputs=_probabilities_or_logits(audited))
 
 
-def _read_input_shape(path: Path, model: keras.Model) -> tuple[Literal["image", "clip"], int, int, int]:
-    """Whether the model takes images or clips, and of how many frames, which height and width."""
-    try:
-        shape = _only_shape(model.input_shape)
-    except (AttributeError, ValueError):
-        raise StillmotionError(f"{path}: its input shape is unknown; call the model once before saving it") from None
-    if isinstance(shape, list) or (shape and isinstance(shape[0], list | tuple)):
-        raise StillmotionError(f"{path}: takes {len(shape)} inputs; only models with one input can be audited")
-    if len(shape) not in (4, 5):
-        raise StillmotionError(
-            f"{path}: takes {tuple(shape)}, neither images (batch, height, width, 3) "
-            "nor clips (batch, time, height, width, 3)"
-        )
-    *_, height, width, channels = shape
-    if channels != 3:
-        first = shape[1] == 3 or (len(shape) == 5 and shape[2] == 3)
-        hint = "channels first, which TensorFlow cannot run on CPUs" if first else f"pictures of {channels} channels"
-        raise StillmotionError(f"{path}: takes {tuple(shape)}: {hint}; expected 3 channels in the last place")
-    kind: Literal["image", "clip"] = "clip" if len(shape) == 5 else "image"
-    frames = (shape[1] or DEFAULT_FRAMES) if kind == "clip" else 1
-    return kind, frames, height or DEFAULT_SIDE, width or DEFAULT_SIDE
+def _open(path: Path, facts: GivenFacts) -> tuple[DescribedModel, tuple[str, ...] | None, str]:
+    """The model with its card, and its class names with where they are from."""
+    given = facts.labels
+    names = None if given is None else read_class_names(given)
+    source = f"labels {given}" if isinstance(given, str | Path) else "labels"
+    folder = path.parent if path.name in ("model.keras", "snapshot.keras") else path
+    run = find_run(folder) if (folder / "run.json").is_file() else None
+    if run is not None:
+        # Its labels may be replaced, and its model of single images audited.
+        file = path if path.is_file() else run.model_file
+        model = load_keras_model(file)
+        card = read_model(model, str(file))
+        card = card.model_copy(update={"input_range": Fact[str](value=LEVELS, source="given", evidence="run.json")})
+        return DescribedModel(model, card, path), names or run.labels, source if names else str(folder / "run.json")
+    described = open_model(path, dataclasses.replace(facts, labels=None))
+    if names is None and described.card.labels.source in ("given", "read", "measured"):
+        names, source = described.card.labels.value, described.card.labels.evidence or "its card"
+    return described, names, source
 
 
-def _read_batch_size(model: keras.Model) -> int | None:
-    """The batch size that the model is built for; None for any."""
-    shape = model.input_shape
-    while isinstance(shape, list | dict):
-        shape = next(iter(shape.values() if isinstance(shape, dict) else shape))
-    size: int | None = shape[0]
-    return size
+def _with_defaults(card: ModelCard) -> ModelCard:
+    """The card with a number of frames and a size, for a model that takes any."""
+    defaults = {"frames": DEFAULT_FRAMES, "height": DEFAULT_SIDE, "width": DEFAULT_SIDE}
+    unknown = {name: value for name, value in defaults.items() if getattr(card, name).value is None}
+    updates = {name: Fact[int](value=value, source="assumed") for name, value in unknown.items()}
+    return card.model_copy(update=updates)
 
 
-def _read_output_shape(path: Path, model: keras.Model) -> tuple[int, bool]:
-    """The number of classes, and whether a single output stands for two of them."""
-    shape = _only_shape(model.output_shape)
-    if isinstance(shape, list) or len(shape) != 2 or shape[-1] is None:
-        raise StillmotionError(
-            f"{path}: returns {shape}; only classifiers, which return (batch, classes), can be audited"
-        )
-    return max(2, shape[-1]), shape[-1] == 1
+def _unusable(path: Path, card: ModelCard) -> str:
+    """Why a model cannot be audited."""
+    if card.kind == "several inputs":
+        return f"{path}: takes {len(card.inputs)} inputs; only models with one input can be audited"
+    return (
+        f"{path}: takes {(None, *card.inputs[0].shape)}, neither images (batch, height, width, 3) "
+        "nor clips (batch, time, height, width, 3)"
+    )
 
 
-def _only_shape(shape: Any) -> Any:
-    """A single shape out of a dict or list, as some models have it; several stay a list."""
-    if isinstance(shape, dict):
-        shape = list(shape.values())
-    return shape[0] if isinstance(shape, list) and len(shape) == 1 else shape
-
-
-def _probabilities_or_logits(audited: AuditedModel) -> Literal["probabilities", "logits"]:
-    """What the model returns for noise of both usual ranges: probabilities add up to 1."""
-    rng = np.random.default_rng(0)
-    for top in (1.0, 255.0):
-        noise = rng.uniform(0, top, (2, audited.height, audited.width, 3)).astype(np.float32)
-        outputs = np.asarray(audited.raw_outputs(audited.as_inputs(noise)), np.float64)
-        if outputs.min() < -1e-3 or np.abs(outputs.sum(1) - 1).max() > 2e-2:
-            return "logits"
-    return "probabilities"
+def _is_plain(model: keras.Model, card: ModelCard) -> bool:
+    """Whether a model takes three channels in the last place and returns `(batch, classes)`, so needs no adapter."""
+    return (
+        card.axes.value in ("hwc", "thwc")
+        and card.inputs[0].shape[-1] == 3
+        and card.channels.value != "gray"
+        and not card.per_frame.value
+        and not isinstance(model.output_shape, dict | list)
+        and not isinstance(model.input_shape, dict | list)
+        and len(model.output_shape) == 2
+    )

@@ -17,6 +17,8 @@ import typer
 from stillmotion.cli import (
     audit,
     compare,
+    convert,
+    describe,
     evaluate,
     export,
     inspect,
@@ -42,6 +44,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": export.export,
     "report": report.report,
     "audit": audit.audit,
+    "describe": describe.describe,
+    "convert": convert.convert,
     "make-demo-data": make_demo_data.make_demo_data,
 }
 

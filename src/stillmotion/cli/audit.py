@@ -19,10 +19,7 @@ MAX_SHOWN = 5  # faults that the model is most sensitive to
 
 
 def audit(
-    model: Annotated[
-        Path,
-        typer.Argument(metavar="MODEL", help="A run's folder, .keras, .h5 or a SavedModel folder.", show_default=False),
-    ],
+    model: options.ModelPath,
     videos: Annotated[
         list[Path],
         typer.Argument(
@@ -31,7 +28,9 @@ def audit(
     ],
     snapshots: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Pictures taken from the videos, of any size.", show_default=False),
+        typer.Option(
+            metavar="FOLDER", help="Folder of pictures: taken from the videos, of any size.", show_default=False
+        ),
     ] = None,
     frame_reader: Annotated[
         str | None,
@@ -42,15 +41,13 @@ def audit(
         ),
     ] = None,
     labels: options.Labels = None,
-    input_range: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RANGE",
-            help="Range of the numbers that you feed to the model: 0..255, 0..1, -1..1 ...",
-            show_default="detected",
-        ),
-    ] = None,
-    channels: Annotated[str, typer.Option(metavar="rgb|bgr", help="Channel order that you feed.")] = "rgb",
+    input_range: options.InputRange = None,
+    channels: options.Channels = None,
+    frames: options.ClipFrames = None,
+    size: options.ClipSize = None,
+    outputs: options.Outputs = None,
+    custom_objects: options.CustomObjects = None,
+    unsafe: options.Unsafe = False,
     find_preprocessing: Annotated[
         bool,
         typer.Option(
@@ -65,17 +62,6 @@ def audit(
         Path | None, options.out_folder("Write audit.json and audit.html to this folder.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
-    custom_objects: Annotated[
-        str | None,
-        typer.Option(metavar="MODULE", help="Module that defines the model's custom layers.", show_default=False),
-    ] = None,
-    unsafe: Annotated[
-        bool,
-        typer.Option(
-            "--unsafe",
-            help="Run code inside the model's file (Lambda layers, SavedModel). It can do anything that you can.",
-        ),
-    ] = False,
 ) -> None:
     """Find out why a model predicts differently on a video than on a snapshot.
 
@@ -101,6 +87,9 @@ def audit(
             labels=labels,
             input_range=input_range,
             channels=channels,
+            frames=frames,
+            size=None if size is None else options.read_size(size),
+            outputs=outputs,
             custom_objects=custom_objects,
             unsafe=unsafe,
             find_preprocessing=find_preprocessing,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,10 +12,11 @@ from rich.table import Table
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, out
+from stillmotion.errors import UsageError
 
 
 def evaluate(
-    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a trained run.", show_default=False)],
+    model: options.ModelPath,
     data: Annotated[
         Path | None,
         typer.Argument(
@@ -27,21 +28,52 @@ def evaluate(
     ] = None,
     group: options.Group = None,
     frame_rate: options.FrameRate = None,
+    labels: options.Labels = None,
+    input_range: options.InputRange = None,
+    channels: options.Channels = None,
+    frames: options.ClipFrames = None,
+    rate: options.ClipRate = None,
+    size: options.ClipSize = None,
+    outputs: options.Outputs = None,
+    custom_objects: options.CustomObjects = None,
+    unsafe: options.Unsafe = False,
+    snapshots: options.Snapshots = None,
 ) -> None:
-    """Test a run: accuracy, macro-F1, log loss and calibration, overall and per label.
+    """Test a run or any model: accuracy, macro-F1, log loss and calibration, overall and per label.
 
     Testing on other videos leaves the run unchanged, unless it has no test part yet.
 
     Example: stillmotion evaluate runs/cnn_rnn
     """
     from stillmotion.experiments import read_labeled, run_evaluation
-    from stillmotion.runs import read_run
+    from stillmotion.models.cards import find_run
 
-    run = read_run(run_folder)
-    videos = None if data is None else read_labeled(data, group=group, frame_rate=frame_rate)
+    facts = options.model_facts(
+        model,
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+    )
+    run = find_run(model)
+    if run is None and data is None:
+        raise UsageError(f"{model}: not a run, so it has no test part; give the labeled videos to test it on")
+    videos: Any = None if data is None else read_labeled(data, group=group, frame_rate=frame_rate)
     load_backend()
-    with bar(run.recipe.family) as progress:
-        metrics = run_evaluation(run, videos, progress=progress)
+    if run is None:
+        from stillmotion.prediction import load_clip_model
+
+        paths = [videos.root / video.path for video in videos]
+        tested: Any = load_clip_model(model, **facts, snapshots=snapshots, videos=paths)
+    else:
+        tested = run
+    with bar(run.recipe.family if run else model.name) as progress:
+        metrics = run_evaluation(tested, videos, progress=progress)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("", "value", "95 % interval"):
         table.add_column(column, justify="right" if column else "left")

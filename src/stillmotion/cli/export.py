@@ -13,10 +13,7 @@ from stillmotion.cli.console import note, out, shown
 
 
 def export(
-    run: Annotated[
-        Path,
-        typer.Argument(metavar="RUN", help="Folder of a run, or a .keras file.", show_default=False),
-    ],
+    model: options.ModelPath,
     format: Annotated[str, typer.Option(help="onnx, openvino, saved_model or litert.")] = "onnx",
     stream: Annotated[
         bool,
@@ -27,6 +24,15 @@ def export(
         Path | None, options.out_folder("Folder for the export.", show_default="exports/ in the run's folder")
     ] = None,
     labels: options.Labels = None,
+    input_range: options.InputRange = None,
+    channels: options.Channels = None,
+    frames: options.ClipFrames = None,
+    rate: options.ClipRate = None,
+    size: options.ClipSize = None,
+    outputs: options.Outputs = None,
+    custom_objects: options.CustomObjects = None,
+    unsafe: options.Unsafe = False,
+    snapshots: options.Snapshots = None,
 ) -> None:
     """Export a model for another runtime, and check that it predicts the same. Includes an example script.
 
@@ -35,10 +41,22 @@ def export(
     from stillmotion.exporting import check_format
 
     check_format(format)
+    facts = options.model_facts(
+        model,
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+    )
     load_backend()
     from stillmotion.prediction import export_model
 
     with silent():
-        result = export_model(run, format, out_folder, stream=stream, hop=hop, labels=labels)
+        result = export_model(model, format, out_folder, stream=stream, hop=hop, **facts, snapshots=snapshots)
     out.print(f"predictions differ by at most {result.max_difference:.1e}, in {result.windows} windows of noise")
     note(f"written: {shown(result.file)}, with export.json and use_it.py in the same folder")

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from stillmotion.cli.console import note
 from stillmotion.clips import Rate
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Metric, Preset
 from stillmotion.models import FAMILIES
+from stillmotion.models.cards import check_facts, find_run
 
 MAX_RATE = 1000  # frames per second
 MIN_SIDE, MAX_SIDE = 16, 4096  # pixels
@@ -111,6 +113,129 @@ Labels = Annotated[
         show_default=False,
     ),
 ]
+
+ModelPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL",
+        help="A run's folder, .keras, .h5, .json with weights, .onnx, .tflite or a SavedModel folder.",
+        show_default=False,
+    ),
+]
+InputRange = Annotated[
+    str | None,
+    typer.Option(
+        "--input-range",
+        metavar="RANGE",
+        help="Range of the numbers that the model is fed: 0..255, 0..1, -1..1, any LOW..HIGH, or tf, torch and caffe.",
+        show_default="read from the model",
+    ),
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="rgb|bgr|gray", help="Channels that the model is fed.", show_default="read from the model, if it says"
+    ),
+]
+ClipFrames = Annotated[int | None, typer.Option("--frames", help="Frames per clip.", show_default="the model's", min=1)]
+ClipRate = Annotated[
+    str | None,
+    typer.Option(
+        "--rate",
+        metavar="spread|FPS",
+        help="Clip rate in frames per second; 'spread' spaces the frames over each whole video.",
+        show_default="the run's",
+    ),
+]
+ClipSize = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="PIXELS|HxW",
+        help="Frame size: one side for squares, or height x width.",
+        show_default="the model's",
+    ),
+]
+Outputs = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="What the outputs are: softmax, logits, 'one sigmoid', 'one logit', 'independent sigmoids' or regression.",
+        show_default="read from the model",
+    ),
+]
+CustomObjects = Annotated[
+    str | None,
+    typer.Option(
+        "--custom-objects",
+        metavar="MODULE",
+        help="Module that defines the model's custom layers.",
+        show_default=False,
+    ),
+]
+Unsafe = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe",
+        help="Run code inside the model's file (Lambda layers, SavedModel). It can do anything that you can.",
+    ),
+]
+Snapshots = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Folder of pictures: such as the model was trained on, in one folder per label.",
+        show_default=False,
+    ),
+]
+
+
+def model_facts(
+    model: Path,
+    *,
+    input_range: str | None = None,
+    channels: str | None = None,
+    frames: int | None = None,
+    rate: str | None = None,
+    size: str | None = None,
+    labels: str | None = None,
+    outputs: str | None = None,
+    custom_objects: str | None = None,
+    unsafe: bool = False,
+) -> dict[str, Any]:
+    """What the options say of a model, as arguments of the library's functions. Raises UsageError."""
+    check_facts(input_range=input_range, channels=channels, outputs=outputs)
+    find_run(model)
+    if rate == "auto":
+        raise UsageError("--rate auto: expected spread, or frames per second")
+    if unsafe:
+        note(f"--unsafe: code inside {model} may run, and can do anything that you can")
+    return {
+        "input_range": input_range,
+        "channels": channels,
+        "frames": frames,
+        "rate": None if rate is None else read_rate(rate),
+        "size": None if size is None else read_size(size),
+        "labels": labels,
+        "outputs": outputs,
+        "custom_objects": custom_objects,
+        "unsafe": unsafe,
+    }
+
+
+def read_threshold(text: str | None, option: str) -> float | dict[str, float] | None:
+    """`0.6`, or `left=0.6,right=0.9` as a threshold for each label. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        if "=" not in text:
+            return float(text)
+        pairs = (part.rpartition("=") for part in text.split(","))
+        return {label.strip(): float(number) for label, _, number in pairs}
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r}: expected a number like 0.6, or one for each label: left=0.6,right=0.9"
+        ) from None
 
 
 def read_split(text: str) -> tuple[float, ...]:

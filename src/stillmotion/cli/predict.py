@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    run_folder: Annotated[
-        Path,
-        typer.Argument(metavar="RUN", help="The folder of a trained run, or its model.keras.", show_default=False),
-    ],
+    model: options.ModelPath,
     inputs: Annotated[
         list[Path],
         typer.Argument(
@@ -39,19 +36,39 @@ def predict(
         typer.Option("--out", metavar="FILE", help="Write a table: .csv, .jsonl or .parquet.", show_default=False),
     ] = None,
     frame_rate: options.FrameRate = None,
+    labels: options.Labels = None,
+    input_range: options.InputRange = None,
+    channels: options.Channels = None,
+    frames: options.ClipFrames = None,
+    rate: options.ClipRate = None,
+    size: options.ClipSize = None,
+    outputs: options.Outputs = None,
+    custom_objects: options.CustomObjects = None,
+    unsafe: options.Unsafe = False,
+    snapshots: options.Snapshots = None,
 ) -> None:
     """Predict the labels of videos and images: of each window, and of the whole video.
 
     Example: stillmotion predict runs/cnn_rnn new.mp4 archive/ --out predictions.csv
     """
-    from stillmotion.runs import read_run
-
-    run = read_run(run_folder)
+    facts = options.model_facts(
+        model,
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+    )
     load_backend()
     from stillmotion.prediction import (
         VideoPrediction,
         check_ending,
         find_inputs,
+        load_clip_model,
         predict as predict_videos,
         prediction_rows,
         write_rows,
@@ -62,11 +79,14 @@ def predict(
     videos = find_inputs(inputs, frame_rate=frame_rate)
     if out_file is not None:
         _check_not_read(out_file, [*inputs, *map(videos.file, videos)])
+    videos_to_read = [videos.file(video) for video in videos]
+    clip_model = load_clip_model(model, **facts, snapshots=snapshots, videos=videos_to_read)
+    run = clip_model.described.run if clip_model.described else None
     predictions: list[VideoPrediction] = []
     skipped = 0
     try:
         with bar("predicting") as progress:
-            for result in predict_videos(run, videos):
+            for result in predict_videos(clip_model, videos):
                 if isinstance(result, VideoPrediction):
                     predictions.append(result)
                 else:
@@ -81,7 +101,7 @@ def predict(
     if out_file is None:
         out.print(_make_table(predictions))
     stills = [prediction.video.name for prediction in predictions if prediction.windows == ((0.0, 0.0),)]
-    if stills and FAMILIES[run.recipe.family].kind == "motion":
+    if run and stills and FAMILIES[run.recipe.family].kind == "motion":
         others = f" (and {len(stills) - 1} more)" if len(stills) > 1 else ""
         note(
             f"warning: {stills[0]}{others} is a still image; {run.recipe.family} sees it as a video in which nothing "

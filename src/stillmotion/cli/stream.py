@@ -19,10 +19,7 @@ from stillmotion.errors import UsageError
 
 
 def stream(
-    run: Annotated[
-        Path,
-        typer.Argument(metavar="RUN", help="Folder of a run, or a .keras file.", show_default=False),
-    ],
+    model: options.ModelPath,
     source: Annotated[
         str,
         typer.Argument(
@@ -68,10 +65,16 @@ def stream(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play a file at its own speed, as a camera would send it.")
     ] = False,
-    rate: Annotated[
-        float | None, typer.Option(help="Clip rate in frames per second.", show_default="the run's")
-    ] = None,
     labels: options.Labels = None,
+    input_range: options.InputRange = None,
+    channels: options.Channels = None,
+    frames: options.ClipFrames = None,
+    rate: options.ClipRate = None,
+    size: options.ClipSize = None,
+    outputs: options.Outputs = None,
+    custom_objects: options.CustomObjects = None,
+    unsafe: options.Unsafe = False,
+    snapshots: options.Snapshots = None,
     engine: Annotated[str, typer.Option(help="What runs the model: keras, onnx or openvino.")] = "keras",
     raw_video: Annotated[
         str,
@@ -83,11 +86,23 @@ def stream(
         float, typer.Option(metavar="SECONDS", help="Average probabilities over this many seconds.", min=0)
     ] = 1.0,
     enter_threshold: Annotated[
-        float, typer.Option("--enter-threshold", help="Probability at which an event begins.", min=0, max=1)
-    ] = 0.6,
+        str | None,
+        typer.Option(
+            "--enter-threshold",
+            metavar="NUMBER|LABEL=NUMBER,...",
+            help="Probability at which an event begins; also one for each label.",
+            show_default="0.6",
+        ),
+    ] = None,
     exit_threshold: Annotated[
-        float, typer.Option("--exit-threshold", help="Probability below which an event ends.", min=0, max=1)
-    ] = 0.4,
+        str | None,
+        typer.Option(
+            "--exit-threshold",
+            metavar="NUMBER|LABEL=NUMBER,...",
+            help="Probability below which an event ends; also one for each label.",
+            show_default="0.4",
+        ),
+    ] = None,
     min_duration: Annotated[
         float, typer.Option("--min-duration", metavar="SECONDS", help="Ignore events shorter than this.", min=0)
     ] = 0.5,
@@ -101,25 +116,43 @@ def stream(
     frames_from = find_source(source, raw=raw_video)
     if source == "-" and sys.stdin.isatty():
         raise UsageError("-: standard input is a terminal; pipe a video into it")
+    enter, leave = (
+        options.read_threshold(text, name)
+        for text, name in ((enter_threshold, "--enter-threshold"), (exit_threshold, "--exit-threshold"))
+    )
+    facts = options.model_facts(
+        model,
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+    )
     load_backend()
     from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to
 
-    model = load_clip_model(run, rate=rate, labels=labels, engine=engine)
-    if model.note:
-        note(model.note)
+    videos = [Path(source)] if not frames_from.live and Path(source).is_file() else []
+    clip_model = load_clip_model(model, **facts, engine=engine, snapshots=snapshots, videos=videos)
+    if clip_model.note:
+        note(clip_model.note)
     detector = EventDetector(
-        model.labels,
+        clip_model.labels,
         smoothing_seconds=smoothing,
-        enter_threshold=enter_threshold,
-        exit_threshold=exit_threshold,
+        enter_threshold=enter,
+        exit_threshold=leave,
         min_duration_seconds=min_duration,
+        outputs=clip_model.outputs,
     )
     stats = StreamStats()
     # Predictions or events may be printed for another program: the view must not be mixed with them.
     console = err if Path("-") in (out_file, events_file) else out
-    with LiveView(str(frames_from), model.labels, stats, console) as view, stopping_between_frames():
+    with LiveView(str(frames_from), clip_model.labels, stats, console) as view, stopping_between_frames():
         result = stream_to(
-            model,
+            clip_model,
             frames_from,
             predictions=out_file,
             events=events_file,

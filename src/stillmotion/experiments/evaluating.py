@@ -10,9 +10,9 @@ from stillmotion import prediction
 from stillmotion.clips import OpenedVideos
 from stillmotion.comparison import Metrics, compute_metrics, read_predictions
 from stillmotion.data import Videos
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.experiments.datasets import read_labeled
-from stillmotion.prediction import evaluation_rows, write_rows
+from stillmotion.prediction import ClipModel, evaluation_rows, write_rows
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run, read_run
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def run_evaluation(
-    run: Run | str | Path,
+    run: Run | ClipModel | str | Path,
     data: str | Path | Videos | OpenedVideos | None = None,
     *,
     group: str | None = None,
@@ -33,7 +33,7 @@ def run_evaluation(
     logged if the run was trained on groups of the data, or if videos of its own test part were skipped.
 
     Args:
-        run: the run, or its folder.
+        run: the run, its folder, or a model from `load_clip_model`.
         data: labeled videos; by default the run's own test part.
         group: a regular expression; what it matches in a video's path names its group.
         frame_rate: frames per second of videos that are folders of numbered frames.
@@ -46,6 +46,10 @@ def run_evaluation(
         UsageError: no such run or data set.
         StillmotionError: the run has no test part, a label it does not know, or no readable video.
     """
+    if isinstance(run, ClipModel):
+        if data is None:
+            raise UsageError("give the labeled videos to test the model on")
+        return _test(run, read_labeled(data, group=group, frame_rate=frame_rate), progress)
     run = run if isinstance(run, Run) else read_run(run)
     own = run.record.data.part("test")
     test = own if data is None else read_labeled(data, group=group, frame_rate=frame_rate)
@@ -56,7 +60,12 @@ def run_evaluation(
         evaluated = prediction.evaluate(run, test, progress=progress)
         _warn_of_skipped(evaluated, test)
         return compute_metrics([read_predictions(evaluated.predictions_file)])
-    predictions, skipped = prediction.predict_labeled(run, test, progress=progress)
+    return _test(run, test, progress)
+
+
+def _test(model: Run | ClipModel, test: Videos | OpenedVideos, progress: Progress) -> Metrics:
+    """The figures on labeled videos, of which nothing is recorded."""
+    predictions, skipped = prediction.predict_labeled(model, test, progress=progress)
     for video in skipped:
         log.info("skipped: %s", video.reason)
     with TemporaryDirectory() as folder:

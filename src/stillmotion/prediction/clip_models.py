@@ -1,57 +1,44 @@
-"""Load a model together with its labels and its frame rate: a run, or any Keras model of clips."""
+"""Load a model with all that is needed to feed it: a run, or any model whose card says how."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import keras
 
 from stillmotion.clips import ClipSpec
-from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.models.inference import load_keras_model
-from stillmotion.prediction.videos import check_input
-from stillmotion.runs import Run, read_run
-
-MAX_RATE = 10_000.0
-
-
-@dataclass(frozen=True)
-class LabeledModel:
-    """A Keras model and its class names.
-
-    Attributes:
-        model: the model.
-        labels: class names in the order of the model's outputs.
-        run: the run that it belongs to, or None for somebody else's model.
-        file: the file that it was loaded from.
-    """
-
-    model: keras.Model
-    labels: tuple[str, ...]
-    run: Run | None
-    file: Path
+from stillmotion.models.adapters import adapt
+from stillmotion.models.cards import ModelCard, Outputs
+from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
+from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model
+from stillmotion.runs import Run
 
 
 @dataclass(frozen=True)
 class ClipModel:
-    """A model of clips, with all that is needed to feed it from a stream.
+    """A model of clips, with all that is needed to feed it.
 
     Attributes:
-        model: takes uint8 `(batch, frames, height, width, 3)`.
-        rate: frames per second that it sees.
+        model: takes uint8 RGB `(batch, frames, height, width, 3)`.
+        rate: frames per second that it sees, or "spread" for frames that are spread over each video.
         labels: class names in the order of its outputs.
         note: how the rate was chosen, if the training does not fix it.
         engine: what runs the model; see `stream_model`.
+        outputs: what its outputs are; see `ModelCard`.
+        described: the model as it was loaded, with its card.
     """
 
     model: keras.Model
-    rate: float
+    rate: float | Literal["spread"]
     labels: tuple[str, ...]
     note: str = ""
     engine: str = "keras"
+    outputs: Outputs = "softmax"
+    described: DescribedModel | None = None
 
     @property
     def frames(self) -> int:
@@ -64,88 +51,130 @@ class ClipModel:
         _, frames, height, width, _ = self.model.input_shape
         return ClipSpec(frames, self.rate, (height, width))
 
+    @property
+    def streaming_rate(self) -> float:
+        """The rate as a number.
 
-def load_labeled_model(run: Run | str | Path, labels: str | Path | Sequence[str] | None = None) -> LabeledModel:
-    """Load a run's model, or a `.keras` file with labels given for it.
-
-    Args:
-        run: a run, its folder, or a `.keras` file.
-        labels: class names in the order of the model's outputs, for a file that is not a run's; see
-            `read_class_names`. By default "0", "1", ...
-
-    Returns:
-        The model with its labels.
-
-    Raises:
-        UsageError: labels for a run, which has its own; labels that cannot be read; or another number of labels than
-            the model has outputs.
-        StillmotionError: the run or model cannot be read.
-    """
-    path = run.folder if isinstance(run, Run) else Path(run)
-    if path.name == "snapshot.keras":
-        raise UsageError(f"{path}: takes single images, not clips; give the folder {path.parent} or its model.keras")
-    foreign = not isinstance(run, Run) and path.is_file() and not (path.parent / "run.json").is_file()
-    if foreign:
-        names = None if labels is None else read_class_names(labels)
-        model = load_keras_model(path)
-        if names is None:
-            names = tuple(map(str, range(model.output_shape[-1])))
-        if len(names) != model.output_shape[-1]:
-            raise UsageError(f"{len(names)} labels for a model of {model.output_shape[-1]} probabilities")
-        return LabeledModel(model, names, None, path)
-    record = run if isinstance(run, Run) else read_run(run)
-    if labels is not None:
-        raise UsageError(f"{record.folder}: a run has its own labels; do not give it others")
-    model = load_keras_model(record.model_file)
-    check_input(model, record.recipe.spec, record)
-    return LabeledModel(model, record.labels, record, record.model_file)
+        Raises:
+            UsageError: frames are spread over each video, of which a stream does not know the end.
+        """
+        if self.rate == "spread":
+            raise UsageError("a stream needs a `rate` in frames per second; 'spread' is for whole videos")
+        return self.rate
 
 
 def load_clip_model(
     run: Run | str | Path,
     *,
-    rate: float | None = None,
+    rate: float | Literal["spread"] | None = None,
     labels: str | Path | Sequence[str] | None = None,
     engine: str = "keras",
+    input_range: str | None = None,
+    channels: str | None = None,
+    frames: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    outputs: str | None = None,
+    custom_objects: str | Mapping[str, Any] | None = None,
+    unsafe: bool = False,
+    snapshots: str | Path | None = None,
+    videos: Sequence[Path] = (),
+    card: ModelCard | None = None,
 ) -> ClipModel:
-    """Load a model that can be streamed.
+    """Load a model that can predict and be streamed.
 
     Args:
-        run: a run, its folder, or a `.keras` file that takes uint8 `(batch, frames, height, width, 3)` and returns
-            `(batch, classes)`.
+        run: a run, its folder, or any model's file; see `describe_model`. What its card says need not be given again.
         rate: frames per second that the model sees. A run has its own: the rate of its clips, or, if they were spread
             over each video, the rate at which a window is as long as the training videos typically are.
         labels: class names in the order of the model's outputs; see `read_class_names`. A run has its own.
         engine: what runs the model; see `stream_model`.
+        input_range: see `describe_model`; so are the following.
+        channels: the order of its channels.
+        frames: frames of a clip.
+        size: height and width.
+        outputs: what its outputs are.
+        custom_objects: custom layers and functions.
+        unsafe: whether code inside the file may run.
+        snapshots: a folder of pictures such as the model was trained on.
+        videos: videos that it is to predict. Their frames help to find out the range.
+        card: its card; by default the one beside the model, if there is one.
 
     Returns:
         The model, not yet divided for streaming.
 
     Raises:
-        UsageError: no rate, an impossible one, or see `load_labeled_model`.
-        StillmotionError: the run or model cannot be read, or takes something else than clips.
+        UsageError: no rate, an impossible one, something that must be given and is not, or see `describe_model`.
+        StillmotionError: the run or model cannot be read, or takes something else than pictures.
     """
-    if rate is not None and not 0 < rate < MAX_RATE:
-        raise UsageError(f"the rate is {rate:g}; expected frames per second above 0")
-    loaded = load_labeled_model(run, labels)
-    if loaded.run is None:
-        shape = loaded.model.input_shape
-        if len(shape) != 5 or None in shape[1:] or shape[-1] != 3:
-            raise StillmotionError(
-                f"{loaded.file}: takes {shape}; expected (batch, frames, height, width, 3) with known sizes"
+    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, custom_objects, unsafe, card)
+    return as_clip_model(open_model(run, facts, snapshots=snapshots, videos=videos), facts.rate, engine=engine)
+
+
+def as_clip_model(
+    described: DescribedModel, rate: float | Literal["spread"] | None = None, *, engine: str = "keras"
+) -> ClipModel:
+    """A described model with all that is needed to feed it.
+
+    Args:
+        described: the model and its card.
+        rate: as it was given, for a run whose clips were spread.
+        engine: what runs the model.
+
+    Returns:
+        The model, adapted to what a camera gives.
+
+    Raises:
+        UsageError: something must be given, and is not.
+        StillmotionError: the model takes something else than pictures.
+    """
+    card, run = described.card, described.run
+    check_complete(described)
+    labels, outputs = card.labels.value or (), card.outputs.value or "softmax"
+    if run is None:
+        if card.rate.value is None:
+            raise UsageError(
+                f"{described.file} does not say how many frames per second it sees: give its `rate`, or spread"
             )
-        if rate is None:
-            raise UsageError(f"{loaded.file} does not say how many frames per second it sees: give its rate")
-        return ClipModel(loaded.model, rate, loaded.labels, engine=engine)
-    spec = loaded.run.recipe.spec
-    if rate is not None or spec.rate != "spread":
-        return ClipModel(loaded.model, rate or float(spec.rate), loaded.labels, engine=engine)
-    typical_seconds = loaded.run.record.data.typical_seconds
-    if typical_seconds <= 0:
-        raise UsageError(f"{loaded.run.folder}: trained on clips spread over pictures; give a rate")
-    rate = spec.frames / typical_seconds
-    note = (
-        f"trained on {spec.frames} frames spread over each video: streams over windows of {typical_seconds:.3g} s, "
-        f"as the training videos typically last ({rate:.3g} frames per second)"
-    )
-    return ClipModel(loaded.model, rate, loaded.labels, note, engine)
+        box = isinstance(described.model, BlackBox)
+        model = AdaptedBlackBox(described.model, card) if box else adapt(described.model, card)
+        return ClipModel(model, card.rate.value, labels, "", engine, outputs, described)
+    spec, note = run.recipe.spec, ""
+    if rate is None and spec.rate == "spread":
+        typical_seconds = run.record.data.typical_seconds
+        if typical_seconds <= 0:
+            raise UsageError(f"{run.folder}: trained on clips spread over pictures; give a rate")
+        rate = spec.frames / typical_seconds
+        note = (
+            f"trained on {spec.frames} frames spread over each video: streams over windows of {typical_seconds:.3g} s, "
+            f"as the training videos typically last ({rate:.3g} frames per second)"
+        )
+    return ClipModel(described.model, rate or spec.rate, labels, note, engine, outputs, described)
+
+
+def check_complete(described: DescribedModel) -> None:
+    """Check that nothing is unknown that changes a model's answers.
+
+    Args:
+        described: the model and its card.
+
+    Raises:
+        UsageError: something is; the message names what to give, and how to find out.
+        StillmotionError: the model takes something else than pictures.
+    """
+    card, file = described.card, described.file
+    if card.kind == "other":
+        raise StillmotionError(
+            f"{file}: takes {card.inputs[0].shape}, neither pictures (height, width, channels) nor clips (frames, "
+            "height, width, channels)"
+        )
+    if card.kind == "several inputs":
+        inputs = "; ".join(f"{given.name} {given.shape}" for given in card.inputs)
+        raise StillmotionError(f"{file}: takes {len(card.inputs)} inputs ({inputs}); only models with one can be used")
+    missing = [name for name in card.missing if name != "inputs"]
+    if missing:
+        unknown = " and ".join(name.replace("_", " ") for name in missing)
+        wanted = ", ".join(f"`{name}`" for name in missing)
+        hint = ""
+        if {"input_range", "channels"} & set(missing):
+            hint = "; `describe_model` with `snapshots`, labeled pictures, finds out"
+        raise UsageError(f"{file} does not say its {unknown}, which changes what it predicts: give {wanted}{hint}")

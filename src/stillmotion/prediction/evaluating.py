@@ -8,6 +8,7 @@ from stillmotion.clips import OpenedVideos, SkippedVideo
 from stillmotion.data import Video, Videos
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
+from stillmotion.prediction.clip_models import ClipModel
 from stillmotion.prediction.costs import measure_cost
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.tables import evaluation_rows, write_rows
@@ -65,12 +66,12 @@ def _as_test(video: Video) -> Video:
 
 
 def predict_labeled(
-    run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_progress
+    run: Run | ClipModel, test: Videos | OpenedVideos, *, progress: Progress = no_progress
 ) -> tuple[list[VideoPrediction], list[SkippedVideo]]:
     """Predict labeled videos; nothing is recorded.
 
     Args:
-        run: a finished run.
+        run: a finished run, or a model from `load_clip_model`.
         test: labeled videos.
         progress: receives the number of videos done.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -17,7 +17,11 @@ from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import ExportFormat, Program, Runner, Tensor, check_format, distance
 from stillmotion.exporting.example import write_example
 from stillmotion.files import make_folder, write_json
-from stillmotion.prediction.clip_models import load_labeled_model
+from stillmotion.models.adapters import adapt
+from stillmotion.models.cards import ModelCard
+from stillmotion.prediction.black_boxes import BlackBox
+from stillmotion.prediction.clip_models import check_complete
+from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model
 from stillmotion.runs import EXPORTS_FOLDER, Run, versions
 from stillmotion.streaming import stream_program
 
@@ -45,37 +49,66 @@ class Export:
 
 
 def export_model(
-    run: Run | str | Path,
+    run: Run | str | Path | DescribedModel,
     format: str,
     out: str | Path | None = None,
     *,
     stream: bool = False,
     hop: int = 1,
+    rate: float | Literal["spread"] | None = None,
     labels: str | Path | Sequence[str] | None = None,
+    input_range: str | None = None,
+    channels: str | None = None,
+    frames: int | None = None,
+    size: int | tuple[int, int] | None = None,
+    outputs: str | None = None,
+    custom_objects: str | Mapping[str, Any] | None = None,
+    unsafe: bool = False,
+    snapshots: str | Path | None = None,
+    card: ModelCard | None = None,
 ) -> Export:
     """Write a model in another format, with `export.json`, which describes it, and `use_it.py`, which runs it.
 
+    What is written takes what a camera gives, uint8 RGB of the model's size: what the model's card says of its range,
+    channels and outputs becomes part of it.
+
     Args:
-        run: a run, its folder, or a `.keras` file.
+        run: a run, its folder, any model's file (see `describe_model`), or a model that is described already.
         format: a name in `stillmotion.exporting.FORMATS`.
         out: a folder. By default in the run's `exports/`, or next to the file.
         stream: export the step of a stream instead of the whole model. It takes `hop` new frames and a state, and
             returns the prediction of the window that ends with these frames and the next state. The first state is all
             zeros.
         hop: new frames of each step.
+        rate: frames per second of a clip, which is noted in `export.json`.
         labels: class names in the order of the model's outputs; see `read_class_names`. A run has its own.
+        input_range: see `describe_model`; so are the following.
+        channels: the order of its channels.
+        frames: frames of a clip.
+        size: height and width.
+        outputs: what its outputs are.
+        custom_objects: custom layers and functions.
+        unsafe: whether code inside the file may run.
+        snapshots: a folder of pictures such as the model was trained on.
+        card: its card; by default the one beside the model, if there is one.
 
     Returns:
         What was written, and how close it is to the model.
 
     Raises:
-        UsageError: an unknown format, a hop larger than the window, or another number of labels.
+        UsageError: an unknown format, a hop larger than the window, another number of labels, or something that changes
+            the model's answers and is not known.
         StillmotionError: the format cannot hold the model, its converter is not installed, or predictions differ by
             more than 1e-4.
     """
     target = check_format(format)
-    loaded = load_labeled_model(run, labels)
-    model = loaded.model
+    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, custom_objects, unsafe, card)
+    loaded = run if isinstance(run, DescribedModel) else open_model(run, facts, snapshots=snapshots)
+    if isinstance(loaded.model, BlackBox):
+        raise UsageError(f"{loaded.file}: is a file of another runtime already")
+    check_complete(loaded)
+    card = loaded.card
+    model = loaded.model if loaded.run else adapt(loaded.model, card, clips=False)
     window = _window_frames(model)
     if not 1 <= hop <= window:
         raise UsageError(f"hop is {hop}; expected 1 to {window}, the frames of a window")
@@ -97,9 +130,10 @@ def export_model(
         "file": target.file,
         "inputs": [asdict(tensor) for tensor in program.inputs],
         "outputs": list(program.outputs),
-        "labels": list(loaded.labels),
+        "labels": list(card.labels.value or ()),
         "frames": window,
-        "rate": loaded.run.recipe.spec.rate if loaded.run else None,
+        "rate": card.rate.value if card.kind == "clip" else None,
+        "card": card.model_dump(mode="json"),
         **({"hop": hop} if stream else {}),
         "parity": {
             "max_difference": max_difference,

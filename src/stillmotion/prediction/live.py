@@ -19,7 +19,9 @@ from stillmotion.decoding import Images, index_shown_at
 from stillmotion.decoding.live import Source, SourceStats, find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.pyav import Resizer
+from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
+from stillmotion.prediction.black_boxes import AdaptedBlackBox, WindowStream
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.events import Event, EventDetector
 from stillmotion.prediction.hops import hop_to_keep_up, measure_prediction_seconds
@@ -79,6 +81,7 @@ def stream(
     rate: float | None = None,
     labels: str | Path | Sequence[str] | None = None,
     engine: str = "keras",
+    card: ModelCard | None = None,
 ) -> Iterator[WindowPrediction]:
     """Predict each window of a file, camera or network stream as it arrives.
 
@@ -94,6 +97,7 @@ def stream(
         rate: frames per second that the model sees; see `load_clip_model`.
         labels: class names in the order of the model's outputs; see `load_clip_model`.
         engine: "keras", "onnx" or "openvino"; see `stream_model`.
+        card: how the model is fed; by default the card beside it, if there is one.
 
     Yields:
         The predictions. `WindowPrediction.seconds` is when the window ends.
@@ -103,7 +107,10 @@ def stream(
         UnreadableVideoError: the source cannot be opened.
         StillmotionError: the model cannot be loaded.
     """
-    model = run if isinstance(run, ClipModel) else load_clip_model(run, rate=rate, labels=labels, engine=engine)
+    if isinstance(run, ClipModel):
+        model = run
+    else:
+        model = load_clip_model(run, rate=rate, labels=labels, engine=engine, card=card)
     with closing(stream_updates(model, source, hop=hop, every_frame=every_frame)) as updates:
         for update in updates:
             yield from update.predictions
@@ -147,7 +154,7 @@ def stream_updates(
     """
     model = run if isinstance(run, ClipModel) else load_clip_model(run)
     source = source if isinstance(source, Source) else find_source(source)
-    detector = EventDetector(model.labels) if events is True else events or None
+    detector = EventDetector(model.labels, outputs=model.outputs) if events is True else events or None
     stats = stats or StreamStats()
     live = source.live or realtime
     divided = _stream_model(model, hop, live)
@@ -187,12 +194,19 @@ class _Predictor:
     """Turns frames at their own times into predictions of windows at the model's rate."""
 
     def __init__(
-        self, clip_model: ClipModel, model: StreamModel, stats: StreamStats, batch: int, live: bool, may_skip: bool
+        self,
+        clip_model: ClipModel,
+        model: StreamModel | WindowStream,
+        stats: StreamStats,
+        batch: int,
+        live: bool,
+        may_skip: bool,
     ) -> None:
         self.clip_model, self.model, self.stats = clip_model, model, stats
         self.batch, self.live, self.may_skip = batch, live, may_skip
         self.resize = Resizer(clip_model.spec.height, clip_model.spec.width)
-        self.resampler: FrameResampler[SourceFrame] = FrameResampler(clip_model.rate)
+        self.rate = clip_model.streaming_rate
+        self.resampler: FrameResampler[SourceFrame] = FrameResampler(self.rate)
         # The model's frames that wait for a batch: when each ends, and its picture.
         self.waiting: list[tuple[float, Images]] = []
         # All frames until the first window is complete. A file that ends before that is a single window.
@@ -208,7 +222,7 @@ class _Predictor:
             self.stats.skipped += due
             self._restart(frame.seconds)
         predictions = self._take(self.resampler.push(frame.seconds, frame), frame)
-        window_seconds = self.clip_model.frames / self.clip_model.rate
+        window_seconds = self.clip_model.frames / self.rate
         if not self.stats.windows and not self.may_skip and frame.seconds <= window_seconds:
             self.first_frames.append((frame.seconds, self._picture(frame)))
         return predictions
@@ -255,7 +269,7 @@ class _Predictor:
         """Begin a new recording, whose windows contain nothing from before."""
         self.model.flush()
         self.waiting = []
-        self.resampler = FrameResampler(self.clip_model.rate, seconds)
+        self.resampler = FrameResampler(self.rate, seconds)
 
     def _picture(self, frame: SourceFrame) -> Images:
         if self.resized is None or self.resized[0] is not frame:
@@ -263,12 +277,14 @@ class _Predictor:
         return self.resized[1]
 
 
-def _stream_model(model: ClipModel, hop: int | None, live: bool) -> StreamModel:
+def _stream_model(model: ClipModel, hop: int | None, live: bool) -> StreamModel | WindowStream:
     """The divided model; for a live source, with a hop that this machine can keep up with."""
+    if isinstance(model.model, AdaptedBlackBox):
+        return WindowStream(model.model, model.labels, hop or 1)
     divided = stream_model(model.model, hop=hop or 1, labels=model.labels, engine=model.engine)
     if hop is not None or not live:
         return divided
-    needed = hop_to_keep_up(measure_prediction_seconds(divided), model.rate)
+    needed = hop_to_keep_up(measure_prediction_seconds(divided), model.streaming_rate)
     if needed == 1:
         return divided
     return stream_model(model.model, hop=needed, labels=model.labels, engine=model.engine)

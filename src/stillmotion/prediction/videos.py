@@ -21,13 +21,17 @@ from stillmotion.clips import (
     open_videos,
 )
 from stillmotion.data import Videos
-from stillmotion.errors import StillmotionError, UnreadableVideoError
+from stillmotion.errors import UnreadableVideoError
+from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
+from stillmotion.prediction.clip_models import ClipModel, as_clip_model
+from stillmotion.prediction.describing import GivenFacts, open_model
 from stillmotion.prediction.inputs import find_inputs
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.run_models import RunModel, load_run_model
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
+from stillmotion.training import frozen_backbone
 
 # Windows that are read from a file at once, which bounds the memory that an hour of video takes.
 WINDOWS_AT_ONCE = 64
@@ -43,60 +47,76 @@ class _Pending:
 
 
 def predict(
-    run: Run,
+    run: Run | ClipModel | str | Path,
     videos: Videos | OpenedVideos | str | Path | Sequence[str | Path],
     *,
     cache: bool = False,
+    card: ModelCard | None = None,
     progress: Progress = no_progress,
 ) -> Iterator[VideoPrediction | SkippedVideo]:
-    """Predict each video with the run's model, from evenly spaced windows that cover it.
+    """Predict each video with a model, from evenly spaced windows that cover it.
 
     A picture is a video of one frame; its clip repeats that frame.
 
     Args:
-        run: a finished run.
+        run: a finished run or its folder, any model's file whose card says how it is fed, or a model from
+            `load_clip_model`.
         videos: a data set, or the paths of videos, images, folders of them and tables, in any mixture. Each video is
             opened when its turn comes, unless they are open already.
         cache: whether decoded frames, or their features for a frozen backbone, are kept in the cache on disk, for when
             several models see the same videos.
+        card: how the model is fed; by default the card beside it, if there is one.
         progress: receives how far the extraction of features has come, if there is one.
 
     Yields:
         For each video in order, its prediction, or why it was skipped.
 
     Raises:
-        UsageError: there is no such file or folder.
-        StillmotionError: the run's model cannot be loaded, or does not fit its record; or a folder without videos.
+        UsageError: there is no such file or folder, or see `load_clip_model`.
+        StillmotionError: the model cannot be loaded, or does not fit its record; or a folder without videos.
     """
     if not isinstance(videos, (Videos, OpenedVideos)):
         videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
-    loaded, spec = load_run_model(run, features=cache), run.recipe.spec
+    loaded, spec, labels = _load(run, card, features=cache)
     model = loaded.model
-    if loaded.backbone is None:
-        check_input(model, spec, run)
-    elif isinstance(videos, OpenedVideos):
+    if isinstance(videos, OpenedVideos):
         loaded.extract([(s.file, window, spec) for s in videos for window in even_windows(spec, s.window)], progress)
     pending: list[_Pending] = []
     for segment in _open_one_by_one(videos):
         if isinstance(segment, SkippedVideo):
-            yield from _predict_pending(model, pending, run.labels)
+            yield from _predict_pending(model, pending, labels)
             yield segment
             continue
         if sum(len(video.windows) for video in pending) >= BATCH_SIZE:
-            yield from _predict_pending(model, pending, run.labels)
+            yield from _predict_pending(model, pending, labels)
         windows = even_windows(spec, segment.window)
         if len(windows) <= WINDOWS_AT_ONCE:
             try:
                 clips = loaded.read(segment.file, windows, spec, cache=cache)
             except UnreadableVideoError as error:
-                yield from _predict_pending(model, pending, run.labels)
+                yield from _predict_pending(model, pending, labels)
                 yield SkippedVideo(segment.video, str(error))
                 continue
             pending.append(_Pending(segment, windows, clips))
         else:
-            yield from _predict_pending(model, pending, run.labels)
-            yield _predict_long(loaded, segment, windows, spec, run.labels)
-    yield from _predict_pending(model, pending, run.labels)
+            yield from _predict_pending(model, pending, labels)
+            yield _predict_long(loaded, segment, windows, spec, labels)
+    yield from _predict_pending(model, pending, labels)
+
+
+def _load(
+    run: Run | ClipModel | str | Path, card: ModelCard | None, *, features: bool
+) -> tuple[RunModel, ClipSpec, tuple[str, ...]]:
+    """The model, its clips and its labels; the model of a run may take cached features."""
+    if features and isinstance(run, Run) and frozen_backbone(run.recipe):
+        return load_run_model(run, features=True), run.recipe.spec, run.labels
+    if not isinstance(run, ClipModel):
+        opened = open_model(run, GivenFacts(card=card))
+        if opened.run is not None:
+            return RunModel(opened.model, None), opened.run.recipe.spec, opened.run.labels
+        run = as_clip_model(opened)
+    opened_run = run.described.run if run.described else None
+    return RunModel(run.model, None), opened_run.recipe.spec if opened_run else run.spec, run.labels
 
 
 def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | SkippedVideo]:
@@ -109,25 +129,6 @@ def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | Skippe
         opened = open_videos(videos.only([video]))
         yield from opened.skipped
         yield from opened.segments
-
-
-def check_input(model: keras.Model, spec: ClipSpec, run: Run) -> None:
-    """Check that a model takes and returns what its run's record says.
-
-    Args:
-        model: the run's model.
-        spec: the run's clips.
-        run: the run.
-
-    Raises:
-        StillmotionError: it does not; the message names both shapes.
-    """
-    expected = (spec.frames, spec.height, spec.width, 3)
-    if tuple(model.input_shape[1:]) != expected or model.output_shape[-1] != len(run.labels):
-        raise StillmotionError(
-            f"{run.model_file}: takes {model.input_shape[1:]} and gives {model.output_shape[-1]} probabilities; "
-            f"run.json says {expected} and {len(run.labels)} labels"
-        )
 
 
 def _predict_pending(model: keras.Model, pending: list[_Pending], labels: tuple[str, ...]) -> Iterator[VideoPrediction]:

@@ -1,0 +1,53 @@
+"""stillmotion convert"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stillmotion.cli import options
+from stillmotion.cli.backend import load_backend, silent
+from stillmotion.cli.console import note, out, shown
+
+
+def convert(
+    model: options.ModelPath,
+    new: Annotated[
+        Path, typer.Argument(metavar="NEW", parser=options.read_path, help="The .keras file.", show_default=False)
+    ],
+    labels: options.Labels = None,
+    input_range: options.InputRange = None,
+    channels: options.Channels = None,
+    frames: options.ClipFrames = None,
+    rate: options.ClipRate = None,
+    size: options.ClipSize = None,
+    outputs: options.Outputs = None,
+    custom_objects: options.CustomObjects = None,
+    unsafe: options.Unsafe = False,
+    snapshots: options.Snapshots = None,
+) -> None:
+    """Write an old model as a .keras file that Keras 3 loads, with its card, and check that both agree.
+
+    Example: stillmotion convert old.h5 new.keras
+    """
+    facts = options.model_facts(
+        model,
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+    )
+    load_backend()
+    from stillmotion.prediction import convert_model
+
+    with silent():
+        result = convert_model(model, new, facts=facts, snapshots=snapshots)
+    out.print(f"outputs differ by at most {result.max_difference:.1e}, for {result.inputs} inputs of noise")
+    note(f"written: {shown(result.file)}, and its card: {shown(result.card_file)}")

@@ -1,0 +1,185 @@
+"""The one adapter: from what a camera gives to what a model takes, and from what it returns to probabilities.
+
+What a card says of a model becomes a few layers around it: the order of channels or luma, the range, the order of axes,
+and softmax or 1 - p beside p. So it is part of whatever is streamed or exported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from stillmotion.models.cards import ModelCard, range_factors
+
+# ITU-R BT.601, by which OpenCV and Pillow turn RGB into gray.
+LUMA = (0.299, 0.587, 0.114)
+
+
+def adapt(model: keras.Model, card: ModelCard, *, levels: bool = True, clips: bool = True) -> keras.Model:
+    """Compose a model from frames of a camera to probabilities.
+
+    Args:
+        model: the model.
+        card: how it is fed and what it returns, with nothing missing.
+        levels: whether it takes what a camera gives, uint8 RGB; otherwise float32 in the channel order and range that
+            the model expects, of three channels in any case.
+        clips: whether an image model takes clips of one frame.
+
+    Returns:
+        A model from `(batch, frames, height, width, 3)`, or `(batch, height, width, 3)` for an image model where
+        `clips` is false, to float32 `(batch, labels)`. A regression returns its numbers.
+    """
+    layers = keras.layers
+    is_image = card.kind == "image"
+    shape = (*card.size, 3) if is_image and not clips else (card.frames.value or 1, *card.size, 3)
+    inputs = keras.Input(shape, fixed_batch_size(model), dtype="uint8" if levels else "float32", name="clip")
+    x: Any = inputs
+    if is_image and clips:
+        x = layers.Reshape((*card.size, 3))(x)
+    takes_levels = card.inputs[0].dtype == "uint8"
+    if not (takes_levels and levels and card.channels.value == "RGB"):
+        x = _feed(x, card, levels=levels)
+    order = _permutation(card.axes.value or "")
+    if order != tuple(sorted(order)):
+        x = layers.Permute([axis + 1 for axis in order])(x)
+    if takes_levels:
+        x = keras.ops.cast(x, "uint8")
+    outputs = only_tensor(model(as_model_input(model, x), training=False))
+    return keras.Model(inputs, _probabilities(outputs, card), name=model.name)
+
+
+def _feed(x: Any, card: ModelCard, *, levels: bool) -> Any:
+    """Channels and range of a picture or clip."""
+    layers = keras.layers
+    factor, offset = range_factors(card.input_range.value or "0..255") if levels else (np.ones(3), np.zeros(3))
+    channels = card.inputs[0].shape[(card.axes.value or "c").index("c")] or 1
+    if card.channels.value == "gray":
+        # The channels of a gray picture are scaled alike, so scaling may come first.
+        x = layers.Rescaling(float(factor[0]), float(offset[0]))(x)
+        luma = layers.Dense(channels, use_bias=False, trainable=False, name="luma")
+        x = luma(x)
+        luma.set_weights([np.repeat(np.array(LUMA, np.float32)[:, None], channels, axis=1)])
+        return x
+    if card.channels.value == "BGR" and levels:
+        x = keras.ops.take(x, [2, 1, 0], axis=-1)
+    same = len(set(factor)) == len(set(offset)) == 1
+    if same:
+        return layers.Rescaling(float(factor[0]), float(offset[0]))(x)
+    return layers.Rescaling([float(value) for value in factor], [float(value) for value in offset])(x)
+
+
+def _permutation(axes: str) -> tuple[int, ...]:
+    """For each axis of the model's input, the axis of a picture or clip in the usual order."""
+    usual = "thwc" if "t" in axes else "hwc"
+    return tuple(usual.index(axis) for axis in axes)
+
+
+def _probabilities(outputs: Any, card: ModelCard) -> Any:
+    """A model's outputs as probabilities `(batch, labels)`, or a regression's numbers."""
+    layers = keras.layers
+    if card.per_frame.value:
+        outputs = outputs[:, -1]
+    if len(outputs.shape) == 1:
+        outputs = layers.Reshape((1,))(outputs)
+    if card.outputs.value == "logits":
+        return layers.Activation("softmax", dtype="float32")(outputs)
+    if card.outputs.value == "one logit":
+        outputs = layers.Activation("sigmoid", dtype="float32")(outputs)
+    if card.outputs.value in ("one logit", "one sigmoid"):
+        return layers.Concatenate(dtype="float32")([layers.Rescaling(-1.0, 1.0, dtype="float32")(outputs), outputs])
+    return layers.Activation("linear", dtype="float32")(outputs)
+
+
+def feed_array(clips: NDArray[Any], card: ModelCard) -> NDArray[Any]:
+    """What a model takes, without Keras: for files of other runtimes, and to try what its card should say.
+
+    Args:
+        clips: uint8 RGB `(n, time, height, width, 3)`; of one frame for an image model.
+        card: how the model is fed.
+
+    Returns:
+        The model's input for each clip, in its dtype.
+    """
+    values = clips[:, 0] if card.kind == "image" else clips
+    factor, offset = range_factors(card.input_range.value or "0..255")
+    values = values.astype(np.float32)
+    axes = card.axes.value or ""
+    if card.channels.value == "gray":
+        channels = card.inputs[0].shape[axes.index("c")] or 1
+        values = np.repeat(values @ np.array(LUMA, np.float32)[:, None], channels, axis=-1)
+        factor, offset = factor[:1], offset[:1]
+    elif card.channels.value == "BGR":
+        values = values[..., ::-1]
+    values = values * factor.astype(np.float32) + offset.astype(np.float32)
+    values = values.transpose(0, *(axis + 1 for axis in _permutation(axes)))
+    return np.ascontiguousarray(values, dtype=card.inputs[0].dtype)
+
+
+def probability_array(outputs: NDArray[Any], card: ModelCard) -> NDArray[np.float32]:
+    """What a model returned as probabilities, without Keras; see `adapt`.
+
+    Args:
+        outputs: what it returned for each clip.
+        card: what its outputs are.
+
+    Returns:
+        float32 `(n, labels)`; a regression's numbers.
+    """
+    numbers = np.asarray(outputs, np.float64)
+    if card.per_frame.value:
+        numbers = numbers[:, -1]
+    numbers = numbers.reshape(len(numbers), -1)
+    if card.outputs.value == "logits":
+        numbers = np.exp(numbers - numbers.max(1, keepdims=True))
+        numbers /= numbers.sum(1, keepdims=True)
+    if card.outputs.value == "one logit":
+        numbers = 1 / (1 + np.exp(-numbers))
+    if card.outputs.value in ("one logit", "one sigmoid"):
+        numbers = np.concatenate([1 - numbers, numbers], axis=1)
+    return numbers.astype(np.float32)
+
+
+def only_tensor(value: Any) -> Any:
+    """The one tensor in a model's input or output, which may be a dict or list of it.
+
+    Args:
+        value: a tensor, or a dict or list that holds one.
+
+    Returns:
+        The tensor.
+    """
+    while isinstance(value, dict | list | tuple):
+        (value,) = value.values() if isinstance(value, dict) else value
+    return value
+
+
+def as_model_input(model: keras.Model, x: Any) -> Any:
+    """A tensor in the structure that a model of one input takes.
+
+    Args:
+        model: the model.
+        x: the tensor.
+
+    Returns:
+        The tensor, or a dict or list that holds it.
+    """
+    shape = model.input_shape
+    if isinstance(shape, dict):
+        return {next(iter(shape)): x}
+    return [x] if isinstance(shape, list) else x
+
+
+def fixed_batch_size(model: keras.Model) -> int | None:
+    """The only size of a batch that a model takes.
+
+    Args:
+        model: a model whose inputs are known.
+
+    Returns:
+        The size; None for any.
+    """
+    size: int | None = model.inputs[0].shape[0]
+    return size

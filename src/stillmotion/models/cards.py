@@ -1,0 +1,331 @@
+"""Model cards: how a model is fed and what it returns, and for each fact how it is known. Imports no backend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import write_json
+from stillmotion.runs import Run, read_run
+
+FORMAT = 1
+MAX_BYTES = 8 << 20  # of a card's file
+
+Kind = Literal["image", "clip", "several inputs", "other"]
+Channels = Literal["RGB", "BGR", "gray"]
+Outputs = Literal["softmax", "logits", "one sigmoid", "one logit", "independent sigmoids", "regression"]
+Source = Literal["given", "read", "measured", "assumed", "unknown"]
+Value = TypeVar("Value")
+Floats = NDArray[np.float64]
+
+# By name, in the order in which they are tried: factor and offset of levels of 0 to 255, for each channel in the order
+# in which the model gets them. The last two are modes of `keras.applications.imagenet_utils.preprocess_input`.
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+INPUT_RANGES: Mapping[str, tuple[Floats, Floats]] = {
+    "0..255": (np.ones(3), np.zeros(3)),
+    "0..1": (np.full(3, 1 / 255), np.zeros(3)),
+    "-1..1": (np.full(3, 1 / 127.5), np.full(3, -1.0)),
+    "torch": (1 / (255 * _IMAGENET_DEVIATION), -_IMAGENET_MEAN / _IMAGENET_DEVIATION),
+    "caffe": (np.ones(3), -np.array([103.939, 116.779, 123.68])),
+}
+_ALIASES = {"tf": "-1..1", "imagenet": "torch"}
+_NUMBER = r"[+-]?\d+(?:\.\d+)?"
+
+
+class Fact(BaseModel, Generic[Value]):
+    """One thing that is known, or not, of a model.
+
+    Attributes:
+        value: what is known; None if it is unknown.
+        source: "given" by the user, "read" from the model, "measured" with it, "assumed", or "unknown".
+        evidence: where or how.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    value: Value | None = None
+    source: Source = "unknown"
+    evidence: str = ""
+
+
+class InputCard(BaseModel):
+    """One input of a model.
+
+    Attributes:
+        name: its name.
+        shape: without the batch; None for an unknown size.
+        dtype: its type.
+        role: what it is given: "frames", "difference" (of each frame from the one before it), "flow", or "" as long as
+            that is unknown.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+    role: Literal["frames", "difference", "flow", ""] = ""
+
+
+class ModelCard(BaseModel):
+    """How a model is fed and what it returns.
+
+    Attributes:
+        model: the name of its file.
+        digest: SHA-256 of the file, by which a card of another model is recognized.
+        kind: whether it takes images, clips, several inputs, or something else.
+        inputs: its inputs.
+        frames: frames of a clip; 1 for an image.
+        rate: frames per second of a clip, or "spread" for clips whose frames are spread over the whole video.
+        height: of the pictures, in pixels.
+        width: likewise.
+        channels: "RGB", "BGR" or "gray". A gray model of three channels gets the same values in each.
+        input_range: the numbers that a picture consists of: a name in `INPUT_RANGES`, or "LOW..HIGH".
+        framing: how a picture gets its size.
+        axes: the order of the axes of an input: t, h, w and c for time, height, width and channels.
+        labels: class names in the order of the outputs.
+        outputs: what the outputs are.
+        per_frame: whether there is an output for each frame.
+        format: the version of the file's format.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    digest: str = ""
+    kind: Kind
+    inputs: tuple[InputCard, ...]
+    frames: Fact[int] = Fact[int]()
+    rate: Fact[float | Literal["spread"]] = Fact[float | Literal["spread"]]()
+    height: Fact[int] = Fact[int]()
+    width: Fact[int] = Fact[int]()
+    channels: Fact[Channels] = Fact[Channels]()
+    input_range: Fact[str] = Fact[str]()
+    framing: Fact[str] = Fact[str](value="stretched to the size", source="assumed")
+    axes: Fact[str] = Fact[str]()
+    labels: Fact[tuple[str, ...]] = Fact[tuple[str, ...]]()
+    outputs: Fact[Outputs] = Fact[Outputs]()
+    per_frame: Fact[bool] = Fact[bool](value=False, source="read")
+    format: int = FORMAT
+
+    @property
+    def facts(self) -> dict[str, Fact[Any]]:
+        """The facts by name, in order."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: value for name, value in values if isinstance(value, Fact)}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width; 0 where unknown."""
+        return self.height.value or 0, self.width.value or 0
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What must be given before the model can be fed: names of parameters."""
+        wanted = {
+            "input_range": self.input_range.value,
+            "channels": self.channels.value,
+            "frames": self.frames.value,
+            "size": self.height.value and self.width.value,
+            "outputs": self.outputs.value,
+            "inputs": all(given.role for given in self.inputs),
+        }
+        return tuple(name for name, value in wanted.items() if not value)
+
+
+def check_facts(
+    *, input_range: str | None = None, channels: str | None = None, outputs: str | None = None
+) -> tuple[str | None, Channels | None, Outputs | None]:
+    """Check facts that a user gives, before anything is loaded.
+
+    Args:
+        input_range: a name in `INPUT_RANGES`, "tf" for "-1..1", or "LOW..HIGH".
+        channels: "rgb", "bgr" or "gray".
+        outputs: one of `Outputs`.
+
+    Returns:
+        The same, as a card has them.
+
+    Raises:
+        UsageError: a value that is none of these.
+    """
+    if input_range is not None:
+        input_range = _ALIASES.get(input_range, input_range)
+        range_factors(input_range)
+    names: dict[str, Channels] = {"rgb": "RGB", "bgr": "BGR", "gray": "gray", "grey": "gray"}
+    if channels is not None and channels.lower() not in names:
+        raise UsageError(f"channels {channels!r}: expected rgb, bgr or gray")
+    if outputs is not None and outputs not in Outputs.__args__:  # type: ignore[attr-defined]
+        raise UsageError(f"outputs {outputs!r}: expected one of {', '.join(Outputs.__args__)}")  # type: ignore[attr-defined]
+    return input_range, None if channels is None else names[channels.lower()], outputs  # type: ignore[return-value]
+
+
+def range_factors(input_range: str) -> tuple[Floats, Floats]:
+    """Factor and offset that turn levels of 0 to 255 into the numbers of a range.
+
+    Args:
+        input_range: a name in `INPUT_RANGES`, or "LOW..HIGH".
+
+    Returns:
+        The factor and the offset, `(3,)` each, for the channels in the order in which the model gets them.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if input_range in INPUT_RANGES:
+        return INPUT_RANGES[input_range]
+    match = re.fullmatch(rf"({_NUMBER})\.\.({_NUMBER})", input_range)
+    if match is None or float(match[1]) == float(match[2]):
+        raise UsageError(
+            f"input range {input_range!r}: expected {', '.join(INPUT_RANGES)}, tf, or two numbers like -0.5..0.5"
+        )
+    low, high = float(match[1]), float(match[2])
+    return np.full(3, (high - low) / 255), np.full(3, low)
+
+
+def find_run(path: Path) -> Run | None:
+    """The run that a folder or file is of.
+
+    Args:
+        path: a run's folder, or a file in it.
+
+    Returns:
+        The run; None if it is no run.
+
+    Raises:
+        UsageError: there is no such folder.
+        StillmotionError: it is a folder that is neither a run nor a model, or a run that cannot be used.
+    """
+    if path.name == "snapshot.keras" and (path.parent / "run.json").is_file():
+        raise UsageError(f"{path}: takes single images, not clips; give the folder {path.parent} or its model.keras")
+    folder = path.parent if path.is_file() else path
+    if (folder / "run.json").is_file() and (folder == path or path.name == "model.keras"):
+        return read_run(folder)
+    if path.is_file() or (path / "saved_model.pb").is_file():
+        return None
+    if path.is_dir() or path.suffix == "":
+        return read_run(path)  # says what is missing
+    raise UsageError(f"{path}: no such model")
+
+
+def card_file(model: Path) -> Path:
+    """Where the card of a model is: beside it, with its name and the ending `.json`.
+
+    Args:
+        model: the model's file or folder.
+
+    Returns:
+        The path. Where a model's architecture has that name, it is `NAME.card.json`.
+    """
+    stem = model.name if model.is_dir() else model.stem
+    file = model.with_name(f"{stem}.json")
+    if file == model or (file.is_file() and not _is_card(_read_json(file))):
+        return model.with_name(f"{stem}.card.json")
+    return file
+
+
+def read_card(model: Path) -> ModelCard | None:
+    """Read the card beside a model.
+
+    Args:
+        model: the model's file or folder.
+
+    Returns:
+        The card; None if there is none.
+
+    Raises:
+        StillmotionError: it cannot be read, or is the card of another file of the same name.
+    """
+    file = card_file(model)
+    if not file.is_file():
+        return None
+    try:
+        card = ModelCard.model_validate(_read_json(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StillmotionError(f"{file}: not a model card: {place}: {first['msg']}") from None
+    if card.format > FORMAT:
+        raise StillmotionError(f"{file}: written by a later version of stillmotion; update to read it")
+    if card.digest and card.digest != file_digest(model):
+        raise StillmotionError(f"{file}: describes another {model.name} than the one beside it; describe it again")
+    return card
+
+
+def write_card(card: ModelCard, file: Path) -> Path:
+    """Write a card; the file is complete or not there.
+
+    Args:
+        card: the card.
+        file: the JSON file.
+
+    Returns:
+        The file.
+
+    Raises:
+        StillmotionError: it cannot be written, or another kind of file has its name.
+    """
+    if file.exists() and not _is_card(_read_json(file)):
+        raise StillmotionError(f"{file}: there, and not a model card; choose another name")
+    write_json(file, card.model_dump(mode="json"))
+    return file
+
+
+def file_digest(model: Path) -> str:
+    """SHA-256 of a model's file, or of the program of a SavedModel.
+
+    Args:
+        model: the file or folder.
+
+    Returns:
+        The hexadecimal digest.
+    """
+    file = model / "saved_model.pb" if model.is_dir() else model
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def name_labels(labels: Sequence[str], outputs: Outputs | None, count: int) -> tuple[str, ...]:
+    """Class names for a model's outputs.
+
+    Args:
+        labels: the names that were given.
+        outputs: what the outputs are.
+        count: how many there are.
+
+    Returns:
+        The names. One output that tells two classes apart has two; if only the one it stands for was given, the other
+        is "not" that.
+
+    Raises:
+        UsageError: another number of names than of classes.
+    """
+    names = tuple(labels)
+    binary = outputs in ("one sigmoid", "one logit")
+    if binary and len(names) == 1:
+        names = (f"not {names[0]}", names[0])
+    classes = 2 if binary else count
+    if len(names) != classes:
+        raise UsageError(f"{len(names)} labels for a model of {classes} {'classes' if binary else 'probabilities'}")
+    return names
+
+
+def _read_json(file: Path) -> Any:
+    """The content of a JSON file; None if it is none."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8")) if file.stat().st_size <= MAX_BYTES else None
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _is_card(content: Any) -> bool:
+    return isinstance(content, dict) and "kind" in content and "inputs" in content and "input_range" in content
