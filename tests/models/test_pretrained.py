@@ -201,7 +201,6 @@ def noise(side: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 @pytest.mark.backend
-@pytest.mark.jax
 @needs_weights
 @pytest.mark.parametrize("name", REFERENCE)
 def test_features_are_those_of_the_reference(name: str) -> None:
@@ -301,13 +300,17 @@ def branching(side: int, *, branches: bool = True) -> Any:
 
 @pytest.mark.backend
 def test_the_middle_is_where_branches_meet_last_at_a_sixteenth() -> None:
-    from stillmotion.models.pretrained.pooling import find_middle
+    import keras
+
+    from stillmotion.models.pretrained.pooling import call_flat, find_middle
 
     for side in (224, 96):
-        network = branching(side)
-        assert find_middle(network) is network.get_layer("add3").output
-        plain = branching(side, branches=False)
-        assert find_middle(plain) is plain.get_layer("wide3").output
+        for branches, expected in ((True, "add3"), (False, "wide3")):
+            network = branching(side, branches=branches)
+            calls = call_flat(network, keras.Input((side, side, 3)))
+            assert calls[-1].layer.name == "wide4"
+            middle = find_middle(calls, side, side)
+            assert [call.layer.name for call in calls if call.output is middle] == [expected]
 
 
 @pytest.mark.backend
@@ -343,11 +346,11 @@ def tiny_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     tiny = SimpleNamespace(folder=tmp_path / "home", file=tmp_path / "server" / "tiny.weights.h5", server=server)
 
     def network(**options: Any) -> Any:
-        picture = options["input_tensor"]
+        picture = keras.Input(options["input_shape"])
         if min(options["input_shape"][:2]) < 16:
             raise ValueError("Input size must be at least 16x16")
         x = layers.Conv2D(5, 3, strides=16, padding="same")(picture)
-        model = keras.Model(keras.utils.get_source_inputs(picture)[0], x)
+        model = keras.Model(picture, x)
         if options["weights"] == "imagenet":
             address = f"http://127.0.0.1:{server.server_port}/tiny.weights.h5"
             model.load_weights(
@@ -355,8 +358,7 @@ def tiny_application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
             )
         return model
 
-    picture = keras.Input((32, 32, 3))
-    tiny.model = network(input_tensor=picture, input_shape=(32, 32, 3), weights=None)
+    tiny.model = network(input_shape=(32, 32, 3), weights=None)
     tiny.model.save_weights(tiny.file)
     tiny.sha256 = hashlib.sha256(tiny.file.read_bytes()).hexdigest()
     tiny.folder.mkdir()
@@ -439,6 +441,10 @@ def test_a_model_of_your_own_is_cut_at_a_layer(tmp_path: Path) -> None:
     grid, top = (np.asarray(output) for output in build_backbone(f"{file}:vector", 32, 48)(pictures))
     np.testing.assert_allclose(grid, expected["maps"], atol=1e-6)
     np.testing.assert_allclose(top, expected["vector"], atol=1e-6)
+    # Fine-tuning can tell the layers above the grid from those below.
+    backbone = build_backbone(f"{file}:vector", 32, 48)
+    assert {layer.name for layer in backbone.layers} > {"maps", "vector"}
+    assert "vector" not in {layer.name for layer in keras.Model(backbone.input, backbone.outputs[0]).layers}
 
     assert weights_id(f"{file}:maps") != weights_id(f"{file}:vector")
     with pytest.raises(UsageError, match=r"no layer 'top'; its last ones are .*vector, classes"):

@@ -13,13 +13,13 @@ import keras
 from keras import KerasTensor, layers
 
 from stillmotion.errors import StillmotionError, UsageError, first_line
-from stillmotion.models.pretrained.pooling import find_middle
+from stillmotion.models.pretrained.pooling import call_flat, find_middle
 from stillmotion.models.pretrained.table import APPLICATIONS, NO_DOWNLOAD, Backbone
 
 
 def _caffe(picture: KerasTensor) -> KerasTensor:
     """BGR, less the mean of ImageNet."""
-    return layers.Rescaling(1.0, offset=(-103.939, -116.779, -123.68))(picture[..., ::-1])
+    return layers.Rescaling(1.0, offset=(-103.939, -116.779, -123.68), name="backbone_scaling")(picture[..., ::-1])
 
 
 def _torch(picture: KerasTensor) -> KerasTensor:
@@ -28,12 +28,15 @@ def _torch(picture: KerasTensor) -> KerasTensor:
     return layers.Rescaling(
         [1 / 255 / deviation for deviation in deviations],
         offset=[-mean / deviation for mean, deviation in zip(means, deviations, strict=True)],
+        name="backbone_scaling",
     )(picture)
 
 
 SCALINGS: Mapping[str, Callable[[KerasTensor], KerasTensor]] = {
-    "none": lambda picture: layers.Rescaling(1.0)(picture),  # The network scales; this only makes floats.
-    "symmetric": lambda picture: layers.Rescaling(1 / 127.5, offset=-1.0)(picture),
+    "none": lambda picture: layers.Rescaling(1.0, name="backbone_scaling")(
+        picture
+    ),  # The network scales; this only makes floats.
+    "symmetric": lambda picture: layers.Rescaling(1 / 127.5, offset=-1.0, name="backbone_scaling")(picture),
     "torch": _torch,
     "caffe": _caffe,
 }
@@ -50,9 +53,8 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     scaled = SCALINGS[APPLICATIONS[backbone.name].scaling](picture)
     try:
         network = getattr(keras.applications, backbone.name)(
-            include_top=False, weights="imagenet", input_tensor=scaled, input_shape=(height, width, 3)
+            include_top=False, weights="imagenet", input_shape=(height, width, 3)
         )
-        return picture, find_middle(network), network.output
     except Exception as error:  # Keras raises a plain Exception if a download fails.
         address = re.search(r"https?://\S+/([^\s/:]+): ", str(error))
         if address is None:
@@ -61,3 +63,5 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
             f"backbone {backbone.name!r}: its weights cannot be fetched ({first_line(error)}); put {address[1]} into "
             f"the folder models in Keras's folder (~/.keras, or KERAS_HOME), or choose {NO_DOWNLOAD}"
         ) from None
+    calls = call_flat(network, scaled)
+    return picture, find_middle(calls, height, width), calls[-1].output

@@ -9,7 +9,7 @@ import keras
 from keras import KerasTensor, layers
 
 from stillmotion.errors import StillmotionError, UsageError, first_line
-from stillmotion.models.pretrained.pooling import find_middle
+from stillmotion.models.pretrained.pooling import call_flat, find_middle
 from stillmotion.models.pretrained.table import HUB_PREFIX, NO_DOWNLOAD, Backbone
 
 
@@ -39,10 +39,8 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     picture = keras.Input((height, width, 3), dtype="uint8", name="picture")
     scale = 1.0 if converter.scale is None else converter.scale
     offset = 0.0 if converter.offset is None else converter.offset
-    maps = keras.Model(network.inputs, [find_middle(network), network.output])(
-        layers.Rescaling(scale, offset=offset)(picture)
-    )
-    return picture, maps[0], maps[1]
+    calls = call_flat(network, layers.Rescaling(scale, offset=offset, name="backbone_scaling")(picture))
+    return picture, find_middle(calls, height, width), calls[-1].output
 
 
 def _check(name: str, network: keras.Model) -> None:
@@ -53,6 +51,6 @@ def _check(name: str, network: keras.Model) -> None:
     foreign = {type(layer).__name__ for layer in network.layers if not type(layer).__module__.startswith("keras.")}
     if foreign:
         raise UsageError(
-            f"backbone {name!r}: has layers of KerasHub's own ({', '.join(sorted(foreign))}), so a saved model would "
-            "not load with Keras alone; choose another preset"
+            f"backbone {name!r}: has layers of KerasHub's own ({', '.join(sorted(foreign))}), so Keras alone would not "
+            "load a saved model; choose another preset"
         )

@@ -9,7 +9,7 @@ from keras import KerasTensor, layers
 
 from stillmotion.errors import UsageError
 from stillmotion.models.inference import load_keras_model
-from stillmotion.models.pretrained.pooling import find_middle
+from stillmotion.models.pretrained.pooling import call_flat, find_middle
 from stillmotion.models.pretrained.table import Backbone
 
 
@@ -36,18 +36,16 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
         names = ", ".join(layer.name for layer in model.layers[-5:])
         raise UsageError(f"{file}: has no layer {name!r}; its last ones are {names}")
     _check_scaling(file, model)
-    cut = keras.Model(model.inputs, found[0].output)
     picture = keras.Input((height, width, 3), dtype="uint8", name="picture")
-    floats = layers.Rescaling(1.0)(picture)
+    floats = layers.Rescaling(1.0, name="backbone_scaling")(picture)
+    calls = call_flat(keras.Model(model.inputs, found[0].output), floats)
+    top = calls[-1].output
     try:
-        middle = cut.output if len(cut.output.shape) == 4 else find_middle(cut)
+        return picture, top if len(top.shape) == 4 else find_middle(calls, height, width), top
     except ValueError:
         raise UsageError(
             f"{file}: has no feature maps of a sixteenth of the picture before its layer {name!r}"
         ) from None
-    # One graph of both outputs, from the new input on.
-    maps = keras.Model(model.inputs, [middle, cut.output])(floats)
-    return picture, maps[0], maps[1]
 
 
 def _check_scaling(file: Path, model: keras.Model) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import keras
 from keras import KerasTensor, layers
 
@@ -23,7 +26,7 @@ def two_depths(picture: KerasTensor, middle: KerasTensor, top: KerasTensor) -> k
         A model with the two of them as outputs, with frozen weights.
     """
     grid = _coarse(middle)
-    pooled = layers.GlobalAveragePooling2D(name="top")(top) if len(top.shape) == 4 else top
+    pooled = layers.GlobalAveragePooling2D(name="backbone_top")(top) if len(top.shape) == 4 else top
     model = keras.Model(picture, [grid, pooled], name="backbone")
     model.trainable = False
     return model
@@ -33,16 +36,46 @@ def _coarse(x: KerasTensor) -> KerasTensor:
     """Average to `GRID` rows and columns, by windows that overlap where a side is no multiple of it."""
     strides = tuple(max(1, side // GRID) for side in x.shape[1:3])
     windows = tuple(max(1, side - (GRID - 1) * step) for side, step in zip(x.shape[1:3], strides, strict=True))
-    return layers.AveragePooling2D(windows, strides=strides, name="grid")(x)
+    return layers.AveragePooling2D(windows, strides=strides, name="backbone_grid")(x)
 
 
-def find_middle(network: keras.Model) -> KerasTensor:
+class LayerCall(NamedTuple):
+    """A layer with its output."""
+
+    layer: keras.Layer
+    output: KerasTensor
+
+
+def call_flat(network: keras.Model, picture: KerasTensor) -> list[LayerCall]:
+    """Call a functional model so that its layers become layers of the model around it, and not of a model within it.
+
+    Args:
+        network: with one input and one output.
+        picture: what to call it on.
+
+    Returns:
+        The calls of its layers in order. The last one gives its output.
+    """
+    calls: list[LayerCall] = []
+
+    def call(layer: keras.Layer, *args: Any, **kwargs: Any) -> Any:
+        calls.append(LayerCall(layer, layer(*args, **kwargs)))
+        return calls[-1].output
+
+    plain = keras.Model(network.inputs[0], network.output)
+    keras.models.clone_model(plain, input_tensors=picture, clone_function=lambda layer: layer, call_function=call)
+    return calls
+
+
+def find_middle(calls: Sequence[LayerCall], height: int, width: int) -> KerasTensor:
     """Find the feature map of a middle stage: where branches meet last before the picture gets coarser than 1/16.
 
     In a network without branches, it is the last feature map of that size, apart from padding.
 
     Args:
-        network: a functional model whose input is a picture of known size.
+        calls: see `call_flat`.
+        height: of the picture, in pixels.
+        width: likewise.
 
     Returns:
         `(batch, rows, columns, channels)`.
@@ -50,20 +83,15 @@ def find_middle(network: keras.Model) -> KerasTensor:
     Raises:
         ValueError: the network has no feature maps that fine.
     """
-    sides = network.inputs[0].shape[1:3]
-    maps = [
-        (layer, layer.output)
-        for layer in network.layers
-        if isinstance(getattr(layer, "output", None), KerasTensor)  # A layer that is called twice has no output.
-        and len(layer.output.shape) == 4
-        and not isinstance(layer, layers.ZeroPadding2D | layers.InputLayer)
-    ]
     fine = [
-        (layer, output)
-        for layer, output in maps
-        if all(size * _MAX_CELL >= side for size, side in zip(output.shape[1:3], sides, strict=True))
+        call
+        for call in calls
+        if isinstance(call.output, KerasTensor)
+        and len(call.output.shape) == 4
+        and not isinstance(call.layer, layers.ZeroPadding2D)
+        and all(cells * _MAX_CELL >= side for cells, side in zip(call.output.shape[1:3], (height, width), strict=True))
     ]
     if not fine:
         raise ValueError("no feature maps")
-    meetings = [output for layer, output in fine if isinstance(layer, layers.Add | layers.Concatenate)]
-    return (meetings or [output for _, output in fine])[-1]
+    meetings = [call for call in fine if isinstance(call.layer, layers.Add | layers.Concatenate)]
+    return (meetings or fine)[-1].output
