@@ -9,19 +9,34 @@ the share of intervals that lie wholly above the truth: with the truth at the ma
 needed*. *too low* is likewise the share of false *stills suffice*. Both are those of the worst shape. For comparison
 there are the percentile bootstrap over groups and the textbook interval with cluster-robust standard errors, which
 have no width where nothing disagrees.
+
+The ladder's rule, missed labels, balanced accuracy, the leaning and looking again are drawn in settings of their own,
+each with a truth at which a claim is just false: its share of claims must be at most 2.5 %.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, ndtri, softmax
 
+from stillmotion.comparison.choosing import Choice
+from stillmotion.comparison.leaning import brier_gain, brier_scores
+from stillmotion.comparison.measuring import Measure
 from stillmotion.comparison.metrics import compute_metrics
 from stillmotion.comparison.per_label import label_gains, pair_gains
 from stillmotion.comparison.predictions import Predictions
-from stillmotion.statistics import Floats, Ints, cluster_robust_interval, estimate_mean, proportion_interval
+from stillmotion.statistics import (
+    Floats,
+    Ints,
+    balancing_weights,
+    cluster_robust_interval,
+    estimate_balanced,
+    estimate_mean,
+    proportion_interval,
+    sequential_level,
+)
 
 GROUPS = (5, 10, 20, 50, 100)
 DIFFERENCES = {  # only motion right, only still right
@@ -57,6 +72,27 @@ SHAPES = (  # clips of each group, or what the first group holds beside single c
     ("four of 10", 0.3),
 )
 LARGE = {"two of 20": (2, 20), "three of 25": (3, 25), "four of 10": (4, 10)}  # the other groups are single clips
+MARGIN = 0.05
+LADDERS = {  # accuracy of two still and three motion rungs, at the margin
+    "all motion rungs at the margin": (0.6, 0.6, 0.65, 0.65, 0.65),
+    "one motion rung at the margin": (0.6, 0.6, 0.4, 0.4, 0.65),
+    "one still rung far below": (0.3, 0.6, 0.4, 0.65, 0.65),
+    "accurate": (0.9, 0.9, 0.95, 0.95, 0.95),
+}
+# Clips of a rare label in 100, its recall by the still model and by motion: at the margin or, in the last row, lost.
+RARE = ((5, 0.6, 0.65), (5, 0.95, 1.0), (20, 0.3, 0.35), (20, 0.9, 0.95), (5, 0.17, 0.97))
+# Sizes of a true label's score and of all scores, still and motion: equal knowledge, unequal confidence.
+SCORES = {
+    "both guess": ((0.0, 0.0), (4.0, 4.0)),
+    "both guess, stills overconfident": ((0.0, 0.0), (8.0, 1.0)),
+    "equal": ((1.0, 1.0), (2.0, 2.0)),
+    "equal, stills overconfident": ((1.0, 1.0), (8.0, 1.0)),
+    "equal, motion overconfident": ((1.0, 1.0), (1.0, 8.0)),
+    "equal and good": ((3.0, 3.0), (3.0, 3.0)),
+    "motion knows more": ((0.5, 2.0), (4.0, 3.0)),
+    "motion knows a little more": ((1.0, 1.35), (2.0, 2.0)),
+}
+LOOKS = (6, 8, 10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 50, 60, 80, 100)  # groups
 LABELS = ((1, 1, 1), (8, 1, 1), (16, 1, 1, 1, 1))  # videos of each label, in proportion
 
 
@@ -262,6 +298,165 @@ def _claims(
     return helped, any(pair.p_holm < 0.05 for pair in pair_gains(still, motion))
 
 
+def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> Iterator[dict[str, Any]]:
+    """How often the verdict of two still and three motion rungs is a claim that is just false at the margin."""
+    stills, motions = ("still 1", "still 2"), ("motion 1", "motion 2", "motion 3")
+    choices = {"test": Choice(stills, motions), "validation": Choice(stills, motions, (stills[1], motions[1]))}
+    for groups in group_counts:
+        for clips, spread in ((1, 0.0), (4, 1.0), ("half in one group", 1.0)):
+            codes = group_codes_of(clips, groups)
+            for case, accuracies in LADDERS.items():
+                rng = np.random.default_rng((6, groups, len(codes)))
+                counts = {f"{answer}, {how}": 0 for how in choices for answer in ("needed", "suffice")}
+                for _ in range(draws):
+                    correct = dict(zip((*stills, *motions), _rungs(rng, codes, accuracies, spread), strict=True))
+                    gains = {(s, m): estimate_mean(correct[m] - correct[s], codes) for s in stills for m in motions}
+                    for how, choice in choices.items():
+                        intervals = {pair: choice.interval(gain.interval, 0.95) for pair, gain in gains.items()}
+                        low, high = choice.limits(intervals.__getitem__)
+                        counts[f"needed, {how}"] += low > MARGIN
+                        counts[f"suffice, {how}"] += high < MARGIN
+                yield {"groups": groups, "clips": clips, "case": case} | {
+                    name: count / draws for name, count in counts.items()
+                }
+
+
+def _rungs(rng: np.random.Generator, codes: Ints, accuracies: tuple[float, ...], spread: float) -> list[Floats]:
+    """Which clips models of given accuracies get right. Clips and groups are as difficult for one as for another."""
+    n, own = len(codes), 0.7
+    shared = spread * rng.normal(size=int(codes.max()) + 1)[codes] + rng.normal(size=n)
+    scale = np.sqrt(spread**2 + 1 + own**2)
+    return [(shared + own * rng.normal(size=n) < ndtri(accuracy) * scale).astype(float) for accuracy in accuracies]
+
+
+def balanced_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> Iterator[dict[str, Any]]:
+    """Coverage of the interval of a difference in balanced accuracy: a rare label that only some groups may have."""
+    cases = (((0.1, 0.0), (0.0, 0.0)), ((0.35, 0.25), (0.0, 0.0)), ((0.1, 0.05), (0.1, 0.05)), ((0.8, 0.0), (0.0, 0.0)))
+    for groups in group_counts:
+        for clips, correlation in ((1, 0.0), (4, 0.3), (4, 1.0)):
+            codes = group_codes_of(clips, groups)
+            for share, by_group in ((0.1, False), (0.1, True), (0.4, True)):
+                rng = np.random.default_rng((7, groups, clips, round(10 * correlation), round(10 * share)))
+                for chances in cases:
+                    intervals = []
+                    rare, common = (draw_differences(rng, draws, codes, correlation, chance) for chance in chances)
+                    for differences in zip(rare, common, strict=True):
+                        of_label = rng.random(groups if by_group else len(codes)) < share
+                        labels = (of_label[codes] if by_group else of_label).astype(np.intp)
+                        weights = balancing_weights(labels)
+                        values = weights * np.where(labels, *differences)
+                        intervals.append(estimate_balanced(values, codes, labels, (), weights).interval())
+                    truth = sum(better - worse for better, worse in chances) / 2
+                    yield {"groups": groups, "case": f"{chances}", **hits(np.array(intervals), truth)}
+
+
+def missed_rows(draws: int, group_counts: tuple[int, ...] = (20, 60, 200)) -> Iterator[dict[str, Any]]:
+    """How often a rare label counts as missed, 4 clips a group: false where its loss equals the margin."""
+    for groups in group_counts:
+        codes, n = np.repeat(np.arange(groups), 4), 4 * groups
+        for percent, still_recall, motion_recall in RARE:
+            rng = np.random.default_rng((8, groups, percent, round(100 * still_recall)))
+            missed = 0
+            for _ in range(draws):
+                truth = (rng.random(n) < percent / 100).astype(np.intp)
+                ease = 0.6 * rng.normal(size=groups)[codes] + 0.8 * rng.normal(size=n)
+                models = []
+                for recall in (still_recall, motion_recall):
+                    draw = (ease + 0.7 * rng.normal(size=n)) / np.sqrt(1 + 0.7**2)
+                    right = np.where(truth == 1, draw < ndtri(recall), rng.random(n) < 0.99)
+                    chances = np.eye(2)[np.where(right, truth, 1 - truth)]
+                    names = tuple(map(str, range(n)))
+                    models.append([Predictions(names, tuple(map(str, codes)), ("a", "b"), truth, chances)])
+                missed += any(gain.low_for_all > MARGIN for gain in label_gains(*models))
+            case = f"{percent} %, recall {still_recall:g} and {motion_recall:g}"
+            yield {"groups": groups, "case": case, "missed": missed / draws}
+
+
+def leaning_rows(draws: int, group_counts: tuple[int, ...] = (6, 12, 30)) -> Iterator[dict[str, Any]]:
+    """How often the Brier gain is above 0, the verdict leans to motion, and accuracy decides that motion is needed."""
+    for groups in group_counts:
+        for clips, spread in ((1, 0.0), (5, 1.5)):
+            codes = group_codes_of(clips, groups)
+            for case, (skills, sharpness) in SCORES.items():
+                rng = np.random.default_rng((9, groups, len(codes)))
+                found = []
+                for _ in range(draws):
+                    still, motion = _scored(rng, codes, skills, sharpness, spread)
+                    measure = Measure(still)
+                    scores = [brier_scores([model], measure) for model in (still, motion)]
+                    gain = brier_gain(*scores, measure)
+                    difference = estimate_mean(motion.correct - still.correct, codes)
+                    low, high = gain.interval()
+                    needed = difference.interval()[0] > MARGIN
+                    found.append((low > 0, high < 0, low > 0 and difference.mean > MARGIN, needed))
+                columns = ("Brier above 0", "Brier below 0", "leaning or needed", "needed")
+                above, below, leaning, needed_ = np.mean(found, axis=0)
+                yield {"groups": groups, "clips": clips, "case": case} | dict(
+                    zip(columns, (above, below, leaning, needed_), strict=True)
+                )
+
+
+def _scored(
+    rng: np.random.Generator,
+    codes: Ints,
+    skills: tuple[float, float],
+    sharpness: tuple[float, float],
+    spread: float,
+    classes: int = 4,
+) -> list[Predictions]:
+    """A still and a motion model whose scores are alike in part, more for the true label, and too sure or not."""
+    n, names = len(codes), tuple(map(str, range(len(codes))))
+    truth, shared = rng.integers(classes, size=n), rng.normal(size=(n, classes))
+    models = []
+    for skill, sharp in zip(skills, sharpness, strict=True):
+        scores = 0.5 * shared + 0.5 * rng.normal(size=(n, classes))
+        scores[np.arange(n), truth] += skill + spread * rng.normal(size=int(codes.max()) + 1)[codes]
+        groups, labels = tuple(f"{code:03d}" for code in codes), tuple(map(str, range(classes)))
+        models.append(Predictions(names, groups, labels, truth, softmax(sharp * scores, axis=1)))
+    return models
+
+
+def looking_rows(draws: int, looks: tuple[int, ...] = LOOKS) -> Iterator[dict[str, Any]]:
+    """How often any of many looks makes a false claim, with usual intervals and with those that hold at every look.
+
+    *Drawn anew* is the share of outcomes that change at each look, as models are trained again with more data.
+    """
+    for clips, correlation in ((1, 0.0), (4, 0.3), (4, 1.0)):
+        codes = group_codes_of(clips, looks[-1])
+        for case in ("at the margin, one-sided", "at the margin", "at the margin, often differ", "motion gains 0.45"):
+            chances = DIFFERENCES[case]
+            for anew in (0.0, 0.5):
+                rng = np.random.default_rng((10, clips, round(10 * correlation), round(10 * anew)))
+                wrong = np.zeros((draws, 2, 2), bool)
+                samples = draw_differences(rng, draws, codes, correlation, chances)
+                truth = chances[0] - chances[1]
+                for groups in looks:
+                    own = codes < groups
+                    other = draw_differences(rng, draws, codes[own], correlation, chances)
+                    values = np.where(rng.random((draws, int(own.sum()))) < anew, other, samples[:, own])
+                    for draw, sample in enumerate(values):
+                        estimate = estimate_mean(sample, codes[own])
+                        for kind, level in enumerate((0.95, sequential_level(groups))):
+                            low, high = estimate.interval(level)
+                            wrong[draw, kind] |= (low > truth + 1e-9, high < truth - 1e-9)
+                usual, always = wrong.mean(axis=0)
+                yield {
+                    "case": case, "clips": clips, "correlation": correlation, "anew": anew,
+                    "usual, needed": usual[0], "usual, suffice": usual[1],
+                    "sequential, needed": always[0], "sequential, suffice": always[1],
+                }  # fmt: skip
+
+
+def print_rows(rows: Iterable[dict[str, Any]]) -> None:
+    """Every row as it is, as it comes."""
+    for index, row in enumerate(rows):
+        if index == 0:
+            print(f"| {' | '.join(row)} |\n|{'---|' * len(row)}")
+        cells = (f"{value:.4f}" if isinstance(value, float) else str(value) for value in row.values())
+        print(f"| {' | '.join(cells)} |", flush=True)
+    print()
+
+
 def seeded_interval(rng: np.random.Generator, codes: Ints, seeds: int, spread: float) -> tuple[float, float]:
     """Of one test set: clips differ in difficulty between groups and within, trainings in skill."""
     groups, clips = int(codes.max()) + 1, len(codes)
@@ -312,14 +507,31 @@ def print_summary(rows: list[dict[str, Any]]) -> None:
         )
 
 
+MORE: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
+    "ladder": ladder_rows,
+    "balanced": balanced_rows,
+    "missed": missed_rows,
+    "leaning": leaning_rows,
+    "looking": looking_rows,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=4000, help="test sets a setting")
     parser.add_argument(
         "--again", type=int, default=0, help="draw the worst settings again, with so many test sets each"
     )
+    parser.add_argument(
+        "--only",
+        choices=tuple(MORE),
+        default="",
+        help="only this table, with as many sets a setting",
+    )
     chosen = parser.parse_args()
     draws = chosen.draws
+    if chosen.only:
+        return print_rows(MORE[chosen.only](draws))
     rows = list(difference_rows(draws))
     print_table("difference", rows)
     print_table("difference over trainings", list(seed_rows(draws)))
@@ -334,6 +546,9 @@ def main() -> None:
         print(f"| {row['labels']} | {row['seeds']} | {row['flip']:.0%} | {row['helps']:.4f} | {row['pairs']:.4f} |")
     print()
     print_summary(rows)
+    for name, more_rows in MORE.items():
+        print(f"\n{name}\n")
+        print_rows(more_rows(max(1, draws // 4)))
     if chosen.again:
         print()
         print_again(rows, chosen.again)

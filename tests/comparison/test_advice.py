@@ -31,7 +31,15 @@ from stillmotion.training.efforts import Trial
 
 STILL, MOTION = predictions(np.arange(60) % 3 > 0), predictions(np.arange(60) % 30 > 0)
 BASE = decide([STILL], [MOTION], names=("pool", "conv"))
-NEEDED = replace(BASE, low=0.1, high=0.5, motion_beats_guessing=True, stills_beat_guessing=True, groups_to_decide=None)
+NEEDED = replace(
+    BASE,
+    low=0.1,
+    high=0.5,
+    motion_beats_guessing=True,
+    stills_beat_guessing=True,
+    groups_to_decide=None,
+    brier_low=-0.1,
+)
 SUFFICE = replace(NEEDED, low=-0.2, high=0.01, labels=())
 MISSED = LabelGain("fall", 60, 60, 0.17, 0.97, 0.8, 0.7, 0.9, 0.69, 0.4, 0.0, 0.0, 0.0, True)
 UNDECIDED = replace(NEEDED, low=-0.2, high=0.3)
@@ -68,6 +76,7 @@ def actions(comparison: Comparison) -> list[str]:
         (replace(UNDECIDED, groups_to_decide=80), "record_more_groups"),
         (replace(UNDECIDED, groups=1), "record_other_recordings"),
         (UNDECIDED, "choose_by_cost"),
+        (replace(UNDECIDED, brier_low=0.1), "leaning"),
         (replace(UNDECIDED, stills_beat_guessing=False, motion_beats_guessing=False), "nothing_beats_guessing"),
     ],
 )

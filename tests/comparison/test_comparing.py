@@ -57,7 +57,7 @@ def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     assert still["per_label"]["a"]["videos"] == 20
     assert set(record["verdict"]) == {
         *(field.name for field in fields(Verdict)),
-        *("answer", "reasons", "sentence", "best_frame_explains"),
+        *("answer", "reasons", "sentence", "best_frame_explains", "leaning"),
     }
     assert comparison.verdict is not None
     assert record["verdict"]["sentence"] == comparison.verdict.sentence

@@ -37,3 +37,35 @@ def test_accuracy_intervals_cover(coverage: ModuleType) -> None:
     assert np.mean([row["coverage"] for row in rows]) >= 0.95
     assert min(row["coverage"] for row in rows) >= 0.86
     assert all(row["width"] > 0 for row in rows)
+
+
+def test_a_ladder_makes_few_false_claims(coverage: ModuleType) -> None:
+    """Whether validation or the test videos choose, at a true gain of the margin."""
+    rows = list(coverage.ladder_rows(60, (20,)))
+    for claim in ("needed, test", "needed, validation", "suffice, test", "suffice, validation"):
+        assert np.mean([row[claim] for row in rows]) <= 0.025
+        assert max(row[claim] for row in rows) <= 0.1  # the worst of 12 settings, a standard error of 0.02
+
+
+def test_balanced_intervals_cover_and_labels_are_rarely_missed_by_chance(coverage: ModuleType) -> None:
+    rows = list(coverage.balanced_rows(60, (30,)))
+    assert np.mean([row["coverage"] for row in rows]) >= 0.96
+    missed = {row["case"]: row["missed"] for row in coverage.missed_rows(40, (60,))}
+    assert missed.pop("5 %, recall 0.17 and 0.97") >= 0.5
+    assert max(missed.values()) <= 0.1
+
+
+def test_the_leaning_is_rarely_false_and_earlier_than_the_verdict(coverage: ModuleType) -> None:
+    rows = list(coverage.leaning_rows(40, (12,)))
+    equal = [row for row in rows if "more" not in row["case"]]
+    assert np.mean([row["Brier above 0"] for row in equal]) <= 0.03
+    assert np.mean([row["Brier below 0"] for row in equal]) <= 0.03
+    more = [row for row in rows if row["case"] == "motion knows more"]
+    assert all(row["leaning or needed"] > row["needed"] for row in more)
+
+
+def test_looking_again_makes_usual_intervals_fail_but_not_sequential_ones(coverage: ModuleType) -> None:
+    rows = list(coverage.looking_rows(25, (6, 10, 15, 20, 30)))
+    for claim in ("needed", "suffice"):
+        assert np.mean([row[f"usual, {claim}"] for row in rows]) >= 0.04
+        assert np.mean([row[f"sequential, {claim}"] for row in rows]) <= 0.025

@@ -103,7 +103,9 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
     assert ladder_sentence(comparison.ladder, suffice).endswith(" Stills suffice, if you look at several.")
     one = replace(suffice, contrasts=tuple(replace(contrast, high=0.01) for contrast in suffice.contrasts))
     assert ladder_sentence(comparison.ladder, one).endswith(" Stills suffice: one frame is enough.")
-    undecided = replace(suffice, high=0.2)
+    undecided = replace(suffice, high=0.2, brier_low=0.1)
+    assert ladder_sentence(comparison.ladder, undecided).endswith(" is undecided, leaning to motion.")
+    undecided = replace(suffice, high=0.2, brier_low=-0.1)
     assert ladder_sentence(comparison.ladder, undecided).endswith(" Whether motion is needed is undecided.")
 
 

@@ -89,12 +89,19 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
         "  conv: +50.0 points (+31.0 to +68.0)",
         "  rnn: +20.0 points (+10.0 to +30.0)",
     ]
-    undecided = replace(BASE, low=0.01, labels=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6)
+    undecided = replace(BASE, low=0.01, labels=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6, brier_low=-0.1)
     assert verdict_notes(undecided) == [
         "equivalent within ±5 points (two one-sided tests at 5 %): not shown; interval +2.0 to +60.0",
         "motion is significantly better, but not significantly by more than the margin",
     ]
     assert "yes" in verdict_notes(replace(undecided, equivalent=True))[0]
+    leaning = verdict_notes(replace(undecided, brier_gain=0.3, brier_low=0.1, brier_high=0.5))[2]
+    assert leaning == (
+        "leaning: motion; the probabilities of conv tell more than those of pool (Brier score 30 points better, 95 % "
+        "interval +10 to +50), but accuracy does not decide yet by how much"
+    )
+    assert "holds at every look" in verdict_notes(replace(undecided, groups_to_decide=80))[-1]
+    assert verdict_notes(replace(undecided, groups_to_decide=80, sequential=True)) == verdict_notes(undecided)
 
 
 def test_notes_name_labels_and_pairs_that_motion_separates() -> None:

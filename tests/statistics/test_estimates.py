@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm, t
 
-from stillmotion.statistics import Estimate, estimate_mean
+from stillmotion.statistics import Estimate, balancing_weights, estimate_balanced, estimate_mean
 
 RNG = np.random.default_rng((12,))
 SINGLES = np.arange(40)
@@ -185,3 +185,44 @@ def test_two_very_unequal_groups_have_one_degree_of_freedom() -> None:
     assert estimate.effective_groups < 2
     low, high = estimate.interval(0.6)
     assert high - low == pytest.approx(2 * t.ppf(0.8, 1) * estimate.standard_error, rel=1e-6)
+
+
+def test_balanced_means_count_labels_alike_whatever_their_numbers() -> None:
+    labels = np.array([0] * 30 + [1] * 10)
+    values = np.array([0.0] * 30 + [1.0] * 10)
+    weights = balancing_weights(labels)
+    assert weights.mean() == pytest.approx(1)
+    assert weights[labels == 0].sum() == pytest.approx(weights[labels == 1].sum())
+    estimate = estimate_balanced(weights * values, SINGLES, labels, (), weights)
+    assert estimate.mean == pytest.approx(0.5)
+    assert estimate.largest == weights.max() == 2.0
+
+
+def test_how_many_videos_a_label_has_makes_no_balanced_mean_uncertain() -> None:
+    """Only differences within a label do. The width that is left is that of the pseudo-disagreements."""
+    labels = np.repeat([0, 1], [100, 20])
+    weights = balancing_weights(labels)
+    apart = estimate_balanced(weights * labels, np.arange(120), labels, (), weights)
+    within = estimate_balanced(weights * (np.arange(120) % 2), np.arange(120), labels, (), weights)
+    assert apart.observed_se == pytest.approx(0)
+    by_label = np.sqrt((0.25 / 100 + 0.25 / 20) / 4)
+    assert within.observed_se == pytest.approx(by_label, rel=0.05)
+
+
+def test_a_rare_label_in_few_groups_has_few_degrees_of_freedom() -> None:
+    codes = np.repeat(np.arange(50), 4)
+    labels = (codes < 2).astype(np.intp)
+    values = np.tile([1.0, 0.0, -1.0, 0.0], 50)
+    weights = balancing_weights(labels)
+    assert estimate_balanced(weights * values, codes, labels, (), weights).effective_groups < 4
+    spread = (np.arange(200) % 25 == 0).astype(np.intp)
+    weights = balancing_weights(spread)
+    assert estimate_balanced(weights * values, codes, spread, (), weights).effective_groups > 7
+
+
+def test_weights_scale_an_estimate() -> None:
+    """A weight of 0.5 for every video is the interval of the halved values."""
+    values, codes = differences(9, 2), np.repeat(np.arange(10), 4)
+    low, high = estimate_mean(values, codes).interval()
+    halved = estimate_mean(0.5 * values, codes, (), 0.5)
+    assert halved.interval() == pytest.approx((0.5 * low, 0.5 * high))

@@ -5,7 +5,7 @@ Codes by topic:
 
 - cost: time_per_clip, multiply_adds, training_time
 - failures: error_rate, missed_label, and the codes of the verdict's warnings
-- next_steps: train_longer, use_motion, use_still, try_ladder, compare_balanced, record_more_groups,
+- next_steps: train_longer, use_motion, use_still, try_ladder, compare_balanced, record_more_groups, leaning,
   record_other_recordings, choose_by_cost, nothing_beats_guessing, remove_shortcuts, ladder_untried, train_more_seeds
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 from stillmotion.comparison.formatting import count, duration, percent, significant
 from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.records import Advice, Comparison, TrainingSummary
-from stillmotion.comparison.sentences import LOOKING_AGAIN, selection_text
+from stillmotion.comparison.sentences import LOOKING_AGAIN, leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.runs.recipe import Recipe
 
@@ -138,7 +138,7 @@ def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         text = f'It finds {percent(of.recall.value)} of "{label}" ({count(of.videos, "test video")}).'
         advice.append(Advice("missed_label", "failures", text))
     for warning in verdict.warnings:
-        advice.append(Advice(warning.code, "failures", f"{warning.text[0].upper()}{warning.text[1:]}."))
+        advice.append(Advice(warning.code, "failures", _sentence(warning.text)))
     return advice
 
 
@@ -190,6 +190,7 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
             "labels, which counts rare ones like the others."
         )
         return [Advice("compare_balanced", "next_steps", text)]
+    leaning = [Advice("leaning", "next_steps", _sentence(leaning_text(verdict)))] if verdict.leaning else []
     if verdict.groups_to_decide:
         text = (
             f"Record more separate recordings: about {verdict.groups_to_decide} groups of test videos would decide it, "
@@ -197,12 +198,14 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         )
         if not verdict.sequential:
             text += f" Add them at once: {LOOKING_AGAIN}."
-        return [Advice("record_more_groups", "next_steps", text)]
+        return [Advice("record_more_groups", "next_steps", text), *leaning]
     if not verdict.stills_beat_guessing:
         return []
     if verdict.groups == 1:
         text = "Record other recordings: a single one says nothing about the next."
         return [Advice("record_other_recordings", "next_steps", text)]
+    if leaning:
+        return leaning
     text = (
         "Choose by cost, or set the margin (`--margin`) by what a point of accuracy is worth to you: more videos will "
         "hardly decide between these two."
@@ -267,6 +270,10 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         )
         advice.append(Advice("train_more_seeds", "next_steps", text))
     return advice
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _millions(number: float) -> str:

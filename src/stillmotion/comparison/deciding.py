@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
 import numpy as np
 from scipy.special import ndtri
 
+from stillmotion.comparison.choosing import Choice, Pair
+from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure, Metric, check_metric
 from stillmotion.comparison.per_label import label_gains, pair_gains
 from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
 from stillmotion.comparison.sentences import MIN_GROUPS, few_groups_text, videos_as_groups_text
-from stillmotion.comparison.verdict import Contrast, Selection, Verdict, VerdictWarning
+from stillmotion.comparison.verdict import Contrast, Verdict, VerdictWarning
 from stillmotion.errors import UsageError
 from stillmotion.statistics import (
     CONFIDENCE,
@@ -26,9 +28,6 @@ from stillmotion.statistics import (
 
 POWER = 0.8
 MAX_GROUPS_FACTOR = 20  # beyond so many times the groups, more data will hardly decide
-
-Pair = tuple[str, str]  # names of a still and of a motion model
-Interval = tuple[float, float]
 
 
 def decide(
@@ -109,20 +108,23 @@ def decide_among(
     accuracy = {name: measure.mean(table) for name, table in tables.items()}
     still, motion = chosen or tuple(max(names, key=accuracy.__getitem__) for names in (stills, motions))
     level = _level(measure.groups, sequential=sequential)
-    rule = _Rule(tuple(stills), tuple(motions), chosen)
+    choice = Choice(tuple(stills), tuple(motions), chosen)
 
     gains = {(s, m): measure.gain(tables[s], tables[m]) for s in stills for m in motions}
-    contrasts = {pair: rule.interval(gain.interval, level) for pair, gain in gains.items()}
-    low, high = rule.limits(contrasts.__getitem__)
-    equivalence = rule.limits(lambda pair: rule.interval(gains[pair].interval, 1 - 2 * (1 - level)))
-    robust = rule.limits(
-        lambda pair: rule.interval(
+    contrasts = {pair: choice.interval(gain.interval, level) for pair, gain in gains.items()}
+    low, high = choice.limits(contrasts.__getitem__)
+    equivalence = choice.limits(lambda pair: choice.interval(gains[pair].interval, 1 - 2 * (1 - level)))
+    robust = choice.limits(
+        lambda pair: choice.interval(
             lambda at: cluster_robust_interval(
                 tables[pair[1]].mean(axis=0) - tables[pair[0]].mean(axis=0), measure.codes, at
             ),
             level,
         )
     )
+    scores = {name: brier_scores(trainings, measure) for name, trainings in predictions.items()}
+    brier = {(s, m): brier_gain(scores[s], scores[m], measure) for s, m in gains}
+    brier_low, brier_high = choice.limits(lambda pair: choice.interval(brier[pair].interval, level))
     most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
     above_guessing = {name: measure.estimate(tables[name].mean(0) - most_frequent) for name in (still, motion)}
     beat_guessing = {
@@ -144,15 +146,18 @@ def decide_among(
         videos=len(measure.codes),
         groups=measure.groups,
         seeds=min(map(len, predictions.values())),
-        selected_by=rule.selected_by,
-        p_needed=rule.p_needed(gains, margin),
-        p_suffice=rule.p_suffice(gains, margin),
+        selected_by=choice.selected_by,
+        p_needed=choice.p_needed(gains, margin),
+        p_suffice=choice.p_suffice(gains, margin),
         superior=low > 0,
         equivalent=-margin < equivalence[0] and equivalence[1] < margin,
         equivalence_low=equivalence[0],
         equivalence_high=equivalence[1],
         cluster_robust_low=robust[0],
         cluster_robust_high=robust[1],
+        brier_gain=brier[still, motion].mean,
+        brier_low=brier_low,
+        brier_high=brier_high,
         guessing=measure.mean(most_frequent),
         stills_beat_guessing=bool(beat_guessing[still]),
         motion_beats_guessing=bool(beat_guessing[motion]),
@@ -164,7 +169,7 @@ def decide_among(
     if verdict.interval_answer != "undecided" or verdict.stills_miss_labels:
         return verdict
     guessing = (above_guessing[still], above_guessing[motion])
-    return replace(verdict, groups_to_decide=_groups_to_decide(rule, gains, guessing, margin, sequential=sequential))
+    return replace(verdict, groups_to_decide=_groups_to_decide(choice, gains, guessing, margin, sequential=sequential))
 
 
 def check_margin(margin: float) -> None:
@@ -178,46 +183,6 @@ def check_margin(margin: float) -> None:
     """
     if not 0 <= margin < 1:
         raise UsageError(f"margin is {margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
-
-
-class _Rule:
-    """How limits for pairs of models become limits for the best motion model's gain over the best still model."""
-
-    def __init__(self, stills: tuple[str, ...], motions: tuple[str, ...], chosen: Pair | None) -> None:
-        self._stills, self._motions = stills, motions
-        # Models that a claim may rest on: the one that was chosen elsewhere, or any, at the price of a correction.
-        self._still_candidates = (chosen[0],) if chosen else stills
-        self._motion_candidates = (chosen[1],) if chosen else motions
-
-    @property
-    def selected_by(self) -> Selection:
-        if len(self._stills) == len(self._motions) == 1:
-            return "only_pair"
-        return "test_accuracy" if self._motion_candidates == self._motions else "validation_accuracy"
-
-    def interval(self, of_pair: Callable[[float], Interval], level: float) -> Interval:
-        """The interval of one pair: `of_pair(level)` at the level that the choice of models asks for."""
-        tail = 1 - level
-        return (
-            of_pair(1 - tail / len(self._motion_candidates))[0],
-            of_pair(1 - tail / len(self._still_candidates))[1],
-        )
-
-    def limits(self, interval: Callable[[Pair], Interval]) -> Interval:
-        """The interval of the best motion model's gain over the best still model, from those of all pairs."""
-        low = max(min(interval((s, m))[0] for s in self._stills) for m in self._motion_candidates)
-        high = min(max(interval((s, m))[1] for m in self._motions) for s in self._still_candidates)
-        return low, high
-
-    def p_needed(self, gains: Mapping[Pair, Estimate], margin: float) -> float:
-        """One-sided p of "no motion model gains more than the margin over every still model"."""
-        p = min(max(gains[s, m].p_above(margin) for s in self._stills) for m in self._motion_candidates)
-        return min(1.0, p * len(self._motion_candidates))
-
-    def p_suffice(self, gains: Mapping[Pair, Estimate], margin: float) -> float:
-        """One-sided p of "some motion model gains the margin or more over every still model"."""
-        p = min(max(gains[s, m].p_below(margin) for m in self._motions) for s in self._still_candidates)
-        return min(1.0, p * len(self._still_candidates))
 
 
 def _level(groups: float, *, sequential: bool) -> float:
@@ -234,7 +199,7 @@ def _beats_share(correct: Floats, most_frequent: Floats, measure: Measure, level
 
 
 def _groups_to_decide(
-    rule: _Rule,
+    choice: Choice,
     gains: Mapping[Pair, Estimate],
     above_guessing: tuple[Estimate, Estimate],
     margin: float,
@@ -254,9 +219,9 @@ def _groups_to_decide(
         larger = {pair: gain.times(factor) for pair, gain in gains.items()}
         expected = {}
         for pair, gain in larger.items():
-            low, high = rule.interval(gain.interval, level)
+            low, high = choice.interval(gain.interval, level)
             expected[pair] = (low - z * gain.observed_se, high + z * gain.observed_se)
-        low, high = rule.limits(expected.__getitem__)
+        low, high = choice.limits(expected.__getitem__)
         rests_on = above_guessing[1 if low > margin else 0].times(factor)
         if (low >= margin or high <= margin) and rests_on.interval(level)[0] > 0:
             return ceil(groups * factor - 1e-9)

@@ -102,6 +102,8 @@ def verdict_notes(verdict: Verdict) -> list[str]:
         )
     if verdict.interval_answer != "motion needed" and verdict.superior:
         lines.append("motion is significantly better, but not significantly by more than the margin")
+    if verdict.leaning:
+        lines.append(leaning_text(verdict))
     if verdict.missed_labels and not verdict.stills_miss_labels:
         lines.append(f"by recall, {_missed_labels(verdict)}")
     if verdict.groups_to_decide and not verdict.sequential:
@@ -146,7 +148,7 @@ def step_sentence(step: Step, margin: float) -> str:
 def _conclusion(verdict: Verdict) -> str:
     """The answer in terms of the rungs."""
     if verdict.answer == "undecided":
-        return "Whether motion is needed is undecided."
+        return f"Whether motion is needed is undecided{', leaning to motion' if verdict.leaning else ''}."
     if verdict.answer == "stills suffice":
         return (
             "Stills suffice: one frame is enough."
@@ -155,6 +157,15 @@ def _conclusion(verdict: Verdict) -> str:
         )
     needed = [text for rung, text in _NEEDED.items() if rung in verdict.needed_motions]
     return f"Motion is needed{''.join(needed[:1])}."
+
+
+def leaning_text(verdict: Verdict) -> str:
+    """The earlier statement of a verdict that leans to motion."""
+    return (
+        f"leaning: {verdict.leaning}; the probabilities of {verdict.motion} tell more than those of {verdict.still} "
+        f"(Brier score {100 * verdict.brier_gain:.0f} points better, 95 % interval {points(verdict.brier_low)} to "
+        f"{points(verdict.brier_high)}), but accuracy does not decide yet by how much"
+    )
 
 
 def selection_text(verdict: Verdict) -> str:

@@ -97,6 +97,9 @@ class Verdict:
         cluster_robust_low: lower limit of the same interval from the textbook's (cluster-robust standard error, CR1,
             with Student's t), as a cross-check. Nothing rests on it.
         cluster_robust_high: upper limit of that interval.
+        brier_gain: by how much the motion model's Brier score is better, with adjusted confidence (0 to 2).
+        brier_low: lower limit of the interval of the best motion model's gain over the best still model.
+        brier_high: upper limit of that interval.
         guessing: accuracy of always predicting the most frequent label.
         stills_beat_guessing: the still model is significantly better than that, by the interval of its accuracy or
             video by video.
@@ -133,6 +136,9 @@ class Verdict:
     equivalence_high: float = 1.0
     cluster_robust_low: float = -1.0
     cluster_robust_high: float = 1.0
+    brier_gain: float = 0.0
+    brier_low: float = -1.0
+    brier_high: float = 1.0
     guessing: float = 0.0
     stills_beat_guessing: bool = True
     motion_beats_guessing: bool = True
@@ -191,6 +197,16 @@ class Verdict:
         return positions[self.interval_answer], *self.blocked_by
 
     @property
+    def leaning(self) -> Literal["motion"] | None:
+        """An earlier, weaker statement where the interval decides nothing.
+
+        "motion" if the motion model's probabilities tell significantly more (Brier score), and it is better by more
+        than the margin on these videos.
+        """
+        leans = self.brier_low > 0 and self.difference > self.margin
+        return "motion" if leans and self.interval_answer == "undecided" else None
+
+    @property
     def missed_labels(self) -> tuple[LabelGain, ...]:
         """Labels whose recall by the still model is surely worse by more than the margin, over all labels."""
         return tuple(gain for gain in self.labels if gain.low_for_all > self.margin)
@@ -243,5 +259,6 @@ class Verdict:
             "reasons": list(self.reasons),
             "sentence": self.sentence,
             "best_frame_explains": self.best_frame_explains,
+            "leaning": self.leaning,
             **asdict(self),
         }
