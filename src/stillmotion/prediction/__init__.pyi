@@ -1,6 +1,6 @@
 from .clip_models import ClipModel as ClipModel, load_clip_model as load_clip_model
 from .costs import measure_cost as measure_cost, measure_memory as measure_memory
-from .evaluating import evaluate as evaluate, predict_labeled as predict_labeled
+from .evaluating import evaluate as evaluate, predict_labeled as predict_labeled, record_cost as record_cost
 from .events import Event as Event, EventDetector as EventDetector
 from .exporting import Export as Export, export_model as export_model
 from .inputs import find_inputs as find_inputs
