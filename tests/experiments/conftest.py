@@ -11,13 +11,8 @@ import pytest
 from helpers.executors import FabricatingExecutor
 from helpers.media import noise, write_video
 from stillmotion.experiments import InProcess
+from stillmotion.models import FAMILIES
 from stillmotion.progress import Progress
-
-
-@pytest.fixture
-def no_shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fabricated data sets have no files, so there is nothing to look for shortcuts in."""
-    monkeypatch.setattr("stillmotion.experiments.comparing.find_shortcuts", lambda videos, **settings: [])
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +48,8 @@ def executors(monkeypatch: pytest.MonkeyPatch) -> list[FabricatingExecutor]:
 
     def in_process(progress: Progress, cancel: threading.Event | None) -> ReportingExecutor:
         executor = ReportingExecutor(
-            lambda recipe: 0.5 if recipe.family == "frame_pool" else 1.0, in_process=InProcess(progress, cancel)
+            lambda recipe: 0.5 if FAMILIES[recipe.family].kind == "still" else 1.0,
+            in_process=InProcess(progress, cancel),
         )
         made.append(executor)
         return executor

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 import stillmotion as sm
-from helpers.executors import FabricatingExecutor, Skill, opened_dataset
-from helpers.spies import Spy
+from helpers.executors import FabricatingExecutor, opened_dataset
 from helpers.steps import Step
 from stillmotion.clips import SkippedVideo
 from stillmotion.comparison import SearchRecord, SkippedRecord
@@ -22,49 +21,42 @@ from stillmotion.experiments import (
     ComparisonPlan,
     ComparisonSettings,
     EvaluateTask,
+    FindShortcutsTask,
     InProcess,
     MeasureMemoryTask,
     PerturbTask,
     PredictOverTimeTask,
-    TrainTask,
     execute,
 )
 from stillmotion.experiments.choices import Effort
 from stillmotion.inspection.shortcuts import Shortcut, describe_shortcuts
 from stillmotion.models import FAMILIES
-from stillmotion.progress import no_progress
 from stillmotion.runs import Recipe
 
-pytestmark = pytest.mark.usefixtures("no_shortcuts")
+THREE = ("frame_pool", "cnn_rnn", "conv3d")
 
 
 def compare(folder: Path, executor: FabricatingExecutor, **settings: Any) -> sm.Comparison:
     """Execute a comparison of fabricated runs; controls are trained unless `effort` is given."""
-    chosen = ComparisonSettings(**{"effort": "standard", **settings})
+    chosen = ComparisonSettings(**{"families": THREE, "effort": "standard", **settings})
     dataset = opened_dataset(folder, folds=chosen.folds)
     return execute(ComparisonPlan(chosen, dataset, folder / "out"), executor)
 
 
-def skill(best_frame: float) -> Skill:
-    """Motion models are right, the still model guesses, and its control that goes by the best frame is as given."""
-
-    def accuracy(recipe: Recipe) -> float:
-        if recipe.options.get("pool") == "max":
-            return best_frame
-        return 0.5 if recipe.family == "frame_pool" or recipe.spec.order != "forward" else 1.0
-
-    return accuracy
+def skill(recipe: Recipe) -> float:
+    """Motion models are right, still models and controls without motion guess."""
+    return 0.5 if FAMILIES[recipe.family].kind == "still" or recipe.spec.order != "forward" else 1.0
 
 
 def test_motion_is_needed_where_no_control_explains_the_gain(tmp_path: Path) -> None:
-    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)))
+    comparison = compare(tmp_path, FabricatingExecutor(skill))
     assert comparison.verdict is not None
     assert comparison.verdict.answer == "motion needed"
 
 
 def test_motion_is_not_needed_where_the_most_confident_frame_does_as_well(tmp_path: Path) -> None:
     """Without trained controls, single frames of the still model may show it."""
-    executor = FabricatingExecutor(skill(best_frame=0.5), frames=1.0)
+    executor = FabricatingExecutor(skill, frames=1.0)
     comparison = compare(tmp_path, executor, effort="quick")
     assert comparison.verdict is not None
     assert comparison.verdict.answer == "undecided"
@@ -72,7 +64,7 @@ def test_motion_is_not_needed_where_the_most_confident_frame_does_as_well(tmp_pa
 
 
 def test_folds_are_joined_before_the_verdict(tmp_path: Path) -> None:
-    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", folds=2)
+    comparison = compare(tmp_path, FabricatingExecutor(skill), effort="quick", folds=2)
     assert comparison.verdict is not None
     assert comparison.verdict.videos == 80
 
@@ -82,7 +74,7 @@ def test_what_each_family_was_given_is_recorded(tmp_path: Path, folds: int, capl
     """One search per fold, with the setting that was chosen and the epochs of the training that follows."""
     caplog.set_level("INFO", "stillmotion")
     executor = FabricatingExecutor(
-        skill(best_frame=0.5), validation=lambda recipe: 0.9 if recipe.learning_rate < 2e-3 else 0.6, epochs=11
+        skill, validation=lambda recipe: 0.9 if recipe.learning_rate < 2e-3 else 0.6, epochs=11
     )
     comparison = compare(tmp_path, executor, folds=folds, time_budget_minutes=30.0)
     for name, family in comparison.models.items():
@@ -99,7 +91,7 @@ def test_what_each_family_was_given_is_recorded(tmp_path: Path, folds: int, capl
 
 def test_nothing_is_recorded_as_tried_where_nothing_was(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "stillmotion")
-    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", epochs=9)
+    comparison = compare(tmp_path, FabricatingExecutor(skill), effort="quick", epochs=9)
     assert {family.searches for family in comparison.models.values()} == {(SearchRecord("quick", None, 9, ()),)}
     assert caplog.records == []
 
@@ -107,8 +99,8 @@ def test_nothing_is_recorded_as_tried_where_nothing_was(tmp_path: Path, caplog: 
 def test_skipped_videos_are_recorded_with_reasons(tmp_path: Path) -> None:
     skipped = SkippedVideo(Video("left/broken.mp4", start_seconds=1.0), "left/broken.mp4: empty file")
     dataset = replace(opened_dataset(tmp_path), skipped=(skipped,))
-    plan = ComparisonPlan(ComparisonSettings(), dataset, tmp_path / "out")
-    comparison = execute(plan, FabricatingExecutor(skill(best_frame=0.5)))
+    plan = ComparisonPlan(ComparisonSettings(families=THREE), dataset, tmp_path / "out")
+    comparison = execute(plan, FabricatingExecutor(skill))
     assert comparison.data.skipped == (SkippedRecord("left/broken.mp4@1-", "left/broken.mp4: empty file"),)
 
 
@@ -117,45 +109,39 @@ def test_memory_is_measured_with_more_than_quick_effort(
     tmp_path: Path, effort: Effort, megabytes: float | None
 ) -> None:
     """Once per family, on the run of the first seed and fold."""
-    executor = FabricatingExecutor(skill(best_frame=0.5))
+    executor = FabricatingExecutor(skill)
     comparison = compare(tmp_path, executor, effort=effort, folds=2, seeds=2)
     assert {family.cost.peak_megabytes for family in comparison.models.values()} == {megabytes}
     measured = [(task.title, task.folder.name) for task in executor.of(MeasureMemoryTask)]
     assert sorted(measured) == [
-        (f"{family}, memory", f"{family}-seed0-fold0") for family in sorted(FAMILIES) if megabytes is not None
+        (f"{family}, memory", f"{family}-seed0-fold0") for family in sorted(THREE) if megabytes is not None
     ]
 
 
 def test_runs_are_recorded_relative_to_the_comparison(tmp_path: Path) -> None:
-    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", seeds=2)
+    comparison = compare(tmp_path, FabricatingExecutor(skill), effort="quick", seeds=2)
     assert {name: family.runs for name, family in comparison.models.items()} == {
-        name: (f"runs/{name}-seed0", f"runs/{name}-seed1") for name in FAMILIES
+        name: (f"runs/{name}-seed0", f"runs/{name}-seed1") for name in THREE
     }
 
 
-def test_examples_have_predictions_over_time_and_shortcuts_are_recorded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shortcut = Shortcut("brightness", 0.9, 0.5, 0.8, 1.0, True)
-    find_shortcuts = Spy(lambda videos, *, progress: [shortcut])
-    monkeypatch.setattr("stillmotion.experiments.comparing.find_shortcuts", find_shortcuts)
-    plan = ComparisonPlan(ComparisonSettings(), opened_dataset(tmp_path), tmp_path / "out")
-    comparison = execute(plan, FabricatingExecutor(skill(best_frame=0.5)))
-    assert comparison.shortcuts == (shortcut,)
-    assert find_shortcuts.calls == [((plan.dataset.opened,), {"progress": no_progress})]
+def test_examples_have_predictions_over_time_of_the_verdicts_models(tmp_path: Path) -> None:
+    comparison = compare(tmp_path, FabricatingExecutor(skill), effort="quick")
+    assert comparison.verdict is not None
     assert comparison.examples
     for example in comparison.examples:
-        assert set(example.traces) == set(example.predictions) == set(FAMILIES)
+        assert set(example.predictions) == set(THREE)
+        assert set(example.traces) == {comparison.verdict.still, comparison.verdict.motion}
 
 
-def test_the_verdict_warns_of_the_shortcuts_that_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_verdict_warns_of_the_shortcuts_that_are_found(tmp_path: Path) -> None:
     leak = Shortcut("brightness", 0.9, 0.5, 0.8, 1.0, predicts_label=True)
     expected = Shortcut("group", 0.9, 0.5, 0.8, 1.0, predicts_label=True, expected=True)
     harmless = Shortcut("duration", 0.5, 0.5, 0.4, 0.6, predicts_label=False)
-    monkeypatch.setattr(
-        "stillmotion.experiments.comparing.find_shortcuts", lambda videos, **settings: [harmless, leak, expected]
-    )
-    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick")
+    executor = FabricatingExecutor(skill, shortcuts=(harmless, leak, expected))
+    comparison = compare(tmp_path, executor, effort="quick")
+    (task,) = executor.of(FindShortcutsTask)
+    assert len(task.videos) == 80
     assert comparison.shortcuts == (harmless, leak, expected)
     assert comparison.verdict is not None
     (warning,) = (warning for warning in comparison.verdict.warnings if warning.code == "shortcuts")
@@ -165,23 +151,25 @@ def test_the_verdict_warns_of_the_shortcuts_that_are_found(tmp_path: Path, monke
 
 def test_a_search_that_finds_no_shortcuts_is_a_search(tmp_path: Path) -> None:
     """The verdict neither warns of shortcuts nor says that they were not checked."""
-    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick")
+    comparison = compare(tmp_path, FabricatingExecutor(skill), effort="quick")
     assert comparison.shortcuts == ()
     assert comparison.verdict is not None
     assert not {"shortcuts", "not_checked"} & {warning.code for warning in comparison.verdict.warnings}
 
 
 def test_every_video_is_predicted_over_time_by_the_first_seed_and_examples_by_all(tmp_path: Path) -> None:
-    executor = FabricatingExecutor(skill(best_frame=0.5))
+    executor = FabricatingExecutor(skill)
     comparison = compare(tmp_path, executor, effort="quick", seeds=2)
     (test,) = {task.test for task in executor.of(EvaluateTask)}
     examples = {example.video.name for example in comparison.examples}
     assert 0 < len(examples) < len(test)
     tasks = {task.folder.name: task for task in executor.of(PredictOverTimeTask)}
-    assert set(tasks) == {f"{family}-seed{seed}" for family in FAMILIES for seed in (0, 1)}
+    assert comparison.verdict is not None
+    pair = (comparison.verdict.still, comparison.verdict.motion)
+    assert set(tasks) == {f"{family}-seed{seed}" for family in pair for seed in (0, 1)}
     for name, task in tasks.items():
         assert task.id == f"over-time/{name}"
-        assert task.title == name.replace("-seed", ", seed ")
+        assert task.title == name.replace("-seed", ", seed ") + ", over time"
         if name.endswith("0"):
             assert task.videos == test
         else:
@@ -191,7 +179,7 @@ def test_every_video_is_predicted_over_time_by_the_first_seed_and_examples_by_al
 @pytest.mark.parametrize("folds", [0, 2])
 def test_only_the_verdicts_motion_family_is_tested_on_perturbed_clips(tmp_path: Path, folds: int) -> None:
     """Every fold of its first seed."""
-    executor = FabricatingExecutor(skill(best_frame=0.5), perturbed={"reversed": 0.6})
+    executor = FabricatingExecutor(skill, perturbed={"reversed": 0.6})
     comparison = compare(tmp_path, executor, effort="quick", seeds=2, folds=folds)
     assert comparison.verdict is not None
     motion = comparison.verdict.motion
@@ -200,7 +188,7 @@ def test_only_the_verdicts_motion_family_is_tested_on_perturbed_clips(tmp_path: 
     suffixes = ["" if number is None else f"-fold{number}" for number in numbers]
     assert [task.id for task in tasks] == [f"perturb/{motion}-seed0{suffix}" for suffix in suffixes]
     titles = ["" if number is None else f", fold {number + 1} of {folds}" for number in numbers]
-    assert [task.title for task in tasks] == [f"{motion}, seed 0{title}" for title in titles]
+    assert [task.title for task in tasks] == [f"{motion}, seed 0{title}, perturbed" for title in titles]
     tests = {task.folder: task.test for task in executor.of(EvaluateTask)}
     assert [task.videos for task in tasks] == [tests[task.folder] for task in tasks]
     assert comparison.evidence is not None
@@ -210,21 +198,36 @@ def test_only_the_verdicts_motion_family_is_tested_on_perturbed_clips(tmp_path: 
 
 
 def test_retrained_controls_are_evidence(tmp_path: Path) -> None:
-    """The motion family without motion, of the first seed."""
-    executor = FabricatingExecutor(skill(best_frame=0.75))
-    comparison = compare(tmp_path, executor, effort="standard", seeds=2)
-    assert comparison.verdict is not None
+    """The motion model without motion, of the first seed."""
+    comparison = compare(tmp_path, FabricatingExecutor(skill), effort="standard", seeds=2)
     assert comparison.evidence is not None
     assert [(result.name, result.accuracy) for result in comparison.evidence.retrained] == [
         ("shuffled", 0.5),
         ("frozen", 0.5),
     ]
-    motion = comparison.verdict.motion
-    controls = {task.folder: task.title for task in executor.of(TrainTask) if task.title.startswith("control")}
-    assert controls == {
-        tmp_path / "out" / "controls" / f"{motion}-seed0-shuffled": f"control: {motion}, seed 0, on shuffled clips",
-        tmp_path / "out" / "controls" / f"{motion}-seed0-frozen": f"control: {motion}, seed 0, on frozen clips",
-    }
+
+
+def test_rates_and_learning_curves_are_recorded(tmp_path: Path) -> None:
+    """Of the rung that sees the order of frames, and of the two models that the verdict compares."""
+    executor = FabricatingExecutor(
+        lambda recipe: 0.75 if recipe.family == "frame_sequence" and recipe.spec.frames < 8 else skill(recipe)
+    )
+    comparison = compare(tmp_path, executor, families=None, backbones=("small",), folds=2)
+    rates = [(result.frames, result.rate, result.accuracy.value) for result in comparison.rates]
+    accuracies = ((2, 0.75), (4, 0.75), (8, 1.0), (16, 1.0), (32, 1.0))
+    assert rates == [(frames, "spread", accuracy) for frames, accuracy in accuracies]
+    assert comparison.verdict is not None
+    points = {(point.model, point.share): point for point in comparison.learning}
+    pair = (comparison.verdict.still, comparison.verdict.motion)
+    assert set(points) == {(model, share) for model in pair for share in (0.25, 0.5, 1.0)}
+    for (model, share), point in points.items():
+        assert point.accuracy.value == (0.5 if model == comparison.verdict.still else 1.0)
+        assert (point.videos, point.groups) == (32 * share, 32 * share)
+
+
+def test_quick_effort_measures_neither_rates_nor_learning_curves(tmp_path: Path) -> None:
+    comparison = compare(tmp_path, FabricatingExecutor(skill), families=None, backbones=("small",), effort="quick")
+    assert (comparison.rates, comparison.learning) == ((), ())
 
 
 @pytest.mark.parametrize("families", [("frame_pool",), ("cnn_rnn", "conv3d")])
@@ -238,12 +241,12 @@ def test_without_a_still_and_a_motion_family_there_is_no_verdict(tmp_path: Path,
 
 def test_margin_and_seed_are_those_of_the_settings(tmp_path: Path) -> None:
     """A gain of half the videos is not worth motion to someone who asks for more than that."""
-    comparison = compare(tmp_path, FabricatingExecutor(skill(best_frame=0.5)), effort="quick", margin=0.9, seed=4)
+    comparison = compare(tmp_path, FabricatingExecutor(skill), effort="quick", margin=0.9, seed=4)
     assert comparison.verdict is not None
     assert comparison.verdict.margin == 0.9
     assert comparison.verdict.interval_answer == "stills suffice"
     assert {path for family in comparison.models.values() for path in family.runs} == {
-        f"runs/{family}-seed4" for family in FAMILIES
+        f"runs/{family}-seed4" for family in THREE
     }
 
 

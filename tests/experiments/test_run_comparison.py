@@ -86,7 +86,6 @@ def test_the_default_folder_is_called_after_the_data_set(recordings: Path, monke
     assert default_folder(".") == Path("recordings-comparison")
 
 
-@pytest.mark.usefixtures("no_shortcuts")
 def test_a_comparison_leaves_its_record_and_its_page(
     recordings: Path, tmp_path: Path, executors: list[FabricatingExecutor]
 ) -> None:

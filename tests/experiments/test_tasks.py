@@ -14,6 +14,7 @@ from stillmotion import prediction, training
 from stillmotion.experiments import (
     CountEpochsTask,
     EvaluateTask,
+    MeasureCostTask,
     MeasureMemoryTask,
     PerturbTask,
     PredictOverTimeTask,
@@ -88,15 +89,23 @@ def test_tests_and_controls_get_the_run_of_their_folder_and_their_videos(
     monkeypatch: pytest.MonkeyPatch, run: Run, fold: Fold
 ) -> None:
     written = replace(run, record=replace(run.record, labels=("a", "b")))
-    for name, task in (
-        ("evaluate", EvaluateTask(id="a", title="", folder=run.folder, test=fold.test)),
-        ("predict_over_time", PredictOverTimeTask(id="b", title="", folder=run.folder, videos=fold.test)),
-        ("evaluate_perturbed", PerturbTask(id="c", title="", folder=run.folder, videos=fold.test)),
+    place: Any = {"id": "a", "title": "", "folder": run.folder}
+    for name, task, given in (
+        ("evaluate", EvaluateTask(**place, test=fold.test), {"cost": True}),
+        ("evaluate", EvaluateTask(**place, test=fold.test, cost=False), {"cost": False}),
+        ("predict_over_time", PredictOverTimeTask(**place, videos=fold.test), {}),
+        ("evaluate_perturbed", PerturbTask(**place, videos=fold.test), {}),
     ):
         function = replaced(monkeypatch, prediction, name, written)
         assert task.run(no_progress) is written
         assert task.summary(written) is None
-        assert function.calls == [((run, fold.test), {"progress": no_progress})]
+        assert function.calls == [((run, fold.test), {"progress": no_progress, **given})]
+
+
+def test_cost_is_that_of_the_run_of_the_folder(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    record = replaced(monkeypatch, prediction, "record_cost", run)
+    assert MeasureCostTask(id="a", title="", folder=run.folder).run(no_progress) is run
+    assert record.calls == [((run,), {})]
 
 
 def test_memory_is_that_of_the_run_of_the_folder(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:

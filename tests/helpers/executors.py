@@ -15,7 +15,11 @@ from stillmotion.data import Part, Video, split, split_folds
 from stillmotion.decoding import VideoFacts
 from stillmotion.experiments import (
     CountEpochsTask,
+    DecodeTask,
     EvaluateTask,
+    ExtractFeaturesTask,
+    FindShortcutsTask,
+    MeasureCostTask,
     MeasureMemoryTask,
     PerturbTask,
     PredictOverTimeTask,
@@ -24,6 +28,8 @@ from stillmotion.experiments import (
     TrainTask,
 )
 from stillmotion.experiments.datasets import Dataset, Fold
+from stillmotion.inspection import Shortcut
+from stillmotion.models import FAMILIES
 from stillmotion.prediction import PERTURBATIONS
 from stillmotion.prediction.tables import write_rows
 from stillmotion.progress import Progress, no_progress
@@ -31,6 +37,7 @@ from stillmotion.runs import CostRecord, DataRecord, Recipe, Run, RunRecord, Tra
 
 # Accuracy on the test part by recipe, and validation accuracy by recipe.
 Skill = Callable[[Recipe], float]
+COST = CostRecord(1000, 2.0, 8000.0, 10**6)
 
 
 def opened_dataset(folder: Path, *, folds: int = 0, per_label: int = 40) -> Dataset:
@@ -57,6 +64,7 @@ class FabricatingExecutor:
         perturbed: accuracy on perturbed clips, by the name of the perturbation; else that on whole clips.
         frames: accuracy of the most confident single frame of a still run.
         epochs: what counting epochs gives.
+        shortcuts: what is found.
         tasks: every task so far, in order.
     """
 
@@ -65,6 +73,7 @@ class FabricatingExecutor:
     perturbed: Mapping[str, float] = field(default_factory=dict)
     frames: float = 0.0
     epochs: int = 7
+    shortcuts: tuple[Shortcut, ...] = ()
     tasks: list[Task] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -96,9 +105,15 @@ class FabricatingExecutor:
             return self.epochs
         if isinstance(task, MeasureMemoryTask):
             return 321.0
+        if isinstance(task, FindShortcutsTask):
+            return self.shortcuts
+        if isinstance(task, DecodeTask | ExtractFeaturesTask):
+            return None
         run = read_run(task.folder)
+        if isinstance(task, MeasureCostTask):
+            return write_run(dataclasses.replace(run, record=dataclasses.replace(run.record, cost=COST)))
         if isinstance(task, EvaluateTask):
-            return self._evaluate(run, task.test)
+            return self._evaluate(run, task)
         if isinstance(task, PerturbTask):
             rows = [
                 {**row, "perturbation": name}
@@ -108,7 +123,7 @@ class FabricatingExecutor:
             write_rows(rows, run.perturbed_file)
             return run
         assert isinstance(task, PredictOverTimeTask)
-        still = run.recipe.family == "frame_pool"
+        still = FAMILIES[run.recipe.family].kind == "still"
         accuracy = self.frames if still else self.accuracy(run.recipe)
         rows = [
             {"video": row["video"], "seconds": seconds, **_probabilities(row)}
@@ -133,16 +148,13 @@ class FabricatingExecutor:
         )
         return write_run(Run(task.folder, record))
 
-    def _evaluate(self, run: Run, test: OpenedVideos) -> Run:
-        write_rows(_rows(run, test, self.accuracy(run.recipe)), run.predictions_file)
-        tested = tuple(dataclasses.replace(segment.video, part="test") for segment in test)
+    def _evaluate(self, run: Run, task: EvaluateTask) -> Run:
+        write_rows(_rows(run, task.test, self.accuracy(run.recipe)), run.predictions_file)
+        tested = tuple(dataclasses.replace(segment.video, part="test") for segment in task.test)
         kept = tuple(video for video in run.record.data.videos if video.part != "test")
         data = dataclasses.replace(run.record.data, videos=(*kept, *tested))
-        return write_run(
-            dataclasses.replace(
-                run, record=dataclasses.replace(run.record, data=data, cost=CostRecord(1000, 2.0, 8000.0, 10**6))
-            )
-        )
+        cost = COST if task.cost else run.record.cost
+        return write_run(dataclasses.replace(run, record=dataclasses.replace(run.record, data=data, cost=cost)))
 
 
 def _rows(run: Run, videos: OpenedVideos, accuracy: float) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from stillmotion.files import check_folder
 from stillmotion.models import FAMILIES
 
 if TYPE_CHECKING:
-    from stillmotion.comparison import Comparison
+    from stillmotion.comparison import Comparison, ModelResult
 
 
 def compare(
@@ -26,8 +26,25 @@ def compare(
         options.out_folder("Folder for the runs and the report.", show_default="the data set's name with -comparison"),
     ] = None,
     families: Annotated[
-        str, typer.Option(metavar="A,B,...", help="Comma-separated model families to train.")
-    ] = ",".join(FAMILIES),
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help=f"Compare these model families instead: {', '.join(FAMILIES)}.",
+            show_default="the ladder, on whose rungs all of them compete",
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="What turns frames into features: small, which is trained from nothing; efficientnet-lite0 or -lite2; "
+            "a keras.applications or keras_hub: name; FILE.keras:LAYER.",
+            show_default="small, and efficientnet-lite0 if it is installed",
+        ),
+    ] = None,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Train the last stages of pretrained backbones, too.")
+    ] = False,
     frames: options.Frames = None,
     rate: options.RateText = "auto",
     size: options.SizeText = "64",
@@ -37,12 +54,12 @@ def compare(
     pool: Annotated[
         str | None,
         typer.Option(
-            metavar="mean|max|vote",
-            help="How the still model combines frame scores; use max if one frame is enough to tell the label.",
+            metavar="mean|max|attention|vote",
+            help="How families that you name combine frames; on the ladder, all ways compete.",
             show_default="mean",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Number of trainings per family, each with its own seed.", min=1)] = 1,
+    seeds: Annotated[int, typer.Option(help="Number of trainings per model, each with its own seed.", min=1)] = 1,
     folds: Annotated[
         int,
         typer.Option(help="Number of grouped cross-validation folds (0: a single split). For small data sets.", min=0),
@@ -50,7 +67,7 @@ def compare(
     effort: Annotated[
         Effort,
         typer.Option(
-            help="How many settings to try per family, on the validation part only. "
+            help="How many settings to try per contender, on the validation part only. "
             "'standard' and 'thorough' also train control models.",
         ),
     ] = "quick",
@@ -64,6 +81,8 @@ def compare(
         ),
     ] = None,
     margin: options.Margin = 0.05,
+    metric: options.MetricChoice = "accuracy",
+    sequential: options.Sequential = False,
     flip: options.Flip = False,
     group: options.Group = None,
     frame_rate: options.FrameRate = None,
@@ -87,7 +106,7 @@ def compare(
     """
     from stillmotion.experiments import default_folder, read_labeled, run_comparison
 
-    names, rate_, size_ = options.read_families(families), options.read_rate(rate), options.read_size(size)
+    rate_, size_ = options.read_rate(rate), options.read_size(size)
     fractions = options.read_split(split)
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = out_folder or default_folder(data)
@@ -97,7 +116,9 @@ def compare(
         comparison = run_comparison(
             videos,
             out=folder,
-            families=names,
+            families=None if families is None else options.read_families(families),
+            backbones=None if backbone is None else options.read_backbones(backbone),
+            finetune=finetune,
             frames=frames,
             rate=rate_,
             size=size_,
@@ -110,6 +131,8 @@ def compare(
             effort=effort,
             time_budget_minutes=time_budget,
             margin=margin,
+            metric=metric,
+            sequential=sequential,
             flip=flip,
             fractions=fractions,
             seed=seed,
@@ -125,15 +148,18 @@ def _show(comparison: Comparison) -> None:
     from stillmotion.comparison import verdict_notes
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("family", "accuracy", "95 % interval", "macro-F1", "parameters", "ms/clip", "trained"):
-        table.add_column(column, justify="left" if column == "family" else "right", no_wrap=True)
-    for name, family in comparison.models.items():
-        cost = family.cost
+    ladder = comparison.ladder is not None
+    names = ("rung", "contender") if ladder else ("family",)
+    for column in (*names, "accuracy", "95 % interval", "macro-F1", "parameters", "ms/clip", "trained"):
+        table.add_column(column, justify="left" if column in names else "right", no_wrap=True)
+    for name, model in comparison.models.items():
+        cost = model.cost
         table.add_row(
             name,
-            f"{family.accuracy.value:.1%}",
-            f"{family.accuracy.low:.1%} to {family.accuracy.high:.1%}",
-            f"{family.macro_f1.value:.3f}",
+            *([_winners(model)] if ladder else []),
+            f"{model.accuracy.value:.1%}",
+            f"{model.accuracy.low:.1%} to {model.accuracy.high:.1%}",
+            f"{model.macro_f1.value:.3f}",
             f"{cost.parameters or 0:,}",
             f"{cost.milliseconds_per_clip or 0:.1f}",
             f"{cost.train_seconds or 0:.0f} s",
@@ -141,7 +167,7 @@ def _show(comparison: Comparison) -> None:
     out.print(table)
     verdict = comparison.verdict
     if verdict is None:
-        out.print("no verdict: it needs a still and a motion family")
+        out.print("no verdict: it needs a still and a motion model")
         return
     out.print()
     out.print(f"[bold]{verdict.answer}[/bold]")
@@ -153,3 +179,9 @@ def _show(comparison: Comparison) -> None:
             out.print(f"next: {advice.text}", markup=False)
     for warning in verdict.warnings:
         note(f"warning: {warning.text}")
+
+
+def _winners(model: ModelResult) -> str:
+    """The contenders that were chosen, most often first, and in how many folds if not in all."""
+    chosen = sorted(((len(one.chosen_folds), one.name) for one in model.contenders if one.chosen_folds), reverse=True)
+    return ", ".join(name if len(chosen) == 1 else f"{name} ({folds} folds)" for folds, name in chosen)

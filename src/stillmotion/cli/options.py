@@ -299,6 +299,14 @@ def read_families(text: str) -> list[str]:
     return names
 
 
+def read_backbones(text: str) -> list[str]:
+    """`small,efficientnet-lite0` as names. Raises UsageError."""
+    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise UsageError("--backbone is empty; give a name such as efficientnet-lite0")
+    return names
+
+
 def read_options(texts: list[str]) -> dict[str, str | bool]:
     """`rnn=lstm` and `bidirectional=false` as a family's options. Raises UsageError."""
     chosen: dict[str, str | bool] = {}

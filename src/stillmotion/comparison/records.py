@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from stillmotion.clips import ClipSpec
+from stillmotion.clips import ClipSpec, Rate
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.example_videos import ExampleVideo
 from stillmotion.comparison.ladder import Ladder
@@ -163,6 +163,40 @@ class ModelResult:
 
 
 @dataclass(frozen=True)
+class RateResult:
+    """How well the rung that sees the order of frames does with this many frames in a window.
+
+    Attributes:
+        frames: frames of a clip.
+        rate: frames per second, or "spread" over each whole video.
+        accuracy: on the test videos.
+    """
+
+    frames: int
+    rate: Rate
+    accuracy: IntervalEstimate
+
+
+@dataclass(frozen=True)
+class LearningPoint:
+    """How well a model does that was trained on a share of the groups.
+
+    Attributes:
+        model: the model's name.
+        share: of the training groups, from 0 to 1.
+        groups: number of groups that it was trained on, the mean over folds.
+        videos: likewise.
+        accuracy: on the test videos.
+    """
+
+    model: str
+    share: float
+    groups: int
+    videos: int
+    accuracy: IntervalEstimate
+
+
+@dataclass(frozen=True)
 class SkippedRecord:
     """A file that was not used.
 
@@ -232,6 +266,8 @@ class Comparison:
         shortcuts: how well things other than the action predict the label; empty if that was not checked.
         examples: test videos to look at.
         advice: what to take home: costs, failures, next steps.
+        rates: accuracy by the number of frames in a window; empty if that was not measured.
+        learning: accuracy by the share of the training groups; empty if that was not measured.
     """
 
     models: Mapping[str, ModelResult]
@@ -244,6 +280,8 @@ class Comparison:
     shortcuts: tuple[Shortcut, ...] = ()
     examples: tuple[ExampleVideo, ...] = ()
     advice: tuple[Advice, ...] = ()
+    rates: tuple[RateResult, ...] = ()
+    learning: tuple[LearningPoint, ...] = ()
 
     @property
     def guessing(self) -> float | None:

@@ -1,4 +1,5 @@
 from .comparing import default_folder as default_folder, execute as execute, run_comparison as run_comparison
+from .contenders import Contender as Contender
 from .controls import Controls as Controls
 from .datasets import (
     Dataset as Dataset,
@@ -8,11 +9,15 @@ from .datasets import (
 )
 from .evaluating import run_evaluation as run_evaluation
 from .executors import Executor as Executor, InProcess as InProcess, Processes as Processes
-from .plan import ComparisonPlan as ComparisonPlan, PlannedRun as PlannedRun
+from .plan import Candidate as Candidate, ComparisonPlan as ComparisonPlan, PlannedRun as PlannedRun
 from .settings import ComparisonSettings as ComparisonSettings
 from .tasks import (
     CountEpochsTask as CountEpochsTask,
+    DecodeTask as DecodeTask,
     EvaluateTask as EvaluateTask,
+    ExtractFeaturesTask as ExtractFeaturesTask,
+    FindShortcutsTask as FindShortcutsTask,
+    MeasureCostTask as MeasureCostTask,
     MeasureMemoryTask as MeasureMemoryTask,
     PerturbTask as PerturbTask,
     PredictOverTimeTask as PredictOverTimeTask,

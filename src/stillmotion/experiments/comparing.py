@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Literal
 from stillmotion.clips import OpenedVideos, Rate
 from stillmotion.comparison import (
     Comparison,
+    ContenderResult,
     SearchRecord,
     SkippedRecord,
     compare_statistics,
@@ -23,19 +24,19 @@ from stillmotion.comparison import (
 from stillmotion.data import Videos
 from stillmotion.data.splitting import FRACTIONS
 from stillmotion.errors import UsageError
-from stillmotion.experiments.choices import Effort, Preset
+from stillmotion.experiments.choices import Effort, Metric, Preset
 from stillmotion.experiments.controls import Controls
 from stillmotion.experiments.datasets import open_dataset, read_labeled
 from stillmotion.experiments.executors import Executor, Processes
 from stillmotion.experiments.machine import default_workers
-from stillmotion.experiments.plan import ComparisonPlan, Search, evaluated
+from stillmotion.experiments.plan import Candidate, ComparisonPlan
 from stillmotion.experiments.settings import ComparisonSettings
-from stillmotion.experiments.tasks import Results
+from stillmotion.experiments.tasks import FindShortcutsTask, Results, result_of
 from stillmotion.files import check_folder, folder_lock
-from stillmotion.inspection import find_shortcuts
-from stillmotion.models import FAMILIES
+from stillmotion.models import SMALL
 from stillmotion.progress import Progress, no_progress
 from stillmotion.reports import write_report
+from stillmotion.runs import Run
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,9 @@ def run_comparison(
     data: str | Path | Videos | OpenedVideos,
     *,
     out: str | Path | None = None,
-    families: Sequence[str] = tuple(FAMILIES),
+    families: Sequence[str] | None = None,
+    backbones: Sequence[str] | None = None,
+    finetune: bool = False,
     frames: int | None = None,
     rate: Rate | Literal["auto"] = "auto",
     size: int | tuple[int, int] = 64,
@@ -57,6 +60,8 @@ def run_comparison(
     effort: Effort = "quick",
     time_budget_minutes: float | None = None,
     margin: float = 0.05,
+    metric: Metric = "accuracy",
+    sequential: bool = False,
     flip: bool = False,
     group: str | None = None,
     frame_rate: float | None = None,
@@ -77,20 +82,28 @@ def run_comparison(
     Args:
         data: a folder with one folder per label, a table, or videos that were read or opened before.
         out: the folder for runs and report; by default the data set's name with "-comparison", in the working folder.
-        families: names in `FAMILIES`; a verdict takes a still and a motion family.
+        families: names in `FAMILIES`, each of which is a model of its own; a verdict takes a still and a motion family.
+            By default, the models are the rungs of the ladder: one frame, several frames, changes, order, dense motion.
+            On each rung several families and backbones compete, and validation chooses.
+        backbones: what turns frames into features: "small", which is trained from nothing, and names of
+            `stillmotion.models.pretrained`. By default "small", and "efficientnet-lite0" where its weights are
+            installed; families that are named take one.
+        finetune: whether the last stages of pretrained backbones are trained, too.
         frames: frames per clip; by default 16, with the classic preset 10.
         rate: frames per second, "spread" for frames spread over each whole video, or "auto" to choose by duration.
-        size: side of the frames in pixels, or (height, width).
+        size: side of the frames in pixels, or (height, width); pretrained backbones see those that they were made for.
         preset: "classic" trains the small architectures of common tutorials.
         epochs: maximum number of epochs; by default that of `Recipe`.
         input: what motion families see: "rgb", "difference" or "both".
-        pool: how still models combine frame scores: "mean", "max" or "vote".
-        seeds: trainings per family, with seeds `seed`, `seed + 1` and so on.
+        pool: how families that are named combine frames: "mean", "max", "attention" or "vote".
+        seeds: trainings per model, with seeds `seed`, `seed + 1` and so on.
         folds: 0 for a single split, or the number of cross-validation folds by group.
-        effort: "quick" trains each family once; "standard" and "thorough" try 4 or 10 settings for each on the
+        effort: "quick" trains each contender once; "standard" and "thorough" try 4 or 10 settings for each on the
             validation part, and train control models.
         time_budget_minutes: training time in all, divided evenly; it sets the epochs.
         margin: the smallest gain in accuracy that is worth motion, 0 to below 1.
+        metric: what the verdict compares: "accuracy", or "balanced" for the mean recall of the labels.
+        sequential: whether the verdict's interval holds at every look, if you add recordings and compare again.
         flip: whether half of the training clips are mirrored.
         group: a regular expression; what it matches in a video's path names its group.
         frame_rate: frames per second of videos that are folders of numbered frames.
@@ -110,8 +123,12 @@ def run_comparison(
         StillmotionError: the data set cannot be used, `out` cannot be written, or holds other trainings.
         CancelledError: `cancel` was set.
     """
+    if processes is not None and (not isinstance(processes, Integral) or processes < 1):
+        raise UsageError(f"processes is {processes!r}; expected a whole number of 1 or more")
     settings = ComparisonSettings(
         families=families,
+        backbones=backbones,
+        finetune=finetune,
         frames=frames,
         rate=rate,
         size=size,
@@ -124,15 +141,20 @@ def run_comparison(
         effort=effort,
         time_budget_minutes=time_budget_minutes,
         margin=margin,
+        metric=metric,
+        sequential=sequential,
         flip=flip,
         fractions=fractions,
         seed=seed,
     )
-    if processes is not None and (not isinstance(processes, Integral) or processes < 1):
-        raise UsageError(f"processes is {processes!r}; expected a whole number of 1 or more")
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = Path(out) if out is not None else default_folder(data)
     check_folder(folder)
+    if families is None and backbones is None and settings.chosen_backbones == (SMALL,) and preset != "classic":
+        log.info(
+            "models are trained from nothing only; for pretrained ones beside them: "
+            'pip install "stillmotion[pretrained]"'
+        )
     with Processes(processes or default_workers(), progress, cancel) as executor:
         dataset = open_dataset(
             videos,
@@ -178,68 +200,140 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
         CancelledError: the work was cancelled.
         StillmotionError: as for `run_comparison`.
     """
-    # What each family is given: epochs by the time budget, the rest by the search on the validation part.
-    recipes = plan.settings.recipes(plan.dataset.rate)
-    folds = plan.with_epochs(recipes, executor.run(plan.count_epochs(recipes)))
-    searches = plan.choose(folds, executor.run(plan.trials(folds)))
-    for search in (search for fold in searches for search in fold):
-        _log_choice(search)
+    # What each contender is given: epochs by the time budget, the rest by the search on the validation part.
+    settings, candidates = plan.settings, plan.candidates()
+    executor.run(plan.prepare(candidates))
+    candidates = plan.with_epochs(candidates, executor.run(plan.count_epochs(candidates)))
+    candidates = plan.with_settings(candidates, executor.run(plan.try_settings(candidates)))
+    _log_settings(candidates)
+    if settings.effort != "quick":  # clips may have become longer
+        executor.run(plan.prepare(candidates))
 
-    # The runs, and the verdict of their statistics alone.
-    planned = plan.runs(searches)
-    runs = evaluated(planned, executor.run(plan.train_and_evaluate(planned)))
-    comparison = compare_statistics(runs, margin=plan.settings.margin, seed=plan.settings.seed, relative_to=plan.folder)
-    comparison = _with_records(comparison, plan, searches)
+    # The contenders, of which validation chooses; tests of the chosen ones, and the verdict of their statistics alone.
+    shortcuts = FindShortcutsTask(id="shortcuts", title="shortcuts", folder=plan.folder, videos=plan.dataset.opened)
+    trained = executor.run([*plan.compete(candidates), shortcuts])
+    chosen = plan.choose(candidates, trained)
+    _log_choices(candidates, chosen)
+    planned = plan.runs(chosen)
+    runs = plan.tested(planned, executor.run(plan.test(planned, trained)))
+    comparison = compare_statistics(
+        runs,
+        margin=settings.margin,
+        metric=settings.metric,
+        sequential=settings.sequential,
+        seed=settings.seed,
+        relative_to=plan.folder,
+    )
+    comparison = _with_records(comparison, plan, candidates, chosen, trained)
     verdict = comparison.verdict
     pair = (verdict.still, verdict.motion) if verdict else None
 
     # What else could explain it.
     controls = Controls(plan, planned, verdict)
     examples = gather_examples(runs, pair) if pair else ()
-    executor.run(controls.over_time([example.video for example in examples]))
-    shortcuts = find_shortcuts(plan.dataset.opened, progress=executor.reporter(""))
-    results = executor.run(controls.tasks())
+    executor.run(controls.prepare())
+    results = executor.run([*controls.over_time([example.video for example in examples]), *controls.tasks()])
     return complete_comparison(
-        _with_memory(comparison, controls, results),
+        _with_controls(comparison, controls, runs, results),
         evidence=controls.evidence(runs, results),
-        shortcuts=shortcuts,
+        shortcuts=result_of(trained, shortcuts.id, tuple),
         examples=gather_examples(runs, pair) if pair else (),  # now with predictions over time
     )
 
 
-def _with_records(comparison: Comparison, plan: ComparisonPlan, searches: Sequence[Sequence[Search]]) -> Comparison:
-    """Add what the statistics do not know: the skipped videos, and what each family was given."""
+def _with_records(
+    comparison: Comparison,
+    plan: ComparisonPlan,
+    candidates: Sequence[Candidate],
+    chosen: Sequence[Candidate],
+    trained: Results,
+) -> Comparison:
+    """Add what the statistics do not know: the skipped videos, who competed, and what the chosen ones were given."""
     settings = plan.settings
     skipped = [SkippedRecord(video.video.name, video.reason) for video in plan.dataset.skipped]
-    records: dict[str, list[SearchRecord]] = {family: [] for family in comparison.models}
-    for search in (search for fold in searches for search in fold):
-        records[search.recipe.family].append(
-            SearchRecord(settings.effort, settings.time_budget_minutes, search.recipe.epochs, tuple(search.trials))
-        )
+    contenders = {
+        name: [one for one in candidates if one.contender.model == name and one.fold == 0] for name in comparison.models
+    }
     return replace(
         comparison,
         data=replace(comparison.data, skipped=(*skipped, *comparison.data.skipped)),
-        models={name: replace(family, searches=tuple(records[name])) for name, family in comparison.models.items()},
-    )
-
-
-def _with_memory(comparison: Comparison, controls: Controls, results: Results) -> Comparison:
-    """Add the memory of the families for which it was measured."""
-    return replace(
-        comparison,
         models={
-            name: replace(family, cost=replace(family.cost, peak_megabytes=controls.megabytes(name, results)))
-            for name, family in comparison.models.items()
+            name: replace(
+                model,
+                contenders=tuple(
+                    _contender_result(
+                        plan, [one for one in candidates if one.contender == rival.contender], chosen, trained
+                    )
+                    for rival in contenders[name]
+                    if len(contenders[name]) > 1
+                ),
+                searches=tuple(
+                    SearchRecord(settings.effort, settings.time_budget_minutes, one.recipe.epochs, one.trials)
+                    for one in chosen
+                    if one.contender.model == name
+                ),
+            )
+            for name, model in comparison.models.items()
         },
     )
 
 
-def _log_choice(search: Search) -> None:
-    for trial in search.trials:
-        if trial.chosen:
+def _contender_result(
+    plan: ComparisonPlan, folds: Sequence[Candidate], chosen: Sequence[Candidate], trained: Results
+) -> ContenderResult:
+    """How a contender did on validation.
+
+    Args:
+        plan: the plan.
+        folds: the contender in each fold.
+        chosen: the candidates that were chosen.
+        trained: the results of the trainings.
+    """
+    contender = folds[0].contender
+    accuracies, losses = zip(*(plan.validation(one, trained) for one in folds), strict=True)
+    return ContenderResult(
+        name=contender.name,
+        family=contender.family,
+        options=folds[0].recipe.options,
+        validation_accuracies=accuracies,
+        validation_losses=tuple(-loss for loss in losses),
+        chosen_folds=tuple(one.fold for one in folds if one in chosen),
+    )
+
+
+def _with_controls(
+    comparison: Comparison, controls: Controls, runs: Mapping[str, Sequence[Run]], results: Results
+) -> Comparison:
+    """Add memory, rates and learning curves, as far as they were measured."""
+    return replace(
+        comparison,
+        models={
+            name: replace(model, cost=replace(model.cost, peak_megabytes=controls.megabytes(name, results)))
+            for name, model in comparison.models.items()
+        },
+        rates=controls.rate_results(runs, results),
+        learning=controls.learning_curves(runs, results),
+    )
+
+
+def _log_settings(candidates: Sequence[Candidate]) -> None:
+    for candidate in candidates:
+        for trial in candidate.trials:
+            if trial.chosen:
+                log.info(
+                    "%s: of %d settings tried, %r was best on validation",
+                    candidate.contender.title,
+                    len(candidate.trials),
+                    trial.name,
+                )
+
+
+def _log_choices(candidates: Sequence[Candidate], chosen: Sequence[Candidate]) -> None:
+    for one in chosen:
+        rivals = [
+            rival for rival in candidates if (rival.contender.model, rival.fold) == (one.contender.model, one.fold)
+        ]
+        if len(rivals) > 1:
             log.info(
-                "%s: of %d settings tried, %r was best on validation",
-                search.recipe.family,
-                len(search.trials),
-                trial.name,
+                "%s: of %d contenders, %s was best on validation", one.contender.model, len(rivals), one.contender.name
             )

@@ -1,24 +1,43 @@
 """The controls of a comparison: what else could explain a verdict, tried on purpose.
 
-A motion model that is better than a still one need not use motion. It may find the right frame, or see more of the
-video. So the motion models are tested on perturbed clips; and, with more than quick effort, they are trained
-again on shuffled and on frozen clips.
+A motion model that is better than a still one need not use motion: it may see more of the video, or what movement does
+to single frames. So the verdict's motion model is tested on perturbed clips; and, with more than quick effort, it is
+trained again on shuffled and on frozen clips. Then it is also measured how many frames per second pay, and whether more
+footage would help the still model more than the motion model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from stillmotion.clips import OpenedVideos
 from stillmotion.clips.spec import Order
-from stillmotion.comparison import Evidence, Verdict, gather_evidence, read_joined_predictions
+from stillmotion.comparison import (
+    Evidence,
+    IntervalEstimate,
+    LearningPoint,
+    RateResult,
+    Verdict,
+    compute_metrics,
+    gather_evidence,
+    read_joined_predictions,
+)
 from stillmotion.data import Video
-from stillmotion.experiments.plan import ComparisonPlan, PlannedRun, evaluated, train_and_evaluate
+from stillmotion.experiments.plan import ComparisonPlan, PlannedRun, evaluated, prepare, train_and_evaluate
 from stillmotion.experiments.tasks import MeasureMemoryTask, PerturbTask, PredictOverTimeTask, Results, Task
+from stillmotion.models import Rung
 from stillmotion.runs import Recipe, Run
 
-# Orders of frames without motion that the motion family is trained on again.
+# Orders of frames without motion that the motion model is trained on again.
 ORDERS: tuple[Order, Order] = ("shuffled", "frozen")
+# Frames per clip for which the rung that sees their order is trained.
+FRAMES = (2, 4, 8, 16, 32)
+ORDER: Rung = "order"
+# Shares of the training groups for which the verdict's models are trained, besides all of them.
+SHARES = (0.25, 0.5)
 
 
 @dataclass(frozen=True)
@@ -28,7 +47,7 @@ class Controls:
     Attributes:
         plan: the comparison's plan.
         runs: its runs.
-        verdict: the verdict of the statistics alone; None without both kinds of family.
+        verdict: the verdict of the statistics alone; None without both kinds of model.
     """
 
     plan: ComparisonPlan
@@ -36,58 +55,83 @@ class Controls:
     verdict: Verdict | None
 
     @property
+    def pair(self) -> tuple[str, ...]:
+        """The still and the motion model that the verdict compares."""
+        return (self.verdict.still, self.verdict.motion) if self.verdict else ()
+
+    @property
     def first_seed(self) -> list[PlannedRun]:
-        """The runs of the first seed: one per family and fold."""
+        """The runs of the first seed: one per model and fold."""
         return [run for run in self.runs if run.recipe.seed == self.plan.seeds[0]]
 
+    def prepare(self) -> list[Task]:
+        """Tasks that decode and extract what the control trainings need."""
+        trainings = self._trainings()
+        return [
+            task
+            for number, fold in enumerate(self.plan.dataset.folds)
+            for task in prepare(
+                [run.recipe for run in trainings if run.fold.test == fold.test], fold, f"-controls{number}"
+            )
+        ]
+
     def over_time(self, examples: Sequence[Video]) -> list[Task]:
-        """Predictions over time: first-seed runs on all test videos, other runs on the example videos only."""
+        """Predictions over time of the verdict's models: first-seed runs on all test videos, others on the examples."""
         # By name: a run records its test videos with their part, which those of the data set need not have.
         names = {video.name for video in examples}
         tasks: list[Task] = []
         for run in self.runs:
+            if run.model not in self.pair:
+                continue
             videos = run.fold.test
             if run not in self.first_seed:
                 videos = videos.only([segment.video for segment in videos if segment.video.name in names])
             if len(videos):
                 name = run.folder.name
                 tasks.append(
-                    PredictOverTimeTask(id=f"over-time/{name}", title=run.title, folder=run.folder, videos=videos)
+                    PredictOverTimeTask(
+                        id=f"over-time/{name}", title=f"{run.title}, over time", folder=run.folder, videos=videos
+                    )
                 )
         return tasks
 
     def perturbed(self) -> list[Task]:
-        """Tests of the motion family on perturbed clips."""
+        """Tests of the motion model on perturbed clips."""
         return [
-            PerturbTask(id=f"perturb/{run.folder.name}", title=run.title, folder=run.folder, videos=run.fold.test)
+            PerturbTask(
+                id=f"perturb/{run.folder.name}",
+                title=f"{run.title}, perturbed",
+                folder=run.folder,
+                videos=run.fold.test,
+            )
             for run in self._of("motion")
         ]
 
     def memory(self) -> list[Task]:
-        """Peak memory of each family, unless effort is quick."""
+        """Peak memory of each model, unless effort is quick."""
         if not self.plan.settings.trains_controls:
             return []
-        first = {run.recipe.family: run for run in reversed(self.first_seed)}
+        first = {run.model: run for run in reversed(self.first_seed)}
         return [
-            MeasureMemoryTask(id=_memory_id(family), title=f"{family}, memory", folder=run.folder)
-            for family, run in first.items()
+            MeasureMemoryTask(id=_memory_id(model), title=f"{model}, memory", folder=run.folder)
+            for model, run in first.items()
         ]
 
-    def megabytes(self, family: str, results: Results) -> float | None:
-        """The peak memory of a family in megabytes; None if it was not measured.
+    def megabytes(self, model: str, results: Results) -> float | None:
+        """The peak memory of a model in megabytes; None if it was not measured.
 
         Args:
-            family: the family's name.
+            model: the model's name.
             results: those of `tasks`.
 
         Returns:
             Megabytes, or None.
         """
-        measured = results.get(_memory_id(family))
+        measured = results.get(_memory_id(model))
         return measured if isinstance(measured, float) else None
 
     def retrained(self) -> dict[str, list[PlannedRun]]:
-        """The motion family trained without motion, by the order of its frames; empty if effort is quick."""
+        """The motion model trained without motion, by the order of its frames; empty if effort is quick."""
         if not self.plan.settings.trains_controls:
             return {}
         return {
@@ -100,20 +144,73 @@ class Controls:
             for order in ORDERS
         }
 
-    def tasks(self) -> list[Task]:
-        """All control tasks but `over_time`."""
-        trainings = [run for runs in self.retrained().values() for run in runs]
-        return [
-            *self.perturbed(),
-            *(task for run in trainings for task in train_and_evaluate(run, overwrite=self.plan.overwrite)),
-            *self.memory(),
-        ]
+    def rates(self) -> dict[int, list[PlannedRun]]:
+        """The rung that sees the order of frames, by the number of frames in a window; empty if effort is quick."""
+        ordered = [run for run in self.first_seed if run.model == ORDER]
+        if not ordered or not self.plan.settings.trains_controls:
+            return {}
+        return {frames: [self._at_rate(run, frames) for run in ordered] for frames in FRAMES}
 
-    def evidence(self, runs: Sequence[Run], results: Results) -> Evidence | None:
+    def rate_results(self, runs: Mapping[str, Sequence[Run]], results: Results) -> tuple[RateResult, ...]:
+        """What `rates` shows.
+
+        Args:
+            runs: the comparison's tested runs, by model.
+            results: those of `tasks`.
+
+        Returns:
+            The accuracy for each number of frames.
+        """
+        return tuple(
+            RateResult(frames, planned[0].recipe.spec.rate, self._accuracy(planned, runs, results))
+            for frames, planned in self.rates().items()
+        )
+
+    def shares(self) -> dict[tuple[str, float], list[PlannedRun]]:
+        """The verdict's models trained on a share of the groups; empty if effort is quick."""
+        if not self.plan.settings.trains_controls:
+            return {}
+        return {
+            (model, share): [self._with_share(run, share) for run in self.first_seed if run.model == model]
+            for model in self.pair
+            for share in SHARES
+        }
+
+    def learning_curves(self, runs: Mapping[str, Sequence[Run]], results: Results) -> tuple[LearningPoint, ...]:
+        """What `shares` shows.
+
+        Args:
+            runs: the comparison's tested runs, by model.
+            results: those of `tasks`.
+
+        Returns:
+            The accuracy of each of the verdict's models for each share of the training groups.
+        """
+        shares = self.shares()
+        whole = {(model, 1.0): [run for run in self.first_seed if run.model == model] for model, _ in shares}
+        return tuple(
+            LearningPoint(
+                model=model,
+                share=share,
+                groups=round(np.mean([len(run.fold.train.videos.groups) for run in planned])),
+                videos=round(np.mean([len(run.fold.train) for run in planned])),
+                accuracy=self._accuracy(planned, runs, results),
+            )
+            for (model, share), planned in sorted((shares | whole).items())
+        )
+
+    def tasks(self) -> list[Task]:
+        """All control tasks but `prepare` and `over_time`."""
+        trainings = [
+            task for run in self._trainings() for task in train_and_evaluate(run, overwrite=self.plan.overwrite)
+        ]
+        return [*trainings, *self.perturbed(), *self.memory()]
+
+    def evidence(self, runs: Mapping[str, Sequence[Run]], results: Results) -> Evidence | None:
         """What the controls show; None without a verdict.
 
         Args:
-            runs: the comparison's tested runs, in the order of `self.runs`.
+            runs: the comparison's tested runs, by model.
             results: those of `tasks`.
 
         Returns:
@@ -124,11 +221,8 @@ class Controls:
         """
         if self.verdict is None:
             return None
-        tested = dict(zip((run.folder for run in self.runs), runs, strict=True))
-        families: dict[str, list[Run]] = {}
-        for run in self.first_seed:
-            families.setdefault(run.recipe.family, []).append(tested[run.folder])
-        motion = families[self.verdict.motion]
+        first = {name: [run for run in runs[name] if run.recipe.seed == self.plan.seeds[0]] for name in self.pair}
+        motion = first[self.verdict.motion]
         return gather_evidence(
             [run.perturbed_file for run in motion],
             {
@@ -136,19 +230,67 @@ class Controls:
                 for order, planned in self.retrained().items()
             },
             read_joined_predictions(motion),
-            {family: [run.over_time_file for run in members] for family, members in families.items()},
+            {name: [run.over_time_file for run in members] for name, members in first.items()},
             self.verdict.still,
         )
 
+    def _trainings(self) -> list[PlannedRun]:
+        """All runs of controls: those of the comparison itself are not trained again."""
+        groups = [*self.retrained().values(), *self.rates().values(), *self.shares().values()]
+        return [run for group in groups for run in group if run not in self.runs]
+
     def _of(self, kind: str) -> list[PlannedRun]:
-        """First-seed runs of the still or of the motion family that the verdict compares."""
-        family = getattr(self.verdict, kind, None)
-        return [run for run in self.first_seed if run.recipe.family == family]
+        """First-seed runs of the still or of the motion model that the verdict compares."""
+        model = getattr(self.verdict, kind, None)
+        return [run for run in self.first_seed if run.model == model]
+
+    def _at_rate(self, run: PlannedRun, frames: int) -> PlannedRun:
+        spec = run.recipe.spec
+        if frames == spec.frames:
+            return run
+        rate = spec.rate if spec.rate == "spread" else spec.rate * frames / spec.frames
+        recipe = replace(run.recipe, spec=replace(spec, frames=frames, rate=rate))
+        return self._control(run, recipe, f"frames{frames}", f"with {frames} frames")
+
+    def _with_share(self, run: PlannedRun, share: float) -> PlannedRun:
+        percent = round(100 * share)
+        control = self._control(run, run.recipe, f"share{percent}", f"on {percent} % of the groups")
+        return replace(
+            control, fold=replace(run.fold, train=some_groups(run.fold.train, share, self.plan.settings.seed))
+        )
 
     def _control(self, run: PlannedRun, recipe: Recipe, name: str, how: str) -> PlannedRun:
         folder = self.plan.folder / "controls" / f"{run.folder.name}-{name}"
-        return PlannedRun(recipe, run.fold, folder, f"control: {run.title}, {how}")
+        return PlannedRun(run.model, recipe, run.fold, folder, f"control: {run.title}, {how}")
+
+    def _accuracy(
+        self, planned: Sequence[PlannedRun], runs: Mapping[str, Sequence[Run]], results: Results
+    ) -> IntervalEstimate:
+        """Accuracy of runs of one seed, those of the comparison itself or of controls."""
+        folders = {run.folder for run in planned}
+        own = [run for members in runs.values() for run in members if run.folder in folders]
+        return compute_metrics(read_joined_predictions(own or evaluated(planned, results))).accuracy
 
 
-def _memory_id(family: str) -> str:
-    return f"memory/{family}"
+def some_groups(train: OpenedVideos, share: float, seed: int) -> OpenedVideos:
+    """Keep a share of each label's groups. A smaller share is part of every larger one.
+
+    Args:
+        train: labeled videos.
+        share: from 0 to 1.
+        seed: of the choice.
+
+    Returns:
+        The videos of the groups that are kept, at least one of each label.
+    """
+    rng = np.random.default_rng(seed)
+    kept: set[str] = set()
+    for label in train.videos.labels:
+        groups = sorted({video.group for video in train.videos if video.label == label})
+        rng.shuffle(groups)
+        kept.update(groups[: max(1, round(share * len(groups)))])
+    return train.only([video for video in train.videos if video.group in kept])
+
+
+def _memory_id(model: str) -> str:
+    return f"memory/{model}"

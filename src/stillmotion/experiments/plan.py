@@ -1,19 +1,34 @@
 """The plan of a comparison: which tasks there are, as pure functions of the settings and of earlier results.
 
-A comparison has stages, since later tasks depend on earlier results: how many epochs fit into the time budget, which
-settings are best on validation, then the runs themselves, and last the controls (`controls.py`). Within a stage tasks
-are independent, but for those that name another one in `after`.
+A comparison has stages, since later tasks depend on earlier results: what is decoded and sent through frozen backbones,
+how many epochs fit into the time budget, which settings are best on validation, which contender is best on validation,
+then the tests of the chosen ones, and last the controls (`controls.py`). Within a stage tasks are independent, but for
+those that name another one in `after`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from stillmotion.clips import ClipSpec
+from stillmotion.experiments.contenders import Contender
 from stillmotion.experiments.datasets import Dataset, Fold
 from stillmotion.experiments.settings import ComparisonSettings
-from stillmotion.experiments.tasks import CountEpochsTask, EvaluateTask, Results, Task, TrainTask, TrialTask, result_of
+from stillmotion.experiments.tasks import (
+    CountEpochsTask,
+    DecodeTask,
+    EvaluateTask,
+    ExtractFeaturesTask,
+    MeasureCostTask,
+    Results,
+    Task,
+    TrainTask,
+    TrialTask,
+    result_of,
+)
 from stillmotion.models import FAMILIES
 from stillmotion.runs import Recipe, Run
 from stillmotion.training import (
@@ -22,13 +37,15 @@ from stillmotion.training import (
     Trial,
     choose_trial,
     describe_trial,
+    frozen_backbone,
     shorten_for_trial,
     trial_recipes,
     with_clip_spec,
 )
 
-# Trainings of one seed that the time budget sets aside for controls: one per order of frames without motion.
-CONTROLS = 2
+# Trainings of one seed that the time budget sets aside for controls: two orders of frames, two shares of the groups for
+# the still and the motion model; and, on the ladder, five rates.
+CONTROLS, RATES = 6, 5
 
 
 @dataclass(frozen=True)
@@ -36,12 +53,14 @@ class PlannedRun:
     """A run of the comparison: one recipe on one fold with one seed.
 
     Attributes:
+        model: the model that it belongs to.
         recipe: what is trained.
         fold: on what.
         folder: the run's folder.
         title: for people, in progress reports.
     """
 
+    model: str
     recipe: Recipe
     fold: Fold
     folder: Path
@@ -49,16 +68,20 @@ class PlannedRun:
 
 
 @dataclass(frozen=True)
-class Search:
-    """What one family was given in one fold: its settings tried and the recipe that was chosen.
+class Candidate:
+    """A contender in one fold.
 
     Attributes:
-        recipe: the chosen recipe, as it is trained.
+        contender: who competes.
+        fold: number of the fold.
+        recipe: how it is trained.
         trials: the settings that were tried; empty where nothing was.
     """
 
+    contender: Contender
+    fold: int
     recipe: Recipe
-    trials: tuple[Trial, ...]
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,129 +109,240 @@ class ComparisonPlan:
         """Suffix of folder names and task ids for a fold; empty for a single split."""
         return f"-fold{fold}" if len(self.dataset.folds) > 1 else ""
 
-    def count_epochs(self, recipes: Sequence[Recipe]) -> list[Task]:
+    def candidates(self) -> list[Candidate]:
+        """Every contender in every fold, as it is trained before anything is known of the data."""
+        return [
+            Candidate(contender, fold, self.settings.recipe(contender, self.dataset.rate))
+            for fold in range(len(self.dataset.folds))
+            for contender in self.settings.contenders
+        ]
+
+    def prepare(self, candidates: Sequence[Candidate]) -> list[Task]:
+        """Tasks that decode once, and send each frame through a frozen backbone once, for all that comes after."""
+        return [
+            task
+            for number, fold in enumerate(self.dataset.folds)
+            for task in prepare(
+                [
+                    recipe
+                    for one in candidates
+                    if one.fold == number
+                    for recipe in (one.recipe, *(trial for _, trial in self._trials(one)))
+                ],
+                fold,
+                self.suffix(number),
+            )
+        ]
+
+    def count_epochs(self, candidates: Sequence[Candidate]) -> list[Task]:
         """Tasks that find the epochs for the time budget; none without a budget."""
         if not self.settings.same_time:
             return []
-        seconds, starts = training_share(self.settings, recipes, len(self.dataset.folds))
+        seconds, starts = training_share(self.settings, candidates, len(self.dataset.folds))
         return [
             CountEpochsTask(
-                id=self._epochs_id(recipe, number),
-                title=f"{recipe.family}, timing{self._fold_title(number)}",
-                folder=self._search_folder(recipe, number) / "timing",
-                recipe=recipe,
-                train=fold.train,
-                validation=fold.validation,
+                id=self._epochs_id(one),
+                title=f"{one.contender.title}, timing{self._fold_title(one.fold)}",
+                folder=self._search_folder(one) / "timing",
+                recipe=one.recipe,
+                train=self.dataset.folds[one.fold].train,
+                validation=self.dataset.folds[one.fold].validation,
                 seconds=seconds,
                 starts=starts,
                 overwrite=self.overwrite,
             )
-            for number, fold in enumerate(self.dataset.folds)
-            for recipe in recipes
+            for one in candidates
         ]
 
-    def with_epochs(self, recipes: Sequence[Recipe], results: Results) -> list[list[Recipe]]:
-        """The recipes of each fold, with the epochs that were counted."""
-        folds = []
-        for number in range(len(self.dataset.folds)):
-            if not self.settings.same_time:
-                folds.append(list(recipes))
-                continue
-            epochs = [result_of(results, self._epochs_id(recipe, number), int) for recipe in recipes]
-            folds.append([replace(recipe, epochs=n, patience=n) for recipe, n in zip(recipes, epochs, strict=True)])
-        return folds
+    def with_epochs(self, candidates: Sequence[Candidate], results: Results) -> list[Candidate]:
+        """The candidates with the epochs that were counted."""
+        if not self.settings.same_time:
+            return list(candidates)
+        epochs = [result_of(results, self._epochs_id(one), int) for one in candidates]
+        return [
+            replace(one, recipe=replace(one.recipe, epochs=n, patience=n))
+            for one, n in zip(candidates, epochs, strict=True)
+        ]
 
-    def trials(self, folds: Sequence[Sequence[Recipe]]) -> list[Task]:
+    def try_settings(self, candidates: Sequence[Candidate]) -> list[Task]:
         """Tasks that try settings: on the train and validation parts only."""
         return [
             TrialTask(
-                id=self._trial_id(recipe, number, index),
-                title=f"{recipe.family}, trying {change.name}{self._fold_title(number)}",
-                folder=self._search_folder(recipe, number) / f"{index}",
-                recipe=shorten_for_trial(candidate),
-                train=self.dataset.folds[number].train,
-                validation=self.dataset.folds[number].validation,
+                id=self._trial_id(one, index),
+                title=f"{one.contender.title}, trying {change.name}{self._fold_title(one.fold)}",
+                folder=self._search_folder(one) / f"{index}",
+                recipe=shorten_for_trial(recipe),
+                train=self.dataset.folds[one.fold].train,
+                validation=self.dataset.folds[one.fold].validation,
                 overwrite=self.overwrite,
             )
-            for number, recipes in enumerate(folds)
-            for recipe in recipes
-            for index, (change, candidate) in enumerate(self._candidates(recipe))
+            for one in candidates
+            for index, (change, recipe) in enumerate(self._trials(one))
         ]
 
-    def choose(self, folds: Sequence[Sequence[Recipe]], results: Results) -> list[list[Search]]:
-        """Each fold's searches: the best recipe of each family on validation, still models with enough frames."""
-        chosen = []
-        for number, recipes in enumerate(folds):
-            searches = [self._search(recipe, number, results) for recipe in recipes]
-            best = [search.recipe for search in searches]
-            chosen.append(
-                [
-                    replace(search, recipe=match_frames(search.recipe, best, same_time=self.settings.same_time))
-                    for search in searches
-                ]
-            )
-        return chosen
-
-    def runs(self, searches: Sequence[Sequence[Search]]) -> list[PlannedRun]:
-        """The runs of the comparison, in the order in which they are trained."""
+    def with_settings(self, candidates: Sequence[Candidate], results: Results) -> list[Candidate]:
+        """The candidates with the settings that were best on validation, and still ones with enough frames."""
+        best = [self._best_trial(one, results) for one in candidates]
         return [
-            PlannedRun(
-                replace(search.recipe, seed=seed),
-                self.dataset.folds[number],
-                self.folder / "runs" / f"{search.recipe.family}-seed{seed}{self.suffix(number)}",
-                f"{search.recipe.family}, seed {seed}{self._fold_title(number)}",
+            replace(
+                one,
+                recipe=match_frames(
+                    one.recipe,
+                    [other.recipe for other in best if other.fold == one.fold],
+                    same_time=self.settings.same_time,
+                ),
             )
-            for number, fold_searches in enumerate(searches)
-            for seed in self.seeds
-            for search in fold_searches
+            for one in best
         ]
 
-    def train_and_evaluate(self, runs: Sequence[PlannedRun]) -> list[Task]:
-        """Tasks that train each run and test it."""
-        return [task for run in runs for task in train_and_evaluate(run, overwrite=self.overwrite)]
+    def compete(self, candidates: Sequence[Candidate]) -> list[Task]:
+        """Tasks that train every candidate with the first seed. Those of the highest rung take longest, and begin."""
+        return [train_task(self.run(one), overwrite=self.overwrite) for one in reversed(candidates)]
 
-    def _epochs_id(self, recipe: Recipe, fold: int) -> str:
-        return f"epochs/{recipe.family}{self.suffix(fold)}"
+    def choose(self, candidates: Sequence[Candidate], results: Results) -> list[Candidate]:
+        """The best candidate of each model and fold: the highest validation accuracy, then the lowest loss."""
+        best: dict[tuple[str, int], tuple[tuple[float, float], Candidate]] = {}
+        for one in candidates:
+            place, rank = (one.contender.model, one.fold), self.validation(one, results)
+            if place not in best or rank > best[place][0]:
+                best[place] = rank, one
+        return [one for _, one in best.values()]
 
-    def _trial_id(self, recipe: Recipe, fold: int, index: int) -> str:
-        return f"search/{recipe.family}{self.suffix(fold)}/{index}"
+    def validation(self, candidate: Candidate, results: Results) -> tuple[float, float]:
+        """A candidate's accuracy on the validation part, and its loss with a minus: the higher the better."""
+        training = result_of(results, _train_id(self.run(candidate)), Run).record.training
+        assert training is not None  # a finished run has its record
+        return training.validation_accuracy, -training.validation_loss
+
+    def run(self, candidate: Candidate, seed: int | None = None) -> PlannedRun:
+        """The run of a candidate, by default with the first seed."""
+        seed = self.seeds[0] if seed is None else seed
+        contender, fold = candidate.contender, candidate.fold
+        return PlannedRun(
+            contender.model,
+            replace(candidate.recipe, seed=seed),
+            self.dataset.folds[fold],
+            self.folder / "runs" / f"{contender.slug}-seed{seed}{self.suffix(fold)}",
+            f"{contender.title}, seed {seed}{self._fold_title(fold)}",
+        )
+
+    def runs(self, chosen: Sequence[Candidate]) -> list[PlannedRun]:
+        """The runs of the comparison: the chosen candidates with every seed."""
+        return [self.run(one, seed) for seed in self.seeds for one in chosen]
+
+    def test(self, runs: Sequence[PlannedRun], results: Results) -> list[Task]:
+        """Tasks that test each run, and before that train those that did not compete.
+
+        The first run of each architecture measures its cost, with the machine to itself.
+        """
+        tasks: list[Task] = []
+        for run in runs:
+            trained = _train_id(run) in results
+            if not trained:
+                tasks.append(train_task(run, overwrite=self.overwrite))
+            tasks.append(_evaluate_task(run, after=() if trained else (_train_id(run),)))
+        first = {
+            (run.recipe.family, tuple(sorted(run.recipe.options.items())), run.recipe.spec): run
+            for run in reversed(runs)
+        }
+        tasks += [
+            MeasureCostTask(
+                id=f"cost/{run.folder.name}",
+                title=f"{run.title}, cost",
+                folder=run.folder,
+                after=(_evaluate_id(run),),
+            )
+            for run in first.values()
+        ]
+        return tasks
+
+    def tested(self, runs: Sequence[PlannedRun], results: Results) -> dict[str, list[Run]]:
+        """The tested runs of each model, with their costs where those were measured."""
+        models: dict[str, list[Run]] = {}
+        for run in runs:
+            measured = f"cost/{run.folder.name}"
+            result = result_of(results, measured if measured in results else _evaluate_id(run), Run)
+            models.setdefault(run.model, []).append(result)
+        return models
+
+    def _epochs_id(self, candidate: Candidate) -> str:
+        return f"epochs/{candidate.contender.slug}{self.suffix(candidate.fold)}"
+
+    def _trial_id(self, candidate: Candidate, index: int) -> str:
+        return f"search/{candidate.contender.slug}{self.suffix(candidate.fold)}/{index}"
 
     def _fold_title(self, fold: int) -> str:
         return f", fold {fold + 1} of {len(self.dataset.folds)}" if len(self.dataset.folds) > 1 else ""
 
-    def _search_folder(self, recipe: Recipe, fold: int) -> Path:
-        return self.folder / "search" / f"{recipe.family}{self.suffix(fold)}"
+    def _search_folder(self, candidate: Candidate) -> Path:
+        return self.folder / "search" / f"{candidate.contender.slug}{self.suffix(candidate.fold)}"
 
-    def _candidates(self, recipe: Recipe) -> list[tuple[Change, Recipe]]:
-        return trial_recipes(recipe, self.settings.effort, equal_time=self.settings.same_time)
+    def _trials(self, candidate: Candidate) -> list[tuple[Change, Recipe]]:
+        return trial_recipes(candidate.recipe, self.settings.effort, equal_time=self.settings.same_time)
 
-    def _search(self, recipe: Recipe, fold: int, results: Results) -> Search:
-        candidates = self._candidates(recipe)
-        if not candidates:
-            return Search(recipe, ())
+    def _best_trial(self, candidate: Candidate, results: Results) -> Candidate:
+        tried = self._trials(candidate)
+        if not tried:
+            return candidate
         trials = [
-            describe_trial(change, result_of(results, self._trial_id(recipe, fold, index), Run))
-            for index, (change, _) in enumerate(candidates)
+            describe_trial(change, result_of(results, self._trial_id(candidate, index), Run))
+            for index, (change, _) in enumerate(tried)
         ]
         best = choose_trial(trials)
         trials[best] = replace(trials[best], chosen=True)
-        return Search(candidates[best][1], tuple(trials))
+        return replace(candidate, recipe=tried[best][1], trials=tuple(trials))
 
 
-def train_and_evaluate(run: PlannedRun, *, overwrite: bool, tensorboard: bool = False) -> tuple[Task, Task]:
-    """The two tasks of a run.
+def prepare(recipes: Iterable[Recipe], fold: Fold, name: str = "") -> list[Task]:
+    """The tasks that fill the caches for trainings on a fold and for their tests.
+
+    Args:
+        recipes: what will be trained.
+        fold: on what.
+        name: of the fold or of the trainings, for the tasks' ids.
+
+    Returns:
+        One task per kind of clip that is trained on as pixels, and one per frozen backbone.
+    """
+    pixels: dict[ClipSpec, None] = {}
+    frozen: dict[tuple[str, int, int], list[Recipe]] = {}
+    for recipe in recipes:
+        backbone, spec = frozen_backbone(recipe), recipe.spec
+        if backbone is None:
+            pixels[spec] = None
+        else:
+            frozen.setdefault((backbone, spec.height, spec.width), []).append(recipe)
+    # What is written into the caches is not in a run's folder.
+    place: dict[str, Any] = {"title": "preparing", "folder": Path()}
+    decoding = [
+        DecodeTask(id=f"decode/{number}{name}", spec=spec, train=fold.train, validation=fold.validation, **place)
+        for number, spec in enumerate(pixels)
+    ]
+    extraction = [
+        ExtractFeaturesTask(
+            id=f"features/{number}{name}",
+            backbone=backbone,
+            recipes=tuple(heads),
+            train=fold.train,
+            validation=fold.validation,
+            test=fold.test,
+            **place,
+        )
+        for number, ((backbone, *_), heads) in enumerate(frozen.items())
+    ]
+    return [*decoding, *extraction]
+
+
+def train_task(run: PlannedRun, *, overwrite: bool, tensorboard: bool = False) -> TrainTask:
+    """The task that trains a run; it sees no test video.
 
     Args:
         run: the run.
         overwrite: whether another training in its folder is deleted.
         tensorboard: whether TensorBoard logs are written.
-
-    Returns:
-        The training, which sees no test video, and the test, which depends on it.
     """
-    name = run.folder.name
-    training = TrainTask(
-        id=f"train/{name}",
+    return TrainTask(
+        id=_train_id(run),
         title=run.title,
         folder=run.folder,
         recipe=run.recipe,
@@ -217,40 +351,80 @@ def train_and_evaluate(run: PlannedRun, *, overwrite: bool, tensorboard: bool = 
         overwrite=overwrite,
         tensorboard=tensorboard,
     )
-    test = EvaluateTask(
-        id=f"evaluate/{name}", title=run.title, folder=run.folder, after=(training.id,), test=run.fold.test
-    )
-    return training, test
+
+
+def train_and_evaluate(
+    run: PlannedRun, *, overwrite: bool, tensorboard: bool = False, cost: bool = False
+) -> tuple[Task, Task]:
+    """The two tasks of a run.
+
+    Args:
+        run: the run.
+        overwrite: whether another training in its folder is deleted.
+        tensorboard: whether TensorBoard logs are written.
+        cost: whether the test measures what a prediction costs.
+
+    Returns:
+        The training, and the test, which depends on it.
+    """
+    training = train_task(run, overwrite=overwrite, tensorboard=tensorboard)
+    return training, _evaluate_task(run, after=(training.id,), cost=cost)
 
 
 def evaluated(runs: Sequence[PlannedRun], results: Results) -> list[Run]:
     """The tested runs of `train_and_evaluate`, in the order of the plan."""
-    return [result_of(results, f"evaluate/{run.folder.name}", Run) for run in runs]
+    return [result_of(results, _evaluate_id(run), Run) for run in runs]
 
 
-def training_share(settings: ComparisonSettings, recipes: Sequence[Recipe], folds: int) -> tuple[float, float]:
+def _evaluate_task(run: PlannedRun, after: tuple[str, ...], *, cost: bool = False) -> EvaluateTask:
+    return EvaluateTask(
+        id=_evaluate_id(run), title=run.title, folder=run.folder, after=after, test=run.fold.test, cost=cost
+    )
+
+
+def _train_id(run: PlannedRun) -> str:
+    return f"train/{run.folder.name}"
+
+
+def _evaluate_id(run: PlannedRun) -> str:
+    return f"evaluate/{run.folder.name}"
+
+
+def training_share(settings: ComparisonSettings, candidates: Sequence[Candidate], folds: int) -> tuple[float, float]:
     """Divide the time budget evenly among all that is trained.
 
     Args:
         settings: with a time budget.
-        recipes: one per family.
+        candidates: every contender in every fold.
         folds: how many there are.
 
     Returns:
         The seconds for one full training, and how many models are compiled in that time: a trial takes a quarter of a
         training, but compiles too.
     """
-    trials, seeds = len(trial_recipes(recipes[0], settings.effort)), settings.seeds
-    trainings = seeds + trials * TRIAL_FRACTION
-    controls = CONTROLS if settings.trains_controls else 0
-    seconds = 60 * (settings.time_budget_minutes or 0) / folds / (len(recipes) * trainings + controls)
-    return seconds, (seeds + trials) / trainings
+    contenders = len(candidates) // folds
+    models = len({one.contender.model for one in candidates})
+    trials = len(trial_recipes(candidates[0].recipe, settings.effort))
+    controls = CONTROLS + (RATES if settings.families is None else 0)
+    full = contenders + models * (settings.seeds - 1) + (controls if settings.trains_controls else 0)
+    shares = full + contenders * trials * TRIAL_FRACTION
+    seconds = 60 * (settings.time_budget_minutes or 0) / folds / shares
+    return seconds, (full + contenders * trials) / shares
 
 
 def match_frames(recipe: Recipe, others: Sequence[Recipe], *, same_time: bool) -> Recipe:
-    """Give a still model as many frames to pool as any motion model sees, so that neither sees more of a video."""
+    """Give a still model as many frames to pool as any motion model sees, so that neither sees more of a video.
+
+    Args:
+        recipe: that of a contender.
+        others: those of all contenders of its fold.
+        same_time: whether all get the same training time, and not the same epochs.
+
+    Returns:
+        The recipe; that of a model of one frame, and of a motion model, as it is.
+    """
     specs = [other.spec for other in others if FAMILIES[other.family].kind == "motion"]
     longest = max(specs, key=lambda spec: spec.frames, default=recipe.spec)
-    if FAMILIES[recipe.family].kind == "still" and longest.frames > recipe.spec.frames:
-        return with_clip_spec(recipe, longest, equal_time=same_time)
+    if FAMILIES[recipe.family].rung == "several frames" and longest.frames > recipe.spec.frames:
+        return with_clip_spec(recipe, replace(longest, size=recipe.spec.size), equal_time=same_time)
     return recipe

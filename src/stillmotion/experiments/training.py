@@ -88,8 +88,8 @@ def run_training(
         progress=executor.reporter(""),
     )
     recipe = make_recipe(family, spec=common.spec(dataset.rate), augment=augment, seed=seed, **settings)
-    planned = PlannedRun(recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
-    results = executor.run(train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard))
+    planned = PlannedRun(family, recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
+    results = executor.run(train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard, cost=True))
     return evaluated([planned], results)[0]
 
 

@@ -2,7 +2,7 @@ from .clip_models import ClipModel as ClipModel, load_clip_model as load_clip_mo
 from .converting import Conversion as Conversion, convert_model as convert_model
 from .costs import measure_cost as measure_cost, measure_memory as measure_memory
 from .describing import describe_model as describe_model
-from .evaluating import evaluate as evaluate, predict_labeled as predict_labeled
+from .evaluating import evaluate as evaluate, predict_labeled as predict_labeled, record_cost as record_cost
 from .events import Event as Event, EventDetector as EventDetector
 from .exporting import Export as Export, export_model as export_model
 from .inputs import find_inputs as find_inputs

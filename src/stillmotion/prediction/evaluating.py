@@ -17,7 +17,7 @@ from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run, write_run
 
 
-def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_progress) -> Run:
+def evaluate(run: Run, test: Videos | OpenedVideos, *, cost: bool = True, progress: Progress = no_progress) -> Run:
     """Predict the test videos and record the result in the run's folder.
 
     Writes predictions.parquet, and puts the test part and the model's costs into run.json. A run has one test part:
@@ -27,6 +27,7 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_p
     Args:
         run: a finished run.
         test: labeled videos; none of their groups may have been trained or validated on.
+        cost: whether the model's costs are measured; otherwise the record keeps those that it has.
         progress: receives the number of videos done.
 
     Returns:
@@ -56,7 +57,24 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, progress: Progress = no_p
             videos=trained_on + tuple(video for video in given if video in kept),
             skipped=tuple(dict.fromkeys([*skipped_before, *skipped_now])),
         )
-        record = dataclasses.replace(run.record, data=data, cost=measure_cost(run))
+        record = dataclasses.replace(run.record, data=data, cost=measure_cost(run) if cost else run.record.cost)
+        return write_run(dataclasses.replace(run, record=record))
+
+
+def record_cost(run: Run) -> Run:
+    """Measure what a prediction costs, and record it in the run's folder.
+
+    Args:
+        run: a finished run.
+
+    Returns:
+        The run with its new record.
+
+    Raises:
+        StillmotionError: the run's model cannot be loaded, or another process is working in the run's folder.
+    """
+    with folder_lock(run.folder):
+        record = dataclasses.replace(run.record, cost=measure_cost(run))
         return write_run(dataclasses.replace(run, record=record))
 
 
