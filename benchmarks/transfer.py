@@ -58,7 +58,7 @@ def speed(data: Path, backbone: str, rounds: int) -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (max(BATCH_SIZES), side, side, 3), dtype=np.uint8)
 
     def alone(batch_size: int) -> Rates:
-        batches = max(1, 64 // batch_size)
+        batches = max(1, 128 // batch_size)
         with Stopwatch() as watch:
             for _ in range(batches):
                 model.predict_on_batch(pictures[:batch_size])
