@@ -21,6 +21,7 @@ import pytest
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import pretrained
+from stillmotion.models.cards import ModelCard, card_file, write_card
 from stillmotion.models.pretrained import (
     BACKBONES,
     available_backbones,
@@ -454,14 +455,47 @@ def test_a_model_of_your_own_is_cut_at_a_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.backend
+def test_a_model_of_your_own_is_fed_as_its_card_says(tmp_path: Path) -> None:
+    import keras
+    from keras import layers
+
+    picture = keras.Input((32, 32, 3))
+    file = tmp_path / "my.keras"
+    maps = layers.Conv2D(1, 16, strides=16, name="maps", kernel_initializer="zeros")
+    model = keras.Model(picture, maps(picture))
+    kernel = np.zeros((16, 16, 3, 1), np.float32)
+    kernel[0, 0, :, 0] = 1, 10, 100
+    maps.set_weights([kernel, np.zeros(1, np.float32)])
+    model.save(file)
+    pixels = np.zeros((1, 32, 32, 3), np.uint8)
+    pixels[0, 0, 0] = 255, 0, 51
+    ids = set()
+    for channels, input_range, expected in (("RGB", "0..1", 1 + 20), ("BGR", "0..1", 0.2 + 100), ("RGB", "-1..1", -69)):
+        card = ModelCard(
+            model="my.keras",
+            kind="image",
+            inputs=(),
+            channels={"value": channels, "source": "given"},
+            input_range={"value": input_range, "source": "given"},
+        )
+        write_card(card, card_file(file))
+        grid, _ = build_backbone(f"{file}:maps", 32, 32)(pixels)
+        assert np.asarray(grid)[0, 0, 0, 0] == pytest.approx(expected, abs=1e-3)
+        ids.add(weights_id(f"{file}:maps"))
+    assert len(ids) == 3
+
+
+@pytest.mark.backend
 def test_a_model_of_your_own_that_cannot_be_fed_is_refused(tmp_path: Path) -> None:
     import keras
     from keras import layers
 
     unscaled = keras.Sequential([keras.Input((32, 32, 3)), layers.Conv2D(2, 3), layers.Flatten(name="flat")])
     clip = keras.Sequential([keras.Input((4, 32, 32, 3)), layers.Rescaling(1 / 255), layers.Flatten(name="flat")])
-    no_maps = keras.Sequential([keras.Input((32, 32, 3)), layers.Flatten(), layers.Rescaling(1 / 255, name="flat")])
-    for model, message in ((unscaled, "put a Rescaling layer"), (clip, "takes pictures"), (no_maps, "Rescaling")):
+    no_maps = keras.Sequential(
+        [keras.Input((32, 32, 3)), layers.Rescaling(1.0), layers.MaxPooling2D(32), layers.Flatten(name="flat")]
+    )
+    for model, message in ((unscaled, "describe it first"), (clip, "takes pictures"), (no_maps, "no feature maps")):
         model.save(tmp_path / "my.keras")
         with pytest.raises(UsageError, match=message):
             build_backbone(f"{tmp_path / 'my.keras'}:flat", 32, 32)

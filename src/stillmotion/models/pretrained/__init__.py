@@ -14,6 +14,7 @@ import hashlib
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
+from stillmotion.models.cards import card_file
 from stillmotion.models.pretrained.table import BACKBONES, Backbone, available_backbones, find_backbone
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def weights_id(name: str) -> str:
         return backbone.weights.sha256
     digest = hashlib.sha256(backbone.layer.encode())
     if backbone.own_model is not None:
-        digest.update(backbone.own_model.read_bytes())
+        card = card_file(backbone.own_model)  # It says how the model is fed.
+        for file in (backbone.own_model, card):
+            digest.update(file.read_bytes() if file.is_file() else b"")
     else:
         for weight in build_backbone(name, backbone.side, backbone.side).get_weights():
             digest.update(weight.tobytes())

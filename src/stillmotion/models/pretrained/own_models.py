@@ -8,7 +8,8 @@ import keras
 from keras import KerasTensor, layers
 
 from stillmotion.errors import UsageError
-from stillmotion.models.inference import load_keras_model
+from stillmotion.models.cards import range_factors, read_card
+from stillmotion.models.loading import load_keras_model
 from stillmotion.models.pretrained.pooling import call_flat, find_middle
 from stillmotion.models.pretrained.table import Backbone
 
@@ -20,7 +21,8 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     model's own middle stage.
 
     Raises:
-        UsageError: it has no such layer, takes anything but RGB pictures of this size, or does not scale them itself.
+        UsageError: it has no such layer, takes anything but pictures of three channels and this size, or does not say
+            how they are scaled.
         StillmotionError: the file is not a model that can be loaded.
     """
     file, name = backbone.own_model, backbone.layer
@@ -35,10 +37,8 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     if not found:
         names = ", ".join(layer.name for layer in model.layers[-5:])
         raise UsageError(f"{file}: has no layer {name!r}; its last ones are {names}")
-    _check_scaling(file, model)
     picture = keras.Input((height, width, 3), dtype="uint8", name="picture")
-    floats = layers.Rescaling(1.0, name="backbone_scaling")(picture)
-    calls = call_flat(keras.Model(model.inputs, found[0].output), floats)
+    calls = call_flat(keras.Model(model.inputs, found[0].output), _as_expected(picture, file, model))
     top = calls[-1].output
     try:
         return picture, top if len(top.shape) == 4 else find_middle(calls, height, width), top
@@ -48,11 +48,17 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
         ) from None
 
 
-def _check_scaling(file: Path, model: keras.Model) -> None:
-    """The model must scale its input itself, or it would be fed wrong values in silence."""
+def _as_expected(picture: KerasTensor, file: Path, model: keras.Model) -> KerasTensor:
+    """The picture in the channel order and range that the model's card says, or as it is if the model scales it."""
+    card = read_card(file)
     first = next((layer for layer in model.layers if not isinstance(layer, layers.InputLayer)), None)
-    if not isinstance(first, layers.Rescaling | layers.Normalization):
+    if card is None and isinstance(first, layers.Rescaling | layers.Normalization):
+        return layers.Rescaling(1.0, name="backbone_scaling")(picture)
+    if card is None or card.input_range.value is None or card.channels.value not in ("RGB", "BGR"):
         raise UsageError(
-            f"{file}: does not scale its input itself, so what it expects is unknown; "
-            "put a Rescaling layer in front of it"
+            f"{file}: does not scale its input itself, and no model card beside it says which range and which order "
+            "of channels it expects; describe it first"
         )
+    factor, offset = range_factors(card.input_range.value)
+    ordered = picture[..., ::-1] if card.channels.value == "BGR" else picture
+    return layers.Rescaling(factor.tolist(), offset=offset.tolist(), name="backbone_scaling")(ordered)

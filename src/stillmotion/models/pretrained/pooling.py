@@ -12,6 +12,8 @@ from keras import KerasTensor, layers
 GRID = 7
 # The middle stage has a stride of 16 pixels; where convolutions are not padded, cells are somewhat larger.
 _MAX_CELL = 18
+# What computes no features of its own.
+_NO_STAGES = (layers.ZeroPadding2D, layers.Rescaling, layers.Normalization)
 
 
 def two_depths(picture: KerasTensor, middle: KerasTensor, top: KerasTensor) -> keras.Model:
@@ -70,7 +72,7 @@ def call_flat(network: keras.Model, picture: KerasTensor) -> list[LayerCall]:
 def find_middle(calls: Sequence[LayerCall], height: int, width: int) -> KerasTensor:
     """Find the feature map of a middle stage: where branches meet last before the picture gets coarser than 1/16.
 
-    In a network without branches, it is the last feature map of that size, apart from padding.
+    In a network without branches, it is the last feature map of that size.
 
     Args:
         calls: see `call_flat`.
@@ -88,7 +90,7 @@ def find_middle(calls: Sequence[LayerCall], height: int, width: int) -> KerasTen
         for call in calls
         if isinstance(call.output, KerasTensor)
         and len(call.output.shape) == 4
-        and not isinstance(call.layer, layers.ZeroPadding2D)
+        and not isinstance(call.layer, _NO_STAGES)
         and all(cells * _MAX_CELL >= side for cells, side in zip(call.output.shape[1:3], (height, width), strict=True))
     ]
     if not fine:
