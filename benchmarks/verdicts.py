@@ -248,7 +248,9 @@ def judge(data_set: DataSet, out: Path, settings: dict[str, Any]) -> dict[str, A
     from stillmotion.models import FAMILIES
 
     keras.utils.clear_session()
-    table = write_videos(data_set, folder / "clips")
+    table = folder / "clips" / "videos.csv"
+    if not table.exists():  # It is written last. An interrupted comparison goes on.
+        write_videos(data_set, folder / "clips")
     comparison = sm.run_comparison(
         table,
         out=folder / "comparison",
@@ -374,6 +376,7 @@ def main() -> None:
         return
     settings = {"families": options.families.split(",")} if options.families else {}
     settings |= {"epochs": options.epochs} if options.epochs else {}
+    settings |= {"processes": 1} if options.processes > 1 else {}  # of each comparison
     work = partial(find_shortcuts, out=options.out) if options.shortcuts_only else partial(
         judge, out=options.out, settings=settings
     )  # fmt: skip
@@ -390,8 +393,12 @@ def find_shortcuts(data_set: DataSet, out: Path) -> dict[str, Any]:
     """Only the shortcuts of a set."""
     import stillmotion as sm
 
-    shortcuts = sm.find_shortcuts(sm.read_videos(write_videos(data_set, out / data_set.name)))
-    return {"name": data_set.name, "warnings": [shortcut.kind for shortcut in shortcuts if shortcut.warns]}
+    file = out / f"{data_set.name}-shortcuts.json"
+    if not file.exists():
+        shortcuts = sm.find_shortcuts(sm.read_videos(write_videos(data_set, out / data_set.name)))
+        file.write_text(json.dumps([shortcut.kind for shortcut in shortcuts if shortcut.warns]))
+        shutil.rmtree(out / data_set.name)
+    return {"name": data_set.name, "warnings": json.loads(file.read_text())}
 
 
 def judge_all(work: Any, sets: list[DataSet], processes: int) -> Iterator[dict[str, Any]]:

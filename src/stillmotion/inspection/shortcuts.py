@@ -93,10 +93,9 @@ def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Pr
     features = {
         name: measure.features(np.array([numbers[name] for numbers in measured])) for name, measure in MEASURES.items()
     }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of labels that are too rare for even folds
-        results = thread_map(lambda rows: _cross_validate(rows, labels, codes, seed), list(features.values()))
-    correct: dict[ShortcutKind, NDArray[np.float64]] = dict(zip(features, results, strict=True))
+    correct: dict[ShortcutKind, NDArray[np.float64]] = {
+        name: _cross_validate(rows, labels, codes, seed) for name, rows in features.items()
+    }
     correct["group"] = np.array([_predicted_by_group(row, labels, codes) for row in range(len(labels))])
     guessing = most_frequent / len(labels)
     # What all videos have in common can predict nothing, and needs no correction.
@@ -147,7 +146,9 @@ def _cross_validate(
     forest = ExtraTreesClassifier(TREES, min_samples_leaf=2, class_weight="balanced", random_state=seed)
     most_frequent = max(Counter(labels.tolist()).values())
     folds = StratifiedGroupKFold(min(FOLDS, most_frequent), shuffle=True, random_state=seed)
-    predicted = cross_val_predict(forest, features, labels, groups=codes, cv=folds)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of labels that are too rare for even folds
+        predicted = cross_val_predict(forest, features, labels, groups=codes, cv=folds)
     right: NDArray[np.float64] = (predicted == labels).astype(float)
     return right
 
