@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.audit.decisions import same_labels, total_variation
 from stillmotion.audit.faults import (
     FAULTS,
     SCALING,
@@ -77,6 +78,7 @@ class Attribution:
         video_probabilities: float32 `(labels,)`.
         snapshot_probabilities: float32 `(labels,)`.
         left: id of a fault -> the total variation that is left if this fault alone is fixed.
+        independent: whether each label has its own yes or no.
     """
 
     change: dict[str, float]
@@ -84,29 +86,26 @@ class Attribution:
     video_probabilities: Floats
     snapshot_probabilities: Floats
     left: dict[str, float] = field(default_factory=dict)
+    independent: bool = False
 
     @property
     def total(self) -> float:
         """The total variation between the two predictions."""
-        return total_variation(self.video_probabilities, self.snapshot_probabilities)
+        return total_variation(self.video_probabilities, self.snapshot_probabilities, independent=self.independent)
 
     @property
     def flipped(self) -> bool:
         """Whether the labels differ."""
-        return bool(self.video_probabilities.argmax() != self.snapshot_probabilities.argmax())
+        return not same_labels(self.video_probabilities, self.snapshot_probabilities, independent=self.independent)
 
 
-def total_variation(first: Floats, second: Floats) -> float:
-    """The distance of two predictions `(labels,)`: from 0 if they are equal to 1 if they have nothing in common."""
-    return float(np.abs(first - second).sum() / 2)
-
-
-def attribute(pair: PathPair, predict: Predict) -> Attribution:
+def attribute(pair: PathPair, predict: Predict, *, independent: bool = False) -> Attribution:
     """Attribute the change of one snapshot's prediction to the differences of its two paths.
 
     Args:
         pair: the frame by both paths.
         predict: pictures as the model gets them -> probabilities `(n, labels)`.
+        independent: whether each label has its own yes or no.
 
     Returns:
         The change, by fault.
@@ -127,10 +126,11 @@ def attribute(pair: PathPair, predict: Predict) -> Attribution:
     if not names:
         probabilities = probabilities[[0]]
     snapshot = probabilities[-1]
-    closeness = np.array([1 - total_variation(row, snapshot) for row in probabilities])
-    same_label = np.array([float(row.argmax() == snapshot.argmax()) for row in probabilities])
+    closeness = np.array([1 - total_variation(row, snapshot, independent=independent) for row in probabilities])
+    same_label = np.array([float(same_labels(row, snapshot, independent=independent)) for row in probabilities])
     left = {name: float(1 - closeness[1 << bit]) for bit, name in enumerate(names)}
-    return Attribution(shapley(names, closeness), shapley(names, same_label), probabilities[0], snapshot, left)
+    change, flip = shapley(names, closeness), shapley(names, same_label)
+    return Attribution(change, flip, probabilities[0], snapshot, left, independent)
 
 
 def shapley(players: Sequence[str], values: NDArray[np.float64]) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from stillmotion.audit.decisions import name_prediction
 from stillmotion.audit.faults import CHANNEL_ORDER, SCALING, PathSettings, to_values
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.resampling import Floats, Picture, resize
@@ -67,6 +68,11 @@ class AuditedModel:
         return self.height, self.width
 
     @property
+    def independent(self) -> bool:
+        """Whether each label has its own yes or no, so that several may be given at once."""
+        return self.card.outputs.value == "independent sigmoids"
+
+    @property
     def settings(self) -> PathSettings:
         """The healthy path to this model."""
         return PathSettings().having(SCALING, self.input_range or LEVELS).having(CHANNEL_ORDER, self.channels)
@@ -95,6 +101,10 @@ class AuditedModel:
         """
         inputs = (self.as_inputs(np.asarray(value, np.float32)[None])[0] for value in values)
         return self.probabilities(predict_in_batches(self.model, inputs, batch_size=self.batch_size))
+
+    def name(self, probabilities: Floats) -> str:
+        """The label that a prediction `(labels,)` gives; of independent labels all that it gives."""
+        return name_prediction(probabilities, self.labels, independent=self.independent)
 
     def raw_outputs(self, inputs: Floats) -> Floats:
         """What the model returns for inputs as it takes them: one batch, from a fresh state."""

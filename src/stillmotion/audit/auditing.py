@@ -217,6 +217,8 @@ def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snap
             f"{len(wide)} of {len(videos)} videos are HDR or of wide gamut ({', '.join(kinds)}): frames are read as "
             "their code values, without tone mapping, as most readers do"
         )
+    if audited.card.per_frame.value:
+        notes.append("the model returns an output for each frame; that for the newest frame is audited")
     if len(snapshots) == 1:
         notes.append("a single snapshot cannot show how certain the causes are: use more")
     if not audited.has_class_names:
@@ -269,9 +271,9 @@ def _snapshot_rows(audited: AuditedModel, comparison: PathComparison) -> list[Sn
                 file=str(compared.snapshot.file),
                 video=str(compared.match.video.file),
                 seconds=compared.match.seconds,
-                snapshot_label=audited.labels[int(snapshot.argmax())],
+                snapshot_label=audited.name(snapshot),
                 snapshot_probability=float(snapshot.max()),
-                video_label=audited.labels[int(video.argmax())],
+                video_label=audited.name(video),
                 video_probability=float(video.max()),
                 similarity=compared.match.similarity,
                 change=compared.attribution.total,
@@ -281,7 +283,7 @@ def _snapshot_rows(audited: AuditedModel, comparison: PathComparison) -> list[Sn
     if unmatched:
         predictions = audited.predict([audited.feed(snapshot.picture) for snapshot in unmatched])
         rows += [
-            SnapshotRow(str(snapshot.file), None, None, audited.labels[int(row.argmax())], float(row.max()))
+            SnapshotRow(str(snapshot.file), None, None, audited.name(row), float(row.max()))
             for snapshot, row in zip(unmatched, predictions, strict=True)
         ]
     return sorted(rows, key=lambda row: row.file)

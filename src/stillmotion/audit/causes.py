@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.audit.attribution import UNEXPLAINED, Attribution, PathPair, total_variation
+from stillmotion.audit.attribution import UNEXPLAINED, Attribution, PathPair
 from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.comparing_paths import PathComparison
+from stillmotion.audit.decisions import total_variation
 from stillmotion.audit.faults import FAULTS, Fault, FileFault, FrameContext, FrameFault, render
-from stillmotion.audit.resampling import Picture
+from stillmotion.audit.resampling import Floats, Picture
 
 RESAMPLES = 1000
 MIN_SHARE = 0.01  # a smaller share is no effect
@@ -121,9 +122,12 @@ def decoding_noise(audited: AuditedModel, pairs: Sequence[PathPair]) -> float:
             inputs.append(render(pair.snapshot_settings.without(*unchanged), context, audited.size))
     probabilities = audited.predict(inputs)
     plain_rows, chroma_rows, noisy_rows = probabilities[::3], probabilities[1::3], probabilities[2::3]
-    chroma = [total_variation(first, second) for first, second in zip(plain_rows, chroma_rows, strict=True)]
-    noise = [total_variation(first, second) for first, second in zip(plain_rows, noisy_rows, strict=True)]
-    return float(max(np.mean(chroma), np.mean(noise)))
+
+    def mean_change(rows: Floats) -> float:
+        pairs = zip(plain_rows, rows, strict=True)
+        return float(np.mean([total_variation(*pair, independent=audited.independent) for pair in pairs]))
+
+    return max(mean_change(chroma_rows), mean_change(noisy_rows))
 
 
 def _repeat_chroma(picture: Picture) -> Picture:

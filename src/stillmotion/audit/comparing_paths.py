@@ -159,7 +159,7 @@ def compare_paths(
             residual_cause=path.residual_cause or (reader_path.residual_cause if reader_path else None),
             alternatives={**(reader_path.alternatives if reader_path else {}), **path.alternatives},
         )
-        attribution = attribute(pair, audited.predict)
+        attribution = attribute(pair, audited.predict, independent=audited.independent)
         compared.append(ComparedSnapshot(snapshot, path.match, pair, attribution, path.unexplained_levels))
     return PathComparison(tuple(matched), tuple(compared), tuple(notes))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from stillmotion.audit.attribution import total_variation
 from stillmotion.audit.audited_model import AuditedModel, clip_spec
 from stillmotion.audit.comparing_paths import PathComparison
+from stillmotion.audit.decisions import total_variation
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.records import FrozenClip
 from stillmotion.clips import even_windows, read_clips
@@ -39,18 +39,22 @@ def compare_frozen_clips(audited: AuditedModel, comparison: PathComparison) -> t
         other_predictions = audited.predict(list(clip[:: max(1, len(clip) // FROZEN_FRAMES)]))
         still_label = None
         if still is not None:
-            still_label = still.labels[int(still.predict([still.feed(compared.snapshot.picture)])[0].argmax())]
+            still_label = still.name(still.predict([still.feed(compared.snapshot.picture)])[0])
         frozen = compared.attribution.video_probabilities
         rows.append(
             FrozenClip(
                 video=str(video.file),
                 seconds=seconds,
-                snapshot=audited.labels[int(compared.attribution.snapshot_probabilities.argmax())],
-                frozen=audited.labels[int(frozen.argmax())],
-                clip=audited.labels[int(full.argmax())],
+                snapshot=audited.name(compared.attribution.snapshot_probabilities),
+                frozen=audited.name(frozen),
+                clip=audited.name(full),
                 snapshot_to_frozen=compared.attribution.total,
-                frozen_to_clip=total_variation(frozen, full),
-                frozen_to_others=float(np.mean([total_variation(frozen, other) for other in other_predictions])),
+                frozen_to_clip=total_variation(frozen, full, independent=audited.independent),
+                frozen_to_others=float(
+                    np.mean(
+                        [total_variation(frozen, other, independent=audited.independent) for other in other_predictions]
+                    )
+                ),
                 still=still_label,
             )
         )

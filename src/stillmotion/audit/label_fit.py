@@ -121,8 +121,8 @@ def find_label_fault(audited: AuditedModel, comparison: PathComparison) -> Label
     """
     labeled = [entry for entry in comparison.matched if entry.snapshot.label is not None]
     truth = np.array([audited.labels.index(str(entry.snapshot.label)) for entry in labeled], np.int64)
-    if len(labeled) < MIN_LABELED or len(np.unique(truth)) < 2:
-        return None
+    if len(labeled) < MIN_LABELED or len(np.unique(truth)) < 2 or audited.independent:
+        return None  # of independent labels, a folder's name says only one
     frames = [compared for compared in comparison.compared if compared.snapshot.label is not None]
     if frames:
         of_frames = np.array([audited.labels.index(str(compared.snapshot.label)) for compared in frames], np.int64)

@@ -43,8 +43,8 @@ def _make_preview(audited: AuditedModel, compared: ComparedSnapshot, number: int
         seconds=compared.match.seconds,
         snapshot_image=f"{number}-snapshot.png",
         frame_image=f"{number}-frame.png",
-        snapshot_label=audited.labels[int(compared.attribution.snapshot_probabilities.argmax())],
-        frame_label=audited.labels[int(compared.attribution.video_probabilities.argmax())],
+        snapshot_label=audited.name(compared.attribution.snapshot_probabilities),
+        frame_label=audited.name(compared.attribution.video_probabilities),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.audit.audited_model import AuditedModel, clip_spec
+from stillmotion.audit.decisions import same_labels, total_variation
 from stillmotion.audit.faults import (
     CHANNEL_ORDER,
     FAULTS,
@@ -97,7 +98,11 @@ def measure_sensitivity(
     codes = np.array([video for video, _ in inputs])
     rows = {
         trial: _summarize(
-            trial, np.stack([unchanged[n] for n in by_input]), np.stack(list(by_input.values())), codes[list(by_input)]
+            trial,
+            np.stack([unchanged[n] for n in by_input]),
+            np.stack(list(by_input.values())),
+            codes[list(by_input)],
+            independent=audited.independent,
         )
         for trial, by_input in changed.items()
         if by_input
@@ -108,7 +113,11 @@ def measure_sensitivity(
         tuple(rows.values()),
         float(np.mean([row.change for row in neighbors])),
         float(np.mean([row.flips for row in neighbors])),
-        _instability(unchanged, {frames: changed[trial] for frames, trial in offsets.items()}),
+        _instability(
+            unchanged,
+            {frames: changed[trial] for frames, trial in offsets.items()},
+            independent=audited.independent,
+        ),
     )
 
 
@@ -165,10 +174,13 @@ def _render_input(audited: AuditedModel, contexts: Sequence[FrameContext], setti
     return np.stack(values) if audited.kind == "clip" else values[0]
 
 
-def _summarize(trial: _Trial, unchanged: Floats, changed: Floats, codes: NDArray[np.int64]) -> Sensitivity:
+def _summarize(
+    trial: _Trial, unchanged: Floats, changed: Floats, codes: NDArray[np.int64], *, independent: bool
+) -> Sensitivity:
     """One row, from predictions `(inputs, labels)` and the number of each input's video."""
-    flips = (unchanged.argmax(1) != changed.argmax(1)).astype(float)
-    change = np.abs(unchanged - changed).sum(1).astype(float) / 2
+    pairs = list(zip(unchanged, changed, strict=True))
+    flips = np.array([float(not same_labels(*pair, independent=independent)) for pair in pairs])
+    change = np.array([total_variation(*pair, independent=independent) for pair in pairs])
     flips_low, flips_high = proportion_interval(flips, codes)
     change_low, change_high = proportion_interval(change, codes)
     return Sensitivity(
@@ -181,13 +193,21 @@ def _summarize(trial: _Trial, unchanged: Floats, changed: Floats, codes: NDArray
         change=float(change.mean()),
         change_low=change_low,
         change_high=change_high,
-        divergence=float(
-            np.mean([divergence(first, second) for first, second in zip(unchanged, changed, strict=True)])
-        ),
+        divergence=float(np.mean([_divergence(*pair, independent=independent) for pair in pairs])),
     )
 
 
-def _instability(unchanged: Sequence[Floats], moved: Mapping[int, Mapping[int, Floats]]) -> tuple[float, ...]:
+def _divergence(first: Floats, second: Floats, *, independent: bool) -> float:
+    """The divergence of two predictions; of independent labels, that of the label which differs most."""
+    if not independent:
+        return divergence(first, second)
+    outcomes = (np.stack([rows, 1 - rows], axis=1) for rows in (first, second))
+    return max(divergence(*pair) for pair in zip(*outcomes, strict=True))
+
+
+def _instability(
+    unchanged: Sequence[Floats], moved: Mapping[int, Mapping[int, Floats]], *, independent: bool
+) -> tuple[float, ...]:
     """The share of inputs with another label on any frame within 1, 2, ... RADIUS of theirs.
 
     `moved` maps an offset in frames to the predictions there, by input.
@@ -195,5 +215,7 @@ def _instability(unchanged: Sequence[Floats], moved: Mapping[int, Mapping[int, F
     differs = np.zeros((len(unchanged), RADIUS), bool)
     for offset, predictions in moved.items():
         for number, probabilities in predictions.items():
-            differs[number, abs(offset) - 1] |= bool(probabilities.argmax() != unchanged[number].argmax())
+            differs[number, abs(offset) - 1] |= not same_labels(
+                probabilities, unchanged[number], independent=independent
+            )
     return tuple(float(share) for share in np.logical_or.accumulate(differs, axis=1).mean(0))

@@ -8,6 +8,7 @@ import numpy as np
 
 from stillmotion.audit.causes import MIN_SHARE, AttributedCause
 from stillmotion.audit.comparing_paths import PathComparison
+from stillmotion.audit.decisions import given_labels
 from stillmotion.audit.faults import CHANNEL_ORDER, SCALING
 from stillmotion.audit.input_range import RangeEvidence
 from stillmotion.audit.label_fit import LABEL_ORDER, MIN_PROBABILITY, LabelFault, LabelFit
@@ -127,7 +128,7 @@ def summarize(
     if comparison is None:
         sentences.append("No snapshots and no frame reader were given, so there is nothing to compare the videos with.")
     else:
-        sentences += _about_predictions(comparison)
+        sentences += _about_predictions(comparison, labels)
         if comparison.compared:
             sentences += _about_causes(comparison, causes, noise, unexplained, has_reader)
     return " ".join(sentences + _about_frozen_clips(frozen_clips) + _about_preprocessing(preprocessing, labels))
@@ -191,7 +192,7 @@ def _fix_of_way(way: LabelFit, as_fed: LabelFit) -> str:
     return "; ".join(parts)
 
 
-def _about_predictions(comparison: PathComparison) -> list[str]:
+def _about_predictions(comparison: PathComparison, labels: Sequence[str]) -> list[str]:
     """How many snapshots match, and how many of these get another label."""
     is_frames = all(entry.snapshot.is_frame for entry in comparison.matched)
     things = "frames" if is_frames else "snapshots"
@@ -208,10 +209,21 @@ def _about_predictions(comparison: PathComparison) -> list[str]:
         sentences.append(
             f"{flips} of {matched} {things} {'gets' if flips == 1 else 'get'} a different label {reference}."
         )
+        if comparison.attributions[0].independent:
+            sentences.append(_about_each_label(comparison, labels))
     else:
         reference = "with your frame reader" if is_frames else "as their frame"
         sentences.append(f"All {matched} {things} get the same label {reference}.")
     return sentences
+
+
+def _about_each_label(comparison: PathComparison, labels: Sequence[str]) -> str:
+    """Of independent labels: in how many snapshots each differs."""
+    paths = [(each.video_probabilities, each.snapshot_probabilities) for each in comparison.attributions]
+    video, snapshot = (given_labels(np.stack(rows), independent=True) for rows in zip(*paths, strict=True))
+    counts = sorted(zip((video != snapshot).sum(0).tolist(), labels, strict=True), key=lambda entry: -entry[0])
+    listed = ", ".join(f"{label} in {count}" for count, label in counts[:MAX_LABELS] if count)
+    return f"By label: {listed}."
 
 
 def _about_causes(

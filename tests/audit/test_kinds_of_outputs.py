@@ -1,0 +1,89 @@
+"""Independent labels are looked at one by one, outputs for each frame as the newest one, and numbers are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from helpers.pipeline import SIDE, write_disc_videos, write_snapshots
+from stillmotion.audit import Audit, audit_model
+from stillmotion.audit.decisions import given_labels, name_prediction, same_labels, total_variation
+from stillmotion.errors import StillmotionError
+
+
+def test_independent_labels_are_given_from_a_half_on() -> None:
+    first, second = np.array([0.9, 0.8, 0.1], np.float32), np.array([0.9, 0.4, 0.1], np.float32)
+    names = ("person", "car", "dog")
+    assert given_labels(np.stack([first, second]), independent=True).tolist() == [
+        [True, True, False],
+        [True, False, False],
+    ]
+    assert name_prediction(first, names, independent=True) == "person + car"
+    assert name_prediction(second / 2, names, independent=True) == "none"
+    assert name_prediction(first, names, independent=False) == "person"
+    assert not same_labels(first, second, independent=True)
+    assert same_labels(first, second, independent=False)
+
+
+def test_the_distance_of_independent_labels_is_that_of_the_one_that_changes_most() -> None:
+    first, second = np.array([1, 1, 1], np.float32), np.array([0, 0, 0.5], np.float32)
+    assert total_variation(first, second, independent=True) == 1
+    assert total_variation(np.array([1, 0], np.float32), np.array([0, 1], np.float32)) == 1
+
+
+def color_outputs(inputs: keras.KerasTensor, activation: str) -> keras.KerasTensor:
+    """Red and blue by the mean color, and always."""
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.ops.mean(x, axis=(-3, -2))
+    head = keras.layers.Dense(3, activation=activation)
+    outputs = head(x)
+    head.set_weights([40 * np.array([[1, -1, 0], [0, 0, 0], [-1, 1, 0]], np.float32), np.array([0, 0, 3], np.float32)])
+    return outputs
+
+
+def audit_swapped(folder: Path, model: keras.Model, **options: str) -> Audit:
+    """Snapshots whose channels are swapped."""
+    videos = write_disc_videos(folder, 2)
+    write_snapshots(folder / "s", videos, lambda picture: picture[..., ::-1])
+    model.save(folder / "model.keras")
+    return audit_model(
+        folder / "model.keras",
+        videos,
+        snapshots=folder / "s",
+        labels=("red", "blue", "any"),
+        sensitivity="frames" not in options,
+        outputs=options.get("outputs"),
+    )
+
+
+@pytest.mark.backend
+def test_each_independent_label_is_looked_at(tmp_path: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    model = keras.Model(inputs, color_outputs(inputs, "sigmoid"))
+    result = audit_swapped(tmp_path, model, outputs="independent sigmoids")
+    assert result.causes[0].cause == "channel_order"
+    assert {row.snapshot_label for row in result.snapshots} == {"blue + any"}
+    assert {row.video_label for row in result.snapshots} == {"red + any"}
+    assert "8 of 8 snapshots get a different label than their frame. By label: red in 8, blue in 8." in result.summary
+    assert all(0 <= row.change <= 1 for row in result.sensitivity)
+
+
+@pytest.mark.backend
+def test_of_outputs_for_each_frame_the_newest_is_audited(tmp_path: Path) -> None:
+    inputs = keras.Input((4, SIDE, SIDE, 3))
+    result = audit_swapped(tmp_path, keras.Model(inputs, color_outputs(inputs, "softmax")), frames="no sensitivity")
+    assert result.causes[0].cause == "channel_order"
+    assert all(check.passed for check in result.consistency)
+    assert "the model returns an output for each frame; that for the newest frame is audited" in result.notes
+
+
+@pytest.mark.backend
+def test_a_regression_is_refused_in_one_line(tmp_path: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    model = keras.Model(inputs, keras.layers.Dense(1)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    model.save(tmp_path / "model.keras")
+    with pytest.raises(StillmotionError, match="returns a number; only classifiers can be audited"):
+        audit_model(tmp_path / "model.keras", ["none.mp4"], outputs="regression")
