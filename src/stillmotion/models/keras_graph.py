@@ -190,19 +190,17 @@ def pack_input(model: keras.Model, batch: Any) -> Any:
 
 
 def predict_batch(model: keras.Model, batch: NDArray[Any]) -> NDArray[Any]:
-    """The one output of a model for a batch of its one input, without Keras's progress bar and batching.
+    """The one output of a model for each of a few inputs, one by one: each batch size would be compiled anew.
 
     Args:
         model: see `read_graph`.
-        batch: of any size, also for a model that is built for a fixed one.
+        batch: the inputs.
 
     Returns:
         The output as an array.
     """
-    fixed = _ends(model)[0][0].shape[0]
-    if fixed is None:
-        return _first(model.predict_on_batch(pack_input(model, batch)))
-    singles = [np.repeat(batch[at : at + 1], fixed, axis=0) for at in range(len(batch))]
+    size = _ends(model)[0][0].shape[0] or 1
+    singles = [np.repeat(batch[at : at + 1], size, axis=0) for at in range(len(batch))]
     return np.concatenate([_first(model.predict_on_batch(pack_input(model, single)))[:1] for single in singles])
 
 

@@ -11,6 +11,7 @@ from stillmotion.errors import UsageError
 from stillmotion.models.keras_graph import Graph, Node, Ref, read_graph, single_call
 from stillmotion.streaming.actions import Action, FullWindow, OpView, ParallelWindows, PerFrame, Windowed
 from stillmotion.streaming.fusion import split_convolutions
+from stillmotion.streaming.lists import join_lists
 from stillmotion.streaming.plan import LayerKind, LayerReport, StreamPlan, StreamTask, TimedTensor, places_of
 from stillmotion.streaming.rules import rule_of, unknown
 from stillmotion.streaming.timeline import Taps, Timeline, aligned
@@ -36,7 +37,7 @@ def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "", check
     Raises:
         UsageError: several inputs or outputs, an unknown number of frames, or a stateful layer.
     """
-    graph = read_graph(model)
+    graph = join_lists(read_graph(model))
     shape = graph.shape(graph.input)
     if None in shape[1:]:
         raise UsageError(f"{model.name}: its input is {shape}; build it with a known number of frames and size")

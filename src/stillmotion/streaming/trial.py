@@ -309,7 +309,14 @@ class _Trial:
 
     def _put(self, ref: Ref, windows: Any, call: int = -1) -> None:
         """Make a tensor known to the calls after it. Slices that windows share must be the same in both."""
-        if ref not in self.plan.timed:
+        timed = self.plan.timed.get(ref)
+        if timed is not None:
+            length = timed.timeline.length * (1 if timed.axis else WINDOWS)
+            if len(windows.shape) <= timed.axis or windows.shape[timed.axis] != length:
+                reason = f"it cannot run frame by frame: its result is {tuple(windows.shape[1:])}"
+                self.failures.reasons.setdefault(call, reason)
+                timed = None
+        if timed is None:
             self.store.windows[ref] = windows
             return
         slices, _ = self._slices(ref, windows)

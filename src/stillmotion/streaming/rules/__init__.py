@@ -77,6 +77,7 @@ LAYERS: Mapping[str, Rule] = {
     ),
     "GRU": recurrent.recurrent,
     "LSTM": recurrent.recurrent,
+    "RNN": recurrent.recurrent,
     "SimpleRNN": recurrent.recurrent,
     **_rows(
         recurrent.recurrent,

@@ -1,0 +1,201 @@
+"""Stream and export small models of every kind that people write. Writes benchmarks/results/zoo.md.
+
+    OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python benchmarks/zoo.py [--models LSTM,C3D] [--figures zoo.json]
+    KERAS_BACKEND=jax python benchmarks/zoo.py --figures zoo.json
+
+Each run adds the figures of its backend to the JSON file, and writes the page from all that are there. The gain is the
+time of `predict_on_batch` for a window divided by that of `push` for a frame; below 1, streaming costs more than it
+saves, as it may with models this small.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from zoo_models import MODELS
+
+import stillmotion as sm
+from stillmotion.errors import StillmotionError
+from stillmotion.exporting import Program, Tensor, onnx
+from stillmotion.exporting.program import distance
+from stillmotion.models.keras_graph import pack_input, predict_batch
+from stillmotion.streaming import StreamModel, stream_program
+from stillmotion.streaming.trial import structured_frames
+
+PAGE = Path(__file__).parent / "results" / "zoo.md"
+WINDOWS = 5
+
+
+def random_weights(model: keras.Model) -> keras.Model:
+    """Weights whose predictions vary from clip to clip: Keras's own, and noise where it begins with zeros or ones."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        value = np.asarray(weight.numpy(), np.float32)
+        if "seed" in weight.path or "int" in str(weight.dtype):
+            continue
+        if value.ndim <= 1 or not np.ptp(value):
+            value = value + rng.uniform(0, 0.3, value.shape)
+            weight.assign(value.astype(np.float32))
+    return model
+
+
+def frames_of(model: keras.Model, stream: StreamModel) -> Any:
+    """Frames for a few windows, in 0..1 unless the model takes whole numbers."""
+    spec = stream.plan.graph.specs[stream.plan.graph.input]
+    values = (0.0, 1.0) if "float" in spec.dtype else (0.0, 255.0)
+    return structured_frames(stream.frames + WINDOWS - 1, stream.plan.frame_shape, spec.dtype, values, seed=7)
+
+
+def windows_of(model: keras.Model, stream: StreamModel, frames: Any) -> Any:
+    windows = np.stack([frames[at : at + stream.frames] for at in range(WINDOWS)])
+    return windows[:, 0] if len(stream.plan.graph.shape(stream.plan.graph.input)) == 4 else windows
+
+
+def fastest(call: Callable[[], Any], calls: int = 10) -> float:
+    """Milliseconds of processor or wall-clock time, whichever is less, of the fastest call."""
+    times = []
+    for _ in range(calls):
+        began = time.perf_counter(), time.process_time()
+        call()
+        times.append(1000 * min(time.perf_counter() - began[0], time.process_time() - began[1]))
+    return min(times)
+
+
+def export_of(model: keras.Model, stream: StreamModel, frames: Any, windows: Any) -> dict[str, str]:
+    """The parity of the whole model and of the stream's step in ONNX Runtime, or why there is none."""
+    spec = stream.plan.graph.specs[stream.plan.graph.input]
+
+    def whole() -> Any:
+        tensor = Tensor("clip", (1, *spec.shape[1:]), spec.dtype)
+
+        def call(clip: Any) -> list[Any]:
+            return keras.tree.flatten(model(pack_input(model, clip), training=False))
+
+        run = onnx.load(onnx.convert(Program(model, call, (tensor,), ("probabilities",))))
+        return np.concatenate([run({"clip": window[None]})["probabilities"] for window in windows])
+
+    def step() -> Any:
+        program = stream_program(model)
+        run = onnx.load(onnx.convert(program))
+        state = {tensor.name: np.zeros(tensor.shape, tensor.dtype) for tensor in program.inputs[1:]}
+        results = []
+        for frame in frames:
+            outputs = run({"frames": frame[None, None], **state})
+            state = {name: np.array(outputs[f"next_{name}"]) for name in state}
+            results.append(outputs["probabilities"][0, 0])
+        return np.array(results[-WINDOWS:])
+
+    expected, cells = predict_batch(model, windows), {}
+    for name, run in (("whole", whole), ("step", step)):
+        try:
+            cells[name] = f"{distance(np.reshape(run(), expected.shape), expected):.0e}"
+        except StillmotionError as error:
+            cells[name] = str(error)
+    return cells
+
+
+def measure(name: str, *, export: bool) -> dict[str, Any]:
+    """All figures of a model on this backend."""
+    keras.utils.set_random_seed(0)
+    model = random_weights(MODELS[name]())
+    stream = sm.stream_model(model)
+    frames = frames_of(model, stream)
+    windows = windows_of(model, stream, frames)
+    streamed = np.array([each.probabilities for frame in frames for each in stream.push(frame[None])])
+    expected = predict_batch(model, windows)
+    again = predict_batch(model, windows[:1])
+    reasons = [f"{report.layer.rstrip('_0123456789')}: {report.reason}" for report in stream.layers if report.reason]
+    per_window = fastest(lambda: predict_batch(model, windows[:1]))
+    per_frame = fastest(lambda: stream.push(frames[:1]))
+    figures: dict[str, Any] = {
+        "difference": float(np.abs(streamed.reshape(expected.shape) - expected).max()),
+        "random": bool(np.abs(again - expected[:1]).max() > 1e-5),
+        "varies": float(np.ptp(expected, axis=0).max()),
+        "gain": per_window / per_frame,
+        "reasons": list(dict.fromkeys(reasons)),
+        "undivided": len(stream.layers) == 1 and bool(reasons),
+    }
+    if export and keras.backend.backend() == "tensorflow":
+        figures["export"] = export_of(model, stream, frames, windows)
+    return figures
+
+
+def cell(figures: dict[str, Any] | None) -> str:
+    """Difference from the model on one backend."""
+    if figures is None:
+        return ""
+    if "error" in figures:
+        return f"error: {figures['error']}"
+    return "random" if figures["random"] else f"{figures['difference']:.0e}"
+
+
+def render_page(figures: dict[str, dict[str, Any]], setting: str) -> str:
+    """The page as Markdown."""
+    lines = [
+        "# Models that stream", "    python benchmarks/zoo.py --figures zoo.json", setting,
+        "Small models with random weights, each written the way people write it (`benchmarks/zoo_models.py`).\n"
+        "*TensorFlow* and *JAX*: the largest difference between the stream's predictions and the model's own.\n"
+        "*Gain*: time of `predict_on_batch` for a window, divided by that of one new frame, on TensorFlow.\n"
+        "*Exported*: the same difference in ONNX Runtime, for the whole model and for the step of a stream.\n"
+        "The last column says which layers run on the whole window, and why; those after them do as well.",
+    ]  # fmt: skip
+    table = ["| model | TensorFlow | JAX | gain | exported | on the whole window |", "|---|---|---|---|---|---|"]
+    for name in MODELS:
+        by_backend = {backend: rows.get(name) for backend, rows in figures.items()}
+        main = by_backend.get("tensorflow") or by_backend.get("jax")
+        if not main:
+            continue
+        exports = main.get("export", {})
+        exported = " / ".join(exports.values()) if len(set(exports.values())) > 1 else next(iter(exports.values()), "")
+        cells = [
+            name, cell(by_backend.get("tensorflow")), cell(by_backend.get("jax")),
+            f"{main['gain']:.1f}x" if "gain" in main else "", exported, "; ".join(main.get("reasons", [])),
+        ]  # fmt: skip
+        table.append(f"| {' | '.join(text.replace('|', '/') for text in cells)} |")
+    return "\n\n".join([*lines, "\n".join(table)]) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", default="", help="comma-separated parts of names: only models with one of them")
+    parser.add_argument("--figures", type=Path, default=Path("zoo.json"), help="where figures are kept")
+    parser.add_argument("--again", action="store_true", help="also measure models that have figures already")
+    parser.add_argument("--no-export", action="store_true")
+    arguments = parser.parse_args()
+    backend = keras.backend.backend()
+    figures = json.loads(arguments.figures.read_text()) if arguments.figures.is_file() else {}
+    for name in MODELS:
+        known = figures.get(backend, {}).get(name)
+        if not any(part in name for part in arguments.models.split(",")) or (known and not arguments.again):
+            continue
+        began = time.time()
+        try:
+            row = measure(name, export=not arguments.no_export)
+        except StillmotionError as error:
+            row = {"error": str(error)}
+        except Exception as error:
+            traceback.print_exc()
+            row = {"error": f"unforeseen {type(error).__name__}"}
+        keras.backend.clear_session()
+        print(f"{time.time() - began:.0f} s, {name}: {row}", flush=True)
+        # Other runs may have written meanwhile.
+        figures = json.loads(arguments.figures.read_text()) if arguments.figures.is_file() else {}
+        figures.setdefault(backend, {})[name] = row
+        arguments.figures.write_text(json.dumps(figures, indent=1))
+    setting = (
+        f"Keras {keras.__version__}, one thread ({os.environ.get('OMP_NUM_THREADS', 'all')}), {os.cpu_count()} cores."
+    )
+    PAGE.write_text(render_page(figures, setting), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
