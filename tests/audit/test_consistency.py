@@ -188,7 +188,7 @@ def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: p
         tmp_path / "own.keras"
     )
     monkeypatch.delitem(__import__("sys").modules, "own_layers")
-    with pytest.raises(StillmotionError, match=r"'Own'.*--custom-objects"):
+    with pytest.raises(StillmotionError, match=r"'Own'.*`custom_objects`"):
         load_audited_model(tmp_path / "own.keras")
     audited = load_audited_model(tmp_path / "own.keras", custom_objects="own_layers")
     assert audited.labels == ("class 0", "class 1", "class 2")
@@ -199,7 +199,7 @@ def test_a_custom_layer_is_named_and_can_be_given(tmp_path: Path, monkeypatch: p
 def test_a_saved_model_is_run_only_if_asked(tmp_path: Path) -> None:
     color_model().export(tmp_path / "exported", verbose=False)
     videos = write_disc_videos(tmp_path, 1)
-    with pytest.raises(StillmotionError, match=r"a SavedModel is a program .* if you trust its author, use --unsafe"):
+    with pytest.raises(StillmotionError, match=r"a SavedModel is a program .* if you trust its author, give `unsafe`"):
         audit_model(tmp_path / "exported", videos, input_range="0..255", sensitivity=False)
     result = audit_model(tmp_path / "exported", videos, input_range="0..255", unsafe=True, sensitivity=False)
     assert result.model.kind == "image"

@@ -62,7 +62,7 @@ def load_audited_model(
     check_arguments(path, input_range=input_range, channels=channels)
     objects = resolve_custom_objects(custom_objects)
     known = input_range if input_range in INPUT_RANGES or input_range == "tf" else None
-    facts = GivenFacts(known, channels, frames, None, size, labels, outputs, objects, unsafe)
+    facts = GivenFacts(known, channels, frames, None, size, labels, outputs, None, objects, unsafe)
     described, names, source = _open(path, facts)
     model, card = described.model, _with_defaults(described.card)
     if card.kind not in ("image", "clip"):
@@ -154,6 +154,6 @@ def _is_plain(model: keras.Model, card: ModelCard) -> bool:
         and card.channels.value != "gray"
         and not card.per_frame.value
         and not isinstance(model.output_shape, dict | list)
-        and not isinstance(model.input_shape, dict | list)
+        and not isinstance(getattr(model, "input", None), dict | list)
         and len(model.output_shape) == 2
     )

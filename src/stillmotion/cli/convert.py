@@ -24,6 +24,7 @@ def convert(
     rate: options.ClipRate = None,
     size: options.ClipSize = None,
     outputs: options.Outputs = None,
+    inputs: options.Inputs = None,
     custom_objects: options.CustomObjects = None,
     unsafe: options.Unsafe = False,
     snapshots: options.Snapshots = None,
@@ -41,6 +42,7 @@ def convert(
         size=size,
         labels=labels,
         outputs=outputs,
+        inputs=inputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
     )

@@ -28,6 +28,7 @@ def describe(
     rate: options.ClipRate = None,
     size: options.ClipSize = None,
     outputs: options.Outputs = None,
+    inputs: options.Inputs = None,
     custom_objects: options.CustomObjects = None,
     unsafe: options.Unsafe = False,
     snapshots: options.Snapshots = None,
@@ -46,6 +47,7 @@ def describe(
         size=size,
         labels=labels,
         outputs=outputs,
+        inputs=inputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
     )

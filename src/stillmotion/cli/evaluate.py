@@ -35,6 +35,7 @@ def evaluate(
     rate: options.ClipRate = None,
     size: options.ClipSize = None,
     outputs: options.Outputs = None,
+    inputs: options.Inputs = None,
     custom_objects: options.CustomObjects = None,
     unsafe: options.Unsafe = False,
     snapshots: options.Snapshots = None,
@@ -57,6 +58,7 @@ def evaluate(
         size=size,
         labels=labels,
         outputs=outputs,
+        inputs=inputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
     )
@@ -68,7 +70,7 @@ def evaluate(
     if run is None:
         from stillmotion.prediction import load_clip_model
 
-        paths = [videos.root / video.path for video in videos]
+        paths = [] if videos is None else [videos.file(video) for video in getattr(videos, "videos", videos)]
         tested: Any = load_clip_model(model, **facts, snapshots=snapshots, videos=paths)
     else:
         tested = run

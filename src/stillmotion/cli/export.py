@@ -30,6 +30,7 @@ def export(
     rate: options.ClipRate = None,
     size: options.ClipSize = None,
     outputs: options.Outputs = None,
+    inputs: options.Inputs = None,
     custom_objects: options.CustomObjects = None,
     unsafe: options.Unsafe = False,
     snapshots: options.Snapshots = None,
@@ -50,6 +51,7 @@ def export(
         size=size,
         labels=labels,
         outputs=outputs,
+        inputs=inputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
     )

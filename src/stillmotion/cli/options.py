@@ -164,6 +164,15 @@ Outputs = Annotated[
         show_default="read from the model",
     ),
 ]
+Inputs = Annotated[
+    str | None,
+    typer.Option(
+        "--inputs",
+        metavar="NAME=ROLE,...",
+        help="What each of several inputs is given: frames, difference or mask.",
+        show_default=False,
+    ),
+]
 CustomObjects = Annotated[
     str | None,
     typer.Option(
@@ -200,6 +209,7 @@ def model_facts(
     size: str | None = None,
     labels: str | None = None,
     outputs: str | None = None,
+    inputs: str | None = None,
     custom_objects: str | None = None,
     unsafe: bool = False,
 ) -> dict[str, Any]:
@@ -218,9 +228,18 @@ def model_facts(
         "size": None if size is None else read_size(size),
         "labels": labels,
         "outputs": outputs,
+        "inputs": None if inputs is None else read_inputs(inputs),
         "custom_objects": custom_objects,
         "unsafe": unsafe,
     }
+
+
+def read_inputs(text: str) -> dict[str, str]:
+    """`rgb=frames,motion=difference` by name. Raises UsageError."""
+    pairs = [part.rpartition("=") for part in text.split(",")]
+    if not all(name and equals and role for name, equals, role in pairs):
+        raise UsageError(f"--inputs {text!r}: expected NAME=ROLE for each input, like rgb=frames,motion=difference")
+    return {name.strip(): role.strip() for name, _, role in pairs}
 
 
 def read_threshold(text: str | None, option: str) -> float | dict[str, float] | None:

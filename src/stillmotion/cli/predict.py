@@ -43,6 +43,7 @@ def predict(
     rate: options.ClipRate = None,
     size: options.ClipSize = None,
     outputs: options.Outputs = None,
+    model_inputs: options.Inputs = None,
     custom_objects: options.CustomObjects = None,
     unsafe: options.Unsafe = False,
     snapshots: options.Snapshots = None,
@@ -60,6 +61,7 @@ def predict(
         size=size,
         labels=labels,
         outputs=outputs,
+        inputs=model_inputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
     )

@@ -72,6 +72,7 @@ def stream(
     rate: options.ClipRate = None,
     size: options.ClipSize = None,
     outputs: options.Outputs = None,
+    inputs: options.Inputs = None,
     custom_objects: options.CustomObjects = None,
     unsafe: options.Unsafe = False,
     snapshots: options.Snapshots = None,
@@ -129,6 +130,7 @@ def stream(
         size=size,
         labels=labels,
         outputs=outputs,
+        inputs=inputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
     )

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.models.cards import ModelCard, range_factors
+from stillmotion.models.cards import InputCard, ModelCard, find_axes, range_factors
 
 # ITU-R BT.601, by which OpenCV and Pillow turn RGB into gray.
 LUMA = (0.299, 0.587, 0.114)
@@ -33,30 +33,77 @@ def adapt(model: keras.Model, card: ModelCard, *, levels: bool = True, clips: bo
         `clips` is false, to float32 `(batch, labels)`. A regression returns its numbers.
     """
     layers = keras.layers
+    if card.kind == "several inputs":
+        return _adapt_several(model, card)
     is_image = card.kind == "image"
     shape = (*card.size, 3) if is_image and not clips else (card.frames.value or 1, *card.size, 3)
     inputs = keras.Input(shape, fixed_batch_size(model), dtype="uint8" if levels else "float32", name="clip")
     x: Any = inputs
     if is_image and clips:
         x = layers.Reshape((*card.size, 3))(x)
-    takes_levels = card.inputs[0].dtype == "uint8"
-    if not (takes_levels and levels and card.channels.value == "RGB"):
-        x = _feed(x, card, levels=levels)
-    order = _permutation(card.axes.value or "")
-    if order != tuple(sorted(order)):
-        x = layers.Permute([axis + 1 for axis in order])(x)
-    if takes_levels:
-        x = keras.ops.cast(x, "uint8")
+    x = _as_input(x, card, card.inputs[0], card.axes.value or "", levels=levels)
     outputs = only_tensor(model(as_model_input(model, x), training=False))
     return keras.Model(inputs, _probabilities(outputs, card), name=model.name)
 
 
-def _feed(x: Any, card: ModelCard, *, levels: bool) -> Any:
+def _adapt_several(model: keras.Model, card: ModelCard) -> keras.Model:
+    """The same for a model of several inputs, which are all made of one clip."""
+    frames = card.frames.value or 1
+    inputs = keras.Input((frames, *card.size, 3), fixed_batch_size(model), dtype="uint8", name="clip")
+    given: list[Any] = []
+    for tensor in card.inputs:
+        if tensor.role == "mask":
+            # Every frame of a clip is one.
+            given.append(keras.ops.cast(keras.ops.ones_like(inputs[:, :, 0, 0, 0]), tensor.dtype))
+            continue
+        axes = find_axes(tensor.shape) or ""
+        x: Any = inputs
+        own = tensor.shape[axes.index("t")] if "t" in axes else 1
+        if "t" not in axes:
+            x = x[:, -1]
+        elif own and own != frames:
+            # A pathway at another rate: the middle of each of its equal parts of the clip.
+            places = [int((place + 0.5) * frames / own) for place in range(own)]
+            x = keras.ops.take(x, places, axis=1)
+        if tensor.role == "difference":
+            # Of what the model would be given, in its range and channels; the first frame differs by nothing.
+            x = _as_input(x, card, tensor, "thwc", levels=True)
+            x = keras.ops.concatenate([keras.ops.zeros_like(x[:, :1]), x[:, 1:] - x[:, :-1]], axis=1)
+            x = _permuted(x, axes)
+        else:
+            x = _as_input(x, card, tensor, axes, levels=True)
+        given.append(x)
+    struct = model.input
+    if isinstance(struct, dict):
+        names = [tensor.name for tensor in keras.tree.flatten(struct)]
+        by_name = dict(zip([tensor.name for tensor in card.inputs], given, strict=True))
+        given_as: Any = keras.tree.pack_sequence_as(struct, [by_name[name] for name in names])
+    else:
+        given_as = given
+    outputs = only_tensor(model(given_as, training=False))
+    return keras.Model(inputs, _probabilities(outputs, card), name=model.name)
+
+
+def _as_input(x: Any, card: ModelCard, given: InputCard, axes: str, *, levels: bool) -> Any:
+    """Pictures or clips of a camera as one input takes them."""
+    takes_levels = given.dtype == "uint8"
+    if not (takes_levels and levels and card.channels.value == "RGB"):
+        x = _feed(x, card, given.shape[axes.index("c")] or 1, levels=levels)
+    x = _permuted(x, axes)
+    return keras.ops.cast(x, "uint8") if takes_levels else x
+
+
+def _permuted(x: Any, axes: str) -> Any:
+    """With the axes in the order that a model takes."""
+    order = _permutation(axes)
+    return x if order == tuple(sorted(order)) else keras.layers.Permute([axis + 1 for axis in order])(x)
+
+
+def _feed(x: Any, card: ModelCard, channels: int, *, levels: bool) -> Any:
     """Channels and range of a picture or clip."""
     layers = keras.layers
     factor, offset = range_factors(card.input_range.value or "0..255") if levels else (np.ones(3), np.zeros(3))
-    channels = card.inputs[0].shape[(card.axes.value or "c").index("c")] or 1
-    if card.channels.value == "gray":
+    if card.channels.value == "gray" or channels == 1:
         # The channels of a gray picture are scaled alike, so scaling may come first.
         x = layers.Rescaling(float(factor[0]), float(offset[0]))(x)
         luma = layers.Dense(channels, use_bias=False, trainable=False, name="luma")
@@ -166,10 +213,10 @@ def as_model_input(model: keras.Model, x: Any) -> Any:
     Returns:
         The tensor, or a dict or list that holds it.
     """
-    shape = model.input_shape
-    if isinstance(shape, dict):
-        return {next(iter(shape)): x}
-    return [x] if isinstance(shape, list) else x
+    struct = getattr(model, "input", None)
+    if isinstance(struct, dict):
+        return {next(iter(struct)): x}
+    return [x] if isinstance(struct, list) else x
 
 
 def fixed_batch_size(model: keras.Model) -> int | None:

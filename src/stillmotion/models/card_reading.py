@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import as_model_input, feed_array, fixed_batch_size, only_tensor
-from stillmotion.models.cards import INPUT_RANGES, Channels, Fact, InputCard, Kind, ModelCard, Outputs
+from stillmotion.models.cards import INPUT_RANGES, Channels, Fact, InputCard, Kind, ModelCard, Outputs, find_axes
 from stillmotion.models.keras_graph import iter_layers
 
 MIN_RATIO = 1.15  # by which the statistics of the second best range must fit worse
@@ -95,7 +95,7 @@ def describe_inputs(
         StillmotionError: a model's only input is neither a picture nor a clip.
     """
     if len(inputs) != 1:
-        return ModelCard(model=name, kind="several inputs", inputs=tuple(inputs))
+        return _describe_several(inputs, name, frames, size)
     shape = inputs[0].shape
     axes = find_axes(shape)
     if axes is None:
@@ -122,17 +122,28 @@ def describe_inputs(
     )
 
 
-def find_axes(shape: Sequence[int | None]) -> str | None:
-    """The order of the axes of a picture or clip, by where its channels are.
-
-    Args:
-        shape: without the batch.
-
-    Returns:
-        Such as "thwc"; None if it is neither.
-    """
-    orders = {3: ("hwc", "chw"), 4: ("thwc", "cthw", "tchw")}.get(len(shape), ())
-    return next((axes for axes in orders if shape[axes.index("c")] in (1, 3)), None)
+def _describe_several(
+    inputs: Sequence[InputCard], name: str, frames: int | None, size: tuple[int, int] | None
+) -> ModelCard:
+    """What the shapes of several inputs say: their size, and the frames of the longest, which the clip has."""
+    sides: dict[str, list[int | None]] = {"t": [], "h": [], "w": []}
+    for given in inputs:
+        axes = find_axes(given.shape) or ""
+        for axis in "thw":
+            if axis in axes:
+                sides[axis].append(given.shape[axes.index(axis)])
+    known = {axis: {side for side in found if side} for axis, found in sides.items()}
+    longest = max(known["t"], default=None) if sides["t"] else 1
+    one_size = all(len(known[axis]) == 1 for axis in "hw")
+    height, width = (next(iter(known[axis])) if one_size else None for axis in "hw")
+    return ModelCard(
+        model=name,
+        kind="several inputs",
+        inputs=tuple(inputs),
+        frames=_dimension(name, "frames", longest, frames),
+        height=_dimension(name, "size", height, size[0] if size else None),
+        width=_dimension(name, "size", width, size[1] if size else None),
+    )
 
 
 def _dimension(name: str, parameter: str, read: int | None, given: int | None) -> Fact[int]:

@@ -37,6 +37,7 @@ INPUT_RANGES: Mapping[str, tuple[Floats, Floats]] = {
     "torch": (1 / (255 * _IMAGENET_DEVIATION), -_IMAGENET_MEAN / _IMAGENET_DEVIATION),
     "caffe": (np.ones(3), -np.array([103.939, 116.779, 123.68])),
 }
+ROLES = ("frames", "difference", "mask")
 _ALIASES = {"tf": "-1..1", "imagenet": "torch"}
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 
@@ -64,8 +65,8 @@ class InputCard(BaseModel):
         name: its name.
         shape: without the batch; None for an unknown size.
         dtype: its type.
-        role: what it is given: "frames", "difference" (of each frame from the one before it), "flow", or "" as long as
-            that is unknown.
+        role: what it is given: "frames", "difference" (of each frame from the one before it), "mask" (which frames
+            count: all), or "" as long as that is unknown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,7 +74,7 @@ class InputCard(BaseModel):
     name: str
     shape: tuple[int | None, ...]
     dtype: str
-    role: Literal["frames", "difference", "flow", ""] = ""
+    role: Literal["frames", "difference", "mask", ""] = ""
 
 
 class ModelCard(BaseModel):
@@ -215,6 +216,19 @@ def find_run(path: Path) -> Run | None:
     if path.is_dir() or path.suffix == "":
         return read_run(path)  # says what is missing
     raise UsageError(f"{path}: no such model")
+
+
+def find_axes(shape: Sequence[int | None]) -> str | None:
+    """The order of the axes of a picture or clip, by where its channels are.
+
+    Args:
+        shape: without the batch.
+
+    Returns:
+        Such as "thwc"; None if it is neither.
+    """
+    orders = {3: ("hwc", "chw"), 4: ("thwc", "cthw", "tchw")}.get(len(shape), ())
+    return next((axes for axes in orders if shape[axes.index("c")] in (1, 3)), None)
 
 
 def card_file(model: Path) -> Path:

@@ -28,12 +28,15 @@ def predict_in_batches(
     Args:
         model: takes a batch of what `inputs` holds, and has one output.
         inputs: clips or pictures, at least one. A generator is read one batch at a time.
-        batch_size: the only size that is used, for a model that is built for a fixed one.
+        batch_size: the only size that is used. By default the one that the model is built for, if it is.
 
     Returns:
         The model's output for each input, float32 `(inputs, ...)`.
     """
     stateful = [layer for layer in iter_layers(model) if getattr(layer, "stateful", False) is True]
+    if batch_size is None:
+        shape = getattr(model, "input_shape", None)
+        batch_size = shape[0] if isinstance(shape, tuple) else None
     remaining = iter(inputs)
     outputs: list[NDArray[np.float32]] = []
     while batch := list(islice(remaining, batch_size or BATCH_SIZE)):

@@ -210,16 +210,19 @@ class WindowStream:
         model: takes uint8 RGB `(batch, frames, height, width, 3)` and returns probabilities.
         labels: class names in the order of its outputs.
         hop: frames from one window to the next.
+        stateful: its layers that keep a state, which goes on from window to window until the stream ends.
     """
 
-    def __init__(self, model: Any, labels: Sequence[str], hop: int = 1) -> None:
+    def __init__(self, model: Any, labels: Sequence[str], hop: int = 1, stateful: Sequence[Any] = ()) -> None:
         if hop < 1:
             raise UsageError(f"hop is {hop}; expected 1 or more")
         self.model, self.labels, self.hop = model, tuple(labels), hop
+        self.stateful = tuple(stateful)
         _, self.frames, self.height, self.width, _ = model.input_shape
         self._waiting: list[tuple[float, NDArray[Any]]] = []
         self._skip = 0
         self._windows = 0
+        self.flush()
 
     def push(self, frames: NDArray[Any], seconds: Sequence[float] | None = None) -> list[WindowPrediction]:
         """Feed new frames, and get a prediction for each window that they complete.
@@ -239,7 +242,9 @@ class WindowStream:
             self._waiting.append((time, frame))
             if len(self._waiting) == self.frames:
                 clip = np.stack([picture for _, picture in self._waiting])
-                probabilities = np.asarray(self.model.predict_on_batch(clip[None]), np.float32)[0]
+                # On JAX, only a plain call carries a state on.
+                outputs = self.model(clip[None]) if self.stateful else self.model.predict_on_batch(clip[None])
+                probabilities = np.asarray(outputs, np.float32)[0]
                 label = self.labels[int(probabilities.argmax())]
                 end = None if time != time else time
                 predictions.append(WindowPrediction(probabilities, self._windows, end, label))
@@ -251,3 +256,5 @@ class WindowStream:
     def flush(self) -> None:
         """End the stream. A window that is not complete has no prediction."""
         self._waiting, self._skip, self._windows = [], 0, 0
+        for layer in self.stateful:
+            layer.reset_state()

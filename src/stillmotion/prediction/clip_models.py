@@ -12,7 +12,7 @@ import keras
 from stillmotion.clips import ClipSpec
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt
-from stillmotion.models.cards import ModelCard, Outputs
+from stillmotion.models.cards import ROLES, ModelCard, Outputs
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
 from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model
 from stillmotion.runs import Run
@@ -74,6 +74,7 @@ def load_clip_model(
     frames: int | None = None,
     size: int | tuple[int, int] | None = None,
     outputs: str | None = None,
+    inputs: Mapping[str, str] | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
     snapshots: str | Path | None = None,
@@ -93,6 +94,7 @@ def load_clip_model(
         frames: frames of a clip.
         size: height and width.
         outputs: what its outputs are.
+        inputs: what each of several inputs is given.
         custom_objects: custom layers and functions.
         unsafe: whether code inside the file may run.
         snapshots: a folder of pictures such as the model was trained on.
@@ -106,7 +108,7 @@ def load_clip_model(
         UsageError: no rate, an impossible one, something that must be given and is not, or see `describe_model`.
         StillmotionError: the run or model cannot be read, or takes something else than pictures.
     """
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, custom_objects, unsafe, card)
+    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe, card)
     return as_clip_model(open_model(run, facts, snapshots=snapshots, videos=videos), facts.rate, engine=engine)
 
 
@@ -167,14 +169,17 @@ def check_complete(described: DescribedModel) -> None:
             f"{file}: takes {card.inputs[0].shape}, neither pictures (height, width, channels) nor clips (frames, "
             "height, width, channels)"
         )
-    if card.kind == "several inputs":
-        inputs = "; ".join(f"{given.name} {given.shape}" for given in card.inputs)
-        raise StillmotionError(f"{file}: takes {len(card.inputs)} inputs ({inputs}); only models with one can be used")
-    missing = [name for name in card.missing if name != "inputs"]
+    if card.kind == "several inputs" and "inputs" in card.missing:
+        inputs = ", ".join(f"{given.name} {given.shape}" for given in card.inputs)
+        raise UsageError(
+            f"{file}: takes {len(card.inputs)} inputs: {inputs}; say what each is given, `inputs` NAME=ROLE,... with a "
+            f"role of {', '.join(ROLES)}"
+        )
+    missing = card.missing
     if missing:
         unknown = " and ".join(name.replace("_", " ") for name in missing)
         wanted = ", ".join(f"`{name}`" for name in missing)
         hint = ""
-        if {"input_range", "channels"} & set(missing):
+        if card.kind != "several inputs" and {"input_range", "channels"} & set(missing):
             hint = "; `describe_model` with `snapshots`, labeled pictures, finds out"
         raise UsageError(f"{file} does not say its {unknown}, which changes what it predicts: give {wanted}{hint}")

@@ -30,11 +30,14 @@ from stillmotion.models.card_reading import (
 )
 from stillmotion.models.cards import (
     INPUT_RANGES,
+    ROLES,
     Channels,
     Fact,
+    InputCard,
     ModelCard,
     check_facts,
     file_digest,
+    find_axes,
     find_run,
     name_labels,
     read_card,
@@ -64,6 +67,7 @@ class GivenFacts:
     size: int | tuple[int, int] | None = None
     labels: str | Path | Sequence[str] | None = None
     outputs: str | None = None
+    inputs: Mapping[str, str] | None = None
     custom_objects: str | Mapping[str, Any] | None = None
     unsafe: bool = False
     card: ModelCard | None = None
@@ -97,6 +101,7 @@ def describe_model(
     size: int | tuple[int, int] | None = None,
     labels: str | Path | Sequence[str] | None = None,
     outputs: str | None = None,
+    inputs: Mapping[str, str] | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
 ) -> ModelCard:
@@ -119,6 +124,9 @@ def describe_model(
         labels: class names in the order of the outputs; see `read_class_names`.
         outputs: what the outputs are: "softmax", "logits", "one sigmoid", "one logit", "independent sigmoids" or
             "regression".
+        inputs: for a model of several inputs, what each is given, by its name: "frames", "difference" (of each frame
+            from the one before it) or "mask" (of the frames that count, which is all). One of fewer frames gets them at
+            a lower rate.
         custom_objects: custom layers and functions by name, or the module that defines them.
         unsafe: whether code inside the file may run (Lambda layers, a SavedModel).
 
@@ -129,7 +137,7 @@ def describe_model(
         UsageError: a wrong argument, or one that contradicts the model.
         StillmotionError: the model cannot be loaded, or has several outputs or one of an unusual shape.
     """
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, custom_objects, unsafe)
+    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe)
     return open_model(model, facts, snapshots=snapshots).card
 
 
@@ -185,13 +193,16 @@ def open_model(
     stored = facts.card or read_card(path)
     card = card.model_copy(update={"model": path.name, "digest": file_digest(path)})
     card = _with_given(card, stored, input_range=input_range, channels=channels, outputs=outputs, rate=facts.rate)
+    if facts.inputs:
+        card = _with_roles(card, facts.inputs, path)
     card = _as_teachable_machine(card, loaded, path)
     described = DescribedModel(loaded, card, path)
     if card.kind in ("image", "clip") and all(card.size) and card.frames.value:
         card = _with_layers(described)
     card = _with_labels(card, shape, path, facts.labels, stored)
     described = dataclasses.replace(described, card=card)
-    if {"input_range", "channels"} & set(card.missing) and all(card.size) and card.frames.value:
+    single = card.kind in ("image", "clip")
+    if single and {"input_range", "channels"} & set(card.missing) and all(card.size) and card.frames.value:
         card = _with_pictures(described, snapshots, videos)
     return dataclasses.replace(described, card=card)
 
@@ -214,7 +225,9 @@ def resolve_custom_objects(custom_objects: str | Mapping[str, Any] | None) -> di
 def _open_run(run: Run, path: Path, facts: GivenFacts) -> DescribedModel:
     """A run's model, whose record says everything."""
     given = dataclasses.asdict(facts)
-    of_its_own = [name for name in ("labels", "input_range", "channels", "frames", "size", "outputs") if given[name]]
+    of_its_own = [
+        name for name in ("labels", "input_range", "channels", "frames", "size", "outputs", "inputs") if given[name]
+    ]
     if of_its_own:
         noun = of_its_own[0].replace("_", " ")
         raise UsageError(f"{run.folder}: a run has its own {noun}; do not give it others")
@@ -259,6 +272,27 @@ def _with_given(
     if stored is not None and stored.kind == "several inputs" == card.kind:
         return card.model_copy(update={**updates, "inputs": stored.inputs})
     return card.model_copy(update=updates)
+
+
+def _with_roles(card: ModelCard, roles: Mapping[str, str], path: Path) -> ModelCard:
+    """The card with what each input is given."""
+    names = [given.name for given in card.inputs]
+    for name, role in roles.items():
+        if name not in names:
+            raise UsageError(f"{path}: has no input {name!r}; it has {', '.join(names)}")
+        if role not in ROLES:
+            raise UsageError(f"{path}: input {name} cannot be given {role!r}; choose from {', '.join(ROLES)}")
+    for given in card.inputs:
+        if roles.get(given.name) in ("frames", "difference") and find_axes(given.shape) is None:
+            raise UsageError(
+                f"{path}: input {given.name} takes {given.shape}, no pictures of 1 or 3 channels; optical flow and the "
+                "like are not computed here"
+            )
+    inputs = tuple(
+        InputCard.model_validate({**given.model_dump(), "role": roles.get(given.name, given.role)})
+        for given in card.inputs
+    )
+    return card.model_copy(update={"inputs": inputs})
 
 
 def _as_teachable_machine(card: ModelCard, model: keras.Model, path: Path) -> ModelCard:
@@ -392,7 +426,7 @@ def _plain(described: DescribedModel) -> keras.Model:
     model, given = described.model, described.card.inputs[0]
     if isinstance(model, BlackBox):
         return model
-    if not isinstance(model.input_shape, dict | list) and not isinstance(model.output_shape, dict | list):
+    if not isinstance(model.input, dict | list) and not isinstance(model.output_shape, dict | list):
         return model
     inputs = keras.Input(given.shape, dtype=given.dtype)
     return keras.Model(inputs, only_tensor(model(as_model_input(model, inputs), training=False)))

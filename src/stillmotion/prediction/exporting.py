@@ -62,6 +62,7 @@ def export_model(
     frames: int | None = None,
     size: int | tuple[int, int] | None = None,
     outputs: str | None = None,
+    inputs: Mapping[str, str] | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
     snapshots: str | Path | None = None,
@@ -87,6 +88,7 @@ def export_model(
         frames: frames of a clip.
         size: height and width.
         outputs: what its outputs are.
+        inputs: what each of several inputs is given.
         custom_objects: custom layers and functions.
         unsafe: whether code inside the file may run.
         snapshots: a folder of pictures such as the model was trained on.
@@ -102,7 +104,7 @@ def export_model(
             more than 1e-4.
     """
     target = check_format(format)
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, custom_objects, unsafe, card)
+    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe, card)
     loaded = run if isinstance(run, DescribedModel) else open_model(run, facts, snapshots=snapshots)
     if isinstance(loaded.model, BlackBox):
         raise UsageError(f"{loaded.file}: is a file of another runtime already")

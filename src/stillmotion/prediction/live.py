@@ -19,8 +19,10 @@ from stillmotion.decoding import Images, index_shown_at
 from stillmotion.decoding.live import Source, SourceStats, find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.pyav import Resizer
+from stillmotion.errors import UsageError
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
+from stillmotion.models.keras_graph import iter_layers
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, WindowStream
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.events import Event, EventDetector
@@ -281,6 +283,11 @@ def _stream_model(model: ClipModel, hop: int | None, live: bool) -> StreamModel 
     """The divided model; for a live source, with a hop that this machine can keep up with."""
     if isinstance(model.model, AdaptedBlackBox):
         return WindowStream(model.model, model.labels, hop or 1)
+    stateful = [layer for layer in iter_layers(model.model) if getattr(layer, "stateful", False) is True]
+    if stateful:
+        if hop not in (None, model.frames):
+            raise UsageError(f"hop is {hop}; a stateful model, which remembers all frames before, takes {model.frames}")
+        return WindowStream(model.model, model.labels, model.frames, stateful)
     divided = stream_model(model.model, hop=hop or 1, labels=model.labels, engine=model.engine)
     if hop is not None or not live:
         return divided

@@ -1,0 +1,262 @@
+"""Models of other people: described, refused while something is unknown, and fed alike by every command."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from PIL import Image
+
+import stillmotion as sm
+from helpers.commands import assert_refused, run_command
+from helpers.media import write_video
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.models.cards import write_card
+from stillmotion.prediction import VideoPrediction, convert_model, describe_model, load_clip_model
+from stillmotion.prediction.events import EventDetector
+from stillmotion.streaming import WindowPrediction
+
+pytestmark = pytest.mark.backend
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+
+
+def film(folder: Path) -> Path:
+    """Red for two seconds, then blue for two, at 10 frames per second."""
+    frames = np.repeat(np.array([RED, BLUE], np.uint8), 20, axis=0)
+    return write_video(folder / "film.mp4", np.broadcast_to(frames[:, None, None], (40, 32, 48, 3)))
+
+
+def color_model(file: Path, *, end: Any = None, order: int = 1, frames: int | None = 4) -> Path:
+    """Trained on pictures divided by 255, of which the file says nothing: is a clip red or blue?"""
+    inputs = keras.Input((frames, 16, 16, 3))
+    hidden, dense = layers.Dense(2, activation="relu"), layers.Dense(2)
+    x = dense(hidden(layers.GlobalAveragePooling3D()(inputs)))
+    model = keras.Model(inputs, layers.Softmax()(x) if end is None else end(x))
+    # Red is between 0.65 and 0.95 of full: in every other range, red is never or always there.
+    hidden.set_weights([np.array([[1, 1], [0, 0], [0, 0]], np.float32)[::order], np.array([-0.65, -0.9], np.float32)])
+    dense.set_weights([np.array([[100, 0], [-300, 0]], np.float32), np.array([-5, 0], np.float32)])
+    model.save(file)
+    return file
+
+
+def snapshots(folder: Path) -> Path:
+    for name, color in (("blue", BLUE), ("red", RED)):
+        (folder / "stills" / name).mkdir(parents=True)
+        for number in range(4):
+            noise = np.random.default_rng(number).integers(-30, 30, (20, 20, 3))
+            picture = np.clip(np.array(color) + noise, 0, 255).astype(np.uint8)
+            Image.fromarray(picture).save(folder / "stills" / name / f"{number}.png")
+    return folder / "stills"
+
+
+def test_what_changes_answers_is_asked_for(tmp_path: Path) -> None:
+    model, video = color_model(tmp_path / "m.keras"), film(tmp_path)
+    message = (
+        "does not say its input range and channels, which changes what it predicts: give `input_range`, `channels`"
+    )
+    for call in (
+        lambda: list(sm.predict(model, [video])),
+        lambda: list(sm.stream(model, video, rate=10)),
+        lambda: sm.export_model(model, "onnx"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            call()
+    for words in (("predict", model, video), ("stream", model, video, "--rate", 10), ("export", model)):
+        assert_refused(2, "give --input-range, --channels; stillmotion describe with --snapshots", *words)
+
+
+def test_labeled_snapshots_tell_range_and_channel_order(tmp_path: Path) -> None:
+    """They are written into the card, which all commands read."""
+    model, video = color_model(tmp_path / "m.keras", order=-1), film(tmp_path)
+    card = describe_model(model, snapshots=snapshots(tmp_path), labels=["red", "blue"], rate=10)
+    assert (card.input_range.value, card.input_range.source) == ("0..1", "measured")
+    assert (card.channels.value, card.channels.source) == ("BGR", "measured")
+    assert not card.missing
+    write_card(card, tmp_path / "m.json")
+    (predicted,) = sm.predict(model, [video])
+    assert isinstance(predicted, VideoPrediction)
+    labels = [predicted.labels[int(row.argmax())] for row in predicted.window_probabilities]
+    assert labels[0] == "red" and labels[-1] == "blue"
+    streamed = list(sm.stream(model, video))
+    assert [streamed[0].label, streamed[-1].label] == ["red", "blue"]
+    by_window = dict(zip([round(end, 3) for _, end in predicted.windows], predicted.window_probabilities, strict=True))
+    common = [entry for entry in streamed if entry.seconds and round(entry.seconds, 3) in by_window]
+    assert len(common) == 10
+    for entry in common:
+        np.testing.assert_allclose(entry.probabilities, by_window[round(entry.seconds or 0, 3)], atol=1e-5)
+
+
+def test_describe_prints_and_writes_the_card(tmp_path: Path) -> None:
+    model = color_model(tmp_path / "m.keras")
+    result = run_command("describe", model, "--channels", "bgr")
+    assert result.returncode == 0
+    assert "BGR" in result.stdout and "given" in result.stdout
+    assert "unknown, and needed to predict, stream and export: give --input-range" in result.stderr
+    written = json.loads((tmp_path / "m.json").read_text())
+    assert written["channels"] == {"value": "BGR", "source": "given", "evidence": ""}
+    assert written["input_range"]["source"] == "unknown"
+    # Given once, it is known from then on.
+    assert_refused(2, "does not say its input range, which", "predict", model, film(tmp_path))
+
+
+def test_one_sigmoid_tells_two_labels_apart(tmp_path: Path) -> None:
+    inputs = keras.Input((4, 16, 16, 3))
+    dense = layers.Dense(1, activation="sigmoid")
+    model = keras.Model(inputs, dense(layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 255)(inputs))))
+    dense.set_weights([np.array([[-30], [0], [30]], np.float32), np.zeros(1, np.float32)])
+    model.save(tmp_path / "m.keras")
+    loaded = load_clip_model(tmp_path / "m.keras", rate=10, channels="rgb", labels=["real", "fake"])
+    labels = [prediction.label for prediction in sm.stream(loaded, film(tmp_path))]
+    assert labels[0] == "real" and labels[-1] == "fake"
+    assert load_clip_model(tmp_path / "m.keras", rate=10, channels="rgb", labels=["fake"]).labels == (
+        "not fake",
+        "fake",
+    )
+    with pytest.raises(UsageError, match="3 labels for a model of 2 classes"):
+        load_clip_model(tmp_path / "m.keras", rate=10, channels="rgb", labels=["a", "b", "c"])
+
+
+def test_an_output_per_frame_is_that_of_the_newest(tmp_path: Path) -> None:
+    inputs = keras.Input((4, 16, 16, 3))
+    x = layers.TimeDistributed(layers.GlobalAveragePooling2D())(layers.Rescaling(1 / 255)(inputs))
+    dense = layers.Dense(2, activation="softmax")
+    model = keras.Model(inputs, dense(x))
+    dense.set_weights([np.array([[20, -20], [0, 0], [-20, 20]], np.float32), np.zeros(2, np.float32)])
+    model.save(tmp_path / "m.keras")
+    loaded = load_clip_model(tmp_path / "m.keras", rate=10, channels="rgb", labels=["red", "blue"])
+    for prediction in sm.stream(loaded, film(tmp_path)):
+        assert prediction.label == ("red" if (prediction.seconds or 0) < 2.05 else "blue")
+
+
+def test_sizes_and_frames_that_a_model_leaves_open_are_asked_for(tmp_path: Path) -> None:
+    inputs = keras.Input((None, None, None, 3))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.GlobalAveragePooling3D()(inputs)))
+    model.save(tmp_path / "m.keras")
+    facts: dict[str, Any] = {"rate": 10, "input_range": "0..1", "channels": "rgb"}
+    with pytest.raises(UsageError, match="give `frames`, `size`"):
+        load_clip_model(tmp_path / "m.keras", **facts)
+    loaded = load_clip_model(tmp_path / "m.keras", **facts, frames=4, size=(16, 24))
+    assert loaded.model.input_shape == (None, 4, 16, 24, 3)
+    fixed = color_model(tmp_path / "fixed.keras")
+    with pytest.raises(UsageError, match="frames 5 were given, but the model takes 4"):
+        load_clip_model(fixed, **facts, frames=5)
+
+
+def test_several_inputs_are_named(tmp_path: Path) -> None:
+    rgb, flow = keras.Input((4, 16, 16, 3), name="rgb"), keras.Input((4, 16, 16, 2), name="flow")
+    pooled = layers.Concatenate()([layers.GlobalAveragePooling3D()(rgb), layers.GlobalAveragePooling3D()(flow)])
+    keras.Model([rgb, flow], layers.Dense(2, activation="softmax")(pooled)).save(tmp_path / "m.keras")
+    facts: dict[str, Any] = {"rate": 10, "input_range": "0..1", "channels": "rgb"}
+    with pytest.raises(UsageError, match=r"takes 2 inputs: rgb \(4, 16, 16, 3\), flow \(4, 16, 16, 2\); say what each"):
+        load_clip_model(tmp_path / "m.keras", **facts)
+    with pytest.raises(UsageError, match="has no input 'motion'; it has rgb, flow"):
+        load_clip_model(tmp_path / "m.keras", **facts, inputs={"motion": "frames"})
+    with pytest.raises(UsageError, match=r"input flow takes .* no pictures of 1 or 3 channels"):
+        load_clip_model(tmp_path / "m.keras", **facts, inputs={"rgb": "frames", "flow": "difference"})
+
+
+def test_a_stateful_model_remembers_what_was_before(tmp_path: Path) -> None:
+    inputs = keras.Input((1, 16, 16, 3), batch_size=1)
+    x = layers.TimeDistributed(layers.GlobalAveragePooling2D())(layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.GRU(3, stateful=True)(x)))
+    model.save(tmp_path / "m.keras")
+    video = film(tmp_path)
+    loaded = load_clip_model(tmp_path / "m.keras", rate=10, channels="rgb")
+    first = [prediction.probabilities for prediction in sm.stream(loaded, video)]
+    again = [prediction.probabilities for prediction in sm.stream(loaded, video)]
+    assert len(first) == 40
+    np.testing.assert_allclose(first, again, atol=1e-6)
+    # The same picture, with another past.
+    assert np.abs(first[0] - first[10]).max() > 1e-3
+
+
+def test_independent_labels_have_events_of_their_own() -> None:
+    detector = EventDetector(
+        ["rain", "fog", "snow"], smoothing_seconds=0, enter_threshold={"fog": 0.2}, exit_threshold=0.1,
+        outputs="independent sigmoids",
+    )  # fmt: skip
+    events = []
+    for second in range(10):
+        rain, fog = 0.9 if 1 <= second < 8 else 0.0, 0.3 if 3 <= second < 6 else 0.0
+        events += detector.push(WindowPrediction(np.array([rain, fog, 0.5], np.float32), second, float(second)))
+    events += detector.flush()
+    assert [(event.label, event.start_seconds, event.end_seconds) for event in events] == [
+        ("fog", 3, 5),
+        ("rain", 1, 7),
+    ]
+    with pytest.raises(UsageError, match="a threshold for 'hail'"):
+        EventDetector(["rain"], enter_threshold={"hail": 0.5})
+
+
+def test_a_regression_has_events_where_thresholds_are_given() -> None:
+    def events(**thresholds: float) -> list[float]:
+        detector = EventDetector(["speed"], smoothing_seconds=0, outputs="regression", **thresholds)
+        found = []
+        for second, value in enumerate([10.0, 60, 70, 65, 20, 10]):
+            found += detector.push(WindowPrediction(np.array([value], np.float32), second, float(second)))
+        return [event.start_seconds for event in found + detector.flush()]
+
+    assert events() == [] and events(enter_threshold=50) == [1]
+
+
+def test_teachable_machine_says_all_it_needs(tmp_path: Path) -> None:
+    inner = keras.Sequential([keras.Input((16, 16, 3)), layers.Conv2D(2, 3), layers.GlobalAveragePooling2D()])
+    head = keras.Sequential([keras.Input((2,)), layers.Dense(2, activation="softmax")])
+    keras.Sequential([inner, head]).save(tmp_path / "keras_model.keras")
+    (tmp_path / "labels.txt").write_text("0 left hand\n1 right\n")
+    card = describe_model(tmp_path / "keras_model.keras")
+    assert (card.input_range.value, card.channels.value) == ("-1..1", "RGB") and not card.missing
+    assert card.labels.value == ("left hand", "right") and card.labels.source == "read"
+
+
+def test_a_converted_model_is_clean_and_has_a_card(tmp_path: Path) -> None:
+    model = color_model(tmp_path / "m.keras")
+    result = convert_model(model, tmp_path / "new.keras", facts={"channels": "bgr", "input_range": "0..1"})
+    assert result.max_difference <= 1e-6
+    assert keras.saving.load_model(tmp_path / "new.keras").input_shape == (None, 4, 16, 16, 3)
+    assert not describe_model(tmp_path / "new.keras").missing
+    with pytest.raises(UsageError, match=r"a converted model is a \.keras file"):
+        convert_model(model, tmp_path / "new.h5")
+    with pytest.raises(UsageError, match="is the model itself"):
+        convert_model(model, model)
+
+
+needs_tensorflow = pytest.mark.skipif(
+    os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="exported from TensorFlow"
+)
+
+
+@needs_tensorflow
+def test_an_exported_model_takes_what_a_camera_gives(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    model, video = color_model(tmp_path / "m.keras", order=-1), film(tmp_path)
+    facts: dict[str, Any] = {"input_range": "0..1", "channels": "bgr", "labels": ["red", "blue"], "rate": 10}
+    export = sm.export_model(model, "onnx", tmp_path / "out", **facts)
+    about = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert about["inputs"][0]["dtype"] == "uint8" and about["card"]["channels"]["value"] == "BGR"
+    # The exported file is a model of its own, which is a black box now.
+    box = load_clip_model(export.file, channels="rgb", rate=10, labels=["red", "blue"])
+    expected = list(sm.stream(load_clip_model(model, **facts), video))
+    streamed = list(sm.stream(box, video))
+    assert [entry.seconds for entry in streamed] == [entry.seconds for entry in expected]
+    np.testing.assert_allclose(
+        [entry.probabilities for entry in streamed], [entry.probabilities for entry in expected], atol=1e-4
+    )
+    (predicted,) = sm.predict(box, [video])
+    assert isinstance(predicted, VideoPrediction)
+    with pytest.raises(UsageError, match="is a file of another runtime already"):
+        sm.export_model(export.file, "onnx", tmp_path / "again", channels="rgb")
+
+
+def test_damaged_files_of_other_runtimes_are_refused(tmp_path: Path) -> None:
+    for name, package in (("m.onnx", "onnxruntime"), ("m.tflite", "ai_edge_litert")):
+        pytest.importorskip(package)
+        (tmp_path / name).write_bytes(b"nothing of the kind")
+        with pytest.raises(StillmotionError, match=f"{name}: cannot be loaded"):
+            describe_model(tmp_path / name)
