@@ -21,7 +21,7 @@ import pytest
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import pretrained
-from stillmotion.models.cards import ModelCard, card_file, write_card
+from stillmotion.models.cards import Channels, Fact, ModelCard, card_file, write_card
 from stillmotion.models.pretrained import (
     BACKBONES,
     available_backbones,
@@ -470,13 +470,18 @@ def test_a_model_of_your_own_is_fed_as_its_card_says(tmp_path: Path) -> None:
     pixels = np.zeros((1, 32, 32, 3), np.uint8)
     pixels[0, 0, 0] = 255, 0, 51
     ids = set()
-    for channels, input_range, expected in (("RGB", "0..1", 1 + 20), ("BGR", "0..1", 0.2 + 100), ("RGB", "-1..1", -69)):
+    cases: list[tuple[Channels, str, float]] = [
+        ("RGB", "0..1", 1 + 20),
+        ("BGR", "0..1", 0.2 + 100),
+        ("RGB", "-1..1", 1 - 10 - 60),
+    ]
+    for channels, input_range, expected in cases:
         card = ModelCard(
             model="my.keras",
             kind="image",
             inputs=(),
-            channels={"value": channels, "source": "given"},
-            input_range={"value": input_range, "source": "given"},
+            channels=Fact[Channels](value=channels, source="given"),
+            input_range=Fact[str](value=input_range, source="given"),
         )
         write_card(card, card_file(file))
         grid, _ = build_backbone(f"{file}:maps", 32, 32)(pixels)
