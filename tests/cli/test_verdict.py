@@ -43,8 +43,9 @@ def test_the_verdict_is_printed_and_imports_no_backend(tmp_path: Path) -> None:
 
 def test_json_is_the_verdict_of_comparison_json(tmp_path: Path) -> None:
     still, motion = table(tmp_path / "s.csv", [i % 3 > 0 for i in range(60)]), table(tmp_path / "m.csv", [True] * 60)
-    result = run("verdict", still, motion, "--margin", "0.1", "--json")
-    sm.write_comparison(sm.compare_tables([still, motion], margin=0.1), tmp_path / "out")
+    result = run("verdict", still, motion, "--margin", "0.1", "--metric", "balanced", "--sequential", "--json")
+    comparison = sm.compare_tables([still, motion], margin=0.1, metric="balanced", sequential=True)
+    sm.write_comparison(comparison, tmp_path / "out")
     assert json.loads(result.stdout) == json.loads((tmp_path / "out/comparison.json").read_text())["verdict"]
 
 

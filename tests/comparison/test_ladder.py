@@ -122,3 +122,31 @@ def test_a_model_is_of_one_kind(tmp_path: Path) -> None:
         compare_runs({"mixed": [run for members in runs.values() for run in members]})
     with pytest.raises(UsageError, match="no runs to compare"):
         compare_runs({"changes": runs["changes"], "order": []})
+
+
+def test_everything_is_compared_by_the_metric(tmp_path: Path) -> None:
+    """One label in 10 is rare. *several frames* finds all others and *order* all rare ones and most others."""
+    truth = (np.arange(100) % 10 == 0).astype(np.intp)
+    base = replace(predictions([True] * 100), truth=truth)
+    predicted = {
+        "several frames": ("frame_pool", np.zeros(100, np.intp)),
+        "order": ("frame_sequence", np.where(np.arange(100) % 10 == 1, 1, truth)),
+    }
+    runs = {
+        name: [write_run(tmp_path / name, replace(base, probabilities=np.eye(2)[labels]), family, milliseconds=cost)]
+        for (name, (family, labels)), cost in zip(predicted.items(), (1.0, 9.0), strict=True)
+    }
+    plain = compare_runs(runs)
+    balanced = compare_runs(runs, metric="balanced", sequential=True)
+    for comparison, gain, metric in ((plain, 0.0, "accuracy"), (balanced, (1 + 8 / 9) / 2 - 0.5, "balanced")):
+        assert comparison.verdict is not None
+        assert comparison.ladder is not None
+        assert comparison.verdict.metric == metric
+        assert comparison.verdict.difference == pytest.approx(gain)
+        assert comparison.ladder.steps[0].gain == pytest.approx(gain)
+        assert comparison.verdict.sequential == (metric == "balanced")
+    assert plain.recommendation is not None
+    assert balanced.recommendation is not None
+    assert (plain.recommendation.best, balanced.recommendation.best) == ("several frames", "order")
+    with pytest.raises(UsageError, match="no metric 'f1'"):
+        compare_runs(runs, metric="f1")  # type: ignore[arg-type]
