@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
-from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,7 +130,7 @@ class _Job:
         """Add the new features to whatever is in the cache by now."""
         parts = [self.stored, load_features(self.entry)]
         if self.rows:
-            seconds, grids, tops = zip(*sorted(self.rows, key=itemgetter(0)), strict=True)
+            seconds, grids, tops = zip(*self.rows, strict=True)
             new = FrameFeatures(np.array(seconds), np.stack(grids), np.stack(tops))
             parts.append(StoredFeatures(new, self.missing))
         features = merge([part for part in parts if part is not None], self.missing)
