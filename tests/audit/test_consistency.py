@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,19 @@ def clip_model(frames: int | None) -> Any:
 
 def random_inputs(*shape: int) -> Any:
     return np.random.default_rng(0).uniform(0, 1, shape).astype(np.float32)
+
+
+def test_the_report_for_keras_shows_the_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    """If this fails on a later Keras, the fault may be mended: the report and the check's fix name versions."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("a fault of TensorFlow")
+    report = (Path(__file__).parents[2] / "docs" / "keras-issue.md").read_text(encoding="utf-8")
+    script = re.search(r"```python\n(.*?)```", report, re.DOTALL)
+    assert script
+    exec(script[1], {})
+    printed = capsys.readouterr().out
+    assert printed == f"Keras {keras.__version__} called: (2, 6, 1) traced: (2, 2, 1)\n"
+    assert printed in report
 
 
 def failed_checks(audited: AuditedModel, values: Any) -> dict[str, str]:

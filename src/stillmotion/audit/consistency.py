@@ -99,7 +99,8 @@ def _check_frames(audited: AuditedModel, inputs: Floats) -> Iterator[Check]:
     layers = f" ({', '.join(unknown)})" if unknown else ""
     fix = (
         f"TimeDistributed{layers} with an unknown number of frames uses only as many of the first frames as the batch "
-        f"has clips: build the model with keras.Input(({audited.frames}, {audited.height}, {audited.width}, 3)), and "
+        "has clips, in Keras 3.14 and later: build the model with "
+        f"keras.Input(({audited.frames}, {audited.height}, {audited.width}, 3)), and "
         "load the same weights"
     )
     ignored_fix = fix if unknown else f"frames {ignored} change nothing: is the model meant to ignore them?"
