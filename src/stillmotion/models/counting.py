@@ -78,8 +78,8 @@ def _of_layer(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int,
             return frames * batch * count_multiply_adds(layer.layer)
         return frames * _of_layer(layer.layer, (batch, *rest), (output_shape[0], *output_shape[2:]))
     if isinstance(layer, layers.ConvLSTM1D | layers.ConvLSTM2D | layers.ConvLSTM3D):
-        positions = prod(output_shape[-1 - layer.cell.rank : -1])
-        return input_shape[0] * input_shape[1] * positions * _kernel_size(layer)
+        places = prod(output_shape[-1 - layer.cell.rank : -1])
+        return prod(input_shape[:2]) * places * _kernel_size(layer)
     if isinstance(layer, layers.RNN):
         batch, frames, *_ = input_shape
         return batch * frames * _kernel_size(layer)

@@ -214,7 +214,8 @@ class _Trial:
         if node.batch is None and (foreign or node.kwargs.get("training")):
             action = FullWindow(action.call, batch=1)
         try:
-            return _compiled(node, partial(action.run, WINDOWS))(inputs)
+            results: list[Any] = _compiled(node, partial(action.run, WINDOWS))(inputs)
+            return results
         except Exception as error:
             reason = " ".join(str(error).split())[:200]
             name = node.operation.name
