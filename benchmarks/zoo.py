@@ -1,18 +1,18 @@
-"""Stream and export small models of every kind that people write. Writes benchmarks/results/zoo.md.
+"""Stream and export small models of every kind that people write. Writes the table in docs/stream.md.
 
-    OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python benchmarks/zoo.py [--models LSTM,C3D] [--figures zoo.json]
-    KERAS_BACKEND=jax python benchmarks/zoo.py --figures zoo.json
+    OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python benchmarks/zoo.py [--models LSTM,C3D]
+    OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 python benchmarks/zoo.py --export
+    KERAS_BACKEND=jax python benchmarks/zoo.py
 
-Each run adds the figures of its backend to the JSON file, and writes the page from all that are there. The gain is the
-time of `predict_on_batch` for a window divided by that of `push` for a frame; below 1, streaming costs more than it
-saves, as it may with models this small.
+Figures are kept in a JSON file; each of these commands adds its own, skips models that have them already, and writes
+the table from all that are there. The gain is the time of `predict_on_batch` for a window divided by that of `push` for
+a frame: the least processor or wall-clock time of ten calls.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 import traceback
 from collections.abc import Callable
@@ -31,7 +31,9 @@ from stillmotion.models.keras_graph import pack_input, predict_batch
 from stillmotion.streaming import StreamModel, stream_program
 from stillmotion.streaming.trial import structured_frames
 
-PAGE = Path(__file__).parent / "results" / "zoo.md"
+PAGE = Path(__file__).parents[1] / "docs" / "stream.md"
+# The table stands between these lines of the page.
+BEGIN, END = "<!-- Written by benchmarks/zoo.py. -->", "<!-- End of what benchmarks/zoo.py writes. -->"
 WINDOWS = 5
 
 
@@ -45,17 +47,20 @@ def random_weights(model: keras.Model) -> keras.Model:
         if value.ndim <= 1 or not np.ptp(value):
             value = value + rng.uniform(0, 0.3, value.shape)
             weight.assign(value.astype(np.float32))
+    kernels = [weight for weight in model.trainable_weights if weight.shape and weight.shape[-1] <= 4]
+    if kernels:
+        kernels[-1].assign(kernels[-1] * 8)
     return model
 
 
-def frames_of(model: keras.Model, stream: StreamModel) -> Any:
+def frames_of(stream: StreamModel) -> Any:
     """Frames for a few windows, in 0..1 unless the model takes whole numbers."""
     spec = stream.plan.graph.specs[stream.plan.graph.input]
     values = (0.0, 1.0) if "float" in spec.dtype else (0.0, 255.0)
     return structured_frames(stream.frames + WINDOWS - 1, stream.plan.frame_shape, spec.dtype, values, seed=7)
 
 
-def windows_of(model: keras.Model, stream: StreamModel, frames: Any) -> Any:
+def windows_of(stream: StreamModel, frames: Any) -> Any:
     windows = np.stack([frames[at : at + stream.frames] for at in range(WINDOWS)])
     return windows[:, 0] if len(stream.plan.graph.shape(stream.plan.graph.input)) == 4 else windows
 
@@ -104,64 +109,63 @@ def export_of(model: keras.Model, stream: StreamModel, frames: Any, windows: Any
 
 
 def measure(name: str, *, export: bool) -> dict[str, Any]:
-    """All figures of a model on this backend."""
+    """All figures of a model on this backend, or those of its exports."""
     keras.utils.set_random_seed(0)
     model = random_weights(MODELS[name]())
     stream = sm.stream_model(model)
-    frames = frames_of(model, stream)
-    windows = windows_of(model, stream, frames)
+    frames = frames_of(stream)
+    windows = windows_of(stream, frames)
+    if export:
+        return export_of(model, stream, frames, windows)
     streamed = np.array([each.probabilities for frame in frames for each in stream.push(frame[None])])
     expected = predict_batch(model, windows)
     again = predict_batch(model, windows[:1])
-    reasons = [f"{report.layer.rstrip('_0123456789')}: {report.reason}" for report in stream.layers if report.reason]
     per_window = fastest(lambda: predict_batch(model, windows[:1]))
     per_frame = fastest(lambda: stream.push(frames[:1]))
-    figures: dict[str, Any] = {
+    reasons = [f"{report.layer.rstrip('_0123456789')}: {report.reason}" for report in stream.layers if report.reason]
+    return {
         "difference": float(np.abs(streamed.reshape(expected.shape) - expected).max()),
         "random": bool(np.abs(again - expected[:1]).max() > 1e-5),
         "varies": float(np.ptp(expected, axis=0).max()),
         "gain": per_window / per_frame,
         "reasons": list(dict.fromkeys(reasons)),
-        "undivided": len(stream.layers) == 1 and bool(reasons),
     }
-    if export and keras.backend.backend() == "tensorflow":
-        figures["export"] = export_of(model, stream, frames, windows)
-    return figures
 
 
-def cell(figures: dict[str, Any] | None) -> str:
+def difference_cell(figures: dict[str, Any] | None) -> str:
     """Difference from the model on one backend."""
-    if figures is None:
+    if not figures:
         return ""
     if "error" in figures:
         return f"error: {figures['error']}"
     return "random" if figures["random"] else f"{figures['difference']:.0e}"
 
 
-def render_page(figures: dict[str, dict[str, Any]], setting: str) -> str:
-    """The page as Markdown."""
-    lines = [
-        "# Models that stream", "    python benchmarks/zoo.py --figures zoo.json", setting,
-        "Small models with random weights, each written the way people write it (`benchmarks/zoo_models.py`).\n"
-        "*TensorFlow* and *JAX*: the largest difference between the stream's predictions and the model's own.\n"
-        "*Gain*: time of `predict_on_batch` for a window, divided by that of one new frame, on TensorFlow.\n"
-        "*Exported*: the same difference in ONNX Runtime, for the whole model and for the step of a stream.\n"
-        "The last column says which layers run on the whole window, and why; those after them do as well.",
-    ]  # fmt: skip
-    table = ["| model | TensorFlow | JAX | gain | exported | on the whole window |", "|---|---|---|---|---|---|"]
+def export_cell(figures: dict[str, Any] | None) -> str:
+    """Differences of both exports, or why there are none."""
+    if not figures:
+        return ""
+    if "error" in figures:
+        return f"error: {figures['error']}"
+    whole, step = figures["whole"], figures["step"]
+    return whole if whole == step else f"{whole}; step {step}"
+
+
+def render_table(figures: dict[str, dict[str, Any]], setting: str) -> str:
+    """The table as Markdown."""
+    lines = ["| model | TensorFlow | JAX | gain | exported | on the whole window |", "|---|---|---|---|---|---|"]
     for name in MODELS:
-        by_backend = {backend: rows.get(name) for backend, rows in figures.items()}
-        main = by_backend.get("tensorflow") or by_backend.get("jax")
+        rows = {part: figures.get(part, {}).get(name) for part in ("tensorflow", "jax", "export")}
+        main = rows["tensorflow"] or rows["jax"]
         if not main:
             continue
-        exports = main.get("export", {})
-        exported = " / ".join(exports.values()) if len(set(exports.values())) > 1 else next(iter(exports.values()), "")
         cells = [
-            name, cell(by_backend.get("tensorflow")), cell(by_backend.get("jax")),
-            f"{main['gain']:.1f}x" if "gain" in main else "", exported, "; ".join(main.get("reasons", [])),
+            name, difference_cell(rows["tensorflow"]), difference_cell(rows["jax"]),
+            f"{main['gain']:.1f}x" if "gain" in main else "", export_cell(rows["export"]),
+            "; ".join(main.get("reasons", [])),
         ]  # fmt: skip
-        table.append(f"| {' | '.join(text.replace('|', '/') for text in cells)} |")
-    return "\n\n".join([*lines, "\n".join(table)]) + "\n"
+        lines.append(f"| {' | '.join(' '.join(text.replace('|', '/').split()) for text in cells)} |")
+    return "\n".join([*lines, "", setting])
 
 
 def main() -> None:
@@ -169,17 +173,20 @@ def main() -> None:
     parser.add_argument("--models", default="", help="comma-separated parts of names: only models with one of them")
     parser.add_argument("--figures", type=Path, default=Path("zoo.json"), help="where figures are kept")
     parser.add_argument("--again", action="store_true", help="also measure models that have figures already")
-    parser.add_argument("--no-export", action="store_true")
+    parser.add_argument("--export", action="store_true", help="export the models instead")
     arguments = parser.parse_args()
-    backend = keras.backend.backend()
-    figures = json.loads(arguments.figures.read_text()) if arguments.figures.is_file() else {}
+
+    def known() -> dict[str, dict[str, Any]]:
+        return json.loads(arguments.figures.read_text()) if arguments.figures.is_file() else {}
+
+    part = "export" if arguments.export else keras.backend.backend()
     for name in MODELS:
-        known = figures.get(backend, {}).get(name)
-        if not any(part in name for part in arguments.models.split(",")) or (known and not arguments.again):
+        wanted = any(word in name for word in arguments.models.split(","))
+        if not wanted or (name in known().get(part, {}) and not arguments.again):
             continue
         began = time.time()
         try:
-            row = measure(name, export=not arguments.no_export)
+            row = measure(name, export=arguments.export)
         except StillmotionError as error:
             row = {"error": str(error)}
         except Exception as error:
@@ -187,14 +194,13 @@ def main() -> None:
             row = {"error": f"unforeseen {type(error).__name__}"}
         keras.backend.clear_session()
         print(f"{time.time() - began:.0f} s, {name}: {row}", flush=True)
-        # Other runs may have written meanwhile.
-        figures = json.loads(arguments.figures.read_text()) if arguments.figures.is_file() else {}
-        figures.setdefault(backend, {})[name] = row
+        figures = known()  # Another run may have written meanwhile.
+        figures.setdefault(part, {})[name] = row
         arguments.figures.write_text(json.dumps(figures, indent=1))
-    setting = (
-        f"Keras {keras.__version__}, one thread ({os.environ.get('OMP_NUM_THREADS', 'all')}), {os.cpu_count()} cores."
-    )
-    PAGE.write_text(render_page(figures, setting), encoding="utf-8")
+    setting = f"Keras {keras.__version__}; made by `python benchmarks/zoo.py`."
+    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
+    after = rest.split(END)[1]
+    PAGE.write_text(f"{before}{BEGIN}\n{render_table(known(), setting)}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -211,6 +211,19 @@ def test_a_wrong_division_is_noticed_and_reported(monkeypatch: pytest.MonkeyPatc
     np.testing.assert_allclose(streamed, windows_of(model, pixels(9), 1, 0), atol=1e-5)
 
 
+def test_a_stateful_model_carries_its_state_from_window_to_window() -> None:
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((4, 3), batch_size=1), layers.LSTM(2, stateful=True)])
+    frames = np.random.default_rng(0).normal(0, 1, (12, 3)).astype(np.float32)
+    stream = stream_model(model, hop=4)
+    model.reset_states() if hasattr(model, "reset_states") else model.layers[0].reset_state()
+    expected = [np.asarray(model(frames[None, at : at + 4]))[0] for at in (0, 4, 8)]
+    for _ in range(2):
+        streamed = [prediction.probabilities for prediction in stream.push(frames)]
+        np.testing.assert_allclose(streamed, expected, atol=1e-6)
+        stream.flush()
+
+
 def test_a_model_of_pictures_has_windows_of_one_frame() -> None:
     layers = keras.layers
     model = keras.Sequential([keras.Input((12, 12, 3)), layers.Conv2D(3, 2), layers.Flatten(), layers.Dense(4)])
@@ -222,7 +235,7 @@ def test_what_cannot_be_streamed_is_refused() -> None:
     layers = keras.layers
     with pytest.raises(UsageError, match="build it with a known number of frames"):
         stream_model(keras.Sequential([keras.Input((None, 3)), layers.LSTM(2)]))
-    with pytest.raises(UsageError, match="the prediction of a stateful layer depends on all earlier windows"):
+    with pytest.raises(UsageError, match="windows must follow one another: hop is 1, expected 4"):
         stream_model(keras.Sequential([keras.Input((4, 3), batch_size=1), layers.LSTM(2, stateful=True)]))
     first, second = keras.Input((4, 3)), keras.Input((4, 3))
     with pytest.raises(UsageError, match="one input and one output"):

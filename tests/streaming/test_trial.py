@@ -13,7 +13,7 @@ from keras import layers, ops
 from helpers.networks import windows_of
 from stillmotion.streaming import fusion, stream_model
 from stillmotion.streaming.planning import make_stream_plan
-from stillmotion.streaming.rules import LAYERS, OPERATIONS, attention, convolutions, indexing, per_frame, recurrent
+from stillmotion.streaming.rules import LAYERS, OPERATIONS, convolutions, indexing, per_frame, recurrent
 from stillmotion.streaming.timeline import Taps, Timeline
 from stillmotion.streaming.trial import structured_frames
 
@@ -184,11 +184,11 @@ WRONG: dict[str, tuple[Callable[[], keras.Model], Wrong]] = {
     ),
     "attention without its scale": (
         on_vectors(lambda x: layers.MultiHeadAttention(2, 3)(x, x)),
-        lambda patch: patch.setattr(attention.ops, "softmax", lambda x, axis: x),
+        lambda patch: patch.setattr(ops, "softmax", lambda x, axis: x),
     ),
     "an axis is moved elsewhere": (
         on_vectors(lambda x: layers.Permute((2, 1))(x), width=T),
-        lambda patch: patch.setitem(LAYERS, "Permute", lambda view: view.per_frame()),  # type: ignore[index]
+        lambda patch: patch.setitem(LAYERS, "Permute", lambda view: view.per_frame()),
     ),
     "frames are shifted the wrong way": (
         on_vectors(lambda x: ops.pad(x, ((0, 0), (2, 0), (0, 0)))),

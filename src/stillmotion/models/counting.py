@@ -74,10 +74,17 @@ def _of_layer(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int,
         return sum(_of_layer(direction, input_shape, output_shape) for direction in directions)
     if isinstance(layer, layers.TimeDistributed):
         batch, frames, *rest = input_shape
+        if isinstance(layer.layer, keras.Model):
+            return frames * batch * count_multiply_adds(layer.layer)
         return frames * _of_layer(layer.layer, (batch, *rest), (output_shape[0], *output_shape[2:]))
-    if isinstance(layer, layers.LSTM | layers.GRU | layers.SimpleRNN):
+    if isinstance(layer, layers.ConvLSTM1D | layers.ConvLSTM2D | layers.ConvLSTM3D):
+        places = prod(output_shape[-1 - layer.cell.rank : -1])
+        return prod(input_shape[:2]) * places * _kernel_size(layer)
+    if isinstance(layer, layers.RNN):
         batch, frames, *_ = input_shape
         return batch * frames * _kernel_size(layer)
+    if isinstance(layer, keras.Model):
+        return input_shape[0] * count_multiply_adds(layer)
     if isinstance(layer, layers.MultiHeadAttention):
         batch, frames, *_ = input_shape
         products: int = frames * frames * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))
@@ -92,5 +99,5 @@ def _of_layer(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int,
 
 
 def _kernel_size(layer: Any) -> int:
-    """How many numbers are in a layer's kernels: all of its trained weights except biases."""
-    return sum(prod(weight.shape) for weight in layer.trainable_weights if "bias" not in weight.name)
+    """How many numbers are in a layer's kernels, trained or frozen."""
+    return sum(prod(weight.shape) for weight in layer.weights if "kernel" in weight.name)

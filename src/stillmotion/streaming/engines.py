@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.errors import UsageError
 from stillmotion.exporting import onnx, openvino
 from stillmotion.exporting.program import Program, Runner, Tensor
 from stillmotion.streaming.block import Block
@@ -57,13 +58,18 @@ def stream_program(model: keras.Model, *, hop: int = 1) -> Program:
     Raises:
         UsageError: see `make_stream_plan`.
     """
-    return program_of(Block(model, make_stream_plan(model, hop), 1), 1)
+    plan = make_stream_plan(model, hop)
+    if plan.stateful:
+        raise UsageError(f"{model.name}: a stateful model's state cannot be exported; set stateful=False")
+    return program_of(Block(model, plan, 1), 1)
 
 
 def on_keras(block: Block, streams: int) -> Step:
     """Run on Keras's backend, without what `predict_on_batch` does around it. What is kept stays with the backend."""
     backend = keras.backend.backend()
-    call = (_eagerly if block.run_eagerly else _COMPILERS.get(backend, _as_a_batch))(block, streams)
+    # Compiled, a model's own state would not change.
+    eager = block.run_eagerly or block.plan.stateful
+    call = (_eagerly if eager else _COMPILERS.get(backend, _as_a_batch))(block, streams)
 
     def step(frames: NDArray[Any], kept: list[Any]) -> tuple[Any, list[Any]]:
         probabilities, *next_kept = call([frames, *kept])

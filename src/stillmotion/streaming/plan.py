@@ -73,6 +73,7 @@ class StreamPlan:
         reports: how each layer is streamed, in order.
         histories: how many slices of a tensor are kept between blocks.
         states: the results of tasks that keep a state between blocks.
+        stateful: whether the model itself keeps a state from window to window.
     """
 
     graph: Graph
@@ -83,6 +84,7 @@ class StreamPlan:
     reports: list[LayerReport] = field(default_factory=list)
     histories: dict[Ref, int] = field(default_factory=dict)
     states: list[Ref] = field(default_factory=list)
+    stateful: bool = False
 
     @property
     def frame_shape(self) -> tuple[int, ...]:

@@ -35,7 +35,8 @@ def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "", check
         The plan.
 
     Raises:
-        UsageError: several inputs or outputs, an unknown number of frames, or a stateful layer.
+        UsageError: several inputs or outputs, an unknown number of frames, or windows of a stateful model that do not
+            follow one another.
     """
     graph = join_lists(read_graph(model))
     shape = graph.shape(graph.input)
@@ -43,10 +44,15 @@ def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "", check
         raise UsageError(f"{model.name}: its input is {shape}; build it with a known number of frames and size")
     for node in graph.nodes:
         if getattr(node.operation, "stateful", False) is True:
-            raise UsageError(
-                f"{node.operation.name}: the prediction of a stateful layer depends on all earlier windows; "
-                "set stateful=False to stream windows"
-            )
+            length = int(shape[1] or 1)
+            if hop != length:
+                raise UsageError(
+                    f"{node.operation.name}: the prediction of a stateful layer depends on all earlier frames, so "
+                    f"windows must follow one another: hop is {hop}, expected {length}; or set stateful=False"
+                )
+            plan = _make_plan(single_call(model), hop, Findings({0: f"{node.operation.name} is stateful"}), proved=True)
+            plan.stateful = True
+            return plan
     if undivided or graph.indivisible:
         whole = single_call(model)
         return _make_plan(whole, hop, Findings({0: undivided or graph.indivisible}), proved=True)

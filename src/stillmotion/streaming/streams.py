@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.models.keras_graph import iter_layers
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.checking import compare_with_model
 from stillmotion.streaming.engines import ENGINES, Step
@@ -190,6 +191,10 @@ class StreamModel:
         blank = np.zeros((padding, *new.shape[1:]), new.dtype)
         stream = _Stream(place, blank, [nan] * padding, windows=1 - hops)
         self._open[name] = stream
+        if self.plan.stateful:
+            for layer in iter_layers(self.model):
+                if getattr(layer, "stateful", False) is True and hasattr(layer, "reset_state"):
+                    layer.reset_state()
         return stream
 
     def _advance(
@@ -302,7 +307,8 @@ def stream_model(
 
     Raises:
         UsageError: a hop below 1, a start below 0, or a model that cannot be streamed, because it has several inputs or
-            outputs, an unknown number of frames, or a stateful layer.
+            outputs, an unknown number of frames, or is stateful with windows that do not follow one another, several
+            streams or another engine.
         StillmotionError: the engine is not installed, or its predictions differ by more than 1e-4.
     """
     if engine not in ENGINES:
@@ -316,11 +322,14 @@ def stream_model(
     if names is not None and len(names) != outputs and (len(names), outputs) != (2, 1):
         raise UsageError(f"{len(names)} labels for a model of {outputs} probabilities")
 
+    if plan.stateful and (streams > 1 or engine != "keras"):
+        raise UsageError(f"{model.name}: a stateful model streams on keras only, one stream at a time")
+
     def build(plan: StreamPlan) -> StreamModel:
         return StreamModel(model, hop, start, streams, names, plan, engine)
 
     stream = build(plan)
-    if not check:
+    if not check or plan.stateful:
         return stream
     try:
         agreement = compare_with_model(stream, TOLERANCES[engine])
