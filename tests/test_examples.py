@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -72,3 +73,20 @@ def test_live(tmp_path: Path) -> None:
     title, *windows = own.splitlines()
     assert "labeled" in title and len(windows) > 3
     assert all("window to" in line and line.endswith("%") for line in windows)
+
+
+@pytest.mark.backend
+@pytest.mark.skipif(os.environ.get("KERAS_BACKEND") == "jax", reason="exported from TensorFlow")
+def test_an_old_model(tmp_path: Path) -> None:
+    """A Keras 2 file of a model for BGR / 255 is found out to be one, and labels the video rightly."""
+    result = subprocess.run(
+        [sys.executable, str(EXAMPLES / "old_model.py"), "--folder", str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout + result.stderr
+    card = json.loads((tmp_path / "new.json").read_text())
+    assert (card["channels"]["value"], card["channels"]["source"]) == ("BGR", "measured")
+    assert (card["input_range"]["value"], card["input_range"]["source"]) == ("0..1", "read")
+    rows = (tmp_path / "events.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[2] for row in rows] == ["red", "blue"]
+    assert (tmp_path / "exported" / "use_it.py").exists()

@@ -57,6 +57,7 @@ from .inspection import (
     inspect_videos as inspect_videos,
 )
 from .models import FAMILIES as FAMILIES, build_model as build_model
+from .models.cards import ModelCard as ModelCard
 from .models.pretrained import (
     BACKBONES as BACKBONES,
     Backbone as Backbone,

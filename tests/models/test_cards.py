@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def softmax(x: Any) -> Any:
     return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
 
 
-OUTPUTS = {
+OUTPUTS: dict[str, tuple[int, str | None, Callable[[Any], Any]]] = {
     "softmax": (3, "softmax", lambda x: softmax(x)),
     "logits": (3, None, lambda x: softmax(x)),
     "one sigmoid": (1, "sigmoid", lambda x: np.concatenate([1 - sigmoid(x), sigmoid(x)], axis=-1)),
@@ -217,7 +218,7 @@ def test_an_architecture_is_not_replaced_by_a_card(tmp_path: Path) -> None:
 )
 def test_wrong_facts_are_refused(facts: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        check_facts(**facts)  # type: ignore[arg-type]
+        check_facts(**facts)
 
 
 def test_several_inputs_are_made_of_one_clip() -> None:

@@ -13,7 +13,6 @@ from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Metric, Preset
 from stillmotion.models import FAMILIES
-from stillmotion.models.cards import check_facts, find_run
 
 MAX_RATE = 1000  # frames per second
 MIN_SIDE, MAX_SIDE = 16, 4096  # pixels
@@ -214,6 +213,8 @@ def model_facts(
     unsafe: bool = False,
 ) -> dict[str, Any]:
     """What the options say of a model, as arguments of the library's functions. Raises UsageError."""
+    from stillmotion.models.cards import check_facts, find_run  # With pydantic, which help does without.
+
     check_facts(input_range=input_range, channels=channels, outputs=outputs)
     find_run(model)
     if rate == "auto":

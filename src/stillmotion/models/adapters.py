@@ -213,7 +213,7 @@ def as_model_input(model: keras.Model, x: Any) -> Any:
     Returns:
         The tensor, or a dict or list that holds it.
     """
-    struct = getattr(model, "input", None)
+    struct = getattr(model, "input", None)  # A Sequential model has none, and takes a tensor.
     if isinstance(struct, dict):
         return {next(iter(struct)): x}
     return [x] if isinstance(struct, list) else x

@@ -426,7 +426,7 @@ def _plain(described: DescribedModel) -> keras.Model:
     model, given = described.model, described.card.inputs[0]
     if isinstance(model, BlackBox):
         return model
-    if not isinstance(model.input, dict | list) and not isinstance(model.output_shape, dict | list):
+    if not isinstance(getattr(model, "input", None), dict | list) and not isinstance(model.output_shape, dict | list):
         return model
     inputs = keras.Input(given.shape, dtype=given.dtype)
     return keras.Model(inputs, only_tensor(model(as_model_input(model, inputs), training=False)))
