@@ -110,6 +110,8 @@ def test_every_option_of_the_command_reaches_the_library(
         moving,
         out=tmp_path / "library",
         families=("frame_pool", "conv3d"),
+        backbones=("efficientnet-lite0",),
+        finetune=True,
         frames=6,
         rate=5.0,
         size=(16, 24),
@@ -120,8 +122,11 @@ def test_every_option_of_the_command_reaches_the_library(
         effort="thorough",
         time_budget_minutes=4.0,
         margin=0.1,
+        metric="balanced",
+        sequential=True,
         flip=True,
         group="rec.*",
+        frame_rate=5.0,
         fractions=(0.5, 0.25, 0.25),
         seed=3,
         processes=3,
@@ -129,7 +134,8 @@ def test_every_option_of_the_command_reaches_the_library(
     words = (
         f"--out {tmp_path / 'command'} --families frame_pool,conv3d --frames 6 --rate 5 --size 16x24 --input rgb "
         "--pool vote --seeds 2 --folds 2 --effort thorough --time-budget 4 --margin 0.1 --flip --group rec.* "
-        "--split 0.5,0.25,0.25 --seed 3 --processes 3"
+        "--split 0.5,0.25,0.25 --seed 3 --processes 3 --backbone efficientnet-lite0 --finetune --metric balanced "
+        "--sequential --frame-rate 5"
     )
     result = CliRunner().invoke(app, ["compare", str(moving), *words.split()])
     assert result.exit_code == 0, result.output

@@ -174,6 +174,8 @@ def test_workers_end_with_a_script_that_is_stopped_or_killed(tmp_path: Path, end
     _, errors = process.communicate(timeout=60)
     wait_until_gone(worker)
     assert errors.count("Traceback") == (1 if end == signal.SIGINT else 0)
+    if end == signal.SIGINT:
+        assert errors.splitlines()[-1] == "KeyboardInterrupt"
 
 
 def test_a_plan_that_runs_a_task_before_what_it_needs_is_a_mistake(tmp_path: Path) -> None:

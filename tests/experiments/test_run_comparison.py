@@ -46,6 +46,8 @@ def test_every_setting_reaches_the_plan_and_its_folder_is_locked(
 ) -> None:
     settings: dict[str, Any] = {
         "families": ("frame_pool", "conv3d"),
+        "backbones": ("efficientnet-lite0",),
+        "finetune": True,
         "frames": 6,
         "rate": 5.0,
         "size": (16, 24),
@@ -56,6 +58,8 @@ def test_every_setting_reaches_the_plan_and_its_folder_is_locked(
         "effort": "thorough",
         "time_budget_minutes": 4.0,
         "margin": 0.1,
+        "metric": "balanced",
+        "sequential": True,
         "flip": True,
         "fractions": (0.2, 0.2, 0.6),
         "seed": 3,
@@ -98,6 +102,7 @@ def test_a_comparison_leaves_its_record_and_its_page(
     assert "conv3d" in (out / "report.html").read_text(encoding="utf-8")
     assert comparison.models["conv3d"].runs == ("runs/conv3d-seed0",)
     assert [task.overwrite for task in executors[0].of(TrainTask)] == [True, True]
+    assert [executor.workers for executor in executors] == [5]  # type: ignore[attr-defined]
     assert set(reports.stages) == {"opening videos"}
 
 
@@ -114,6 +119,21 @@ def test_a_canceled_comparison_leaves_nothing(
 def test_a_comparison_whose_folder_is_in_use_is_refused(recordings: Path, tmp_path: Path) -> None:
     with folder_lock(tmp_path / "out"), pytest.raises(StillmotionError, match="another stillmotion process"):
         run_comparison(recordings, out=tmp_path / "out")
+
+
+@pytest.mark.parametrize(("installed", "notes"), [(["efficientnet-lite0"], 0), ([], 1)])
+def test_a_note_says_how_to_get_a_pretrained_backbone_where_there_is_none(
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    installed: list[str],
+    notes: int,
+) -> None:
+    caplog.set_level("INFO", "stillmotion")
+    monkeypatch.setattr("stillmotion.experiments.settings.available_backbones", lambda: installed)
+    plan_of(monkeypatch, recordings, out=tmp_path / "out")
+    assert caplog.text.count('pip install "stillmotion[pretrained]"') == notes
 
 
 @pytest.mark.usefixtures("unopened")

@@ -90,6 +90,8 @@ def run_task(task: Task) -> object:
             latest, reported = (stage, dict(figures)), now
             _reports.put((task.title, stage, done, total, dict(figures)))
 
+    # TensorFlow warns of retracing; a process that trains several models traces each of them once.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     report("", 0, 1)
     return task.run(report)
 
