@@ -21,7 +21,26 @@ def train(
     out_folder: Annotated[Path | None, options.out_folder("Folder for the run.", show_default="FAMILY-run")] = None,
     frames: options.Frames = None,
     rate: options.RateText = "auto",
-    size: options.SizeText = "64",
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PIXELS|HxW",
+            help="Frame size: one side for squares, or height x width.",
+            show_default="64, or what the pretrained backbone is made for",
+        ),
+    ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="What turns frames into features: small, which is trained from nothing; efficientnet-lite0 or -lite2; "
+            "a keras.applications or keras_hub: name; FILE.keras:LAYER.",
+            show_default="small",
+        ),
+    ] = None,
+    finetune: Annotated[
+        bool, typer.Option("--finetune", help="Train the last stages of pretrained backbones, too.")
+    ] = False,
     preset: options.PresetChoice = "standard",
     epochs: options.Epochs = None,
     option: Annotated[
@@ -30,7 +49,7 @@ def train(
             "--option",
             "-o",
             metavar="NAME=VALUE",
-            help="An option of the family, such as rnn=lstm or pool=max. Can be repeated.",
+            help="An option of the family, such as pool=max or head=transformer. Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -58,16 +77,18 @@ def train(
     options_: dict[str, Any] = dict(options.read_options(option or []))
     if "preset" in options_:
         raise UsageError(f"--option preset={options_['preset']}: use --preset {options_['preset']}")
-    if input_ is not None:
-        if "input" in options_:
-            raise UsageError("--option input and --input are both given; give one of the two")
-        options_["input"] = input_
+    for name, value in (("input", input_), ("backbone", backbone)):
+        if value is not None:
+            if name in options_:
+                raise UsageError(f"--option {name} and --{name} are both given; give one of the two")
+            options_[name] = value
     known = FAMILIES[family].options if family in FAMILIES else {}
     unknown = sorted(options_.keys() - known.keys())
     if family in FAMILIES and unknown:
         raise UsageError(f"--option: {family} has no option {unknown[0]!r}; choose from {', '.join(known)}")
     check_options(family, options_)
-    rate_, size_, fractions = options.read_rate(rate), options.read_size(size), options.read_split(split)
+    rate_, fractions = options.read_rate(rate), options.read_split(split)
+    size_ = None if size is None else options.read_size(size)
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     settings: dict[str, Any] = options_ | {name: value for name, value in given.items() if value is not None}
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
@@ -90,6 +111,7 @@ def train(
             overwrite=overwrite,
             progress=progress,
             precision=precision,
+            finetune=finetune,
             **settings,
         )
     accuracy = compute_metrics([read_predictions(run.predictions_file)]).accuracy

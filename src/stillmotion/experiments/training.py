@@ -16,6 +16,7 @@ from stillmotion.experiments.executors import InProcess
 from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evaluate
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.files import check_folder
+from stillmotion.models import default_size
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
 from stillmotion.training import make_recipe
@@ -28,7 +29,7 @@ def run_training(
     out: str | Path | None = None,
     frames: int | None = None,
     rate: Rate | Literal["auto"] = "auto",
-    size: int | tuple[int, int] = 64,
+    size: int | tuple[int, int] | None = None,
     preset: Preset = "standard",
     flip: bool = False,
     group: str | None = None,
@@ -49,7 +50,7 @@ def run_training(
         out: the run's folder; by default the family's name with "-run", in the working folder.
         frames: frames per clip; by default 16, with the classic preset 10.
         rate: frames per second, "spread", or "auto" to choose by the videos' durations.
-        size: side of the frames in pixels, or (height, width).
+        size: side of the frames in pixels, or (height, width); by default 64, or what suits a pretrained backbone.
         preset: "classic" trains the small architecture of common tutorials.
         flip: whether half of the training clips are mirrored.
         group: a regular expression; what it matches in a video's path names its group.
@@ -70,6 +71,7 @@ def run_training(
         StillmotionError: the data set cannot be used, or `out` cannot be written or holds another training.
         CancelledError: `cancel` was set.
     """
+    size = default_size(settings) if size is None else size
     common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)
     if preset != "standard":
         settings["preset"] = preset

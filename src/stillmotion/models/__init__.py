@@ -51,7 +51,7 @@ class Family:
 
 _INPUT = ("both", "rgb", "difference")
 _PRESET = ("standard", "classic")
-_LINEAR = {"learning_rate": 3e-2, "weight_decay": 1.0, "epochs": 60}
+_LINEAR = {"learning_rate": 3e-2, "weight_decay": 1.0, "epochs": 40}
 # The backbone that is trained from nothing. Any name of `stillmotion.models.pretrained` is allowed as well.
 SMALL = "small"
 SMALL_SIDE = 64  # pixels of the frames that it sees, unless others are chosen

@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from stillmotion.errors import StillmotionError
 from stillmotion.models.backbones import clip_input, fold, motion_input, picture_vector, probabilities, unfold
-from stillmotion.models.heads import FeatureShape, clip_features, standardized
+from stillmotion.models.heads import FeatureShape, clip_features, shared_dropout, standardized
 from stillmotion.models.pooling import frame_outputs, pooled
 
 # Of the head: features of a change, from the grid and the top each, and dropout of its input and its features.
@@ -47,7 +47,7 @@ def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bo
         layers.Concatenate()([change[:, :cells], amount[:, :cells]]),
         layers.Concatenate()([change[:, cells:], amount[:, cells:]]),
     ]
-    parts = [layers.Dense(WIDTH, activation="relu")(layers.Dropout(DROPOUT[0])(part)) for part in parts]
+    parts = [layers.Dense(WIDTH, activation="relu")(shared_dropout(part, DROPOUT[0])) for part in parts]
     x = layers.Dropout(DROPOUT[1])(layers.Concatenate()(parts))
     logits = pooled([unfold(output, shape.frames - 1) for output in frame_outputs(x, classes, pool)], pool)
     return keras.Model(clip, probabilities(logits), name="head")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 from keras import KerasTensor, layers
+from numpy.typing import NDArray
 
 from stillmotion.models.backbones import (
     clip_input,
@@ -58,12 +60,16 @@ def _convolution(x: KerasTensor) -> KerasTensor:
 
 
 def _transformer(x: KerasTensor) -> KerasTensor:
-    """One block with the normalization first (Xiong et al. 2020) and learned positions."""
-    # The bias is the position: it has one row for each place in the clip.
-    positions = keras.initializers.RandomNormal(stddev=0.1)
-    x = layers.EinsumDense("btf,fg->btg", x.shape[1:], bias_axes="tg", bias_initializer=positions)(x)
+    """One block with the normalization first (Xiong et al. 2020), on frames with positions (Vaswani et al. 2017)."""
+    x = layers.Dense(WIDTH)(x + _positions(x.shape[1]))
     y = layers.LayerNormalization()(x)
     x = layers.Add()([x, layers.MultiHeadAttention(4, WIDTH // 4)(y, y)])
     y = layers.Dense(2 * WIDTH, activation="gelu")(layers.LayerNormalization()(x))
     x = layers.Add()([x, layers.Dense(WIDTH)(y)])
     return layers.Flatten()(layers.LayerNormalization()(x))
+
+
+def _positions(frames: int) -> NDArray[np.float32]:
+    """Sines and cosines of each place in the clip, `(1, frames, WIDTH)`."""
+    angles = np.arange(frames)[:, None] / 10_000 ** np.linspace(0, 1, WIDTH // 2, endpoint=False)
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1, dtype=np.float32)[None]
