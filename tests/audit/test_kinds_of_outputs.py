@@ -22,7 +22,7 @@ def test_independent_labels_are_given_from_a_half_on() -> None:
         [True, False, False],
     ]
     assert name_prediction(first, names, independent=True) == "person + car"
-    assert name_prediction(second / 2, names, independent=True) == "none"
+    assert name_prediction(second * np.float32(0.5), names, independent=True) == "none"
     assert name_prediction(first, names, independent=False) == "person"
     assert not same_labels(first, second, independent=True)
     assert same_labels(first, second, independent=False)
