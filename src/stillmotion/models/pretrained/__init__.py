@@ -14,7 +14,6 @@ import hashlib
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from stillmotion.models.cards import card_file
 from stillmotion.models.pretrained.table import BACKBONES, Backbone, available_backbones, find_backbone
 
 if TYPE_CHECKING:
@@ -83,6 +82,8 @@ def weights_id(name: str) -> str:
         return backbone.weights.sha256
     digest = hashlib.sha256(backbone.layer.encode())
     if backbone.own_model is not None:
+        from stillmotion.models.cards import card_file
+
         card = card_file(backbone.own_model)  # It says how the model is fed.
         for file in (backbone.own_model, card):
             digest.update(file.read_bytes() if file.is_file() else b"")
