@@ -16,7 +16,8 @@ from stillmotion.models.counting import count_multiply_adds
 from stillmotion.models.inference import BATCH_SIZE, load_keras_model
 from stillmotion.runs import CostRecord, Run
 
-SINGLE_CLIPS, BATCHES, WARM_UP = 20, 5, 2
+# How often single clips and batches are predicted at most; slow models three times at least, until a second has passed.
+SINGLE_CLIPS, BATCHES, AT_LEAST, ENOUGH_SECONDS = 20, 5, 3, 1.0
 
 # Run in a separate process, with the model's file and the shape of a clip as arguments; it prints kilobytes on Linux
 # and bytes on macOS. On Linux a child inherits ru_maxrss from its parent, so VmHWM is read, which does not.
@@ -36,7 +37,8 @@ else:
 def measure_cost(run: Run, *, clock: Callable[[], float] = time.perf_counter) -> CostRecord:
     """Measure what the run's model costs on this machine, with clips that are in memory already.
 
-    The latency is the median of 20 single clips, the throughput that of 5 batches of 16, after 2 to warm up.
+    The latency is the median of up to 20 single clips, the throughput that of up to 5 batches of 16, after some to warm
+    up. Of a slow model at least 3 are measured, and as many as fit into a second.
 
     Args:
         run: a finished run.
@@ -51,8 +53,8 @@ def measure_cost(run: Run, *, clock: Callable[[], float] = time.perf_counter) ->
     model, spec = load_keras_model(run.model_file), run.recipe.spec
     shape = (BATCH_SIZE, spec.frames, spec.height, spec.width, 3)
     clips = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    seconds_per_clip = _median_seconds(model, clips[:1], SINGLE_CLIPS, clock)
-    seconds_per_batch = _median_seconds(model, clips, BATCHES, clock)
+    seconds_per_clip = _median_seconds(model, clips[:1], SINGLE_CLIPS, 2, clock)
+    seconds_per_batch = _median_seconds(model, clips, BATCHES, 1, clock)
     return CostRecord(
         parameters=model.count_params(),
         milliseconds_per_clip=1000 * seconds_per_clip,
@@ -88,11 +90,14 @@ def measure_memory(run: Run) -> float | None:
     return int(lines[-1]) / units_per_megabyte
 
 
-def _median_seconds(model: keras.Model, clips: Images, times: int, clock: Callable[[], float]) -> float:
-    """The median time of a prediction, in seconds, without the first two, which compile."""
-    durations = []
-    for _ in range(WARM_UP + times):
+def _median_seconds(model: keras.Model, clips: Images, times: int, warm_up: int, clock: Callable[[], float]) -> float:
+    """The median time of a prediction, in seconds, without the first ones, which compile."""
+    durations: list[float] = []
+    while len(durations) < warm_up + times:
         start = clock()
         model.predict_on_batch(clips)
         durations.append(clock() - start)
-    return float(np.median(durations[WARM_UP:]))
+        measured = durations[warm_up:]
+        if len(measured) >= AT_LEAST and sum(measured) > ENOUGH_SECONDS:
+            break
+    return float(np.median(measured))
