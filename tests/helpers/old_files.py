@@ -53,6 +53,26 @@ def write_h5(file: Path, config: Config | None, weights: Weights, version: str =
     return file
 
 
+def write_saved_model(folder: Path, config: Config, arrays: Sequence[NDArray[Any]], version: str = "2.8.0") -> Path:
+    """The layers and weights in a SavedModel; its program is empty."""
+    import tensorflow as tf
+
+    def field(number: int, content: bytes) -> bytes:
+        length, size = len(content), b""
+        while length > 127:
+            size, length = size + bytes([length & 127 | 128]), length >> 7
+        return bytes([number << 3 | 2]) + size + bytes([length]) + content
+
+    folder.mkdir()
+    (folder / "saved_model.pb").touch()
+    root = json.dumps({"class_name": config["class_name"], "model_config": config, "keras_version": version}).encode()
+    node = field(3, b"root") + field(4, b"_tf_keras_sequential") + field(5, root)
+    (folder / "keras_metadata.pb").write_bytes(field(1, node))
+    checkpoint = tf.train.Checkpoint(variables=[tf.Variable(array) for array in arrays])
+    checkpoint.write(str(folder / "variables" / "variables"))
+    return folder
+
+
 def write_archive(file: Path, config: Config, weights: Weights, version: str = "2.13.1") -> Path:
     """A `.keras` file of Keras 2.13 or later; weights by their place in the archive, such as "layers/dense"."""
     stored = file.with_suffix(".weights")

@@ -13,7 +13,7 @@ import pytest
 from keras import layers
 from numpy.typing import NDArray
 
-from helpers.old_files import called, functional, layer, sequential, write_archive, write_h5
+from helpers.old_files import called, functional, layer, sequential, write_archive, write_h5, write_saved_model
 from stillmotion.errors import StillmotionError
 from stillmotion.models.inference import load_keras_model
 
@@ -81,7 +81,7 @@ def clip_reference(arrays: dict[str, list[Array]]) -> keras.Model:
     return model
 
 
-@pytest.mark.parametrize("kind", ["h5", "h5 named .keras", "keras", "json", "weights of json"])
+@pytest.mark.parametrize("kind", ["h5", "h5 named .keras", "keras", "json", "weights of json", "SavedModel"])
 def test_a_model_of_keras_2_predicts_what_it_did(kind: str, tmp_path: Path) -> None:
     arrays = clip_weights()
     if kind == "keras":
@@ -94,6 +94,9 @@ def test_a_model_of_keras_2_predicts_what_it_did(kind: str, tmp_path: Path) -> N
         )
         stored = {place: part for place, part in zip(places, arrays.values(), strict=True) if place}
         file = write_archive(tmp_path / "old.keras", CLIP_MODEL, stored)
+    elif kind == "SavedModel":
+        pytest.importorskip("tensorflow")
+        file = write_saved_model(tmp_path / "old", CLIP_MODEL, [array for part in arrays.values() for array in part])
     elif "json" in kind:
         write_h5(tmp_path / "old.h5", None, arrays)
         (tmp_path / "old.json").write_text(json.dumps({**CLIP_MODEL, "keras_version": "2.4.0"}))

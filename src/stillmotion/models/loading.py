@@ -17,7 +17,7 @@ import keras
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.models.old_files import ACTIVATION_LAYERS, clean_config, correct_weights
-from stillmotion.models.saved_models import load_saved_model
+from stillmotion.models.saved_models import read_saved_layers, run_saved_model
 
 _MAX_REASON = 200  # characters of Keras's own message that are shown
 _MAX_CONFIG = 64 << 20  # bytes of a configuration, which is text
@@ -65,7 +65,7 @@ def load_keras_model(
     """
     objects = dict(custom_objects or {})
     if file.is_dir():
-        return load_saved_model(file, custom_objects=objects, unsafe=unsafe)
+        return _load_saved_model(file, objects, unsafe)
     if not file.is_file():
         raise StillmotionError(f"{file}: no such model")
     with tempfile.TemporaryDirectory() as folder:
@@ -105,11 +105,39 @@ def _load_file(file: Path, temporary: Path, objects: dict[str, Any], unsafe: boo
         model.load_weights(stored.weights)
         if stored.keras_version.startswith("2."):
             correct_weights(model)
+    return _finished(model)
+
+
+def _finished(model: keras.Model) -> keras.Model:
+    """The model, whose layers know the weights that they have got."""
     for layer in iter_layers(model):
         # HDF5 files set what it has adapted to without telling it.
         if isinstance(layer, keras.layers.Normalization) and layer.built and layer.input_mean is None:
             layer.finalize_state()
     return model
+
+
+def _load_saved_model(folder: Path, objects: dict[str, Any], unsafe: bool) -> keras.Model:
+    """A SavedModel, rebuilt from its layers if it holds them; else run as the program that it is."""
+    if not (folder / "saved_model.pb").is_file():
+        raise StillmotionError(f"{folder}: neither a run (no run.json) nor a SavedModel (no saved_model.pb)")
+    reason = ""
+    try:
+        saved = read_saved_layers(folder)
+        if saved is not None:
+            model = rebuild(saved.config, saved.keras_version, objects, unsafe=unsafe)
+            model.set_weights(saved.weights)
+            correct_weights(model)
+            return _finished(model)
+    except Exception as error:  # A damaged or foreign file may raise anything.
+        explained = str(error) if isinstance(error, StillmotionError) else _explain(folder, error)
+        reason = f"; its layers alone cannot be used: {explained}"
+    if not unsafe:
+        raise StillmotionError(
+            f"{folder}: a SavedModel is a program that TensorFlow runs without any checks; it can read and write your "
+            f"files; if you trust its author, give `unsafe`{reason}"
+        )
+    return run_saved_model(folder)
 
 
 def rebuild(config: Mapping[str, Any], keras_version: str, objects: Mapping[str, Any], *, unsafe: bool) -> keras.Model:

@@ -430,6 +430,8 @@ def _function_arguments(call: Any) -> tuple[list[Any], dict[str, Any]]:
 
 def _slices(value: Any) -> Any:
     """An index or a slice, or several of them, as Keras 3 writes them."""
+    if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
+        value = value["items"]
     if isinstance(value, Mapping) and ("start" in value or "stop" in value):
         return {"class_name": "__slice__", "config": {key: value.get(key) for key in ("start", "stop", "step")}}
     if isinstance(value, Mapping) and value.get("class_name") == "__ellipsis__":

@@ -1,25 +1,113 @@
-"""SavedModel folders as Keras models."""
+"""SavedModel folders as Keras models: rebuilt from their layers where Keras 2 wrote these down, or run as programs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, first_line
 
+MAX_METADATA = 256 << 20  # bytes
 
-def load_saved_model(folder: Path, *, custom_objects: Mapping[str, Any], unsafe: bool = False) -> keras.Model:
-    """A SavedModel as a Keras model, by `TFSMLayer`: its endpoint "serving_default", "serve", or the first one."""
-    if not (folder / "saved_model.pb").is_file():
-        raise StillmotionError(f"{folder}: neither a run (no run.json) nor a SavedModel (no saved_model.pb)")
-    if not unsafe:
-        raise StillmotionError(
-            f"{folder}: a SavedModel is a program that TensorFlow runs without any checks; it can read and write your "
-            "files; if you trust its author, give `unsafe`"
-        )
+
+class SavedLayers(NamedTuple):
+    """The layers that Keras 2 has written down in a SavedModel, with their weights.
+
+    Attributes:
+        config: the model's class and configuration.
+        keras_version: the version that wrote it.
+        weights: in the order of `model.weights`.
+    """
+
+    config: dict[str, Any]
+    keras_version: str
+    weights: list[NDArray[Any]]
+
+
+def read_saved_layers(folder: Path) -> SavedLayers | None:
+    """Read the layers of a SavedModel without running any of it.
+
+    Args:
+        folder: the SavedModel.
+
+    Returns:
+        The layers; None if it does not hold them, as that of a subclassed model or of another library.
+    """
+    metadata = folder / "keras_metadata.pb"
+    if not metadata.is_file() or metadata.stat().st_size > MAX_METADATA:
+        return None
+    for _, node in _fields(metadata.read_bytes()):
+        parts = dict(_fields(node)) if isinstance(node, bytes) else {}
+        if parts.get(3) != b"root":  # where in the model the object is
+            continue
+        root = json.loads(parts[5])
+        config = root.get("model_config") or {"class_name": root["class_name"], "config": root.get("config")}
+        if config["class_name"] not in ("Functional", "Model", "Sequential") or not config["config"]:
+            return None
+        weights = _read_weights(folder / "variables" / "variables")
+        return None if weights is None else SavedLayers(config, root.get("keras_version", "2.0"), weights)
+    return None
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
+    """The fields of a protocol buffer of numbers and bytes: number and value."""
+    at = 0
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
+            if byte < 128:
+                return value
+
+    while at < len(data):
+        key = number()
+        if key & 7 == 0:
+            yield key >> 3, number()
+        elif key & 7 == 2:
+            length = number()
+            yield key >> 3, data[at : at + length]
+            at += length
+        else:
+            raise ValueError("not the metadata of Keras 2")
+
+
+def _read_weights(prefix: Path) -> list[NDArray[Any]] | None:
+    """The model's variables in order, from the checkpoint; None if it does not list them."""
+    import tensorflow as tf
+    from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+    reader = tf.train.load_checkpoint(str(prefix))
+    graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+    children = {child.local_name: child.node_id for child in graph.nodes[0].children}
+    if "variables" not in children:
+        return None
+    listed = graph.nodes[children["variables"]].children
+    in_order = sorted(listed, key=lambda child: int(child.local_name))
+    keys = [graph.nodes[child.node_id].attributes[0].checkpoint_key for child in in_order]
+    return [np.asarray(reader.get_tensor(key)) for key in keys]
+
+
+def run_saved_model(folder: Path) -> keras.Model:
+    """A SavedModel as a Keras model, by `TFSMLayer`: its endpoint "serving_default", "serve", or the first one.
+
+    Args:
+        folder: the SavedModel, which may do anything when it is run.
+
+    Returns:
+        The model.
+
+    Raises:
+        StillmotionError: it cannot be loaded, or has several inputs or outputs.
+    """
     if keras.backend.backend() != "tensorflow":
         raise StillmotionError(f"{folder}: a SavedModel needs the TensorFlow backend; set KERAS_BACKEND=tensorflow")
     import tensorflow as tf
