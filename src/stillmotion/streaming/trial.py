@@ -81,6 +81,9 @@ def find_faults(plan: StreamPlan) -> Findings:
 
     Returns:
         The calls that have to be run in another way. Empty if all are right.
+
+    Raises:
+        StillmotionError: a call cannot run on a window, so the graph is not what the model does.
     """
     frames = structured_frames(plan.length + plan.hop, plan.frame_shape, plan.graph.specs[plan.graph.input].dtype)
     trial = _Trial(plan)
