@@ -393,6 +393,12 @@ def folded_patches(x: Tensor) -> Tensor:
     return layers.LSTM(8)(ops.reshape(x, (-1, T, 32)))
 
 
+def tokens_of_frames(x: Tensor) -> Tensor:
+    """A vision transformer with a class token for each frame."""
+    x = ClassToken()(ops.reshape(patches(x), (-1, 4, 8)))
+    return layers.LSTM(8)(ops.reshape(TransformerEncoder(8, 2)(x)[:, 0], (-1, T, 8)))
+
+
 def divided(x: Tensor) -> Tensor:
     """TimeSformer: attention over time for each patch, then over the patches of each frame."""
     x = patches(x)
@@ -442,6 +448,7 @@ TOKENS: dict[str, Callable[[Tensor], Tensor]] = {
     "ViViT: tubelets and a transformer": vivit,
     "ViViT: attention in frames, then over them": factorised,
     "transformer for each frame, LSTM": folded_patches,
+    "transformer with a class token for each frame, LSTM": tokens_of_frames,
     "TimeSformer": divided,
     "Video Swin": swin,
 }

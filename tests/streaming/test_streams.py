@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings, strategies as st
 
 from helpers.networks import network, noise, pixels, windows_of
-from stillmotion.errors import UsageError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.streaming import WindowPrediction, stream_model
 from stillmotion.streaming.rules import recurrent
 
@@ -240,6 +240,10 @@ def test_what_cannot_be_streamed_is_refused() -> None:
     first, second = keras.Input((4, 3)), keras.Input((4, 3))
     with pytest.raises(UsageError, match="one input and one output"):
         stream_model(keras.Model([first, second], layers.Add()([first, second])))
+    clip, unequal = keras.Input((4, 3)), layers.LSTM(3, go_backwards=True)
+    both = layers.Bidirectional(layers.LSTM(2), backward_layer=unequal)(clip)
+    with pytest.raises(StillmotionError, match="cannot predict a window"):  # Keras takes both sides for equal.
+        stream_model(keras.Model(clip, layers.Dense(2)(both)))
     with pytest.raises(UsageError, match="hop is 0"):
         stream_model(classic(), hop=0)
     with pytest.raises(UsageError, match="2 labels for a model of 4"):

@@ -122,7 +122,7 @@ class Graph:
         return tuple(self.specs[ref].shape)
 
 
-def read_graph(model: keras.Model) -> Graph:
+def read_graph(model: keras.Model, *, with_batch_size: bool = True) -> Graph:
     """The calls between the one input of a model and its one output.
 
     A model or layer with a `call` of its own, a `Lambda` and an `Activation` of a function that is not Keras's are
@@ -130,6 +130,8 @@ def read_graph(model: keras.Model) -> Graph:
 
     Args:
         model: a built model with one input and one output. Either may be the only item of a list or dictionary.
+        with_batch_size: whether code that needs a batch size as a number may see the calls for a batch of one. They
+            hold for single clips, but not for frames that are folded into the batch.
 
     Returns:
         The graph, whose operations are the model's own.
@@ -137,7 +139,7 @@ def read_graph(model: keras.Model) -> Graph:
     Raises:
         UsageError: the model is not built, or has several inputs or outputs.
     """
-    reader = _GraphReader()
+    reader = _GraphReader(with_batch_size)
     inputs, outputs = _ends(model)
     spec = keras.KerasTensor(inputs[0].shape, dtype=inputs[0].dtype)
     start = reader.new_ref(spec)
@@ -227,7 +229,8 @@ def _ends(model: keras.Model) -> tuple[list[keras.KerasTensor], list[keras.Keras
 class _GraphReader:
     """Collects nodes while it unfolds models and layers."""
 
-    def __init__(self) -> None:
+    def __init__(self, with_batch_size: bool) -> None:
+        self.sizes = [None, 1] if with_batch_size else [None]
         self.nodes: list[Node] = []
         self.specs: dict[Ref, keras.KerasTensor] = {}
         self.indivisible = ""
@@ -307,7 +310,7 @@ class _GraphReader:
         if "training" in inspect.signature(operation.call).parameters:
             kwargs = {**kwargs, "training": False}
         # Some code only works if the batch size is a number. It is then that of one window.
-        sizes = [batch] if batch is not None else [None, 1]
+        sizes = [batch] if batch is not None else self.sizes
         reason = ""
         for size in sizes:
             known: dict[int, Ref] = {}

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from stillmotion.errors import StillmotionError
 from stillmotion.exporting.program import distance
 from stillmotion.models.keras_graph import Graph, predict_batch
 from stillmotion.streaming.actions import FullWindow
@@ -51,6 +52,9 @@ def compare_with_model(stream: StreamModel, tolerance: float) -> Agreement:
 
     Returns:
         The difference. A model whose predictions are random agrees with everything.
+
+    Raises:
+        StillmotionError: the model itself cannot predict.
     """
     starts = [stream.start, stream.start + stream.hop]
     frames, expected = _most_telling(stream, starts)
@@ -72,7 +76,12 @@ def _most_telling(stream: StreamModel, starts: list[int]) -> tuple[NDArray[Any],
     found: list[tuple[float, NDArray[Any], NDArray[Any]]] = []
     for values in VALUES if "float" in dtype else VALUES[:1]:
         frames = structured_frames(count, stream.plan.frame_shape, dtype, values)
-        expected = predict_batch(stream.model, _windows(stream, frames, starts))
+        try:
+            expected = predict_batch(stream.model, _windows(stream, frames, starts))
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200]
+            name = stream.model.name
+            raise StillmotionError(f"{name} cannot predict a window ({type(error).__name__}: {reason})") from error
         variation = float(np.ptp(expected, axis=0).max())
         found.append((variation if np.isfinite(variation) else -1.0, frames, expected))
     _, frames, expected = max(found, key=lambda each: each[0])

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from stillmotion.errors import UsageError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.keras_graph import Graph, Node, Ref, read_graph, single_call
 from stillmotion.streaming.actions import Action, FullWindow, OpView, ParallelWindows, PerFrame, Windowed
 from stillmotion.streaming.fusion import split_convolutions
@@ -56,12 +56,24 @@ def make_stream_plan(model: keras.Model, hop: int, *, undivided: str = "", check
     if undivided or graph.indivisible:
         whole = single_call(model)
         return _make_plan(whole, hop, Findings({0: undivided or graph.indivisible}), proved=True)
+    try:
+        return _tried_plan(graph, hop, check=check)
+    except StillmotionError:
+        pass
+    try:
+        return _tried_plan(join_lists(read_graph(model, with_batch_size=False)), hop, check=check)
+    except StillmotionError as error:
+        return make_stream_plan(model, hop, undivided=str(error))
+
+
+def _tried_plan(graph: Graph, hop: int, *, check: bool) -> StreamPlan:
+    """A plan that has passed its trial, unless there is none."""
     findings = Findings()
     plan = _make_plan(graph, hop, findings, proved=check)
     # A layer that has to run on whole windows takes all layers after it along, which are then run in another way.
     while check and (found := find_faults(plan)):
         if not findings.add(found):
-            return make_stream_plan(model, hop, undivided="what its layers do with time is not known")
+            raise StillmotionError("what its layers do with time is not known")
         plan = _make_plan(graph, hop, findings, proved=True)
     return plan
 
@@ -90,7 +102,7 @@ def _divide(plan: StreamPlan, call: int, batch: int | None, *, proved: bool) -> 
     node = plan.graph.nodes[call]
     timed = [plan.timed[ref] for ref in node.inputs if ref in plan.timed]
     if not timed:
-        return _run_on_window(plan, call, "", batch)
+        return _run_on_window(plan, call, "it runs in training mode" if node.kwargs.get("training") else "", batch)
     view, reason = _view(plan, node, timed)
     if view is None:
         return _run_on_window(plan, call, reason, batch)

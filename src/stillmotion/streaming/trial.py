@@ -81,9 +81,12 @@ def find_faults(plan: StreamPlan) -> Findings:
 
     Returns:
         The calls that have to be run in another way. Empty if all are right.
+
+    Raises:
+        StillmotionError: a call cannot run on a window, so the graph is not what the model does.
     """
     frames = structured_frames(plan.length + plan.hop, plan.frame_shape, plan.graph.specs[plan.graph.input].dtype)
-    trial = _Trial(plan)
+    trial = _LayerTrial(plan)
     comparisons = trial.run(frames)
     suspects = {comparison.call for comparison in comparisons if not comparison.agrees}
     if suspects:
@@ -146,7 +149,7 @@ def structured_frames(
     return np.asarray(low + (high - low) * np.clip(brightness + contrast * frames, 0, 1)).astype(dtype)
 
 
-class _Trial:
+class _LayerTrial:
     """One plan on one pair of windows."""
 
     def __init__(self, plan: StreamPlan) -> None:
