@@ -112,7 +112,7 @@ def test_a_stream_is_exact_and_runs_the_backbone_once_per_frame(
 ) -> None:
     model = whole(family, options, backbone)
     stream, (video,) = stream_model(model), clips(1, FRAMES + 3)
-    streamed = [prediction for frame in video for prediction in stream.push(frame[None])]
+    streamed = [prediction.probabilities for frame in video for prediction in stream.push(frame[None])]
     windows = np.stack([video[start : start + FRAMES] for start in range(4)])
     np.testing.assert_allclose(streamed, predict(model, windows), atol=1e-5)
     computed = {report.layer: (report.kind, report.computed) for report in stream.layers}
