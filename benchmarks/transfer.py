@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -37,7 +37,7 @@ from stillmotion.models import default_size
 
 BATCH_SIZES = (1, 4, 8, 16, 32, 64)
 FRAMES = 16
-WAYS = {
+WAYS: dict[str, dict[str, Any]] = {
     "from nothing": {"backbone": "small"},
     "frozen": {"backbone": "efficientnet-lite0"},
     "fine-tuned": {"backbone": "efficientnet-lite0", "finetune": True},
