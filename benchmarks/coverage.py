@@ -341,8 +341,10 @@ def balanced_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
                     intervals = []
                     rare, common = (draw_differences(rng, draws, codes, correlation, chance) for chance in chances)
                     for differences in zip(rare, common, strict=True):
-                        of_label = rng.random(groups if by_group else len(codes)) < share
-                        labels = (of_label[codes] if by_group else of_label).astype(np.intp)
+                        labels = np.zeros(len(codes), np.intp)
+                        while len(np.unique(labels)) < 2:  # a test set without the label says nothing about it
+                            of_label = rng.random(groups if by_group else len(codes)) < share
+                            labels = (of_label[codes] if by_group else of_label).astype(np.intp)
                         weights = balancing_weights(labels)
                         values = weights * np.where(labels, *differences)
                         intervals.append(estimate_balanced(values, codes, labels, (), weights).interval())

@@ -9,6 +9,7 @@ from helpers.predictions import predictions
 from stillmotion.comparison import (
     Advice,
     Comparison,
+    ContenderResult,
     Evidence,
     IntervalEstimate,
     LabelGain,
@@ -244,6 +245,16 @@ def test_cautions() -> None:
     assert actions(compared(replace(NEEDED, seeds=3))) == ["use_motion"]
     trainings = replace(comparison.models["conv"], trainings=())
     assert "train_more_seeds" not in actions(replace(comparison, models={**comparison.models, "conv": trainings}))
+
+
+def test_a_rung_is_named_with_the_contender_that_validation_chose() -> None:
+    comparison = compared(NEEDED)
+    contenders = tuple(
+        ContenderResult(name, "conv3d", {}, (0.9, 0.8), (0.1, 0.2), folds)
+        for name, folds in (("a", (0,)), ("b", (1, 2)))
+    )
+    models = {**comparison.models, "conv": replace(comparison.models["conv"], contenders=contenders)}
+    assert texts(replace(comparison, models=models))["use_motion"].startswith("Use conv (b)")
 
 
 def test_a_faster_motion_model_is_mentioned_where_stills_suffice() -> None:

@@ -11,6 +11,7 @@ from stillmotion.comparison import (
     Comparison,
     ConditionResult,
     Evidence,
+    Ladder,
     ModelResult,
     complete_comparison,
     decide,
@@ -46,6 +47,16 @@ def test_evidence_can_withdraw_motion_needed(comparison: Comparison) -> None:
     assert withdrawn.verdict is not None
     assert withdrawn.verdict.answer == "undecided"
     assert "try_ladder" in [advice.code for advice in withdrawn.advice]
+
+
+def test_in_a_ladder_a_gain_without_order_is_motion(comparison: Comparison) -> None:
+    falls = {"shuffled": -0.05, "first half only": -0.35, "last half only": -0.3}
+    perturbed = tuple(ConditionResult(name, 0.9 + fall, fall, fall - 0.1, fall + 0.1) for name, fall in falls.items())
+    ladder = Ladder(("several frames", "dense motion"), ())
+    for climbed, answer in ((None, "undecided"), (ladder, "motion needed")):
+        completed = complete_comparison(replace(comparison, ladder=climbed), evidence=Evidence(perturbed), shortcuts=())
+        assert completed.verdict is not None
+        assert completed.verdict.answer == answer
 
 
 def test_a_shortcut_that_predicts_the_label_is_warned_of(comparison: Comparison) -> None:

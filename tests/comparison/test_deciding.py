@@ -63,7 +63,9 @@ def test_motion_is_needed_at_bonferronis_level_where_the_test_videos_choose_the_
     among = decide_among({"still": [still]}, motions)
     assert (among.motion, among.selected_by) == ("c", "test_accuracy")
     assert among.low == gain_at(1 - 0.05 / 3, still, motions["c"][0])[0]
-    assert among.low < decide([still], motions["c"]).low
+    alone = decide([still], motions["c"])
+    assert among.low < alone.low
+    assert among.p_needed == pytest.approx(3 * alone.p_needed)
     assert [contrast.motion for contrast in among.contrasts] == ["a", "b", "c"]
 
 
@@ -80,6 +82,7 @@ def test_the_still_model_is_corrected_for_where_the_test_videos_choose_it() -> N
     assert (among.still, among.answer) == ("several", "stills suffice")
     assert among.high == gain_at(1 - 0.05 / 2, stills["several"][0], motion)[1]
     assert among.sufficient_stills == ("several",)
+    assert among.p_suffice == pytest.approx(2 * decide(stills["several"], [motion]).p_suffice)
 
 
 def test_motion_must_beat_every_still_model() -> None:

@@ -174,7 +174,8 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     if verdict.answer == "motion needed":
         return [Advice("use_motion", "next_steps", _use_motion(comparison, verdict, chosen or verdict.motion))]
     if verdict.answer == "stills suffice":
-        text = f"Use {chosen}: it also works on single images.{_faster_motion(comparison, verdict)}"
+        model = _with_winner(comparison, chosen or verdict.still)
+        text = f"Use {model}: it also works on single images.{_faster_motion(comparison, verdict)}"
         return [Advice("use_still", "next_steps", text)]
     if verdict.best_frame_explains and finds_best_frame(comparison, verdict.still):
         text = f"Use {verdict.motion}: a still model that was trained to find the best frame did not find it."
@@ -224,9 +225,17 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
                 f": it is the cheapest that is not significantly worse than {recommendation.best} by more than the "
                 "margin"
             )
+    model = _with_winner(comparison, chosen)
     if chosen == verdict.motion:
-        return f"Use {chosen}{reason}."
-    return f"Use {chosen}{reason}. The verdict rests on {verdict.motion}, chosen {selection_text(verdict)}."
+        return f"Use {model}{reason}."
+    return f"Use {model}{reason}. The verdict rests on {verdict.motion}, chosen {selection_text(verdict)}."
+
+
+def _with_winner(comparison: Comparison, model: str) -> str:
+    """A model, and for a rung the contender that validation chose in most folds: order (efficientnet-lite0, gru)."""
+    contenders = comparison.models[model].contenders
+    winner = max(contenders, key=lambda contender: len(contender.chosen_folds), default=None)
+    return f"{model} ({winner.name})" if winner else model
 
 
 def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:

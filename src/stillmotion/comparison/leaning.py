@@ -2,7 +2,7 @@
 
 Accuracy only sees which label is the most probable, so few recordings say little about it. The Brier score (1950,
 Monthly Weather Review 78) sees the probabilities. But it also punishes overconfidence: of two models that guess, the
-less confident one wins by 20 points. So each model's confidence is adjusted first, by the temperature (Guo et al. 2017)
+less confident one wins. So each model's confidence is adjusted first, by the temperature (Guo et al. 2017)
 with the best Brier score on the same videos. As that is at its optimum, how uncertain the temperature is does not
 matter to the first order (envelope theorem), and the usual interval holds; benchmarks/coverage.py shows it.
 """

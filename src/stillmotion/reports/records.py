@@ -109,7 +109,7 @@ class Record:
         models = self.comparison.models
         kind = models[family].kind if family in models else kind_of(family)
         others = [name for name in models if name not in FAMILY_STYLES and models[name].kind == kind]
-        free = [style for style in STYLES[kind] if style not in FAMILY_STYLES.values()]
+        free = [style for style in STYLES[kind] if style not in FAMILY_STYLES.values()] or STYLES[kind]
         return free[others.index(family) % len(free)] if family in others else free[0]
 
 
