@@ -107,7 +107,7 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
 def test_notes_name_labels_and_pairs_that_motion_separates() -> None:
     notes = verdict_notes(BASE)
     assert notes == [
-        'by recall, the still model pool misses "b" (0 % of its videos are found, 100 % by conv)',
+        "labels that stills surely miss: b (0 % found, 100 % with motion)",
         "labels that motion separates significantly better: b (+50)",
         "pairs of labels that only motion separates: a / b",
     ]

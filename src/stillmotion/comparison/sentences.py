@@ -105,7 +105,11 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     if verdict.leaning:
         lines.append(leaning_text(verdict))
     if verdict.missed_labels and not verdict.stills_miss_labels:
-        lines.append(f"by recall, {_missed_labels(verdict)}")
+        named = ", ".join(
+            f"{gain.label} ({percent(gain.still)} found, {percent(gain.motion)} with motion)"
+            for gain in verdict.missed_labels[:8]
+        )
+        lines.append(f"labels that stills surely miss: {named}{_more(verdict.missed_labels, 8, ', ...')}")
     if verdict.groups_to_decide and not verdict.sequential:
         lines.append(LOOKING_AGAIN)
     significant = [gain for gain in verdict.labels if gain.significant]
