@@ -105,6 +105,11 @@ def on_pixels(run: sm.Run) -> sm.Run:
     return dataclasses.replace(run, record=dataclasses.replace(run.record, versions=versions))
 
 
+def predicted(run: sm.Run, videos: sm.Videos, *, cache: bool) -> np.ndarray[Any, Any]:
+    results = sm.predict(run, videos, cache=cache)
+    return np.array([result.probabilities for result in results if isinstance(result, sm.VideoPrediction)])
+
+
 def table(path: Path) -> np.ndarray[Any, Any]:
     read = pq.read_table(path)
     return np.array([read.column(f"prob_{label}").to_pylist() for label in LABELS])
@@ -121,18 +126,17 @@ def test_cached_features_give_the_predictions_of_the_whole_model(
     for version in (run, on_pixels(run)):
         sm.predict_over_time(version, shades[2])
         sm.evaluate_perturbed(version, shades[2])
-        predictions = [prediction.probabilities for prediction in sm.predict(version, shades[2], cache=True)]
-        results.append((np.array(predictions), table(run.over_time_file), table(run.perturbed_file)))
+        predictions = predicted(version, shades[2], cache=True)
+        results.append((predictions, table(run.over_time_file), table(run.perturbed_file)))
     for of_features, of_pixels in zip(*results, strict=True):
         np.testing.assert_allclose(of_features, of_pixels, atol=2e-3)
-    plain = [prediction.probabilities for prediction in sm.predict(run, shades[2])]
-    np.testing.assert_allclose(plain, results[1][0], atol=1e-6)
+    np.testing.assert_allclose(predicted(run, shades[2], cache=False), results[1][0], atol=1e-6)
 
 
 def test_a_head_resumes_to_the_same_result(
     head_run: sm.Run, shades: list[sm.Videos], backbone: str, tmp_path: Path
 ) -> None:
-    def stop(stage: str, done: int, total: int, figures: Mapping[str, float], /) -> None:
+    def stop(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
         if stage == "training" and figures.get("epoch") == 5:
             raise KeyboardInterrupt
 
@@ -178,7 +182,7 @@ def test_fine_tuning_that_does_not_help_leaves_head_and_backbone_as_they_were(
 def test_fine_tuning_resumes_to_the_same_result(
     epoch: int, finetuned_run: sm.Run, shades: list[sm.Videos], tmp_path: Path
 ) -> None:
-    def stop(stage: str, done: int, total: int, figures: Mapping[str, float], /) -> None:
+    def stop(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
         if stage == "training" and figures.get("epoch") == epoch:
             raise KeyboardInterrupt
 
