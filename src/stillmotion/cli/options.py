@@ -217,15 +217,13 @@ def model_facts(
 
     check_facts(input_range=input_range, channels=channels, outputs=outputs)
     find_run(model)
-    if rate == "auto":
-        raise UsageError("--rate auto: expected spread, or frames per second")
     if unsafe:
         note(f"--unsafe: code inside {model} may run, and can do anything that you can")
     return {
         "input_range": input_range,
         "channels": channels,
         "frames": frames,
-        "rate": None if rate is None else read_rate(rate),
+        "rate": None if rate is None else read_clip_rate(rate),
         "size": None if size is None else read_size(size),
         "labels": labels,
         "outputs": outputs,
@@ -233,6 +231,14 @@ def model_facts(
         "custom_objects": custom_objects,
         "unsafe": unsafe,
     }
+
+
+def read_clip_rate(text: str) -> Rate:
+    """`spread` or frames per second. Raises UsageError."""
+    try:
+        return "spread" if text == "spread" else float(text)
+    except ValueError:
+        raise UsageError(f"--rate {text!r}: expected spread, or frames per second") from None
 
 
 def read_inputs(text: str) -> dict[str, str]:
