@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from stillmotion.models.keras_graph import Graph, Node, read_graph
+from stillmotion.models.keras_graph import Graph, Node, WholeModel, read_graph
 
 _KERNEL_LAYERS = (
     keras.layers.Dense,
@@ -83,8 +83,8 @@ def _of_layer(layer: Any, input_shape: tuple[int, ...], output_shape: tuple[int,
     if isinstance(layer, layers.RNN):
         batch, frames, *_ = input_shape
         return batch * frames * _kernel_size(layer)
-    if isinstance(layer, keras.Model):
-        return input_shape[0] * count_multiply_adds(layer)
+    if isinstance(layer, keras.Model | WholeModel):
+        return input_shape[0] * count_multiply_adds(layer.model if isinstance(layer, WholeModel) else layer)
     if isinstance(layer, layers.MultiHeadAttention):
         batch, frames, *_ = input_shape
         products: int = frames * frames * layer.num_heads * (layer.key_dim + (layer.value_dim or layer.key_dim))

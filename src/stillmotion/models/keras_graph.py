@@ -163,12 +163,12 @@ def single_call(model: keras.Model) -> Graph:
     """
     inputs, outputs = _ends(model)
     start, end = Ref(0), Ref(1)
-    node = Node(_Whole(model), (start,), {}, (start,), {0: end}, inputs[0].shape[0])
+    node = Node(WholeModel(model), (start,), {}, (start,), {0: end}, inputs[0].shape[0])
     return Graph((node,), start, end, {start: inputs[0], end: outputs[0]})
 
 
 @dataclass(frozen=True)
-class _Whole:
+class WholeModel:
     """A model as an operation with one input and one output."""
 
     model: keras.Model
