@@ -187,7 +187,7 @@ def run_case(
     started = time.process_time()
     with tempfile.TemporaryDirectory() as temporary, tempfile.TemporaryDirectory() as recorded:
         truth: dict[str, int] = {}
-        for video in rng.sample(videos, 3):
+        for video in rng.sample(videos, 6 if planned.kind == "labels" else 3):
             if record:
                 recordings.append(index_video(record(video.file, Path(recorded))))
                 video = recordings[-1] if tool else video
