@@ -370,7 +370,8 @@ def main() -> None:
                 audited[case_plan.model] = load_audited_model(
                     model.file, labels=model.labels, input_range=model.input_range, channels=model.channels
                 )
-            of_videos = next((names for names in labels if set(names.values()) <= set(model.labels)), {})
+            fitting = (names for names in labels if set(names.values()) <= set(model.labels))
+            of_videos: dict[str, str] = next(fitting, {})
             case = run_case(case_plan, audited[case_plan.model], model.name, worlds[model.world], of_videos)
             cases[case_plan.seed] = case
             if not chosen.only:
