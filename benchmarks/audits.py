@@ -187,7 +187,7 @@ def run_case(
     started = time.process_time()
     with tempfile.TemporaryDirectory() as temporary, tempfile.TemporaryDirectory() as recorded:
         truth: dict[str, int] = {}
-        for video in rng.sample(videos, 3):
+        for video in rng.sample(videos, 6 if planned.kind == "labels" else 3):
             if record:
                 recordings.append(index_video(record(video.file, Path(recorded))))
                 video = recordings[-1] if tool else video
@@ -370,7 +370,8 @@ def main() -> None:
                 audited[case_plan.model] = load_audited_model(
                     model.file, labels=model.labels, input_range=model.input_range, channels=model.channels
                 )
-            of_videos = next((names for names in labels if set(names.values()) <= set(model.labels)), {})
+            fitting = (names for names in labels if set(names.values()) <= set(model.labels))
+            of_videos: dict[str, str] = next(fitting, {})
             case = run_case(case_plan, audited[case_plan.model], model.name, worlds[model.world], of_videos)
             cases[case_plan.seed] = case
             if not chosen.only:

@@ -31,7 +31,6 @@ from stillmotion.audit.faults.scaling import SCALINGS, Scaling, factors
 from stillmotion.audit.frame_search import Match
 from stillmotion.audit.observations import Observation
 from stillmotion.audit.resampling import Picture, resize_values
-from stillmotion.decoding import VideoFacts
 
 # To be believed, a fault must explain this fraction of what was left unexplained, and this many levels.
 MIN_FRACTION, MIN_LEVELS = 0.05, 0.12
@@ -53,7 +52,7 @@ def explain_colors(observations: Sequence[Observation], settings: PathSettings) 
     """
     rendered, observed = _small_pairs(observations)
     best, least = settings, _distance(rendered, observed) * (1 - MIN_FRACTION) - MIN_LEVELS
-    tonings = [DYNAMIC_RANGE.normal, *_likeliest_tonings(observations[0].match.video.facts, rendered, observed)]
+    tonings = [DYNAMIC_RANGE.normal, *likeliest_tonings(observations)]
     matrices = [COLOR_MATRIX.normal, *MISTAKES]
     faults = (CHANNEL_ORDER, DYNAMIC_RANGE, COLOR_MATRIX, GRAYSCALE)
     for order, mode, toning, matrix in product(("RGB", "BGR"), ("color", "gray"), tonings, matrices):
@@ -82,14 +81,25 @@ def explain_colors(observations: Sequence[Observation], settings: PathSettings) 
     return best
 
 
-def _likeliest_tonings(facts: VideoFacts, rendered: Picture, observed: Picture) -> list[Toning]:
-    """The ways to bring an HDR video to SDR that leave least unexplained, of either channel order."""
+def likeliest_tonings(observations: Sequence[Observation]) -> list[Toning]:
+    """The ways to bring an HDR video to SDR that leave least unexplained, in either channel order.
+
+    Args:
+        observations: pictures that came the same way.
+
+    Returns:
+        A few ways, the likeliest first; none for an SDR video.
+    """
+    tonings = usual_tonings(observations[0].match.video.facts)
+    if not tonings:
+        return []
+    rendered, observed = _small_pairs(observations)
 
     def distance(toning: Toning) -> float:
         toned = DYNAMIC_RANGE.apply(rendered, toning)
         return min(_distance(toned, observed), _distance(toned[..., ::-1], observed))
 
-    return sorted(usual_tonings(facts), key=distance)[:MAX_TONINGS]
+    return sorted(tonings, key=distance)[:MAX_TONINGS]
 
 
 def find_scaling(values: Sequence[Picture], matches: Sequence[Match], expected: str) -> Scaling:

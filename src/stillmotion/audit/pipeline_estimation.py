@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stillmotion.audit.attribution import Alternatives
-from stillmotion.audit.colors import MIN_FRACTION, MIN_LEVELS, explain_colors
+from stillmotion.audit.colors import MIN_FRACTION, MIN_LEVELS, explain_colors, likeliest_tonings
 from stillmotion.audit.faults import (
     CHANNEL_ORDER,
     COLOR_MATRIX,
@@ -37,7 +37,6 @@ from stillmotion.audit.faults import (
     render_picture,
 )
 from stillmotion.audit.faults.color_matrix import MISTAKES
-from stillmotion.audit.faults.dynamic_range import usual_tonings
 from stillmotion.audit.faults.fault import NEIGHBORS
 from stillmotion.audit.faults.jpeg import NONE
 from stillmotion.audit.faults.resizing import stored_size
@@ -256,7 +255,7 @@ def _find_alternatives(
 
 def _color_proposals(observations: Sequence[Observation], settings: PathSettings) -> list[PathSettings]:
     """The path with one more of the faults that are estimated together."""
-    tonings = usual_tonings(observations[0].match.video.facts)
+    tonings = likeliest_tonings(observations)
     tried: tuple[tuple[Fault[Any], Sequence[Any]], ...] = (
         (CHANNEL_ORDER, ("BGR",)),
         (GRAYSCALE, ("gray",)),

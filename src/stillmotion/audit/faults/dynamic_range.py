@@ -23,7 +23,7 @@ NORMAL: Toning = ("SDR", "BT.709", "", 0.0)
 CODED = "coded"
 CURVES = ("scene", "clip", "Hable", "Reinhard")
 WHITE = 203.0  # reference white (BT.2408), cd/m2
-_WHITES = (WHITE, 60.0, 80.0, 100.0, 140.0, 300.0)
+_WHITES = (WHITE, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0, 120.0, 140.0, 170.0, 250.0, 300.0, 400.0)
 
 _HLG_A, _HLG_B, _HLG_C = 0.17883277, 0.28466892, 0.55991073
 _PQ_M1, _PQ_M2, _PQ_C1, _PQ_C2, _PQ_C3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
