@@ -32,8 +32,10 @@ class Variants(NamedTuple):
 # Of families whose backbone can be chosen; the others compete once.
 VARIANTS: Mapping[str, Variants] = MappingProxyType(
     {
-        "single_frame": Variants("preset", ("standard",), ("standard",), ("standard",)),
-        "frame_pool": Variants("pool", ("attention",), ("mean", "attention"), ("mean", "max", "attention")),
+        # Where the action is in the middle of a video, a model of middle frames is better; elsewhere it has less to see.
+        "single_frame": Variants("moment", ("any",), ("any",), ("any", "middle")),
+        # Trained from nothing, attention does not find the one frame of a clip that matters; the maximum does.
+        "frame_pool": Variants("pool", ("mean", "max"), ("mean", "max"), ("mean", "max", "attention")),
         "frame_changes": Variants("pool", ("mean",), ("mean",), ("mean", "attention")),
         "frame_sequence": Variants("head", (), ("gru",), ("gru", "convolution", "transformer")),
     }
@@ -106,7 +108,7 @@ def on_ladder(backbones: Sequence[str], given: Options) -> list[Contender]:
             values = pretrained if backbone != SMALL else alone if len(backbones) == 1 else small
             for value in values:
                 options = {"backbone": backbone, option: value, **known}
-                name = f"{_short(backbone)} {value if len(pretrained) > 1 else ''}".strip()
+                name = f"{_short(backbone)} {value if len(values) > 1 else ''}".strip()
                 contenders.append(Contender(description.rung, name, family, options))
     slugs = [contender.slug for contender in contenders]
     twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
