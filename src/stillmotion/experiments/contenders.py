@@ -32,7 +32,7 @@ class Variants(NamedTuple):
 # Of families whose backbone can be chosen; the others compete once.
 VARIANTS: Mapping[str, Variants] = MappingProxyType(
     {
-        # Where the action is in the middle of a video, a model of middle frames is better; elsewhere it has less to see.
+        # Where the action is in the middle of a video, middle frames are better; elsewhere there is less to see.
         "single_frame": Variants("moment", ("any",), ("any",), ("any", "middle")),
         # Trained from nothing, attention does not find the one frame of a clip that matters; the maximum does.
         "frame_pool": Variants("pool", ("mean", "max"), ("mean", "max"), ("mean", "max", "attention")),

@@ -12,7 +12,6 @@ from stillmotion.comparison import Metrics, compute_metrics, read_predictions
 from stillmotion.data import Videos
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.experiments.datasets import read_labeled
-from stillmotion.prediction import ClipModel, evaluation_rows, write_rows
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run, read_run
 
@@ -20,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def run_evaluation(
-    run: Run | ClipModel | str | Path,
+    run: Run | prediction.ClipModel | str | Path,
     data: str | Path | Videos | OpenedVideos | None = None,
     *,
     group: str | None = None,
@@ -46,7 +45,7 @@ def run_evaluation(
         UsageError: no such run or data set.
         StillmotionError: the run has no test part, a label it does not know, or no readable video.
     """
-    if isinstance(run, ClipModel):
+    if isinstance(run, prediction.ClipModel):
         if data is None:
             raise UsageError("give the labeled videos to test the model on")
         return _test(run, read_labeled(data, group=group, frame_rate=frame_rate), progress)
@@ -63,14 +62,14 @@ def run_evaluation(
     return _test(run, test, progress)
 
 
-def _test(model: Run | ClipModel, test: Videos | OpenedVideos, progress: Progress) -> Metrics:
+def _test(model: Run | prediction.ClipModel, test: Videos | OpenedVideos, progress: Progress) -> Metrics:
     """The figures on labeled videos, of which nothing is recorded."""
     predictions, skipped = prediction.predict_labeled(model, test, progress=progress)
     for video in skipped:
         log.info("skipped: %s", video.reason)
     with TemporaryDirectory() as folder:
         table = Path(folder) / "predictions.parquet"
-        write_rows(evaluation_rows(predictions), table)
+        prediction.write_rows(prediction.evaluation_rows(predictions), table)
         return compute_metrics([read_predictions(table)])
 
 

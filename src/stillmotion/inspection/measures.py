@@ -229,7 +229,7 @@ def _remove_motion(clip: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Measure:
+class ShortcutMeasure:
     """A property of a video other than the action.
 
     Attributes:
@@ -243,16 +243,16 @@ class Measure:
     features: Callable[[NDArray[np.float64]], NDArray[np.float64]] = np.asarray
 
 
-MEASURES: MappingProxyType[MeasureName, Measure] = MappingProxyType(
+MEASURES: MappingProxyType[MeasureName, ShortcutMeasure] = MappingProxyType(
     {
-        "file": Measure("the file's format, size and frame rate", _file),
-        "sound": Measure("the sound track (whether there is one, and of which kind)", _sound),
-        "keyframes": Measure("the distance of keyframes", _keyframes, _keyframe_distance),
-        "duration": Measure("the duration", _duration),
-        "brightness": Measure("the brightness", _brightness),
-        "borders": Measure("black borders", _borders),
-        "text": Measure("burnt-in text or a clock", _text),
-        "camera": Measure("the camera's motion", _camera),
-        "background": Measure("the background alone", _background),
+        "file": ShortcutMeasure("the file's format, size and frame rate", _file),
+        "sound": ShortcutMeasure("the sound track (whether there is one, and of which kind)", _sound),
+        "keyframes": ShortcutMeasure("the distance of keyframes", _keyframes, _keyframe_distance),
+        "duration": ShortcutMeasure("the duration", _duration),
+        "brightness": ShortcutMeasure("the brightness", _brightness),
+        "borders": ShortcutMeasure("black borders", _borders),
+        "text": ShortcutMeasure("burnt-in text or a clock", _text),
+        "camera": ShortcutMeasure("the camera's motion", _camera),
+        "background": ShortcutMeasure("the background alone", _background),
     }
 )
