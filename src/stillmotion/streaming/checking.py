@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
@@ -109,7 +110,8 @@ def _rounding(graph: Graph, windows: NDArray[Any]) -> float:
     """How far predictions move when frames and weights change by as much as numbers are rounded."""
     step = float(np.finfo(np.float32).eps)
     noise = np.random.default_rng(0).uniform(1 - step, 1 + step, windows.shape)
-    before = _run(graph, windows.astype(np.float32))
+    with keras.StatelessScope():
+        before = _run(graph, windows.astype(np.float32))
     with moved_weights(graph.nodes):
         after = _run(graph, (windows * noise).astype(np.float32))
     return distance(after, before)

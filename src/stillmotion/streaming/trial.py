@@ -166,7 +166,9 @@ class _LayerTrial:
         noise = np.random.default_rng(0).normal(0, 1, 2 * PERIOD).astype(np.float32)
         if keras.backend.backend() != "jax":
             self.noise = ops.convert_to_tensor(noise)
-            return [_numbers(comparison) for comparison in self._run(ops.convert_to_tensor(frames), suspects or set())]
+            with keras.StatelessScope():  # Statistics and random states of layers in training mode stay as they are.
+                comparisons = self._run(ops.convert_to_tensor(frames), suspects or set())
+            return [_numbers(comparison) for comparison in comparisons]
         import jax
 
         calls: list[tuple[int, bool]] = []
