@@ -490,7 +490,7 @@ def _() -> keras.Model:
 
 @model("dictionary in and out")
 def _() -> keras.Model:
-    i = clip()
+    i = keras.Input((T, SIDE, SIDE, 3), name="clip")
     return keras.Model({"clip": i}, {"label": layers.Dense(CLASSES)(layers.GRU(8)(features(i)))})
 
 
