@@ -35,6 +35,15 @@ from stillmotion.streaming.trial import structured_frames
 PAGE = Path(__file__).parents[1] / "docs" / "stream.md"
 # The table stands between these lines of the page.
 BEGIN, END = "<!-- Written by benchmarks/zoo.py. -->", "<!-- End of what benchmarks/zoo.py writes. -->"
+# What the columns show.
+COLUMNS = (
+    "",
+    "the largest difference from the model's own predictions there",
+    "likewise",
+    "how many times as fast a new frame is as a window by itself, on TensorFlow",
+    "the difference in ONNX Runtime, of the whole model and of a stream's step, or why there is none",
+    "the layers that run on whole windows, and why; those after them do, too",
+)
 WINDOWS = 5
 
 
@@ -185,7 +194,8 @@ def render_table(figures: dict[str, dict[str, Any]], setting: str) -> str:
     # Columns that nothing is known of are left out.
     known = [number for number in range(6) if any(row[number] for row in rows_of_table[1:])]
     lines = [f"| {' | '.join(row[number] for number in known)} |" for row in rows_of_table]
-    return "\n".join([lines[0], "|---" * len(known) + "|", *lines[1:], "", setting])
+    notes = [f"- *{rows_of_table[0][number]}*: {COLUMNS[number]}" for number in known if COLUMNS[number]]
+    return "\n".join([*notes, "", lines[0], "|---" * len(known) + "|", *lines[1:], "", setting])
 
 
 def main() -> None:
