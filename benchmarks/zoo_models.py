@@ -295,7 +295,7 @@ ON_FEATURES: dict[str, Callable[[Tensor], Tensor]] = {
     ),
     "glu over time": lambda x: layers.Flatten()(ops.glu(x, axis=1)),
     "Flatten and Dense": lambda x: layers.Dense(8, activation="relu")(layers.Flatten()(x)),
-    "dropout in training mode": lambda x: layers.Dropout(0.5)(layers.GRU(8)(x), training=True),
+    "dropout called with training=True": lambda x: layers.Dropout(0.5)(layers.GRU(8)(x), training=True),
     "cumulative sum": lambda x: ops.cumsum(x, axis=1)[:, -1],
     "sorted over time": lambda x: layers.Flatten()(ops.sort(x, axis=1)),
     "other frame order": lambda x: layers.GRU(8)(ops.flip(x, axis=1)),
@@ -490,7 +490,7 @@ def _() -> keras.Model:
 
 @model("dictionary in and out")
 def _() -> keras.Model:
-    i = clip()
+    i = keras.Input((T, SIDE, SIDE, 3), name="clip")
     return keras.Model({"clip": i}, {"label": layers.Dense(CLASSES)(layers.GRU(8)(features(i)))})
 
 

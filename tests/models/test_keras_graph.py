@@ -51,8 +51,13 @@ def test_running_the_calls_gives_the_models_output() -> None:
 
 def test_the_arguments_of_a_call_are_kept() -> None:
     clip = keras.Input((4, 3))
-    graph = read_graph(keras.Model(clip, layers.Dropout(0.5)(clip, training=True)))
-    assert [node.kwargs.get("training") for node in graph.nodes if node.inputs] == [True]
+    model = keras.Model(clip, layers.Dropout(0.5)(layers.GRU(3)(clip, initial_state=None), training=True))
+    recurrent, dropout = read_graph(model).nodes
+    assert "initial_state" in recurrent.kwargs
+    # `predict` runs no layer in training mode, even if it was called so.
+    assert dropout.kwargs["training"] is False
+    clips = np.ones((2, 4, 3), np.float32)
+    np.testing.assert_array_equal(model.predict_on_batch(clips), model.predict_on_batch(clips))
 
 
 def test_a_model_with_two_inputs_is_refused() -> None:

@@ -288,7 +288,7 @@ class _GraphReader:
                 cast = keras.ops.cast(keras.KerasTensor(source.shape, source.dtype), spec.dtype)
                 ref = self.add_call(_node_of(cast).operation, (ref,), {}, [cast], batch)[0]
             known[id(spec)] = ref
-        return self._follow(model.outputs, known, batch)
+        return self._follow(model.outputs, known, batch, predicting=True)
 
     def _trace(
         self,
@@ -351,8 +351,13 @@ class _GraphReader:
             raise TypeError("it changes its variables")
         return outputs
 
-    def _follow(self, ends: Sequence[keras.KerasTensor], known: dict[int, Ref], batch: int | None) -> list[Ref]:
-        """Add all calls that lead from known tensors, by their ids, to these ends."""
+    def _follow(
+        self, ends: Sequence[keras.KerasTensor], known: dict[int, Ref], batch: int | None, *, predicting: bool = False
+    ) -> list[Ref]:
+        """Add all calls that lead from known tensors, by their ids, to these ends.
+
+        When a model of recorded calls predicts, Keras runs no layer in training mode, even if it was called so.
+        """
         # Depth first from the ends, with a list in place of recursion: graphs are deeper than Python's stack.
         wanted = list(ends)
         while wanted:
@@ -364,6 +369,8 @@ class _GraphReader:
                     wanted += missing
                     continue
                 args, kwargs = node.arguments.convert(partial(_known_ref, known))
+                if predicting and kwargs.get("training"):
+                    kwargs["training"] = False
                 added = self.add_call(node.operation, tuple(args), dict(kwargs), node.outputs, batch)
                 known |= {id(output): added[place] for place, output in enumerate(node.outputs)}
             wanted.pop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError
 from stillmotion.exporting.program import distance
-from stillmotion.models.keras_graph import Graph, predict_batch
+from stillmotion.models.keras_graph import Graph, Node, predict_batch
 from stillmotion.streaming.actions import FullWindow
-from stillmotion.streaming.trial import ROUNDINGS, structured_frames
+from stillmotion.streaming.trial import ROUNDINGS, moved_weights, structured_frames
 
 if TYPE_CHECKING:
     from stillmotion.streaming.streams import StreamModel
@@ -106,17 +107,26 @@ def _streamed(stream: StreamModel, frames: NDArray[Any], starts: list[int]) -> N
 
 
 def _rounding(graph: Graph, windows: NDArray[Any]) -> float:
-    """How far predictions move when the frames change by as much as numbers are rounded."""
-    results = []
+    """How far predictions move when frames and weights change by as much as numbers are rounded."""
     step = float(np.finfo(np.float32).eps)
-    for change in (0.0, step):
-        noise = np.random.default_rng(0).uniform(1 - change, 1 + change, windows.shape)
-        tensors: dict[Any, Any] = {graph.input: ops.convert_to_tensor((windows * noise).astype(np.float32))}
-        for node in graph.nodes:
-            sources = [tensors[ref] for ref in node.inputs]
-            action = FullWindow(lambda *sources, node=node: node.call(dict(zip(node.inputs, sources, strict=True))),
-                                batch=node.batch)  # fmt: skip
-            outputs = action.run(len(windows), sources)
-            tensors |= {ref: outputs[place] for place, ref in node.outputs.items()}
-        results.append(keras.ops.convert_to_numpy(tensors[graph.output]))
-    return distance(results[1], results[0])
+    noise = np.random.default_rng(0).uniform(1 - step, 1 + step, windows.shape)
+    with keras.StatelessScope():
+        before = _run(graph, windows.astype(np.float32))
+    with moved_weights(graph.nodes):
+        after = _run(graph, (windows * noise).astype(np.float32))
+    return distance(after, before)
+
+
+def _run(graph: Graph, windows: NDArray[Any]) -> NDArray[Any]:
+    """The result of all calls for whole windows."""
+    tensors: dict[Any, Any] = {graph.input: ops.convert_to_tensor(windows)}
+    for node in graph.nodes:
+        sources = [tensors[ref] for ref in node.inputs]
+        call = partial(_call, node)
+        outputs = FullWindow(call, batch=node.batch).run(len(windows), sources)
+        tensors |= {ref: outputs[place] for place, ref in node.outputs.items()}
+    return np.asarray(ops.convert_to_numpy(tensors[graph.output]))
+
+
+def _call(node: Node, *sources: Any) -> Any:
+    return node.call(dict(zip(node.inputs, sources, strict=True)))

@@ -19,7 +19,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError
-from stillmotion.models.keras_graph import Graph, Node, Ref, is_kerass_own
+from stillmotion.models.keras_graph import Node, Ref, is_kerass_own
 from stillmotion.streaming.actions import FullWindow, ParallelWindows, PerFrame
 from stillmotion.streaming.block import Store, pack, run_task, unpack
 from stillmotion.streaming.plan import StreamPlan, StreamTask
@@ -166,11 +166,13 @@ class _LayerTrial:
         noise = np.random.default_rng(0).normal(0, 1, 2 * PERIOD).astype(np.float32)
         if keras.backend.backend() != "jax":
             self.noise = ops.convert_to_tensor(noise)
-            return [_numbers(comparison) for comparison in self._run(ops.convert_to_tensor(frames), suspects or set())]
+            with keras.StatelessScope():  # Statistics and random states of layers in training mode stay as they are.
+                comparisons = self._run(ops.convert_to_tensor(frames), suspects or set())
+            return [_numbers(comparison) for comparison in comparisons]
         import jax
 
         calls: list[tuple[int, bool]] = []
-        variables = variables_of(self.graph)
+        variables = variables_of(self.graph.nodes)
 
         def run(values: list[Any], batch: Any, noise: Any) -> list[Any]:
             self.noise = noise
@@ -205,7 +207,7 @@ class _LayerTrial:
                 except Exception as error:  # Whatever a layer raises that is run in another way than it was built for.
                     self._failed(call, error)
             for ref, tensor in truth.items():
-                self._put(ref, tensor, call)
+                self._put(ref, tensor, call, rounding)
             for ref in [ref for ref, last in left.items() if last == call]:
                 store.forget(ref)
         return self.comparisons
@@ -225,17 +227,12 @@ class _LayerTrial:
             raise StillmotionError(f"{name} cannot run on a window ({type(error).__name__}: {reason})") from error
 
     def _rounding(self, call: int, node: Node, inputs: list[Any], results: list[Any]) -> Any:
-        """How far results move when inputs change by as much as they are rounded."""
+        """How far results move when inputs and weights change by as much as numbers are rounded."""
         if "16" in str(getattr(node.operation, "compute_dtype", "")):
             return 0.0
-        step = float(np.finfo(np.float32).eps)
-        moved = [
-            tensor * (1 + step * keras.random.uniform(tensor.shape, -1, 1, seed=number))
-            if "float" in keras.backend.standardize_dtype(tensor.dtype)
-            else tensor
-            for number, tensor in enumerate(inputs)
-        ]
-        again = self._on_windows(call, node, moved)
+        moved = [_rounded(tensor, number) for number, tensor in enumerate(inputs)]
+        with moved_weights([node]):
+            again = self._on_windows(call, node, moved)
         return ops.max(ops.stack([_distance(after, before)[0] for after, before in zip(again, results, strict=True)]))
 
     def _compare(self, call: int, truth: dict[Ref, Any], rounding: Any) -> None:
@@ -318,7 +315,7 @@ class _LayerTrial:
         slices = ops.reshape(slices, (1, WINDOWS * length, *slices.shape[2:]))
         return ops.take(slices, np.maximum(index, 0), axis=1), index
 
-    def _put(self, ref: Ref, windows: Any, call: int = -1) -> None:
+    def _put(self, ref: Ref, windows: Any, call: int = -1, rounding: Any = 0.0) -> None:
         """Make a tensor known to the calls after it. Slices that windows share must be the same in both."""
         timed = self.plan.timed.get(ref)
         if timed is not None:
@@ -335,7 +332,7 @@ class _LayerTrial:
         count = slices.shape[1] - new
         self.store.put_all(ref, slices, count)
         if call >= 0:
-            self.comparisons.append(_Comparison(call, True, *_distance(self.store.window(ref), windows)))
+            self.comparisons.append(_Comparison(call, True, *_distance(self.store.window(ref), windows), rounding))
         if "float" in keras.backend.standardize_dtype(slices.dtype):
             self.store.put_all(ref, _telling(slices, self.noise, ref.number), count)
 
@@ -381,17 +378,40 @@ def _numbers(comparison: _Comparison) -> _Comparison:
     )
 
 
-def variables_of(graph: Graph) -> list[Any]:
-    """All variables that the calls of a graph use.
+def _rounded(tensor: Any, seed: int) -> Any:
+    """A tensor whose values have changed by as much as float32 rounds them."""
+    if "float" not in keras.backend.standardize_dtype(tensor.dtype):
+        return tensor
+    step = float(np.finfo(np.float32).eps)
+    return tensor * (1 + step * keras.random.uniform(tensor.shape, -1, 1, seed=seed, dtype=tensor.dtype))
+
+
+def moved_weights(nodes: Sequence[Node]) -> keras.StatelessScope:
+    """A scope in which the weights of some calls have changed by as much as float32 rounds them.
+
+    Deep networks amplify the rounding of each of their layers, not only that of their input.
 
     Args:
-        graph: the calls.
+        nodes: the calls.
+
+    Returns:
+        The scope, to be used in a `with` statement.
+    """
+    weights = [variable for variable in variables_of(nodes) if "float" in variable.dtype]
+    return keras.StatelessScope([(weight, _rounded(weight.value, number)) for number, weight in enumerate(weights)])
+
+
+def variables_of(nodes: Sequence[Node]) -> list[Any]:
+    """All variables that some calls use.
+
+    Args:
+        nodes: the calls.
 
     Returns:
         The variables, each once.
     """
     found: dict[int, Any] = {}
-    for node in graph.nodes:
+    for node in nodes:
         owned = getattr(node.operation, "variables", [])
         leaves = [leaf for leaf in keras.tree.flatten((node.args, node.kwargs)) if isinstance(leaf, keras.Variable)]
         found |= {id(variable): variable for variable in [*owned, *leaves]}
