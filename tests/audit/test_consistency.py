@@ -154,14 +154,10 @@ def test_the_range_is_known_from_batch_normalization(tmp_path: Path, input_range
     assert evidence.input_range == input_range
 
 
-@pytest.mark.parametrize(
-    ("shape", "says"),
-    [((7,), "neither images"), ((SIDE, SIDE, 1), "pictures of 1 channels"), ((3, SIDE, SIDE), "channels first")],
-)
-def test_a_model_of_something_else_is_refused(tmp_path: Path, shape: Any, says: str) -> None:
-    inputs = keras.Input(shape)
+def test_a_model_of_something_else_is_refused(tmp_path: Path) -> None:
+    inputs = keras.Input((7,))
     model = keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(inputs)))
-    with pytest.raises(StillmotionError, match=says):
+    with pytest.raises(StillmotionError, match="neither images"):
         saved(tmp_path, model)
 
 
@@ -177,7 +173,7 @@ def test_other_bad_models_and_labels(tmp_path: Path) -> None:
         load_audited_model(tmp_path / "good.keras", labels=tmp_path / "labels.txt")
     with pytest.raises(UsageError, match="--input-range"):
         load_audited_model(tmp_path / "good.keras", input_range="0-1")
-    with pytest.raises(StillmotionError, match=r"no saved_model\.pb"):
+    with pytest.raises(StillmotionError, match="not a run"):
         load_audited_model(tmp_path)
 
 
@@ -185,7 +181,7 @@ def test_a_lambda_is_not_loaded_unless_asked(tmp_path: Path) -> None:
     inputs = keras.Input((SIDE, SIDE, 3))
     x = layers.Lambda(lambda x: x / 255, output_shape=(SIDE, SIDE, 3))(inputs)
     keras.Model(inputs, layers.Dense(3, activation="softmax")(layers.Flatten()(x))).save(tmp_path / "code.keras")
-    with pytest.raises(StillmotionError, match="--unsafe"):
+    with pytest.raises(StillmotionError, match="give `unsafe`"):
         load_audited_model(tmp_path / "code.keras")
     assert load_audited_model(tmp_path / "code.keras", unsafe=True).size == (SIDE, SIDE)
 

@@ -12,7 +12,7 @@ import pytest
 
 from helpers.comparisons import fabricate
 from stillmotion import reports
-from stillmotion.comparison import ANSWER_TITLES, Comparison, ModelCost
+from stillmotion.comparison import ANSWER_TITLES, Comparison, ContenderResult, ModelCost
 from stillmotion.reports import Record, read_record, render_report
 from stillmotion.reports.rendering import render_section, render_text
 from stillmotion.reports.sections import SECTIONS
@@ -26,7 +26,12 @@ OF_TABLES = {"verdict", "cost", "accuracy", "labels", "confusion", "data", "glos
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Record:
     folder = fabricate(tmp_path_factory.mktemp("hostile") / "<b>'name", labels=HOSTILE, videos=24, encoded=2)
-    return read_record(folder)
+    record = read_record(folder)
+    rivals = {name: ContenderResult(name, HOSTILE[0], {}, (0.5,), (1.0,), (0,)) for name in HOSTILE}
+    models = {
+        name: replace(result, contenders=tuple(rivals.values())) for name, result in record.comparison.models.items()
+    }
+    return replace(record, comparison=replace(record.comparison, models=models))
 
 
 class PageReader(HTMLParser):
@@ -93,7 +98,7 @@ def test_hostile_labels_are_escaped(name: str, hostile: Record) -> None:
     tags = {tag for tag, _ in page.tags}
     assert not tags & {"script", "b>'name", "iframe", "object", "form", "style"}
     assert not [key for _, attrs in page.tags for key in attrs if key.startswith("on")]
-    if name in ("labels", "example_videos", "confusion"):
+    if name in ("labels", "example_videos", "confusion", "contenders"):
         for label in HOSTILE:
             assert label in page.text
 
