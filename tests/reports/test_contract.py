@@ -71,7 +71,9 @@ def test_an_empty_record_has_no_sections_but_those_of_any_record(name: str) -> N
 def test_a_record_of_tables_has_the_sections_of_predictions(name: str, hostile: Record) -> None:
     """Of models trained elsewhere only predictions are known: no costs, trainings, videos, evidence."""
     models = {
-        family: replace(result, cost=ModelCost(), trainings=(), searches=(), runs=(), validation_accuracy=None)
+        family: replace(
+            result, cost=ModelCost(), trainings=(), searches=(), runs=(), contenders=(), validation_accuracy=None
+        )
         for family, result in hostile.comparison.models.items()
     }
     of_tables = replace(
