@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stillmotion.errors import StillmotionError
 from stillmotion.models import FAMILIES, build_model, check_options, deployed_model, snapshot_model
 
-pytestmark = [pytest.mark.backend, pytest.mark.jax]
+pytestmark = pytest.mark.backend
 
 Options = dict[str, Any]
 # Each family with its defaults, and with each option changed alone.
@@ -104,6 +104,7 @@ def test_only_still_families_ignore_the_order_of_frames(family: str, options: Op
         assert change > 1e-4
 
 
+@pytest.mark.jax
 @every_family
 def test_overfits_a_few_clips(family: str) -> None:
     bright = np.array([0, 1, 2] * 2)
@@ -123,6 +124,7 @@ def test_the_same_seed_gives_the_same_weights(family: str) -> None:
     assert not all(np.array_equal(a, b) for a, b in zip(first, other_seed, strict=True))
 
 
+@pytest.mark.jax
 @every_family
 def test_probabilities_are_float32_under_mixed_precision(family: str) -> None:
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
@@ -133,6 +135,7 @@ def test_probabilities_are_float32_under_mixed_precision(family: str) -> None:
     assert predict(model, clips(2, 4)).dtype == np.float32
 
 
+@pytest.mark.jax
 @pytest.mark.parametrize(
     ("family", "options"),
     [("single_frame", {}), *(("frame_pool", {"pool": pool}) for pool in FAMILIES["frame_pool"].options["pool"])],
