@@ -28,6 +28,7 @@ import stillmotion as sm
 from stillmotion.errors import StillmotionError
 from stillmotion.exporting import Program, Tensor, onnx
 from stillmotion.exporting.program import distance
+from stillmotion.models.card_reading import read_model
 from stillmotion.models.keras_graph import iter_layers, pack_input, predict_batch
 from stillmotion.streaming import StreamModel, stream_program
 from stillmotion.streaming.trial import structured_frames
@@ -38,13 +39,15 @@ BEGIN, END = "<!-- Written by benchmarks/zoo.py. -->", "<!-- End of what benchma
 # What the columns show.
 COLUMNS = (
     "",
-    "the largest difference from the model's own predictions there",
+    "what `stillmotion describe` reads from the model: what it takes, its input range, what it gives",
+    "the largest difference from the model's own predictions there; above 1e-5 also that of these from float64",
     "likewise",
     "how many times as fast a new frame is as a window by itself, on TensorFlow",
     "the difference in ONNX Runtime, of the whole model and of a stream's step, or why there is none",
     "the layers that run on whole windows, and why; those after them do, too",
 )
 WINDOWS = 5
+EXACT = 1e-5
 
 
 def random_weights(model: keras.Model) -> keras.Model:
@@ -145,17 +148,43 @@ def measure(name: str, *, export: bool) -> dict[str, Any]:
         return export_of(model, stream, frames, windows)
     streamed = np.array([each.probabilities for frame in frames for each in stream.push(frame[None])])
     expected = predict_batch(model, windows)
+    difference = float(np.abs(streamed.reshape(expected.shape) - expected).max())
     again = predict_batch(model, windows[[0] * 4])
     per_window = fastest(lambda: predict_batch(model, windows[:1]))
     per_frame = fastest(lambda: stream.push(frames[:1]))
     reasons = [f"{report.layer.rstrip('_0123456789')}: {report.reason}" for report in stream.layers if report.reason]
     return {
-        "difference": float(np.abs(streamed.reshape(expected.shape) - expected).max()),
+        "difference": difference,
         "random": bool(np.ptp(again, axis=0).max() > 1e-5),
         "varies": float(np.ptp(expected, axis=0).max()),
         "gain": per_window / per_frame,
         "reasons": list(dict.fromkeys(reasons)),
+        "card": card_of(model, name),
+        **({"rounding": rounding_of(name, model, windows, expected)} if difference > EXACT else {}),
     }
+
+
+def card_of(model: keras.Model, name: str) -> str:
+    """What its card says without being told: how it is fed, and what it gives."""
+    try:
+        card = read_model(model, name)
+    except StillmotionError as error:
+        return f"none: {str(error).removeprefix(name).removeprefix(': ')}"
+    facts = (card.kind, card.input_range.value, card.outputs.value, "per frame" if card.per_frame.value else None)
+    return ", ".join(fact for fact in facts if fact)
+
+
+def rounding_of(name: str, model: keras.Model, windows: Any, expected: Any) -> float:
+    """The largest difference of the model's own predictions from those with the same weights in float64."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        precise = MODELS[name]()
+        precise.set_weights(model.get_weights())
+        return float(np.abs(predict_batch(precise, windows.astype("float64")) - expected).max())
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
 
 
 def difference_cell(figures: dict[str, Any] | None) -> str:
@@ -164,7 +193,8 @@ def difference_cell(figures: dict[str, Any] | None) -> str:
         return ""
     if "error" in figures:
         return f"error: {figures['error']}"
-    return "random" if figures["random"] else f"{figures['difference']:.0e}"
+    rounding = f" (its own rounding: {figures['rounding']:.0e})" if "rounding" in figures else ""
+    return "random" if figures["random"] else f"{figures['difference']:.0e}{rounding}"
 
 
 def export_cell(figures: dict[str, Any] | None) -> str:
@@ -179,20 +209,20 @@ def export_cell(figures: dict[str, Any] | None) -> str:
 
 def render_table(figures: dict[str, dict[str, Any]], setting: str) -> str:
     """The table as Markdown."""
-    rows_of_table = [["model", "TensorFlow", "JAX", "gain", "exported", "on the whole window"]]
+    rows_of_table = [["model", "card", "TensorFlow", "JAX", "gain", "exported", "on the whole window"]]
     for name in MODELS:
         rows = {part: figures.get(part, {}).get(name) for part in ("tensorflow", "jax", "export")}
         main = rows["tensorflow"] or rows["jax"]
         if not main:
             continue
         cells = [
-            name, difference_cell(rows["tensorflow"]), difference_cell(rows["jax"]),
+            name, main.get("card", (rows["jax"] or {}).get("card", "")), difference_cell(rows["tensorflow"]), difference_cell(rows["jax"]),
             f"{main['gain']:.1f}x" if "gain" in main else "", export_cell(rows["export"]),
             "; ".join(main.get("reasons", [])),
         ]  # fmt: skip
         rows_of_table.append([" ".join(text.replace("|", "/").split()) for text in cells])
     # Columns that nothing is known of are left out.
-    known = [number for number in range(6) if any(row[number] for row in rows_of_table[1:])]
+    known = [number for number in range(7) if any(row[number] for row in rows_of_table[1:])]
     lines = [f"| {' | '.join(row[number] for number in known)} |" for row in rows_of_table]
     notes = [f"- *{rows_of_table[0][number]}*: {COLUMNS[number]}" for number in known if COLUMNS[number]]
     return "\n".join([*notes, "", lines[0], "|---" * len(known) + "|", *lines[1:], "", setting])

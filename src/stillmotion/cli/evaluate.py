@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.console import bar, out
+from stillmotion.cli.console import bar, note, out
 from stillmotion.errors import UsageError
 
 
@@ -72,6 +72,8 @@ def evaluate(
 
         paths = [] if videos is None else [videos.file(video) for video in getattr(videos, "videos", videos)]
         tested: Any = load_clip_model(model, **facts, snapshots=snapshots, videos=paths)
+        if tested.note:
+            note(tested.note)
     else:
         tested = run
     with bar(run.recipe.family if run else model.name) as progress:

@@ -177,7 +177,7 @@ CustomObjects = Annotated[
     typer.Option(
         "--custom-objects",
         metavar="MODULE",
-        help="Module that defines the model's custom layers.",
+        help="Python module or file that defines the model's custom layers.",
         show_default=False,
     ),
 ]

@@ -84,6 +84,8 @@ def predict(
     videos_to_read = [videos.file(video) for video in videos]
     clip_model = load_clip_model(model, **facts, snapshots=snapshots, videos=videos_to_read)
     run = clip_model.described.run if clip_model.described else None
+    if run is None and clip_model.note:
+        note(clip_model.note)
     predictions: list[VideoPrediction] = []
     skipped = 0
     try:

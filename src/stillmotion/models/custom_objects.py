@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ def import_user_module(module: str, option: str) -> ModuleType:
     """Import a module, from the working folder too.
 
     Args:
-        module: its dotted name.
+        module: its dotted name, or its file, such as `src/my_layers.py`.
         option: the option that named it, for the message.
 
     Returns:
@@ -27,17 +28,36 @@ def import_user_module(module: str, option: str) -> ModuleType:
         UsageError: it cannot be imported.
     """
     try:
-        with _working_folder_on_path():
+        if module.endswith(".py"):
+            return _import_file(Path(module))
+        with _on_path(str(Path.cwd())):
             return importlib.import_module(module)
     except Exception as error:  # A user's module may raise anything.
         raise UsageError(f"{option} {module}: cannot be imported ({describe_error(error)})") from None
+
+
+def _import_file(file: Path) -> ModuleType:
+    """Import a module from its file. The modules beside it, which it may import, are found as Python finds a script's."""
+    if file.stem in sys.modules and getattr(sys.modules[file.stem], "__file__", None) == str(file.resolve()):
+        return sys.modules[file.stem]
+    if not file.is_file():
+        raise FileNotFoundError("no such file")
+    spec = importlib.util.spec_from_file_location(file.stem, file.resolve())
+    assert spec is not None  # of a file that ends with .py
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with _on_path(str(file.resolve().parent)):
+        spec.loader.exec_module(module)
+    # Functions and classes of the module can be pickled once it is known by its name.
+    sys.modules.setdefault(file.stem, module)
+    return module
 
 
 def import_custom_objects(module: str) -> dict[str, Any]:
     """The public layers, models and functions that a module defines, by name.
 
     Args:
-        module: its dotted name.
+        module: its dotted name, or its file.
 
     Returns:
         What `keras.saving.load_model` takes as `custom_objects`.
@@ -50,10 +70,9 @@ def import_custom_objects(module: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _working_folder_on_path() -> Iterator[None]:
-    """Put the working folder on `sys.path` inside this context only, so that later imports do not come from there."""
-    folder = str(Path.cwd())
-    if "" in sys.path or folder in sys.path:
+def _on_path(folder: str) -> Iterator[None]:
+    """Put a folder on `sys.path` inside this context only, so that later imports do not come from there."""
+    if folder in sys.path:
         yield
         return
     sys.path.insert(0, folder)

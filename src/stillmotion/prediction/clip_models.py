@@ -26,7 +26,7 @@ class ClipModel:
         model: takes uint8 RGB `(batch, frames, height, width, 3)`.
         rate: frames per second that it sees, or "spread" for frames that are spread over each video.
         labels: class names in the order of its outputs.
-        note: how the rate was chosen, if the training does not fix it.
+        note: what was found out of how it is fed, and not given, such as the rate that a run's training does not fix.
         engine: what runs the model; see `stream_model`.
         outputs: what its outputs are; see `ModelCard`.
         described: the model as it was loaded, with its card.
@@ -139,7 +139,7 @@ def as_clip_model(
             )
         box = isinstance(described.model, BlackBox)
         model = AdaptedBlackBox(described.model, card) if box else adapt(described.model, card)
-        return ClipModel(model, card.rate.value, labels, "", engine, outputs, described)
+        return ClipModel(model, card.rate.value, labels, _found_out(card), engine, outputs, described)
     spec, note = run.recipe.spec, ""
     if rate is None and spec.rate == "spread":
         typical_seconds = run.record.data.typical_seconds
@@ -151,6 +151,14 @@ def as_clip_model(
             f"as the training videos typically last ({rate:.3g} frames per second)"
         )
     return ClipModel(described.model, rate or spec.rate, labels, note, engine, outputs, described)
+
+
+def _found_out(card: ModelCard) -> str:
+    """What changes the model's answers, and was found out and not given: a line for people; empty if nothing was."""
+    facts = [("input range", card.input_range)] + ([] if card.channels.value == "gray" else [("channels", card.channels)])
+    return "; ".join(
+        f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.source in ("read", "measured")
+    )
 
 
 def check_complete(described: DescribedModel) -> None:
