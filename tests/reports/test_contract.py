@@ -85,6 +85,8 @@ def test_a_record_of_tables_has_the_sections_of_predictions(name: str, hostile: 
         examples=(),
         spec=None,
         advice=(),
+        rates=(),
+        learning=(),
     )
     rendered = render_section(SECTIONS[name], Record(of_tables))
     assert (rendered is not None) == (name in OF_TABLES)
