@@ -269,10 +269,11 @@ def probabilities(labels: Sequence[str], values: Floats) -> dict[str, object]:
 
 def run_record(family: str, seed: int, labels: Sequence[str], data: dict[str, object]) -> dict[str, object]:
     """run.json."""
+    frames = 1 if family == "single_frame" else 16
     cost = {"frame_pool": 4.1, "cnn_rnn": 6.3, "conv3d": 9.8}.get(family, 5.0)
     return {
         "format": 1,
-        "recipe": {"family": family, "seed": seed, "options": {"preset": "standard"}},
+        "recipe": {"family": family, "seed": seed, "options": {"preset": "standard"}, "spec": {"frames": frames}},
         "labels": list(labels),
         "data": data,
         "versions": {"stillmotion": "0.1.0", "keras": "3.15.1", "backend": "tensorflow", "python": "3.11.9"},

@@ -29,7 +29,7 @@ def test_the_page_shows_the_whole_comparison(folder: Path) -> None:
     assert frames < 2_000_000
     assert '<h1 class="motion-needed">Motion is needed</h1>' in page
     assert page.count('<section id="') == 3
-    assert page.count('<details class="part"') == 8
+    assert page.count('<details class="part"') == 10
     assert page.count('href="data:image/webp;base64,') == 24
     assert page.count("<polyline") == 24 * 3 + 3 * 2 + 1
     assert "broken &lt;1&gt;.mp4" in page

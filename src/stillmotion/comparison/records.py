@@ -138,6 +138,7 @@ class ModelResult:
         validation_accuracy: on the validation part; None if unknown.
         family: the family of most of its runs; None if it was trained elsewhere.
         rung: the family's rung of the ladder; None if it was trained elsewhere.
+        spec: what a clip is, for most of its runs; None if it was trained elsewhere.
         contenders: the ways to fill the rung among which validation chose; empty if there was one.
         cost: what a prediction and a training cost.
         trainings: one entry per run.
@@ -157,6 +158,7 @@ class ModelResult:
     validation_accuracy: float | None = None
     family: str | None = None
     rung: Rung | None = None
+    spec: ClipSpec | None = None
     contenders: tuple[ContenderResult, ...] = ()
     cost: ModelCost = ModelCost()
     trainings: tuple[TrainingSummary, ...] = ()
@@ -228,7 +230,6 @@ class Comparison:
         verdict: whether motion is needed; None without both a still and a motion model.
         ladder: what each rung adds; None unless the models are the rungs of the ladder.
         data: the data set.
-        spec: what a clip is; None for tables of predictions.
         recommendation: which model to use by accuracy and cost; None if a cost is unknown.
         evidence: what the motion model's gain rests on; None if it was not checked.
         shortcuts: how well things other than the action predict the label; empty if that was not checked.
@@ -242,7 +243,6 @@ class Comparison:
     verdict: Verdict | None
     ladder: Ladder | None = None
     data: DataSummary = DataSummary()
-    spec: ClipSpec | None = None
     recommendation: Recommendation | None = None
     evidence: Evidence | None = None
     shortcuts: tuple[Shortcut, ...] = ()
