@@ -31,7 +31,7 @@ def test_the_page_shows_the_whole_comparison(folder: Path) -> None:
     assert page.count('<section id="') == 3
     assert page.count('<details class="part"') == 10
     assert page.count('href="data:image/webp;base64,') == 24
-    assert page.count("<polyline") == 24 * 3 + 3 * 2 + 1
+    assert page.count("<polyline") == 24 * 3 + 3 * 2 + 1 + 3  # examples, trainings, cost, frames and footage
     assert "broken &lt;1&gt;.mp4" in page
     for label in LABELS:
         assert label in page

@@ -16,7 +16,7 @@ from stillmotion.experiments.executors import InProcess
 from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evaluate
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.files import check_folder
-from stillmotion.models import default_size
+from stillmotion.models import check_backbone, default_size
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
 from stillmotion.training import make_recipe
@@ -71,6 +71,7 @@ def run_training(
         StillmotionError: the data set cannot be used, or `out` cannot be written or holds another training.
         CancelledError: `cancel` was set.
     """
+    check_backbone(settings)
     size = default_size(settings) if size is None else size
     common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)
     if preset != "standard":

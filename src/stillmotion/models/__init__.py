@@ -151,6 +151,21 @@ def pretrained_backbone(options: Options) -> str | None:
     return None if name == SMALL else name
 
 
+def check_backbone(options: Options) -> None:
+    """Check that the backbone among a family's options exists and is installed, without a backend.
+
+    Args:
+        options: see `FAMILIES`.
+
+    Raises:
+        UsageError: there is no such backbone.
+        StillmotionError: its package is not installed.
+    """
+    name = pretrained_backbone(options)
+    if name is not None:
+        find_backbone(name).check_installed()
+
+
 def default_size(options: Options) -> int:
     """Get the size of the frames that suits a family's backbone.
 
