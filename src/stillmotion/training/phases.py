@@ -26,8 +26,8 @@ from stillmotion.training.batches import (
     training_windows,
 )
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
-from stillmotion.training.fused_normalization import fused_normalization
 from stillmotion.training.finetuning import FINETUNE_EPOCHS, FINETUNE_LEARNING_RATE, unfreeze_last_stages
+from stillmotion.training.fused_normalization import fused_normalization
 from stillmotion.training.graph_cleanup import release_tf_graphs
 from stillmotion.training.optimizer import make_optimizer
 from stillmotion.training.progress_callback import ProgressCallback
