@@ -79,7 +79,9 @@ Input = Annotated[
         show_default="both",
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs.", show_default="90", min=1)]
+Epochs = Annotated[
+    int | None, typer.Option(help="Maximum number of epochs.", show_default="20 to 60, by the number of clips", min=1)
+]
 Margin = Annotated[
     float, typer.Option(help="Smallest gain in accuracy that is worth motion; 0.05 is 5 points.", min=0, max=0.99)
 ]

@@ -93,7 +93,7 @@ def run_comparison(
         rate: frames per second, "spread" for frames spread over each whole video, or "auto" to choose by duration.
         size: side of the frames in pixels, or (height, width); pretrained backbones see those that they were made for.
         preset: "classic" trains the small architectures of common tutorials.
-        epochs: maximum number of epochs; by default that of `Recipe`.
+        epochs: maximum number of epochs; by default 20 to 60, by the number of clips.
         input: what motion families see: "rgb", "difference" or "both".
         pool: how families that are named combine frames: "mean", "max", "attention" or "vote".
         seeds: trainings per model, with seeds `seed`, `seed + 1` and so on.

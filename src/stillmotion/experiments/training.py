@@ -19,7 +19,7 @@ from stillmotion.files import check_folder
 from stillmotion.models import check_backbone, default_size
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
-from stillmotion.training import make_recipe
+from stillmotion.training import make_recipe, suit_epochs
 
 
 def run_training(
@@ -91,6 +91,8 @@ def run_training(
         progress=executor.reporter(""),
     )
     recipe = make_recipe(family, spec=common.spec(dataset.rate), augment=augment, seed=seed, **settings)
+    if "epochs" not in settings:
+        recipe = suit_epochs(recipe, dataset.folds[0].train.segments)
     planned = PlannedRun(family, recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
     results = executor.run(train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard, cost=True))
     return evaluated([planned], results)[0]
