@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,13 @@ from helpers.media import write_lossy_video
 # Tests run in parallel, one per core: each uses one thread, and so do the programs that it starts.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(autouse=True)
+def same_chance() -> None:
+    """The same weights and noise in each run: Keras draws the seeds of what has none from Python's `random`."""
+    random.seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture(autouse=True)
