@@ -27,6 +27,9 @@ VARIANTS: list[tuple[str, Options]] = [(family, {}) for family in FAMILIES] + [
 ]
 NAMES = ["-".join([family, *map(str, options.values())]) for family, options in VARIANTS]
 every_family = pytest.mark.parametrize("family", FAMILIES)
+# JAX compiles each family for many seconds: there, one of recurrence and one of convolutions over time.
+ON_TENSORFLOW = keras.backend.backend() == "tensorflow"
+some_on_jax = pytest.mark.parametrize("family", FAMILIES if ON_TENSORFLOW else ("cnn_rnn", "conv3d"))
 
 
 def clips(count: int, frames: int, height: int = 16, width: int = 16, seed: int = 0) -> NDArray[np.uint8]:
@@ -108,7 +111,7 @@ def test_only_still_families_ignore_the_order_of_frames(variant: tuple[str, kera
 
 
 @pytest.mark.jax
-@every_family
+@some_on_jax
 def test_overfits_a_few_clips(family: str) -> None:
     bright = np.array([0, 1, 2] * 2)
     batch = clips(6, 4) // 4 + (bright * 80).astype(np.uint8)[:, None, None, None, None]
@@ -129,7 +132,7 @@ def test_the_same_seed_gives_the_same_weights(family: str) -> None:
 
 
 @pytest.mark.jax
-@every_family
+@some_on_jax
 def test_probabilities_are_float32_under_mixed_precision(family: str) -> None:
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:

@@ -191,7 +191,8 @@ def test_another_engine_predicts_the_same(small_run: Run, tmp_path: Path) -> Non
     pytest.importorskip("onnxruntime")
     file = write_video(tmp_path / "video.mp4", noise(8), rate=10)
     exported, expected = (
-        [prediction.probabilities for prediction in stream(small_run, file, engine=engine)] for engine in ("onnx", "keras")
+        [prediction.probabilities for prediction in stream(small_run, file, engine=engine)]
+        for engine in ("onnx", "keras")
     )
     assert len(exported) == 7
     np.testing.assert_allclose(exported, expected, atol=1e-5)
