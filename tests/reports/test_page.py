@@ -83,8 +83,7 @@ def log(browser: Chrome, kind: str) -> list[dict[str, Any]]:
     return entries
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 640, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (640, "light"), (1280, "dark")])
 def test_the_page_is_accessible_and_makes_no_error_and_no_request(
     browser: Chrome, page: str, width: int, scheme: str
 ) -> None:
