@@ -34,6 +34,7 @@ HEADS: list[tuple[str, dict[str, Any]]] = [
     ("frame_pool", {}),
     ("frame_pool", {"pool": "max"}),
     ("frame_pool", {"pool": "attention"}),
+    ("frame_pool", {"pool": "set"}),
     ("frame_pool", {"pool": "vote"}),
     ("frame_changes", {}),
     ("frame_changes", {"pool": "attention"}),
@@ -166,3 +167,20 @@ def test_changes_take_two_frames(backbone: str) -> None:
     for name in ("small", backbone):
         with pytest.raises(StillmotionError, match="frame_changes takes the differences of neighboring frames"):
             build_model("frame_changes", frames=1, height=SIDE, width=SIDE, classes=2, options={"backbone": name})
+
+
+@pytest.mark.parametrize(("pool", "learns"), [("set", True), ("max", False)])
+def test_a_set_can_ask_for_two_things_in_different_frames(pool: str, learns: bool) -> None:
+    """Two of four frames show one of two things; the label is whether both show the same."""
+    rng = np.random.default_rng(0)
+    shown = rng.integers(2, size=(256, 2))
+    clips = rng.normal(0, 0.1, (256, 4, 12)).astype(np.float32)
+    for place in (0, 1):
+        clips[np.arange(256), 2 * place, shown[:, place]] += 3
+    labels = np.eye(2)[(shown[:, 0] == shown[:, 1]).astype(int)]
+    head = build_head("frame_pool", frames=4, grid=(1, 1, 8), top=4, classes=2, options={"pool": pool}, seed=1)
+    set_standardization(head, FeatureShape(4, (1, 1, 8), 4), clips)
+    head.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy", metrics=["accuracy"])
+    head.fit(clips, labels, batch_size=64, epochs=40, verbose=0)
+    accuracy = head.evaluate(clips, labels, batch_size=256, verbose=0)[1]
+    assert accuracy > 0.95 if learns else accuracy < 0.85

@@ -70,7 +70,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "frame_pool": Family(
             rung="several frames",
             summary="an image classifier on each frame alone, pooled over the frames",
-            options={"pool": ("mean", "max", "attention", "vote"), "backbone": _BACKBONE, "preset": _PRESET},
+            options={"pool": ("mean", "max", "attention", "set", "vote"), "backbone": _BACKBONE, "preset": _PRESET},
             builder="stillmotion.models.frame_pool:build",
             head_settings=_LINEAR,
             classic={"backbone": SMALL},
