@@ -10,8 +10,8 @@ else
   PYTHON ?= python3
   BIN := $(VENV)/bin
 endif
-# The fixtures of a file are made once.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+# The fixtures of a file are made once. The files' order is that of tests/conftest.py: the slowest first.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check mutants docs dist lock clean
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,26 @@ from helpers.media import write_lossy_video
 # Tests run in parallel, one per core: each uses one thread, and so do the programs that it starts.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+# They begin first, so that at the end of a parallel run no worker waits long for the other.
+SLOWEST = (
+    "test_examples.py", "cli/test_compare.py", "experiments/test_comparing.py", "training/test_fitting.py",
+    "models/test_contract.py", "cli/test_bad_input.py", "training/test_heads.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first, in the order of the list."""
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(SLOWEST)}
+    items.sort(key=lambda item: places.get(item.path, len(SLOWEST)))
+
+
+@pytest.fixture(autouse=True)
+def same_chance() -> None:
+    """The same weights and noise in each run: Keras draws the seeds of what has none from Python's `random`."""
+    random.seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture(autouse=True)

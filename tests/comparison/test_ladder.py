@@ -16,6 +16,7 @@ from stillmotion.comparison import (
     step_sentence,
     write_comparison,
 )
+from stillmotion.comparison.formatting import points
 from stillmotion.errors import UsageError
 from stillmotion.models import Rung
 
@@ -67,16 +68,57 @@ def test_the_names_of_a_mapping_are_those_of_the_models(tmp_path: Path) -> None:
     assert read_comparison(tmp_path) == comparison
 
 
-def test_each_step_is_a_short_sentence() -> None:
-    def step(rung: Rung, gain: float, low: float, high: float, p: float) -> str:
-        return step_sentence(Step("one frame", rung, gain, low, high, p, p), 0.05)
+def sentence(rung: Rung, gain: float, low: float, high: float, p: float) -> str:
+    return step_sentence(Step("one frame", rung, gain, low, high, p, p), 0.05)
 
-    assert step("several frames", 0.12, 0.05, 0.19, 0.01) == "Several frames help (+12)."
-    assert step("order", 0.01, -0.02, 0.03, 0.4) == "Their order adds nothing (+1, -2 to +3)."
-    assert step("order", 0.02, 0.01, 0.03, 0.001) == "Their order helps a little (+2)."
-    assert step("changes", 0.04, -0.03, 0.11, 0.3) == "Changes between frames may help (+4, -3 to +11)."
-    assert step("dense motion", -0.08, -0.12, -0.04, 0.001) == "Dense motion does worse (-8)."
-    assert step("dense motion", 0.08, 0.01, 0.15, 0.06) == "Dense motion may help (+8, +1 to +15)."  # of several
+
+@pytest.mark.parametrize(
+    ("gain", "low", "high", "p", "expected"),
+    [
+        (0.12, 0.05, 0.19, 0.01, "helps (+12)"),
+        (0.02, 0.01, 0.03, 0.001, "helps a little (+2)"),
+        (-0.08, -0.12, -0.04, 0.001, "does worse (-8)"),
+        (-0.05, -0.12, 0.02, 0.04, "does worse (-5)"),
+        # Its interval is below the margin, on either side of 0.
+        (0.01, -0.02, 0.03, 0.4, "adds nothing (+1, -2 to +3)"),
+        (0.0, -0.04, 0.04, 1.0, "adds nothing (0, -4 to +4)"),
+        (-0.02, -0.07, 0.03, 0.4, "adds nothing (-2, -7 to +3)"),
+        (-0.08, -0.15, -0.01, 0.06, "adds nothing (-8, -15 to -1)"),  # significant alone, but not among several steps
+        (0.02, 0.01, 0.03, 0.06, "adds nothing (+2, +1 to +3)"),
+        (0.08, 0.01, 0.15, 0.06, "may help (+8, +1 to +15)"),
+        (0.04, -0.03, 0.11, 0.3, None),
+        (0.0, -0.08, 0.08, 1.0, None),
+        (-0.02, -0.1, 0.06, 0.7, None),
+        (0.04, -0.03, 0.05, 0.3, None),  # at the margin is not below it
+    ],
+)
+def test_a_step_helps_adds_nothing_is_uncertain_or_does_worse(
+    gain: float, low: float, high: float, p: float, expected: str | None
+) -> None:
+    uncertain = f"Whether dense motion helps is uncertain ({points(gain)}, {points(low)} to {points(high)})."
+    assert sentence("dense motion", gain, low, high, p) == (f"Dense motion {expected}." if expected else uncertain)
+
+
+@pytest.mark.parametrize("p", [0.001, 0.5])
+@pytest.mark.parametrize("high", [-0.01, 0.0, 0.03, 0.05, 0.2])
+@pytest.mark.parametrize("low", [-0.2, -0.03, 0.0, 0.01])
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_only_a_gain_that_is_shown_alone_may_help(low: float, high: float, share: float, p: float) -> None:
+    if low > high:
+        return
+    text = sentence("order", low + share * (high - low), low, high, p)
+    assert low > 0 or "may help" not in text
+    assert low + share * (high - low) > 0 or "helps (" not in text
+
+
+def test_sentences_of_steps_are_english() -> None:
+    assert sentence("several frames", 0.12, 0.05, 0.19, 0.01) == "Several frames help (+12)."
+    assert sentence("changes", 0.0, -0.02, 0.02, 1.0) == "Changes between frames add nothing (0, -2 to +2)."
+    assert sentence("changes", -0.1, -0.2, -0.05, 0.01) == "Changes between frames do worse (-10)."
+    assert sentence("changes", 0.04, -0.03, 0.11, 0.3) == (
+        "Whether changes between frames help is uncertain (+4, -3 to +11)."
+    )
+    assert sentence("order", 0.04, -0.03, 0.11, 0.3) == "Whether their order helps is uncertain (+4, -3 to +11)."
 
 
 def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
@@ -86,7 +128,7 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
     assert comparison.verdict is not None
     record = comparison.to_json()["ladder"]["sentence"]
     assert record == ladder_sentence(comparison.ladder, comparison.verdict)
-    assert "Changes between frames may help" in record
+    assert "Whether changes between frames help is uncertain" in record
     assert record.endswith(" Dense motion helps (+50). Motion is needed, and only all frames at full rate show it.")
     assert comparison.verdict.sentence.startswith("Motion is needed: dense motion gets 100 % of the test videos right")
     suffice = replace(

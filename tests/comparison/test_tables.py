@@ -284,8 +284,9 @@ def test_a_comparison_of_tables_describes_its_data(tmp_path: Path) -> None:
     assert (data.videos, data.groups) == ({"test": 89}, {"test": 30})
     assert data.videos_per_label == {"a": 44, "b": 45}
     assert data.labels == ("a", "b")
-    assert (comparison.spec, comparison.recommendation, comparison.evidence) == (None, None, None)
+    assert (comparison.recommendation, comparison.evidence) == (None, None)
     assert {name: result.kind for name, result in comparison.models.items()} == {"s": "still", "m": "motion"}
+    assert {result.spec for result in comparison.models.values()} == {None}
 
 
 def test_models_are_named_after_their_files_or_folders(tmp_path: Path) -> None:

@@ -125,3 +125,12 @@ def test_opening_is_reported_and_can_be_canceled(recordings: Path, tmp_path: Pat
     with pytest.raises(CancelledError):
         run_training(recordings, out=tmp_path / "other", cancel=cancel)
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.usefixtures("unopened")
+def test_a_backbone_that_is_not_installed_is_refused_before_a_video_is_opened(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stillmotion.models.pretrained.table.find_spec", lambda package: None)
+    with pytest.raises(StillmotionError, match="its weights are not installed"):
+        run_training(recordings, out=tmp_path / "run", backbone="efficientnet-lite0")

@@ -15,15 +15,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from helpers.predictions import predictions
 from stillmotion.comparison import (
     BestFrameEvidence,
     Comparison,
     ConditionResult,
     ContenderResult,
     Evidence,
+    LearningPoint,
+    RatePredictions,
+    RateResult,
     SearchRecord,
+    SharePredictions,
     TemporalStability,
+    compare_rates,
     compare_runs,
+    compare_shares,
     complete_comparison,
     write_comparison,
 )
@@ -136,8 +143,36 @@ def contenders(family: str, accuracy: float) -> tuple[ContenderResult, ...]:
     )
 
 
+def rates(accuracies: Mapping[int, float], videos: int = 120) -> tuple[RateResult, ...]:
+    """Results by the number of frames. A video that is right with some accuracy is right with any higher one."""
+    return compare_rates(
+        [
+            RatePredictions(frames, "spread", [predictions(np.arange(videos) % 20 < round(20 * accuracy))])
+            for frames, accuracy in accuracies.items()
+        ]
+    )
+
+
+def learning(models: Mapping[str, Sequence[float]], videos: int = 120) -> tuple[LearningPoint, ...]:
+    """Points of models by their accuracy with 25, 50 and 100 % of 48 groups, likewise."""
+    return compare_shares(
+        {
+            name: [
+                SharePredictions(
+                    share,
+                    round(48 * share),
+                    round(96 * share),
+                    [predictions(np.arange(videos) % 20 < round(20 * value))],
+                )
+                for share, value in zip((0.25, 0.5, 1.0), accuracies, strict=True)
+            ]
+            for name, accuracies in models.items()
+        }
+    )
+
+
 def with_evidence(comparison: Comparison) -> Comparison:
-    """Add what `run_comparison` adds to `compare_runs`: searches, memory, evidence, shortcuts."""
+    """Add what `run_comparison` adds to `compare_runs`: searches, memory, evidence, shortcuts, rates, learning."""
     settings = (("as is", 0.003, False), ("a third of the learning rate", 0.001, True))
     trials = tuple(
         Trial(name, rate, 0.01, 0.2, 16, "spread", 20, 21.5, 0.5 + rate, 1.0, chosen) for name, rate, chosen in settings
@@ -166,9 +201,15 @@ def with_evidence(comparison: Comparison) -> Comparison:
         Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, True),
         Shortcut("group", 0.5, 0.25, 0.4, 0.6, True, expected=True),
     )
-    return complete_comparison(
-        replace(comparison, models=models), evidence=evidence, shortcuts=shortcuts, examples=comparison.examples
+    verdict = comparison.verdict
+    pair = {verdict.still: (0.3, 0.35, 0.35), verdict.motion: (0.5, 0.75, 0.9)} if verdict else {}
+    measured = replace(
+        comparison,
+        models=models,
+        rates=rates({2: 0.4, 4: 0.65, 8: 0.85, 16: 0.85, 32: 0.85}),
+        learning=learning(pair),
     )
+    return complete_comparison(measured, evidence=evidence, shortcuts=shortcuts, examples=comparison.examples)
 
 
 def encode_video(path: Path, index: int) -> None:
@@ -228,10 +269,11 @@ def probabilities(labels: Sequence[str], values: Floats) -> dict[str, object]:
 
 def run_record(family: str, seed: int, labels: Sequence[str], data: dict[str, object]) -> dict[str, object]:
     """run.json."""
+    frames = 1 if family == "single_frame" else 16
     cost = {"frame_pool": 4.1, "cnn_rnn": 6.3, "conv3d": 9.8}.get(family, 5.0)
     return {
         "format": 1,
-        "recipe": {"family": family, "seed": seed, "options": {"preset": "standard"}},
+        "recipe": {"family": family, "seed": seed, "options": {"preset": "standard"}, "spec": {"frames": frames}},
         "labels": list(labels),
         "data": data,
         "versions": {"stillmotion": "0.1.0", "keras": "3.15.1", "backend": "tensorflow", "python": "3.11.9"},

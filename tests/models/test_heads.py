@@ -34,6 +34,7 @@ HEADS: list[tuple[str, dict[str, Any]]] = [
     ("frame_pool", {}),
     ("frame_pool", {"pool": "max"}),
     ("frame_pool", {"pool": "attention"}),
+    ("frame_pool", {"pool": "set"}),
     ("frame_pool", {"pool": "vote"}),
     ("frame_changes", {}),
     ("frame_changes", {"pool": "attention"}),
@@ -41,7 +42,6 @@ HEADS: list[tuple[str, dict[str, Any]]] = [
     ("frame_sequence", {"head": "convolution"}),
     ("frame_sequence", {"head": "transformer"}),
 ]
-every_head = pytest.mark.parametrize(("family", "options"), HEADS, ids=["-".join([f, *o.values()]) for f, o in HEADS])
 FRAMES = 5
 
 
@@ -59,6 +59,13 @@ def whole(family: str, options: dict[str, Any], backbone: str) -> keras.Model:
     return join_backbone(family, network, deployed_model(family, head, options))
 
 
+@pytest.fixture(scope="module", params=HEADS, ids=["-".join([f, *o.values()]) for f, o in HEADS])
+def of_head(request: pytest.FixtureRequest, backbone: str) -> tuple[str, keras.Model]:
+    """A family, and a whole model of one of its heads."""
+    family, options = request.param
+    return family, whole(family, options, backbone)
+
+
 def clips(count: int, frames: int = FRAMES) -> NDArray[np.uint8]:
     return np.random.default_rng(4).integers(0, 256, (count, frames, SIDE, SIDE, 3), dtype=np.uint8)
 
@@ -68,11 +75,8 @@ def predict(model: Any, inputs: Any) -> NDArray[np.float32]:
 
 
 @pytest.mark.jax
-@every_head
-def test_a_model_of_backbone_and_head_is_an_ordinary_one(
-    family: str, options: dict[str, Any], backbone: str, tmp_path: Path
-) -> None:
-    model, batch = whole(family, options, backbone), clips(2)
+def test_a_model_of_backbone_and_head_is_an_ordinary_one(of_head: tuple[str, keras.Model], tmp_path: Path) -> None:
+    (family, model), batch = of_head, clips(2)
     before = predict(model, batch)
     assert model.input.dtype == "uint8" and model.input_shape == (None, FRAMES, SIDE, SIDE, 3)
     np.testing.assert_allclose(before.sum(axis=1), 1, atol=1e-5)
@@ -84,20 +88,16 @@ def test_a_model_of_backbone_and_head_is_an_ordinary_one(
     assert change < 1e-5 if FAMILIES[family].kind == "still" else change > 1e-4
 
 
-@every_head
-def test_the_head_of_a_model_predicts_the_same_from_features(
-    family: str, options: dict[str, Any], backbone: str
-) -> None:
-    model, batch = whole(family, options, backbone), clips(2)
+def test_the_head_of_a_model_predicts_the_same_from_features(of_head: tuple[str, keras.Model], backbone: str) -> None:
+    (_, model), batch = of_head, clips(2)
     network = build_backbone(backbone, SIDE, SIDE)
     grid, top = (keras.ops.convert_to_numpy(output) for output in network(batch.reshape(-1, SIDE, SIDE, 3)))
     features = np.concatenate([grid.reshape(len(grid), -1), top], axis=1).reshape(2, FRAMES, -1)
     np.testing.assert_allclose(predict(model.get_layer("head"), features), predict(model, batch), atol=1e-5)
 
 
-@every_head
-def test_every_head_sees_both_depths(family: str, options: dict[str, Any], backbone: str) -> None:
-    head = whole(family, options, backbone).get_layer("head")
+def test_every_head_sees_both_depths(of_head: tuple[str, keras.Model]) -> None:
+    head = of_head[1].get_layer("head")
     features = np.random.default_rng(2).normal(size=(2, FRAMES, head.input.shape[-1])).astype(np.float32)
     before = predict(head, features)
     for depth in (slice(0, -6), slice(-6, None)):  # the top has six features
@@ -106,11 +106,8 @@ def test_every_head_sees_both_depths(family: str, options: dict[str, Any], backb
         assert np.abs(predict(head, changed) - before).max() > 1e-4
 
 
-@every_head
-def test_a_stream_is_exact_and_runs_the_backbone_once_per_frame(
-    family: str, options: dict[str, Any], backbone: str
-) -> None:
-    model = whole(family, options, backbone)
+def test_a_stream_is_exact_and_runs_the_backbone_once_per_frame(of_head: tuple[str, keras.Model]) -> None:
+    family, model = of_head
     stream, (video,) = stream_model(model), clips(1, FRAMES + 3)
     streamed = [prediction.probabilities for frame in video for prediction in stream.push(frame[None])]
     windows = np.stack([video[start : start + FRAMES] for start in range(4)])
@@ -170,3 +167,20 @@ def test_changes_take_two_frames(backbone: str) -> None:
     for name in ("small", backbone):
         with pytest.raises(StillmotionError, match="frame_changes takes the differences of neighboring frames"):
             build_model("frame_changes", frames=1, height=SIDE, width=SIDE, classes=2, options={"backbone": name})
+
+
+@pytest.mark.parametrize(("pool", "learns"), [("set", True), ("max", False)])
+def test_a_set_can_ask_for_two_things_in_different_frames(pool: str, learns: bool) -> None:
+    """Two of four frames show one of two things; the label is whether both show the same."""
+    rng = np.random.default_rng(0)
+    shown = rng.integers(2, size=(256, 2))
+    clips = rng.normal(0, 0.1, (256, 4, 12)).astype(np.float32)
+    for place in (0, 1):
+        clips[np.arange(256), 2 * place, shown[:, place]] += 3
+    labels = np.eye(2)[(shown[:, 0] == shown[:, 1]).astype(int)]
+    head = build_head("frame_pool", frames=4, grid=(1, 1, 8), top=4, classes=2, options={"pool": pool}, seed=1)
+    set_standardization(head, FeatureShape(4, (1, 1, 8), 4), clips)
+    head.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy", metrics=["accuracy"])
+    head.fit(clips, labels, batch_size=64, epochs=40, verbose=0)
+    accuracy = head.evaluate(clips, labels, batch_size=256, verbose=0)[1]
+    assert accuracy > 0.95 if learns else accuracy < 0.85

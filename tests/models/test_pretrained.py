@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import MappingProxyType, ModuleType, SimpleNamespace
 from typing import Any
@@ -521,6 +522,7 @@ def test_kerashub_presets_bring_their_scaling(monkeypatch: pytest.MonkeyPatch) -
         return keras.Model(picture, layers.Conv2D(4, 3, strides=16, padding="same", kernel_initializer="ones")(picture))
 
     hub: Any = ModuleType("keras_hub")
+    hub.__spec__ = ModuleSpec("keras_hub", None)
     hub.models = SimpleNamespace(Backbone=SimpleNamespace(from_preset=from_preset))
     converter = SimpleNamespace(scale=[1.0, 2.0, 4.0], offset=None)
     hub.layers = SimpleNamespace(ImageConverter=SimpleNamespace(from_preset=lambda preset: converter))

@@ -165,6 +165,8 @@ def test_a_stateful_model_remembers_what_was_before(tmp_path: Path) -> None:
     inputs = keras.Input((1, 16, 16, 3), batch_size=1)
     x = layers.TimeDistributed(layers.GlobalAveragePooling2D())(layers.Rescaling(1 / 255)(inputs))
     model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.GRU(3, stateful=True)(x)))
+    for weight in model.trainable_weights:  # large enough for the past to matter
+        weight.assign(np.random.default_rng(1).normal(0, 1, weight.shape))
     model.save(tmp_path / "m.keras")
     video = film(tmp_path)
     loaded = load_clip_model(tmp_path / "m.keras", rate=10, channels="rgb")

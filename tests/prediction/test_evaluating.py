@@ -16,7 +16,7 @@ from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.prediction import predict_labeled
 
-pytestmark = [pytest.mark.backend, pytest.mark.jax]
+pytestmark = pytest.mark.backend
 
 
 @pytest.fixture
@@ -37,6 +37,7 @@ def videos(tmp_path: Path) -> sm.Videos:
     )
 
 
+@pytest.mark.jax
 def test_predictions_have_a_row_per_video_and_window(run: sm.Run, videos: sm.Videos) -> None:
     evaluated = sm.evaluate(run, videos)
     rows = pq.read_table(evaluated.predictions_file).to_pylist()

@@ -42,6 +42,7 @@ def need(format: str) -> None:
 
 
 def saved(folder: Path, family: str, frames: int = 4, **options: Any) -> tuple[Path, keras.Model]:
+    folder.mkdir(exist_ok=True)
     model = build_model(family, frames=frames, height=16, width=16, classes=3, options=options)
     rng = np.random.default_rng(1)
     for weight in model.trainable_weights:
@@ -51,44 +52,45 @@ def saved(folder: Path, family: str, frames: int = 4, **options: Any) -> tuple[P
     return folder / "mine.keras", model
 
 
-def run_example(example: Path, *words: str | Path) -> list[list[float]]:
-    """The probabilities that the example prints, in an interpreter without stillmotion."""
-    block = "import sys; sys.modules['stillmotion'] = None; sys.modules['keras'] = None; sys.argv = sys.argv[1:]; "
-    code = f"{block}import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
-    if "tensorflow" in example.read_text():  # which imports Keras by itself
-        code = code.replace("sys.modules['keras'] = None; ", "")
-    done = subprocess.run([sys.executable, "-c", code, example, *words], capture_output=True, text=True, timeout=120)
+def run_examples(*calls: tuple[Path, Path]) -> list[list[list[float]]]:
+    """The probabilities that each example prints for its file, in an interpreter without stillmotion and Keras."""
+    code = (
+        "import sys, runpy; sys.modules |= {'stillmotion': None, 'keras': None}\n"
+        "for call in zip(sys.argv[1::2], sys.argv[2::2]):\n"
+        "    sys.argv = [*call]; runpy.run_path(call[0], run_name='__main__'); print('end')"
+    )
+    if "tensorflow" in calls[0][0].read_text():  # which imports Keras by itself
+        code = code.replace(", 'keras': None", "")
+    words = [word for call in calls for word in call]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    return [[float(number) for number in re.findall(r"\d\.\d{6}", line)] for line in done.stdout.splitlines()]
+    printed = done.stdout.split("end\n")[:-1]
+    return [[[float(n) for n in re.findall(r"\d\.\d{6}", line)] for line in text.splitlines()] for text in printed]
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_whole_model_and_its_example(format: str, tmp_path: Path) -> None:
+def test_whole_models_and_streams_steps_and_their_examples(format: str, tmp_path: Path) -> None:
+    """A step takes two new frames and a state, and gives the prediction of the last four frames and the next state."""
     need(format)
-    file, model = saved(tmp_path, "cnn_rnn")
-    export = export_model(file, format, tmp_path / "out", labels=LABELS)
+    file, model = saved(tmp_path / "whole", "cnn_rnn")
+    export = export_model(file, format, tmp_path / "whole" / "out", labels=LABELS)
     assert export.max_difference < 1e-5 and export.file.exists()
-    about = json.loads((tmp_path / "out" / "export.json").read_text())
+    about = json.loads((tmp_path / "whole" / "out" / "export.json").read_text())
     assert about["parity"]["max_difference"] == export.max_difference and about["labels"] == list(LABELS)
     assert about["inputs"][0]["shape"][1:] == [4, 16, 16, 3]
-    clip = np.random.default_rng(3).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
-    np.save(tmp_path / "clip.npy", clip)
-    outputs = run_example(tmp_path / "out" / "use_it.py", tmp_path / "clip.npy")
-    np.testing.assert_allclose(np.ravel(outputs), model.predict_on_batch(clip[None])[0], atol=1e-5)
+    stepped_file, stepped = saved(tmp_path / "step", "conv3d")
+    assert export_model(stepped_file, format, tmp_path / "step" / "out", stream=True, hop=2).max_difference < 1e-5
 
-
-@pytest.mark.parametrize("format", FORMATS)
-def test_a_streams_step_and_its_example(format: str, tmp_path: Path) -> None:
-    """Two new frames and a state in, the prediction of the last four frames and the next state out."""
-    need(format)
-    file, model = saved(tmp_path, "conv3d")
-    export = export_model(file, format, tmp_path / "out", stream=True, hop=2)
-    assert export.max_difference < 1e-5
     video = np.random.default_rng(3).integers(0, 256, (9, 16, 16, 3), dtype=np.uint8)
+    np.save(tmp_path / "clip.npy", video[:4])
     np.save(tmp_path / "video.npy", video)
-    outputs = run_example(tmp_path / "out" / "use_it.py", tmp_path / "video.npy")
-    expected = model.predict_on_batch(np.stack([video[at : at + 4] for at in (0, 2, 4)]))
-    np.testing.assert_allclose(outputs, expected, atol=1e-5)
+    of_clip, of_video = run_examples(
+        (tmp_path / "whole" / "out" / "use_it.py", tmp_path / "clip.npy"),
+        (tmp_path / "step" / "out" / "use_it.py", tmp_path / "video.npy"),
+    )
+    np.testing.assert_allclose(np.ravel(of_clip), model(video[None, :4], training=False)[0], atol=1e-5)
+    expected = stepped(np.stack([video[at : at + 4] for at in (0, 2, 4)]), training=False)
+    np.testing.assert_allclose(of_video, expected, atol=1e-5)
 
 
 def test_an_operation_that_litert_lacks_is_named(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from av.video.frame import PictureType
+from numpy.typing import NDArray
 
 import stillmotion as sm
 from helpers.media import Pictures, noise, turn_clockwise, write_phone_video, write_video
@@ -16,7 +17,7 @@ from stillmotion.clips import read_clips
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import build_model, deployed_model
 from stillmotion.models.cards import write_card
-from stillmotion.models.inference import load_keras_model, predict_in_batches
+from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction import describe_model, find_inputs, predict
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.hops import hop_to_keep_up
@@ -25,6 +26,7 @@ from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord,
 
 pytestmark = pytest.mark.backend
 LABELS = ("left", "right", "still")
+Probabilities = NDArray[np.float32]
 
 
 def untrained(folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0, **options: str | bool) -> Run:
@@ -39,7 +41,19 @@ def untrained(folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: flo
     return write_run(Run(folder, RunRecord(recipe, LABELS, data, training=TrainingRecord(1, 1, 1.0, 1.0, 0.5))))
 
 
-@pytest.mark.parametrize("family", ["frame_changes", "frame_sequence", "cnn_rnn", "conv3d"])
+def predicted_by(run: Run, clips: Pictures) -> Probabilities:
+    """What the run's model says of clips, without any of `predict`."""
+    return np.asarray(load_keras_model(run.model_file)(clips, training=False))
+
+
+@pytest.fixture(scope="module")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run whose windows are two frames."""
+    spec = sm.ClipSpec(frames=2, rate=10.0, size=16)
+    return untrained(tmp_path_factory.mktemp("runs") / "small", "frame_pool", spec)
+
+
+@pytest.mark.parametrize("family", ["frame_changes", "frame_sequence", "cnn_rnn"])
 def test_a_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> None:
     """Every window, and among them those that `predict` takes, end to end."""
     spec = sm.ClipSpec(frames=4, rate=5.0, size=16)
@@ -52,7 +66,7 @@ def test_a_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> N
     assert [prediction.index for prediction in predictions] == list(range(9))
     ends = [prediction.seconds for prediction in predictions if prediction.seconds]
     windows = [(end - 0.8, end) for end in ends]
-    expected = predict_in_batches(load_keras_model(run.model_file), read_clips(file, windows, spec))
+    expected = predicted_by(run, read_clips(file, windows, spec))
     assert expected.std(0).max() > 1e-3
     np.testing.assert_allclose([prediction.probabilities for prediction in predictions], expected, atol=1e-5)
     assert [prediction.label for prediction in predictions] == [LABELS[row.argmax()] for row in expected]
@@ -72,11 +86,10 @@ def glide(count: int) -> Pictures:
     return pictures
 
 
-@pytest.mark.parametrize("family", ["frame_pool", "cnn_rnn"])
-def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: Path) -> None:
+def test_a_difficult_file_streamed_is_the_file_predicted(tmp_path: Path) -> None:
     """B-frames, uneven times, an edit list, turned by a quarter; and one that is shorter than the window."""
     spec = sm.ClipSpec(frames=4, rate=5.0, size=16)
-    run = untrained(tmp_path / "run", family, spec)
+    run = untrained(tmp_path / "run", "conv3d", spec)
     gaps = np.random.default_rng(0).uniform(0.01, 0.3, 40)
     long = turn_clockwise(write_phone_video(tmp_path / "long.mp4", glide(40), list(np.cumsum(gaps) - 0.5)))
     short = write_phone_video(tmp_path / "short.mp4", glide(7), list(np.cumsum(gaps[:7]) - 0.5))
@@ -84,32 +97,30 @@ def test_a_difficult_file_streamed_is_the_file_predicted(family: str, tmp_path: 
         kinds = [(frame.pict_type, frame.rotation) for frame in content.decode(video=0)]
         assert len(kinds) < 40 and (PictureType.B, -90) in kinds
 
-    clip_model, model = load_clip_model(run), load_keras_model(run.model_file)
-    for file in (long, short):
-        (whole,) = predict(run, find_inputs([file]))
+    clip_model = load_clip_model(run)
+    for file, whole in zip((long, short), predict(run, find_inputs([long, short])), strict=True):
         assert isinstance(whole, sm.VideoPrediction)
         predictions = [prediction for update in stream_updates(clip_model, file) for prediction in update.predictions]
         ends = [prediction.seconds or 0.0 for prediction in predictions]
         windows = [(end - 0.8, end) for end in ends] if file == long else whole.windows
         assert ends == pytest.approx([end for _, end in windows])
-        expected = predict_in_batches(model, read_clips(file, windows, spec))
+        expected = predicted_by(run, read_clips(file, windows, spec))
         np.testing.assert_allclose([prediction.probabilities for prediction in predictions], expected, atol=1e-5)
         # The first of the windows that `predict` takes; where they overlap, others begin between a stream's slots.
         np.testing.assert_allclose(predictions[0].probabilities, whole.window_probabilities[0], atol=1e-5)
         assert len(predictions) == (1 if file == short else int(whole.windows[-1][1] * 5) - 3)
 
 
-@pytest.mark.parametrize("count", [24, 9])
-def test_a_spread_model_sees_windows_as_long_as_its_videos_were(count: int, tmp_path: Path) -> None:
+def test_a_spread_model_sees_windows_as_long_as_its_videos_were(tmp_path: Path) -> None:
     """For a video of that length, and for a shorter one, the prediction is that of `predict`."""
-    run = untrained(tmp_path / "run", "cnn_rnn", sm.ClipSpec(frames=4, size=16), typical_seconds=2.4)
+    run = untrained(tmp_path / "run", "conv3d", sm.ClipSpec(frames=4, size=16), typical_seconds=2.4)
     assert "windows of 2.4 s, as the training videos typically last" in load_clip_model(run).note
-    video = write_video(tmp_path / "video.mp4", noise(count), rate=10)
-    (whole,) = predict(run, find_inputs([video]))
-    assert isinstance(whole, sm.VideoPrediction)
-    (prediction,) = stream(run, video)
-    assert prediction.seconds == pytest.approx(whole.windows[0][1])
-    np.testing.assert_allclose(prediction.probabilities, whole.window_probabilities[0], atol=1e-5)
+    videos = [write_video(tmp_path / f"{count}.mp4", noise(count), rate=10) for count in (24, 9)]
+    for video, whole in zip(videos, predict(run, find_inputs(videos)), strict=True):
+        assert isinstance(whole, sm.VideoPrediction)
+        (prediction,) = stream(run, video)
+        assert prediction.seconds == pytest.approx(whole.windows[0][1])
+        np.testing.assert_allclose(prediction.probabilities, whole.window_probabilities[0], atol=1e-5)
 
 
 def test_a_model_that_is_not_a_runs_needs_a_rate(tmp_path: Path) -> None:
@@ -124,28 +135,26 @@ def test_a_model_that_is_not_a_runs_needs_a_rate(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="2 labels for a model of 3"):
         next(stream(tmp_path / "mine.keras", file, rate=10, labels=["a", "b"]))
     predictions = list(stream(tmp_path / "mine.keras", file, rate=10, labels=LABELS))
-    expected = np.asarray(model.predict_on_batch(read_clips(file, [(0.0, 0.4)], sm.ClipSpec(4, 10.0, 16))))
+    expected = np.asarray(model(read_clips(file, [(0.0, 0.4)], sm.ClipSpec(4, 10.0, 16)), training=False))
     np.testing.assert_allclose(predictions[0].probabilities, expected[0], atol=1e-5)
     assert len(predictions) == 7
 
 
-def test_every_frame_of_a_file_played_in_realtime_is_used_or_counted(tmp_path: Path) -> None:
-    run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
+def test_every_frame_of_a_file_played_in_realtime_is_used_or_counted(small_run: Run, tmp_path: Path) -> None:
     file = write_video(tmp_path / "video.mp4", noise(8), rate=20)
     stats = StreamStats()
-    updates = list(stream_updates(load_clip_model(run), file, hop=1, realtime=True, stats=stats))
+    updates = list(stream_updates(load_clip_model(small_run), file, hop=1, realtime=True, stats=stats))
     assert stats.source.frames == 8
     assert len(updates) + stats.source.dropped == 8
     assert sum(len(update.predictions) for update in updates) == stats.windows
 
 
-def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
-    run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
+def test_what_is_no_video_is_refused(small_run: Run, tmp_path: Path) -> None:
     (tmp_path / "no.mp4").write_text("no video")
     with pytest.raises(StillmotionError, match=r"no\.mp4: cannot be opened"):
-        list(stream(run, tmp_path / "no.mp4"))
+        list(stream(small_run, tmp_path / "no.mp4"))
     with pytest.raises(UsageError, match="no such file; a source is"):
-        list(stream(run, "nothing.mp4"))
+        list(stream(small_run, "nothing.mp4"))
 
 
 @pytest.mark.parametrize(("seconds", "hop"), [(0.0, 1), (0.06, 1), (0.075, 2), (0.2, 3), (1.0, 15)])
@@ -175,15 +184,15 @@ def test_the_hop_adapts_to_a_slow_model_on_a_live_source(tmp_path: Path, monkeyp
     assert not_live.hop == 1
 
 
-def test_another_engine_predicts_the_same(tmp_path: Path) -> None:
+def test_another_engine_predicts_the_same(small_run: Run, tmp_path: Path) -> None:
     if keras.backend.backend() != "tensorflow":
         pytest.skip("exported from TensorFlow")
     pytest.importorskip("tf2onnx")
     pytest.importorskip("onnxruntime")
-    run = untrained(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, rate=10.0, size=16))
     file = write_video(tmp_path / "video.mp4", noise(8), rate=10)
     exported, expected = (
-        [prediction.probabilities for prediction in stream(run, file, engine=engine)] for engine in ("onnx", "keras")
+        [prediction.probabilities for prediction in stream(small_run, file, engine=engine)]
+        for engine in ("onnx", "keras")
     )
     assert len(exported) == 7
     np.testing.assert_allclose(exported, expected, atol=1e-5)

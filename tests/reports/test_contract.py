@@ -72,7 +72,14 @@ def test_a_record_of_tables_has_the_sections_of_predictions(name: str, hostile: 
     """Of models trained elsewhere only predictions are known: no costs, trainings, videos, evidence."""
     models = {
         family: replace(
-            result, cost=ModelCost(), trainings=(), searches=(), runs=(), contenders=(), validation_accuracy=None
+            result,
+            cost=ModelCost(),
+            spec=None,
+            trainings=(),
+            searches=(),
+            runs=(),
+            contenders=(),
+            validation_accuracy=None,
         )
         for family, result in hostile.comparison.models.items()
     }
@@ -83,8 +90,9 @@ def test_a_record_of_tables_has_the_sections_of_predictions(name: str, hostile: 
         evidence=None,
         shortcuts=(),
         examples=(),
-        spec=None,
         advice=(),
+        rates=(),
+        learning=(),
     )
     rendered = render_section(SECTIONS[name], Record(of_tables))
     assert (rendered is not None) == (name in OF_TABLES)

@@ -1,6 +1,4 @@
-import pytest
-
-from stillmotion.reports.geometry import polyline, scale, spread_labels, ticks
+from stillmotion.reports.geometry import polyline, scale, ticks
 from stillmotion.reports.rendering import number, p_value, percent, points, seconds
 
 
@@ -16,13 +14,6 @@ def test_scales_stay_inside_and_lines_go_up() -> None:
     assert (x(1), x(3), x(9)) == (0, 50, 100)
     assert scale(1, 1)(1) == 0
     assert polyline([2, 4], [0, 1], x, scale(0, 1)) == "0.00,100.00 100.00,0.00"
-
-
-def test_labels_move_apart_and_keep_their_order() -> None:
-    placed = spread_labels([50, 50.5, 10], 8)
-    assert abs(placed[1] - placed[0]) == pytest.approx(8, abs=0.1)
-    assert placed[0] < placed[1]
-    assert placed[2] == 10
 
 
 def test_numbers_for_people() -> None:

@@ -8,10 +8,13 @@ from dataclasses import replace
 import pytest
 
 from helpers.comparisons import LADDER, fabricate_ladder
+from stillmotion.clips import ClipSpec
 from stillmotion.comparison import Comparison, ladder_sentence, read_comparison
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, render_section
 from stillmotion.reports.sections.contenders import CONTENDERS
+from stillmotion.reports.sections.search import SEARCH
+from stillmotion.reports.sections.training import TRAINING
 from stillmotion.reports.sections.verdict import VERDICT
 
 
@@ -73,3 +76,28 @@ def test_without_rungs_there_is_no_ladder(comparison: Comparison) -> None:
 
 def test_the_models_are_in_the_order_of_the_rungs(comparison: Comparison) -> None:
     assert Record(comparison).models == list(LADDER)
+
+
+def test_each_rung_has_clips_of_its_own(comparison: Comparison) -> None:
+    """The rung of one frame is not that of the others: no sentence speaks of one number of frames for all."""
+    frames = {name: result.spec and result.spec.frames for name, result in comparison.models.items()}
+    assert frames == {rung: 1 if rung == "one frame" else 16 for rung in LADDER}
+    assert gist_of(comparison) == "curves and recipes; 1 to 16 frames per clip, spread over the video"
+    others = {name: result for name, result in comparison.models.items() if name != "one frame"}
+    same = replace(comparison, models=others, ladder=None)
+    assert gist_of(same) == "curves and recipes; 16 frames per clip, spread over the video"
+    seconds = {
+        name: replace(result, spec=ClipSpec(frames, 4.0)) for frames, (name, result) in enumerate(others.items(), 4)
+    }
+    windows = replace(same, models=seconds)
+    assert gist_of(windows) == "curves and recipes; 4 to 7 frames per clip, in windows of 1 to 1.75 s"
+    text = text_of(comparison, SEARCH)
+    assert "every contender started with the same videos, augmentation and seeds" in text
+    assert "several frames sees as many frames as any motion model; one frame sees one." in text
+    assert "every family started with the same clips, frame sizes" in text_of(replace(comparison, ladder=None), SEARCH)
+
+
+def gist_of(comparison: Comparison) -> str:
+    rendered = render_section(TRAINING, Record(comparison))
+    assert rendered is not None and rendered.gist is not None
+    return rendered.gist

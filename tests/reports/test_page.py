@@ -3,6 +3,8 @@
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,8 @@ import axe_core_python  # type: ignore[import-untyped]
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 
-from helpers.comparisons import fabricate
+from helpers.comparisons import fabricate, fabricate_ladder
+from stillmotion.comparison import Comparison, IntervalEstimate, read_comparison
 from stillmotion.reports import write_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -36,6 +39,11 @@ AXE = Path(axe_core_python.__file__).with_name("axe.min.js").read_text(encoding=
 def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = fabricate(tmp_path_factory.mktemp("page"), labels=LABELS, videos=32, encoded=24, seeds=2)
     return write_report(folder).as_uri()
+
+
+@pytest.fixture(scope="module")
+def ladder(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    return read_comparison(fabricate_ladder(tmp_path_factory.mktemp("ladder")))
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +83,7 @@ def log(browser: Chrome, kind: str) -> list[dict[str, Any]]:
     return entries
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 640, 1280])
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (640, "light"), (1280, "dark")])
 def test_the_page_is_accessible_and_makes_no_error_and_no_request(
     browser: Chrome, page: str, width: int, scheme: str
 ) -> None:
@@ -181,3 +188,24 @@ def test_folded_sections_open_for_links_and_print(browser: Chrome, page: str) ->
     assert run(browser, "return all('#labels')[0].open")
     show(browser, page, media="print")
     assert run(browser, cells) == run(browser, "return all('.part td').length") > 50
+
+
+@pytest.mark.parametrize("width", [390, 640, 1280])
+@pytest.mark.parametrize("accuracy", [0.3, 0.9, 1.0])
+def test_names_on_the_cost_plot_do_not_overlap_where_rungs_are_equal(
+    browser: Chrome, ladder: Comparison, tmp_path: Path, width: int, accuracy: float
+) -> None:
+    same = IntervalEstimate(accuracy, accuracy - 0.1, min(1.0, accuracy + 0.05))
+    models = {
+        name: replace(result, accuracy=same, cost=replace(result.cost, milliseconds_per_clip=5.0))
+        for name, result in ladder.models.items()
+    }
+    show(browser, write_report(replace(ladder, models=models), tmp_path / "equal.html").as_uri(), width=width)
+    boxes = run(browser, "return all('#cost .tag').map((tag) => tag.getBoundingClientRect().toJSON());")
+    assert len(boxes) == 5
+    for box in boxes:
+        assert box["left"] >= 0 and box["right"] <= width
+    for first, second in combinations(boxes, 2):
+        across = first["left"] < second["right"] and second["left"] < first["right"]
+        down = first["top"] < second["bottom"] - 1 and second["top"] < first["bottom"] - 1
+        assert not (across and down)

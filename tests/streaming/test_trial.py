@@ -224,12 +224,10 @@ def test_a_wrong_rule_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     keras.utils.set_random_seed(0)
     build, break_ = WRONG[name]
     model = build()
-    before = {report.layer: report.reason for report in make_stream_plan(model, 1).reports}
     break_(monkeypatch)
     # Not the final comparison of predictions: the trial of each layer.
-    after = {report.layer: report.reason for report in make_stream_plan(model, 1).reports}
-    noticed = [reason for reason in after.values() if "frame by frame" in reason or "divided" in reason]
-    assert noticed, (before, after)
+    reasons = [report.reason for report in make_stream_plan(model, 1).reports]
+    assert any("frame by frame" in reason or "divided" in reason for reason in reasons), reasons
 
 
 def test_a_layer_that_works_across_the_batch_takes_one_window_at_a_time() -> None:

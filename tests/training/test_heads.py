@@ -115,7 +115,7 @@ def table(path: Path) -> np.ndarray[Any, Any]:
     return np.array([read.column(f"prob_{label}").to_pylist() for label in LABELS])
 
 
-@pytest.mark.parametrize("family", ["single_frame", "frame_pool", "frame_changes", "frame_sequence"])
+@pytest.mark.parametrize("family", ["single_frame", "frame_sequence"])
 def test_cached_features_give_the_predictions_of_the_whole_model(
     family: str, shades: list[sm.Videos], backbone: str, tmp_path: Path
 ) -> None:
@@ -178,7 +178,7 @@ def test_fine_tuning_that_does_not_help_leaves_head_and_backbone_as_they_were(
     np.testing.assert_array_equal(trained["third"].get_weights()[0], before["third"].get_weights()[0])
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 4])
+@pytest.mark.parametrize("epoch", [2, 4])  # before fine-tuning begins, and while it goes on
 def test_fine_tuning_resumes_to_the_same_result(
     epoch: int, finetuned_run: sm.Run, shades: list[sm.Videos], tmp_path: Path
 ) -> None:

@@ -54,7 +54,7 @@ def compare(
     pool: Annotated[
         str | None,
         typer.Option(
-            metavar="mean|max|attention|vote",
+            metavar="mean|max|attention|set|vote",
             help="How families that you name combine frames; on the ladder, all ways compete.",
             show_default="mean",
         ),
@@ -106,6 +106,8 @@ def compare(
     """
     from stillmotion.experiments import default_folder, read_labeled, run_comparison
 
+    families_ = None if families is None else options.read_families(families)
+    backbones = None if backbone is None else options.read_backbones(backbone)
     rate_, size_ = options.read_rate(rate), options.read_size(size)
     fractions = options.read_split(split)
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
@@ -116,8 +118,8 @@ def compare(
         comparison = run_comparison(
             videos,
             out=folder,
-            families=None if families is None else options.read_families(families),
-            backbones=None if backbone is None else options.read_backbones(backbone),
+            families=families_,
+            backbones=backbones,
             finetune=finetune,
             frames=frames,
             rate=rate_,

@@ -12,7 +12,7 @@ from stillmotion.clips import Rate
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Metric, Preset
-from stillmotion.models import FAMILIES
+from stillmotion.models import FAMILIES, check_backbone
 
 MAX_RATE = 1000  # frames per second
 MIN_SIDE, MAX_SIDE = 16, 4096  # pixels
@@ -79,7 +79,9 @@ Input = Annotated[
         show_default="both",
     ),
 ]
-Epochs = Annotated[int | None, typer.Option(help="Maximum number of epochs.", show_default="90", min=1)]
+Epochs = Annotated[
+    int | None, typer.Option(help="Maximum number of epochs.", show_default="20 to 60, by the number of clips", min=1)
+]
 Margin = Annotated[
     float, typer.Option(help="Smallest gain in accuracy that is worth motion; 0.05 is 5 points.", min=0, max=0.99)
 ]
@@ -326,10 +328,12 @@ def read_families(text: str) -> list[str]:
 
 
 def read_backbones(text: str) -> list[str]:
-    """`small,efficientnet-lite0` as names. Raises UsageError."""
+    """`small,efficientnet-lite0` as names. Raises UsageError, and StillmotionError if one is not installed."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names:
         raise UsageError("--backbone is empty; give a name such as efficientnet-lite0")
+    for name in names:
+        check_backbone({"backbone": name})
     return names
 
 

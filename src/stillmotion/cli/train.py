@@ -12,7 +12,7 @@ from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.errors import UsageError
 from stillmotion.files import check_folder
-from stillmotion.models import FAMILIES, check_options
+from stillmotion.models import FAMILIES, check_backbone, check_options
 
 
 def train(
@@ -87,6 +87,7 @@ def train(
     if family in FAMILIES and unknown:
         raise UsageError(f"--option: {family} has no option {unknown[0]!r}; choose from {', '.join(known)}")
     check_options(family, options_)
+    check_backbone(options_)
     rate_, fractions = options.read_rate(rate), options.read_split(split)
     size_ = None if size is None else options.read_size(size)
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}

@@ -22,11 +22,13 @@ from stillmotion.comparison.evidence import (
 from stillmotion.comparison.example_selection import Example, select_examples
 from stillmotion.comparison.example_videos import ExamplePrediction, ExampleVideo, gather_examples
 from stillmotion.comparison.ladder import Ladder, Step
+from stillmotion.comparison.learning import LearningPoint, SharePredictions, compare_shares
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics, Metrics, compute_metrics, confusion
 from stillmotion.comparison.model_results import kind_of
 from stillmotion.comparison.motion_evidence import require_motion_evidence
 from stillmotion.comparison.per_label import LabelGain, PairGain
 from stillmotion.comparison.predictions import Predictions, check_same_videos
+from stillmotion.comparison.rates import RatePredictions, RateResult, compare_rates, enough_frames
 from stillmotion.comparison.reading import read_predictions, read_predictions_by_seed
 from stillmotion.comparison.recommendation import Recommendation, recommend
 from stillmotion.comparison.records import (
@@ -36,10 +38,8 @@ from stillmotion.comparison.records import (
     Comparison,
     ContenderResult,
     DataSummary,
-    LearningPoint,
     ModelCost,
     ModelResult,
-    RateResult,
     SearchRecord,
     SkippedRecord,
     TrainingSummary,
@@ -92,9 +92,11 @@ __all__ = [
     "PairGain",
     "PredictionTrace",
     "Predictions",
+    "RatePredictions",
     "RateResult",
     "Recommendation",
     "SearchRecord",
+    "SharePredictions",
     "SkippedRecord",
     "Step",
     "TemporalStability",
@@ -103,7 +105,9 @@ __all__ = [
     "VerdictWarning",
     "best_frame_text",
     "check_same_videos",
+    "compare_rates",
     "compare_runs",
+    "compare_shares",
     "compare_statistics",
     "compare_tables",
     "complete_comparison",
@@ -113,6 +117,7 @@ __all__ = [
     "decide_among",
     "decide_on_tables",
     "model_to_use",
+    "enough_frames",
     "finds_best_frame",
     "gather_evidence",
     "gather_examples",

@@ -138,7 +138,6 @@ def compare_statistics(
         verdict=verdict,
         ladder=climb(predictions, validation, metric),
         data=_summarize_data(first, tested_videos),
-        spec=first.recipe.spec,
         recommendation=recommend(
             predictions, {name: result.cost.milliseconds_per_clip for name, result in models.items()}, margin, metric
         ),
@@ -185,12 +184,14 @@ def _model_result(
 ) -> ModelResult:
     runs = [tested.run for tested in members]
     (family, _), *_ = Counter(run.recipe.family for run in runs).most_common(1)
+    (spec, _), *_ = Counter(run.recipe.spec for run in runs).most_common(1)
     trained = any(run.record.training for run in runs)
     return replace(
         summarize_predictions(kind_of(family), predictions, seed=seed),
         validation_accuracy=mean_validation(runs)[0] if trained else None,
         family=family,
         rung=FAMILIES[family].rung if family in FAMILIES else None,
+        spec=spec,
         cost=summarize_cost(runs),
         trainings=tuple(map(summarize_training, members)),
         runs=tuple(_relative(run.folder, relative_to) for run in runs),

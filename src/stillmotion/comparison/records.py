@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from stillmotion.clips import ClipSpec, Rate
+from stillmotion.clips import ClipSpec
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.example_videos import ExampleVideo
 from stillmotion.comparison.ladder import Ladder
+from stillmotion.comparison.learning import LearningPoint, learning_sentence
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics
+from stillmotion.comparison.rates import RateResult, rates_sentence
 from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.sentences import ladder_sentence
 from stillmotion.comparison.verdict import Verdict
@@ -136,6 +138,7 @@ class ModelResult:
         validation_accuracy: on the validation part; None if unknown.
         family: the family of most of its runs; None if it was trained elsewhere.
         rung: the family's rung of the ladder; None if it was trained elsewhere.
+        spec: what a clip is, for most of its runs; None if it was trained elsewhere.
         contenders: the ways to fill the rung among which validation chose; empty if there was one.
         cost: what a prediction and a training cost.
         trainings: one entry per run.
@@ -155,45 +158,12 @@ class ModelResult:
     validation_accuracy: float | None = None
     family: str | None = None
     rung: Rung | None = None
+    spec: ClipSpec | None = None
     contenders: tuple[ContenderResult, ...] = ()
     cost: ModelCost = ModelCost()
     trainings: tuple[TrainingSummary, ...] = ()
     searches: tuple[SearchRecord, ...] = ()
     runs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RateResult:
-    """How well the rung that sees the order of frames does with this many frames in a window.
-
-    Attributes:
-        frames: frames of a clip.
-        rate: frames per second, or "spread" over each whole video.
-        accuracy: on the test videos.
-    """
-
-    frames: int
-    rate: Rate
-    accuracy: IntervalEstimate
-
-
-@dataclass(frozen=True)
-class LearningPoint:
-    """How well a model does that was trained on a share of the groups.
-
-    Attributes:
-        model: the model's name.
-        share: of the training groups, from 0 to 1.
-        groups: number of groups that it was trained on, the mean over folds.
-        videos: likewise.
-        accuracy: on the test videos.
-    """
-
-    model: str
-    share: float
-    groups: int
-    videos: int
-    accuracy: IntervalEstimate
 
 
 @dataclass(frozen=True)
@@ -260,21 +230,19 @@ class Comparison:
         verdict: whether motion is needed; None without both a still and a motion model.
         ladder: what each rung adds; None unless the models are the rungs of the ladder.
         data: the data set.
-        spec: what a clip is; None for tables of predictions.
         recommendation: which model to use by accuracy and cost; None if a cost is unknown.
         evidence: what the motion model's gain rests on; None if it was not checked.
         shortcuts: how well things other than the action predict the label; empty if that was not checked.
         examples: test videos to look at.
         advice: what to take home: costs, failures, next steps.
-        rates: accuracy by the number of frames in a window; empty if that was not measured.
-        learning: accuracy by the share of the training groups; empty if that was not measured.
+        rates: accuracy by the number of frames in a window, and what more gain; empty if that was not measured.
+        learning: accuracy by the share of the training groups, and what more gain; empty if that was not measured.
     """
 
     models: Mapping[str, ModelResult]
     verdict: Verdict | None
     ladder: Ladder | None = None
     data: DataSummary = DataSummary()
-    spec: ClipSpec | None = None
     recommendation: Recommendation | None = None
     evidence: Evidence | None = None
     shortcuts: tuple[Shortcut, ...] = ()
@@ -292,13 +260,28 @@ class Comparison:
                 return max(videos) / sum(videos)
         return None
 
+    @property
+    def rates_sentence(self) -> str:
+        """How many frames pay; empty if that was not measured."""
+        return rates_sentence(self.rates, self.verdict)
+
+    @property
+    def learning_sentence(self) -> str:
+        """Whether stills would catch up with more footage; empty if that was not measured."""
+        return learning_sentence(self.learning, self.verdict)
+
     def to_json(self) -> dict[str, Any]:
         """Convert the comparison to the form it has in comparison.json.
 
         Returns:
-            All attributes, and those of the verdict and the ladder that follow from others.
+            All attributes, and those of the comparison, the verdict and the ladder that follow from others.
         """
-        record = {**asdict(self), "verdict": self.verdict.to_json() if self.verdict else None}
+        record = {
+            **asdict(self),
+            "verdict": self.verdict.to_json() if self.verdict else None,
+            "rates_sentence": self.rates_sentence,
+            "learning_sentence": self.learning_sentence,
+        }
         if self.ladder:
             record["ladder"]["sentence"] = ladder_sentence(self.ladder, self.verdict)
         return record

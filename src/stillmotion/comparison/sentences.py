@@ -136,17 +136,23 @@ def ladder_sentence(ladder: Ladder, verdict: Verdict | None) -> str:
 
 
 def step_sentence(step: Step, margin: float) -> str:
-    """What a rung adds to the strongest one below, as "Their order adds nothing (+1, -2 to +3)."."""
+    """What a rung adds to the strongest one below, as "Their order adds nothing (+1, -2 to +3).".
+
+    It helps or does worse if that is significant among all steps. It adds nothing if its own interval is below the
+    margin, and may help if that is above 0. Otherwise it is uncertain, whatever the sign of the measured gain.
+    """
     subject, plural = _STEP_SUBJECTS[step.to_rung]
     gain, interval = points(step.gain), f"{points(step.gain)}, {points(step.low)} to {points(step.high)}"
     if step.p_holm < ALPHA and step.gain < 0:
         return f"{subject} {'do' if plural else 'does'} worse ({gain})."
-    if step.p_holm < ALPHA:
+    if step.p_holm < ALPHA and step.gain > 0:
         little = " a little" if step.high < margin else ""
         return f"{subject} {'help' if plural else 'helps'}{little} ({gain})."
     if step.high < margin:
         return f"{subject} {'add' if plural else 'adds'} nothing ({interval})."
-    return f"{subject} may help ({interval})."
+    if step.low > 0:
+        return f"{subject} may help ({interval})."
+    return f"Whether {subject[0].lower()}{subject[1:]} {'help' if plural else 'helps'} is uncertain ({interval})."
 
 
 def _conclusion(verdict: Verdict) -> str:

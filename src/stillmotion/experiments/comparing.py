@@ -93,9 +93,9 @@ def run_comparison(
         rate: frames per second, "spread" for frames spread over each whole video, or "auto" to choose by duration.
         size: side of the frames in pixels, or (height, width); pretrained backbones see those that they were made for.
         preset: "classic" trains the small architectures of common tutorials.
-        epochs: maximum number of epochs; by default that of `Recipe`.
+        epochs: maximum number of epochs; by default 20 to 60, by the number of clips.
         input: what motion families see: "rgb", "difference" or "both".
-        pool: how families that are named combine frames: "mean", "max", "attention" or "vote".
+        pool: how families that are named combine frames: "mean", "max", "attention", "set" or "vote".
         seeds: trainings per model, with seeds `seed`, `seed + 1` and so on.
         folds: 0 for a single split, or the number of cross-validation folds by group.
         effort: "quick" trains each contender once; "standard" and "thorough" try 4 or 10 settings for each on the

@@ -17,11 +17,14 @@ from stillmotion.clips import OpenedVideos
 from stillmotion.clips.spec import Order
 from stillmotion.comparison import (
     Evidence,
-    IntervalEstimate,
     LearningPoint,
+    Predictions,
+    RatePredictions,
     RateResult,
+    SharePredictions,
     Verdict,
-    compute_metrics,
+    compare_rates,
+    compare_shares,
     gather_evidence,
     read_joined_predictions,
 )
@@ -159,11 +162,14 @@ class Controls:
             results: those of `tasks`.
 
         Returns:
-            The accuracy for each number of frames.
+            The accuracy for each number of frames, and what more frames gain.
         """
-        return tuple(
-            RateResult(frames, planned[0].recipe.spec.rate, self._accuracy(planned, runs, results))
-            for frames, planned in self.rates().items()
+        return compare_rates(
+            [
+                RatePredictions(frames, planned[0].recipe.spec.rate, self._predictions(planned, runs, results))
+                for frames, planned in self.rates().items()
+            ],
+            self.plan.settings.metric,
         )
 
     def shares(self) -> dict[tuple[str, float], list[PlannedRun]]:
@@ -184,19 +190,25 @@ class Controls:
             results: those of `tasks`.
 
         Returns:
-            The accuracy of each of the verdict's models for each share of the training groups.
+            The accuracy of each of the verdict's models for each share of the training groups, and what more gain.
         """
         shares = self.shares()
-        whole = {(model, 1.0): [run for run in self.first_seed if run.model == model] for model, _ in shares}
-        return tuple(
-            LearningPoint(
-                model=model,
-                share=share,
-                groups=round(np.mean([len(run.fold.train.videos.groups) for run in planned])),
-                videos=round(np.mean([len(run.fold.train) for run in planned])),
-                accuracy=self._accuracy(planned, runs, results),
-            )
-            for (model, share), planned in sorted((shares | whole).items())
+        models = {model: [share for of_model, share in shares if of_model == model] for model in self.pair if shares}
+        own = {model: [run for run in self.first_seed if run.model == model] for model in models}
+        return compare_shares(
+            {
+                model: [
+                    SharePredictions(
+                        share=share,
+                        groups=round(np.mean([len(run.fold.train.videos.groups) for run in planned])),
+                        videos=round(np.mean([len(run.fold.train) for run in planned])),
+                        predictions=self._predictions(planned, runs, results),
+                    )
+                    for share, planned in [*((share, shares[model, share]) for share in of_model), (1.0, own[model])]
+                ]
+                for model, of_model in models.items()
+            },
+            self.plan.settings.metric,
         )
 
     def tasks(self) -> list[Task]:
@@ -263,13 +275,13 @@ class Controls:
         folder = self.plan.folder / "controls" / f"{run.folder.name}-{name}"
         return PlannedRun(run.model, recipe, run.fold, folder, f"control: {run.title}, {how}")
 
-    def _accuracy(
+    def _predictions(
         self, planned: Sequence[PlannedRun], runs: Mapping[str, Sequence[Run]], results: Results
-    ) -> IntervalEstimate:
-        """Accuracy of runs of one seed, those of the comparison itself or of controls."""
+    ) -> list[Predictions]:
+        """What runs of one seed predicted, those of the comparison itself or of controls."""
         folders = {run.folder for run in planned}
         own = [run for members in runs.values() for run in members if run.folder in folders]
-        return compute_metrics(read_joined_predictions(own or evaluated(planned, results))).accuracy
+        return read_joined_predictions(own or evaluated(planned, results))
 
 
 def some_groups(train: OpenedVideos, share: float, seed: int) -> OpenedVideos:

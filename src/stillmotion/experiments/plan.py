@@ -39,6 +39,7 @@ from stillmotion.training import (
     describe_trial,
     frozen_backbone,
     shorten_for_trial,
+    suit_epochs,
     trial_recipes,
     with_clip_spec,
 )
@@ -110,11 +111,13 @@ class ComparisonPlan:
         return f"-fold{fold}" if len(self.dataset.folds) > 1 else ""
 
     def candidates(self) -> list[Candidate]:
-        """Every contender in every fold, as it is trained before anything is known of the data."""
+        """Every contender in every fold, with the epochs that suit the number of clips unless they are given."""
+        chosen = self.settings.epochs is not None
         return [
-            Candidate(contender, fold, self.settings.recipe(contender, self.dataset.rate))
-            for fold in range(len(self.dataset.folds))
+            Candidate(contender, number, recipe if chosen else suit_epochs(recipe, fold.train.segments))
+            for number, fold in enumerate(self.dataset.folds)
             for contender in self.settings.contenders
+            for recipe in [self.settings.recipe(contender, self.dataset.rate)]
         ]
 
     def prepare(self, candidates: Sequence[Candidate]) -> list[Task]:

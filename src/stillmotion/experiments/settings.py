@@ -13,8 +13,8 @@ from stillmotion.data.splitting import FRACTIONS, check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Effort, Metric, Preset
 from stillmotion.experiments.contenders import Contender, by_hand, on_ladder
-from stillmotion.models import FAMILIES, SMALL, check_options, default_size, pretrained_backbone
-from stillmotion.models.pretrained import available_backbones, find_backbone
+from stillmotion.models import FAMILIES, SMALL, check_backbone, check_options, default_size, pretrained_backbone
+from stillmotion.models.pretrained import available_backbones
 from stillmotion.runs import Recipe
 from stillmotion.training import EFFORTS, make_recipe
 
@@ -147,7 +147,7 @@ class ComparisonSettings:
         """Check what the ladder and families chosen by hand take."""
         pretrained = [name for name in self.chosen_backbones if name != SMALL]
         for name in pretrained:
-            find_backbone(name).check_installed()
+            check_backbone({"backbone": name})
         if self.families is None and self.pool is not None:
             raise UsageError("pool is for families that are chosen; on the ladder all ways to pool compete")
         if self.families is not None and self.backbones is not None and len(self.backbones) > 1:

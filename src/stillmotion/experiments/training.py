@@ -16,10 +16,10 @@ from stillmotion.experiments.executors import InProcess
 from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evaluate
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.files import check_folder
-from stillmotion.models import default_size
+from stillmotion.models import check_backbone, default_size
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
-from stillmotion.training import make_recipe
+from stillmotion.training import make_recipe, suit_epochs
 
 
 def run_training(
@@ -71,6 +71,7 @@ def run_training(
         StillmotionError: the data set cannot be used, or `out` cannot be written or holds another training.
         CancelledError: `cancel` was set.
     """
+    check_backbone(settings)
     size = default_size(settings) if size is None else size
     common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)
     if preset != "standard":
@@ -90,6 +91,8 @@ def run_training(
         progress=executor.reporter(""),
     )
     recipe = make_recipe(family, spec=common.spec(dataset.rate), augment=augment, seed=seed, **settings)
+    if "epochs" not in settings:
+        recipe = suit_epochs(recipe, dataset.folds[0].train.segments)
     planned = PlannedRun(family, recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
     results = executor.run(train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard, cost=True))
     return evaluated([planned], results)[0]

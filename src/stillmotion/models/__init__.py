@@ -70,7 +70,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "frame_pool": Family(
             rung="several frames",
             summary="an image classifier on each frame alone, pooled over the frames",
-            options={"pool": ("mean", "max", "attention", "vote"), "backbone": _BACKBONE, "preset": _PRESET},
+            options={"pool": ("mean", "max", "attention", "set", "vote"), "backbone": _BACKBONE, "preset": _PRESET},
             builder="stillmotion.models.frame_pool:build",
             head_settings=_LINEAR,
             classic={"backbone": SMALL},
@@ -149,6 +149,21 @@ def pretrained_backbone(options: Options) -> str | None:
     """
     name = str(options.get("backbone", SMALL))
     return None if name == SMALL else name
+
+
+def check_backbone(options: Options) -> None:
+    """Check that the backbone among a family's options exists and is installed, without a backend.
+
+    Args:
+        options: see `FAMILIES`.
+
+    Raises:
+        UsageError: there is no such backbone.
+        StillmotionError: its package is not installed.
+    """
+    name = pretrained_backbone(options)
+    if name is not None:
+        find_backbone(name).check_installed()
 
 
 def default_size(options: Options) -> int:

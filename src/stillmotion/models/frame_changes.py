@@ -28,7 +28,7 @@ def build(
     clip, pool = clip_input(frames, height, width), str(options["pool"])
     changes = motion_input(clip, "difference")
     outputs = frame_outputs(picture_vector(fold(changes), "standard", steps), classes, pool)
-    logits = pooled([unfold(output, frames - 1) for output in outputs], pool)
+    logits = pooled([unfold(output, frames - 1) for output in outputs], pool, classes)
     return keras.Model(clip, probabilities(logits), name="frame_changes")
 
 
@@ -49,7 +49,7 @@ def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bo
     ]
     parts = [layers.Dense(WIDTH, activation="relu")(shared_dropout(part, DROPOUT[0])) for part in parts]
     x = layers.Dropout(DROPOUT[1])(layers.Concatenate()(parts))
-    logits = pooled([unfold(output, shape.frames - 1) for output in frame_outputs(x, classes, pool)], pool)
+    logits = pooled([unfold(output, shape.frames - 1) for output in frame_outputs(x, classes, pool)], pool, classes)
     return keras.Model(clip, probabilities(logits), name="head")
 
 

@@ -10,7 +10,7 @@ from keras import layers, ops
 
 from stillmotion.models.backbones import clip_input, fold, picture_vector, probabilities, scaled, unfold
 from stillmotion.models.heads import FeatureShape, clip_features, features_of, linear_input, standardized
-from stillmotion.models.pooling import frame_outputs, pooled
+from stillmotion.models.pooling import frame_logits, frame_outputs, pooled
 
 # Of the features of a pretrained backbone.
 DROPOUT = 0.5
@@ -22,13 +22,14 @@ def build(
     """Build the model; see `build_model`. A model that will vote is trained on the mean of the frames' logits."""
     clip, pool = clip_input(frames, height, width), str(options["pool"])
     picture = picture_model(height, width, classes, pool, str(options["preset"]), steps)
-    return keras.Model(clip, _pooled_over_frames(picture, clip, pool), name="frame_pool")
+    return keras.Model(clip, _pooled_over_frames(picture, clip, pool, classes), name="frame_pool")
 
 
 def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bool], steps: int) -> keras.Model:
     """Build the head; see `stillmotion.models.build_head`."""
     clip, pool = clip_features(shape), str(options["pool"])
-    return keras.Model(clip, _pooled_over_frames(picture_head(shape, classes, pool), clip, pool), name="head")
+    picture = picture_head(shape, classes, pool)
+    return keras.Model(clip, _pooled_over_frames(picture, clip, pool, classes), name="head")
 
 
 def picture_model(height: int, width: int, classes: int, pool: str, preset: str, steps: int) -> keras.Model:
@@ -45,9 +46,9 @@ def picture_head(shape: FeatureShape, classes: int, pool: str) -> keras.Model:
     return keras.Model(features, outputs, name="picture")
 
 
-def _pooled_over_frames(picture: keras.Model, clip: keras.KerasTensor, pool: str) -> keras.KerasTensor:
+def _pooled_over_frames(picture: keras.Model, clip: keras.KerasTensor, pool: str, classes: int) -> keras.KerasTensor:
     outputs = [unfold(output, clip.shape[1]) for output in picture(fold(clip))]
-    return probabilities(pooled(outputs, pool))
+    return probabilities(pooled(outputs, pool, classes))
 
 
 def voting(model: keras.Model) -> keras.Model:
@@ -75,11 +76,11 @@ def snapshot(model: keras.Model) -> keras.Model:
     """
     names = {layer.name for layer in model.layers}
     if "head" in names:
-        backbone, picture = model.get_layer("backbone"), model.get_layer("head").get_layer("picture")
+        backbone, model = model.get_layer("backbone"), model.get_layer("head")
         still = keras.Input(backbone.input.shape[1:], dtype="uint8", name="snapshot")
-        logits, *_ = picture(features_of(backbone, still))
+        outputs = model.get_layer("picture")(features_of(backbone, still))
     else:
         picture = model.get_layer("picture")
         still = keras.Input(picture.input.shape[1:], dtype=picture.input.dtype, name="snapshot")
-        logits, *_ = picture(still)
-    return keras.Model(still, probabilities(logits), name="snapshot")
+        outputs = picture(still)
+    return keras.Model(still, probabilities(frame_logits(model, outputs)), name="snapshot")

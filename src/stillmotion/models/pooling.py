@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import keras
 from keras import KerasTensor, layers, ops
 
-# Units of the attention.
+# Units of the attention, and of the two layers around the maximum of pool="set".
 ATTENTION = 32
+SET = 64
 
 
 def frame_outputs(
@@ -24,8 +26,11 @@ def frame_outputs(
 
     Returns:
         Logits `(batch, classes)` and, for "attention", how much a frame counts, `(batch, 1)`: the gated attention of
-        Ilse et al. 2018, Attention-based Deep Multiple Instance Learning.
+        Ilse et al. 2018, Attention-based Deep Multiple Instance Learning. For "set", no logits but features
+        `(batch, 64)`: what they mean is known once those of all frames are put together.
     """
+    if pool == "set":
+        return [layers.Dense(SET, activation="relu")(features)]
     logits = layers.Dense(classes, kernel_initializer=initializer, name="logits")(features)
     if pool != "attention":
         return [logits]
@@ -34,12 +39,15 @@ def frame_outputs(
     return [logits, layers.Dense(1, use_bias=False, name="attention")(layers.Multiply()([content, gate]))]
 
 
-def pooled(outputs: list[KerasTensor], pool: str) -> KerasTensor:
+def pooled(outputs: list[KerasTensor], pool: str, classes: int) -> KerasTensor:
     """Pool what `frame_outputs` gave over the frames of a clip.
 
     Args:
         outputs: each `(batch, time, ...)`.
-        pool: "max" for each class's highest logit, "attention" for the mean weighted by it, else the mean.
+        pool: "max" for each class's highest logit, "attention" for the mean weighted by it, "set" for a classifier of
+            the maximum of the frames' features, which can ask for two things in different frames (Deep Sets, Zaheer et
+            al. 2017), else the mean.
+        classes: number of classes.
 
     Returns:
         Logits `(batch, classes)`.
@@ -47,5 +55,26 @@ def pooled(outputs: list[KerasTensor], pool: str) -> KerasTensor:
     if pool == "attention":
         logits, scores = outputs
         return ops.sum(layers.Softmax(axis=1)(scores) * logits, axis=1)
+    if pool == "set":
+        return _classified(layers.GlobalMaxPooling1D(name="pool")(outputs[0]), classes)
     layer = layers.GlobalMaxPooling1D if pool == "max" else layers.GlobalAveragePooling1D
     return layer(name="pool")(outputs[0])
+
+
+def _classified(features: KerasTensor, classes: int) -> KerasTensor:
+    return layers.Dense(classes, name="set_logits")(layers.Dense(SET, activation="relu", name="set_hidden")(features))
+
+
+def frame_logits(model: keras.Model, outputs: list[KerasTensor]) -> KerasTensor:
+    """The logits of a single frame, as if it were the whole clip.
+
+    Args:
+        model: the model, or head, that pools.
+        outputs: what `frame_outputs` gave for the frame.
+
+    Returns:
+        Logits `(batch, classes)`.
+    """
+    if all(layer.name != "set_hidden" for layer in model.layers):
+        return outputs[0]
+    return model.get_layer("set_logits")(model.get_layer("set_hidden")(outputs[0]))

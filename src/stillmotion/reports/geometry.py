@@ -1,9 +1,8 @@
-"""Axes, lines and labels of plots, in percent of a box that the page stretches to any width."""
+"""Axes and lines of plots, in percent of a box that the page stretches to any width."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Sequence
 from math import ceil, floor, log10
 
 import numpy as np
@@ -47,26 +46,3 @@ def polyline(xs: Sequence[float] | np.ndarray, ys: Sequence[float] | np.ndarray,
         y: scale of the y axis.
     """
     return " ".join(f"{x(float(a)):.2f},{100 - y(float(b)):.2f}" for a, b in zip(xs, ys, strict=True))
-
-
-def spread_labels(heights: Iterable[float], gap: float) -> list[float]:
-    """Move labels apart, as little as possible, so that they do not overlap.
-
-    Args:
-        heights: where the labels should be, in percent.
-        gap: the least distance between two of them.
-
-    Returns:
-        Where to draw them, in the same order; none moves past another.
-    """
-    wanted = list(heights)
-    order = sorted(range(len(wanted)), key=lambda index: wanted[index])
-    placed = wanted[:]
-    for _ in range(50):
-        for lower, upper in pairwise(order):
-            overlap = gap - (placed[upper] - placed[lower])
-            if overlap > 0.01:
-                placed[lower] -= overlap / 2
-                placed[upper] += overlap / 2
-        placed = [min(100.0, max(0.0, height)) for height in placed]
-    return placed

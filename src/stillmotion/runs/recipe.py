@@ -41,12 +41,12 @@ class Recipe:
     options: Mapping[str, str | bool] = field(default_factory=dict)
     spec: ClipSpec = ClipSpec()
     augment: Augment = Augment()
-    epochs: int = 90
+    epochs: int = 60
     batch_size: int = 16
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     label_smoothing: float = 0.1
-    patience: int = 30
+    patience: int = 20
     precision: Precision = "float32"
     finetune: bool = False
     seed: int = 0

@@ -12,5 +12,9 @@ from .efforts import (
     with_clip_spec as with_clip_spec,
 )
 from .fitting import train as train
-from .recipes import frozen_backbone as frozen_backbone, make_recipe as make_recipe
+from .recipes import (
+    frozen_backbone as frozen_backbone,
+    make_recipe as make_recipe,
+    suit_epochs as suit_epochs,
+)
 from .timing import epochs_that_fit as epochs_that_fit, epochs_within as epochs_within

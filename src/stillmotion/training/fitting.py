@@ -40,7 +40,7 @@ from stillmotion.runs import (
 )
 from stillmotion.training.checkpoints import TrainingState
 from stillmotion.training.phases import TrainingPhases
-from stillmotion.training.recipes import make_recipe
+from stillmotion.training.recipes import make_recipe, suit_epochs
 from stillmotion.training.resuming import find_training, fingerprint_segments, identify_training
 
 
@@ -105,6 +105,7 @@ def train(
     else:
         spec = spec or ClipSpec(rate=choose_rate(durations, ClipSpec().frames)[0], size=default_size(settings))
         recipe = make_recipe(family, spec=spec, **settings)
+        recipe = recipe if "epochs" in settings else suit_epochs(recipe, train_segments)
 
     # Find out whether this training has been started before.
     data = DataRecord(

@@ -27,6 +27,7 @@ from stillmotion.training.batches import (
 )
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
 from stillmotion.training.finetuning import FINETUNE_EPOCHS, FINETUNE_LEARNING_RATE, unfreeze_last_stages
+from stillmotion.training.fused_normalization import fused_normalization
 from stillmotion.training.graph_cleanup import release_tf_graphs
 from stillmotion.training.optimizer import make_optimizer
 from stillmotion.training.progress_callback import ProgressCallback
@@ -198,7 +199,7 @@ class TrainingPhases:
             ]
             if self.tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(self.folder / TENSORBOARD_FOLDER))
-            with release_tf_graphs():
+            with release_tf_graphs(), fused_normalization(model):
                 model.fit(
                     clips,
                     validation_data=validation_clips,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
-from stillmotion.clips import ClipSpec
+from stillmotion.clips import ClipSpec, Segment, clips_per_epoch
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES, check_options, default_size, pretrained_backbone
 from stillmotion.runs import Recipe
+
+# Few clips take many epochs, and many clips few: about this many training steps, within these bounds.
+STEPS = 420
+MIN_EPOCHS = 20
 
 
 def make_recipe(family: str, **settings: Any) -> Recipe:
@@ -38,6 +43,23 @@ def make_recipe(family: str, **settings: Any) -> Recipe:
     if FAMILIES[family].rung == "one frame":
         settings["spec"] = _with_one_frame(settings["spec"])
     return Recipe(family, options, **settings)
+
+
+def suit_epochs(recipe: Recipe, segments: Sequence[Segment]) -> Recipe:
+    """Choose epochs and patience by the number of training clips.
+
+    Args:
+        recipe: how a model is trained. Its epochs are the most that there will be.
+        segments: what clips are drawn from.
+
+    Returns:
+        The recipe with as many epochs as make about 420 steps, but at least 20. Training stops after a third of them
+        without a lower validation loss, or earlier with a shorter patience.
+    """
+    clips = sum(clips_per_epoch(recipe.spec, segment.window) for segment in segments)
+    steps = max(1, clips // recipe.batch_size)
+    epochs = min(recipe.epochs, max(MIN_EPOCHS, round(STEPS / steps)))
+    return dataclasses.replace(recipe, epochs=epochs, patience=min(recipe.patience, max(1, epochs // 3)))
 
 
 def frozen_backbone(recipe: Recipe) -> str | None:

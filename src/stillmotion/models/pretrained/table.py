@@ -70,11 +70,15 @@ class Backbone:
     layer: str = ""
 
     def check_installed(self) -> None:
-        """Check that weights which come in a package are here. Of other weights, only the builder knows.
+        """Check that the package which a backbone needs is here. Of weights elsewhere, only the builder knows.
 
         Raises:
             StillmotionError: the package is not installed.
         """
+        if self.name.startswith(HUB_PREFIX) and find_spec("keras_hub") is None:
+            raise StillmotionError(
+                f"backbone {self.name!r}: needs KerasHub: pip install keras-hub; or choose {NO_DOWNLOAD}"
+            )
         if self.weights is not None and self.weights.path() is None:
             raise StillmotionError(
                 f'backbone {self.name!r}: its weights are not installed: pip install "stillmotion[pretrained]", or '

@@ -13,6 +13,8 @@ from stillmotion.reports.sections.evidence import EVIDENCE
 from stillmotion.reports.sections.example_videos import EXAMPLE_VIDEOS
 from stillmotion.reports.sections.glossary import GLOSSARY
 from stillmotion.reports.sections.labels import LABELS
+from stillmotion.reports.sections.learning import LEARNING
+from stillmotion.reports.sections.rates import RATES
 from stillmotion.reports.sections.search import SEARCH
 from stillmotion.reports.sections.training import TRAINING
 from stillmotion.reports.sections.verdict import VERDICT
@@ -25,6 +27,8 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "accuracy": ACCURACY,
         "labels": LABELS,
         "evidence": EVIDENCE,
+        "rates": RATES,
+        "learning": LEARNING,
         "confusion": CONFUSION,
         "contenders": CONTENDERS,
         "search": SEARCH,

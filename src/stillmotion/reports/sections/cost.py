@@ -7,14 +7,15 @@ from math import log10
 from typing import Any
 
 from stillmotion.comparison import Recommendation, recommendation_if_better_than_guessing, speed_text
-from stillmotion.reports.geometry import polyline, scale, spread_labels, ticks
+from stillmotion.reports.geometry import polyline, scale, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import PERCENT, Section, number
+from stillmotion.reports.tags import Dot, Tag, place_tags
 
-# Of a dot's label, in percent of the plot.
-LABEL_WIDTH, LABEL_HALF_HEIGHT, LABEL_GAP = 31, 7, 16
-# The axis ends at this many times the slowest model's time, so that its label has room.
-ROOM = 1.5
+# A name that is further from its dot, in percent of the plot, has a line to it, which ends beside the name.
+NEAR, LINE_WIDTH = 4.0, 1.4
+# The axis is this many times as long as the way to the slowest model, so that its name has room.
+ROOM = 1.55
 # With times further apart than this factor, the axis is logarithmic.
 MAX_LINEAR_RATIO = 8
 
@@ -36,7 +37,8 @@ def _plot(record: Record, names: Sequence[str]) -> dict[str, Any]:
     times = [float(result.cost.milliseconds_per_clip or 0) for result in results]
     logarithmic = max(times) > MAX_LINEAR_RATIO * min(times)
     if logarithmic:
-        low, high = min(times) / 1.6, max(times) * (max(times) / min(times)) ** 0.5
+        low = min(times) / 1.6
+        high = low * (max(times) / low) ** ROOM
         logarithm_to_x = scale(log10(low), log10(high))
         steps = [factor * 10.0**power for power in range(-4, 8) for factor in (1, 2, 5)]
         xticks = [(logarithm_to_x(log10(step)), number(step)) for step in steps if low <= step <= high]
@@ -49,22 +51,20 @@ def _plot(record: Record, names: Sequence[str]) -> dict[str, Any]:
     accuracy_to_y = scale(bottom, 1.0)
     ys = [accuracy_to_y(result.accuracy.value) for result in results]
     whiskers = [(accuracy_to_y(result.accuracy.low), accuracy_to_y(result.accuracy.high)) for result in results]
-    obstacles = [(x, *whisker) for x, whisker in zip(xs, whiskers, strict=True)]
+    placed = [Dot(name, x, y, low, high) for name, x, y, (low, high) in zip(names, xs, ys, whiskers, strict=True)]
     dots: list[dict[str, Any]] = [
         {
-            "name": name,
-            "x": x,
-            "y": y,
-            "low": low,
-            "high": high,
-            "label_y": label_y,
-            "label_left": _label_goes_left(x, label_y, obstacles),
+            "name": dot.name,
+            "x": dot.x,
+            "y": dot.y,
+            "low": dot.low,
+            "high": dot.high,
+            "tag": tag,
+            "line": _line(dot, tag),
             "accuracy": result.accuracy.value,
             "milliseconds": result.cost.milliseconds_per_clip,
         }
-        for name, result, x, y, (low, high), label_y in zip(
-            names, results, xs, ys, whiskers, spread_labels(ys, LABEL_GAP), strict=True
-        )
+        for result, dot, tag in zip(results, placed, place_tags(placed), strict=True)
     ]
     return {
         "dots": dots,
@@ -93,18 +93,12 @@ def _speed(record: Record, recommendation: Recommendation | None) -> str:
     return fastest or ", and no faster model is shown to be within the margin of it"
 
 
-def _label_goes_left(x: float, height: float, obstacles: Sequence[tuple[float, float, float]]) -> bool:
-    """Whether a label fits better to the left of its dot at x: fewer whiskers are in its way, or the box ends."""
-
-    def in_the_way(start: float, end: float) -> int:
-        return sum(
-            start < at - x < end and low - LABEL_HALF_HEIGHT < height < high + LABEL_HALF_HEIGHT
-            for at, low, high in obstacles
-        )
-
-    if x > 100 - LABEL_WIDTH or x < LABEL_WIDTH:
-        return x > 50
-    return in_the_way(-LABEL_WIDTH, -0.01) < in_the_way(0.01, LABEL_WIDTH)
+def _line(dot: Dot, tag: Tag) -> str:
+    """The path of the line from a dot to its name; empty if they are near each other."""
+    if abs(tag.y - dot.y) <= NEAR:
+        return ""
+    beside = dot.x - LINE_WIDTH if tag.left else dot.x + LINE_WIDTH
+    return f"M{dot.x:.2f} {100 - dot.y:.2f}L{beside:.2f} {100 - tag.y:.2f}"
 
 
 COST = Section("Accuracy against cost", _facts, "sections/cost.html")

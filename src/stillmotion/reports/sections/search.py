@@ -1,4 +1,4 @@
-"""What each family was given to try, and what it chose: the same budget for all."""
+"""What each model was given to try, and what it chose: the same budget for all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 
 def _budget(record: Record) -> str:
-    """What every family was given; the same for all, so any family's searches tell it."""
+    """What every model was given; the same for all, so any model's searches tell it."""
     folds: Sequence[SearchRecord] = next(result.searches for result in record.results.values() if result.searches)
     trials, minutes = len(folds[0].trials), folds[0].minutes
     settings = f"the same {trials} settings to choose from by validation" if trials else "its default settings"
@@ -54,7 +54,7 @@ def _row(name: str, result: ModelResult) -> dict[str, Any]:
 
 
 def _gist(record: Record) -> str:
-    return f"every family had {_budget(record)}"
+    return f"every {'contender' if record.comparison.ladder else 'family'} had {_budget(record)}"
 
 
 SEARCH = Section("Search and training budget", _facts, "sections/search.html", _gist)

@@ -112,11 +112,18 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str
 
 
 def _gist(record: Record) -> str:
-    spec = record.comparison.spec
-    if spec is None:
+    specs = [result.spec for result in record.results.values() if result.spec]
+    if not specs:
         return "curves and recipes"
-    rate = "spread over the video" if spec.rate == "spread" else f"{spec.rate} per second"
-    return f"curves and recipes; {spec.frames} frames per clip, {rate}"
+    frames = _range([spec.frames for spec in specs])
+    windows = [spec.seconds for spec in specs if spec.seconds is not None]
+    where = f"in windows of {_range(windows)} s" if windows else "spread over the video"
+    return f"curves and recipes; {frames} {'frame' if frames == '1' else 'frames'} per clip, {where}"
+
+
+def _range(values: Sequence[float]) -> str:
+    """4, or 1 to 16."""
+    return " to ".join(dict.fromkeys(number(value) for value in (min(values), max(values))))
 
 
 TRAINING = Section("Training", _facts, "sections/training.html", _gist)
