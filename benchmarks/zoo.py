@@ -216,7 +216,8 @@ def render_table(figures: dict[str, dict[str, Any]], setting: str) -> str:
         if not main:
             continue
         cells = [
-            name, main.get("card", (rows["jax"] or {}).get("card", "")), difference_cell(rows["tensorflow"]), difference_cell(rows["jax"]),
+            name, main.get("card", "") or (rows["jax"] or {}).get("card", ""),
+            difference_cell(rows["tensorflow"]), difference_cell(rows["jax"]),
             f"{main['gain']:.1f}x" if "gain" in main else "", export_cell(rows["export"]),
             "; ".join(main.get("reasons", [])),
         ]  # fmt: skip

@@ -231,6 +231,20 @@ def test_a_users_module_is_imported_from_the_working_folder_which_does_not_stay_
     assert sys.path == before
 
 
+def test_a_users_module_may_be_a_file_with_others_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "of mine"
+    folder.mkdir()
+    (folder / "reader_of_this_file.py").write_text(
+        "from beside_this_file import ONE\n\ndef read(path):\n    yield ONE\n"
+    )
+    (folder / "beside_this_file.py").write_text("ONE = 1\n")
+    before = list(sys.path)
+    assert FrameReader(f"{folder}/reader_of_this_file.py:read").name.endswith("reader_of_this_file.py:read")
+    assert sys.path == before
+    with pytest.raises(UsageError, match=r"missing.py: cannot be imported \(FileNotFoundError: no such file\)"):
+        FrameReader(f"{folder}/missing.py:read")
+
+
 def test_a_module_whose_error_has_no_message_is_refused_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

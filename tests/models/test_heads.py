@@ -179,7 +179,7 @@ def test_a_set_can_ask_for_two_things_in_different_frames(pool: str, learns: boo
         clips[np.arange(256), 2 * place, shown[:, place]] += 3
     labels = np.eye(2)[(shown[:, 0] == shown[:, 1]).astype(int)]
     head = build_head("frame_pool", frames=4, grid=(1, 1, 8), top=4, classes=2, options={"pool": pool}, seed=1)
-    set_standardization(head, FeatureShape(4, (1, 1, 8), 4), clips)
+    set_standardization(head, FeatureShape(4, (1, 1, 8), 4), clips.astype(np.float16))
     head.compile(keras.optimizers.Adam(0.02), "categorical_crossentropy", metrics=["accuracy"])
     head.fit(clips, labels, batch_size=64, epochs=40, verbose=0)
     accuracy = head.evaluate(clips, labels, batch_size=256, verbose=0)[1]

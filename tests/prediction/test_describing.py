@@ -92,6 +92,20 @@ def test_labeled_snapshots_tell_range_and_channel_order(tmp_path: Path) -> None:
         np.testing.assert_allclose(entry.probabilities, by_window[round(entry.seconds or 0, 3)], atol=1e-5)
 
 
+def test_what_was_found_out_or_given_against_it_is_said(tmp_path: Path) -> None:
+    inputs = keras.Input((4, 16, 16, 3))
+    x = layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 255, name="scale")(inputs))
+    keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(x)).save(tmp_path / "scales.keras")
+    facts: dict[str, Any] = {"rate": 10, "channels": "rgb"}
+    scales = tmp_path / "scales.keras"
+    assert load_clip_model(scales, **facts).note == "input range 0..255 (head gets them scaled by the model)"
+    contradicted = load_clip_model(scales, **facts, input_range="0..1").note
+    assert contradicted == "input range 0..1 (as given, but head gets them scaled by the model from 0..255)"
+    assert load_clip_model(color_model(tmp_path / "m.keras"), **facts, input_range="0..1").note == ""
+    result = run_command("predict", scales, film(tmp_path), "--rate", "10", "--channels", "rgb")
+    assert result.returncode == 0 and "input range 0..255 (head gets them" in result.stderr
+
+
 def test_describe_prints_and_writes_the_card(tmp_path: Path) -> None:
     model = color_model(tmp_path / "m.keras")
     result = run_command("describe", model, "--channels", "bgr")

@@ -34,8 +34,8 @@ class FrameReader:
         if not isinstance(reader, str):
             self.name, self._function = getattr(reader, "__name__", "the frame reader"), reader
             return
-        module, _, name = reader.partition(":")
-        if not name:
+        module, separator, name = reader.rpartition(":")
+        if not separator or not name:
             raise UsageError(f"--frame-reader {reader!r}: expected package.module:function")
         function = getattr(import_user_module(module, "--frame-reader"), name, None)
         if not callable(function):

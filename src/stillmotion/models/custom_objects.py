@@ -37,7 +37,7 @@ def import_user_module(module: str, option: str) -> ModuleType:
 
 
 def _import_file(file: Path) -> ModuleType:
-    """Import a module from its file. The modules beside it, which it may import, are found as Python finds a script's."""
+    """Import a module from its file. It may import modules beside it, as a script may."""
     if file.stem in sys.modules and getattr(sys.modules[file.stem], "__file__", None) == str(file.resolve()):
         return sys.modules[file.stem]
     if not file.is_file():

@@ -154,11 +154,11 @@ def as_clip_model(
 
 
 def _found_out(card: ModelCard) -> str:
-    """What changes the model's answers, and was found out and not given: a line for people; empty if nothing was."""
-    facts = [("input range", card.input_range)] + ([] if card.channels.value == "gray" else [("channels", card.channels)])
-    return "; ".join(
-        f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.source in ("read", "measured")
+    """What changes the model's answers and was found out, or given against what was found out, as a line for people."""
+    facts = [("input range", card.input_range)] + (
+        [] if card.channels.value == "gray" else [("channels", card.channels)]
     )
+    return "; ".join(f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.value and fact.evidence)
 
 
 def check_complete(described: DescribedModel) -> None:

@@ -316,11 +316,16 @@ def _as_teachable_machine(card: ModelCard, model: keras.Model, path: Path) -> Mo
 def _with_layers(described: DescribedModel) -> ModelCard:
     """The card with what the layers say of range, channel order and outputs."""
     card, updates = described.card, dict[str, Any]()
-    if card.input_range.value is None or card.channels.value is None:
+    given = card.input_range.source == "given"
+    if given or card.input_range.value is None or card.channels.value is None:
         reading, order = read_scaling(described.model, card)
         if reading is not None and card.input_range.value is None:
             evidence = f"{reading.layer} {SCALED}"
             updates["input_range"] = Fact[str](value=reading.input_range, source="read", evidence=evidence)
+        if reading is not None and given and reading.input_range != card.input_range.value:
+            # What is given counts; but scaled pictures for a model that scales by itself are a common fault.
+            evidence = f"as given, but {reading.layer} {SCALED} from {reading.input_range}"
+            updates["input_range"] = card.input_range.model_copy(update={"evidence": evidence})
         if order.value is not None and card.channels.value is None:
             updates["channels"] = order
     if card.input_range.value in ("caffe",) and card.channels.value is None:
