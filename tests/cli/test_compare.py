@@ -71,8 +71,8 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def resumed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resumed]:
     """Each command but the last is stopped after at least one more whole epoch. Windows has no SIGINT for a child."""
     out = tmp_path_factory.mktemp("comparison")
-    words = [table, "--out", out, "--families", "frame_pool,cnn_rnn", "--preset", "classic", "--pool", "max"]
-    words += ["--epochs", "30", "--frames", "4", "--size", "16", "--processes", "1"]
+    words = [table, "--out", out, "--families", "frame_pool,conv3d", "--preset", "classic", "--pool", "max"]
+    words += ["--epochs", "30", "--frames", "10", "--size", "16", "--processes", "1"]
     stops, kept = [], epochs(out)
     with separate_cache(out / "cache"):
         for end in () if os.name == "nt" else (signal.SIGINT, signal.SIGKILL):
@@ -118,7 +118,7 @@ def test_unreadable_videos_are_skipped_and_labels_may_hold_any_character(resumed
     assert record["verdict"]["answer"] in resumed.output
     recipes = {name: family["trainings"][0]["recipe"] for name, family in record["models"].items()}
     assert recipes["frame_pool"]["options"]["pool"] == "max"
-    assert "pool" not in recipes["cnn_rnn"]["options"]
+    assert "pool" not in recipes["conv3d"]["options"]
     assert (resumed.folder / "report.html").stat().st_size > 10_000
 
 

@@ -60,15 +60,15 @@ def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) 
     comparison = sm.run_comparison(
         moving,
         out=tmp_path / "library",
-        families=["frame_pool", "cnn_rnn"],
-        frames=4,
+        families=["frame_pool", "conv3d"],
+        frames=10,
         size=16,
         preset="classic",
         epochs=1,
         fractions=(0.6, 0.2, 0.2),
         processes=1,
     )
-    words = "--families frame_pool,cnn_rnn --frames 4 --size 16 --preset classic --epochs 1 --split 0.6,0.2,0.2"
+    words = "--families frame_pool,conv3d --frames 10 --size 16 --preset classic --epochs 1 --split 0.6,0.2,0.2"
     done = run_command("compare", moving, "--out", tmp_path / "command", *words.split(), "--processes", "2")
     assert done.returncode == 0, done.stderr
     same_but_for_times(tmp_path / "library", tmp_path / "command")
