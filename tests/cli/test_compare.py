@@ -71,7 +71,17 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def resumed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resumed]:
     """Each command but the last is stopped after at least one more whole epoch. Windows has no SIGINT for a child."""
     out = tmp_path_factory.mktemp("comparison")
-    words = [table, "--out", out, "--families", "frame_pool,conv3d", "--preset", "classic", "--pool", "max"]
+    words: list[str | Path] = [
+        table,
+        "--out",
+        out,
+        "--families",
+        "frame_pool,conv3d",
+        "--preset",
+        "classic",
+        "--pool",
+        "max",
+    ]
     words += ["--epochs", "30", "--frames", "10", "--size", "16", "--processes", "1"]
     stops, kept = [], epochs(out)
     with separate_cache(out / "cache"):

@@ -35,7 +35,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def test_a_video_becomes_predictions_events_and_a_video(model: Path, video: Path, tmp_path: Path) -> None:
-    words = [model, video, "--rate", "10", "--labels", ",".join(LIGHT_LABELS), "--smoothing", "0"]
+    words: list[str | Path] = [model, video, "--rate", "10", "--labels", ",".join(LIGHT_LABELS), "--smoothing", "0"]
     outs = {"--out": "predictions.jsonl", "--events": "events.csv", "--video": "annotated.mp4"}
     options = [word for option, name in outs.items() for word in (option, tmp_path / name)]
     done = run_command("stream", *words, *options)
@@ -105,7 +105,7 @@ def test_however_it_ends_what_is_written_can_be_read(
 ) -> None:
     """Ctrl-C and SIGTERM finish every file. After a kill, only the end of the video is missing."""
     out, annotated = tmp_path / "predictions.jsonl", tmp_path / "annotated.mp4"
-    words = [model, video, "--rate", "10", "--realtime", "--hop", "1", "--smoothing", "0"]
+    words: list[str | Path] = [model, video, "--rate", "10", "--realtime", "--hop", "1", "--smoothing", "0"]
     words += ["--out", out, "--video", annotated, "--events", tmp_path / "events.csv"]
     running = start_command("stream", *words)
     while running.poll() is None and not (out.is_file() and out.read_text().count("\n") > 15):
@@ -149,7 +149,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
     """Black, then no server; white and wider, then silent; black again: three events."""
     out = tmp_path / "predictions.jsonl"
     words = ["--rate", "10", "--labels", ",".join(LIGHT_LABELS), "--smoothing", "0", "--min-duration", "0"]
-    files = ["--out", out, "--events", tmp_path / "events.csv", "--video", tmp_path / "annotated.mp4"]
+    files: list[str | Path] = ["--out", out, "--events", tmp_path / "events.csv", "--video", tmp_path / "annotated.mp4"]
     server = rtsp.Server()
     server.start(64)
     running = start_command("stream", model, server.url, *words, *files)

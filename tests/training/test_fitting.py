@@ -18,11 +18,10 @@ import numpy as np
 import pytest
 
 import stillmotion as sm
-from helpers.training import swap_labels
+from helpers.training import short_networks, swap_labels
 from stillmotion.clips import open_videos, read_clips
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
-from stillmotion.models import backbones, conv3d
 from stillmotion.runs import TrainingRecord
 from stillmotion.training import ValidationClips, train
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState
@@ -31,11 +30,8 @@ pytestmark = pytest.mark.backend
 
 
 @pytest.fixture(scope="module", autouse=True)
-def short_networks() -> Iterator[None]:
-    """Networks of two stages: a backend takes longer to build a graph than to train with it."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (backbones, conv3d):
-            patch.setattr(module, "WIDTHS", (8, 16))
+def networks() -> Iterator[None]:
+    with short_networks():
         yield
 
 
