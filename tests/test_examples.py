@@ -1,32 +1,60 @@
-"""The examples run, from the first line to the last."""
+"""The examples run, from the first line to the last, on few videos, in a process where a backend is loaded already."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import runpy
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from helpers.commands import COMMAND, run_command
+from helpers.training import short_networks
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
+run_process = subprocess.run
+
+
+def run_example(name: str, *words: str | Path) -> str:
+    """Run an example with these words, and the commands that it starts; return what it prints."""
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr(sys, "argv", [name, *map(str, words)])
+        patch.setattr(subprocess, "run", run_here)
+        runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+    return printed.getvalue()
+
+
+def run_here(words: Any, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """In the place of `subprocess.run`: `python -m stillmotion` runs in this process, all else as it did."""
+    if words[:3] != COMMAND:
+        return run_process(words, **settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(settings["cwd"])
+        return run_command(*words[3:])
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for two examples on the same videos, which the first of them renders."""
+    return tmp_path_factory.mktemp("line")
 
 
 @pytest.mark.backend
-def test_three_ways(tmp_path: Path) -> None:
+def test_three_ways(line: Path) -> None:
     """On JAX without the 3D convolutions, which take long on CPUs there."""
     families = ["frame_pool", "cnn_rnn", "conv3d"]
     if os.environ.get("KERAS_BACKEND") == "jax":
         families.remove("conv3d")
-    result = subprocess.run(
-        [sys.executable, str(EXAMPLES / "three_ways.py"), "--folder", str(tmp_path), "--videos", "40", "--epochs", "1",
-         "--families", ",".join(families)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
-    assert lines[0].startswith("40 videos of 5 labels")
+    words: list[str | Path] = ["--folder", line, "--videos", "20", "--epochs", "1", "--families", ",".join(families)]
+    lines = run_example("three_ways.py", *words).splitlines()
+    assert lines[0].startswith("20 videos of 5 labels")
     for family in families:
         row = next(line.split() for line in lines if line.startswith(family))
         assert [word.endswith("%") for word in row] == [False, True, True]
@@ -34,39 +62,28 @@ def test_three_ways(tmp_path: Path) -> None:
 
 
 def test_a_verdict_of_tables(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, str(EXAMPLES / "verdict_of_tables.py"), str(tmp_path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("Motion is needed")
-    assert "('backward', 'forward')" in result.stdout
+    printed = run_example("verdict_of_tables.py", tmp_path)
+    assert printed.startswith("Motion is needed")
+    assert "('backward', 'forward')" in printed
 
 
 @pytest.mark.backend
+@pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")  # by Keras itself
 def test_why_different(tmp_path: Path) -> None:
     """Small, so that the model learns little; what the loop does wrong is named all the same."""
     pytest.importorskip("cv2")
-    result = subprocess.run(
-        [sys.executable, str(EXAMPLES / "why_different.py"), "--folder", str(tmp_path), "--videos", "30",
-         "--epochs", "2"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    advice = [line.strip() for line in result.stdout.splitlines() if line.startswith("  ")]
+    lines = run_example("why_different.py", "--folder", tmp_path, "--videos", "20", "--epochs", "2").splitlines()
+    advice = [line.strip() for line in lines if line.startswith("  ")]
     assert "scaling: give the model levels of 0 to 255: remove '/ 255'" in advice
     assert "channel order: frame = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)" in advice
-    assert result.stdout.splitlines()[-1].endswith("(fixed loop)")
+    assert lines[-1].endswith("(fixed loop)")
 
 
 @pytest.mark.backend
-def test_live(tmp_path: Path) -> None:
-    words = ["--folder", str(tmp_path), "--videos", "40", "--epochs", "1", "--frames", "3"]
-    result = subprocess.run(
-        [sys.executable, str(EXAMPLES / "live.py"), *words], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    plain, own = result.stdout.split("\n\n")
+def test_live(line: Path) -> None:
+    words: list[str | Path] = ["--folder", line, "--videos", "20", "--epochs", "1", "--frames", "3"]
+    with short_networks():
+        plain, own = run_example("live.py", *words).split("\n\n")
     off = float(plain.split("largest difference ")[1].split()[0])
     assert off < 1e-5
     assert "lstm" in plain and "1 of 16" in plain
@@ -79,11 +96,7 @@ def test_live(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.environ.get("KERAS_BACKEND") == "jax", reason="exported from TensorFlow")
 def test_an_old_model(tmp_path: Path) -> None:
     """A Keras 2 file of a model for BGR / 255 is found out to be one, and labels the video rightly."""
-    result = subprocess.run(
-        [sys.executable, str(EXAMPLES / "old_model.py"), "--folder", str(tmp_path)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
+    run_example("old_model.py", "--folder", tmp_path)
     card = json.loads((tmp_path / "new.json").read_text())
     assert (card["channels"]["value"], card["channels"]["source"]) == ("BGR", "measured")
     assert (card["input_range"]["value"], card["input_range"]["source"]) == ("0..1", "read")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from helpers.commands import assert_refused, run_command
+from helpers.commands import assert_refused, run_command, start_command
 from stillmotion.cli import app
 from stillmotion.errors import UsageError
 
@@ -24,7 +24,11 @@ def label_folder(root: Path, *labels: str, files: int = 4) -> Path:
 
 
 def test_a_data_set_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
-    assert_refused(2, "no such file or folder", "compare", tmp_path / "none", "--out", tmp_path / "out")
+    """In a process of its own, whose status and output are what a shell sees."""
+    command = start_command("compare", tmp_path / "none", "--out", tmp_path / "out")
+    output, errors = command.communicate(timeout=60)
+    assert (command.returncode, output, len(errors.splitlines())) == (2, "", 1)
+    assert errors.startswith("error: ") and "no such file or folder" in errors
 
 
 def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import signal
 import socket
 import subprocess
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -20,11 +18,10 @@ import pytest
 
 import stillmotion as sm
 from helpers import rtsp
+from helpers.commands import COMMAND, run_command, start_command
 from helpers.streams import LIGHT_LABELS, write_light_model, write_light_video
-from stillmotion.cli import main
 
 pytestmark = pytest.mark.backend
-COMMAND = [sys.executable, "-m", "stillmotion", "stream"]
 
 
 @pytest.fixture
@@ -37,19 +34,11 @@ def video(tmp_path: Path) -> Path:
     return write_light_video(tmp_path / "video.mp4")
 
 
-def run_here(*words: str | Path) -> None:
-    """The command in this process, where the backend has been loaded already."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["stillmotion", "stream", *map(str, words)])
-        patch.setattr(sys, "stdin", io.StringIO())
-        main()
-
-
 def test_a_video_becomes_predictions_events_and_a_video(model: Path, video: Path, tmp_path: Path) -> None:
-    words = [str(model), str(video), "--rate", "10", "--labels", ",".join(LIGHT_LABELS), "--smoothing", "0"]
+    words: list[str | Path] = [model, video, "--rate", "10", "--labels", ",".join(LIGHT_LABELS), "--smoothing", "0"]
     outs = {"--out": "predictions.jsonl", "--events": "events.csv", "--video": "annotated.mp4"}
-    options = [word for option, name in outs.items() for word in (option, str(tmp_path / name))]
-    done = subprocess.run([*COMMAND, *words, *options], capture_output=True, text=True, timeout=120)
+    options = [word for option, name in outs.items() for word in (option, tmp_path / name)]
+    done = run_command("stream", *words, *options)
     assert done.returncode == 0, done.stderr
     assert "60 frames, 57 windows" in done.stderr
     predictions = [json.loads(line) for line in (tmp_path / "predictions.jsonl").read_text().splitlines()]
@@ -76,9 +65,8 @@ def test_python_writes_the_same_as_the_command(
                 "minimum": "min_duration_seconds"}  # fmt: skip
     words = [word for name, value in settings.items() for word in (options[name], str(value))]
     outputs: list[str | Path] = ["--out", tmp_path / "command.csv", "--events", tmp_path / "command-events.csv"]
-    with pytest.raises(SystemExit) as end:
-        run_here(model, video, "--rate", "10", "--labels", ",".join(LIGHT_LABELS), *words, *outputs)
-    assert not end.value.code
+    done = run_command("stream", model, video, "--rate", "10", "--labels", ",".join(LIGHT_LABELS), *words, *outputs)
+    assert done.returncode == 0, done.stderr
 
     clip_model = sm.load_clip_model(model, rate=10, labels=",".join(LIGHT_LABELS))
 
@@ -101,18 +89,14 @@ def test_python_writes_the_same_as_the_command(
     assert events
 
 
-def test_a_webhook_that_fails_is_reported_without_its_password(
-    model: Path, video: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_webhook_that_fails_is_reported_without_its_password(model: Path, video: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     url = f"http://me:secret@127.0.0.1:{port}/events?token=secret"
-    with pytest.raises(SystemExit) as end:
-        run_here(model, video, "--rate", "10", "--webhook", url)
-    assert not end.value.code
-    errors = capfd.readouterr().err
-    assert "3 events did not reach the webhook" in errors
-    assert "secret" not in errors
+    done = run_command("stream", model, video, "--rate", "10", "--webhook", url)
+    assert done.returncode == 0
+    assert "3 events did not reach the webhook" in done.stderr
+    assert "secret" not in done.stderr
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -121,9 +105,9 @@ def test_however_it_ends_what_is_written_can_be_read(
 ) -> None:
     """Ctrl-C and SIGTERM finish every file. After a kill, only the end of the video is missing."""
     out, annotated = tmp_path / "predictions.jsonl", tmp_path / "annotated.mp4"
-    words = [str(model), str(video), "--rate", "10", "--realtime", "--hop", "1", "--smoothing", "0"]
-    words += ["--out", str(out), "--video", str(annotated), "--events", str(tmp_path / "events.csv")]
-    running = subprocess.Popen([*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    words: list[str | Path] = [model, video, "--rate", "10", "--realtime", "--hop", "1", "--smoothing", "0"]
+    words += ["--out", out, "--video", annotated, "--events", tmp_path / "events.csv"]
+    running = start_command("stream", *words)
     while running.poll() is None and not (out.is_file() and out.read_text().count("\n") > 15):
         time.sleep(0.05)
     running.send_signal(ending)
@@ -145,13 +129,13 @@ def test_however_it_ends_what_is_written_can_be_read(
 
 def test_predictions_are_printed_for_the_next_program(model: Path, video: Path) -> None:
     """And when the next program goes away, that is not an error."""
-    words = [*COMMAND, str(model), str(video), "--rate", "10", "--smoothing", "0", "--out", "-"]
-    piped = [*COMMAND, str(model), "-", *words[words.index("--rate") :]]
+    options = ["--rate", "10", "--smoothing", "0", "--out", "-"]
     with video.open("rb") as content:
+        piped = [*COMMAND, "stream", str(model), "-", *options]
         done = subprocess.run(piped, stdin=content, capture_output=True, text=True, timeout=120)
     assert [json.loads(line)["label"] for line in done.stdout.splitlines()].count("1") == 19
     assert "0.40 to" in done.stderr
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = start_command("stream", model, video, *options)
     assert process.stdout and process.stderr
     process.stdout.close()
     with process.stderr:
@@ -164,24 +148,11 @@ def test_predictions_are_printed_for_the_next_program(model: Path, video: Path) 
 def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path: Path) -> None:
     """Black, then no server; white and wider, then silent; black again: three events."""
     out = tmp_path / "predictions.jsonl"
-    words = [
-        "--rate",
-        "10",
-        "--labels",
-        ",".join(LIGHT_LABELS),
-        "--smoothing",
-        "0",
-        "--min-duration",
-        "0",
-        "--out",
-        str(out),
-    ]
-    words += ["--events", str(tmp_path / "events.csv"), "--video", str(tmp_path / "annotated.mp4")]
+    words = ["--rate", "10", "--labels", ",".join(LIGHT_LABELS), "--smoothing", "0", "--min-duration", "0"]
+    files: list[str | Path] = ["--out", out, "--events", tmp_path / "events.csv", "--video", tmp_path / "annotated.mp4"]
     server = rtsp.Server()
     server.start(64)
-    running = subprocess.Popen(
-        [*COMMAND, str(model), server.url, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    running = start_command("stream", model, server.url, *words, *files)
 
     def rows() -> list[dict[str, Any]]:
         lines = out.read_text().splitlines(keepends=True) if out.is_file() else []
@@ -253,13 +224,12 @@ def test_a_wrong_call_is_one_line(
     model: Path,
     video: Path,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     video.rename(tmp_path / "a.mp4")
     (tmp_path / "loop.csv").symlink_to("loop.csv")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end:
-        patch.chdir(tmp_path)
-        run_here(*words)
-    assert end.value.code == status
-    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]
+    monkeypatch.chdir(tmp_path)
+    done = run_command("stream", *words)
+    assert done.returncode == status
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert message in line

@@ -9,18 +9,13 @@ import sys
 from pathlib import Path
 
 import stillmotion as sm
+from helpers.commands import run_command
 
 CODE = (
     "import sys; from stillmotion.cli import main; sys.argv[0] = 'stillmotion'\n"
     "try: main()\n"
     "finally: print(sorted({'keras', 'tensorflow', 'jax', 'torch', 'sklearn'} & set(sys.modules)), file=sys.stderr)"
 )
-
-
-def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", CODE, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
-    )
 
 
 def table(path: Path, right: list[bool]) -> Path:
@@ -35,7 +30,8 @@ def table(path: Path, right: list[bool]) -> Path:
 
 def test_the_verdict_is_printed_and_imports_no_backend(tmp_path: Path) -> None:
     still, motion = table(tmp_path / "s.csv", [False] * 60), table(tmp_path / "m.csv", [True] * 60)
-    result = run("verdict", still, motion)
+    words = [sys.executable, "-c", CODE, "verdict", str(still), str(motion)]
+    result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("motion needed\nMotion is needed: the motion model m gets 100 %")
     assert result.stderr.splitlines()[-1] == "[]"
@@ -43,7 +39,7 @@ def test_the_verdict_is_printed_and_imports_no_backend(tmp_path: Path) -> None:
 
 def test_json_is_the_verdict_of_comparison_json(tmp_path: Path) -> None:
     still, motion = table(tmp_path / "s.csv", [i % 3 > 0 for i in range(60)]), table(tmp_path / "m.csv", [True] * 60)
-    result = run("verdict", still, motion, "--margin", "0.1", "--metric", "balanced", "--sequential", "--json")
+    result = run_command("verdict", still, motion, "--margin", "0.1", "--metric", "balanced", "--sequential", "--json")
     comparison = sm.compare_tables([still, motion], margin=0.1, metric="balanced", sequential=True)
     sm.write_comparison(comparison, tmp_path / "out")
     assert json.loads(result.stdout) == json.loads((tmp_path / "out/comparison.json").read_text())["verdict"]
@@ -53,7 +49,7 @@ def test_labels_do_not_steer_the_terminal(tmp_path: Path) -> None:
     files = [table(tmp_path / "s.csv", [False] * 60), table(tmp_path / "m.csv", [True] * 60)]
     for file in files:
         file.write_text(file.read_text().replace("jam", "\x1b[31mjam"))
-    result = run("verdict", *files)
+    result = run_command("verdict", *files)
     assert result.returncode == 0
     assert "\x1b" not in result.stdout
     assert r"\x1b[31mjam" in result.stdout
@@ -69,7 +65,7 @@ def test_what_is_wrong_is_one_line_and_a_status(tmp_path: Path) -> None:
         (1, "File name too long", (still, tmp_path / ("x" * 300))),
         (2, "a folder; give a table", (tmp_path, still)),
     ):
-        result = run("verdict", *words)
+        result = run_command("verdict", *words)
         assert result.returncode == status
         assert "Traceback" not in result.stderr
         (line,) = (line for line in result.stderr.splitlines() if line.startswith("error: "))

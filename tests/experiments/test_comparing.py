@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 import stillmotion as sm
+from helpers.commands import run_command
 from helpers.executors import FabricatingExecutor
 from stillmotion.cli import app
 from stillmotion.progress import Progress
@@ -57,37 +55,26 @@ def same_but_for_times(one: Path, other: Path) -> None:
     assert {path: (value, second[path]) for path, value in first.items() if value != second[path]} == {}
 
 
-def command(*words: str) -> str:
-    """What the command prints."""
-    result = subprocess.run(
-        [sys.executable, "-m", "stillmotion", *words],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "NO_COLOR": "1"},
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
 def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) -> None:
     """With one process here and two there."""
     comparison = sm.run_comparison(
         moving,
         out=tmp_path / "library",
-        families=["frame_pool", "cnn_rnn"],
-        frames=4,
+        families=["frame_pool", "conv3d"],
+        frames=10,
         size=16,
+        preset="classic",
         epochs=1,
         fractions=(0.6, 0.2, 0.2),
         processes=1,
     )
-    words = f"--out {tmp_path / 'command'} --families frame_pool,cnn_rnn --frames 4 --size 16 --epochs 1"
-    printed = command("compare", str(moving), *words.split(), "--split", "0.6,0.2,0.2", "--processes", "2")
+    words = "--families frame_pool,conv3d --frames 10 --size 16 --preset classic --epochs 1 --split 0.6,0.2,0.2"
+    done = run_command("compare", moving, "--out", tmp_path / "command", *words.split(), "--processes", "2")
+    assert done.returncode == 0, done.stderr
     same_but_for_times(tmp_path / "library", tmp_path / "command")
     assert sm.read_comparison(tmp_path / "library") == comparison
     assert comparison.verdict is not None
-    assert comparison.verdict.sentence in printed
+    assert comparison.verdict.sentence in done.stdout
     for folder in ("library", "command"):
         assert comparison.verdict.motion in (tmp_path / folder / "report.html").read_text(encoding="utf-8")
 
@@ -150,7 +137,15 @@ def test_a_run_is_trained_tested_and_tested_again(
 ) -> None:
     """`run_training` and `run_evaluation`: other videos leave the run as it is, and known groups are warned of."""
     run = sm.run_training(
-        moving, "frame_pool", out=tmp_path / "run", frames=4, size=16, epochs=1, fractions=(0.6, 0.2, 0.2), batch_size=8
+        moving,
+        "frame_pool",
+        out=tmp_path / "run",
+        frames=4,
+        size=16,
+        preset="classic",
+        epochs=1,
+        fractions=(0.6, 0.2, 0.2),
+        batch_size=8,
     )
     own = sm.run_evaluation(run)
     run = sm.read_run(run.folder)

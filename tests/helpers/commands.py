@@ -1,31 +1,45 @@
-"""Runs the command in a process of its own, as a user does."""
+"""Runs the command: in this process, where a backend is loaded once, or in one of its own, as a user does."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+
+import pytest
+
+from stillmotion import cli
 
 COMMAND = [sys.executable, "-m", "stillmotion"]
 
 
-def _environment() -> dict[str, str]:
-    """The test's own environment, such as its cache folder, without colors."""
-    return {**os.environ, "NO_COLOR": "1"}
-
-
 def run_command(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run `stillmotion` with these words."""
-    return subprocess.run(
-        [*COMMAND, *map(str, words)], capture_output=True, text=True, timeout=240, check=False, env=_environment()
-    )
+    """Run `stillmotion` with these words in this process, which keeps its own handling of Ctrl-C."""
+    arguments = ["stillmotion", *map(str, words)]
+    stdout, stderr, status = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
+        patch.setattr(sys, "argv", arguments)
+        patch.setattr(sys, "stdin", io.StringIO())
+        patch.setattr(cli, "handle_interrupts", lambda: None)
+        try:
+            cli.main()
+        except SystemExit as end:
+            assert end.code is None or isinstance(end.code, int)
+            status = end.code or 0
+    return subprocess.CompletedProcess(arguments, status, stdout.getvalue(), stderr.getvalue())
 
 
 def start_command(*words: str | Path) -> subprocess.Popen[str]:
-    """Start `stillmotion` with these words, to be stopped or waited for."""
+    """Start `stillmotion` with these words in a process of its own, to be stopped or waited for."""
     return subprocess.Popen(
-        [*COMMAND, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+        [*COMMAND, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
     )
 
 

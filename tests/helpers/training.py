@@ -23,6 +23,17 @@ def separate_cache(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def short_networks() -> Iterator[None]:
+    """Networks of two stages, trained from nothing: a backend takes longer to build a graph than to train with it."""
+    from stillmotion.models import backbones, conv3d
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (backbones, conv3d):
+            patch.setattr(module, "WIDTHS", (8, 16))
+        yield
+
+
 def write_shades(folder: Path, recordings: int = 10) -> Path:
     """Dark and bright noise, in a folder per label: any frame shows the label, so it is learned quickly."""
     for label, shade in (("bright", 190), ("dark", 60)):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -31,7 +34,23 @@ def easy_run(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path_factory: 
 
 
 @pytest.fixture(scope="module")
-def contrary_run(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path_factory: pytest.TempPathFactory) -> sm.Run:
-    """The same training with wrong labels in the validation part: the better it learns, the worse it validates."""
+def unsaved_run(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the same training with wrong labels in the validation part, interrupted after its last epoch.
+
+    The better it learns, the worse it validates.
+    """
+    folder = tmp_path_factory.mktemp("runs") / "unsaved"
     contrary = swap_labels(shades[1], "dark", "bright")
-    return sm.train(easy_recipe, shades[0], contrary, out=tmp_path_factory.mktemp("runs") / "contrary")
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("stillmotion.training.fitting.snapshot_model", Mock(side_effect=KeyboardInterrupt))
+        sm.train(easy_recipe, shades[0], contrary, out=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def contrary_run(
+    unsaved_run: Path, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path_factory: pytest.TempPathFactory
+) -> sm.Run:
+    """The same, finished."""
+    folder = shutil.copytree(unsaved_run, tmp_path_factory.mktemp("runs") / "contrary")
+    return sm.train(easy_recipe, shades[0], swap_labels(shades[1], "dark", "bright"), out=folder)

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import stillmotion as sm
-from helpers.training import swap_labels
+from helpers.training import short_networks, swap_labels
 from stillmotion.clips import open_videos, read_clips
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
@@ -27,6 +27,18 @@ from stillmotion.training import ValidationClips, train
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState
 
 pytestmark = pytest.mark.backend
+
+
+@pytest.fixture(scope="module", autouse=True)
+def networks() -> Iterator[None]:
+    with short_networks():
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_recipe(easy_recipe: sm.Recipe) -> sm.Recipe:
+    """One epoch of a network without batch normalization and dropout, for rules on which network does not matter."""
+    return sm.make_recipe("frame_pool", preset="classic", spec=easy_recipe.spec, epochs=1, batch_size=4)
 
 
 def history(run: sm.Run) -> list[dict[str, float]]:
@@ -148,44 +160,41 @@ def test_precision_is_the_models_and_not_left_behind(named_run: sm.Run) -> None:
     assert keras.config.dtype_policy().name == "float32"
 
 
-@pytest.mark.jax
-def test_interrupted_it_resumes_to_the_same_run(
-    easy_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def unfinished_run(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a training that was interrupted after two epochs."""
+
     def interrupt(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
         if figures.get("epoch") == 2:
             raise KeyboardInterrupt
 
+    folder = tmp_path_factory.mktemp("runs") / "unfinished-run"
     with pytest.raises(KeyboardInterrupt):
-        sm.train(easy_recipe, shades[0], shades[1], out=tmp_path, progress=interrupt)
+        sm.train(easy_recipe, shades[0], shades[1], out=folder, progress=interrupt)
+    return folder
+
+
+@pytest.mark.jax
+def test_interrupted_it_resumes_to_the_same_run(
+    easy_run: sm.Run, unfinished_run: Path, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(unfinished_run, tmp_path / "run")
     with pytest.raises(StillmotionError, match="not a run"):
-        sm.read_run(tmp_path)
-    state, best, latest = sorted((tmp_path / "unfinished").iterdir(), key=lambda path: path.suffix + path.name)
+        sm.read_run(folder)
+    state, best, latest = sorted((folder / "unfinished").iterdir(), key=lambda path: path.suffix + path.name)
     assert (state.name, best.name[:5], latest.name) == ("state.json", "best-", "latest-2.npz")  # and no older ones
-    resumed = sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
+    kept = json.loads(state.read_text())["history"]
+    resumed = sm.train(easy_recipe, shades[0], shades[1], out=folder)
+    assert history(resumed)[:2] == kept
     assert without_times(resumed) == without_times(easy_run)
     weights = [keras.saving.load_model(run.model_file).get_weights() for run in (resumed, easy_run)]
     for here, there in zip(*weights, strict=True):
         np.testing.assert_array_equal(here, there)
-    assert not (tmp_path / "unfinished").exists()
+    assert not (folder / "unfinished").exists()
 
 
-def test_interrupted_after_its_last_epoch_it_is_not_trained_further(
-    contrary_run: sm.Run,
-    shades: list[sm.Videos],
-    easy_recipe: sm.Recipe,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def fail(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    contrary = swap_labels(shades[1], "dark", "bright")
-    with monkeypatch.context() as patch:
-        patch.setattr("stillmotion.training.fitting.snapshot_model", fail)
-        with pytest.raises(KeyboardInterrupt):
-            sm.train(easy_recipe, shades[0], contrary, out=tmp_path)
-    assert without_times(sm.train(easy_recipe, shades[0], contrary, out=tmp_path)) == without_times(contrary_run)
+def test_interrupted_after_its_last_epoch_it_is_not_trained_further(unsaved_run: Path, contrary_run: sm.Run) -> None:
+    assert history(contrary_run) == json.loads((unsaved_run / "unfinished" / "state.json").read_text())["history"]
 
 
 @pytest.fixture
@@ -208,7 +217,7 @@ def test_a_finished_training_is_returned_and_nothing_is_written(
 
 @pytest.mark.parametrize("different", ["recipe", "videos", "validation videos"])
 def test_another_training_is_refused_and_deleted_only_on_demand(
-    different: str, copied_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe
+    different: str, copied_run: sm.Run, shades: list[sm.Videos], easy_recipe: sm.Recipe, quick_recipe: sm.Recipe
 ) -> None:
     parts, recipe = shades[:2], dataclasses.replace(easy_recipe, epochs=1)
     if different == "videos":
@@ -221,7 +230,7 @@ def test_another_training_is_refused_and_deleted_only_on_demand(
     if different == "recipe":
         (copied_run.folder / "predictions.parquet").touch()
         (copied_run.folder / "holiday.mp4").touch()
-        again = sm.train(recipe, *parts, out=copied_run.folder, overwrite=True)
+        again = sm.train(quick_recipe, *parts, out=copied_run.folder, overwrite=True)
         assert finished_training(again).epochs == 1
         assert not again.predictions_file.exists()
         assert (copied_run.folder / "holiday.mp4").exists()
@@ -252,13 +261,13 @@ def test_a_run_is_not_written_over_the_data_set_or_a_comparison(
 
 
 def test_a_training_that_diverges_leaves_no_run_and_can_be_repeated_with_other_settings(
-    shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+    shades: list[sm.Videos], quick_recipe: sm.Recipe, tmp_path: Path
 ) -> None:
-    diverging = dataclasses.replace(easy_recipe, learning_rate=1e30, epochs=3)
+    diverging = dataclasses.replace(quick_recipe, learning_rate=1e30, epochs=3)
     with pytest.raises(StillmotionError, match=r"training diverged .*; use a smaller learning rate"):
         sm.train(diverging, shades[0], shades[1], out=tmp_path)
     assert not (tmp_path / "run.json").exists()
-    sm.train(dataclasses.replace(easy_recipe, epochs=1), shades[0], shades[1], out=tmp_path)
+    sm.train(quick_recipe, shades[0], shades[1], out=tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -280,20 +289,6 @@ def test_an_epoch_without_a_finite_loss_is_never_the_best(losses: list[float], b
 def test_only_one_process_trains_in_a_folder(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path) -> None:
     with folder_lock(tmp_path), pytest.raises(StillmotionError, match="another stillmotion process is using"):
         sm.train(easy_recipe, shades[0], shades[1], out=tmp_path)
-
-
-@pytest.fixture(scope="module")
-def unfinished_run(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a training that was interrupted after two epochs."""
-
-    def interrupt(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
-        if figures.get("epoch") == 2:
-            raise KeyboardInterrupt
-
-    folder = tmp_path_factory.mktemp("runs") / "unfinished-run"
-    with pytest.raises(KeyboardInterrupt):
-        sm.train(easy_recipe, shades[0], shades[1], out=folder, progress=interrupt)
-    return folder
 
 
 def change_state(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -366,7 +361,7 @@ def test_labels_have_to_agree_and_videos_to_be_readable(
 
 
 def test_progress_counts_the_steps_and_reports_the_last_epoch(
-    shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+    shades: list[sm.Videos], quick_recipe: sm.Recipe, tmp_path: Path
 ) -> None:
     """And a file that cannot be read is skipped."""
     reports: list[tuple[str, int, int, dict[str, float]]] = []
@@ -374,7 +369,7 @@ def test_progress_counts_the_steps_and_reports_the_last_epoch(
     def report(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
         reports.append((stage, done, total, dict(figures)))
 
-    recipe = dataclasses.replace(easy_recipe, epochs=2)
+    recipe = dataclasses.replace(quick_recipe, epochs=2)
     videos = sm.Videos(shades[0].root, (*shades[0], sm.Video("nowhere.mp4", "dark")))
     run = train(recipe, videos, shades[1], out=tmp_path, progress=report)
     training = [(done, total, figures.get("epoch")) for stage, done, total, figures in reports if stage == "training"]
@@ -387,7 +382,9 @@ def test_progress_counts_the_steps_and_reports_the_last_epoch(
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's registry of gradients")
-def test_the_graphs_of_a_training_are_released(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path) -> None:
+def test_the_graphs_of_a_training_are_released(
+    shades: list[sm.Videos], quick_recipe: sm.Recipe, tmp_path: Path
+) -> None:
     from tensorflow.python.framework.func_graph import FuncGraph
 
     def count_graphs() -> int:
@@ -396,5 +393,5 @@ def test_the_graphs_of_a_training_are_released(shades: list[sm.Videos], easy_rec
         return sum(isinstance(thing, FuncGraph) and thing.name == "one_step_on_data" for thing in gc.get_objects())
 
     before = count_graphs()
-    sm.train(dataclasses.replace(easy_recipe, epochs=1), shades[0], shades[1], out=tmp_path)
+    sm.train(quick_recipe, shades[0], shades[1], out=tmp_path)
     assert count_graphs() <= before
