@@ -178,15 +178,16 @@ class TrainingPhases:
         model.compile(
             optimizer=make_optimizer(recipe, steps, learning_rate=peak),
             loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
-            metrics=["accuracy"],
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
+        # TensorFlow traces the training step a second time if there are variables that the first has made.
+        model.optimizer.build(model.trainable_variables)
         checkpoints = self._checkpoints()
         if state.epochs:
             # The best weights are needed only at the end. If they are damaged, that is reported before hours of work.
             load_variables(checkpoints.best_file, model.weights)
         # Restored variables include the optimizer's state and step.
         if state.epochs > state.head_epochs:
-            model.optimizer.build(model.trainable_variables)
             load_variables(checkpoints.latest_file, [*model.weights, *model.optimizer.variables])
 
         # A training may have been interrupted after its last epoch.
