@@ -21,6 +21,7 @@ from stillmotion.data import formats
 from stillmotion.exporting import FORMATS
 from stillmotion.models import FAMILIES
 from stillmotion.reports.sections import SECTIONS
+from stillmotion.training.recipes import MIN_EPOCHS
 
 ROOT = Path(__file__).parents[1]
 PUBLIC: list[str] = stillmotion.__all__  # type: ignore[attr-defined]
@@ -115,7 +116,8 @@ def test_errors_of_the_library_name_no_option_of_the_command_line() -> None:
 def test_help_shows_the_recipes_defaults() -> None:
     text = help_of("train")
     recipe = stillmotion.Recipe("frame_pool")
-    for value in (recipe.spec.frames, recipe.epochs, recipe.batch_size, f"{recipe.learning_rate:g}"):
+    assert f"[default: ({MIN_EPOCHS} to {recipe.epochs}, by the" in text
+    for value in (recipe.spec.frames, recipe.batch_size, f"{recipe.learning_rate:g}"):
         assert f"[default: ({value})]" in text
 
 

@@ -112,7 +112,7 @@ def test_models_that_learned_too_little_are_trained_longer_before_the_data_is_bl
     short = trained(guessing, {"pool": [3], "conv": [3, 3, 1]}, epochs=3, run=3)
     assert actions(short) == ["train_longer", "nothing_beats_guessing"]
     assert texts(short)["train_longer"] == (
-        "The models were still improving when training ended after 3 epochs: train longer (`--epochs`, default 90)."
+        "The models were still improving when training ended after 3 epochs: train longer (`--epochs 6`)."
     )
     assert texts(short)["nothing_beats_guessing"].endswith("and labels if longer training does not help.")
     one = trained(guessing, {"pool": [5], "conv": [19]}, epochs=20, run=20)

@@ -16,7 +16,6 @@ from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.records import Advice, Comparison, TrainingSummary
 from stillmotion.comparison.sentences import LOOKING_AGAIN, leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
-from stillmotion.runs.recipe import Recipe
 
 MAX_MISSED_LABELS = 2
 _TRY_LADDER = (
@@ -151,7 +150,7 @@ def _longer_training(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     epochs = sorted({summary.recipe.epochs for model in models for summary in model.trainings})
     ended = count(epochs[0], "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
     budgeted = any(search.minutes is not None for model in models for search in model.searches)
-    option = "a larger `--time-budget`" if budgeted else f"`--epochs`, default {Recipe.epochs}"
+    option = "a larger `--time-budget`" if budgeted else f"`--epochs {2 * epochs[-1]}`"
     subject = "The models were" if len(names) > 1 else f"{names[0]} was"
     text = f"{subject} still improving when training ended after {ended}: train longer ({option})."
     return [Advice("train_longer", "next_steps", text)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 # All in percent of the plot, and for a phone: elsewhere, names are narrower.
 BESIDE = 2.0  # from a dot to its name, at least
@@ -49,6 +50,14 @@ def place_tags(dots: Sequence[Dot]) -> list[Tag]:
         heights |= {min(HIGHEST, max(LOWEST, tag.y + side * GAP)) for tag in tags for side in (-1, 1)}
         candidates = [Tag(y, left) for y in sorted(heights) for left in (False, True)]
         tags.append(min(candidates, key=lambda tag: _cost(dot, tag, dots, tags)))
+    if not any(_overlap(*one, *other) for one, other in combinations(zip(dots, tags, strict=True), 2)):
+        return tags
+    # The first names have left no room for the last: one above the other, for which there is room for six.
+    order = sorted(range(len(dots)), key=lambda number: dots[number].y)
+    step = (HIGHEST - LOWEST) / (len(dots) - 1)
+    for place, number in enumerate(order):
+        sides = [Tag(LOWEST + place * step, left) for left in (False, True)]
+        tags[number] = min(sides, key=lambda tag: _cost(dots[number], tag, dots, []))
     return tags
 
 
@@ -56,15 +65,19 @@ def _cost(dot: Dot, tag: Tag, dots: Sequence[Dot], tags: Sequence[Tag]) -> float
     start, end = _ends(dot, tag)
     cost = abs(tag.y - dot.y) + TO_THE_LEFT * tag.left + OUTSIDE * (max(0.0, -start) + max(0.0, end - 100))
     for other, placed in zip(dots, tags, strict=False):
-        other_start, other_end = _ends(other, placed)
-        if start < other_end and other_start < end and abs(tag.y - placed.y) < GAP:
-            cost += COVERED_NAME
+        cost += COVERED_NAME * _overlap(dot, tag, other, placed)
     for other in dots:
         # Also a mark between the dot and its name, which would seem to be that of the mark.
         if (start - BESIDE < other.x < dot.x) if tag.left else (dot.x < other.x < end + BESIDE):
             cost += COVERED_WHISKER * (other.low - HALF_HEIGHT < tag.y < other.high + HALF_HEIGHT)
             cost += COVERED_DOT * (abs(tag.y - other.y) < HALF_HEIGHT)
     return cost
+
+
+def _overlap(dot: Dot, tag: Tag, other: Dot, placed: Tag) -> bool:
+    """Whether two names cover each other."""
+    (start, end), (other_start, other_end) = _ends(dot, tag), _ends(other, placed)
+    return start < other_end and other_start < end and abs(tag.y - placed.y) < GAP
 
 
 def _ends(dot: Dot, tag: Tag) -> tuple[float, float]:
