@@ -42,7 +42,7 @@ def pid_in(file: Path) -> int:
 
 
 def test_tasks_are_at_work_at_the_same_time_and_report_under_their_titles(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Two tasks that wait for each other end only side by side; a third one comes after both."""
     caplog.set_level("INFO", "stillmotion")
@@ -54,6 +54,7 @@ def test_tasks_are_at_work_at_the_same_time_and_report_under_their_titles(
     ]
     with Processes(2, reports) as executor:
         assert executor.run(tasks) == {"a": "a", "b": "b", "c": "c"}
+    assert "noise" not in capfd.readouterr().err
     stages = reports.stages
     assert set(stages) <= {"all tasks"} | {
         f"{title}{stage}" for title in ("first", "second", "third") for stage in ("", " waiting", " working")

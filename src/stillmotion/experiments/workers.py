@@ -63,6 +63,8 @@ def start_worker(reports: Any, parent: Connection, level: int) -> None:
     """
     global _reports
     _reports = reports
+    # Backends write to standard error while they load, into the middle of the progress. All that counts is sent.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the first ends the rest
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     log = logging.getLogger("stillmotion")
