@@ -87,6 +87,7 @@ OUTPUTS: dict[str, tuple[int, str | None, Callable[[Any], Any]]] = {
     "one sigmoid": (1, "sigmoid", lambda x: np.concatenate([1 - sigmoid(x), sigmoid(x)], axis=-1)),
     "one logit": (1, None, lambda x: np.concatenate([1 - sigmoid(x), sigmoid(x)], axis=-1)),
     "independent sigmoids": (3, "sigmoid", lambda x: sigmoid(x)),
+    "independent logits": (3, None, lambda x: sigmoid(x)),
     "regression": (1, None, lambda x: x),
 }
 
@@ -100,8 +101,8 @@ def test_outputs_become_probabilities(outputs: str, per_frame: bool) -> None:
     dense = layers.Dense(count, activation=activation)
     model = keras.Model(inputs, dense(x))
     card = card_of(model, input_range="0..1", channels="RGB")
-    known = {"one logit": (None, "unknown"), "regression": (None, "unknown"), "logits": ("logits", "assumed")}
-    assert (card.outputs.value, card.outputs.source) == known.get(outputs, (outputs, "read"))
+    known = (outputs, "read") if activation else (None, "unknown")
+    assert (card.outputs.value, card.outputs.source) == known
     card = card.model_copy(update={"outputs": Fact(value=outputs, source="given")})
     assert card.per_frame.value is per_frame
     means = (CLIPS / 255).mean((2, 3) if per_frame else (1, 2, 3))

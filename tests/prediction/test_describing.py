@@ -119,6 +119,81 @@ def test_describe_prints_and_writes_the_card(tmp_path: Path) -> None:
     assert_refused(2, "does not say its input range, which", "predict", model, film(tmp_path))
 
 
+def image_model(file: Path, end: Any, *, start: Any = None, loss: Any = None) -> Path:
+    """A model of pictures whose color goes through `end`."""
+    inputs = keras.Input((16, 16, 3))
+    x = (start or layers.Rescaling(1 / 255))(inputs)
+    model = keras.Model(inputs, end(layers.GlobalAveragePooling2D()(x)))
+    if loss is not None:
+        model.compile(loss=loss)
+    model.save(file)
+    return file
+
+
+FROM_LOGITS: dict[str, Any] = {"from_logits": True}
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("count", "loss", "outputs"),
+    [
+        (4, None, None),
+        (4, "mse", "regression"),
+        (4, keras.losses.Huber(), "regression"),
+        (4, keras.losses.SparseCategoricalCrossentropy(**FROM_LOGITS), "logits"),
+        (4, "categorical_crossentropy", None),
+        (4, keras.losses.BinaryCrossentropy(**FROM_LOGITS), "independent logits"),
+        (1, keras.losses.BinaryCrossentropy(**FROM_LOGITS), "one logit"),
+        (1, None, None),
+    ],
+)
+def test_outputs_without_activation_are_known_by_the_loss(
+    tmp_path: Path, count: int, loss: Any, outputs: str | None, suffix: str
+) -> None:
+    """A bounding box is no four classes."""
+    file = image_model(tmp_path / f"m{suffix}", layers.Dense(count), loss=loss)
+    card = describe_model(file, channels="rgb")
+    assert (card.outputs.value, card.missing) == (outputs, () if outputs else ("outputs",))
+    if outputs is None:
+        with pytest.raises(UsageError, match=r"does not say its outputs, which .* give `outputs`"):
+            load_clip_model(file, channels="rgb")
+    else:
+        assert f"outputs {outputs} (trained with the loss" in load_clip_model(file, channels="rgb").note
+
+
+def test_labels_make_numbers_of_any_size_the_logits_of_classes(tmp_path: Path) -> None:
+    file = image_model(tmp_path / "m.keras", layers.Dense(2, name="head"))
+    loaded = load_clip_model(file, channels="rgb", labels=["a", "b"])
+    assert loaded.outputs == "logits" and "outputs logits (head has no activation function; one for" in loaded.note
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        layers.Dense(1, activation="relu", kernel_initializer="ones"),
+        layers.Dense(1, kernel_initializer="ones"),
+        lambda x: keras.ops.relu(layers.Dense(1, kernel_initializer="ones")(x)),
+        lambda x: layers.Flatten()(layers.Dense(1, activation="relu", kernel_initializer="ones")(x)),
+    ],
+    ids=["relu", "linear", "operation", "flat"],
+)
+def test_small_numbers_are_no_probabilities(tmp_path: Path, end: Any) -> None:
+    file = image_model(tmp_path / "m.keras", end, start=layers.Rescaling(1 / 1000))
+    assert describe_model(file, channels="rgb").outputs.value is None
+    flat = image_model(tmp_path / "flat.keras", lambda x: layers.Flatten()(layers.Dense(1, activation="sigmoid")(x)))
+    assert describe_model(flat, channels="rgb").outputs.value == "one sigmoid"
+
+
+def test_independent_logits_become_independent_probabilities(tmp_path: Path) -> None:
+    file = image_model(tmp_path / "m.keras", layers.Dense(3), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    loaded = load_clip_model(file, channels="rgb")
+    assert loaded.outputs == "independent sigmoids"
+    kernel = keras.saving.load_model(file, compile=False).get_weights()[0]
+    expected = 1 / (1 + np.exp(-np.array(RED) / 255 @ kernel))
+    picture = np.broadcast_to(np.array(RED, np.uint8), (1, 1, 16, 16, 3))
+    np.testing.assert_allclose(loaded.model.predict_on_batch(picture)[0], expected, atol=1e-5)
+
+
 def test_one_sigmoid_tells_two_labels_apart(tmp_path: Path) -> None:
     inputs = keras.Input((4, 16, 16, 3))
     dense = layers.Dense(1, activation="sigmoid")

@@ -161,7 +161,8 @@ Outputs = Annotated[
     str | None,
     typer.Option(
         metavar="KIND",
-        help="What the outputs are: softmax, logits, 'one sigmoid', 'one logit', 'independent sigmoids' or regression.",
+        help="What the outputs are: softmax, logits, 'one sigmoid', 'one logit', 'independent sigmoids', "
+        "'independent logits' or regression.",
         show_default="read from the model",
     ),
 ]

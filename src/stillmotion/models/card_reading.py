@@ -14,6 +14,9 @@ from stillmotion.models.adapters import as_model_input, feed_array, fixed_batch_
 from stillmotion.models.cards import INPUT_RANGES, Channels, Fact, InputCard, Kind, ModelCard, Outputs, find_axes
 from stillmotion.models.keras_graph import iter_layers
 
+# Keras's activation functions by the names of the layers and operations that do the same.
+_ACTIVATIONS = {name.replace("_", ""): name for name in dir(keras.activations) if not name.startswith("__")}
+_FAR_RANGES = ("0..10000", "-10000..0")
 MIN_RATIO = 1.15  # by which the statistics of the second best range must fit worse
 _IMAGENET_LEVELS = (123.68, 116.5, 103.8)  # the means of R, G and B that models subtract
 # Pictures of a height and width: uint8 RGB `(n, height, width, 3)`.
@@ -210,22 +213,22 @@ def _read_activation(model: keras.Model, output: Any) -> tuple[str, str]:
     name = type(last).__name__.lower()
     if name in ("softmax", "sigmoid"):
         return name, last.name
-    activation = getattr(last, "activation", None)
     if isinstance(last, keras.layers.Dense | keras.layers.Activation | keras.layers.EinsumDense):
-        return getattr(activation, "__name__", "linear"), last.name
-    return "", last.name
+        activation = last.activation  # a function, or a layer
+        name = "linear" if activation is None else getattr(activation, "__name__", type(activation).__name__.lower())
+    return _ACTIVATIONS.get(name.replace("_", ""), ""), last.name
 
 
 def _outputs_fact(activation: str, count: int, layer: str) -> Fact[Outputs]:
-    """What outputs with an activation function are."""
+    """What outputs with an activation function are; unknown if it may be anything, which the evidence says then."""
     if activation == "softmax" and count > 1:
         return Fact[Outputs](value="softmax", source="read", evidence=f"activation of {layer}")
     if activation in ("sigmoid", "hard_sigmoid"):
         value: Outputs = "one sigmoid" if count == 1 else "independent sigmoids"
         return Fact[Outputs](value=value, source="read", evidence=f"activation of {layer}")
-    if activation == "linear" and count > 1:
-        return Fact[Outputs](value="logits", source="assumed", evidence=f"{layer} has no activation function")
-    return Fact[Outputs]()
+    if activation == "linear":
+        return Fact[Outputs](evidence=f"{layer} has no activation function")
+    return Fact[Outputs](evidence=f"activation {activation} of {layer}" if activation else "")
 
 
 def measure_outputs(outputs: NDArray[Any]) -> Fact[Outputs]:
@@ -238,7 +241,9 @@ def measure_outputs(outputs: NDArray[Any]) -> Fact[Outputs]:
         The fact; unknown for single numbers that are not probabilities.
     """
     numbers = np.asarray(outputs, np.float64).reshape(-1, outputs.shape[-1])
-    count = numbers.shape[1]
+    numbers, count = numbers[np.isfinite(numbers).all(1)], numbers.shape[1]
+    if not len(numbers):
+        return Fact[Outputs]()
     inside = bool(numbers.min() >= -1e-3 and numbers.max() <= 1 + 1e-3)
     if count > 1 and inside and np.abs(numbers.sum(1) - 1).max() < 2e-2:
         return Fact[Outputs](value="softmax", source="measured", evidence="outputs add up to 1")
@@ -391,7 +396,7 @@ def _distance(model: keras.Model, values: NDArray[Any]) -> tuple[float, str] | N
 
 
 def run_on_noise(model: keras.Model, card: ModelCard) -> NDArray[Any]:
-    """A model's outputs for noise of both usual ranges, to see what they are.
+    """A model's outputs for noise of both usual ranges, and of far larger ones, to see what they are.
 
     Args:
         model: the model, of one input.
@@ -404,7 +409,8 @@ def run_on_noise(model: keras.Model, card: ModelCard) -> NDArray[Any]:
     size = fixed_batch_size(model) or 2
     clips = rng.integers(0, 256, (size, card.frames.value or 1, *card.size, 3), dtype=np.uint8)
     outputs = []
-    for input_range in ("0..1", "0..255"):
+    # Only numbers with a bound stay between 0 and 1 when the model is fed far too much.
+    for input_range in ("0..1", "0..255", *(_FAR_RANGES if "float" in card.inputs[0].dtype else ())):
         tried = card.model_copy(
             update={"input_range": Fact[str](value=input_range), "channels": _or_rgb(card.channels)}
         )

@@ -22,7 +22,9 @@ MAX_BYTES = 8 << 20  # of a card's file
 
 Kind = Literal["image", "clip", "several inputs", "other"]
 Channels = Literal["RGB", "BGR", "gray"]
-Outputs = Literal["softmax", "logits", "one sigmoid", "one logit", "independent sigmoids", "regression"]
+Outputs = Literal[
+    "softmax", "logits", "one sigmoid", "one logit", "independent sigmoids", "independent logits", "regression"
+]
 Source = Literal["given", "read", "measured", "assumed", "unknown"]
 Value = TypeVar("Value")
 Floats = NDArray[np.float64]

@@ -35,6 +35,7 @@ from stillmotion.models.cards import (
     Fact,
     InputCard,
     ModelCard,
+    Outputs,
     check_facts,
     file_digest,
     find_axes,
@@ -44,6 +45,7 @@ from stillmotion.models.cards import (
 )
 from stillmotion.models.custom_objects import import_custom_objects
 from stillmotion.models.inference import load_keras_model, predict_in_batches
+from stillmotion.models.losses import outputs_by_loss
 from stillmotion.prediction.black_boxes import SUFFIXES, BlackBox, load_black_box
 from stillmotion.runs import Run
 
@@ -122,8 +124,8 @@ def describe_model(
         rate: frames per second of a clip, or "spread" for frames that are spread over each video.
         size: height and width in pixels, or one side of squares, for a model that takes any.
         labels: class names in the order of the outputs; see `read_class_names`.
-        outputs: what the outputs are: "softmax", "logits", "one sigmoid", "one logit", "independent sigmoids" or
-            "regression".
+        outputs: what the outputs are: "softmax", "logits", "one sigmoid", "one logit", "independent sigmoids",
+            "independent logits" or "regression".
         inputs: for a model of several inputs, what each is given, by its name: "frames", "difference" (of each frame
             from the one before it) or "mask" (of the frames that count, which is all). One of fewer frames gets them at
             a lower rate.
@@ -190,6 +192,9 @@ def open_model(
         loaded = load_keras_model(path, custom_objects=objects, unsafe=facts.unsafe)
         card = read_model(loaded, str(path), frames=facts.frames, size=size)
         shape = tuple(keras.tree.flatten(loaded.outputs)[0].shape[1:])
+        if card.outputs.value is None:
+            by_loss = outputs_by_loss(path, output_count(card, shape))
+            card = card.model_copy(update={"outputs": by_loss if by_loss.value else card.outputs})
     stored = facts.card or read_card(path)
     card = card.model_copy(update={"model": path.name, "digest": file_digest(path)})
     card = _with_given(card, stored, input_range=input_range, channels=channels, outputs=outputs, rate=facts.rate)
@@ -200,6 +205,9 @@ def open_model(
     if card.kind in ("image", "clip") and all(card.size) and card.frames.value:
         card = _with_layers(described)
     card = _with_labels(card, shape, path, facts.labels, stored)
+    if card.outputs.value is None and output_count(card, shape) > 1 and card.labels.source in ("given", "read"):
+        evidence = f"{card.outputs.evidence or 'numbers of any size'}; one for each label"
+        card = card.model_copy(update={"outputs": Fact[Outputs](value="logits", source="assumed", evidence=evidence)})
     described = dataclasses.replace(described, card=card)
     single = card.kind in ("image", "clip")
     if single and {"input_range", "channels"} & set(card.missing) and all(card.size) and card.frames.value:
@@ -330,9 +338,10 @@ def _with_layers(described: DescribedModel) -> ModelCard:
             updates["channels"] = order
     if card.input_range.value in ("caffe",) and card.channels.value is None:
         updates["channels"] = Fact[Channels](value="BGR", source="read", evidence="the order of the mode caffe")
-    if card.outputs.value is None:
+    if card.outputs.value is None and not card.outputs.evidence:
         try:
-            updates["outputs"] = measure_outputs(run_on_noise(described.model, card))
+            measured = measure_outputs(run_on_noise(described.model, card))
+            updates["outputs"] = measured if measured.source == "measured" else Fact(evidence=measured.evidence)
         except Exception as error:  # The model's own code may raise anything.
             reason = " ".join(str(error).split())[:200]
             raise StillmotionError(f"{described.file}: fails on pictures ({reason})") from error
