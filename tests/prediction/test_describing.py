@@ -194,6 +194,36 @@ def test_independent_logits_become_independent_probabilities(tmp_path: Path) -> 
     np.testing.assert_allclose(loaded.model.predict_on_batch(picture)[0], expected, atol=1e-5)
 
 
+def statistics_model(file: Path, pictures: Any, scale: float, offset: float) -> Path:
+    """A model that begins with a BatchNormalization, which has learned from pictures of some range."""
+    inputs = keras.Input((16, 16, 3))
+    norm = layers.BatchNormalization(name="norm")
+    x = layers.GlobalAveragePooling2D()(norm(inputs))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
+    values = pictures.astype(np.float64).reshape(-1, 3) * scale + offset
+    norm.moving_mean.assign(values.mean(0))
+    norm.moving_variance.assign(values.var(0))
+    model.save(file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "count", "expected"),
+    [(1 / 255, 0, 4, "0..1"), (1 / 127.5, -1, 4, "-1..1"), (1 / 255, -0.5, 4, None), (1 / 255, 0, 3, None)],
+)
+def test_statistics_tell_a_range_that_fits_well(
+    tmp_path: Path, scale: float, offset: float, count: int, expected: str | None
+) -> None:
+    """Not the best of ranges that all fit badly, nor by a picture or two."""
+    pictures = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
+    (tmp_path / "stills").mkdir()
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(tmp_path / "stills" / f"{number}.png")
+    model = statistics_model(tmp_path / "m.keras", pictures, scale, offset)
+    fact = describe_model(model, channels="rgb", snapshots=tmp_path / "stills").input_range
+    assert (fact.value, fact.source) == ((expected, "measured") if expected else (None, "unknown"))
+
+
 def test_one_sigmoid_tells_two_labels_apart(tmp_path: Path) -> None:
     inputs = keras.Input((4, 16, 16, 3))
     dense = layers.Dense(1, activation="sigmoid")

@@ -50,6 +50,10 @@ from stillmotion.prediction.black_boxes import SUFFIXES, BlackBox, load_black_bo
 from stillmotion.runs import Run
 
 MAX_PICTURES = 16  # that the statistics of a layer are computed on
+MIN_PICTURES = 4
+# In standard deviations, from a layer's statistics. Small models trained for this were at most 0.5 from pictures like
+# their own in their own range, and 0.8 or more in another; or 1 from pictures of another kind, which tell nothing.
+MAX_DISTANCE = 0.6
 MAX_LABELED = 64  # snapshots that ranges and channel orders are tried on
 MIN_LABELED = 4
 # By how much the log-likelihood of the labels has to be larger than that of the next best way.
@@ -381,11 +385,11 @@ def _with_pictures(described: DescribedModel, snapshots: str | Path | None, vide
     card = described.card
     files = [] if snapshots is None else _snapshot_files(Path(snapshots))
     pictures, _ = _read_pictures(_spread(files, MAX_PICTURES) or videos[:MAX_PICTURES], card.size)
-    if card.input_range.value is None and len(pictures):
+    if card.input_range.value is None and len(pictures) >= MIN_PICTURES:
         reading = read_statistics(described.model, card, pictures)
-        if reading is not None:
-            evidence = f"fits what {reading.layer} has learned best, before {reading.runner_up}"
-            fact = Fact[str](value=reading.input_range, source="read", evidence=evidence)
+        if reading is not None and reading.value <= MAX_DISTANCE:
+            evidence = f"{len(pictures)} pictures fit what {reading.layer} has learned, better than {reading.runner_up}"
+            fact = Fact[str](value=reading.input_range, source="measured", evidence=evidence)
             card = card.model_copy(update={"input_range": fact})
     names = card.labels.value or ()
     if card.labels.source == "assumed":
