@@ -150,7 +150,13 @@ def scaled(start: Any, *, wrap: bool = False, channels: int = 3) -> keras.Model:
         (lambda x: x - np.array([103.94, 116.78, 123.68], np.float32), "0..255", "BGR"),
         (lambda x: (x - np.array([0.485, 0.456, 0.406], "float32")) / np.array([0.229, 0.224, 0.225], "float32"),
          "0..1", "RGB"),
+        (layers.Normalization(mean=[0.45, 0.4, 0.5], variance=[0.06, 0.06, 0.05]), "0..1", None),
         (lambda x: x, None, None),
+        # What undoes an earlier scaling is given 0..1 or -1..1.
+        (lambda x: x * 255.0 - np.array([103.94, 116.78, 123.68], np.float32), None, None),
+        (layers.Rescaling(127.5, offset=127.5), None, None),
+        (layers.Normalization(mean=[0.4, 0.4, 0.4], variance=[0.25, 0.25, 0.25]), None, None),
+        (layers.Normalization(mean=[-0.1, 0.0, 0.1], variance=[0.25, 0.25, 0.25]), None, None),
     ],
 )  # fmt: skip
 def test_the_range_is_read_from_what_a_model_does_first(

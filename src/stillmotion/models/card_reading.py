@@ -292,11 +292,8 @@ def read_scaling(model: keras.Model, card: ModelCard) -> tuple[RangeReading | No
     largest = float(factor.max())
     if np.allclose(factors, np.eye(count), atol=1e-5) and np.allclose(offset, 0, atol=1e-4):
         return unknown
-    if largest < 0.05 or np.abs(offset).max() > 20:
-        input_range = "0..255"
-    elif 1.5 < largest < 10 and offset.min() < -0.5:
-        input_range = "0..1"
-    else:
+    input_range = _range_of_scaling(factor, offset[np.abs(factors).argmax(1)])
+    if input_range is None:
         return unknown
     reading = RangeReading(input_range, "scaling", layer, largest)
     if count != 3:
@@ -312,6 +309,20 @@ def read_scaling(model: keras.Model, card: ModelCard) -> tuple[RangeReading | No
             evidence = "subtracts the means of ImageNet in this order"
             return reading, Fact[Channels](value=order, source="read", evidence=evidence)
     return reading, Fact[Channels]()
+
+
+def _range_of_scaling(factor: NDArray[np.float64], offset: NDArray[np.float64]) -> str | None:
+    """The range of numbers for which a factor and offset for each channel are made; None if that is not clear."""
+    if factor.max() < 0.05:
+        return "0..255"
+    if factor.min() > 0.5 and factor.max() < 1.5:
+        return "0..255" if offset.max() < -20 else None  # means of levels are subtracted
+    means, deviations = -offset / factor, 1 / factor
+    # From 0..1 to -1..1; or by means and deviations of pictures. Numbers of -1..1 have deviations of 0.3 and more,
+    # and means about 0.
+    doubled = np.allclose(means, 0.5, atol=0.01) and np.allclose(deviations, 0.5, atol=0.01)
+    usual = means.min() > 0.3 and means.max() < 0.7 and deviations.min() > 0.15 and deviations.max() < 0.3
+    return "0..1" if doubled or usual else None
 
 
 def _arrival(model: keras.Model, values: NDArray[Any]) -> tuple[NDArray[Any], str] | None:
