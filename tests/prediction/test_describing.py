@@ -92,6 +92,24 @@ def test_labeled_snapshots_tell_range_and_channel_order(tmp_path: Path) -> None:
         np.testing.assert_allclose(entry.probabilities, by_window[round(entry.seconds or 0, 3)], atol=1e-5)
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_labels_that_a_picture_has_not_count_where_they_are_independent(tmp_path: Path, activation: Any) -> None:
+    """Fed 0..255, this model finds every label in every picture."""
+    inputs = keras.Input((16, 16, 3))
+    hidden, dense = layers.Dense(10, activation="relu"), layers.Dense(2, activation=activation)
+    model = keras.Model(inputs, dense(hidden(layers.GlobalAveragePooling2D()(inputs))))
+    kernel, to_red, to_blue = np.zeros((3, 10)), np.zeros(10), np.zeros(10)
+    kernel[0, :5] = kernel[2, 5:] = 1
+    to_red[:5] = to_blue[5:] = 30, -300, 1000, -3000, 8000
+    hidden.set_weights([kernel, -np.tile([0.65, 0.9, 20, 45, 140], 2)])
+    dense.set_weights([np.stack([to_red, to_blue], axis=1), np.full(2, -3.2)])
+    model.save(tmp_path / "m.keras")
+    facts: dict[str, Any] = {"channels": "rgb", "labels": ["red", "blue"], "snapshots": snapshots(tmp_path)}
+    card = describe_model(tmp_path / "m.keras", **facts, outputs=None if activation else "independent logits")
+    assert (card.input_range.value, card.input_range.source) == ("0..1", "measured")
+    assert describe_model(tmp_path / "m.keras", **facts, outputs="regression").input_range.value is None
+
+
 def test_what_was_found_out_or_given_against_it_is_said(tmp_path: Path) -> None:
     inputs = keras.Input((4, 16, 16, 3))
     x = layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 255, name="scale")(inputs))

@@ -185,7 +185,7 @@ def probability_array(outputs: NDArray[Any], card: ModelCard) -> NDArray[np.floa
         numbers = np.exp(numbers - numbers.max(1, keepdims=True))
         numbers /= numbers.sum(1, keepdims=True)
     if card.outputs.value in ("one logit", "independent logits"):
-        numbers = 1 / (1 + np.exp(-numbers))
+        numbers = 1 / (1 + np.exp(-np.clip(numbers, -700, 700)))
     if card.outputs.value in ("one logit", "one sigmoid"):
         numbers = np.concatenate([1 - numbers, numbers], axis=1)
     return numbers.astype(np.float32)

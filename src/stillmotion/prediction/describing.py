@@ -59,6 +59,7 @@ MIN_LABELED = 4
 # By how much the log-likelihood of the labels has to be larger than that of the next best way.
 MIN_EVIDENCE = 3.0
 MAX_RATE = 10_000.0
+INDEPENDENT = ("independent sigmoids", "independent logits")
 SCALED = "gets them scaled by the model"
 
 
@@ -396,7 +397,7 @@ def _with_pictures(described: DescribedModel, snapshots: str | Path | None, vide
         folders = sorted({file.parent.name for file in files})
         names = tuple(folders) if len(folders) == len(names) else ()
     labeled = [file for file in files if file.parent.name in names]
-    if len(labeled) < MIN_LABELED:
+    if len(labeled) < MIN_LABELED or card.outputs.value in (None, "regression"):
         return card
     if card.labels.source == "assumed":
         fact_of_labels = Fact[tuple[str, ...]](
@@ -423,20 +424,27 @@ def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
             )
             outputs = predict_in_batches(model, feed_array(clips, tried), batch_size=model.inputs[0].shape[0])
             probabilities = probability_array(outputs, tried)
-            own = probabilities[np.arange(len(truth)), truth]
-            likelihood = float(np.log(np.clip(own, 1e-6, 1)).sum())
+            likelihood = _log_likelihood(probabilities, truth, card.outputs.value)
             ways[input_range, order] = likelihood, float((probabilities.argmax(1) == truth).mean())
     best = max(ways, key=lambda way: ways[way])
     likelihood, accuracy = ways[best]
     evidence = f"{accuracy:.0%} of {len(truth)} labeled snapshots right"
     updates: dict[str, Any] = {}
-    if likelihood > -len(truth) * np.log(len(names)):
+    shares = np.full((len(truth), len(names)), 1 / len(names))
+    if likelihood > _log_likelihood(shares, truth, card.outputs.value):
         for place, name in enumerate(("input_range", "channels")):
             others = [ways[way][0] for way in ways if way[place] != best[place]]
             if others and likelihood - max(others) > MIN_EVIDENCE:
                 fact_type = type(getattr(card, name))
                 updates[name] = fact_type(value=best[place], source="measured", evidence=evidence)
     return card.model_copy(update=updates)
+
+
+def _log_likelihood(probabilities: NDArray[Any], truth: NDArray[Any], outputs: Outputs | None) -> float:
+    """Of the labels that pictures have; where labels do not exclude each other, also of those that they have not."""
+    has = np.arange(probabilities.shape[1]) == truth[:, None]
+    likelihood = np.log(np.clip(np.where(has, probabilities, 1 - probabilities), 1e-6, 1))
+    return float(likelihood.sum() if outputs in INDEPENDENT else likelihood[has].sum())
 
 
 def _plain(described: DescribedModel) -> keras.Model:
