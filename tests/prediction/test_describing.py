@@ -92,6 +92,29 @@ def test_labeled_snapshots_tell_range_and_channel_order(tmp_path: Path) -> None:
         np.testing.assert_allclose(entry.probabilities, by_window[round(entry.seconds or 0, 3)], atol=1e-5)
 
 
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("given", [{}, {"input_range": "0..1"}], ids=["unknown", "given"])
+def test_folders_of_snapshots_name_labels_where_they_fit(tmp_path: Path, given: dict[str, str], linear: bool) -> None:
+    """Whether or not the range is known; and all commands know them from the card."""
+    folder, file = snapshots(tmp_path), tmp_path / "m.keras"
+    end = (lambda x: x) if linear else None
+    given = {**given, "channels": "rgb"}
+    color_model(file, end=end)  # red comes first, which is not the order of the folders
+    card = describe_model(file, snapshots=folder, rate=10, **given)
+    assert (card.labels.value, card.labels.source) == (("0", "1"), "assumed")
+    assert "do not fit its outputs in their sorted order" in card.labels.evidence
+    assert (card.outputs.value is None) is linear
+    (folder / "red").rename(folder / "a red")
+    card = describe_model(file, snapshots=folder, rate=10, **given)
+    assert (card.labels.value, card.labels.source) == (("a red", "blue"), "measured")
+    assert card.input_range.value == "0..1" and card.outputs.value == ("logits" if linear else "softmax")
+    any_channels = describe_model(file, snapshots=folder, rate=10).labels
+    assert any_channels.evidence == "numbers; the folders of the snapshots fit its outputs in more than one order"
+    write_card(card, tmp_path / "m.json")
+    note = load_clip_model(file, channels="rgb").note
+    assert note.endswith("labels a red, blue (folders of the snapshots, sorted; 100% of 8 labeled snapshots right)")
+
+
 @pytest.mark.parametrize("activation", ["sigmoid", None])
 def test_labels_that_a_picture_has_not_count_where_they_are_independent(tmp_path: Path, activation: Any) -> None:
     """Fed 0..255, this model finds every label in every picture."""

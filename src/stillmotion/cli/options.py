@@ -109,9 +109,8 @@ Labels = Annotated[
     str | None,
     typer.Option(
         metavar="NAMES|FILE",
-        help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
-        "stillmotion did not train.",
-        show_default=False,
+        help="Class names in output order: comma-separated, or a text or JSON file. A run has its own.",
+        show_default="from the model's card or labels.txt",
     ),
 ]
 

@@ -164,6 +164,8 @@ def _found_out(card: ModelCard) -> str:
         facts.append(("channels", card.channels))
     if card.outputs.source != "read" or card.outputs.value not in SAID_BY_ACTIVATION:
         facts.append(("outputs", card.outputs))
+    if card.labels.source == "measured":
+        facts.append(("labels", card.labels.model_copy(update={"value": ", ".join(card.labels.value or ())})))
     return "; ".join(f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.value and fact.evidence)
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
 from stillmotion.clips.spec import MIN_SIDE
 from stillmotion.data import read_class_names
@@ -211,11 +212,12 @@ def open_model(
         card = _with_layers(described)
     card = _with_labels(card, shape, path, facts.labels, stored)
     if card.outputs.value is None and output_count(card, shape) > 1 and card.labels.source in ("given", "read"):
-        evidence = f"{card.outputs.evidence or 'numbers of any size'}; one for each label"
-        card = card.model_copy(update={"outputs": Fact[Outputs](value="logits", source="assumed", evidence=evidence)})
+        card = card.model_copy(update={"outputs": _as_logits(card.outputs)})
     described = dataclasses.replace(described, card=card)
-    single = card.kind in ("image", "clip")
-    if single and {"input_range", "channels"} & set(card.missing) and all(card.size) and card.frames.value:
+    wanted = bool({"input_range", "channels"} & set(card.missing))
+    if snapshots is not None and card.labels.source == "assumed":
+        wanted = True
+    if wanted and card.kind in ("image", "clip") and all(card.size) and card.frames.value:
         card = _with_pictures(described, snapshots, videos)
     return dataclasses.replace(described, card=card)
 
@@ -392,23 +394,44 @@ def _with_pictures(described: DescribedModel, snapshots: str | Path | None, vide
             evidence = f"{len(pictures)} pictures fit what {reading.layer} has learned, better than {reading.runner_up}"
             fact = Fact[str](value=reading.input_range, source="measured", evidence=evidence)
             card = card.model_copy(update={"input_range": fact})
-    names = card.labels.value or ()
-    if card.labels.source == "assumed":
-        folders = sorted({file.parent.name for file in files})
-        names = tuple(folders) if len(folders) == len(names) else ()
-    labeled = [file for file in files if file.parent.name in names]
-    if len(labeled) < MIN_LABELED or card.outputs.value in (None, "regression"):
+    tried = _with_folders(card, files) if card.labels.source == "assumed" else card
+    labeled = [file for file in files if file.parent.name in (tried.labels.value or ())]
+    if len(labeled) < MIN_LABELED or tried.outputs.value in (None, "regression"):
         return card
-    if card.labels.source == "assumed":
-        fact_of_labels = Fact[tuple[str, ...]](
-            value=names, source="assumed", evidence="folders of the snapshots, sorted"
-        )
-        card = card.model_copy(update={"labels": fact_of_labels})
-    return _measure(dataclasses.replace(described, card=card), labeled)
+    try:
+        return _measure(dataclasses.replace(described, card=tried), labeled)
+    except _FoldersDoNotFitError as error:
+        labels = {"evidence": f"numbers; the folders of the snapshots {error}"}
+        return card.model_copy(update={"labels": card.labels.model_copy(update=labels)})
+
+
+def _with_folders(card: ModelCard, files: Sequence[Path]) -> ModelCard:
+    """The card with the names of the pictures' folders as labels, in Keras's order, if there are as many."""
+    folders = tuple(sorted({file.parent.name for file in files}))
+    if len(folders) != len(card.labels.value or ()) or len(folders) < 2:
+        return card
+    updates: dict[str, Any] = {"labels": Fact[tuple[str, ...]](value=folders, source="measured")}
+    if card.outputs.value is None:
+        updates["outputs"] = _as_logits(card.outputs)
+    return card.model_copy(update=updates)
+
+
+def _as_logits(unknown: Fact[Outputs]) -> Fact[Outputs]:
+    """What several outputs are taken for that have a name each, and of which no more is known."""
+    evidence = f"{unknown.evidence or 'numbers of any size'}; one for each label"
+    return Fact[Outputs](value="logits", source="assumed", evidence=evidence)
+
+
+class _FoldersDoNotFitError(Exception):
+    """The names of the snapshots' folders, sorted, are not what the model's outputs are."""
 
 
 def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
-    """Range and channel order with which labeled snapshots are predicted best, where the difference is clear."""
+    """Range and channel order with which labeled snapshots are predicted best, where the difference is clear.
+
+    Raises:
+        _FoldersDoNotFitError: the labels are names of folders, and other orders of them, or chance, predict as well.
+    """
     card, names = described.card, described.card.labels.value or ()
     pictures, kept = _read_pictures(_spread(files, MAX_LABELED), card.size)
     truth = np.array([names.index(file.parent.name) for file in kept])
@@ -416,6 +439,7 @@ def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
     ranges = [card.input_range.value] if card.input_range.value else list(INPUT_RANGES)
     orders: list[Channels] = [card.channels.value] if card.channels.value else ["RGB", "BGR"]
     ways: dict[tuple[str, Channels], tuple[float, float]] = {}
+    other_orders = -np.inf
     model = _plain(described)
     for input_range in ranges:
         for order in orders:
@@ -424,14 +448,28 @@ def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
             )
             outputs = predict_in_batches(model, feed_array(clips, tried), batch_size=model.inputs[0].shape[0])
             probabilities = probability_array(outputs, tried)
-            likelihood = _log_likelihood(probabilities, truth, card.outputs.value)
+            likelihoods = _log_likelihoods(probabilities, card.outputs.value)
+            likelihood = float(likelihoods[np.arange(len(truth)), truth].sum())
+            by_label = np.array([likelihoods[truth == label].sum(0) for label in range(len(names))])
+            best_order = linear_sum_assignment(by_label, maximize=True)
+            if (best_order[1] != best_order[0]).any():
+                other_orders = max(other_orders, by_label[best_order].sum())
             ways[input_range, order] = likelihood, float((probabilities.argmax(1) == truth).mean())
     best = max(ways, key=lambda way: ways[way])
     likelihood, accuracy = ways[best]
     evidence = f"{accuracy:.0%} of {len(truth)} labeled snapshots right"
     updates: dict[str, Any] = {}
-    shares = np.full((len(truth), len(names)), 1 / len(names))
-    if likelihood > _log_likelihood(shares, truth, card.outputs.value):
+    if card.labels.source == "measured":
+        chance = 1 / len(names)
+        if accuracy < chance + 1.64 * np.sqrt(chance * (1 - chance) / len(truth)):  # 95 %
+            raise _FoldersDoNotFitError(f"do not fit its outputs in their sorted order ({evidence})")
+        if other_orders > likelihood - MIN_EVIDENCE:
+            # With R and B exchanged, say: what is red is blue then.
+            raise _FoldersDoNotFitError("fit its outputs in more than one order")
+        labels = {"evidence": f"folders of the snapshots, sorted; {evidence}"}
+        updates["labels"] = card.labels.model_copy(update=labels)
+    shares = np.full((1, len(names)), 1 / len(names))
+    if likelihood > len(truth) * _log_likelihoods(shares, card.outputs.value)[0, 0]:
         for place, name in enumerate(("input_range", "channels")):
             others = [ways[way][0] for way in ways if way[place] != best[place]]
             if others and likelihood - max(others) > MIN_EVIDENCE:
@@ -440,11 +478,10 @@ def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
     return card.model_copy(update=updates)
 
 
-def _log_likelihood(probabilities: NDArray[Any], truth: NDArray[Any], outputs: Outputs | None) -> float:
-    """Of the labels that pictures have; where labels do not exclude each other, also of those that they have not."""
-    has = np.arange(probabilities.shape[1]) == truth[:, None]
-    likelihood = np.log(np.clip(np.where(has, probabilities, 1 - probabilities), 1e-6, 1))
-    return float(likelihood.sum() if outputs in INDEPENDENT else likelihood[has].sum())
+def _log_likelihoods(probabilities: NDArray[Any], outputs: Outputs | None) -> NDArray[Any]:
+    """For each picture and label, of this label alone: where labels are independent, the others count as not there."""
+    has, has_not = (np.log(np.clip(numbers, 1e-6, 1)) for numbers in (probabilities, 1 - probabilities))
+    return np.asarray(has - has_not + has_not.sum(1, keepdims=True) if outputs in INDEPENDENT else has)
 
 
 def _plain(described: DescribedModel) -> keras.Model:
