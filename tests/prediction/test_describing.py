@@ -265,6 +265,34 @@ def test_statistics_tell_a_range_that_fits_well(
     assert (fact.value, fact.source) == ((expected, "measured") if expected else (None, "unknown"))
 
 
+def test_a_model_that_was_trained_again_is_described_again(tmp_path: Path) -> None:
+    file = color_model(tmp_path / "m.keras")
+    write_card(describe_model(file, input_range="0..255", channels="rgb"), tmp_path / "m.json")
+    color_model(file, end=layers.Dense(1, activation="sigmoid"))
+    with pytest.raises(StillmotionError, match="describe it again"):
+        load_clip_model(file, rate=10)
+    card = describe_model(file)
+    assert card.missing == ("input_range", "channels") and card.outputs.value == "one sigmoid"
+    write_card(card, tmp_path / "m.json")
+    with pytest.raises(UsageError, match="give `input_range`, `channels`"):
+        load_clip_model(file, rate=10)
+
+
+def test_what_a_card_holds_is_measured_again_but_not_what_was_given(tmp_path: Path) -> None:
+    file, folder = color_model(tmp_path / "m.keras", order=-1), snapshots(tmp_path)
+    card = describe_model(file, labels=["red", "blue"], rate=10)
+    wrong = {name: type(getattr(card, name))(value=value, source="measured")
+             for name, value in (("input_range", "0..255"), ("channels", "RGB"))}  # fmt: skip
+    write_card(card.model_copy(update=wrong), tmp_path / "m.json")
+    assert describe_model(file).channels.value == "RGB"
+    card = describe_model(file, snapshots=folder)
+    assert (card.input_range.value, card.channels.value) == ("0..1", "BGR")
+    assert card.labels.value == ("red", "blue") and card.rate.value == 10
+    given = card.channels.model_copy(update={"value": "RGB", "source": "given"})
+    write_card(card.model_copy(update={"channels": given}), tmp_path / "m.json")
+    assert describe_model(file, snapshots=folder).channels == given
+
+
 def test_one_sigmoid_tells_two_labels_apart(tmp_path: Path) -> None:
     inputs = keras.Input((4, 16, 16, 3))
     dense = layers.Dense(1, activation="sigmoid")

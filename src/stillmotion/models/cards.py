@@ -249,11 +249,12 @@ def card_file(model: Path) -> Path:
     return file
 
 
-def read_card(model: Path) -> ModelCard | None:
+def read_card(model: Path, *, anew: bool = False) -> ModelCard | None:
     """Read the card beside a model.
 
     Args:
         model: the model's file or folder.
+        anew: whether the model is to be described anew, so that the card of an earlier file of that name is none.
 
     Returns:
         The card; None if there is none.
@@ -273,6 +274,8 @@ def read_card(model: Path) -> ModelCard | None:
     if card.format > FORMAT:
         raise StillmotionError(f"{file}: written by a later version of stillmotion; update to read it")
     if card.digest and card.digest != file_digest(model):
+        if anew:
+            return None
         raise StillmotionError(f"{file}: describes another {model.name} than the one beside it; describe it again")
     return card
 

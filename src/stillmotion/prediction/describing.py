@@ -115,10 +115,10 @@ def describe_model(
 ) -> ModelCard:
     """Find out how a model is fed and what it returns.
 
-    What is given comes first, then the card beside the model, then what its layers say, then what is measured with
-    snapshots: their statistics tell the range of a model that begins with a BatchNormalization, and their labels, as
-    the names of their folders, the range and the channel order of any. What remains is unknown, and must be given
-    before the model can predict.
+    What is given comes first, then what was given before, by the card beside the model, then what its layers say, then
+    what is measured with snapshots: their statistics tell the range of a model that begins with a BatchNormalization,
+    and their labels, as the names of their folders, the range and the channel order of any. What remains is unknown,
+    and must be given before the model can predict.
 
     Args:
         model: a run's folder, `.keras`, `.h5`, `.json` with weights, `.onnx`, `.tflite` or a SavedModel folder.
@@ -146,7 +146,7 @@ def describe_model(
         StillmotionError: the model cannot be loaded, or has several outputs or one of an unusual shape.
     """
     facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe)
-    return open_model(model, facts, snapshots=snapshots).card
+    return open_model(model, facts, snapshots=snapshots, anew=True).card
 
 
 def open_model(
@@ -155,6 +155,7 @@ def open_model(
     *,
     snapshots: str | Path | None = None,
     videos: Sequence[Path] = (),
+    anew: bool = False,
 ) -> DescribedModel:
     """Load a model and describe it; see `describe_model`.
 
@@ -163,6 +164,8 @@ def open_model(
         facts: what its user says of it.
         snapshots: a folder of pictures such as the model was trained on.
         videos: videos that it is to predict, whose frames stand in for snapshots without labels.
+        anew: whether to find out again what the card beside the model says, except for what was given. What was
+            measured stays as long as there are no snapshots to measure it with.
 
     Returns:
         The model and its card.
@@ -201,7 +204,11 @@ def open_model(
         if card.outputs.value is None:
             by_loss = outputs_by_loss(path, output_count(card, shape))
             card = card.model_copy(update={"outputs": by_loss if by_loss.value else card.outputs})
-    stored = facts.card or read_card(path)
+    stored = facts.card or read_card(path, anew=anew)
+    if anew and stored is not None:
+        kept = ("given",) if snapshots is not None else ("given", "measured")
+        forgotten = {name: type(fact)() for name, fact in stored.facts.items() if fact.source not in kept}
+        stored = stored.model_copy(update=forgotten)
     card = card.model_copy(update={"model": path.name, "digest": file_digest(path)})
     card = _with_given(card, stored, input_range=input_range, channels=channels, outputs=outputs, rate=facts.rate)
     if facts.inputs:
