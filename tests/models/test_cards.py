@@ -14,7 +14,16 @@ from keras import layers
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt, feed_array, probability_array
 from stillmotion.models.card_reading import read_model, read_scaling, read_statistics
-from stillmotion.models.cards import Fact, ModelCard, card_file, check_facts, range_factors, read_card, write_card
+from stillmotion.models.cards import (
+    Fact,
+    ModelCard,
+    card_file,
+    check_facts,
+    file_digest,
+    range_factors,
+    read_card,
+    write_card,
+)
 
 pytestmark = pytest.mark.backend
 
@@ -193,8 +202,6 @@ def test_the_range_is_read_from_what_a_layer_has_learned(input_range: str, wrapp
 def test_a_card_is_read_with_its_model_and_not_with_another(tmp_path: Path) -> None:
     model = scaled(layers.Rescaling(1 / 255))
     model.save(tmp_path / "m.keras")
-    from stillmotion.models.cards import file_digest
-
     card = card_of(model, channels="BGR").model_copy(update={"digest": file_digest(tmp_path / "m.keras")})
     assert card_file(tmp_path / "m.keras") == tmp_path / "m.json"
     write_card(card, tmp_path / "m.json")
@@ -203,6 +210,28 @@ def test_a_card_is_read_with_its_model_and_not_with_another(tmp_path: Path) -> N
     scaled(lambda x: x).save(tmp_path / "m.keras")
     with pytest.raises(StillmotionError, match=r"describes another m\.keras than the one beside it"):
         read_card(tmp_path / "m.keras")
+
+
+def test_new_weights_make_another_model(tmp_path: Path) -> None:
+    """Of an architecture with weights beside it, by whichever of them it is called, and of a SavedModel."""
+    model = scaled(layers.Rescaling(1 / 255))
+    (tmp_path / "m.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "m.weights.h5")
+    saved = tmp_path / "saved"
+    (saved / "variables").mkdir(parents=True)
+    (saved / "saved_model.pb").write_bytes(b"program")
+    variables = saved / "variables" / "variables.data-00000-of-00001"
+    variables.write_bytes(b"old")
+    names = ("m.json", "m.weights.h5", "saved")
+    before = [file_digest(tmp_path / name) for name in names]
+    assert before == [file_digest(tmp_path / name) for name in names]
+    model.layers[-1].bias.assign([1.0, 0.0])
+    model.save_weights(tmp_path / "m.weights.h5")
+    variables.write_bytes(b"new")
+    after = [file_digest(tmp_path / name) for name in names]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    (tmp_path / "m.json").write_text(scaled(layers.Rescaling(1 / 127.5)).to_json())
+    assert file_digest(tmp_path / "m.weights.h5") != after[1]
 
 
 def test_an_architecture_is_not_replaced_by_a_card(tmp_path: Path) -> None:

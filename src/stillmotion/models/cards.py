@@ -84,7 +84,7 @@ class ModelCard(BaseModel):
 
     Attributes:
         model: the name of its file.
-        digest: SHA-256 of the file, by which a card of another model is recognized.
+        digest: SHA-256 of its files, by which a card of another model is recognized.
         kind: whether it takes images, clips, several inputs, or something else.
         inputs: its inputs.
         frames: frames of a clip; 1 for an image.
@@ -300,7 +300,7 @@ def write_card(card: ModelCard, file: Path) -> Path:
 
 
 def file_digest(model: Path) -> str:
-    """SHA-256 of a model's file, or of the program of a SavedModel.
+    """SHA-256 of a model's file, or of all files that it consists of.
 
     Args:
         model: the file or folder.
@@ -308,9 +308,18 @@ def file_digest(model: Path) -> str:
     Returns:
         The hexadecimal digest.
     """
-    file = model / "saved_model.pb" if model.is_dir() else model
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    if model.is_dir():
+        files = [model / "saved_model.pb", *sorted((model / "variables").glob("variables.*"))]
+    else:
+        from stillmotion.models.loading import model_files  # With Keras.
+
+        files = model_files(model)
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            while block := opened.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def name_labels(labels: Sequence[str], outputs: Outputs | None, count: int) -> tuple[str, ...]:
