@@ -121,6 +121,17 @@ def test_outputs_become_probabilities(outputs: str, per_frame: bool) -> None:
     np.testing.assert_allclose(probability_array(np.asarray(raw), card), expected(logits), atol=1e-5)
 
 
+@pytest.mark.parametrize(("rows", "fits"), [(FIVE, True), (1, True), (2, False)])
+def test_several_outputs_are_one_per_frame_only_if_there_are_as_many(rows: int, fits: bool) -> None:
+    inputs = keras.Input((FIVE, HEIGHT, WIDTH, 3))
+    model = keras.Model(inputs, layers.Softmax()(keras.ops.mean(inputs, axis=(2, 3))[:, :rows]))
+    if fits:
+        assert read_model(model, "m.keras").per_frame.value is True
+    else:
+        with pytest.raises(StillmotionError, match=r"m\.keras: returns \(2, 3\) for 5 frames; only models that"):
+            read_model(model, "m.keras")
+
+
 def test_outputs_that_no_layer_explains_are_measured_or_unknown() -> None:
     card = read_model(mean_model((HEIGHT, WIDTH, 3), (1, 2)), "m.keras")
     assert card.outputs == Fact()

@@ -177,6 +177,12 @@ def describe_outputs(card: ModelCard, shape: Sequence[int | None], name: str) ->
         StillmotionError: the output is neither a row of numbers nor one for each frame.
     """
     per_frame = len(shape) == 2 and card.kind != "image"
+    frames = card.frames.value
+    if per_frame and shape[0] not in (None, 1, frames):
+        raise StillmotionError(
+            f"{name}: returns {_shown(shape)} for {frames or 'any number of'} frames; only models that return "
+            f"(classes) or (frames, classes) can be used"
+        )
     if (len(shape) > 1 and not per_frame) or (shape and shape[-1] is None):
         raise StillmotionError(f"{name}: returns {_shown(shape)}; only models that return (classes) can be used")
     evidence = f"output shape {_shown(shape)}"
