@@ -9,13 +9,13 @@ import typer
 
 from stillmotion.cli.console import note
 from stillmotion.clips import Rate
+from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Metric, Preset
 from stillmotion.models import FAMILIES, check_backbone
 
-MAX_RATE = 1000  # frames per second
-MIN_SIDE, MAX_SIDE = 16, 4096  # pixels
+MAX_SIDE = 4096  # pixels
 
 
 def read_path(text: str) -> Path:
@@ -286,8 +286,8 @@ def read_rate(text: str) -> Rate | Literal["auto"]:
         rate = float(text)
     except ValueError:
         rate = 0.0
-    if not 0 < rate <= MAX_RATE:
-        raise UsageError(f"--rate {text!r}: expected auto, spread, or frames per second up to {MAX_RATE}")
+    if not 0 < rate < MAX_RATE:
+        raise UsageError(f"--rate {text!r}: expected auto, spread, or frames per second below {MAX_RATE}")
     return rate
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from stillmotion.clips.spec import MIN_SIDE
+from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
 from stillmotion.data import read_class_names
 from stillmotion.data.media import find_media, is_image
 from stillmotion.decoding import probe, read_frames
@@ -59,7 +59,6 @@ MAX_LABELED = 64  # snapshots that ranges and channel orders are tried on
 MIN_LABELED = 4
 # By how much the log-likelihood of the labels has to be larger than that of the next best way.
 MIN_EVIDENCE = 3.0
-MAX_RATE = 10_000.0
 INDEPENDENT = ("independent sigmoids", "independent logits")
 SCALED = "gets them scaled by the model"
 
