@@ -57,9 +57,7 @@ def snapshots(folder: Path) -> Path:
 
 def test_what_changes_answers_is_asked_for(tmp_path: Path) -> None:
     model, video = color_model(tmp_path / "m.keras"), film(tmp_path)
-    message = (
-        "does not say its input range and channels, which changes what it predicts: give `input_range`, `channels`"
-    )
+    message = "does not say its input range and channels, which change what it predicts: give `input_range`, `channels`"
     for call in (
         lambda: list(sm.predict(model, [video])),
         lambda: list(sm.stream(model, video, rate=10)),
@@ -157,7 +155,7 @@ def test_describe_prints_and_writes_the_card(tmp_path: Path) -> None:
     assert written["channels"] == {"value": "BGR", "source": "given", "evidence": ""}
     assert written["input_range"]["source"] == "unknown"
     # Given once, it is known from then on.
-    assert_refused(2, "does not say its input range, which", "predict", model, film(tmp_path))
+    assert_refused(2, "does not say its input range, which changes what", "predict", model, film(tmp_path))
 
 
 def image_model(file: Path, end: Any, *, start: Any = None, loss: Any = None) -> Path:

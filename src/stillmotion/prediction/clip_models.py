@@ -198,4 +198,5 @@ def check_complete(described: DescribedModel) -> None:
         hint = ""
         if card.kind != "several inputs" and {"input_range", "channels"} & set(missing):
             hint = "; `describe_model` with `snapshots`, labeled pictures, finds out"
-        raise UsageError(f"{file} does not say its {unknown}, which changes what it predicts: give {wanted}{hint}")
+        change = "changes" if missing in (("input_range",), ("size",)) else "change"
+        raise UsageError(f"{file} does not say its {unknown}, which {change} what it predicts: give {wanted}{hint}")
