@@ -204,6 +204,9 @@ def test_labels_make_numbers_of_any_size_the_logits_of_classes(tmp_path: Path) -
     file = image_model(tmp_path / "m.keras", layers.Dense(2, name="head"))
     loaded = load_clip_model(file, channels="rgb", labels=["a", "b"])
     assert loaded.outputs == "logits" and "outputs logits (head has no activation function; one for" in loaded.note
+    file = image_model(tmp_path / "relu.keras", layers.Dense(2, activation="relu"))
+    with pytest.raises(UsageError, match="give `outputs`"):
+        load_clip_model(file, channels="rgb", labels=["a", "b"])
 
 
 @pytest.mark.parametrize(

@@ -217,8 +217,8 @@ def open_model(
     if card.kind in ("image", "clip") and all(card.size) and card.frames.value:
         card = _with_layers(described)
     card = _with_labels(card, shape, path, facts.labels, stored)
-    if card.outputs.value is None and output_count(card, shape) > 1 and card.labels.source in ("given", "read"):
-        card = card.model_copy(update={"outputs": _as_logits(card.outputs)})
+    if output_count(card, shape) > 1 and card.labels.source in ("given", "read"):
+        card = card.model_copy(update={"outputs": _or_logits(card.outputs)})
     described = dataclasses.replace(described, card=card)
     wanted = bool({"input_range", "channels"} & set(card.missing))
     if snapshots is not None and card.labels.source == "assumed":
@@ -416,15 +416,15 @@ def _with_folders(card: ModelCard, files: Sequence[Path]) -> ModelCard:
     folders = tuple(sorted({file.parent.name for file in files}))
     if len(folders) != len(card.labels.value or ()) or len(folders) < 2:
         return card
-    updates: dict[str, Any] = {"labels": Fact[tuple[str, ...]](value=folders, source="measured")}
-    if card.outputs.value is None:
-        updates["outputs"] = _as_logits(card.outputs)
-    return card.model_copy(update=updates)
+    labels = Fact[tuple[str, ...]](value=folders, source="measured")
+    return card.model_copy(update={"labels": labels, "outputs": _or_logits(card.outputs)})
 
 
-def _as_logits(unknown: Fact[Outputs]) -> Fact[Outputs]:
-    """What several outputs are taken for that have a name each, and of which no more is known."""
-    evidence = f"{unknown.evidence or 'numbers of any size'}; one for each label"
+def _or_logits(outputs: Fact[Outputs]) -> Fact[Outputs]:
+    """What several outputs are that have a name each: logits, if no more is known than that they have no bounds."""
+    if outputs.value is not None or outputs.evidence.startswith("activation "):
+        return outputs
+    evidence = f"{outputs.evidence or 'numbers of any size'}; one for each label"
     return Fact[Outputs](value="logits", source="assumed", evidence=evidence)
 
 
