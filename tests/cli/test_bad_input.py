@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from typer.testing import CliRunner
 
 from helpers.commands import assert_refused, run_command, start_command
 from stillmotion.cli import app
+from stillmotion.cli.options import read_rate, read_size
+from stillmotion.clips.spec import MIN_SIDE, ClipSpec
 from stillmotion.errors import UsageError
 
 
@@ -21,6 +25,19 @@ def label_folder(root: Path, *labels: str, files: int = 4) -> Path:
         for number in range(files):
             (root / label / f"{number}.mp4").write_text("not a video")
     return root
+
+
+@pytest.mark.parametrize(("rate", "side", "fits"), [(9999, MIN_SIDE, True), (10000, MIN_SIDE - 1, False)])
+def test_the_command_line_and_the_library_take_the_same_rates_and_sizes(rate: int, side: int, fits: bool) -> None:
+    calls: list[Callable[[], object]] = [
+        lambda: read_rate(str(rate)),
+        lambda: ClipSpec(rate=float(rate)),
+        lambda: read_size(str(side)),
+        lambda: ClipSpec(size=side),
+    ]
+    for call in calls:
+        with nullcontext() if fits else pytest.raises(UsageError):
+            call()
 
 
 def test_a_data_set_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:

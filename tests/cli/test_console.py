@@ -12,6 +12,7 @@ import time
 import pytest
 
 from stillmotion.cli import console
+from stillmotion.models.cards import InputCard, ModelCard
 from stillmotion.progress import Progress, TaskStage
 
 
@@ -25,6 +26,13 @@ def test_without_a_terminal_progress_is_an_occasional_line(
     with console.bar("conv3d") as progress:
         progress("training", 3, 90, {"epoch": 2, "val_accuracy": 0.5, "val_loss": 0.7})
     assert capsys.readouterr().err == "conv3d training: 3 of 90, epoch 2: validation 50%, loss 0.700\n"
+
+
+def test_whatever_a_model_lacks_is_asked_for_by_its_option() -> None:
+    missing = ModelCard(model="m.keras", kind="image", inputs=(InputCard(name="x", shape=(), dtype="float32"),)).missing
+    assert {"outputs", "input_range", "channels", "frames", "size", "inputs"} == set(missing)
+    for name in missing:
+        assert console.as_options(f"give `{name}`") == f"give --{name.replace('_', '-')}"
 
 
 def report_two_tasks(progress: Progress) -> None:

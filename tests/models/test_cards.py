@@ -14,7 +14,16 @@ from keras import layers
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt, feed_array, probability_array
 from stillmotion.models.card_reading import read_model, read_scaling, read_statistics
-from stillmotion.models.cards import Fact, ModelCard, card_file, check_facts, range_factors, read_card, write_card
+from stillmotion.models.cards import (
+    Fact,
+    ModelCard,
+    card_file,
+    check_facts,
+    file_digest,
+    range_factors,
+    read_card,
+    write_card,
+)
 
 pytestmark = pytest.mark.backend
 
@@ -87,6 +96,7 @@ OUTPUTS: dict[str, tuple[int, str | None, Callable[[Any], Any]]] = {
     "one sigmoid": (1, "sigmoid", lambda x: np.concatenate([1 - sigmoid(x), sigmoid(x)], axis=-1)),
     "one logit": (1, None, lambda x: np.concatenate([1 - sigmoid(x), sigmoid(x)], axis=-1)),
     "independent sigmoids": (3, "sigmoid", lambda x: sigmoid(x)),
+    "independent logits": (3, None, lambda x: sigmoid(x)),
     "regression": (1, None, lambda x: x),
 }
 
@@ -100,8 +110,8 @@ def test_outputs_become_probabilities(outputs: str, per_frame: bool) -> None:
     dense = layers.Dense(count, activation=activation)
     model = keras.Model(inputs, dense(x))
     card = card_of(model, input_range="0..1", channels="RGB")
-    known = {"one logit": (None, "unknown"), "regression": (None, "unknown"), "logits": ("logits", "assumed")}
-    assert (card.outputs.value, card.outputs.source) == known.get(outputs, (outputs, "read"))
+    known = (outputs, "read") if activation else (None, "unknown")
+    assert (card.outputs.value, card.outputs.source) == known
     card = card.model_copy(update={"outputs": Fact(value=outputs, source="given")})
     assert card.per_frame.value is per_frame
     means = (CLIPS / 255).mean((2, 3) if per_frame else (1, 2, 3))
@@ -109,6 +119,17 @@ def test_outputs_become_probabilities(outputs: str, per_frame: bool) -> None:
     np.testing.assert_allclose(adapt(model, card).predict_on_batch(CLIPS), expected(logits), atol=1e-5)
     raw = model.predict_on_batch(feed_array(CLIPS, card))
     np.testing.assert_allclose(probability_array(np.asarray(raw), card), expected(logits), atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "fits"), [(FIVE, True), (1, True), (2, False)])
+def test_several_outputs_are_one_per_frame_only_if_there_are_as_many(rows: int, fits: bool) -> None:
+    inputs = keras.Input((FIVE, HEIGHT, WIDTH, 3))
+    model = keras.Model(inputs, layers.Softmax()(keras.ops.mean(inputs, axis=(2, 3))[:, :rows]))
+    if fits:
+        assert read_model(model, "m.keras").per_frame.value is True
+    else:
+        with pytest.raises(StillmotionError, match=r"m\.keras: returns \(2, 3\) for 5 frames; only models that"):
+            read_model(model, "m.keras")
 
 
 def test_outputs_that_no_layer_explains_are_measured_or_unknown() -> None:
@@ -149,7 +170,13 @@ def scaled(start: Any, *, wrap: bool = False, channels: int = 3) -> keras.Model:
         (lambda x: x - np.array([103.94, 116.78, 123.68], np.float32), "0..255", "BGR"),
         (lambda x: (x - np.array([0.485, 0.456, 0.406], "float32")) / np.array([0.229, 0.224, 0.225], "float32"),
          "0..1", "RGB"),
+        (layers.Normalization(mean=[0.45, 0.4, 0.5], variance=[0.06, 0.06, 0.05]), "0..1", None),
         (lambda x: x, None, None),
+        # What undoes an earlier scaling is given 0..1 or -1..1.
+        (lambda x: x * 255.0 - np.array([103.94, 116.78, 123.68], np.float32), None, None),
+        (layers.Rescaling(127.5, offset=127.5), None, None),
+        (layers.Normalization(mean=[0.4, 0.4, 0.4], variance=[0.25, 0.25, 0.25]), None, None),
+        (layers.Normalization(mean=[-0.1, 0.0, 0.1], variance=[0.25, 0.25, 0.25]), None, None),
     ],
 )  # fmt: skip
 def test_the_range_is_read_from_what_a_model_does_first(
@@ -186,8 +213,6 @@ def test_the_range_is_read_from_what_a_layer_has_learned(input_range: str, wrapp
 def test_a_card_is_read_with_its_model_and_not_with_another(tmp_path: Path) -> None:
     model = scaled(layers.Rescaling(1 / 255))
     model.save(tmp_path / "m.keras")
-    from stillmotion.models.cards import file_digest
-
     card = card_of(model, channels="BGR").model_copy(update={"digest": file_digest(tmp_path / "m.keras")})
     assert card_file(tmp_path / "m.keras") == tmp_path / "m.json"
     write_card(card, tmp_path / "m.json")
@@ -196,6 +221,28 @@ def test_a_card_is_read_with_its_model_and_not_with_another(tmp_path: Path) -> N
     scaled(lambda x: x).save(tmp_path / "m.keras")
     with pytest.raises(StillmotionError, match=r"describes another m\.keras than the one beside it"):
         read_card(tmp_path / "m.keras")
+
+
+def test_new_weights_make_another_model(tmp_path: Path) -> None:
+    """Of an architecture with weights beside it, by whichever of them it is called, and of a SavedModel."""
+    model = scaled(layers.Rescaling(1 / 255))
+    (tmp_path / "m.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "m.weights.h5")
+    saved = tmp_path / "saved"
+    (saved / "variables").mkdir(parents=True)
+    (saved / "saved_model.pb").write_bytes(b"program")
+    variables = saved / "variables" / "variables.data-00000-of-00001"
+    variables.write_bytes(b"old")
+    names = ("m.json", "m.weights.h5", "saved")
+    before = [file_digest(tmp_path / name) for name in names]
+    assert before == [file_digest(tmp_path / name) for name in names]
+    model.layers[-1].bias.assign([1.0, 0.0])
+    model.save_weights(tmp_path / "m.weights.h5")
+    variables.write_bytes(b"new")
+    after = [file_digest(tmp_path / name) for name in names]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    (tmp_path / "m.json").write_text(scaled(layers.Rescaling(1 / 127.5)).to_json())
+    assert file_digest(tmp_path / "m.weights.h5") != after[1]
 
 
 def test_an_architecture_is_not_replaced_by_a_card(tmp_path: Path) -> None:

@@ -57,9 +57,7 @@ def snapshots(folder: Path) -> Path:
 
 def test_what_changes_answers_is_asked_for(tmp_path: Path) -> None:
     model, video = color_model(tmp_path / "m.keras"), film(tmp_path)
-    message = (
-        "does not say its input range and channels, which changes what it predicts: give `input_range`, `channels`"
-    )
+    message = "does not say its input range and channels, which change what it predicts: give `input_range`, `channels`"
     for call in (
         lambda: list(sm.predict(model, [video])),
         lambda: list(sm.stream(model, video, rate=10)),
@@ -92,6 +90,47 @@ def test_labeled_snapshots_tell_range_and_channel_order(tmp_path: Path) -> None:
         np.testing.assert_allclose(entry.probabilities, by_window[round(entry.seconds or 0, 3)], atol=1e-5)
 
 
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("given", [{}, {"input_range": "0..1"}], ids=["unknown", "given"])
+def test_folders_of_snapshots_name_labels_where_they_fit(tmp_path: Path, given: dict[str, str], linear: bool) -> None:
+    """Whether or not the range is known; and all commands know them from the card."""
+    folder, file = snapshots(tmp_path), tmp_path / "m.keras"
+    end = (lambda x: x) if linear else None
+    given = {**given, "channels": "rgb"}
+    color_model(file, end=end)  # red comes first, which is not the order of the folders
+    card = describe_model(file, snapshots=folder, rate=10, **given)
+    assert (card.labels.value, card.labels.source) == (("0", "1"), "assumed")
+    assert "do not fit its outputs in their sorted order" in card.labels.evidence
+    assert (card.outputs.value is None) is linear
+    (folder / "red").rename(folder / "a red")
+    card = describe_model(file, snapshots=folder, rate=10, **given)
+    assert (card.labels.value, card.labels.source) == (("a red", "blue"), "measured")
+    assert card.input_range.value == "0..1" and card.outputs.value == ("logits" if linear else "softmax")
+    any_channels = describe_model(file, snapshots=folder, rate=10).labels
+    assert any_channels.evidence == "numbers; the folders of the snapshots fit its outputs in more than one order"
+    write_card(card, tmp_path / "m.json")
+    note = load_clip_model(file, channels="rgb").note
+    assert note.endswith("labels a red, blue (folders of the snapshots, sorted; 100% of 8 labeled snapshots right)")
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None])
+def test_labels_that_a_picture_has_not_count_where_they_are_independent(tmp_path: Path, activation: Any) -> None:
+    """Fed 0..255, this model finds every label in every picture."""
+    inputs = keras.Input((16, 16, 3))
+    hidden, dense = layers.Dense(10, activation="relu"), layers.Dense(2, activation=activation)
+    model = keras.Model(inputs, dense(hidden(layers.GlobalAveragePooling2D()(inputs))))
+    kernel, to_red, to_blue = np.zeros((3, 10)), np.zeros(10), np.zeros(10)
+    kernel[0, :5] = kernel[2, 5:] = 1
+    to_red[:5] = to_blue[5:] = 30, -300, 1000, -3000, 8000
+    hidden.set_weights([kernel, -np.tile([0.65, 0.9, 20, 45, 140], 2)])
+    dense.set_weights([np.stack([to_red, to_blue], axis=1), np.full(2, -3.2)])
+    model.save(tmp_path / "m.keras")
+    facts: dict[str, Any] = {"channels": "rgb", "labels": ["red", "blue"], "snapshots": snapshots(tmp_path)}
+    card = describe_model(tmp_path / "m.keras", **facts, outputs=None if activation else "independent logits")
+    assert (card.input_range.value, card.input_range.source) == ("0..1", "measured")
+    assert describe_model(tmp_path / "m.keras", **facts, outputs="regression").input_range.value is None
+
+
 def test_what_was_found_out_or_given_against_it_is_said(tmp_path: Path) -> None:
     inputs = keras.Input((4, 16, 16, 3))
     x = layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 255, name="scale")(inputs))
@@ -116,7 +155,143 @@ def test_describe_prints_and_writes_the_card(tmp_path: Path) -> None:
     assert written["channels"] == {"value": "BGR", "source": "given", "evidence": ""}
     assert written["input_range"]["source"] == "unknown"
     # Given once, it is known from then on.
-    assert_refused(2, "does not say its input range, which", "predict", model, film(tmp_path))
+    assert_refused(2, "does not say its input range, which changes what", "predict", model, film(tmp_path))
+
+
+def image_model(file: Path, end: Any, *, start: Any = None, loss: Any = None) -> Path:
+    """A model of pictures whose color goes through `end`."""
+    inputs = keras.Input((16, 16, 3))
+    x = (start or layers.Rescaling(1 / 255))(inputs)
+    model = keras.Model(inputs, end(layers.GlobalAveragePooling2D()(x)))
+    if loss is not None:
+        model.compile(loss=loss)
+    model.save(file)
+    return file
+
+
+FROM_LOGITS: dict[str, Any] = {"from_logits": True}
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize(
+    ("count", "loss", "outputs"),
+    [
+        (4, None, None),
+        (4, "mse", "regression"),
+        (4, keras.losses.Huber(), "regression"),
+        (4, keras.losses.SparseCategoricalCrossentropy(**FROM_LOGITS), "logits"),
+        (4, "categorical_crossentropy", None),
+        (4, keras.losses.BinaryCrossentropy(**FROM_LOGITS), "independent logits"),
+        (1, keras.losses.BinaryCrossentropy(**FROM_LOGITS), "one logit"),
+        (1, None, None),
+    ],
+)
+def test_outputs_without_activation_are_known_by_the_loss(
+    tmp_path: Path, count: int, loss: Any, outputs: str | None, suffix: str
+) -> None:
+    """A bounding box is no four classes."""
+    file = image_model(tmp_path / f"m{suffix}", layers.Dense(count), loss=loss)
+    card = describe_model(file, channels="rgb")
+    assert (card.outputs.value, card.missing) == (outputs, () if outputs else ("outputs",))
+    if outputs is None:
+        with pytest.raises(UsageError, match=r"does not say its outputs, which .* give `outputs`"):
+            load_clip_model(file, channels="rgb")
+    else:
+        assert f"outputs {outputs} (trained with the loss" in load_clip_model(file, channels="rgb").note
+
+
+def test_labels_make_numbers_of_any_size_the_logits_of_classes(tmp_path: Path) -> None:
+    file = image_model(tmp_path / "m.keras", layers.Dense(2, name="head"))
+    loaded = load_clip_model(file, channels="rgb", labels=["a", "b"])
+    assert loaded.outputs == "logits" and "outputs logits (head has no activation function; one for" in loaded.note
+    file = image_model(tmp_path / "relu.keras", layers.Dense(2, activation="relu"))
+    with pytest.raises(UsageError, match="give `outputs`"):
+        load_clip_model(file, channels="rgb", labels=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        layers.Dense(1, activation="relu", kernel_initializer="ones"),
+        layers.Dense(1, kernel_initializer="ones"),
+        lambda x: keras.ops.relu(layers.Dense(1, kernel_initializer="ones")(x)),
+        lambda x: layers.Flatten()(layers.Dense(1, activation="relu", kernel_initializer="ones")(x)),
+    ],
+    ids=["relu", "linear", "operation", "flat"],
+)
+def test_small_numbers_are_no_probabilities(tmp_path: Path, end: Any) -> None:
+    file = image_model(tmp_path / "m.keras", end, start=layers.Rescaling(1 / 1000))
+    assert describe_model(file, channels="rgb").outputs.value is None
+    flat = image_model(tmp_path / "flat.keras", lambda x: layers.Flatten()(layers.Dense(1, activation="sigmoid")(x)))
+    assert describe_model(flat, channels="rgb").outputs.value == "one sigmoid"
+
+
+def test_independent_logits_become_independent_probabilities(tmp_path: Path) -> None:
+    file = image_model(tmp_path / "m.keras", layers.Dense(3), loss=keras.losses.BinaryCrossentropy(from_logits=True))
+    loaded = load_clip_model(file, channels="rgb")
+    assert loaded.outputs == "independent sigmoids"
+    kernel = keras.saving.load_model(file, compile=False).get_weights()[0]
+    expected = 1 / (1 + np.exp(-np.array(RED) / 255 @ kernel))
+    picture = np.broadcast_to(np.array(RED, np.uint8), (1, 1, 16, 16, 3))
+    np.testing.assert_allclose(loaded.model.predict_on_batch(picture)[0], expected, atol=1e-5)
+
+
+def statistics_model(file: Path, pictures: Any, scale: float, offset: float) -> Path:
+    """A model that begins with a BatchNormalization, which has learned from pictures of some range."""
+    inputs = keras.Input((16, 16, 3))
+    norm = layers.BatchNormalization(name="norm")
+    x = layers.GlobalAveragePooling2D()(norm(inputs))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
+    values = pictures.astype(np.float64).reshape(-1, 3) * scale + offset
+    norm.moving_mean.assign(values.mean(0))
+    norm.moving_variance.assign(values.var(0))
+    model.save(file)
+    return file
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "count", "expected"),
+    [(1 / 255, 0, 4, "0..1"), (1 / 127.5, -1, 4, "-1..1"), (1 / 255, -0.5, 4, None), (1 / 255, 0, 3, None)],
+)
+def test_statistics_tell_a_range_that_fits_well(
+    tmp_path: Path, scale: float, offset: float, count: int, expected: str | None
+) -> None:
+    """Not the best of ranges that all fit badly, nor by a picture or two."""
+    pictures = np.random.default_rng(0).integers(0, 256, (count, 16, 16, 3), dtype=np.uint8)
+    (tmp_path / "stills").mkdir()
+    for number, picture in enumerate(pictures):
+        Image.fromarray(picture).save(tmp_path / "stills" / f"{number}.png")
+    model = statistics_model(tmp_path / "m.keras", pictures, scale, offset)
+    fact = describe_model(model, channels="rgb", snapshots=tmp_path / "stills").input_range
+    assert (fact.value, fact.source) == ((expected, "measured") if expected else (None, "unknown"))
+
+
+def test_a_model_that_was_trained_again_is_described_again(tmp_path: Path) -> None:
+    file = color_model(tmp_path / "m.keras")
+    write_card(describe_model(file, input_range="0..255", channels="rgb"), tmp_path / "m.json")
+    color_model(file, end=layers.Dense(1, activation="sigmoid"))
+    with pytest.raises(StillmotionError, match="describe it again"):
+        load_clip_model(file, rate=10)
+    card = describe_model(file)
+    assert card.missing == ("input_range", "channels") and card.outputs.value == "one sigmoid"
+    write_card(card, tmp_path / "m.json")
+    with pytest.raises(UsageError, match="give `input_range`, `channels`"):
+        load_clip_model(file, rate=10)
+
+
+def test_what_a_card_holds_is_measured_again_but_not_what_was_given(tmp_path: Path) -> None:
+    file, folder = color_model(tmp_path / "m.keras", order=-1), snapshots(tmp_path)
+    card = describe_model(file, labels=["red", "blue"], rate=10)
+    wrong = {name: type(getattr(card, name))(value=value, source="measured")
+             for name, value in (("input_range", "0..255"), ("channels", "RGB"))}  # fmt: skip
+    write_card(card.model_copy(update=wrong), tmp_path / "m.json")
+    assert describe_model(file).channels.value == "RGB"
+    card = describe_model(file, snapshots=folder)
+    assert (card.input_range.value, card.channels.value) == ("0..1", "BGR")
+    assert card.labels.value == ("red", "blue") and card.rate.value == 10
+    given = card.channels.model_copy(update={"value": "RGB", "source": "given"})
+    write_card(card.model_copy(update={"channels": given}), tmp_path / "m.json")
+    assert describe_model(file, snapshots=folder).channels == given
 
 
 def test_one_sigmoid_tells_two_labels_apart(tmp_path: Path) -> None:

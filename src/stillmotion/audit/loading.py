@@ -16,7 +16,7 @@ from stillmotion.data.class_names import read_class_names
 from stillmotion.errors import StillmotionError
 from stillmotion.models.adapters import adapt, fixed_batch_size
 from stillmotion.models.card_reading import measure_outputs, output_count, read_model, run_on_noise
-from stillmotion.models.cards import INPUT_RANGES, Fact, ModelCard, find_run
+from stillmotion.models.cards import INPUT_RANGES, Fact, ModelCard, Outputs, find_run
 from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction.black_boxes import BlackBox
 from stillmotion.prediction.describing import SCALED, DescribedModel, GivenFacts, open_model, resolve_custom_objects
@@ -71,7 +71,10 @@ def load_audited_model(
     shape = model.output_shape[1:] if box else tuple(keras.tree.flatten(model.outputs)[0].shape[1:])
     count = output_count(card, shape)
     if card.outputs.value is None:
-        card = card.model_copy(update={"outputs": measure_outputs(run_on_noise(model, card))})
+        # One for each class: an audit is of a classifier.
+        logits = Fact[Outputs](value="logits", source="assumed", evidence=card.outputs.evidence)
+        measured = logits if logits.evidence and count > 1 else measure_outputs(run_on_noise(model, card))
+        card = card.model_copy(update={"outputs": measured})
     if card.outputs.value == "regression":
         raise StillmotionError(f"{path}: returns a number; only classifiers can be audited")
     single = count == 1
@@ -87,6 +90,8 @@ def load_audited_model(
                 "takes three channels in the last place"
             )
         model, returned = adapt(model, card, levels=False, clips=False), "probabilities"
+        if card.outputs.value == "independent logits":
+            card = card.model_copy(update={"outputs": Fact[Outputs](value="independent sigmoids", source="read")})
     input_range = AUDIT_RANGES.get(card.input_range.value or "", card.input_range.value) or input_range
     return AuditedModel(
         file=path,
@@ -152,6 +157,7 @@ def _is_plain(model: keras.Model, card: ModelCard) -> bool:
         card.axes.value in ("hwc", "thwc")
         and card.inputs[0].shape[-1] == 3
         and card.channels.value != "gray"
+        and card.outputs.value != "independent logits"
         and not card.per_frame.value
         and not isinstance(model.output_shape, dict | list)
         and not isinstance(getattr(model, "input", None), dict | list)

@@ -21,7 +21,10 @@ def export(
     ] = False,
     hop: Annotated[int, typer.Option(help="Frames from one window to the next, with --stream.", min=1)] = 1,
     out_folder: Annotated[
-        Path | None, options.out_folder("Folder for the export.", show_default="exports/ in the run's folder")
+        Path | None,
+        options.out_folder(
+            "Folder for the export.", show_default="exports/ in the run's folder, MODEL-exports/ beside a model"
+        ),
     ] = None,
     labels: options.Labels = None,
     input_range: options.InputRange = None,

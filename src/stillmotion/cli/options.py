@@ -9,13 +9,13 @@ import typer
 
 from stillmotion.cli.console import note
 from stillmotion.clips import Rate
+from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Metric, Preset
 from stillmotion.models import FAMILIES, check_backbone
 
-MAX_RATE = 1000  # frames per second
-MIN_SIDE, MAX_SIDE = 16, 4096  # pixels
+MAX_SIDE = 4096  # pixels
 
 
 def read_path(text: str) -> Path:
@@ -109,9 +109,8 @@ Labels = Annotated[
     str | None,
     typer.Option(
         metavar="NAMES|FILE",
-        help="Class names in output order: comma-separated, or a text or JSON file. Needed for a .keras file that "
-        "stillmotion did not train.",
-        show_default=False,
+        help="Class names in output order: comma-separated, or a text or JSON file. A run has its own.",
+        show_default="from the model's card or labels.txt",
     ),
 ]
 
@@ -161,7 +160,8 @@ Outputs = Annotated[
     str | None,
     typer.Option(
         metavar="KIND",
-        help="What the outputs are: softmax, logits, 'one sigmoid', 'one logit', 'independent sigmoids' or regression.",
+        help="What the outputs are: softmax, logits, 'one sigmoid', 'one logit', 'independent sigmoids', "
+        "'independent logits' or regression.",
         show_default="read from the model",
     ),
 ]
@@ -286,8 +286,8 @@ def read_rate(text: str) -> Rate | Literal["auto"]:
         rate = float(text)
     except ValueError:
         rate = 0.0
-    if not 0 < rate <= MAX_RATE:
-        raise UsageError(f"--rate {text!r}: expected auto, spread, or frames per second up to {MAX_RATE}")
+    if not 0 < rate < MAX_RATE:
+        raise UsageError(f"--rate {text!r}: expected auto, spread, or frames per second below {MAX_RATE}")
     return rate
 
 

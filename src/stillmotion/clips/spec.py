@@ -18,6 +18,7 @@ Order = Literal["forward", "shuffled", "frozen"]
 # A clip longer than this shows little of any one movement.
 MAX_CLIP_SECONDS = 10.0
 MIN_SIDE = 16  # pixels
+MAX_RATE = 10_000  # frames per second that no camera has
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class ClipSpec:
             object.__setattr__(self, "size", tuple(self.size))
         if not isinstance(self.frames, Integral) or self.frames < 1:
             raise UsageError(f"frames is {self.frames!r}; a clip has 1 frame or more")
-        if self.rate != "spread" and not (isinstance(self.rate, Real) and 0 < self.rate < 10_000):
+        if self.rate != "spread" and not (isinstance(self.rate, Real) and 0 < self.rate < MAX_RATE):
             raise UsageError(f"rate is {self.rate!r}; expected 'spread' or frames per second above 0")
         sides = self.size if isinstance(self.size, tuple) else (self.size, self.size)
         if len(sides) != 2 or not all(isinstance(side, Integral) for side in sides):

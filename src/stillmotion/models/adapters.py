@@ -135,6 +135,8 @@ def _probabilities(outputs: Any, card: ModelCard) -> Any:
         return layers.Activation("softmax", dtype="float32")(outputs)
     if card.outputs.value == "one logit":
         outputs = layers.Activation("sigmoid", dtype="float32")(outputs)
+    if card.outputs.value == "independent logits":
+        return layers.Activation("sigmoid", dtype="float32")(outputs)
     if card.outputs.value in ("one logit", "one sigmoid"):
         return layers.Concatenate(dtype="float32")([layers.Rescaling(-1.0, 1.0, dtype="float32")(outputs), outputs])
     return layers.Activation("linear", dtype="float32")(outputs)
@@ -182,8 +184,8 @@ def probability_array(outputs: NDArray[Any], card: ModelCard) -> NDArray[np.floa
     if card.outputs.value == "logits":
         numbers = np.exp(numbers - numbers.max(1, keepdims=True))
         numbers /= numbers.sum(1, keepdims=True)
-    if card.outputs.value == "one logit":
-        numbers = 1 / (1 + np.exp(-numbers))
+    if card.outputs.value in ("one logit", "independent logits"):
+        numbers = 1 / (1 + np.exp(-np.clip(numbers, -700, 700)))
     if card.outputs.value in ("one logit", "one sigmoid"):
         numbers = np.concatenate([1 - numbers, numbers], axis=1)
     return numbers.astype(np.float32)

@@ -14,6 +14,9 @@ from stillmotion.models.adapters import as_model_input, feed_array, fixed_batch_
 from stillmotion.models.cards import INPUT_RANGES, Channels, Fact, InputCard, Kind, ModelCard, Outputs, find_axes
 from stillmotion.models.keras_graph import iter_layers
 
+# Keras's activation functions by the names of the layers and operations that do the same.
+_ACTIVATIONS = {name.replace("_", ""): name for name in dir(keras.activations) if not name.startswith("__")}
+_FAR_RANGES = ("0..10000", "-10000..0")
 MIN_RATIO = 1.15  # by which the statistics of the second best range must fit worse
 _IMAGENET_LEVELS = (123.68, 116.5, 103.8)  # the means of R, G and B that models subtract
 # Pictures of a height and width: uint8 RGB `(n, height, width, 3)`.
@@ -174,6 +177,12 @@ def describe_outputs(card: ModelCard, shape: Sequence[int | None], name: str) ->
         StillmotionError: the output is neither a row of numbers nor one for each frame.
     """
     per_frame = len(shape) == 2 and card.kind != "image"
+    frames = card.frames.value
+    if per_frame and shape[0] not in (None, 1, frames):
+        raise StillmotionError(
+            f"{name}: returns {_shown(shape)} for {frames or 'any number of'} frames; only models that return "
+            f"(classes) or (frames, classes) can be used"
+        )
     if (len(shape) > 1 and not per_frame) or (shape and shape[-1] is None):
         raise StillmotionError(f"{name}: returns {_shown(shape)}; only models that return (classes) can be used")
     evidence = f"output shape {_shown(shape)}"
@@ -210,22 +219,22 @@ def _read_activation(model: keras.Model, output: Any) -> tuple[str, str]:
     name = type(last).__name__.lower()
     if name in ("softmax", "sigmoid"):
         return name, last.name
-    activation = getattr(last, "activation", None)
     if isinstance(last, keras.layers.Dense | keras.layers.Activation | keras.layers.EinsumDense):
-        return getattr(activation, "__name__", "linear"), last.name
-    return "", last.name
+        activation = last.activation  # a function, or a layer
+        name = "linear" if activation is None else getattr(activation, "__name__", type(activation).__name__.lower())
+    return _ACTIVATIONS.get(name.replace("_", ""), ""), last.name
 
 
 def _outputs_fact(activation: str, count: int, layer: str) -> Fact[Outputs]:
-    """What outputs with an activation function are."""
+    """What outputs with an activation function are; unknown if it may be anything, which the evidence says then."""
     if activation == "softmax" and count > 1:
         return Fact[Outputs](value="softmax", source="read", evidence=f"activation of {layer}")
     if activation in ("sigmoid", "hard_sigmoid"):
         value: Outputs = "one sigmoid" if count == 1 else "independent sigmoids"
         return Fact[Outputs](value=value, source="read", evidence=f"activation of {layer}")
-    if activation == "linear" and count > 1:
-        return Fact[Outputs](value="logits", source="assumed", evidence=f"{layer} has no activation function")
-    return Fact[Outputs]()
+    if activation == "linear":
+        return Fact[Outputs](evidence=f"{layer} has no activation function")
+    return Fact[Outputs](evidence=f"activation {activation} of {layer}" if activation else "")
 
 
 def measure_outputs(outputs: NDArray[Any]) -> Fact[Outputs]:
@@ -238,7 +247,9 @@ def measure_outputs(outputs: NDArray[Any]) -> Fact[Outputs]:
         The fact; unknown for single numbers that are not probabilities.
     """
     numbers = np.asarray(outputs, np.float64).reshape(-1, outputs.shape[-1])
-    count = numbers.shape[1]
+    numbers, count = numbers[np.isfinite(numbers).all(1)], numbers.shape[1]
+    if not len(numbers):
+        return Fact[Outputs]()
     inside = bool(numbers.min() >= -1e-3 and numbers.max() <= 1 + 1e-3)
     if count > 1 and inside and np.abs(numbers.sum(1) - 1).max() < 2e-2:
         return Fact[Outputs](value="softmax", source="measured", evidence="outputs add up to 1")
@@ -287,11 +298,8 @@ def read_scaling(model: keras.Model, card: ModelCard) -> tuple[RangeReading | No
     largest = float(factor.max())
     if np.allclose(factors, np.eye(count), atol=1e-5) and np.allclose(offset, 0, atol=1e-4):
         return unknown
-    if largest < 0.05 or np.abs(offset).max() > 20:
-        input_range = "0..255"
-    elif 1.5 < largest < 10 and offset.min() < -0.5:
-        input_range = "0..1"
-    else:
+    input_range = _range_of_scaling(factor, offset[np.abs(factors).argmax(1)])
+    if input_range is None:
         return unknown
     reading = RangeReading(input_range, "scaling", layer, largest)
     if count != 3:
@@ -307,6 +315,20 @@ def read_scaling(model: keras.Model, card: ModelCard) -> tuple[RangeReading | No
             evidence = "subtracts the means of ImageNet in this order"
             return reading, Fact[Channels](value=order, source="read", evidence=evidence)
     return reading, Fact[Channels]()
+
+
+def _range_of_scaling(factor: NDArray[np.float64], offset: NDArray[np.float64]) -> str | None:
+    """The range of numbers for which a factor and offset for each channel are made; None if that is not clear."""
+    if factor.max() < 0.05:
+        return "0..255"
+    if factor.min() > 0.5 and factor.max() < 1.5:
+        return "0..255" if offset.max() < -20 else None  # means of levels are subtracted
+    means, deviations = -offset / factor, 1 / factor
+    # From 0..1 to -1..1; or by means and deviations of pictures. Numbers of -1..1 have deviations of 0.3 and more,
+    # and means about 0.
+    doubled = np.allclose(means, 0.5, atol=0.01) and np.allclose(deviations, 0.5, atol=0.01)
+    usual = means.min() > 0.3 and means.max() < 0.7 and deviations.min() > 0.15 and deviations.max() < 0.3
+    return "0..1" if doubled or usual else None
 
 
 def _arrival(model: keras.Model, values: NDArray[Any]) -> tuple[NDArray[Any], str] | None:
@@ -391,7 +413,7 @@ def _distance(model: keras.Model, values: NDArray[Any]) -> tuple[float, str] | N
 
 
 def run_on_noise(model: keras.Model, card: ModelCard) -> NDArray[Any]:
-    """A model's outputs for noise of both usual ranges, to see what they are.
+    """A model's outputs for noise of both usual ranges, and of far larger ones, to see what they are.
 
     Args:
         model: the model, of one input.
@@ -404,7 +426,8 @@ def run_on_noise(model: keras.Model, card: ModelCard) -> NDArray[Any]:
     size = fixed_batch_size(model) or 2
     clips = rng.integers(0, 256, (size, card.frames.value or 1, *card.size, 3), dtype=np.uint8)
     outputs = []
-    for input_range in ("0..1", "0..255"):
+    # Only numbers with a bound stay between 0 and 1 when the model is fed far too much.
+    for input_range in ("0..1", "0..255", *(_FAR_RANGES if "float" in card.inputs[0].dtype else ())):
         tried = card.model_copy(
             update={"input_range": Fact[str](value=input_range), "channels": _or_rgb(card.channels)}
         )

@@ -22,7 +22,9 @@ MAX_BYTES = 8 << 20  # of a card's file
 
 Kind = Literal["image", "clip", "several inputs", "other"]
 Channels = Literal["RGB", "BGR", "gray"]
-Outputs = Literal["softmax", "logits", "one sigmoid", "one logit", "independent sigmoids", "regression"]
+Outputs = Literal[
+    "softmax", "logits", "one sigmoid", "one logit", "independent sigmoids", "independent logits", "regression"
+]
 Source = Literal["given", "read", "measured", "assumed", "unknown"]
 Value = TypeVar("Value")
 Floats = NDArray[np.float64]
@@ -82,7 +84,7 @@ class ModelCard(BaseModel):
 
     Attributes:
         model: the name of its file.
-        digest: SHA-256 of the file, by which a card of another model is recognized.
+        digest: SHA-256 of its files, by which a card of another model is recognized.
         kind: whether it takes images, clips, several inputs, or something else.
         inputs: its inputs.
         frames: frames of a clip; 1 for an image.
@@ -247,11 +249,12 @@ def card_file(model: Path) -> Path:
     return file
 
 
-def read_card(model: Path) -> ModelCard | None:
+def read_card(model: Path, *, anew: bool = False) -> ModelCard | None:
     """Read the card beside a model.
 
     Args:
         model: the model's file or folder.
+        anew: whether the model is to be described anew, so that the card of an earlier file of that name is none.
 
     Returns:
         The card; None if there is none.
@@ -271,6 +274,8 @@ def read_card(model: Path) -> ModelCard | None:
     if card.format > FORMAT:
         raise StillmotionError(f"{file}: written by a later version of stillmotion; update to read it")
     if card.digest and card.digest != file_digest(model):
+        if anew:
+            return None
         raise StillmotionError(f"{file}: describes another {model.name} than the one beside it; describe it again")
     return card
 
@@ -295,7 +300,7 @@ def write_card(card: ModelCard, file: Path) -> Path:
 
 
 def file_digest(model: Path) -> str:
-    """SHA-256 of a model's file, or of the program of a SavedModel.
+    """SHA-256 of a model's file, or of all files that it consists of.
 
     Args:
         model: the file or folder.
@@ -303,9 +308,18 @@ def file_digest(model: Path) -> str:
     Returns:
         The hexadecimal digest.
     """
-    file = model / "saved_model.pb" if model.is_dir() else model
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+    if model.is_dir():
+        files = [model / "saved_model.pb", *sorted((model / "variables").glob("variables.*"))]
+    else:
+        from stillmotion.models.loading import model_files  # With Keras.
+
+        files = model_files(model)
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            while block := opened.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def name_labels(labels: Sequence[str], outputs: Outputs | None, count: int) -> tuple[str, ...]:

@@ -248,6 +248,29 @@ def _find_architecture(weights: Path) -> Path | None:
     return candidates[0] if len(candidates) == 1 else None
 
 
+def model_files(file: Path) -> list[Path]:
+    """The files that a model consists of.
+
+    Args:
+        file: the file that it is loaded from.
+
+    Returns:
+        The file; the weights of an architecture, or the architecture of weights, comes with it.
+    """
+    try:
+        if file.suffix.lower() == ".json":
+            return [file, _find_weights(file)]
+        if file.suffix.lower() in (".h5", ".hdf5"):
+            import h5py
+
+            with h5py.File(file, "r") as opened:
+                alone = "model_config" in opened.attrs
+            return [file] if alone or not (architecture := _find_architecture(file)) else [file, architecture]
+    except (OSError, StillmotionError):
+        pass  # It cannot be loaded, which is said elsewhere.
+    return [file]
+
+
 def is_architecture(file: Path) -> bool:
     """Whether a JSON file holds a model's architecture, as `model.to_json()` writes it.
 

@@ -12,10 +12,12 @@ import keras
 from stillmotion.clips import ClipSpec
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt
-from stillmotion.models.cards import ROLES, ModelCard, Outputs
+from stillmotion.models.cards import ROLES, Fact, ModelCard, Outputs
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
 from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model
 from stillmotion.runs import Run
+
+SAID_BY_ACTIVATION = ("softmax", "one sigmoid", "independent sigmoids")
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ def as_clip_model(
             )
         box = isinstance(described.model, BlackBox)
         model = AdaptedBlackBox(described.model, card) if box else adapt(described.model, card)
+        if outputs == "independent logits":
+            outputs = "independent sigmoids"  # by the adapter
         return ClipModel(model, card.rate.value, labels, _found_out(card), engine, outputs, described)
     spec, note = run.recipe.spec, ""
     if rate is None and spec.rate == "spread":
@@ -155,9 +159,13 @@ def as_clip_model(
 
 def _found_out(card: ModelCard) -> str:
     """What changes the model's answers and was found out, or given against what was found out, as a line for people."""
-    facts = [("input range", card.input_range)] + (
-        [] if card.channels.value == "gray" else [("channels", card.channels)]
-    )
+    facts: list[tuple[str, Fact[Any]]] = [("input range", card.input_range)]
+    if card.channels.value != "gray":
+        facts.append(("channels", card.channels))
+    if card.outputs.source != "read" or card.outputs.value not in SAID_BY_ACTIVATION:
+        facts.append(("outputs", card.outputs))
+    if card.labels.source == "measured":
+        facts.append(("labels", card.labels.model_copy(update={"value": ", ".join(card.labels.value or ())})))
     return "; ".join(f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.value and fact.evidence)
 
 
@@ -190,4 +198,5 @@ def check_complete(described: DescribedModel) -> None:
         hint = ""
         if card.kind != "several inputs" and {"input_range", "channels"} & set(missing):
             hint = "; `describe_model` with `snapshots`, labeled pictures, finds out"
-        raise UsageError(f"{file} does not say its {unknown}, which changes what it predicts: give {wanted}{hint}")
+        change = "changes" if missing in (("input_range",), ("size",)) else "change"
+        raise UsageError(f"{file} does not say its {unknown}, which {change} what it predicts: give {wanted}{hint}")

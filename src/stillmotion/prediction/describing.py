@@ -11,8 +11,9 @@ from typing import Any, Literal
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
 
-from stillmotion.clips.spec import MIN_SIDE
+from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
 from stillmotion.data import read_class_names
 from stillmotion.data.media import find_media, is_image
 from stillmotion.decoding import probe, read_frames
@@ -35,6 +36,7 @@ from stillmotion.models.cards import (
     Fact,
     InputCard,
     ModelCard,
+    Outputs,
     check_facts,
     file_digest,
     find_axes,
@@ -44,15 +46,20 @@ from stillmotion.models.cards import (
 )
 from stillmotion.models.custom_objects import import_custom_objects
 from stillmotion.models.inference import load_keras_model, predict_in_batches
+from stillmotion.models.losses import outputs_by_loss
 from stillmotion.prediction.black_boxes import SUFFIXES, BlackBox, load_black_box
 from stillmotion.runs import Run
 
 MAX_PICTURES = 16  # that the statistics of a layer are computed on
+MIN_PICTURES = 4
+# In standard deviations, from a layer's statistics. Small models trained for this were at most 0.5 from pictures like
+# their own in their own range, and 0.8 or more in another; or 1 from pictures of another kind, which tell nothing.
+MAX_DISTANCE = 0.6
 MAX_LABELED = 64  # snapshots that ranges and channel orders are tried on
 MIN_LABELED = 4
 # By how much the log-likelihood of the labels has to be larger than that of the next best way.
 MIN_EVIDENCE = 3.0
-MAX_RATE = 10_000.0
+INDEPENDENT = ("independent sigmoids", "independent logits")
 SCALED = "gets them scaled by the model"
 
 
@@ -107,10 +114,10 @@ def describe_model(
 ) -> ModelCard:
     """Find out how a model is fed and what it returns.
 
-    What is given comes first, then the card beside the model, then what its layers say, then what is measured with
-    snapshots: their statistics tell the range of a model that begins with a BatchNormalization, and their labels, as
-    the names of their folders, the range and the channel order of any. What remains is unknown, and must be given
-    before the model can predict.
+    What is given comes first, then what was given before, by the card beside the model, then what its layers say, then
+    what is measured with snapshots: their statistics tell the range of a model that begins with a BatchNormalization,
+    and their labels, as the names of their folders, the range and the channel order of any. What remains is unknown,
+    and must be given before the model can predict.
 
     Args:
         model: a run's folder, `.keras`, `.h5`, `.json` with weights, `.onnx`, `.tflite` or a SavedModel folder.
@@ -122,8 +129,8 @@ def describe_model(
         rate: frames per second of a clip, or "spread" for frames that are spread over each video.
         size: height and width in pixels, or one side of squares, for a model that takes any.
         labels: class names in the order of the outputs; see `read_class_names`.
-        outputs: what the outputs are: "softmax", "logits", "one sigmoid", "one logit", "independent sigmoids" or
-            "regression".
+        outputs: what the outputs are: "softmax", "logits", "one sigmoid", "one logit", "independent sigmoids",
+            "independent logits" or "regression".
         inputs: for a model of several inputs, what each is given, by its name: "frames", "difference" (of each frame
             from the one before it) or "mask" (of the frames that count, which is all). One of fewer frames gets them at
             a lower rate.
@@ -138,7 +145,7 @@ def describe_model(
         StillmotionError: the model cannot be loaded, or has several outputs or one of an unusual shape.
     """
     facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe)
-    return open_model(model, facts, snapshots=snapshots).card
+    return open_model(model, facts, snapshots=snapshots, anew=True).card
 
 
 def open_model(
@@ -147,6 +154,7 @@ def open_model(
     *,
     snapshots: str | Path | None = None,
     videos: Sequence[Path] = (),
+    anew: bool = False,
 ) -> DescribedModel:
     """Load a model and describe it; see `describe_model`.
 
@@ -155,6 +163,8 @@ def open_model(
         facts: what its user says of it.
         snapshots: a folder of pictures such as the model was trained on.
         videos: videos that it is to predict, whose frames stand in for snapshots without labels.
+        anew: whether to find out again what the card beside the model says, except for what was given. What was
+            measured stays as long as there are no snapshots to measure it with.
 
     Returns:
         The model and its card.
@@ -190,7 +200,14 @@ def open_model(
         loaded = load_keras_model(path, custom_objects=objects, unsafe=facts.unsafe)
         card = read_model(loaded, str(path), frames=facts.frames, size=size)
         shape = tuple(keras.tree.flatten(loaded.outputs)[0].shape[1:])
-    stored = facts.card or read_card(path)
+        if card.outputs.value is None:
+            by_loss = outputs_by_loss(path, output_count(card, shape))
+            card = card.model_copy(update={"outputs": by_loss if by_loss.value else card.outputs})
+    stored = facts.card or read_card(path, anew=anew)
+    if anew and stored is not None:
+        kept = ("given",) if snapshots is not None else ("given", "measured")
+        forgotten = {name: type(fact)() for name, fact in stored.facts.items() if fact.source not in kept}
+        stored = stored.model_copy(update=forgotten)
     card = card.model_copy(update={"model": path.name, "digest": file_digest(path)})
     card = _with_given(card, stored, input_range=input_range, channels=channels, outputs=outputs, rate=facts.rate)
     if facts.inputs:
@@ -200,9 +217,13 @@ def open_model(
     if card.kind in ("image", "clip") and all(card.size) and card.frames.value:
         card = _with_layers(described)
     card = _with_labels(card, shape, path, facts.labels, stored)
+    if output_count(card, shape) > 1 and card.labels.source in ("given", "read"):
+        card = card.model_copy(update={"outputs": _or_logits(card.outputs)})
     described = dataclasses.replace(described, card=card)
-    single = card.kind in ("image", "clip")
-    if single and {"input_range", "channels"} & set(card.missing) and all(card.size) and card.frames.value:
+    wanted = bool({"input_range", "channels"} & set(card.missing))
+    if snapshots is not None and card.labels.source == "assumed":
+        wanted = True
+    if wanted and card.kind in ("image", "clip") and all(card.size) and card.frames.value:
         card = _with_pictures(described, snapshots, videos)
     return dataclasses.replace(described, card=card)
 
@@ -330,9 +351,10 @@ def _with_layers(described: DescribedModel) -> ModelCard:
             updates["channels"] = order
     if card.input_range.value in ("caffe",) and card.channels.value is None:
         updates["channels"] = Fact[Channels](value="BGR", source="read", evidence="the order of the mode caffe")
-    if card.outputs.value is None:
+    if card.outputs.value is None and not card.outputs.evidence:
         try:
-            updates["outputs"] = measure_outputs(run_on_noise(described.model, card))
+            measured = measure_outputs(run_on_noise(described.model, card))
+            updates["outputs"] = measured if measured.source == "measured" else Fact(evidence=measured.evidence)
         except Exception as error:  # The model's own code may raise anything.
             reason = " ".join(str(error).split())[:200]
             raise StillmotionError(f"{described.file}: fails on pictures ({reason})") from error
@@ -372,29 +394,50 @@ def _with_pictures(described: DescribedModel, snapshots: str | Path | None, vide
     card = described.card
     files = [] if snapshots is None else _snapshot_files(Path(snapshots))
     pictures, _ = _read_pictures(_spread(files, MAX_PICTURES) or videos[:MAX_PICTURES], card.size)
-    if card.input_range.value is None and len(pictures):
+    if card.input_range.value is None and len(pictures) >= MIN_PICTURES:
         reading = read_statistics(described.model, card, pictures)
-        if reading is not None:
-            evidence = f"fits what {reading.layer} has learned best, before {reading.runner_up}"
-            fact = Fact[str](value=reading.input_range, source="read", evidence=evidence)
+        if reading is not None and reading.value <= MAX_DISTANCE:
+            evidence = f"{len(pictures)} pictures fit what {reading.layer} has learned, better than {reading.runner_up}"
+            fact = Fact[str](value=reading.input_range, source="measured", evidence=evidence)
             card = card.model_copy(update={"input_range": fact})
-    names = card.labels.value or ()
-    if card.labels.source == "assumed":
-        folders = sorted({file.parent.name for file in files})
-        names = tuple(folders) if len(folders) == len(names) else ()
-    labeled = [file for file in files if file.parent.name in names]
-    if len(labeled) < MIN_LABELED:
+    tried = _with_folders(card, files) if card.labels.source == "assumed" else card
+    labeled = [file for file in files if file.parent.name in (tried.labels.value or ())]
+    if len(labeled) < MIN_LABELED or tried.outputs.value in (None, "regression"):
         return card
-    if card.labels.source == "assumed":
-        fact_of_labels = Fact[tuple[str, ...]](
-            value=names, source="assumed", evidence="folders of the snapshots, sorted"
-        )
-        card = card.model_copy(update={"labels": fact_of_labels})
-    return _measure(dataclasses.replace(described, card=card), labeled)
+    try:
+        return _measure(dataclasses.replace(described, card=tried), labeled)
+    except _FoldersDoNotFitError as error:
+        labels = {"evidence": f"numbers; the folders of the snapshots {error}"}
+        return card.model_copy(update={"labels": card.labels.model_copy(update=labels)})
+
+
+def _with_folders(card: ModelCard, files: Sequence[Path]) -> ModelCard:
+    """The card with the names of the pictures' folders as labels, in Keras's order, if there are as many."""
+    folders = tuple(sorted({file.parent.name for file in files}))
+    if len(folders) != len(card.labels.value or ()) or len(folders) < 2:
+        return card
+    labels = Fact[tuple[str, ...]](value=folders, source="measured")
+    return card.model_copy(update={"labels": labels, "outputs": _or_logits(card.outputs)})
+
+
+def _or_logits(outputs: Fact[Outputs]) -> Fact[Outputs]:
+    """What several outputs are that have a name each: logits, if no more is known than that they have no bounds."""
+    if outputs.value is not None or outputs.evidence.startswith("activation "):
+        return outputs
+    evidence = f"{outputs.evidence or 'numbers of any size'}; one for each label"
+    return Fact[Outputs](value="logits", source="assumed", evidence=evidence)
+
+
+class _FoldersDoNotFitError(Exception):
+    """The names of the snapshots' folders, sorted, are not what the model's outputs are."""
 
 
 def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
-    """Range and channel order with which labeled snapshots are predicted best, where the difference is clear."""
+    """Range and channel order with which labeled snapshots are predicted best, where the difference is clear.
+
+    Raises:
+        _FoldersDoNotFitError: the labels are names of folders, and other orders of them, or chance, predict as well.
+    """
     card, names = described.card, described.card.labels.value or ()
     pictures, kept = _read_pictures(_spread(files, MAX_LABELED), card.size)
     truth = np.array([names.index(file.parent.name) for file in kept])
@@ -402,6 +445,7 @@ def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
     ranges = [card.input_range.value] if card.input_range.value else list(INPUT_RANGES)
     orders: list[Channels] = [card.channels.value] if card.channels.value else ["RGB", "BGR"]
     ways: dict[tuple[str, Channels], tuple[float, float]] = {}
+    other_orders = -np.inf
     model = _plain(described)
     for input_range in ranges:
         for order in orders:
@@ -410,20 +454,40 @@ def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
             )
             outputs = predict_in_batches(model, feed_array(clips, tried), batch_size=model.inputs[0].shape[0])
             probabilities = probability_array(outputs, tried)
-            own = probabilities[np.arange(len(truth)), truth]
-            likelihood = float(np.log(np.clip(own, 1e-6, 1)).sum())
+            likelihoods = _log_likelihoods(probabilities, card.outputs.value)
+            likelihood = float(likelihoods[np.arange(len(truth)), truth].sum())
+            by_label = np.array([likelihoods[truth == label].sum(0) for label in range(len(names))])
+            best_order = linear_sum_assignment(by_label, maximize=True)
+            if (best_order[1] != best_order[0]).any():
+                other_orders = max(other_orders, by_label[best_order].sum())
             ways[input_range, order] = likelihood, float((probabilities.argmax(1) == truth).mean())
     best = max(ways, key=lambda way: ways[way])
     likelihood, accuracy = ways[best]
     evidence = f"{accuracy:.0%} of {len(truth)} labeled snapshots right"
     updates: dict[str, Any] = {}
-    if likelihood > -len(truth) * np.log(len(names)):
+    if card.labels.source == "measured":
+        chance = 1 / len(names)
+        if accuracy < chance + 1.64 * np.sqrt(chance * (1 - chance) / len(truth)):  # 95 %
+            raise _FoldersDoNotFitError(f"do not fit its outputs in their sorted order ({evidence})")
+        if other_orders > likelihood - MIN_EVIDENCE:
+            # With R and B exchanged, say: what is red is blue then.
+            raise _FoldersDoNotFitError("fit its outputs in more than one order")
+        labels = {"evidence": f"folders of the snapshots, sorted; {evidence}"}
+        updates["labels"] = card.labels.model_copy(update=labels)
+    shares = np.full((1, len(names)), 1 / len(names))
+    if likelihood > len(truth) * _log_likelihoods(shares, card.outputs.value)[0, 0]:
         for place, name in enumerate(("input_range", "channels")):
             others = [ways[way][0] for way in ways if way[place] != best[place]]
             if others and likelihood - max(others) > MIN_EVIDENCE:
                 fact_type = type(getattr(card, name))
                 updates[name] = fact_type(value=best[place], source="measured", evidence=evidence)
     return card.model_copy(update=updates)
+
+
+def _log_likelihoods(probabilities: NDArray[Any], outputs: Outputs | None) -> NDArray[Any]:
+    """For each picture and label, of this label alone: where labels are independent, the others count as not there."""
+    has, has_not = (np.log(np.clip(numbers, 1e-6, 1)) for numbers in (probabilities, 1 - probabilities))
+    return np.asarray(has - has_not + has_not.sum(1, keepdims=True) if outputs in INDEPENDENT else has)
 
 
 def _plain(described: DescribedModel) -> keras.Model:

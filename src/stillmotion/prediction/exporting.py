@@ -76,7 +76,7 @@ def export_model(
     Args:
         run: a run, its folder, any model's file (see `describe_model`), or a model that is described already.
         format: a name in `stillmotion.exporting.FORMATS`.
-        out: a folder. By default in the run's `exports/`, or next to the file.
+        out: a folder. By default in the run's `exports/`, or in `NAME-exports/` beside the model's file.
         stream: export the step of a stream instead of the whole model. It takes `hop` new frames and a state, and
             returns the prediction of the window that ends with these frames and the next state. The first state is all
             zeros.
