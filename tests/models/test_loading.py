@@ -232,6 +232,46 @@ def test_custom_layers_are_named_and_taken(tmp_path: Path) -> None:
     assert load_keras_model(file, custom_objects={"Doubling": Doubling}).predict_on_batch(np.ones((1, 3)))[0, 0] == 2
 
 
+class Attention(layers.Layer):
+    """As tutorials write it: with the name of a layer of Keras's that does something else."""
+
+    def __init__(self, factor: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        return x * self.factor
+
+
+class ReLU(layers.ReLU):
+    def call(self, x: Any) -> Any:
+        return super().call(x) - 1
+
+
+@pytest.mark.parametrize("package", ["", "Custom>"])
+def test_a_class_of_the_users_is_not_replaced_by_keras_s_of_that_name(package: str, tmp_path: Path) -> None:
+    config = sequential(
+        in_time(layer(f"{package}Attention", "mine", factor=3.0), "all", batch_input_shape=[None, 2, 3]),
+        layer(f"{package}ReLU", "other", threshold=0.0, time_major=False),
+    )
+    file = write_h5(tmp_path / "old.h5", config, {})
+    objects = {"Attention": Attention, "ReLU": ReLU, "Dense": layers.Dense}
+    model = load_keras_model(file, custom_objects=objects)
+    np.testing.assert_allclose(model.predict_on_batch(np.ones((1, 2, 3))), np.full((1, 2, 3), 2.0))
+
+
+def test_a_registered_class_is_named_or_found_and_never_replaced_by_keras_s(tmp_path: Path) -> None:
+    config = sequential(layer("Tests>ReLU", "other", threshold=0.0, batch_input_shape=[None, 3]))
+    file = write_h5(tmp_path / "old.h5", config, {})
+    with pytest.raises(StillmotionError, match="has a custom layer or function 'ReLU'"):
+        load_keras_model(file)
+    keras.saving.register_keras_serializable("Tests", "ReLU")(ReLU)
+    try:
+        assert load_keras_model(file).predict_on_batch(np.ones((1, 3)))[0, 0] == 0
+    finally:
+        keras.saving.get_custom_objects().pop("Tests>ReLU")
+
+
 def test_what_changes_answers_is_not_left_out(tmp_path: Path) -> None:
     config = sequential(layer("LSTM", "lstm", units=2, time_major=True, batch_input_shape=[None, 4, 3]))
     file = write_h5(tmp_path / "old.h5", config, {"lstm": [weights(3, 8), weights(2, 8), weights(8)]})

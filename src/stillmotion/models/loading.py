@@ -156,7 +156,7 @@ def rebuild(config: Mapping[str, Any], keras_version: str, objects: Mapping[str,
         StillmotionError: something in it has no counterpart in Keras 3.
     """
     if not keras_version.startswith("3."):
-        config = clean_config(config, keras_version)
+        config = clean_config(config, keras_version, objects)
         objects = {name: getattr(keras.layers, name) for name in ACTIVATION_LAYERS} | dict(objects)
     return keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=not unsafe)
 
