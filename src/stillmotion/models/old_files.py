@@ -135,7 +135,7 @@ def clean_config(
 
 
 def _mark_custom(value: Any, own: Mapping[str, Any]) -> Any:
-    """A part of a configuration in which the user's own classes are called ">Class", as if of a package without name."""
+    """A part of a configuration in which the user's own classes are called ">Class", of a package with no name."""
     if isinstance(value, list | tuple):
         return [_mark_custom(part, own) for part in value]
     if not isinstance(value, Mapping):
