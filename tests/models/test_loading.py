@@ -108,6 +108,31 @@ def test_a_model_of_keras_2_predicts_what_it_did(kind: str, tmp_path: Path) -> N
     np.testing.assert_allclose(load_keras_model(file).predict_on_batch(clips), expected, atol=1e-6)
 
 
+def test_weights_of_a_saved_model_are_in_the_order_of_keras_2(tmp_path: Path) -> None:
+    """Of a model in a TimeDistributed it lists the trainable ones of all layers, then the others."""
+    pytest.importorskip("tensorflow")
+    cnn = sequential(
+        layer("Dense", "one", units=3, batch_input_shape=[None, 3]),
+        layer("BatchNormalization", "first", axis=[1]),
+        layer("BatchNormalization", "second", axis=[1]),
+    )
+    config = sequential(in_time(cnn, "all", batch_input_shape=[None, 4, 3]))
+    kernel, bias, *scales = [weights(3, 3), weights(3), *(weights(3) for _ in range(4))]
+    means, variances = (weights(3), weights(3)), (np.abs(weights(3)) + 0.5, np.abs(weights(3)) + 0.5)
+    moving = [means[0], variances[0], means[1], variances[1]]
+    x = weights(2, 4, 3)
+    expected = x @ kernel + bias
+    for place in range(2):
+        gamma, beta = scales[2 * place : 2 * place + 2]
+        expected = (expected - means[place]) / np.sqrt(variances[place] + 1e-3) * gamma + beta
+    model = load_keras_model(write_saved_model(tmp_path / "old", config, [kernel, bias, *scales, *moving]))
+    np.testing.assert_allclose(model.predict_on_batch(x), expected, atol=1e-5)
+    names = ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "gamma", "beta"]
+    other = write_saved_model(tmp_path / "other", config, [kernel, bias, *scales, *moving], names)
+    with pytest.raises(StillmotionError, match="its variables hold moving_mean"):
+        load_keras_model(other)
+
+
 def old_hard_sigmoid(x: Array) -> Array:
     return np.asarray(np.clip(0.2 * x + 0.5, 0, 1))
 

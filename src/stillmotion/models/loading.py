@@ -17,7 +17,7 @@ import keras
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.models.old_files import ACTIVATION_LAYERS, clean_config, correct_weights
-from stillmotion.models.saved_models import read_saved_layers, run_saved_model
+from stillmotion.models.saved_models import assign_weights, read_saved_layers, run_saved_model
 
 _MAX_REASON = 200  # characters of Keras's own message that are shown
 _MAX_CONFIG = 64 << 20  # bytes of a configuration, which is text
@@ -126,7 +126,7 @@ def _load_saved_model(folder: Path, objects: dict[str, Any], unsafe: bool) -> ke
         saved = read_saved_layers(folder)
         if saved is not None:
             model = rebuild(saved.config, saved.keras_version, objects, unsafe=unsafe)
-            model.set_weights(saved.weights)
+            assign_weights(model, saved.weights)
             correct_weights(model)
             return _finished(model)
     except Exception as error:  # A damaged or foreign file may raise anything.
