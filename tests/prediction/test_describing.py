@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from PIL import Image
 import stillmotion as sm
 from helpers.commands import assert_refused, run_command
 from helpers.media import write_video
+from helpers.old_files import layer, sequential, write_h5
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.cards import write_card
+from stillmotion.models.loading import rebuild
 from stillmotion.prediction import VideoPrediction, convert_model, describe_model, load_clip_model
 from stillmotion.prediction.events import EventDetector
 from stillmotion.streaming import WindowPrediction
@@ -241,6 +244,31 @@ def test_a_converted_model_is_clean_and_has_a_card(tmp_path: Path) -> None:
         convert_model(model, tmp_path / "new.h5")
     with pytest.raises(UsageError, match="is the model itself"):
         convert_model(model, model)
+
+
+def test_an_old_model_is_compared_with_what_keras_2_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with its own copy, which would agree however wrong its cleaning was."""
+    dense = [np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32)]
+    config = sequential(
+        layer("GlobalAveragePooling2D", "pool", batch_input_shape=[None, 16, 16, 3]),
+        layer("Dense", "dense", units=2, activation="softmax"),
+    )
+    file = write_h5(tmp_path / "old.h5", config, {"pool": [], "dense": dense})
+    monkeypatch.setitem(sys.modules, "tf_keras", None)
+    result = convert_model(file, tmp_path / "new.keras")
+    assert result.is_old and result.compared_with == "Keras 3"
+    # Of this configuration Keras 3 makes the same as Keras 2; once so, and once as if Keras 2 computed something else.
+    monkeypatch.setitem(sys.modules, "tf_keras", keras)
+    monkeypatch.setattr(
+        keras.models, "model_from_json", lambda text: rebuild(json.loads(text), "2.4.0", {}, unsafe=False)
+    )
+    assert convert_model(file, tmp_path / "new.keras").compared_with == "Keras 2"
+    other = json.dumps(config).replace("softmax", "sigmoid")
+    monkeypatch.setattr(
+        keras.models, "model_from_json", lambda text: rebuild(json.loads(other), "2.4.0", {}, unsafe=False)
+    )
+    with pytest.raises(StillmotionError, match=r"not converted, the clean model's outputs differ by .* of Keras 2"):
+        convert_model(file, tmp_path / "new.keras")
 
 
 needs_tensorflow = pytest.mark.skipif(

@@ -27,7 +27,7 @@ _WEIGHTS_NAMES = ("{}.weights.h5", "{}.h5", "{}.hdf5", "{}_weights.h5")
 
 
 @dataclass(frozen=True)
-class _StoredModel:
+class StoredModel:
     """A model as Keras has written it.
 
     Attributes:
@@ -81,23 +81,9 @@ def load_keras_model(
 
 def _load_file(file: Path, temporary: Path, objects: dict[str, Any], unsafe: bool) -> keras.Model:
     """Load a file; what has to be unpacked goes into a temporary folder."""
-    with file.open("rb") as opened:
-        start = opened.read(len(_HDF5_SIGNATURE))
-    if start == _HDF5_SIGNATURE:
-        stored = _read_hdf5(file, temporary)
-    elif zipfile.is_zipfile(file):
-        stored = _read_archive(file, temporary)
-    elif file.suffix.lower() == ".json":
-        stored = _read_json(file, _find_weights(file), temporary)
-    elif file.suffix.lower() in (".keras", ".h5", ".hdf5"):
-        raise StillmotionError("not a Keras model (neither an archive nor an HDF5 file)")
-    else:
-        raise UsageError(
-            f"{file}: not a model; expected a run's folder, .keras, .h5, .json with weights, .onnx, .tflite or a "
-            "SavedModel folder"
-        )
+    stored = read_stored(file, temporary)
     if stored is None:  # Keras 3's own, which it loads best by itself.
-        link = temporary / ("model.h5" if start == _HDF5_SIGNATURE else "model.keras")
+        link = temporary / ("model.h5" if _is_hdf5(file) else "model.keras")
         link.symlink_to(file.resolve())
         model = keras.saving.load_model(link, custom_objects=objects, compile=False, safe_mode=not unsafe)
     else:
@@ -106,6 +92,39 @@ def _load_file(file: Path, temporary: Path, objects: dict[str, Any], unsafe: boo
         if stored.keras_version.startswith("2."):
             correct_weights(model)
     return _finished(model)
+
+
+def read_stored(file: Path, temporary: Path) -> StoredModel | None:
+    """Read a model's configuration, and find its weights.
+
+    Args:
+        file: what `load_keras_model` takes, but no folder.
+        temporary: a folder for what has to be unpacked.
+
+    Returns:
+        What is stored; None for a complete file of Keras 3.
+
+    Raises:
+        UsageError: the file is of no known kind.
+        StillmotionError: it is not a model.
+    """
+    if _is_hdf5(file):
+        return _read_hdf5(file, temporary)
+    if zipfile.is_zipfile(file):
+        return _read_archive(file, temporary)
+    if file.suffix.lower() == ".json":
+        return _read_json(file, _find_weights(file), temporary)
+    if file.suffix.lower() in (".keras", ".h5", ".hdf5"):
+        raise StillmotionError("not a Keras model (neither an archive nor an HDF5 file)")
+    raise UsageError(
+        f"{file}: not a model; expected a run's folder, .keras, .h5, .json with weights, .onnx, .tflite or a "
+        "SavedModel folder"
+    )
+
+
+def _is_hdf5(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
 
 
 def _finished(model: keras.Model) -> keras.Model:
@@ -161,7 +180,7 @@ def rebuild(config: Mapping[str, Any], keras_version: str, objects: Mapping[str,
     return keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=not unsafe)
 
 
-def _read_hdf5(file: Path, temporary: Path) -> _StoredModel | None:
+def _read_hdf5(file: Path, temporary: Path) -> StoredModel | None:
     """A model in an HDF5 file; None if Keras 3 has written it."""
     import h5py
 
@@ -180,10 +199,10 @@ def _read_hdf5(file: Path, temporary: Path) -> _StoredModel | None:
         return None
     link = temporary / "model.h5"
     link.symlink_to(file.resolve())
-    return _StoredModel(json.loads(config), version or "2.0", link)
+    return StoredModel(json.loads(config), version or "2.0", link)
 
 
-def _read_archive(file: Path, temporary: Path) -> _StoredModel | None:
+def _read_archive(file: Path, temporary: Path) -> StoredModel | None:
     """A model in a `.keras` archive; None if Keras 3 has written it."""
     with zipfile.ZipFile(file) as archive:
         if "config.json" not in archive.namelist():
@@ -196,7 +215,7 @@ def _read_archive(file: Path, temporary: Path) -> _StoredModel | None:
         _check_size(archive.getinfo(weights.name), 1 << 32)
         with archive.open(weights.name) as packed, weights.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked)
-    return _StoredModel(config, version, weights)
+    return StoredModel(config, version, weights)
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -211,7 +230,7 @@ def _check_size(member: zipfile.ZipInfo, free: int) -> None:
         raise StillmotionError(f"its {member.filename} would unpack to {member.file_size / 2**20:.0f} MB; refused")
 
 
-def _read_json(file: Path, weights: Path, temporary: Path) -> _StoredModel:
+def _read_json(file: Path, weights: Path, temporary: Path) -> StoredModel:
     """An architecture with the weights that belong to it."""
     if file.stat().st_size > _MAX_CONFIG:
         raise StillmotionError(f"{file}: too large for a model's architecture")
@@ -225,7 +244,7 @@ def _read_json(file: Path, weights: Path, temporary: Path) -> _StoredModel:
         legacy = "layer_names" in opened.attrs or "model_weights" in opened
     link = temporary / ("model.h5" if legacy else "model.weights.h5")
     link.symlink_to(weights.resolve())
-    return _StoredModel(config, config.get("keras_version", "3."), link)
+    return StoredModel(config, config.get("keras_version", "3."), link)
 
 
 def _find_weights(file: Path) -> Path:
