@@ -48,15 +48,21 @@ def test_a_model_gets_its_range_and_channel_order(input_range: str, channels: st
     np.testing.assert_allclose(model.predict_on_batch(feed_array(CLIPS, card)), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_gray_model_gets_luma(count: int) -> None:
+@pytest.mark.parametrize(("count", "input_range"), [(1, "0..1"), (3, "0..1"), (1, "torch"), (3, "torch"), (3, "caffe")])
+def test_a_gray_model_gets_luma(count: int, input_range: str) -> None:
+    """In the range of each of its channels."""
     model = mean_model((HEIGHT, WIDTH, count), (1, 2), end=layers.Activation("linear"))
-    card = card_of(model, input_range="0..1", channels="gray", outputs="regression")
-    luma = CLIPS[:, 0].astype(np.float64) @ [0.299, 0.587, 0.114] / 255
-    expected = np.repeat(luma.mean((1, 2))[:, None], count, axis=1)
-    np.testing.assert_allclose(adapt(model, card).predict_on_batch(CLIPS[:, :1]), expected, atol=1e-5)
-    np.testing.assert_allclose(adapt(model, card, clips=False).predict_on_batch(CLIPS[:, 0]), expected, atol=1e-5)
-    np.testing.assert_allclose(model.predict_on_batch(feed_array(CLIPS[:, :1], card)), expected, atol=1e-5)
+    card = card_of(model, input_range=input_range, channels="gray", outputs="regression")
+    luma = CLIPS[:, 0].astype(np.float64) @ [0.299, 0.587, 0.114]
+    factor, offset = range_factors(input_range)
+    expected = luma.mean((1, 2))[:, None] * factor[:count] + offset[:count]
+    close: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(adapt(model, card).predict_on_batch(CLIPS[:, :1]), expected, **close)
+    np.testing.assert_allclose(adapt(model, card, clips=False).predict_on_batch(CLIPS[:, 0]), expected, **close)
+    np.testing.assert_allclose(model.predict_on_batch(feed_array(CLIPS[:, :1], card)), expected, **close)
+    scaled = (CLIPS[:, 0] * factor + offset).astype(np.float32)
+    audited = adapt(model, card, levels=False, clips=False)
+    np.testing.assert_allclose(audited.predict_on_batch(scaled), expected, **close)
 
 
 @pytest.mark.parametrize(

@@ -101,21 +101,27 @@ def _permuted(x: Any, axes: str) -> Any:
 
 def _feed(x: Any, card: ModelCard, channels: int, *, levels: bool) -> Any:
     """Channels and range of a picture or clip."""
-    layers = keras.layers
-    factor, offset = range_factors(card.input_range.value or "0..255") if levels else (np.ones(3), np.zeros(3))
+    factor, offset = range_factors(card.input_range.value or "0..255")
+    alike = len(set(factor)) == len(set(offset)) == 1
     if card.channels.value == "gray" or channels == 1:
-        # The channels of a gray picture are scaled alike, so scaling may come first.
-        x = layers.Rescaling(float(factor[0]), float(offset[0]))(x)
-        luma = layers.Dense(channels, use_bias=False, trainable=False, name="luma")
-        x = luma(x)
+        if not levels and not alike:  # Luma is of levels.
+            x = _rescaled(x, 1 / factor, -offset / factor)
+        luma = keras.layers.Dense(channels, use_bias=False, trainable=False, name="luma")
+        x = luma(keras.ops.cast(x, "float32"))
         luma.set_weights([np.repeat(np.array(LUMA, np.float32)[:, None], channels, axis=1)])
-        return x
-    if card.channels.value == "BGR" and levels:
+        return _rescaled(x, factor[:channels], offset[:channels]) if levels or not alike else x
+    if not levels:
+        return _rescaled(x, np.ones(1), np.zeros(1))
+    if card.channels.value == "BGR":
         x = keras.ops.take(x, [2, 1, 0], axis=-1)
-    same = len(set(factor)) == len(set(offset)) == 1
-    if same:
-        return layers.Rescaling(float(factor[0]), float(offset[0]))(x)
-    return layers.Rescaling([float(value) for value in factor], [float(value) for value in offset])(x)
+    return _rescaled(x, factor, offset)
+
+
+def _rescaled(x: Any, factor: NDArray[np.float64], offset: NDArray[np.float64]) -> Any:
+    """Each channel times its factor and plus its offset."""
+    if len(set(factor)) == len(set(offset)) == 1:
+        return keras.layers.Rescaling(float(factor[0]), float(offset[0]))(x)
+    return keras.layers.Rescaling([float(value) for value in factor], [float(value) for value in offset])(x)
 
 
 def _permutation(axes: str) -> tuple[int, ...]:
@@ -157,7 +163,7 @@ def feed_array(clips: NDArray[Any], card: ModelCard) -> NDArray[Any]:
     if card.channels.value == "gray":
         channels = card.inputs[0].shape[axes.index("c")] or 1
         values = np.repeat(values @ np.array(LUMA, np.float32)[:, None], channels, axis=-1)
-        factor, offset = factor[:1], offset[:1]
+        factor, offset = factor[:channels], offset[:channels]
     elif card.channels.value == "BGR":
         values = values[..., ::-1]
     values = values * factor.astype(np.float32) + offset.astype(np.float32)
