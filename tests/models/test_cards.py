@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.models.adapters import adapt, feed_array, probability_array
+from stillmotion.models.adapters import adapt, check_levels, feed_array, probability_array
 from stillmotion.models.card_reading import read_model, read_scaling, read_statistics
 from stillmotion.models.cards import Fact, ModelCard, card_file, check_facts, range_factors, read_card, write_card
 
@@ -63,6 +63,18 @@ def test_a_gray_model_gets_luma(count: int, input_range: str) -> None:
     scaled = (CLIPS[:, 0] * factor + offset).astype(np.float32)
     audited = adapt(model, card, levels=False, clips=False)
     np.testing.assert_allclose(audited.predict_on_batch(scaled), expected, **close)
+
+
+def test_a_model_of_whole_numbers_gets_rounded_luma_and_no_other_range() -> None:
+    inputs = keras.Input((HEIGHT, WIDTH, 1), dtype="uint8")
+    model = keras.Model(inputs, keras.ops.cast(inputs[:, 0, :, 0], "float32"))
+    card = card_of(model, channels="gray", outputs="regression")
+    expected = np.rint(CLIPS[:, 0, 0].astype(np.float64) @ [0.299, 0.587, 0.114])
+    np.testing.assert_array_equal(adapt(model, card).predict_on_batch(CLIPS[:, :1]), expected)
+    np.testing.assert_array_equal(model.predict_on_batch(feed_array(CLIPS[:, :1], card)), expected)
+    check_levels(card)
+    with pytest.raises(UsageError, match=r"input range 0\.\.1 was given, but the model takes uint8"):
+        check_levels(card.model_copy(update={"input_range": Fact(value="0..1", source="given")}))
 
 
 @pytest.mark.parametrize(

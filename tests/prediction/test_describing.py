@@ -246,6 +246,14 @@ def test_a_converted_model_is_clean_and_has_a_card(tmp_path: Path) -> None:
         convert_model(model, model)
 
 
+def test_a_model_of_uint8_is_not_given_another_range(tmp_path: Path) -> None:
+    inputs = keras.Input((16, 16, 3), dtype="uint8")
+    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(inputs))
+    keras.Model(inputs, layers.Dense(2, activation="softmax")(x)).save(tmp_path / "m.keras")
+    with pytest.raises(UsageError, match="but the model takes uint8, so levels"):
+        describe_model(tmp_path / "m.keras", input_range="0..1")
+
+
 def test_an_old_model_is_compared_with_what_keras_2_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not with its own copy, which would agree however wrong its cleaning was."""
     dense = [np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32)]

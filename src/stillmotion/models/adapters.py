@@ -12,10 +12,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.errors import UsageError
 from stillmotion.models.cards import InputCard, ModelCard, find_axes, range_factors
 
 # ITU-R BT.601, by which OpenCV and Pillow turn RGB into gray.
 LUMA = (0.299, 0.587, 0.114)
+_WHOLE = ("0..255", None)  # what a model of whole numbers may be given; None is still unknown
 
 
 def adapt(model: keras.Model, card: ModelCard, *, levels: bool = True, clips: bool = True) -> keras.Model:
@@ -44,6 +46,23 @@ def adapt(model: keras.Model, card: ModelCard, *, levels: bool = True, clips: bo
     x = _as_input(x, card, card.inputs[0], card.axes.value or "", levels=levels)
     outputs = only_tensor(model(as_model_input(model, x), training=False))
     return keras.Model(inputs, _probabilities(outputs, card), name=model.name)
+
+
+def check_levels(card: ModelCard) -> None:
+    """Check that a model of whole numbers is given levels, of which another range would leave only a few.
+
+    Args:
+        card: how the model is fed.
+
+    Raises:
+        UsageError: it is given another range.
+    """
+    for given in card.inputs:
+        if given.role in ("frames", "difference") and "int" in given.dtype and card.input_range.value not in _WHOLE:
+            raise UsageError(
+                f"{card.model}: input range {card.input_range.value} was given, but the model takes {given.dtype}, so "
+                "levels 0..255"
+            )
 
 
 def _adapt_several(model: keras.Model, card: ModelCard) -> keras.Model:
@@ -86,11 +105,12 @@ def _adapt_several(model: keras.Model, card: ModelCard) -> keras.Model:
 
 def _as_input(x: Any, card: ModelCard, given: InputCard, axes: str, *, levels: bool) -> Any:
     """Pictures or clips of a camera as one input takes them."""
-    takes_levels = given.dtype == "uint8"
-    if not (takes_levels and levels and card.channels.value == "RGB"):
+    as_they_are = given.dtype == "uint8" and levels and card.channels.value == "RGB"
+    if not as_they_are:
         x = _feed(x, card, given.shape[axes.index("c")] or 1, levels=levels)
-    x = _permuted(x, axes)
-    return keras.ops.cast(x, "uint8") if takes_levels else x
+        if "int" in given.dtype:
+            x = keras.ops.cast(keras.ops.round(x), given.dtype)  # OpenCV rounds luma, too.
+    return _permuted(x, axes)
 
 
 def _permuted(x: Any, axes: str) -> Any:
@@ -168,6 +188,7 @@ def feed_array(clips: NDArray[Any], card: ModelCard) -> NDArray[Any]:
         values = values[..., ::-1]
     values = values * factor.astype(np.float32) + offset.astype(np.float32)
     values = values.transpose(0, *(axis + 1 for axis in _permutation(axes)))
+    values = np.rint(values) if "int" in card.inputs[0].dtype else values
     return np.ascontiguousarray(values, dtype=card.inputs[0].dtype)
 
 

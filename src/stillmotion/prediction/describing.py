@@ -17,7 +17,7 @@ from stillmotion.data import read_class_names
 from stillmotion.data.media import find_media, is_image
 from stillmotion.decoding import probe, read_frames
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
-from stillmotion.models.adapters import as_model_input, feed_array, only_tensor, probability_array
+from stillmotion.models.adapters import as_model_input, check_levels, feed_array, only_tensor, probability_array
 from stillmotion.models.card_reading import (
     describe_inputs,
     describe_outputs,
@@ -195,6 +195,7 @@ def open_model(
     card = _with_given(card, stored, input_range=input_range, channels=channels, outputs=outputs, rate=facts.rate)
     if facts.inputs:
         card = _with_roles(card, facts.inputs, path)
+    check_levels(card)
     card = _as_teachable_machine(card, loaded, path)
     described = DescribedModel(loaded, card, path)
     if card.kind in ("image", "clip") and all(card.size) and card.frames.value:
