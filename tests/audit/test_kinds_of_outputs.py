@@ -10,8 +10,9 @@ import pytest
 
 from helpers.pipeline import SIDE, write_disc_videos, write_snapshots
 from stillmotion.audit import Audit, audit_model
-from stillmotion.audit.decisions import given_labels, name_prediction, same_labels, total_variation
+from stillmotion.audit.decisions import same_labels, total_variation
 from stillmotion.errors import StillmotionError
+from stillmotion.prediction.records import given_labels, name_prediction
 
 
 def test_independent_labels_are_given_from_a_half_on() -> None:

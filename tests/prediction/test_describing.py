@@ -195,6 +195,30 @@ def test_a_stateful_model_remembers_what_was_before(tmp_path: Path) -> None:
     assert np.abs(first[0] - first[10]).max() > 1e-3
 
 
+@pytest.mark.parametrize("outputs", ["regression", "independent sigmoids"])
+def test_numbers_and_independent_labels_are_predicted_as_such_and_not_tested_as_classes(
+    outputs: str, tmp_path: Path
+) -> None:
+    inputs = keras.Input((4, 16, 16, 3))
+    activation = None if outputs == "regression" else "sigmoid"
+    dense = layers.Dense(2, activation=activation)
+    model = keras.Model(inputs, dense(layers.GlobalAveragePooling3D()(inputs)))
+    dense.set_weights([np.zeros((3, 2), np.float32), np.array([42.3, 40.0], np.float32)])
+    model.save(tmp_path / "m.keras")
+    facts = ("--input-range", "0..1", "--channels", "rgb", "--rate", "10", "--outputs", outputs, "--labels", "a,b")
+    result = run_command("predict", tmp_path / "m.keras", film(tmp_path), *facts)
+    first = result.stdout.splitlines()[0].split()
+    if outputs == "regression":
+        assert first == ["video", "seconds", "value_a", "value_b"] and "42.3" in result.stdout
+    else:
+        assert first == ["video", "seconds", "label"] and "a + b" in result.stdout
+    for name in "ab":
+        (tmp_path / "data" / name).mkdir(parents=True)
+        film(tmp_path / "data" / name)
+    message = "a number" if outputs == "regression" else "independent labels"
+    assert_refused(2, f"the model returns {message}", "evaluate", tmp_path / "m.keras", tmp_path / "data", *facts)
+
+
 def test_independent_labels_have_events_of_their_own() -> None:
     detector = EventDetector(
         ["rain", "fog", "snow"], smoothing_seconds=0, enter_threshold={"fog": 0.2}, exit_threshold=0.1,

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from stillmotion.audit.decisions import name_prediction
 from stillmotion.audit.faults import CHANNEL_ORDER, SCALING, PathSettings, to_values
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.resampling import Floats, Picture, resize
@@ -18,6 +17,7 @@ from stillmotion.clips import ClipSpec
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
 from stillmotion.models.keras_graph import iter_layers
+from stillmotion.prediction.records import name_prediction
 from stillmotion.runs import read_run
 
 # Names in `SCALINGS` of ranges that a card knows by others.
