@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -79,6 +80,19 @@ def test_of_outputs_for_each_frame_the_newest_is_audited(tmp_path: Path) -> None
     assert result.causes[0].cause == "channel_order"
     assert all(check.passed for check in result.consistency)
     assert "the model returns an output for each frame; that for the newest frame is audited" in result.notes
+
+
+@pytest.mark.backend
+def test_a_model_may_take_any_range(tmp_path: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    levels = keras.layers.Rescaling(255.0, 127.5)(inputs)
+    videos = write_disc_videos(tmp_path, 1)
+    write_snapshots(tmp_path / "s", videos, lambda picture: picture[..., ::-1])
+    keras.Model(inputs, color_outputs(levels, "softmax")).save(tmp_path / "model.keras")
+    facts: dict[str, Any] = {"snapshots": tmp_path / "s", "sensitivity": False, "channels": "rgb"}
+    result = audit_model(tmp_path / "model.keras", videos, input_range="-0.5..0.5", **facts)
+    assert result.model.input_range == "-0.5..0.5"
+    assert result.causes[0].cause == "channel_order"
 
 
 @pytest.mark.backend

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stillmotion.audit.faults.scaling import SCALINGS
 from stillmotion.errors import UsageError
-from stillmotion.models.cards import INPUT_RANGES
+from stillmotion.models.cards import check_facts
 
 
 def check_arguments(model: Path, *, input_range: str | None, channels: str | None) -> None:
@@ -20,10 +20,6 @@ def check_arguments(model: Path, *, input_range: str | None, channels: str | Non
     Raises:
         UsageError: there is no such model, range or channel order.
     """
-    names = dict.fromkeys([*INPUT_RANGES, "tf", *SCALINGS])
-    if input_range is not None and input_range not in names:
-        raise UsageError(f"--input-range {input_range!r}: expected one of {', '.join(names)}")
-    if channels is not None and channels.lower() not in ("rgb", "bgr", "gray"):
-        raise UsageError(f"--channels {channels!r}: expected rgb, bgr or gray")
+    check_facts(input_range=None if input_range in SCALINGS else input_range, channels=channels)
     if not model.exists():
         raise UsageError(f"{model}: no such model")

@@ -38,7 +38,7 @@ class AuditedModel:
         width: likewise.
         labels: in output order.
         has_class_names: whether the labels are names, and not just numbers.
-        input_range: the range of numbers that it is given, a name in `SCALINGS`; None as long as it is unknown.
+        input_range: the range of numbers that it is given, a name in `SCALINGS` or LOW..HIGH; None if unknown.
         channels: "RGB" or "BGR".
         outputs: what it returns: probabilities, logits, or a single number for two classes.
         batch_size: the only size of a batch that it takes; None for any.

@@ -11,7 +11,7 @@ import keras
 
 from stillmotion.audit.arguments import check_arguments
 from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel
-from stillmotion.audit.faults.scaling import LEVELS
+from stillmotion.audit.faults.scaling import LEVELS, SCALINGS
 from stillmotion.data.class_names import read_class_names
 from stillmotion.errors import StillmotionError
 from stillmotion.models.adapters import adapt, fixed_batch_size
@@ -42,8 +42,8 @@ def load_audited_model(
     Args:
         file: a run's folder, or any model's file; see `describe_model`.
         labels: class names in output order; see `read_class_names`.
-        input_range: the range of numbers that the model is given, a name in `SCALINGS` or `INPUT_RANGES`; None to find
-            out.
+        input_range: the range of numbers that the model is given, a name in `SCALINGS` or `INPUT_RANGES`, or
+            "LOW..HIGH"; None to find out.
         channels: "rgb", "bgr" or "gray"; None for what its card says, or RGB.
         frames: frames of a clip, for a model that takes any number.
         size: height and width, or one side of squares, for a model that takes any.
@@ -61,7 +61,7 @@ def load_audited_model(
     path = Path(file)
     check_arguments(path, input_range=input_range, channels=channels)
     objects = resolve_custom_objects(custom_objects)
-    known = input_range if input_range in INPUT_RANGES or input_range == "tf" else None
+    known = None if input_range in SCALINGS and input_range not in INPUT_RANGES else input_range
     facts = GivenFacts(known, channels, frames, None, size, labels, outputs, None, objects, unsafe)
     described, names, source = _open(path, facts)
     model, card = described.model, _with_defaults(described.card)
