@@ -12,6 +12,7 @@ import pytest
 from helpers.pipeline import SIDE, write_disc_videos, write_snapshots
 from stillmotion.audit import Audit, audit_model
 from stillmotion.audit.decisions import same_labels, total_variation
+from stillmotion.audit.loading import load_audited_model
 from stillmotion.errors import StillmotionError
 from stillmotion.prediction.records import given_labels, name_prediction
 
@@ -93,6 +94,19 @@ def test_a_model_may_take_any_range(tmp_path: Path) -> None:
     result = audit_model(tmp_path / "model.keras", videos, input_range="-0.5..0.5", **facts)
     assert result.model.input_range == "-0.5..0.5"
     assert result.causes[0].cause == "channel_order"
+
+
+@pytest.mark.backend
+def test_a_logit_is_one_even_where_all_of_a_batch_are_between_0_and_1(tmp_path: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    dense = keras.layers.Dense(1)
+    outputs = dense(keras.layers.GlobalAveragePooling2D()(inputs))
+    dense.set_weights([np.full((3, 1), 1e-9, np.float32), np.full(1, 0.25, np.float32)])
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+    audited = load_audited_model(tmp_path / "model.keras", outputs="one logit", input_range="0..255")
+    expected = 1 / (1 + np.exp(-0.25))
+    probabilities = audited.predict([np.full((SIDE, SIDE, 3), 99, np.float32)])
+    np.testing.assert_allclose(probabilities, [[1 - expected, expected]], rtol=1e-5)
 
 
 @pytest.mark.backend

@@ -219,6 +219,8 @@ def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snap
         )
     if audited.card.per_frame.value:
         notes.append("the model returns an output for each frame; that for the newest frame is audited")
+    if audited.card.outputs.source == "assumed":
+        notes.append(f"the model's outputs are taken for {audited.card.outputs.value}; use --outputs to be sure")
     if len(snapshots) == 1:
         notes.append("a single snapshot cannot show how certain the causes are: use more")
     if not audited.has_class_names:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
 from stillmotion.audit.arguments import check_arguments
-from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel
+from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel, Returned
 from stillmotion.audit.faults.scaling import LEVELS, SCALINGS
 from stillmotion.data.class_names import read_class_names
 from stillmotion.errors import StillmotionError
 from stillmotion.models.adapters import adapt, fixed_batch_size
 from stillmotion.models.card_reading import measure_outputs, output_count, read_model, run_on_noise
-from stillmotion.models.cards import INPUT_RANGES, Fact, ModelCard, find_run
+from stillmotion.models.cards import INPUT_RANGES, Fact, ModelCard, Outputs, find_run
 from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction.black_boxes import BlackBox
 from stillmotion.prediction.describing import SCALED, DescribedModel, GivenFacts, open_model, resolve_custom_objects
@@ -72,14 +72,18 @@ def load_audited_model(
     count = output_count(card, shape)
     if card.outputs.value is None:
         card = card.model_copy(update={"outputs": measure_outputs(run_on_noise(model, card))})
+    if card.outputs.value is None:
+        taken_for: Outputs = "one logit" if count == 1 else "logits"
+        card = card.model_copy(update={"outputs": Fact[Outputs](value=taken_for, source="assumed")})
     if card.outputs.value == "regression":
         raise StillmotionError(f"{path}: returns a number; only classifiers can be audited")
     single = count == 1
     classes = max(2, count)
     if names is not None and len(names) != classes:
         raise StillmotionError(f"{source}: has {len(names)} labels, but the model has {classes} classes")
-    kinds: Mapping[Any, Literal["probabilities", "logits", "sigmoid"]] = {"logits": "logits"}
-    returned = "sigmoid" if single else kinds.get(card.outputs.value, "probabilities")
+    returned: Returned = "logits" if card.outputs.value == "logits" else "probabilities"
+    if single:
+        returned = "one logit" if card.outputs.value == "one logit" else "one sigmoid"
     if not _is_plain(model, card):
         if box:
             raise StillmotionError(
