@@ -11,9 +11,12 @@ import pytest
 
 from helpers.pipeline import SIDE, write_disc_videos, write_snapshots
 from stillmotion.audit import Audit, audit_model
+from stillmotion.audit.audited_model import clip_spec
 from stillmotion.audit.decisions import same_labels, total_variation
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.errors import StillmotionError
+from stillmotion.models.cards import card_file, write_card
+from stillmotion.prediction import describe_model
 from stillmotion.prediction.records import given_labels, name_prediction
 
 
@@ -107,6 +110,18 @@ def test_a_logit_is_one_even_where_all_of_a_batch_are_between_0_and_1(tmp_path: 
     expected = 1 / (1 + np.exp(-0.25))
     probabilities = audited.predict([np.full((SIDE, SIDE, 3), 99, np.float32)])
     np.testing.assert_allclose(probabilities, [[1 - expected, expected]], rtol=1e-5)
+
+
+@pytest.mark.backend
+def test_clips_are_sampled_at_the_rate_of_the_card(tmp_path: Path) -> None:
+    inputs = keras.Input((4, SIDE, SIDE, 3))
+    x = keras.layers.GlobalAveragePooling3D()(inputs)
+    keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x)).save(tmp_path / "model.keras")
+    facts: dict[str, Any] = {"channels": "rgb", "input_range": "0..1"}
+    assert clip_spec(load_audited_model(tmp_path / "model.keras")).rate == "spread"
+    assert clip_spec(load_audited_model(tmp_path / "model.keras", rate=5, **facts)).rate == 5
+    write_card(describe_model(tmp_path / "model.keras", rate=10, **facts), card_file(tmp_path / "model.keras"))
+    assert clip_spec(load_audited_model(tmp_path / "model.keras")).rate == 10
 
 
 @pytest.mark.backend

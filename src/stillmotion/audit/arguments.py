@@ -9,17 +9,18 @@ from stillmotion.errors import UsageError
 from stillmotion.models.cards import check_facts
 
 
-def check_arguments(model: Path, *, input_range: str | None, channels: str | None) -> None:
+def check_arguments(model: Path, *, input_range: str | None, channels: str | None, outputs: str | None) -> None:
     """Check what can be checked without a backend.
 
     Args:
         model: the model's file or folder.
         input_range: the range of numbers that it is given; None if that is to be found out.
         channels: its channels; None if they are unknown.
+        outputs: what its outputs are; None if that is unknown.
 
     Raises:
-        UsageError: there is no such model, range or channel order.
+        UsageError: there is no such model, range, channel order or kind of outputs.
     """
-    check_facts(input_range=None if input_range in SCALINGS else input_range, channels=channels)
+    check_facts(input_range=None if input_range in SCALINGS else input_range, channels=channels, outputs=outputs)
     if not model.exists():
         raise UsageError(f"{model}: no such model")

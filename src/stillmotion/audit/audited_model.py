@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -141,7 +142,8 @@ class AuditedModel:
 
 
 def clip_spec(audited: AuditedModel) -> ClipSpec:
-    """How the clips of a clip model are sampled: as its run was trained, or else spread over the video."""
+    """How the clips of a clip model are sampled: at the rate that is given, its run's or its card's, or spread."""
     if (audited.file / "run.json").is_file():
-        return read_run(audited.file).recipe.spec
-    return ClipSpec(audited.frames, "spread", audited.size)
+        spec = read_run(audited.file).recipe.spec
+        return dataclasses.replace(spec, rate=audited.card.rate.value or spec.rate)
+    return ClipSpec(audited.frames, audited.card.rate.value or "spread", audited.size)

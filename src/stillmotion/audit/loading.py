@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -32,6 +32,7 @@ def load_audited_model(
     input_range: str | None = None,
     channels: str | None = None,
     frames: int | None = None,
+    rate: float | Literal["spread"] | None = None,
     size: int | tuple[int, int] | None = None,
     outputs: str | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
@@ -46,6 +47,7 @@ def load_audited_model(
             "LOW..HIGH"; None to find out.
         channels: "rgb", "bgr" or "gray"; None for what its card says, or RGB.
         frames: frames of a clip, for a model that takes any number.
+        rate: frames per second of a clip, or "spread"; None for what its run or card says, or spread.
         size: height and width, or one side of squares, for a model that takes any.
         outputs: what its outputs are; see `describe_model`.
         custom_objects: custom layers and functions by name, or the module that defines them.
@@ -59,10 +61,20 @@ def load_audited_model(
         StillmotionError: the model cannot be loaded, or takes neither images nor clips.
     """
     path = Path(file)
-    check_arguments(path, input_range=input_range, channels=channels)
+    check_arguments(path, input_range=input_range, channels=channels, outputs=outputs)
     objects = resolve_custom_objects(custom_objects)
     known = None if input_range in SCALINGS and input_range not in INPUT_RANGES else input_range
-    facts = GivenFacts(known, channels, frames, None, size, labels, outputs, None, objects, unsafe)
+    facts = GivenFacts(
+        input_range=known,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        custom_objects=objects,
+        unsafe=unsafe,
+    )
     described, names, source = _open(path, facts)
     model, card = described.model, _with_defaults(described.card)
     if card.kind not in ("image", "clip"):
@@ -124,7 +136,9 @@ def _open(path: Path, facts: GivenFacts) -> tuple[DescribedModel, tuple[str, ...
         file = path if path.is_file() else run.model_file
         model = load_keras_model(file)
         card = read_model(model, str(file))
-        card = card.model_copy(update={"input_range": Fact[str](value=LEVELS, source="given", evidence="run.json")})
+        of_run = {"input_range": Fact[str](value=LEVELS, source="given", evidence="run.json")}
+        rate = Fact[float | Literal["spread"]](value=facts.rate)
+        card = card.model_copy(update={**of_run, "rate": rate})
         return DescribedModel(model, card, path), names or run.labels, source if names else str(folder / "run.json")
     described = open_model(path, dataclasses.replace(facts, labels=None))
     if names is None and described.card.labels.source in ("given", "read", "measured"):
