@@ -330,6 +330,28 @@ def test_an_exported_model_takes_what_a_camera_gives(tmp_path: Path) -> None:
         sm.export_model(export.file, "onnx", tmp_path / "again", channels="rgb")
 
 
+@needs_tensorflow
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
+@pytest.mark.parametrize(("top", "expected"), [(1.0, "0..1"), (0.8, None), (255.0, "0..255")])
+def test_a_quantized_span_is_a_range_only_where_it_is_a_usual_one(
+    top: float, expected: str | None, tmp_path: Path
+) -> None:
+    """It is the span of the samples that the file was made with, which may have been dark."""
+    pytest.importorskip("ai_edge_litert")
+    import tensorflow as tf
+
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.Flatten()(inputs)))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    samples = np.linspace(0, top, 8 * 8 * 3, dtype=np.float32).reshape(1, 8, 8, 3)
+    converter.representative_dataset = lambda: iter([[samples]])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    (tmp_path / "m.tflite").write_bytes(converter.convert())
+    assert describe_model(tmp_path / "m.tflite").input_range.value == expected
+
+
 def test_damaged_files_of_other_runtimes_are_refused(tmp_path: Path) -> None:
     for name, package in (("m.onnx", "onnxruntime"), ("m.tflite", "ai_edge_litert")):
         pytest.importorskip(package)
