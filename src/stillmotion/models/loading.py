@@ -14,12 +14,11 @@ from typing import Any
 
 import keras
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.models.old_files import ACTIVATION_LAYERS, clean_config, correct_weights
 from stillmotion.models.saved_models import assign_weights, read_saved_layers, run_saved_model
 
-_MAX_REASON = 200  # characters of Keras's own message that are shown
 _MAX_CONFIG = 64 << 20  # bytes of a configuration, which is text
 _MAX_EXPANSION = 100  # of a file in an archive, which Keras stores as it is
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -311,10 +310,4 @@ def _explain(file: Path, error: Exception) -> str:
             f"has a custom layer or function {missing[1]!r}; name the module that defines it: "
             "`custom_objects` package.module"
         )
-    return f"not a Keras model that can be loaded ({_reason(error)})"
-
-
-def _reason(error: Exception) -> str:
-    """The last line of an error, which is where Keras says what went wrong, or the error's name."""
-    lines = [" ".join(line.partition("Full object config:")[0].split()) for line in str(error).splitlines()]
-    return next((line for line in reversed(lines) if line), type(error).__name__)[:_MAX_REASON]
+    return f"not a Keras model that can be loaded ({last_line(error)})"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting.program import missing, threads
 from stillmotion.models.adapters import feed_array, probability_array
 from stillmotion.models.cards import InputCard, ModelCard, range_factors
@@ -137,8 +137,7 @@ def load_black_box(file: Path) -> BlackBox:
     except StillmotionError:
         raise
     except Exception as error:  # A damaged file may raise anything.
-        reason = " ".join(str(error).split())[:200]
-        raise StillmotionError(f"{file}: cannot be loaded ({reason})") from error
+        raise StillmotionError(f"{file}: cannot be loaded ({last_line(error)})") from error
 
 
 def _load_onnx(file: Path) -> BlackBox:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting.program import distance
 from stillmotion.files import atomic_write
 from stillmotion.models.cards import ModelCard, card_file, file_digest, write_card
@@ -89,8 +89,7 @@ def convert_model(
         try:
             described.model.save(temporary)
         except Exception as error:  # A custom layer's own code may raise anything.
-            reason = " ".join(str(error).split())[:200]
-            raise StillmotionError(f"{described.file}: cannot be written ({reason})") from error
+            raise StillmotionError(f"{described.file}: cannot be written ({last_line(error)})") from error
         objects = resolve_custom_objects(given.custom_objects)
         again = load_keras_model(temporary, custom_objects=objects, unsafe=given.unsafe)
         batch = _noise(described)

@@ -16,7 +16,7 @@ from stillmotion.clips.spec import MIN_SIDE
 from stillmotion.data import read_class_names
 from stillmotion.data.media import find_media, is_image
 from stillmotion.decoding import probe, read_frames
-from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
+from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError, last_line
 from stillmotion.models.adapters import as_model_input, check_levels, feed_array, only_tensor, probability_array
 from stillmotion.models.card_reading import (
     describe_inputs,
@@ -335,8 +335,7 @@ def _with_layers(described: DescribedModel) -> ModelCard:
         try:
             updates["outputs"] = measure_outputs(run_on_noise(described.model, card))
         except Exception as error:  # The model's own code may raise anything.
-            reason = " ".join(str(error).split())[:200]
-            raise StillmotionError(f"{described.file}: fails on pictures ({reason})") from error
+            raise StillmotionError(f"{described.file}: fails on pictures ({last_line(error)})") from error
     return card.model_copy(update=updates)
 
 

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting import ExportFormat, Program, Runner, Tensor, check_format, distance
 from stillmotion.exporting.example import write_example
 from stillmotion.files import make_folder, write_json
@@ -164,9 +164,8 @@ def _write_and_compare(
     except StillmotionError as error:
         raise type(error)(f"not exported: {error}") from None
     except Exception as error:  # Converters raise errors of every kind.
-        reason = " ".join(str(error).split())[:200]
         raise StillmotionError(
-            f"not exported: {format} cannot hold this model ({type(error).__name__}: {reason})"
+            f"not exported: {format} cannot hold this model ({type(error).__name__}: {last_line(error)})"
         ) from error
     # Not `>`: a difference that is not a number is refused too.
     if not difference <= TOLERANCE:
