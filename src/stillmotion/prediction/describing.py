@@ -56,7 +56,7 @@ MAX_RATE = 10_000.0
 SCALED = "gets them scaled by the model"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GivenFacts:
     """What a user says of a model; see `describe_model`."""
 
@@ -137,7 +137,18 @@ def describe_model(
         UsageError: a wrong argument, or one that contradicts the model.
         StillmotionError: the model cannot be loaded, or has several outputs or one of an unusual shape.
     """
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe)
+    facts = GivenFacts(
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        inputs=inputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+    )
     return open_model(model, facts, snapshots=snapshots).card
 
 

@@ -104,7 +104,19 @@ def export_model(
             more than 1e-4.
     """
     target = check_format(format)
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe, card)
+    facts = GivenFacts(
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        inputs=inputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+        card=card,
+    )
     loaded = run if isinstance(run, DescribedModel) else open_model(run, facts, snapshots=snapshots)
     if isinstance(loaded.model, BlackBox):
         raise UsageError(f"{loaded.file}: is a file of another runtime already")
