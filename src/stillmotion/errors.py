@@ -1,5 +1,9 @@
 """Errors that users can do something about. Each message is one line: what is wrong, where, and how to fix it."""
 
+import re
+
+MAX_REASON = 200  # characters of somebody else's message that are shown
+
 
 class StillmotionError(Exception):
     """The work cannot be done. Commands print the message and exit with status 1."""
@@ -20,6 +24,17 @@ class CancelledError(StillmotionError):
 def first_line(error: BaseException) -> str:
     """The first line of an error's message, or the name of its class if the message is empty."""
     return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
+def last_line(error: BaseException) -> str:
+    """The last line of an error of Keras's or TensorFlow's that says what went wrong, or the name of its class.
+
+    What follows that line only repeats what the call was given.
+    """
+    text = re.split(r"Arguments received by|Full object config:", str(error))[0]
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    said = [line for line in lines if line and not line.startswith("[[")]  # a place in TensorFlow's graph
+    return said[-1][:MAX_REASON] if said else type(error).__name__
 
 
 def describe_error(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,8 +11,13 @@ import pytest
 
 from helpers.pipeline import SIDE, write_disc_videos, write_snapshots
 from stillmotion.audit import Audit, audit_model
-from stillmotion.audit.decisions import given_labels, name_prediction, same_labels, total_variation
+from stillmotion.audit.audited_model import clip_spec
+from stillmotion.audit.decisions import same_labels, total_variation
+from stillmotion.audit.loading import load_audited_model
 from stillmotion.errors import StillmotionError
+from stillmotion.models.cards import card_file, write_card
+from stillmotion.prediction import describe_model
+from stillmotion.prediction.records import given_labels, name_prediction
 
 
 def test_independent_labels_are_given_from_a_half_on() -> None:
@@ -78,6 +84,44 @@ def test_of_outputs_for_each_frame_the_newest_is_audited(tmp_path: Path) -> None
     assert result.causes[0].cause == "channel_order"
     assert all(check.passed for check in result.consistency)
     assert "the model returns an output for each frame; that for the newest frame is audited" in result.notes
+
+
+@pytest.mark.backend
+def test_a_model_may_take_any_range(tmp_path: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    levels = keras.layers.Rescaling(255.0, 127.5)(inputs)
+    videos = write_disc_videos(tmp_path, 1)
+    write_snapshots(tmp_path / "s", videos, lambda picture: picture[..., ::-1])
+    keras.Model(inputs, color_outputs(levels, "softmax")).save(tmp_path / "model.keras")
+    facts: dict[str, Any] = {"snapshots": tmp_path / "s", "sensitivity": False, "channels": "rgb"}
+    result = audit_model(tmp_path / "model.keras", videos, input_range="-0.5..0.5", **facts)
+    assert result.model.input_range == "-0.5..0.5"
+    assert result.causes[0].cause == "channel_order"
+
+
+@pytest.mark.backend
+def test_a_logit_is_one_even_where_all_of_a_batch_are_between_0_and_1(tmp_path: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    dense = keras.layers.Dense(1)
+    outputs = dense(keras.layers.GlobalAveragePooling2D()(inputs))
+    dense.set_weights([np.full((3, 1), 1e-9, np.float32), np.full(1, 0.25, np.float32)])
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+    audited = load_audited_model(tmp_path / "model.keras", outputs="one logit", input_range="0..255")
+    expected = 1 / (1 + np.exp(-0.25))
+    probabilities = audited.predict([np.full((SIDE, SIDE, 3), 99, np.float32)])
+    np.testing.assert_allclose(probabilities, [[1 - expected, expected]], rtol=1e-5)
+
+
+@pytest.mark.backend
+def test_clips_are_sampled_at_the_rate_of_the_card(tmp_path: Path) -> None:
+    inputs = keras.Input((4, SIDE, SIDE, 3))
+    x = keras.layers.GlobalAveragePooling3D()(inputs)
+    keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x)).save(tmp_path / "model.keras")
+    facts: dict[str, Any] = {"channels": "rgb", "input_range": "0..1"}
+    assert clip_spec(load_audited_model(tmp_path / "model.keras")).rate == "spread"
+    assert clip_spec(load_audited_model(tmp_path / "model.keras", rate=5, **facts)).rate == 5
+    write_card(describe_model(tmp_path / "model.keras", rate=10, **facts), card_file(tmp_path / "model.keras"))
+    assert clip_spec(load_audited_model(tmp_path / "model.keras")).rate == 10
 
 
 @pytest.mark.backend

@@ -54,4 +54,4 @@ def test_bad_calls(tmp_path: Path) -> None:
     assert_refused(2, "no such model", "audit", tmp_path / "none.keras", video)
     assert_refused(1, "not a Keras model", "audit", model, video)
     assert_refused(2, "expected package.module:function", "audit", model, video, "--frame-reader", "app")
-    assert_refused(2, "--input-range '0-1'", "audit", model, video, "--input-range", "0-1")
+    assert_refused(2, "input range '0-1': expected", "audit", model, video, "--input-range", "0-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def write_h5(file: Path, config: Config | None, weights: Weights, version: str =
     return file
 
 
-def write_saved_model(folder: Path, config: Config, arrays: Sequence[NDArray[Any]], version: str = "2.8.0") -> Path:
+def write_saved_model(
+    folder: Path, config: Config, arrays: Sequence[NDArray[Any]], names: Sequence[str] = (), version: str = "2.8.0"
+) -> Path:
     """The layers and weights in a SavedModel; its program is empty."""
     import tensorflow as tf
 
@@ -68,7 +71,8 @@ def write_saved_model(folder: Path, config: Config, arrays: Sequence[NDArray[Any
     root = json.dumps({"class_name": config["class_name"], "model_config": config, "keras_version": version}).encode()
     node = field(3, b"root") + field(4, b"_tf_keras_sequential") + field(5, root)
     (folder / "keras_metadata.pb").write_bytes(field(1, node))
-    checkpoint = tf.train.Checkpoint(variables=[tf.Variable(array) for array in arrays])
+    named = zip_longest(arrays, names)
+    checkpoint = tf.train.Checkpoint(variables=[tf.Variable(array, name=name) for array, name in named])
     checkpoint.write(str(folder / "variables" / "variables"))
     return folder
 

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.models.adapters import adapt, feed_array, probability_array
+from stillmotion.models.adapters import adapt, check_levels, feed_array, probability_array
 from stillmotion.models.card_reading import read_model, read_scaling, read_statistics
 from stillmotion.models.cards import (
     Fact,
@@ -57,15 +57,33 @@ def test_a_model_gets_its_range_and_channel_order(input_range: str, channels: st
     np.testing.assert_allclose(model.predict_on_batch(feed_array(CLIPS, card)), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_a_gray_model_gets_luma(count: int) -> None:
+@pytest.mark.parametrize(("count", "input_range"), [(1, "0..1"), (3, "0..1"), (1, "torch"), (3, "torch"), (3, "caffe")])
+def test_a_gray_model_gets_luma(count: int, input_range: str) -> None:
+    """In the range of each of its channels."""
     model = mean_model((HEIGHT, WIDTH, count), (1, 2), end=layers.Activation("linear"))
-    card = card_of(model, input_range="0..1", channels="gray", outputs="regression")
-    luma = CLIPS[:, 0].astype(np.float64) @ [0.299, 0.587, 0.114] / 255
-    expected = np.repeat(luma.mean((1, 2))[:, None], count, axis=1)
-    np.testing.assert_allclose(adapt(model, card).predict_on_batch(CLIPS[:, :1]), expected, atol=1e-5)
-    np.testing.assert_allclose(adapt(model, card, clips=False).predict_on_batch(CLIPS[:, 0]), expected, atol=1e-5)
-    np.testing.assert_allclose(model.predict_on_batch(feed_array(CLIPS[:, :1], card)), expected, atol=1e-5)
+    card = card_of(model, input_range=input_range, channels="gray", outputs="regression")
+    luma = CLIPS[:, 0].astype(np.float64) @ [0.299, 0.587, 0.114]
+    factor, offset = range_factors(input_range)
+    expected = luma.mean((1, 2))[:, None] * factor[:count] + offset[:count]
+    close: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(adapt(model, card).predict_on_batch(CLIPS[:, :1]), expected, **close)
+    np.testing.assert_allclose(adapt(model, card, clips=False).predict_on_batch(CLIPS[:, 0]), expected, **close)
+    np.testing.assert_allclose(model.predict_on_batch(feed_array(CLIPS[:, :1], card)), expected, **close)
+    scaled = (CLIPS[:, 0] * factor + offset).astype(np.float32)
+    audited = adapt(model, card, levels=False, clips=False)
+    np.testing.assert_allclose(audited.predict_on_batch(scaled), expected, **close)
+
+
+def test_a_model_of_whole_numbers_gets_rounded_luma_and_no_other_range() -> None:
+    inputs = keras.Input((HEIGHT, WIDTH, 1), dtype="uint8")
+    model = keras.Model(inputs, keras.ops.cast(inputs[:, 0, :, 0], "float32"))
+    card = card_of(model, channels="gray", outputs="regression")
+    expected = np.rint(CLIPS[:, 0, 0].astype(np.float64) @ [0.299, 0.587, 0.114])
+    np.testing.assert_array_equal(adapt(model, card).predict_on_batch(CLIPS[:, :1]), expected)
+    np.testing.assert_array_equal(model.predict_on_batch(feed_array(CLIPS[:, :1], card)), expected)
+    check_levels(card)
+    with pytest.raises(UsageError, match=r"input range 0\.\.1 was given, but the model takes uint8"):
+        check_levels(card.model_copy(update={"input_range": Fact(value="0..1", source="given")}))
 
 
 @pytest.mark.parametrize(

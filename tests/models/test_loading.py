@@ -108,6 +108,31 @@ def test_a_model_of_keras_2_predicts_what_it_did(kind: str, tmp_path: Path) -> N
     np.testing.assert_allclose(load_keras_model(file).predict_on_batch(clips), expected, atol=1e-6)
 
 
+def test_weights_of_a_saved_model_are_in_the_order_of_keras_2(tmp_path: Path) -> None:
+    """Of a model in a TimeDistributed it lists the trainable ones of all layers, then the others."""
+    pytest.importorskip("tensorflow")
+    cnn = sequential(
+        layer("Dense", "one", units=3, batch_input_shape=[None, 3]),
+        layer("BatchNormalization", "first", axis=[1]),
+        layer("BatchNormalization", "second", axis=[1]),
+    )
+    config = sequential(in_time(cnn, "all", batch_input_shape=[None, 4, 3]))
+    kernel, bias, *scales = [weights(3, 3), weights(3), *(weights(3) for _ in range(4))]
+    means, variances = (weights(3), weights(3)), (np.abs(weights(3)) + 0.5, np.abs(weights(3)) + 0.5)
+    moving = [means[0], variances[0], means[1], variances[1]]
+    x = weights(2, 4, 3)
+    expected = x @ kernel + bias
+    for place in range(2):
+        gamma, beta = scales[2 * place : 2 * place + 2]
+        expected = (expected - means[place]) / np.sqrt(variances[place] + 1e-3) * gamma + beta
+    model = load_keras_model(write_saved_model(tmp_path / "old", config, [kernel, bias, *scales, *moving]))
+    np.testing.assert_allclose(model.predict_on_batch(x), expected, atol=1e-5)
+    names = ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance", "gamma", "beta"]
+    other = write_saved_model(tmp_path / "other", config, [kernel, bias, *scales, *moving], names)
+    with pytest.raises(StillmotionError, match="its variables hold moving_mean"):
+        load_keras_model(other)
+
+
 def old_hard_sigmoid(x: Array) -> Array:
     return np.asarray(np.clip(0.2 * x + 0.5, 0, 1))
 
@@ -230,6 +255,46 @@ def test_custom_layers_are_named_and_taken(tmp_path: Path) -> None:
     with pytest.raises(StillmotionError, match="has a custom layer or function 'Doubling'"):
         load_keras_model(file)
     assert load_keras_model(file, custom_objects={"Doubling": Doubling}).predict_on_batch(np.ones((1, 3)))[0, 0] == 2
+
+
+class Attention(layers.Layer):
+    """As tutorials write it: with the name of a layer of Keras's that does something else."""
+
+    def __init__(self, factor: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        return x * self.factor
+
+
+class ReLU(layers.ReLU):
+    def call(self, x: Any) -> Any:
+        return super().call(x) - 1
+
+
+@pytest.mark.parametrize("package", ["", "Custom>"])
+def test_a_class_of_the_users_is_not_replaced_by_keras_s_of_that_name(package: str, tmp_path: Path) -> None:
+    config = sequential(
+        in_time(layer(f"{package}Attention", "mine", factor=3.0), "all", batch_input_shape=[None, 2, 3]),
+        layer(f"{package}ReLU", "other", threshold=0.0, time_major=False),
+    )
+    file = write_h5(tmp_path / "old.h5", config, {})
+    objects = {"Attention": Attention, "ReLU": ReLU, "Dense": layers.Dense}
+    model = load_keras_model(file, custom_objects=objects)
+    np.testing.assert_allclose(model.predict_on_batch(np.ones((1, 2, 3))), np.full((1, 2, 3), 2.0))
+
+
+def test_a_registered_class_is_named_or_found_and_never_replaced_by_keras_s(tmp_path: Path) -> None:
+    config = sequential(layer("Tests>ReLU", "other", threshold=0.0, batch_input_shape=[None, 3]))
+    file = write_h5(tmp_path / "old.h5", config, {})
+    with pytest.raises(StillmotionError, match="has a custom layer or function 'ReLU'"):
+        load_keras_model(file)
+    keras.saving.register_keras_serializable("Tests", "ReLU")(ReLU)
+    try:
+        assert load_keras_model(file).predict_on_batch(np.ones((1, 3)))[0, 0] == 0
+    finally:
+        keras.saving.get_custom_objects().pop("Tests>ReLU")
 
 
 def test_what_changes_answers_is_not_left_out(tmp_path: Path) -> None:

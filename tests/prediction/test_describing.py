@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from PIL import Image
 import stillmotion as sm
 from helpers.commands import assert_refused, run_command
 from helpers.media import write_video
+from helpers.old_files import layer, sequential, write_h5
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.cards import write_card
+from stillmotion.models.loading import rebuild
 from stillmotion.prediction import VideoPrediction, convert_model, describe_model, load_clip_model
 from stillmotion.prediction.events import EventDetector
 from stillmotion.streaming import WindowPrediction
@@ -96,14 +99,14 @@ def test_folders_of_snapshots_name_labels_where_they_fit(tmp_path: Path, given: 
     """Whether or not the range is known; and all commands know them from the card."""
     folder, file = snapshots(tmp_path), tmp_path / "m.keras"
     end = (lambda x: x) if linear else None
-    given = {**given, "channels": "rgb"}
+    facts: dict[str, Any] = {**given, "channels": "rgb"}
     color_model(file, end=end)  # red comes first, which is not the order of the folders
-    card = describe_model(file, snapshots=folder, rate=10, **given)
+    card = describe_model(file, snapshots=folder, rate=10, **facts)
     assert (card.labels.value, card.labels.source) == (("0", "1"), "assumed")
     assert "do not fit its outputs in their sorted order" in card.labels.evidence
     assert (card.outputs.value is None) is linear
     (folder / "red").rename(folder / "a red")
-    card = describe_model(file, snapshots=folder, rate=10, **given)
+    card = describe_model(file, snapshots=folder, rate=10, **facts)
     assert (card.labels.value, card.labels.source) == (("a red", "blue"), "measured")
     assert card.input_range.value == "0..1" and card.outputs.value == ("logits" if linear else "softmax")
     any_channels = describe_model(file, snapshots=folder, rate=10).labels
@@ -367,6 +370,30 @@ def test_a_stateful_model_remembers_what_was_before(tmp_path: Path) -> None:
     assert np.abs(first[0] - first[10]).max() > 1e-3
 
 
+@pytest.mark.parametrize("outputs", ["regression", "independent sigmoids"])
+def test_numbers_and_independent_labels_are_predicted_as_such_and_not_tested_as_classes(
+    outputs: str, tmp_path: Path
+) -> None:
+    inputs = keras.Input((4, 16, 16, 3))
+    activation = None if outputs == "regression" else "sigmoid"
+    dense = layers.Dense(2, activation=activation)
+    model = keras.Model(inputs, dense(layers.GlobalAveragePooling3D()(inputs)))
+    dense.set_weights([np.zeros((3, 2), np.float32), np.array([42.3, 40.0], np.float32)])
+    model.save(tmp_path / "m.keras")
+    facts = ("--input-range", "0..1", "--channels", "rgb", "--rate", "10", "--outputs", outputs, "--labels", "a,b")
+    result = run_command("predict", tmp_path / "m.keras", film(tmp_path), *facts)
+    first = result.stdout.splitlines()[0].split()
+    if outputs == "regression":
+        assert first == ["video", "seconds", "value_a", "value_b"] and "42.3" in result.stdout
+    else:
+        assert first == ["video", "seconds", "label"] and "a + b" in result.stdout
+    for name in "ab":
+        (tmp_path / "data" / name).mkdir(parents=True)
+        film(tmp_path / "data" / name)
+    message = "a number" if outputs == "regression" else "independent labels"
+    assert_refused(2, f"the model returns {message}", "evaluate", tmp_path / "m.keras", tmp_path / "data", *facts)
+
+
 def test_independent_labels_have_events_of_their_own() -> None:
     detector = EventDetector(
         ["rain", "fog", "snow"], smoothing_seconds=0, enter_threshold={"fog": 0.2}, exit_threshold=0.1,
@@ -418,6 +445,39 @@ def test_a_converted_model_is_clean_and_has_a_card(tmp_path: Path) -> None:
         convert_model(model, model)
 
 
+def test_a_model_of_uint8_is_not_given_another_range(tmp_path: Path) -> None:
+    inputs = keras.Input((16, 16, 3), dtype="uint8")
+    x = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(inputs))
+    keras.Model(inputs, layers.Dense(2, activation="softmax")(x)).save(tmp_path / "m.keras")
+    with pytest.raises(UsageError, match="but the model takes uint8, so levels"):
+        describe_model(tmp_path / "m.keras", input_range="0..1")
+
+
+def test_an_old_model_is_compared_with_what_keras_2_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with its own copy, which would agree however wrong its cleaning was."""
+    dense = [np.eye(3, 2, dtype=np.float32), np.zeros(2, np.float32)]
+    config = sequential(
+        layer("GlobalAveragePooling2D", "pool", batch_input_shape=[None, 16, 16, 3]),
+        layer("Dense", "dense", units=2, activation="softmax"),
+    )
+    file = write_h5(tmp_path / "old.h5", config, {"pool": [], "dense": dense})
+    monkeypatch.setitem(sys.modules, "tf_keras", None)
+    result = convert_model(file, tmp_path / "new.keras")
+    assert result.is_old and result.compared_with == "Keras 3"
+    # Of this configuration Keras 3 makes the same as Keras 2; once so, and once as if Keras 2 computed something else.
+    monkeypatch.setitem(sys.modules, "tf_keras", keras)
+    monkeypatch.setattr(
+        keras.models, "model_from_json", lambda text: rebuild(json.loads(text), "2.4.0", {}, unsafe=False)
+    )
+    assert convert_model(file, tmp_path / "new.keras").compared_with == "Keras 2"
+    other = json.dumps(config).replace("softmax", "sigmoid")
+    monkeypatch.setattr(
+        keras.models, "model_from_json", lambda text: rebuild(json.loads(other), "2.4.0", {}, unsafe=False)
+    )
+    with pytest.raises(StillmotionError, match=r"not converted, the clean model's outputs differ by .* of Keras 2"):
+        convert_model(file, tmp_path / "new.keras")
+
+
 needs_tensorflow = pytest.mark.skipif(
     os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow", reason="exported from TensorFlow"
 )
@@ -443,6 +503,28 @@ def test_an_exported_model_takes_what_a_camera_gives(tmp_path: Path) -> None:
     assert isinstance(predicted, VideoPrediction)
     with pytest.raises(UsageError, match="is a file of another runtime already"):
         sm.export_model(export.file, "onnx", tmp_path / "again", channels="rgb")
+
+
+@needs_tensorflow
+@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
+@pytest.mark.parametrize(("top", "expected"), [(1.0, "0..1"), (0.8, None), (255.0, "0..255")])
+def test_a_quantized_span_is_a_range_only_where_it_is_a_usual_one(
+    top: float, expected: str | None, tmp_path: Path
+) -> None:
+    """It is the span of the samples that the file was made with, which may have been dark."""
+    pytest.importorskip("ai_edge_litert")
+    import tensorflow as tf
+
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, layers.Dense(2, activation="softmax")(layers.Flatten()(inputs)))
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    samples = np.linspace(0, top, 8 * 8 * 3, dtype=np.float32).reshape(1, 8, 8, 3)
+    converter.representative_dataset = lambda: iter([[samples]])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.uint8
+    (tmp_path / "m.tflite").write_bytes(converter.convert())
+    assert describe_model(tmp_path / "m.tflite").input_range.value == expected
 
 
 def test_damaged_files_of_other_runtimes_are_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -37,6 +38,25 @@ def test_users_get_a_row_per_window_and_one_for_the_whole_video() -> None:
     ]
     assert [row["probability"] for row in rows] == pytest.approx([0.9, 0.7, 0.6])
     assert [row["prob_y 🎉"] for row in rows] == pytest.approx([0.1, 0.7, 0.4])
+
+
+def test_independent_labels_are_all_named_and_a_regression_is_a_number() -> None:
+    labels = dataclasses.replace(PREDICTION, outputs="independent sigmoids")
+    window, _, video = prediction_rows([labels])
+    assert [window["label"], video["label"], labels.label] == ["x", "x", "x"] and "probability" not in window
+    both = np.array([[0.9, 0.6], [0.1, 0.2]], np.float32)
+    assert [row["label"] for row in prediction_rows([dataclasses.replace(labels, window_probabilities=both)])] == [
+        "x + y 🎉",
+        "none",
+        "x",
+    ]
+    numbers = np.array([[42.5, -1], [43.5, 0]], np.float32)
+    regression = dataclasses.replace(
+        PREDICTION, outputs="regression", window_probabilities=numbers, labels=("a", "value")
+    )
+    *_, row = prediction_rows([regression])
+    assert regression.label == "" and not {"label", "probability"} & set(row)
+    assert (row["value_a"], row["value"]) == (43.0, -0.5)
 
 
 def test_evaluation_rows_have_the_true_label_and_the_group() -> None:

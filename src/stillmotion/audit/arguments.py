@@ -6,24 +6,21 @@ from pathlib import Path
 
 from stillmotion.audit.faults.scaling import SCALINGS
 from stillmotion.errors import UsageError
-from stillmotion.models.cards import INPUT_RANGES
+from stillmotion.models.cards import check_facts
 
 
-def check_arguments(model: Path, *, input_range: str | None, channels: str | None) -> None:
+def check_arguments(model: Path, *, input_range: str | None, channels: str | None, outputs: str | None) -> None:
     """Check what can be checked without a backend.
 
     Args:
         model: the model's file or folder.
         input_range: the range of numbers that it is given; None if that is to be found out.
         channels: its channels; None if they are unknown.
+        outputs: what its outputs are; None if that is unknown.
 
     Raises:
-        UsageError: there is no such model, range or channel order.
+        UsageError: there is no such model, range, channel order or kind of outputs.
     """
-    names = dict.fromkeys([*INPUT_RANGES, "tf", *SCALINGS])
-    if input_range is not None and input_range not in names:
-        raise UsageError(f"--input-range {input_range!r}: expected one of {', '.join(names)}")
-    if channels is not None and channels.lower() not in ("rgb", "bgr", "gray"):
-        raise UsageError(f"--channels {channels!r}: expected rgb, bgr or gray")
+    check_facts(input_range=None if input_range in SCALINGS else input_range, channels=channels, outputs=outputs)
     if not model.exists():
         raise UsageError(f"{model}: no such model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from stillmotion.audit.decisions import name_prediction
 from stillmotion.audit.faults import CHANNEL_ORDER, SCALING, PathSettings, to_values
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.resampling import Floats, Picture, resize
@@ -18,8 +18,10 @@ from stillmotion.clips import ClipSpec
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
 from stillmotion.models.keras_graph import iter_layers
+from stillmotion.prediction.records import name_prediction
 from stillmotion.runs import read_run
 
+Returned = Literal["probabilities", "logits", "one sigmoid", "one logit"]
 # Names in `SCALINGS` of ranges that a card knows by others.
 AUDIT_RANGES = {"torch": "ImageNet mean and deviation", "caffe": "ImageNet mean of BGR"}
 
@@ -38,9 +40,9 @@ class AuditedModel:
         width: likewise.
         labels: in output order.
         has_class_names: whether the labels are names, and not just numbers.
-        input_range: the range of numbers that it is given, a name in `SCALINGS`; None as long as it is unknown.
+        input_range: the range of numbers that it is given, a name in `SCALINGS` or LOW..HIGH; None if unknown.
         channels: "RGB" or "BGR".
-        outputs: what it returns: probabilities, logits, or a single number for two classes.
+        outputs: what it returns: probabilities, logits, or a single probability or logit for two classes.
         batch_size: the only size of a batch that it takes; None for any.
         custom_objects: its custom layers and functions, by name.
         unsafe: whether code inside its file may run.
@@ -57,7 +59,7 @@ class AuditedModel:
     has_class_names: bool
     input_range: str | None
     channels: str
-    outputs: Literal["probabilities", "logits", "sigmoid"]
+    outputs: Returned
     batch_size: int | None = None
     custom_objects: Mapping[str, Any] = field(default_factory=dict)
     unsafe: bool = False
@@ -130,9 +132,8 @@ class AuditedModel:
     def probabilities(self, outputs: Any) -> Floats:
         """What the model returned, as probabilities `(n, labels)`."""
         numbers = np.asarray(keras.ops.convert_to_numpy(outputs), np.float64).reshape(len(outputs), -1)
-        if self.outputs == "sigmoid":
-            is_probability = numbers.min() >= 0 and numbers.max() <= 1
-            second = numbers if is_probability else 1 / (1 + np.exp(-numbers))
+        if self.outputs in ("one sigmoid", "one logit"):
+            second = numbers if self.outputs == "one sigmoid" else 1 / (1 + np.exp(-numbers))
             numbers = np.concatenate([1 - second, second], axis=1)
         elif self.outputs == "logits":
             numbers = np.exp(numbers - numbers.max(1, keepdims=True))
@@ -141,7 +142,8 @@ class AuditedModel:
 
 
 def clip_spec(audited: AuditedModel) -> ClipSpec:
-    """How the clips of a clip model are sampled: as its run was trained, or else spread over the video."""
+    """How the clips of a clip model are sampled: at the rate that is given, its run's or its card's, or spread."""
     if (audited.file / "run.json").is_file():
-        return read_run(audited.file).recipe.spec
-    return ClipSpec(audited.frames, "spread", audited.size)
+        spec = read_run(audited.file).recipe.spec
+        return dataclasses.replace(spec, rate=audited.card.rate.value or spec.rate)
+    return ClipSpec(audited.frames, audited.card.rate.value or "spread", audited.size)

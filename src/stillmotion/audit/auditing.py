@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,6 +46,7 @@ def audit_model(
     input_range: str | None = None,
     channels: str | None = None,
     frames: int | None = None,
+    rate: float | Literal["spread"] | None = None,
     size: int | tuple[int, int] | None = None,
     outputs: str | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
@@ -66,6 +67,7 @@ def audit_model(
         input_range: the range of numbers that the model is given, such as "0..1"; None to find out.
         channels: "rgb", "bgr" or "gray", as the model is fed; None for what its card says, or RGB.
         frames: frames of a clip, for a model that takes any number.
+        rate: frames per second of a clip, or "spread"; None for what its run or card says, or spread.
         size: height and width, or one side of squares, for a model that takes any.
         outputs: what the model's outputs are; see `describe_model`.
         custom_objects: custom layers and functions by name, or the module that defines them.
@@ -88,6 +90,7 @@ def audit_model(
         input_range=input_range,
         channels=channels,
         frames=frames,
+        rate=rate,
         size=size,
         outputs=outputs,
         custom_objects=custom_objects,
@@ -219,6 +222,8 @@ def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snap
         )
     if audited.card.per_frame.value:
         notes.append("the model returns an output for each frame; that for the newest frame is audited")
+    if audited.card.outputs.source == "assumed":
+        notes.append(f"the model's outputs are taken for {audited.card.outputs.value}; use --outputs to be sure")
     if len(snapshots) == 1:
         notes.append("a single snapshot cannot show how certain the causes are: use more")
     if not audited.has_class_names:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import keras
 
 from stillmotion.audit.arguments import check_arguments
-from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel
-from stillmotion.audit.faults.scaling import LEVELS
+from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel, Returned
+from stillmotion.audit.faults.scaling import LEVELS, SCALINGS
 from stillmotion.data.class_names import read_class_names
 from stillmotion.errors import StillmotionError
 from stillmotion.models.adapters import adapt, fixed_batch_size
@@ -32,6 +32,7 @@ def load_audited_model(
     input_range: str | None = None,
     channels: str | None = None,
     frames: int | None = None,
+    rate: float | Literal["spread"] | None = None,
     size: int | tuple[int, int] | None = None,
     outputs: str | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
@@ -42,10 +43,11 @@ def load_audited_model(
     Args:
         file: a run's folder, or any model's file; see `describe_model`.
         labels: class names in output order; see `read_class_names`.
-        input_range: the range of numbers that the model is given, a name in `SCALINGS` or `INPUT_RANGES`; None to find
-            out.
+        input_range: the range of numbers that the model is given, a name in `SCALINGS` or `INPUT_RANGES`, or
+            "LOW..HIGH"; None to find out.
         channels: "rgb", "bgr" or "gray"; None for what its card says, or RGB.
         frames: frames of a clip, for a model that takes any number.
+        rate: frames per second of a clip, or "spread"; None for what its run or card says, or spread.
         size: height and width, or one side of squares, for a model that takes any.
         outputs: what its outputs are; see `describe_model`.
         custom_objects: custom layers and functions by name, or the module that defines them.
@@ -59,10 +61,20 @@ def load_audited_model(
         StillmotionError: the model cannot be loaded, or takes neither images nor clips.
     """
     path = Path(file)
-    check_arguments(path, input_range=input_range, channels=channels)
+    check_arguments(path, input_range=input_range, channels=channels, outputs=outputs)
     objects = resolve_custom_objects(custom_objects)
-    known = input_range if input_range in INPUT_RANGES or input_range == "tf" else None
-    facts = GivenFacts(known, channels, frames, None, size, labels, outputs, None, objects, unsafe)
+    known = None if input_range in SCALINGS and input_range not in INPUT_RANGES else input_range
+    facts = GivenFacts(
+        input_range=known,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        custom_objects=objects,
+        unsafe=unsafe,
+    )
     described, names, source = _open(path, facts)
     model, card = described.model, _with_defaults(described.card)
     if card.kind not in ("image", "clip"):
@@ -75,14 +87,18 @@ def load_audited_model(
         logits = Fact[Outputs](value="logits", source="assumed", evidence=card.outputs.evidence)
         measured = logits if logits.evidence and count > 1 else measure_outputs(run_on_noise(model, card))
         card = card.model_copy(update={"outputs": measured})
+    if card.outputs.value is None:
+        taken_for: Outputs = "one logit" if count == 1 else "logits"
+        card = card.model_copy(update={"outputs": Fact[Outputs](value=taken_for, source="assumed")})
     if card.outputs.value == "regression":
         raise StillmotionError(f"{path}: returns a number; only classifiers can be audited")
     single = count == 1
     classes = max(2, count)
     if names is not None and len(names) != classes:
         raise StillmotionError(f"{source}: has {len(names)} labels, but the model has {classes} classes")
-    kinds: Mapping[Any, Literal["probabilities", "logits", "sigmoid"]] = {"logits": "logits"}
-    returned = "sigmoid" if single else kinds.get(card.outputs.value, "probabilities")
+    returned: Returned = "logits" if card.outputs.value == "logits" else "probabilities"
+    if single:
+        returned = "one logit" if card.outputs.value == "one logit" else "one sigmoid"
     if not _is_plain(model, card):
         if box:
             raise StillmotionError(
@@ -125,7 +141,9 @@ def _open(path: Path, facts: GivenFacts) -> tuple[DescribedModel, tuple[str, ...
         file = path if path.is_file() else run.model_file
         model = load_keras_model(file)
         card = read_model(model, str(file))
-        card = card.model_copy(update={"input_range": Fact[str](value=LEVELS, source="given", evidence="run.json")})
+        of_run = {"input_range": Fact[str](value=LEVELS, source="given", evidence="run.json")}
+        rate = Fact[float | Literal["spread"]](value=facts.rate)
+        card = card.model_copy(update={**of_run, "rate": rate})
         return DescribedModel(model, card, path), names or run.labels, source if names else str(folder / "run.json")
     described = open_model(path, dataclasses.replace(facts, labels=None))
     if names is None and described.card.labels.source in ("given", "read", "measured"):

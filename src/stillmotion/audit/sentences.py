@@ -8,11 +8,11 @@ import numpy as np
 
 from stillmotion.audit.causes import MIN_SHARE, AttributedCause
 from stillmotion.audit.comparing_paths import PathComparison
-from stillmotion.audit.decisions import given_labels
 from stillmotion.audit.faults import CHANNEL_ORDER, SCALING
 from stillmotion.audit.input_range import RangeEvidence
 from stillmotion.audit.label_fit import LABEL_ORDER, MIN_PROBABILITY, LabelFault, LabelFit
 from stillmotion.audit.records import Cause, Check, FrozenClip, Noise, Preprocessing
+from stillmotion.prediction.records import given_labels
 
 MAX_CAUSES = 5  # that the summary names
 MAX_LABELS = 12  # in a summary

@@ -44,6 +44,7 @@ def audit(
     input_range: options.InputRange = None,
     channels: options.Channels = None,
     frames: options.ClipFrames = None,
+    rate: options.ClipRate = None,
     size: options.ClipSize = None,
     outputs: options.Outputs = None,
     custom_objects: options.CustomObjects = None,
@@ -70,11 +71,10 @@ def audit(
     from stillmotion.audit import check_arguments
     from stillmotion.files import make_folder
 
-    check_arguments(model, input_range=input_range, channels=channels)
+    check_arguments(model, input_range=input_range, channels=channels, outputs=outputs)
     if out_folder is not None:
         make_folder(out_folder)
-    if unsafe:
-        note(f"--unsafe: code inside {model} may run, and can do anything that you can")
+    options.note_unsafe(model, unsafe)
     load_backend()
     from stillmotion.audit import as_json as to_json, audit_model, write_audit
 
@@ -88,6 +88,7 @@ def audit(
             input_range=input_range,
             channels=channels,
             frames=frames,
+            rate=None if rate is None else options.read_clip_rate(rate),
             size=None if size is None else options.read_size(size),
             outputs=outputs,
             custom_objects=custom_objects,

@@ -51,5 +51,8 @@ def convert(
 
     with silent():
         result = convert_model(model, new, facts=facts, snapshots=snapshots)
-    out.print(f"outputs differ by at most {result.max_difference:.1e}, for {result.inputs} inputs of noise")
+    old = "the model's as Keras 2 runs it" if result.compared_with == "Keras 2" else "the model's as it was loaded here"
+    out.print(f"outputs differ by at most {result.max_difference:.1e} from {old}, for {result.inputs} inputs of noise")
+    if result.is_old and result.compared_with != "Keras 2":
+        note("Keras 2 did not take part: with the package tf_keras, a model without custom layers is compared with it")
     note(f"written: {shown(result.file)}, and its card: {shown(result.card_file)}")

@@ -219,8 +219,7 @@ def model_facts(
 
     check_facts(input_range=input_range, channels=channels, outputs=outputs)
     find_run(model)
-    if unsafe:
-        note(f"--unsafe: code inside {model} may run, and can do anything that you can")
+    note_unsafe(model, unsafe)
     return {
         "input_range": input_range,
         "channels": channels,
@@ -233,6 +232,12 @@ def model_facts(
         "custom_objects": custom_objects,
         "unsafe": unsafe,
     }
+
+
+def note_unsafe(model: Path, unsafe: bool) -> None:
+    """Say what `--unsafe` means, if it is given."""
+    if unsafe:
+        note(f"--unsafe: code inside {model} may run, and can do anything that you can")
 
 
 def read_clip_rate(text: str) -> Rate:

@@ -124,18 +124,25 @@ def _check_not_read(out_file: Path, files: Sequence[Path]) -> None:
 def _make_table(predictions: Sequence[VideoPrediction]) -> Table:
     """One row per video, after one for each of its windows if there are several."""
     from stillmotion.prediction import prediction_rows
+    from stillmotion.prediction.tables import value_column
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("video", "seconds", "label", "probability"):
-        table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
+    first = predictions[0] if predictions else None
+    regression = first is not None and first.outputs == "regression"
+    values = list(map(value_column, first.labels)) if first and regression else []
+    independent = first is not None and first.outputs == "independent sigmoids"
+    for column in ("video", "seconds", *(values or ("label", *(() if independent else ("probability",))))):
+        table.add_column(column, justify="right" if column in ("probability", *values) else "left", overflow="fold")
     for prediction in predictions:
         *windows, video = prediction_rows([prediction])
         for row in (*(windows if len(windows) > 1 else ()), video):
+            given = [f"{row[column]:.4g}" for column in values]
+            if not regression:
+                given = [escape(row["label"])] + ([] if independent else [f"{row['probability']:.3f}"])
             table.add_row(
                 escape(row["video"]) if row is video else "",
                 f"{row['start_seconds']:.2f} to {row['end_seconds']:.2f}",
-                escape(row["label"]),
-                f"{row['probability']:.3f}",
+                *given,
                 style="bold" if row is video else "",
             )
     return table

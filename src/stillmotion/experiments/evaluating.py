@@ -42,12 +42,16 @@ def run_evaluation(
         The figures, with 95 % intervals by group.
 
     Raises:
-        UsageError: no such run or data set.
+        UsageError: no such run or data set, or a model whose outputs are not labels of which each video has one.
         StillmotionError: the run has no test part, a label it does not know, or no readable video.
     """
     if isinstance(run, prediction.ClipModel):
         if data is None:
             raise UsageError("give the labeled videos to test the model on")
+        if run.outputs in ("regression", "independent sigmoids"):
+            is_number = run.outputs == "regression"
+            what = "a number" if is_number else "independent labels, of which a video may have several"
+            raise UsageError(f"the model returns {what}; only labels of which each video has one can be tested")
         return _test(run, read_labeled(data, group=group, frame_rate=frame_rate), progress)
     run = run if isinstance(run, Run) else read_run(run)
     own = run.record.data.part("test")

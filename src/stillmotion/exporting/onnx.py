@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, last_line
 from stillmotion.exporting.program import NamedArrays, Program, Runner, missing, threads, traced
 from stillmotion.exporting.recurrence import for_onnx, replace
 
@@ -39,8 +39,7 @@ def convert(program: Program) -> bytes:
                 custom_op_handlers={"PyFunc": (replace(recurrences), [])},
             )
     except Exception as error:  # The converter raises errors of every kind.
-        reason = " ".join(str(error).split())[:200]
-        raise StillmotionError(f"ONNX cannot hold this model ({type(error).__name__}: {reason})") from error
+        raise StillmotionError(f"ONNX cannot hold this model ({type(error).__name__}: {last_line(error)})") from error
     serialized: bytes = model.SerializeToString()
     return serialized
 

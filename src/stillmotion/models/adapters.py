@@ -12,10 +12,12 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.errors import UsageError
 from stillmotion.models.cards import InputCard, ModelCard, find_axes, range_factors
 
 # ITU-R BT.601, by which OpenCV and Pillow turn RGB into gray.
 LUMA = (0.299, 0.587, 0.114)
+_WHOLE = ("0..255", None)  # what a model of whole numbers may be given; None is still unknown
 
 
 def adapt(model: keras.Model, card: ModelCard, *, levels: bool = True, clips: bool = True) -> keras.Model:
@@ -44,6 +46,23 @@ def adapt(model: keras.Model, card: ModelCard, *, levels: bool = True, clips: bo
     x = _as_input(x, card, card.inputs[0], card.axes.value or "", levels=levels)
     outputs = only_tensor(model(as_model_input(model, x), training=False))
     return keras.Model(inputs, _probabilities(outputs, card), name=model.name)
+
+
+def check_levels(card: ModelCard) -> None:
+    """Check that a model of whole numbers is given levels, of which another range would leave only a few.
+
+    Args:
+        card: how the model is fed.
+
+    Raises:
+        UsageError: it is given another range.
+    """
+    for given in card.inputs:
+        if given.role in ("frames", "difference") and "int" in given.dtype and card.input_range.value not in _WHOLE:
+            raise UsageError(
+                f"{card.model}: input range {card.input_range.value} was given, but the model takes {given.dtype}, so "
+                "levels 0..255"
+            )
 
 
 def _adapt_several(model: keras.Model, card: ModelCard) -> keras.Model:
@@ -86,11 +105,12 @@ def _adapt_several(model: keras.Model, card: ModelCard) -> keras.Model:
 
 def _as_input(x: Any, card: ModelCard, given: InputCard, axes: str, *, levels: bool) -> Any:
     """Pictures or clips of a camera as one input takes them."""
-    takes_levels = given.dtype == "uint8"
-    if not (takes_levels and levels and card.channels.value == "RGB"):
+    as_they_are = given.dtype == "uint8" and levels and card.channels.value == "RGB"
+    if not as_they_are:
         x = _feed(x, card, given.shape[axes.index("c")] or 1, levels=levels)
-    x = _permuted(x, axes)
-    return keras.ops.cast(x, "uint8") if takes_levels else x
+        if "int" in given.dtype:
+            x = keras.ops.cast(keras.ops.round(x), given.dtype)  # OpenCV rounds luma, too.
+    return _permuted(x, axes)
 
 
 def _permuted(x: Any, axes: str) -> Any:
@@ -101,21 +121,27 @@ def _permuted(x: Any, axes: str) -> Any:
 
 def _feed(x: Any, card: ModelCard, channels: int, *, levels: bool) -> Any:
     """Channels and range of a picture or clip."""
-    layers = keras.layers
-    factor, offset = range_factors(card.input_range.value or "0..255") if levels else (np.ones(3), np.zeros(3))
+    factor, offset = range_factors(card.input_range.value or "0..255")
+    alike = len(set(factor)) == len(set(offset)) == 1
     if card.channels.value == "gray" or channels == 1:
-        # The channels of a gray picture are scaled alike, so scaling may come first.
-        x = layers.Rescaling(float(factor[0]), float(offset[0]))(x)
-        luma = layers.Dense(channels, use_bias=False, trainable=False, name="luma")
-        x = luma(x)
+        if not levels and not alike:  # Luma is of levels.
+            x = _rescaled(x, 1 / factor, -offset / factor)
+        luma = keras.layers.Dense(channels, use_bias=False, trainable=False, name="luma")
+        x = luma(keras.ops.cast(x, "float32"))
         luma.set_weights([np.repeat(np.array(LUMA, np.float32)[:, None], channels, axis=1)])
-        return x
-    if card.channels.value == "BGR" and levels:
+        return _rescaled(x, factor[:channels], offset[:channels]) if levels or not alike else x
+    if not levels:
+        return _rescaled(x, np.ones(1), np.zeros(1))
+    if card.channels.value == "BGR":
         x = keras.ops.take(x, [2, 1, 0], axis=-1)
-    same = len(set(factor)) == len(set(offset)) == 1
-    if same:
-        return layers.Rescaling(float(factor[0]), float(offset[0]))(x)
-    return layers.Rescaling([float(value) for value in factor], [float(value) for value in offset])(x)
+    return _rescaled(x, factor, offset)
+
+
+def _rescaled(x: Any, factor: NDArray[np.float64], offset: NDArray[np.float64]) -> Any:
+    """Each channel times its factor and plus its offset."""
+    if len(set(factor)) == len(set(offset)) == 1:
+        return keras.layers.Rescaling(float(factor[0]), float(offset[0]))(x)
+    return keras.layers.Rescaling([float(value) for value in factor], [float(value) for value in offset])(x)
 
 
 def _permutation(axes: str) -> tuple[int, ...]:
@@ -159,11 +185,12 @@ def feed_array(clips: NDArray[Any], card: ModelCard) -> NDArray[Any]:
     if card.channels.value == "gray":
         channels = card.inputs[0].shape[axes.index("c")] or 1
         values = np.repeat(values @ np.array(LUMA, np.float32)[:, None], channels, axis=-1)
-        factor, offset = factor[:1], offset[:1]
+        factor, offset = factor[:channels], offset[:channels]
     elif card.channels.value == "BGR":
         values = values[..., ::-1]
     values = values * factor.astype(np.float32) + offset.astype(np.float32)
     values = values.transpose(0, *(axis + 1 for axis in _permutation(axes)))
+    values = np.rint(values) if "int" in card.inputs[0].dtype else values
     return np.ascontiguousarray(values, dtype=card.inputs[0].dtype)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,7 +55,10 @@ def _import_file(file: Path) -> ModuleType:
 
 
 def import_custom_objects(module: str) -> dict[str, Any]:
-    """The public layers, models and functions that a module defines, by name.
+    """The public layers, models and functions of a module, by name.
+
+    These are what it defines, what it imports from modules beside it or of the same package, and what is Keras's. A
+    model's file may call them; so whatever else the module imports, such as `subprocess.run`, is not among them.
 
     Args:
         module: its dotted name, or its file.
@@ -65,8 +69,30 @@ def import_custom_objects(module: str) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be imported.
     """
-    namespace = vars(import_user_module(module, "--custom-objects"))
-    return {name: value for name, value in namespace.items() if callable(value) and not name.startswith("_")}
+    imported = import_user_module(module, "--custom-objects")
+    return {
+        name: value
+        for name, value in vars(imported).items()
+        if callable(value) and not name.startswith("_") and _may_be_called(value, imported)
+    }
+
+
+def _may_be_called(value: Any, module: ModuleType) -> bool:
+    """Whether something that a module holds is its author's or Keras's."""
+    import keras
+
+    if inspect.isclass(value) and issubclass(value, keras.layers.Layer):
+        return True
+    name = getattr(getattr(value, "func", value), "__module__", None) or ""  # of a partial, that of its function
+    package = name.partition(".")[0]
+    if package == "keras":
+        return not name.startswith(("keras.src.saving", "keras.src.utils"))  # which read and fetch files
+    if package == module.__name__.partition(".")[0]:
+        return True
+    origin = getattr(sys.modules.get(name), "__file__", None)
+    if origin is None or module.__file__ is None:
+        return False
+    return Path(origin).resolve().parent == Path(module.__file__).resolve().parent
 
 
 @contextmanager

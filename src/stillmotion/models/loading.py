@@ -14,12 +14,11 @@ from typing import Any
 
 import keras
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.models.old_files import ACTIVATION_LAYERS, clean_config, correct_weights
-from stillmotion.models.saved_models import read_saved_layers, run_saved_model
+from stillmotion.models.saved_models import assign_weights, read_saved_layers, run_saved_model
 
-_MAX_REASON = 200  # characters of Keras's own message that are shown
 _MAX_CONFIG = 64 << 20  # bytes of a configuration, which is text
 _MAX_EXPANSION = 100  # of a file in an archive, which Keras stores as it is
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -27,7 +26,7 @@ _WEIGHTS_NAMES = ("{}.weights.h5", "{}.h5", "{}.hdf5", "{}_weights.h5")
 
 
 @dataclass(frozen=True)
-class _StoredModel:
+class StoredModel:
     """A model as Keras has written it.
 
     Attributes:
@@ -81,23 +80,9 @@ def load_keras_model(
 
 def _load_file(file: Path, temporary: Path, objects: dict[str, Any], unsafe: bool) -> keras.Model:
     """Load a file; what has to be unpacked goes into a temporary folder."""
-    with file.open("rb") as opened:
-        start = opened.read(len(_HDF5_SIGNATURE))
-    if start == _HDF5_SIGNATURE:
-        stored = _read_hdf5(file, temporary)
-    elif zipfile.is_zipfile(file):
-        stored = _read_archive(file, temporary)
-    elif file.suffix.lower() == ".json":
-        stored = _read_json(file, _find_weights(file), temporary)
-    elif file.suffix.lower() in (".keras", ".h5", ".hdf5"):
-        raise StillmotionError("not a Keras model (neither an archive nor an HDF5 file)")
-    else:
-        raise UsageError(
-            f"{file}: not a model; expected a run's folder, .keras, .h5, .json with weights, .onnx, .tflite or a "
-            "SavedModel folder"
-        )
+    stored = read_stored(file, temporary)
     if stored is None:  # Keras 3's own, which it loads best by itself.
-        link = temporary / ("model.h5" if start == _HDF5_SIGNATURE else "model.keras")
+        link = temporary / ("model.h5" if _is_hdf5(file) else "model.keras")
         link.symlink_to(file.resolve())
         model = keras.saving.load_model(link, custom_objects=objects, compile=False, safe_mode=not unsafe)
     else:
@@ -106,6 +91,39 @@ def _load_file(file: Path, temporary: Path, objects: dict[str, Any], unsafe: boo
         if stored.keras_version.startswith("2."):
             correct_weights(model)
     return _finished(model)
+
+
+def read_stored(file: Path, temporary: Path) -> StoredModel | None:
+    """Read a model's configuration, and find its weights.
+
+    Args:
+        file: what `load_keras_model` takes, but no folder.
+        temporary: a folder for what has to be unpacked.
+
+    Returns:
+        What is stored; None for a complete file of Keras 3.
+
+    Raises:
+        UsageError: the file is of no known kind.
+        StillmotionError: it is not a model.
+    """
+    if _is_hdf5(file):
+        return _read_hdf5(file, temporary)
+    if zipfile.is_zipfile(file):
+        return _read_archive(file, temporary)
+    if file.suffix.lower() == ".json":
+        return _read_json(file, _find_weights(file), temporary)
+    if file.suffix.lower() in (".keras", ".h5", ".hdf5"):
+        raise StillmotionError("not a Keras model (neither an archive nor an HDF5 file)")
+    raise UsageError(
+        f"{file}: not a model; expected a run's folder, .keras, .h5, .json with weights, .onnx, .tflite or a "
+        "SavedModel folder"
+    )
+
+
+def _is_hdf5(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return opened.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
 
 
 def _finished(model: keras.Model) -> keras.Model:
@@ -126,7 +144,7 @@ def _load_saved_model(folder: Path, objects: dict[str, Any], unsafe: bool) -> ke
         saved = read_saved_layers(folder)
         if saved is not None:
             model = rebuild(saved.config, saved.keras_version, objects, unsafe=unsafe)
-            model.set_weights(saved.weights)
+            assign_weights(model, saved.weights)
             correct_weights(model)
             return _finished(model)
     except Exception as error:  # A damaged or foreign file may raise anything.
@@ -156,12 +174,12 @@ def rebuild(config: Mapping[str, Any], keras_version: str, objects: Mapping[str,
         StillmotionError: something in it has no counterpart in Keras 3.
     """
     if not keras_version.startswith("3."):
-        config = clean_config(config, keras_version)
+        config = clean_config(config, keras_version, objects)
         objects = {name: getattr(keras.layers, name) for name in ACTIVATION_LAYERS} | dict(objects)
     return keras.saving.deserialize_keras_object(config, custom_objects=objects, safe_mode=not unsafe)
 
 
-def _read_hdf5(file: Path, temporary: Path) -> _StoredModel | None:
+def _read_hdf5(file: Path, temporary: Path) -> StoredModel | None:
     """A model in an HDF5 file; None if Keras 3 has written it."""
     import h5py
 
@@ -180,10 +198,10 @@ def _read_hdf5(file: Path, temporary: Path) -> _StoredModel | None:
         return None
     link = temporary / "model.h5"
     link.symlink_to(file.resolve())
-    return _StoredModel(json.loads(config), version or "2.0", link)
+    return StoredModel(json.loads(config), version or "2.0", link)
 
 
-def _read_archive(file: Path, temporary: Path) -> _StoredModel | None:
+def _read_archive(file: Path, temporary: Path) -> StoredModel | None:
     """A model in a `.keras` archive; None if Keras 3 has written it."""
     with zipfile.ZipFile(file) as archive:
         if "config.json" not in archive.namelist():
@@ -196,7 +214,7 @@ def _read_archive(file: Path, temporary: Path) -> _StoredModel | None:
         _check_size(archive.getinfo(weights.name), 1 << 32)
         with archive.open(weights.name) as packed, weights.open("wb") as unpacked:
             shutil.copyfileobj(packed, unpacked)
-    return _StoredModel(config, version, weights)
+    return StoredModel(config, version, weights)
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -211,7 +229,7 @@ def _check_size(member: zipfile.ZipInfo, free: int) -> None:
         raise StillmotionError(f"its {member.filename} would unpack to {member.file_size / 2**20:.0f} MB; refused")
 
 
-def _read_json(file: Path, weights: Path, temporary: Path) -> _StoredModel:
+def _read_json(file: Path, weights: Path, temporary: Path) -> StoredModel:
     """An architecture with the weights that belong to it."""
     if file.stat().st_size > _MAX_CONFIG:
         raise StillmotionError(f"{file}: too large for a model's architecture")
@@ -225,7 +243,7 @@ def _read_json(file: Path, weights: Path, temporary: Path) -> _StoredModel:
         legacy = "layer_names" in opened.attrs or "model_weights" in opened
     link = temporary / ("model.h5" if legacy else "model.weights.h5")
     link.symlink_to(weights.resolve())
-    return _StoredModel(config, config.get("keras_version", "3."), link)
+    return StoredModel(config, config.get("keras_version", "3."), link)
 
 
 def _find_weights(file: Path) -> Path:
@@ -315,10 +333,4 @@ def _explain(file: Path, error: Exception) -> str:
             f"has a custom layer or function {missing[1]!r}; name the module that defines it: "
             "`custom_objects` package.module"
         )
-    return f"not a Keras model that can be loaded ({_reason(error)})"
-
-
-def _reason(error: Exception) -> str:
-    """The last line of an error, which is where Keras says what went wrong, or the error's name."""
-    lines = [" ".join(line.partition("Full object config:")[0].split()) for line in str(error).splitlines()]
-    return next((line for line in reversed(lines) if line), type(error).__name__)[:_MAX_REASON]
+    return f"not a Keras model that can be loaded ({last_line(error)})"

@@ -106,12 +106,16 @@ _GET_ITEM: _Function = ("numpy.GetItem", ("tensor",), {})
 _FUNCTION_DEFAULTS = {"nn.Gelu": {"approximate": False}}
 
 
-def clean_config(config: Mapping[str, Any], keras_version: str) -> dict[str, Any]:
+def clean_config(
+    config: Mapping[str, Any], keras_version: str, custom_objects: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Clean the configuration of a model that Keras 2 has written.
 
     Args:
         config: the model's class and configuration, as in a file. It is not changed.
         keras_version: the version that wrote it, such as "2.4.0".
+        custom_objects: classes of the user's by name. Where one has the name of a class of Keras's, the user's is
+            meant.
 
     Returns:
         A configuration for `keras.saving.deserialize_keras_object`.
@@ -121,8 +125,32 @@ def clean_config(config: Mapping[str, Any], keras_version: str) -> dict[str, Any
     """
     if keras_version.startswith("1."):
         raise StillmotionError(f"written by Keras {keras_version}: load and save it with Keras 2 first")
-    cleaned: dict[str, Any] = _clean(config)
+    own = {
+        name: value
+        for name, value in (custom_objects or {}).items()
+        if value is not getattr(keras.layers, name, None) and name not in (*_MODELS, *_RENAMED)
+    }
+    cleaned: dict[str, Any] = _clean(_mark_custom(config, own))
     return cleaned
+
+
+def _mark_custom(value: Any, own: Mapping[str, Any]) -> Any:
+    """A part of a configuration in which the user's own classes are called ">Class", of a package with no name."""
+    if isinstance(value, list | tuple):
+        return [_mark_custom(part, own) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    marked = {key: _mark_custom(part, own) for key, part in value.items()}
+    name = marked.get("class_name")
+    if not isinstance(name, str) or not isinstance(marked.get("config"), Mapping):
+        return marked
+    cls_name = name.rpartition(">")[2]
+    cls = own.get(cls_name)
+    if cls is None:
+        return marked
+    if inspect.isclass(cls) and issubclass(cls, getattr(keras.layers, cls.__name__, ())):
+        marked["config"] = _without_unknown_keys(cls, marked["config"])
+    return {**marked, "class_name": f">{cls_name}"}
 
 
 def _clean(value: Any) -> Any:
@@ -142,8 +170,10 @@ def _clean(value: Any) -> Any:
         return value["config"]["name"]
     if name.startswith("__"):
         return dict(value)
-    # "package>Class" is how Keras registers custom classes; a built-in one has no package.
-    name = name.rpartition(">")[2]
+    # "package>Class" is how Keras registers custom classes, even one with the name of a built-in class.
+    package, is_custom, name = name.rpartition(">")
+    if is_custom and package.lower() != "keras":
+        return _clean_custom(package, name, config or {})
     name = _RENAMED.get(name, name)
     if name == "Sequential":
         return _clean_sequential(value)
@@ -162,11 +192,24 @@ def _object(module: str | None, name: str, config: Mapping[str, Any]) -> dict[st
     }
 
 
+def _clean_custom(package: str, name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """An object of somebody's own class, which is one of the user's, or has to be registered."""
+    cleaned = _clean_parts(config)
+    cleaned.pop("batch_input_shape", None)
+    return {**_object(None, name, cleaned), "registered_name": f"{package}>{name}" if package else name}
+
+
+def _clean_parts(config: Mapping[str, Any]) -> dict[str, Any]:
+    """An object's configuration, each part of it cleaned."""
+    cleaned = {key: _clean(part) for key, part in config.items()}
+    if isinstance(cleaned.get("name"), str):
+        cleaned["name"] = _clean_name(cleaned["name"])
+    return cleaned
+
+
 def _clean_layer(name: str, value: Mapping[str, Any]) -> dict[str, Any]:
     """A layer, or another object of Keras or of somebody else."""
-    config = {key: _clean(part) for key, part in value["config"].items()}
-    if isinstance(config.get("name"), str):
-        config["name"] = _clean_name(config["name"])
+    config = _clean_parts(value["config"])
     for module in ("layers", "regularizers", "constraints", "initializers"):
         cls = getattr(getattr(keras, module), name, None)
         if inspect.isclass(cls):

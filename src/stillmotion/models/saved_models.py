@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,12 +22,12 @@ class SavedLayers(NamedTuple):
     Attributes:
         config: the model's class and configuration.
         keras_version: the version that wrote it.
-        weights: in the order of `model.weights`.
+        weights: names and values, in the order of Keras 2's `model.weights`.
     """
 
     config: dict[str, Any]
     keras_version: str
-    weights: list[NDArray[Any]]
+    weights: list[tuple[str, NDArray[Any]]]
 
 
 def read_saved_layers(folder: Path) -> SavedLayers | None:
@@ -80,8 +80,40 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
             raise ValueError("not the metadata of Keras 2")
 
 
-def _read_weights(prefix: Path) -> list[NDArray[Any]] | None:
-    """The model's variables in order, from the checkpoint; None if it does not list them."""
+def assign_weights(model: keras.Model, weights: Sequence[tuple[str, NDArray[Any]]]) -> None:
+    """Give a rebuilt model its weights.
+
+    Args:
+        model: the model.
+        weights: of `SavedLayers`.
+
+    Raises:
+        StillmotionError: they are not the model's.
+    """
+    variables = list({id(variable): variable for variable in _in_old_order(model)}.values())
+    # Of what has a usual name, the name tells whether the order is right where shapes are alike.
+    usual = {"bias", "beta", "gamma", "kernel", "moving_mean", "moving_variance", "recurrent_kernel"}
+    if len(variables) != len(weights):
+        raise StillmotionError(f"its variables hold {len(weights)} weights, its layers {len(variables)}")
+    for variable, (name, value) in zip(variables, weights, strict=True):
+        if tuple(variable.shape) != value.shape or (name != variable.name and {name, variable.name} <= usual):
+            raise StillmotionError(
+                f"its variables hold {name} {value.shape} where its layers have {variable.path} {tuple(variable.shape)}"
+            )
+        variable.assign(value)
+
+
+def _in_old_order(model: keras.Model) -> Iterator[Any]:
+    """A model's weights as Keras 2 listed them: of a layer that holds others all trainable ones come first."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _in_old_order(layer)
+        else:
+            yield from (*layer.trainable_weights, *layer.non_trainable_weights)
+
+
+def _read_weights(prefix: Path) -> list[tuple[str, NDArray[Any]]] | None:
+    """The model's variables in order, with their names, from the checkpoint; None if it does not list them."""
     import tensorflow as tf
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
@@ -92,8 +124,8 @@ def _read_weights(prefix: Path) -> list[NDArray[Any]] | None:
         return None
     listed = graph.nodes[children["variables"]].children
     in_order = sorted(listed, key=lambda child: int(child.local_name))
-    keys = [graph.nodes[child.node_id].attributes[0].checkpoint_key for child in in_order]
-    return [np.asarray(reader.get_tensor(key)) for key in keys]
+    stored = [graph.nodes[child.node_id].attributes[0] for child in in_order]
+    return [(it.full_name.rpartition("/")[2], np.asarray(reader.get_tensor(it.checkpoint_key))) for it in stored]
 
 
 def run_saved_model(folder: Path) -> keras.Model:

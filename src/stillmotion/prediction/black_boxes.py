@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting.program import missing, threads
 from stillmotion.models.adapters import feed_array, probability_array
-from stillmotion.models.cards import InputCard, ModelCard
+from stillmotion.models.cards import InputCard, ModelCard, range_factors
 from stillmotion.streaming import WindowPrediction
 
+MAX_DEVIATION = 0.02  # of a quantized range from a usual one, as a part of that
 SUFFIXES = (".onnx", ".tflite")
 _ONNX_TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(double)": "float64"}
 
@@ -38,7 +39,7 @@ class BlackBox:
         input_name: the name of its input.
         output_shape: the shape of what it returns, with the batch.
         run: from a batch to what the model returns.
-        input_range: the range that its quantized input stands for, if it has one.
+        input_range: the range that its quantized input stands for, if that is a usual one.
     """
 
     file: Path
@@ -136,8 +137,7 @@ def load_black_box(file: Path) -> BlackBox:
     except StillmotionError:
         raise
     except Exception as error:  # A damaged file may raise anything.
-        reason = " ".join(str(error).split())[:200]
-        raise StillmotionError(f"{file}: cannot be loaded ({reason})") from error
+        raise StillmotionError(f"{file}: cannot be loaded ({last_line(error)})") from error
 
 
 def _load_onnx(file: Path) -> BlackBox:
@@ -186,12 +186,22 @@ def _load_litert(file: Path) -> BlackBox:
     dtype = "float32" if quantized else np.dtype(given["dtype"]).name
     input_range = None
     if quantized and info is not None:
-        input_range = f"{(info.min - zero) * scale:.6f}..{(info.max - zero) * scale:.6f}"
+        input_range = _quantized_range((info.min - zero) * scale, (info.max - zero) * scale)
     signature = [int(side) for side in given.get("shape_signature", given["shape"])]
     shape = tuple(int(side) if side > 0 else None for side in given["shape"])
     shape = (shape[0], *(None if known < 0 else side for known, side in zip(signature[1:], shape[1:], strict=True)))
     outputs = tuple(int(side) for side in returned["shape"])
     return BlackBox(file, TensorSpec(shape, dtype), given["name"], outputs, run, input_range)
+
+
+def _quantized_range(low: float, high: float) -> str | None:
+    """The usual range of pictures that a span of quantized numbers stands for; a span is that of samples, not exact."""
+    for name in ("0..255", "0..1", "-1..1"):
+        factor, offset = (float(part[0]) for part in range_factors(name))
+        ends = offset, 255 * factor + offset
+        if max(abs(low - ends[0]), abs(high - ends[1])) <= MAX_DEVIATION * (ends[1] - ends[0]):
+            return name
+    return None
 
 
 def _only(file: Path, tensors: Sequence[Any], what: str) -> Sequence[Any]:

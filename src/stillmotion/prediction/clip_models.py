@@ -110,7 +110,19 @@ def load_clip_model(
         UsageError: no rate, an impossible one, something that must be given and is not, or see `describe_model`.
         StillmotionError: the run or model cannot be read, or takes something else than pictures.
     """
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe, card)
+    facts = GivenFacts(
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        inputs=inputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+        card=card,
+    )
     return as_clip_model(open_model(run, facts, snapshots=snapshots, videos=videos), facts.rate, engine=engine)
 
 

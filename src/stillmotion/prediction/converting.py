@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting.program import distance
 from stillmotion.files import atomic_write
 from stillmotion.models.cards import ModelCard, card_file, file_digest, write_card
 from stillmotion.models.inference import load_keras_model
+from stillmotion.models.keras_2 import is_of_keras_2, predict_with_keras_2
 from stillmotion.prediction.black_boxes import BlackBox
 from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model, resolve_custom_objects
 
@@ -30,8 +31,11 @@ class Conversion:
         file: the clean model.
         card_file: its card.
         card: the same, read.
-        max_difference: the largest difference between the two models' outputs.
+        max_difference: the largest difference between the outputs of what was written and of the old model.
         inputs: how many inputs of noise were compared.
+        compared_with: what ran the old model: Keras 2 (`tf_keras`); or Keras 3, as it was loaded here, which cannot
+            show an error of loading.
+        is_old: whether Keras 2 has written the old model.
     """
 
     file: Path
@@ -39,6 +43,8 @@ class Conversion:
     card: ModelCard
     max_difference: float
     inputs: int
+    compared_with: Literal["Keras 2", "Keras 3"]
+    is_old: bool
 
 
 def convert_model(
@@ -49,6 +55,8 @@ def convert_model(
     snapshots: str | Path | None = None,
 ) -> Conversion:
     """Write a model as a `.keras` file that Keras 3 loads by itself in safe mode, with its card, and compare both.
+
+    A model of Keras 2 is run by Keras 2 for that if the package `tf_keras` is installed.
 
     Args:
         model: what `describe_model` takes, of any version of Keras; or a model that is described already.
@@ -81,21 +89,28 @@ def convert_model(
         try:
             described.model.save(temporary)
         except Exception as error:  # A custom layer's own code may raise anything.
-            reason = " ".join(str(error).split())[:200]
-            raise StillmotionError(f"{described.file}: cannot be written ({reason})") from error
+            raise StillmotionError(f"{described.file}: cannot be written ({last_line(error)})") from error
         objects = resolve_custom_objects(given.custom_objects)
         again = load_keras_model(temporary, custom_objects=objects, unsafe=given.unsafe)
-        difference = _difference(described, again)
+        batch = _noise(described)
+        is_old = described.run is None and is_of_keras_2(described.file)
+        expected = predict_with_keras_2(described.file, batch, unsafe=given.unsafe) if is_old and not objects else None
+        compared_with: Literal["Keras 2", "Keras 3"] = "Keras 3" if expected is None else "Keras 2"
+        if expected is None:
+            expected = keras.tree.flatten(described.model.predict_on_batch(batch))
+        actual = keras.tree.flatten(again.predict_on_batch(batch))
+        difference = max(distance(new, old) for new, old in zip(actual, expected, strict=True))
         if not difference <= TOLERANCE:
             raise StillmotionError(
-                f"{described.file}: not converted, the clean model's outputs differ by {difference:.1e}"
+                f"{described.file}: not converted, the clean model's outputs differ by {difference:.1e} from those of "
+                f"{compared_with}"
             )
     card = described.card.model_copy(update={"model": file.name, "digest": file_digest(file)})
-    return Conversion(file, write_card(card, card_file(file)), card, difference, INPUTS)
+    return Conversion(file, write_card(card, card_file(file)), card, difference, INPUTS, compared_with, is_old)
 
 
-def _difference(described: DescribedModel, again: keras.Model) -> float:
-    """How far the outputs of two models are from each other, for noise of the range that they take."""
+def _noise(described: DescribedModel) -> Any:
+    """Inputs of noise, of the range that a model takes."""
     rng = np.random.default_rng(0)
     card = described.card
     inputs = []
@@ -105,6 +120,4 @@ def _difference(described: DescribedModel, again: keras.Model) -> float:
         top = 255.0 if card.input_range.value == "0..255" else 1.0
         noise = rng.uniform(0, top, (given.shape[0] or INPUTS, *shape))
         inputs.append(noise.astype(keras.backend.standardize_dtype(given.dtype)))
-    batch: Any = inputs[0] if len(inputs) == 1 else inputs
-    pairs = zip(*(keras.tree.flatten(model.predict_on_batch(batch)) for model in (described.model, again)), strict=True)
-    return max(distance(np.asarray(second, np.float64), np.asarray(first, np.float64)) for first, second in pairs)
+    return inputs[0] if len(inputs) == 1 else inputs

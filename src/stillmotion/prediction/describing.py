@@ -17,8 +17,8 @@ from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
 from stillmotion.data import read_class_names
 from stillmotion.data.media import find_media, is_image
 from stillmotion.decoding import probe, read_frames
-from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
-from stillmotion.models.adapters import as_model_input, feed_array, only_tensor, probability_array
+from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError, last_line
+from stillmotion.models.adapters import as_model_input, check_levels, feed_array, only_tensor, probability_array
 from stillmotion.models.card_reading import (
     describe_inputs,
     describe_outputs,
@@ -63,7 +63,7 @@ INDEPENDENT = ("independent sigmoids", "independent logits")
 SCALED = "gets them scaled by the model"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class GivenFacts:
     """What a user says of a model; see `describe_model`."""
 
@@ -144,7 +144,18 @@ def describe_model(
         UsageError: a wrong argument, or one that contradicts the model.
         StillmotionError: the model cannot be loaded, or has several outputs or one of an unusual shape.
     """
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe)
+    facts = GivenFacts(
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        inputs=inputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+    )
     return open_model(model, facts, snapshots=snapshots, anew=True).card
 
 
@@ -212,6 +223,7 @@ def open_model(
     card = _with_given(card, stored, input_range=input_range, channels=channels, outputs=outputs, rate=facts.rate)
     if facts.inputs:
         card = _with_roles(card, facts.inputs, path)
+    check_levels(card)
     card = _as_teachable_machine(card, loaded, path)
     described = DescribedModel(loaded, card, path)
     if card.kind in ("image", "clip") and all(card.size) and card.frames.value:
@@ -356,8 +368,7 @@ def _with_layers(described: DescribedModel) -> ModelCard:
             measured = measure_outputs(run_on_noise(described.model, card))
             updates["outputs"] = measured if measured.source == "measured" else Fact(evidence=measured.evidence)
         except Exception as error:  # The model's own code may raise anything.
-            reason = " ".join(str(error).split())[:200]
-            raise StillmotionError(f"{described.file}: fails on pictures ({reason})") from error
+            raise StillmotionError(f"{described.file}: fails on pictures ({last_line(error)})") from error
     return card.model_copy(update=updates)
 
 

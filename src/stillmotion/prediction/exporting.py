@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting import ExportFormat, Program, Runner, Tensor, check_format, distance
 from stillmotion.exporting.example import write_example
 from stillmotion.files import make_folder, write_json
@@ -104,7 +104,19 @@ def export_model(
             more than 1e-4.
     """
     target = check_format(format)
-    facts = GivenFacts(input_range, channels, frames, rate, size, labels, outputs, inputs, custom_objects, unsafe, card)
+    facts = GivenFacts(
+        input_range=input_range,
+        channels=channels,
+        frames=frames,
+        rate=rate,
+        size=size,
+        labels=labels,
+        outputs=outputs,
+        inputs=inputs,
+        custom_objects=custom_objects,
+        unsafe=unsafe,
+        card=card,
+    )
     loaded = run if isinstance(run, DescribedModel) else open_model(run, facts, snapshots=snapshots)
     if isinstance(loaded.model, BlackBox):
         raise UsageError(f"{loaded.file}: is a file of another runtime already")
@@ -164,9 +176,8 @@ def _write_and_compare(
     except StillmotionError as error:
         raise type(error)(f"not exported: {error}") from None
     except Exception as error:  # Converters raise errors of every kind.
-        reason = " ".join(str(error).split())[:200]
         raise StillmotionError(
-            f"not exported: {format} cannot hold this model ({type(error).__name__}: {reason})"
+            f"not exported: {format} cannot hold this model ({type(error).__name__}: {last_line(error)})"
         ) from error
     # Not `>`: a difference that is not a number is refused too.
     if not difference <= TOLERANCE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,34 @@ from numpy.typing import NDArray
 
 from stillmotion.clips import Window
 from stillmotion.data import Video
+from stillmotion.models.cards import Outputs
 
 Probabilities = NDArray[np.float32]
+THRESHOLD = 0.5  # from which probability on an independent label is given
+NO_LABEL = "none"
+
+
+def given_labels(probabilities: Probabilities, *, independent: bool) -> NDArray[np.bool_]:
+    """Which labels predictions give.
+
+    Args:
+        probabilities: `(..., labels)`.
+        independent: whether each label has its own yes or no.
+
+    Returns:
+        The same shape: true for the most probable label, or for all independent ones from a half on.
+    """
+    if independent:
+        return np.asarray(probabilities >= THRESHOLD)
+    given: NDArray[np.bool_] = np.arange(probabilities.shape[-1]) == probabilities.argmax(-1)[..., None]
+    return given
+
+
+def name_prediction(probabilities: Probabilities, labels: Sequence[str], *, independent: bool) -> str:
+    """The label that a prediction `(labels,)` gives, or all labels that it gives."""
+    given = given_labels(probabilities, independent=independent)
+    names = [label for label, is_given in zip(labels, given, strict=True) if is_given]
+    return " + ".join(names) or NO_LABEL
 
 
 @dataclass(frozen=True)
@@ -20,14 +47,16 @@ class VideoPrediction:
     Attributes:
         video: the entry in the data set.
         windows: start and end of each window, in seconds.
-        window_probabilities: float32 `(windows, classes)`.
+        window_probabilities: float32 `(windows, classes)`; the numbers of a regression.
         labels: the class names, in the order of the probabilities.
+        outputs: what the model's outputs are; see `ModelCard`.
     """
 
     video: Video
     windows: tuple[Window, ...]
     window_probabilities: Probabilities
     labels: tuple[str, ...]
+    outputs: Outputs = "softmax"
 
     @property
     def probabilities(self) -> Probabilities:
@@ -37,10 +66,12 @@ class VideoPrediction:
 
     @property
     def label(self) -> str:
-        """The most probable label."""
-        return self.labels[int(self.probabilities.argmax())]
+        """The most probable label; of independent ones all that are given, such as "a + b"; "" for a regression."""
+        if self.outputs == "regression":
+            return ""
+        return name_prediction(self.probabilities, self.labels, independent=self.outputs == "independent sigmoids")
 
     @property
     def probability(self) -> float:
-        """The probability of that label."""
+        """The probability of that label; of independent ones the largest."""
         return float(self.probabilities.max())

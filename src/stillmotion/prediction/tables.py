@@ -12,7 +12,7 @@ from typing import Any
 from stillmotion.data.tables import probability_column
 from stillmotion.errors import UsageError
 from stillmotion.files import atomic_write
-from stillmotion.prediction.records import Probabilities, VideoPrediction
+from stillmotion.prediction.records import Probabilities, VideoPrediction, name_prediction
 
 Row = dict[str, Any]
 
@@ -50,27 +50,42 @@ def prediction_rows(predictions: Iterable[VideoPrediction]) -> list[Row]:
 
     Returns:
         For each video one row per window, then one for the whole video, whose `window` is "all": start and end in
-        seconds, the predicted label and its probability, and the probability of each label.
+        seconds, the predicted label and its probability, and the probability of each label. Independent labels are all
+        named that are given, and have no `probability` in common. A regression has only its numbers, `value` or
+        `value_<label>`.
     """
-    rows = []
+    rows: list[Row] = []
     for prediction in predictions:
         spans = [(str(number), *window) for number, window in enumerate(prediction.windows)]
         spans.append(("all", prediction.windows[0][0], prediction.windows[-1][1]))
         all_probabilities = [*prediction.window_probabilities, prediction.probabilities]
         for (window, start, end), probabilities in zip(spans, all_probabilities, strict=True):
-            best = int(probabilities.argmax())
             rows.append(
                 {
                     "video": prediction.video.name,
                     "window": window,
                     "start_seconds": round(start, 3),
                     "end_seconds": round(end, 3),
-                    "label": prediction.labels[best],
-                    "probability": float(probabilities[best]),
-                    **probability_columns(prediction.labels, probabilities),
+                    **_result_columns(prediction, probabilities),
                 }
             )
     return rows
+
+
+def _result_columns(prediction: VideoPrediction, probabilities: Probabilities) -> Row:
+    """The cells of one row that say what was predicted."""
+    labels = prediction.labels
+    if prediction.outputs == "regression":
+        return {value_column(label): float(value) for label, value in zip(labels, probabilities, strict=True)}
+    each = probability_columns(labels, probabilities)
+    independent = prediction.outputs == "independent sigmoids"
+    label = name_prediction(probabilities, labels, independent=independent)
+    return {"label": label, **({} if independent else {"probability": float(probabilities.max())}), **each}
+
+
+def value_column(label: str) -> str:
+    """The name of the column that holds a regression's numbers of this name."""
+    return label if label == "value" else f"value_{label}"
 
 
 def probability_columns(labels: Sequence[str], probabilities: Probabilities) -> dict[str, float]:

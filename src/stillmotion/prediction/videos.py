@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from stillmotion.clips import (
 )
 from stillmotion.data import Videos
 from stillmotion.errors import UnreadableVideoError
-from stillmotion.models.cards import ModelCard
+from stillmotion.models.cards import ModelCard, Outputs
 from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
 from stillmotion.prediction.clip_models import ClipModel, as_clip_model
 from stillmotion.prediction.describing import GivenFacts, open_model
@@ -77,46 +78,48 @@ def predict(
     """
     if not isinstance(videos, (Videos, OpenedVideos)):
         videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
-    loaded, spec, labels = _load(run, card, features=cache)
+    loaded, spec, labels, outputs = _load(run, card, features=cache)
+    record = partial(VideoPrediction, labels=labels, outputs=outputs)
     model = loaded.model
     if isinstance(videos, OpenedVideos):
         loaded.extract([(s.file, window, spec) for s in videos for window in even_windows(spec, s.window)], progress)
     pending: list[_Pending] = []
     for segment in _open_one_by_one(videos):
         if isinstance(segment, SkippedVideo):
-            yield from _predict_pending(model, pending, labels)
+            yield from _predict_pending(model, pending, record)
             yield segment
             continue
         if sum(len(video.windows) for video in pending) >= BATCH_SIZE:
-            yield from _predict_pending(model, pending, labels)
+            yield from _predict_pending(model, pending, record)
         windows = even_windows(spec, segment.window)
         if len(windows) <= WINDOWS_AT_ONCE:
             try:
                 clips = loaded.read(segment.file, windows, spec, cache=cache)
             except UnreadableVideoError as error:
-                yield from _predict_pending(model, pending, labels)
+                yield from _predict_pending(model, pending, record)
                 yield SkippedVideo(segment.video, str(error))
                 continue
             pending.append(_Pending(segment, windows, clips))
         else:
-            yield from _predict_pending(model, pending, labels)
-            yield _predict_long(loaded, segment, windows, spec, labels)
-    yield from _predict_pending(model, pending, labels)
+            yield from _predict_pending(model, pending, record)
+            yield _predict_long(loaded, segment, windows, spec, record)
+    yield from _predict_pending(model, pending, record)
 
 
 def _load(
     run: Run | ClipModel | str | Path, card: ModelCard | None, *, features: bool
-) -> tuple[RunModel, ClipSpec, tuple[str, ...]]:
-    """The model, its clips and its labels; the model of a run may take cached features."""
+) -> tuple[RunModel, ClipSpec, tuple[str, ...], Outputs]:
+    """The model, its clips, its labels and what its outputs are; the model of a run may take cached features."""
     if features and isinstance(run, Run) and frozen_backbone(run.recipe):
-        return load_run_model(run, features=True), run.recipe.spec, run.labels
+        return load_run_model(run, features=True), run.recipe.spec, run.labels, "softmax"
     if not isinstance(run, ClipModel):
         opened = open_model(run, GivenFacts(card=card))
         if opened.run is not None:
-            return RunModel(opened.model, None), opened.run.recipe.spec, opened.run.labels
+            return RunModel(opened.model, None), opened.run.recipe.spec, opened.run.labels, "softmax"
         run = as_clip_model(opened)
     opened_run = run.described.run if run.described else None
-    return RunModel(run.model, None), opened_run.recipe.spec if opened_run else run.spec, run.labels
+    spec = opened_run.recipe.spec if opened_run else run.spec
+    return RunModel(run.model, None), spec, run.labels, run.outputs
 
 
 def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | SkippedVideo]:
@@ -131,7 +134,9 @@ def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | Skippe
         yield from opened.segments
 
 
-def _predict_pending(model: keras.Model, pending: list[_Pending], labels: tuple[str, ...]) -> Iterator[VideoPrediction]:
+def _predict_pending(
+    model: keras.Model, pending: list[_Pending], record: Callable[..., VideoPrediction]
+) -> Iterator[VideoPrediction]:
     """Predict the videos that wait, together, and empty the list."""
     if not pending:
         return
@@ -139,17 +144,21 @@ def _predict_pending(model: keras.Model, pending: list[_Pending], labels: tuple[
     start = 0
     for video in pending:
         stop = start + len(video.windows)
-        yield VideoPrediction(video.segment.video, tuple(video.windows), predicted[start:stop], labels)
+        yield record(video.segment.video, tuple(video.windows), predicted[start:stop])
         start = stop
     pending.clear()
 
 
 def _predict_long(
-    loaded: RunModel, segment: Segment, windows: Sequence[Window], spec: ClipSpec, labels: tuple[str, ...]
+    loaded: RunModel,
+    segment: Segment,
+    windows: Sequence[Window],
+    spec: ClipSpec,
+    record: Callable[..., VideoPrediction],
 ) -> VideoPrediction:
     """Predict a video of many windows, in portions that fit into memory."""
     portions = [windows[start : start + WINDOWS_AT_ONCE] for start in range(0, len(windows), WINDOWS_AT_ONCE)]
     predicted = [
         predict_in_batches(loaded.model, loaded.read(segment.file, portion, spec, cache=False)) for portion in portions
     ]
-    return VideoPrediction(segment.video, tuple(windows), np.concatenate(predicted), labels)
+    return record(segment.video, tuple(windows), np.concatenate(predicted))

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, last_line
 from stillmotion.exporting.program import distance
 from stillmotion.models.keras_graph import Graph, Node, predict_batch
 from stillmotion.streaming.actions import FullWindow
@@ -80,9 +80,10 @@ def _most_telling(stream: StreamModel, starts: list[int]) -> tuple[NDArray[Any],
         try:
             expected = predict_batch(stream.model, _windows(stream, frames, starts))
         except Exception as error:
-            reason = " ".join(str(error).split())[:200]
             name = stream.model.name
-            raise StillmotionError(f"{name} cannot predict a window ({type(error).__name__}: {reason})") from error
+            raise StillmotionError(
+                f"{name} cannot predict a window ({type(error).__name__}: {last_line(error)})"
+            ) from error
         variation = float(np.ptp(expected, axis=0).max())
         found.append((variation if np.isfinite(variation) else -1.0, frames, expected))
     _, frames, expected = max(found, key=lambda each: each[0])

@@ -18,7 +18,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, last_line
 from stillmotion.models.keras_graph import Node, Ref, is_kerass_own
 from stillmotion.streaming.actions import FullWindow, ParallelWindows, PerFrame
 from stillmotion.streaming.block import Store, pack, run_task, unpack
@@ -222,9 +222,10 @@ class _LayerTrial:
             results: list[Any] = _compiled(node, partial(action.run, WINDOWS))(inputs)
             return results
         except Exception as error:
-            reason = " ".join(str(error).split())[:200]
             name = node.operation.name
-            raise StillmotionError(f"{name} cannot run on a window ({type(error).__name__}: {reason})") from error
+            raise StillmotionError(
+                f"{name} cannot run on a window ({type(error).__name__}: {last_line(error)})"
+            ) from error
 
     def _rounding(self, call: int, node: Node, inputs: list[Any], results: list[Any]) -> Any:
         """How far results move when inputs and weights change by as much as numbers are rounded."""

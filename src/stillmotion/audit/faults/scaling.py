@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from stillmotion.audit.faults.fault import ValueFault
 from stillmotion.audit.resampling import Picture
+from stillmotion.models.cards import range_factors
 
 Scaling = str | tuple[float, float]  # a name, or a fitted factor and offset
 
@@ -47,9 +48,9 @@ def _apply(picture: Picture, scaling: Scaling) -> Picture:
 
 
 def factors(scaling: Scaling) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Factor and offset of a scaling, `(3,)` each."""
+    """Factor and offset of a scaling, `(3,)` each; it may be any range LOW..HIGH, too."""
     if isinstance(scaling, str):
-        return SCALINGS[scaling]
+        return SCALINGS[scaling] if scaling in SCALINGS else range_factors(scaling)
     return np.full(3, scaling[0]), np.full(3, scaling[1])
 
 
