@@ -10,10 +10,11 @@ import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
+from keras import layers
 
 from helpers.networks import network, noise, pixels, windows_of
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.exporting import onnx
+from stillmotion.exporting import Program, Tensor, onnx
 from stillmotion.models import build_model
 from stillmotion.streaming import ENGINES, engines, stream_model
 
@@ -77,6 +78,33 @@ def test_a_random_network_on_onnx(data: Any) -> None:
 
 
 @on_tensorflow
+@on_tensorflow
+def test_onnx_knows_what_its_converter_does_not() -> None:
+    """Tensors that a layer holds, convolutions in groups, functions compiled by XLA, and the exact GELU."""
+    need("onnx")
+    clip = keras.Input((4, 6, 6, 4))
+    x = layers.Normalization(mean=[1.0, 2.0, 3.0, 4.0], variance=[1.0, 4.0, 9.0, 16.0])(clip)
+    x = layers.Conv3D(8, 3, padding="same", groups=2, activation="gelu")(x)
+    x = layers.TimeDistributed(layers.Conv2D(8, 3, groups=4))(x)
+    model = keras.Model(clip, layers.Dense(3)(layers.GlobalAveragePooling3D()(x)))
+    tensor = Tensor("clip", (1, 4, 6, 6, 4), "float32")
+    run = onnx.load(onnx.convert(Program(model, lambda tensor: [model(tensor, training=False)], (tensor,), ("y",))))
+    values = np.random.default_rng(0).normal(2, 3, (1, 4, 6, 6, 4)).astype("float32")
+    np.testing.assert_allclose(run({"clip": values})["y"], model.predict_on_batch(values), atol=1e-5)
+
+
+@on_tensorflow
+def test_a_model_that_onnx_runtime_cannot_run_is_one_line() -> None:
+    need("onnx")
+    clip = keras.Input((6, 6, 3))
+    x = layers.Conv2D(2, 3, dtype="bfloat16")(clip)
+    model = keras.Model(clip, layers.Dense(3, dtype="float32")(layers.GlobalAveragePooling2D()(x)))
+    tensor = Tensor("clip", (1, 6, 6, 3), "float32")
+    program = Program(model, lambda tensor: [model(tensor, training=False)], (tensor,), ("y",))
+    with pytest.raises(StillmotionError, match=r"^ONNX Runtime cannot run this model \(.*bfloat16"):
+        onnx.load(onnx.convert(program))
+
+
 def test_an_engine_that_predicts_something_else_is_refused_with_the_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     need("onnx")
     load = onnx.load

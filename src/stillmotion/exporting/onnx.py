@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from stillmotion.errors import StillmotionError, last_line
 from stillmotion.exporting.program import NamedArrays, Program, Runner, missing, threads, traced
@@ -36,12 +39,51 @@ def convert(program: Program) -> bytes:
                 function,
                 input_signature=function.input_signature,
                 opset=OPSET,
-                custom_op_handlers={"PyFunc": (replace(recurrences), [])},
+                custom_op_handlers={"PyFunc": (replace(recurrences), []), "Erfc": (_replace_erfc, [])},
             )
+            _keep_constants(model.graph, function.get_concrete_function(), len(program.inputs))
+            _set_groups(model)
     except Exception as error:  # The converter raises errors of every kind.
         raise StillmotionError(f"ONNX cannot hold this model ({type(error).__name__}: {last_line(error)})") from error
     serialized: bytes = model.SerializeToString()
     return serialized
+
+
+def _keep_constants(graph: Any, traced_function: Any, inputs: int) -> None:
+    """Store the tensors that layers hold, such as the mean of a Normalization: tf2onnx makes inputs of them."""
+    from onnx import numpy_helper
+
+    captured = zip(traced_function.inputs[inputs:], traced_function.captured_inputs, strict=True)
+    held = {inner.name: outer for inner, outer in captured}
+    for tensor in [tensor for tensor in graph.input if tensor.name in held]:
+        graph.initializer.append(numpy_helper.from_array(np.asarray(held[tensor.name]), tensor.name))
+        graph.input.remove(tensor)
+
+
+def _set_groups(model: Any) -> None:
+    """Say in how many groups a convolution works: TensorFlow reads it from the shapes, ONNX does not."""
+    from onnx import helper, shape_inference
+
+    graph = shape_inference.infer_shapes(model).graph
+    shapes = {value.name: [size.dim_value for size in value.type.tensor_type.shape.dim] for value in graph.value_info}
+    kernels = {tensor.name: tensor.dims for tensor in graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Conv" and node.input[1] in kernels and shapes.get(node.input[0]):
+            channels, per_group = shapes[node.input[0]][1], kernels[node.input[1]][1]
+            if channels > per_group:
+                others = [attribute for attribute in node.attribute if attribute.name != "group"]
+                del node.attribute[:]
+                node.attribute.extend([*others, helper.make_attribute("group", channels // per_group)])
+
+
+def _replace_erfc(graph: Any, node: Any, *_: Any) -> None:
+    """Write erfc(x), of which TensorFlow's GELU is made and which ONNX does not know, as 1 - erf(x)."""
+    from onnx import helper
+
+    dtype = graph.get_dtype(node.output[0])
+    one = graph.make_const(f"{node.name}_one", np.ones((), helper.tensor_dtype_to_np_dtype(dtype)))
+    node.type = "Erf"
+    graph.insert_new_node_on_output("Sub", node.output[0], f"{node.name}_from_one", [one.output[0], node.output[0]])
 
 
 def write(program: Program, file: Path) -> None:
@@ -59,7 +101,7 @@ def load(model: Path | bytes) -> Runner:
         What runs it.
 
     Raises:
-        StillmotionError: ONNX Runtime is not installed.
+        StillmotionError: ONNX Runtime is not installed, or cannot run the model.
     """
     try:
         import onnxruntime
@@ -69,7 +111,10 @@ def load(model: Path | bytes) -> Runner:
     options.intra_op_num_threads = threads()
     options.log_severity_level = 3
     source = model if isinstance(model, bytes) else str(model)
-    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # of a class for each kind of fault
+        raise StillmotionError(f"ONNX Runtime cannot run this model ({last_line(error)})") from error
     outputs = [output.name for output in session.get_outputs()]
 
     def run(tensors: NamedArrays) -> NamedArrays:

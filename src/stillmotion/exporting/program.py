@@ -68,7 +68,14 @@ def traced(program: Program) -> Any:
     import tensorflow as tf
 
     def call(*tensors: Any) -> dict[str, Any]:
-        return dict(zip(program.outputs, program.call(*tensors), strict=True))
+        # Keras compiles some layers with XLA, such as convolutions in groups, in functions that no converter opens.
+        # Run "eagerly", such a function writes its operations into the graph that is being traced.
+        before = tf.config.functions_run_eagerly()
+        tf.config.run_functions_eagerly(True)
+        try:
+            return dict(zip(program.outputs, program.call(*tensors), strict=True))
+        finally:
+            tf.config.run_functions_eagerly(before)
 
     signature = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in program.inputs]
     return tf.function(call, input_signature=signature, autograph=False)
