@@ -114,7 +114,8 @@ def load(model: Path | bytes) -> Runner:
     try:
         session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # of a class for each kind of fault
-        raise StillmotionError(f"ONNX Runtime cannot run this model ({last_line(error)})") from error
+        reason = last_line(error).rpartition(" : ")[2]  # after a number and a name
+        raise StillmotionError(f"ONNX Runtime cannot run this model ({reason})") from error
     outputs = [output.name for output in session.get_outputs()]
 
     def run(tensors: NamedArrays) -> NamedArrays:
