@@ -99,7 +99,7 @@ def test_an_old_model(tmp_path: Path) -> None:
     run_example("old_model.py", "--folder", tmp_path)
     card = json.loads((tmp_path / "new.json").read_text())
     assert (card["channels"]["value"], card["channels"]["source"]) == ("BGR", "measured")
-    assert (card["input_range"]["value"], card["input_range"]["source"]) == ("0..1", "read")
+    assert (card["input_range"]["value"], card["input_range"]["source"]) == ("0..1", "measured")
     rows = (tmp_path / "events.csv").read_text().splitlines()[1:]
     assert [row.split(",")[2] for row in rows] == ["red", "blue"]
     assert (tmp_path / "exported" / "use_it.py").exists()
