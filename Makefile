@@ -11,7 +11,7 @@ else
   BIN := $(VENV)/bin
 endif
 # The fixtures of a file are made once. The files' order is that of tests/conftest.py: the slowest first.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check mutants docs dist lock clean
 

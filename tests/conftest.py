@@ -31,6 +31,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(SLOWEST)))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more worker than cores, and four at most: tests also wait, for processes and for live sources."""
+    return min(4, (os.cpu_count() or 2) + 1)
+
+
 @pytest.fixture(autouse=True)
 def same_chance() -> None:
     """The same weights and noise in each run: Keras draws the seeds of what has none from Python's `random`."""
