@@ -424,3 +424,13 @@ def test_tasks_can_be_sent_to_another_process(run_plan: Plan) -> None:
 def test_a_wrong_setting_is_refused_before_any_work(settings: dict[str, object], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         ComparisonSettings(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, (32, 10)), ({"epochs": 90}, (90, 20))])
+def test_epochs_suit_the_clips_unless_they_are_given(
+    tmp_path: Path, given: dict[str, int], expected: tuple[int, int]
+) -> None:
+    """208 training videos are 13 steps of 16 clips, and 32 epochs of them about 420 steps."""
+    settings = ComparisonSettings(families=THREE, **given)
+    plan = ComparisonPlan(settings, opened_dataset(tmp_path, per_label=260), tmp_path)
+    assert {(one.recipe.epochs, one.recipe.patience) for one in plan.candidates()} == {expected}

@@ -148,6 +148,7 @@ def named_run(shades: list[sm.Videos], tmp_path_factory: pytest.TempPathFactory)
 def test_trained_by_name_a_run_has_the_settings_given_and_clips_that_suit_the_videos(named_run: sm.Run) -> None:
     recipe = named_run.recipe
     assert (recipe.family, recipe.options["factored"], recipe.epochs, recipe.batch_size) == ("conv3d", False, 1, 6)
+    assert recipe.patience == sm.Recipe("conv3d").patience  # epochs were given: nothing is made to suit the clips
     assert recipe.spec == sm.ClipSpec(frames=16, rate="spread", size=64)  # short videos of like length
     assert not named_run.snapshot_file.exists()
     logged = keras.backend.backend() == "tensorflow"
