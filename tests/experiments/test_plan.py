@@ -428,7 +428,7 @@ def test_a_wrong_setting_is_refused_before_any_work(settings: dict[str, object],
 
 @pytest.mark.parametrize(("given", "expected"), [({}, (32, 10)), ({"epochs": 90}, (90, 20))])
 def test_epochs_suit_the_clips_unless_they_are_given(
-    tmp_path: Path, given: dict[str, int], expected: tuple[int, int]
+    tmp_path: Path, given: dict[str, Any], expected: tuple[int, int]
 ) -> None:
     """208 training videos are 13 steps of 16 clips, and 32 epochs of them about 420 steps."""
     settings = ComparisonSettings(families=THREE, **given)
