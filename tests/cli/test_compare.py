@@ -69,7 +69,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def resumed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resumed]:
-    """Each command but the last is stopped after at least one more whole epoch. Windows has no SIGINT for a child."""
+    """Each command but the last is stopped after at least one more whole epoch. Windows has no SIGTERM for a child."""
     out = tmp_path_factory.mktemp("comparison")
     words: list[str | Path] = [
         table,
@@ -85,7 +85,7 @@ def resumed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     words += ["--epochs", "30", "--frames", "10", "--size", "16", "--processes", "1"]
     stops, kept = [], epochs(out)
     with separate_cache(out / "cache"):
-        for end in () if os.name == "nt" else (signal.SIGINT, signal.SIGKILL):
+        for end in () if os.name == "nt" else (signal.SIGTERM, signal.SIGKILL):
             command = start_command("compare", *words)
             while count(epochs(out)) <= count(kept):
                 assert command.poll() is None, command.communicate()[1]
@@ -132,12 +132,12 @@ def test_unreadable_videos_are_skipped_and_labels_may_hold_any_character(resumed
     assert (resumed.folder / "report.html").stat().st_size > 10_000
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM for a child")
 def test_a_stopped_or_killed_comparison_is_resumed_by_the_same_command(resumed: Resumed) -> None:
     for end, status, errors in resumed.stops:
-        assert status == {signal.SIGINT: 130, signal.SIGKILL: -signal.SIGKILL}[end], errors
+        assert status == {signal.SIGTERM: 143, signal.SIGKILL: -signal.SIGKILL}[end], errors
         assert "Traceback" not in errors
-        assert ("stopped; run the same command again" in errors) == (end == signal.SIGINT)
+        assert ("stopped; run the same command again" in errors) == (end == signal.SIGTERM)
     assert resumed.status == 0, resumed.errors
     ended = epochs(resumed.folder)
     assert count(ended) > count(resumed.kept) > 1

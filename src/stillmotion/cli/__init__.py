@@ -1,7 +1,7 @@
 """The commands. Each is one file that parses, calls the library and prints; to add one, add its file and its row in
 `COMMANDS`.
 
-Exit status: 0 for success, 1 if the work failed, 2 if the call was wrong, 130 after Ctrl-C.
+Exit status: 0 for success, 1 if the work failed, 2 if the call was wrong, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "make-demo-data": make_demo_data.make_demo_data,
 }
 
-INTERRUPTED = 130  # what shells and Typer give Ctrl-C
+INTERRUPTED = 130  # what Typer makes of KeyboardInterrupt
 
 app = typer.Typer(
     name="stillmotion",
@@ -120,6 +120,6 @@ def main() -> None:
 
 
 def _stopped() -> NoReturn:
-    restore_interrupts()
+    status = restore_interrupts()
     err.print("stopped; run the same command again to resume")
-    sys.exit(INTERRUPTED)
+    sys.exit(status)

@@ -54,7 +54,7 @@ def compare(
     pool: Annotated[
         str | None,
         typer.Option(
-            metavar="mean|max|attention|set|vote",
+            metavar="mean|max|mean+max|attention|set|vote",
             help="How families that you name combine frames; on the ladder, all ways compete.",
             show_default="mean",
         ),

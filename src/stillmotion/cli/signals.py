@@ -1,4 +1,4 @@
-"""Ctrl-C ends the work at once, whatever is running, and shows that it was received."""
+"""Ctrl-C and SIGTERM end the work at once, whatever is running, and it is shown that they were received."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 NOTICE_SECONDS = 0.3  # work that ends sooner needs no "stopping..."
 RETRY_SECONDS = 0.05
+# SIGTERM is what services, schedulers and `timeout` send.
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# The first signal that was received.
+_first: list[int] = []
 
 
 def handle_interrupts() -> None:
-    """Make Ctrl-C set `interrupted` and raise KeyboardInterrupt in the main thread.
+    """Make Ctrl-C and SIGTERM set `interrupted` and raise KeyboardInterrupt in the main thread.
 
     Python runs signal handlers only between bytecodes, so while a backend is computing nothing would happen for
     seconds. A separate thread, woken through a socket, reports meanwhile that the interrupt was received.
     """
-    signal.signal(signal.SIGINT, _interrupt)
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
     sys.unraisablehook = _retry_interrupt
     received, wakeup = socket.socketpair()
     wakeup.setblocking(False)
@@ -34,12 +39,19 @@ def handle_interrupts() -> None:
     threading.Thread(target=_announce, args=(received, wakeup, os.dup(2)), daemon=True).start()
 
 
-def restore_interrupts() -> None:
-    """Make Ctrl-C end the process at once, because the work is done."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def restore_interrupts() -> int:
+    """Make Ctrl-C and SIGTERM end the process at once, because the work is done.
+
+    Returns:
+        The exit status that shells give the first signal that was received: 130 for Ctrl-C, 143 for SIGTERM.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    return 128 + (_first or [signal.SIGINT])[0]
 
 
-def _interrupt(*_: object) -> None:
+def _interrupt(number: int, _: object) -> None:
+    _first.append(number)
     interrupted.set()
     raise KeyboardInterrupt
 
@@ -67,7 +79,7 @@ def _announce(received: socket.socket, wakeup: socket.socket, stderr: int) -> No
     """Say once that the work is stopping; keep reading, since the sockets are needed as long as there are signals."""
     announced = False
     while number := received.recv(1):
-        if number[0] == signal.SIGINT and not announced:
+        if number[0] in SIGNALS and not announced:
             announced = True
             time.sleep(NOTICE_SECONDS)
             os.write(stderr, b"\r\x1b[2Kstopping...\n" if os.isatty(stderr) else b"stopping...\n")

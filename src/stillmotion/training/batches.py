@@ -33,6 +33,8 @@ from stillmotion.runs import Recipe
 VALIDATION_WINDOWS = 8
 # Of clips of one frame, the frames that are drawn from are those of clips of this many.
 DRAWN_FRAMES = ClipSpec().frames
+# Clips in a batch when a head is validated. A head is so small that calling it takes longer than what it computes.
+FEATURE_CLIPS = 128
 
 # What a model is fed: pixels `(time, height, width, 3)`, or features `(time, features)`.
 Clip = NDArray[Any]
@@ -133,12 +135,13 @@ class ValidationClips(keras.utils.PyDataset):
         self.recipe = recipe
         self.items = [(segment, window) for segment in segments for window in training_windows(recipe.spec, segment)]
         self.targets = one_hot([segment for segment, _ in self.items], labels)
+        self.batch_size = recipe.batch_size
 
     def __len__(self) -> int:
-        return -(-len(self.items) // self.recipe.batch_size)
+        return -(-len(self.items) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        part = slice(index * self.recipe.batch_size, (index + 1) * self.recipe.batch_size)
+        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
         return np.stack([self.clip(segment, window) for segment, window in self.items[part]]), self.targets[part]
 
     def clip(self, segment: Segment, window: Window) -> Clip:
@@ -152,6 +155,7 @@ class ValidationFeatures(ValidationClips):
 
     def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe) -> None:
         super().__init__(segments, labels, recipe)
+        self.batch_size = FEATURE_CLIPS
         backbone = str(pretrained_backbone(recipe.options))
         self.features: dict[tuple[Segment, Window], Clip] = {
             (segment, window): read_feature_clips(backbone, segment.file, [window], recipe.spec)[0]
