@@ -33,6 +33,7 @@ HEADS: list[tuple[str, dict[str, Any]]] = [
     ("single_frame", {}),
     ("frame_pool", {}),
     ("frame_pool", {"pool": "max"}),
+    ("frame_pool", {"pool": "mean+max"}),
     ("frame_pool", {"pool": "attention"}),
     ("frame_pool", {"pool": "set"}),
     ("frame_pool", {"pool": "vote"}),
@@ -118,7 +119,7 @@ def test_a_stream_is_exact_and_runs_the_backbone_once_per_frame(of_head: tuple[s
 
 
 def test_a_snapshot_is_predicted_like_a_clip_of_its_copies(backbone: str) -> None:
-    for family, options in HEADS[:5]:
+    for family, options in HEADS[:6]:
         model, (snapshots,) = whole(family, options, backbone), clips(1)
         copies = np.repeat(snapshots[:, None], FRAMES, axis=1)
         np.testing.assert_allclose(predict(snapshot_model(family, model), snapshots), predict(model, copies), atol=1e-5)

@@ -70,9 +70,9 @@ def model_to_use(comparison: Comparison) -> str | None:
 
 
 def finds_best_frame(comparison: Comparison, model: str) -> bool:
-    """Whether a still model was trained to rely on its best frame (pool=max or pool=attention)."""
+    """Whether a still model was trained to rely on its best frame (pool=max, mean+max or attention)."""
     trainings = comparison.models[model].trainings
-    return bool(trainings) and trainings[0].recipe.options.get("pool") in ("max", "attention")
+    return bool(trainings) and trainings[0].recipe.options.get("pool") in ("max", "mean+max", "attention")
 
 
 def speed_text(comparison: Comparison, model: str) -> str:

@@ -95,7 +95,7 @@ def run_comparison(
         preset: "classic" trains the small architectures of common tutorials.
         epochs: maximum number of epochs; by default 20 to 60, by the number of clips.
         input: what motion families see: "rgb", "difference" or "both".
-        pool: how families that are named combine frames: "mean", "max", "attention", "set" or "vote".
+        pool: how families that are named combine frames: "mean", "max", "mean+max", "attention", "set" or "vote".
         seeds: trainings per model, with seeds `seed`, `seed + 1` and so on.
         folds: 0 for a single split, or the number of cross-validation folds by group.
         effort: "quick" trains each contender once; "standard" and "thorough" try 4 or 10 settings for each on the

@@ -35,7 +35,7 @@ VARIANTS: Mapping[str, Variants] = MappingProxyType(
         # Where the action is in the middle of a video, middle frames are better; elsewhere there is less to see.
         "single_frame": Variants("moment", ("any",), ("any",), ("any", "middle")),
         # Trained from nothing, attention does not find the one frame of a clip that matters; the maximum does.
-        "frame_pool": Variants("pool", ("mean", "max"), ("mean", "max"), ("mean", "max", "attention", "set")),
+        "frame_pool": Variants("pool", ("mean+max",), ("mean+max",), ("mean", "max", "attention", "set")),
         "frame_changes": Variants("pool", ("mean",), ("mean",), ("mean", "attention")),
         "frame_sequence": Variants("head", (), ("gru",), ("gru", "convolution", "transformer")),
     }

@@ -70,7 +70,11 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "frame_pool": Family(
             rung="several frames",
             summary="an image classifier on each frame alone, pooled over the frames",
-            options={"pool": ("mean", "max", "attention", "set", "vote"), "backbone": _BACKBONE, "preset": _PRESET},
+            options={
+                "pool": ("mean", "max", "mean+max", "attention", "set", "vote"),
+                "backbone": _BACKBONE,
+                "preset": _PRESET,
+            },
             builder="stillmotion.models.frame_pool:build",
             head_settings=_LINEAR,
             classic={"backbone": SMALL},
@@ -78,7 +82,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         "frame_changes": Family(
             rung="changes",
             summary="the differences of neighboring frames, pooled without their order",
-            options={"pool": ("mean", "max", "attention"), "backbone": _BACKBONE},
+            options={"pool": ("mean", "max", "mean+max", "attention"), "backbone": _BACKBONE},
             builder="stillmotion.models.frame_changes:build",
             head_settings=_LINEAR | {"learning_rate": 3e-3},
         ),

@@ -25,13 +25,16 @@ def frame_outputs(
         initializer: of the classifier's weights.
 
     Returns:
-        Logits `(batch, classes)` and, for "attention", how much a frame counts, `(batch, 1)`: the gated attention of
-        Ilse et al. 2018, Attention-based Deep Multiple Instance Learning. For "set", no logits but features
-        `(batch, 64)`: what they mean is known once those of all frames are put together.
+        Logits `(batch, classes)`. For "mean+max" also those whose maximum is taken. For "attention" also how much a
+        frame counts, `(batch, 1)`: the gated attention of Ilse et al. 2018, Attention-based Deep Multiple Instance
+        Learning. For "set", no logits but features `(batch, 64)`: what they mean is known once those of all frames are
+        put together.
     """
     if pool == "set":
         return [layers.Dense(SET, activation="relu")(features)]
     logits = layers.Dense(classes, kernel_initializer=initializer, name="logits")(features)
+    if pool == "mean+max":
+        return [logits, layers.Dense(classes, kernel_initializer=initializer, name="max_logits")(features)]
     if pool != "attention":
         return [logits]
     content = layers.Dense(ATTENTION, activation="tanh")(features)
@@ -44,7 +47,7 @@ def pooled(outputs: list[KerasTensor], pool: str, classes: int) -> KerasTensor:
 
     Args:
         outputs: each `(batch, time, ...)`.
-        pool: "max" for each class's highest logit, "attention" for the mean weighted by it, "set" for a classifier of
+        pool: "max" for each class's highest logit, "mean+max" for the sum of a mean and a maximum, "attention" for the mean weighted by it, "set" for a classifier of
             the maximum of the frames' features, which can ask for two things in different frames (Deep Sets, Zaheer et
             al. 2017), else the mean.
         classes: number of classes.
@@ -57,6 +60,10 @@ def pooled(outputs: list[KerasTensor], pool: str, classes: int) -> KerasTensor:
         return ops.sum(layers.Softmax(axis=1)(scores) * logits, axis=1)
     if pool == "set":
         return _classified(layers.GlobalMaxPooling1D(name="pool")(outputs[0]), classes)
+    if pool == "mean+max":
+        averaged, highest = outputs
+        pools = [layers.GlobalAveragePooling1D()(averaged), layers.GlobalMaxPooling1D()(highest)]
+        return layers.Add(name="mean_and_max")(pools)
     layer = layers.GlobalMaxPooling1D if pool == "max" else layers.GlobalAveragePooling1D
     return layer(name="pool")(outputs[0])
 
@@ -75,6 +82,9 @@ def frame_logits(model: keras.Model, outputs: list[KerasTensor]) -> KerasTensor:
     Returns:
         Logits `(batch, classes)`.
     """
-    if all(layer.name != "set_hidden" for layer in model.layers):
+    names = {layer.name for layer in model.layers}
+    if "mean_and_max" in names:
+        return layers.Add()(outputs)
+    if "set_hidden" not in names:
         return outputs[0]
     return model.get_layer("set_logits")(model.get_layer("set_hidden")(outputs[0]))

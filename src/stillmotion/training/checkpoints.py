@@ -28,6 +28,7 @@ from pydantic import TypeAdapter, ValidationError
 from stillmotion.errors import StillmotionError
 from stillmotion.files import atomic_write, write_json
 from stillmotion.runs import STATE_FILE
+from stillmotion.training.averaged_weights import SwapAveragedWeights
 
 
 @dataclass
@@ -87,7 +88,7 @@ class CheckpointCallback(keras.callbacks.Callback):
     def __init__(self, folder: Path, state: TrainingState, patience: int, seed: int) -> None:
         super().__init__()
         self.folder, self.state, self.patience, self.seed = folder, state, patience, seed
-        self.swap_averaged_weights = keras.callbacks.SwapEMAWeights()
+        self.swap_averaged_weights = SwapAveragedWeights()
         self.epoch_start = 0.0
 
     @property
