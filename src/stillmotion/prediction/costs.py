@@ -16,10 +16,10 @@ from stillmotion.models.counting import count_multiply_adds
 from stillmotion.models.inference import load_keras_model
 from stillmotion.runs import CostRecord, Run
 
-# How often single clips and batches are predicted at most; slow models three times at least, until a second has passed.
-SINGLE_CLIPS, BATCHES, AT_LEAST, ENOUGH_SECONDS = 20, 5, 3, 1.0
+# How often single clips and batches are predicted at most; slow models three times at least, until half a second is over.
+SINGLE_CLIPS, BATCHES, AT_LEAST, ENOUGH_SECONDS = 20, 5, 3, 0.5
 # Clips in a batch. More of them would gain nothing and take long with large models.
-BATCH_SIZE = 8
+BATCH_SIZE = 4
 
 # Run in a separate process, with the model's file and the shape of a clip as arguments; it prints kilobytes on Linux
 # and bytes on macOS. On Linux a child inherits ru_maxrss from its parent, so VmHWM is read, which does not.
@@ -39,8 +39,8 @@ else:
 def measure_cost(run: Run, *, clock: Callable[[], float] = time.perf_counter) -> CostRecord:
     """Measure what the run's model costs on this machine, with clips that are in memory already.
 
-    The latency is the median of up to 20 single clips, the throughput that of up to 5 batches of 8, after some to warm
-    up. Of a slow model at least 3 are measured, and as many as fit into a second.
+    The latency is the median of up to 20 single clips, the throughput that of up to 5 batches of 4, after some to warm
+    up. Of a slow model at least 3 are measured, and as many as fit into half a second.
 
     Args:
         run: a finished run.
