@@ -47,9 +47,9 @@ def pooled(outputs: list[KerasTensor], pool: str, classes: int) -> KerasTensor:
 
     Args:
         outputs: each `(batch, time, ...)`.
-        pool: "max" for each class's highest logit, "mean+max" for the sum of a mean and a maximum, "attention" for the mean weighted by it, "set" for a classifier of
-            the maximum of the frames' features, which can ask for two things in different frames (Deep Sets, Zaheer et
-            al. 2017), else the mean.
+        pool: "max" for each class's highest logit, "mean+max" for the sum of a mean and a maximum of two classifiers,
+            "attention" for the mean weighted by it, "set" for a classifier of the maximum of the frames' features,
+            which can ask for two things in different frames (Deep Sets, Zaheer et al. 2017), else the mean.
         classes: number of classes.
 
     Returns:

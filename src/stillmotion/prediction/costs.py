@@ -16,7 +16,7 @@ from stillmotion.models.counting import count_multiply_adds
 from stillmotion.models.inference import load_keras_model
 from stillmotion.runs import CostRecord, Run
 
-# How often single clips and batches are predicted at most; slow models three times at least, until half a second is over.
+# How often single clips and batches are predicted at most; of slow models three times, or until half a second is over.
 SINGLE_CLIPS, BATCHES, AT_LEAST, ENOUGH_SECONDS = 20, 5, 3, 0.5
 # Clips in a batch. More of them would gain nothing and take long with large models.
 BATCH_SIZE = 4
