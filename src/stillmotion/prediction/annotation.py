@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stillmotion.decoding import Images
 from stillmotion.decoding.prefetch import SourceFrame
-from stillmotion.decoding.pyav import Resizer, upright_sides
+from stillmotion.decoding.resizing import Resizer, upright_sides
 from stillmotion.errors import UsageError
 from stillmotion.prediction.sinks import name_file_in_errors
 from stillmotion.streaming import WindowPrediction

@@ -18,7 +18,7 @@ from stillmotion.clips.resampling import FrameResampler
 from stillmotion.decoding import Images, index_shown_at
 from stillmotion.decoding.live import Source, SourceStats, find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
-from stillmotion.decoding.pyav import Resizer
+from stillmotion.decoding.resizing import Resizer
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
@@ -206,7 +206,8 @@ class _Predictor:
     ) -> None:
         self.clip_model, self.model, self.stats = clip_model, model, stats
         self.batch, self.live, self.may_skip = batch, live, may_skip
-        self.resize = Resizer(clip_model.spec.height, clip_model.spec.width)
+        spec = clip_model.spec
+        self.resize = Resizer(spec.height, spec.width, spec.framing)
         self.rate = clip_model.streaming_rate
         self.resampler: FrameResampler[SourceFrame] = FrameResampler(self.rate)
         # The model's frames that wait for a batch: when each ends, and its picture.
