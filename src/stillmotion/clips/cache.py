@@ -1,7 +1,7 @@
 """Decode once: frames that were read from a file are kept on disk and mapped back into memory.
 
-The name of an entry is a hash of the file (path, size, time of change), the wanted times, and the size and framing of
-the frames, so an entry is never out of date. If the folder grows past its limit, the entries that have not been used for
+The name of an entry is a hash of the file (path, size, time of change), the wanted times, and the frames' size and
+framing, so an entry is never out of date. If the folder grows past its limit, the entries that have not been used for
 longest are deleted. The features of frames, in `stillmotion.features`, are kept in the same folder by the same rules.
 """
 

@@ -12,7 +12,16 @@ from pathlib import Path
 
 from stillmotion.data.frame_folders import frame_files
 from stillmotion.data.media import as_frame_folder, is_image
-from stillmotion.decoding.frames import TICK, DecodedFrames, Decoder, Framing, Images, Seconds, VideoFacts, index_shown_at
+from stillmotion.decoding.frames import (
+    TICK,
+    DecodedFrames,
+    Decoder,
+    Framing,
+    Images,
+    Seconds,
+    VideoFacts,
+    index_shown_at,
+)
 from stillmotion.errors import UnreadableVideoError
 
 __all__ = [
