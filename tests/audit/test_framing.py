@@ -13,12 +13,16 @@ from av.video.frame import VideoFrame
 from PIL import Image, ImageOps
 
 from helpers.commands import assert_refused
+from helpers.media import noise, write_video
 from helpers.pipeline import SIDE, color_model, moving_discs, write_disc_videos, write_snapshots
 from helpers.training import write_untrained_run
 from stillmotion.audit import Audit, audit_model, auditing
-from stillmotion.audit.faults import FRAMING
+from stillmotion.audit.audited_model import clip_spec
+from stillmotion.audit.auditing import _notes_on_inputs
+from stillmotion.audit.faults import FRAMING, RESIZING, PathSettings
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.sensitivity import _plan_trials
+from stillmotion.audit.video_index import index_video
 from stillmotion.clips import ClipSpec
 from stillmotion.decoding import Framing
 from stillmotion.decoding.resizing import Resizer
@@ -48,7 +52,7 @@ def audit(tmp_path: Path, videos: list[Path], model: Path, monkeypatch: pytest.M
     write_snapshots(tmp_path / "s", videos, lambda picture: np.asarray(Image.fromarray(picture).reduce(2)))
     monkeypatch.setattr(auditing, "check_model", lambda audited, inputs: ())  # takes longest
 
-    def run(framing: Framing | None, read_as: str) -> Audit:
+    def run(framing: Framing, read_as: str) -> Audit:
         def read(path: Path) -> Iterator[Any]:
             with av.open(str(path)) as container:
                 for frame in container.decode(video=0):
@@ -61,21 +65,32 @@ def audit(tmp_path: Path, videos: list[Path], model: Path, monkeypatch: pytest.M
     return run
 
 
-@pytest.mark.parametrize(("framing", "fix"), [("crop", "ImageOps.fit"), ("letterbox", "ImageOps.pad")])
-def test_a_reader_is_accused_only_if_it_frames_otherwise_than_the_model_is_fed(
-    audit: Any, framing: str, fix: str
-) -> None:
+@pytest.mark.parametrize("framing", ["crop", "letterbox"])
+def test_a_reader_that_frames_as_the_model_is_fed_is_not_accused(audit: Any, framing: str) -> None:
     """Snapshots show whole frames: their framing is the model's."""
     healthy = audit(framing, framing)
     assert "framing" not in [cause.cause for cause in healthy.causes]
     assert healthy.model.framing == framing and not [note for note in healthy.notes if "--framing" in note]
-    first = audit(framing, "stretch").causes[0]
-    assert first.cause == "framing" and first.share > 0.7 and fix in first.fix
 
 
-def test_that_frames_are_taken_to_be_stretched_is_noted_where_it_matters(audit: Any) -> None:
+def test_a_reader_that_frames_otherwise_is_accused(audit: Any) -> None:
+    first = audit("crop", "stretch").causes[0]
+    assert first.cause == "framing" and first.share > 0.7 and "ImageOps.fit" in first.fix
+
+
+def test_that_frames_are_taken_to_be_stretched_is_noted_where_it_matters(tmp_path: Path, model: Path) -> None:
     note = "frames are taken to be stretched to the model's aspect ratio; use --framing to be sure"
-    assert note in audit(None, "stretch").notes and note not in audit("stretch", "stretch").notes
+    videos = [write_video(tmp_path / f"{width}.mkv", noise(2, 32, width)) for width in (32, 48)]
+    square, wide = (_notes_on_inputs(load_audited_model(model), [index_video(video)], []) for video in videos)
+    given = _notes_on_inputs(load_audited_model(model, framing="stretch"), [index_video(videos[1])], [])
+    assert [note in notes for notes in (square, wide, given)] == [False, True, False]
+
+
+def test_a_snapshot_of_another_size_is_framed_in_that_size(model: Path) -> None:
+    audited = load_audited_model(model, framing="crop", channels="rgb")
+    stored = PathSettings().having(RESIZING, ("area", (36, 48)))
+    framed = audited.framed(stored, (36, 48), (72, 96))
+    assert framed[RESIZING] == ("area", (36, 36)) and framed[FRAMING] == (0.125, 0.0, 0.875, 1.0, 0)
 
 
 @pytest.mark.parametrize("framing", ["crop", "letterbox"])
@@ -85,6 +100,7 @@ def test_pictures_are_fed_in_the_models_framing(model: Path, framing: Any) -> No
     picture = moving_discs(0)[0]
     fitted = Resizer(SIDE, SIDE, framing)(VideoFrame.from_ndarray(picture, format="rgb24"))
     assert np.abs(audited.feed(picture.astype(np.float32)) - fitted).mean() < 1
+    assert clip_spec(audited).framing == framing
     tried = [trial.setting for trial in _plan_trials(audited) if trial.fault is FRAMING]
     assert "stretch" in tried and framing not in tried
 

@@ -99,15 +99,16 @@ def test_all_sources_give_the_same_pixels(tmp_path: Path, kind: str, framing: Fr
         assert np.array_equal(live, images)
 
 
-def test_video_pixels_are_cropped_before_colors_are_converted(tmp_path: Path) -> None:
-    """A crop in YUV is what a video of that part gives, also after frames of another size."""
-    yuv = np.random.default_rng(0).integers(16, 236, (36 * 3 // 2, 64), np.uint8)
-    planes = yuv[:36], yuv[36:45].reshape(18, 32), yuv[45:].reshape(18, 32)
-    part = np.concatenate([planes[0][:, 14:50].ravel(), *(plane[:, 7:25].ravel() for plane in planes[1:])])
+def test_video_pixels_are_cropped_before_colors_are_converted() -> None:
+    """A crop in YUV is what a video of that part gives, to the pixel, also after frames of another size."""
     resize = Resizer(16, 16, "crop")
-    for _ in range(2):
+    for width, left in ((64, 14), (66, 15), (64, 14)):
+        yuv = np.random.default_rng(0).integers(16, 236, (36 * 3 // 2, width), np.uint8)
+        luma, *chroma = yuv[:36], yuv[36:45].reshape(18, width // 2), yuv[45:].reshape(18, width // 2)
+        parts = [luma[:, left : left + 36], *(plane[:, left // 2 : left // 2 + 18] for plane in chroma)]
+        part = np.concatenate([plane.ravel() for plane in parts]).reshape(-1, 36)
         cropped = resize(VideoFrame.from_ndarray(yuv, format="yuv420p"))
-        assert np.array_equal(cropped, resize(VideoFrame.from_ndarray(part.reshape(-1, 36), format="yuv420p")))
+        assert np.array_equal(cropped, resize(VideoFrame.from_ndarray(part, format="yuv420p")))
 
 
 def test_cached_frames_are_kept_apart_by_framing(tmp_path: Path) -> None:

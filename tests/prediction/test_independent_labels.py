@@ -39,10 +39,12 @@ def write_colors(file: Path, colors: Pictures) -> Path:
     return write_video(file, np.broadcast_to(colors[:, None, None], (len(colors), 16, 16, 3)))
 
 
-def test_a_streams_table_names_them_as_predict_does(tmp_path: Path) -> None:
+def test_a_streams_table_names_them_as_predict_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, video = write_color_model(tmp_path / "m.keras", (16, 16, 3)), write_colors(tmp_path / "a.mkv", COLORS)
     facts = ("--channels", "rgb", "--rate", "10", "--labels", "red,blue")
     rows: dict[str, list[dict[str, Any]]] = {}
+    views: list[LiveView] = []
+    monkeypatch.setattr(LiveView, "__exit__", lambda view, *_: views.append(view))
     for command in ("predict", "stream"):
         out = tmp_path / f"{command}.jsonl"
         assert run_command(command, model, video, *facts, "--out", out).returncode == 0
@@ -51,8 +53,7 @@ def test_a_streams_table_names_them_as_predict_does(tmp_path: Path) -> None:
     assert list(rows["stream"][0]) == ["seconds", "label", "prob_red", "prob_blue"]
     for streamed, predicted in zip(rows["stream"], rows["predict"][:-1], strict=True):
         assert {**predicted, "seconds": predicted["end_seconds"]} == {**predicted, **streamed}
-    assert run_command("stream", model, video, *facts, "--out", tmp_path / "a.csv").returncode == 0
-    assert (tmp_path / "a.csv").read_text().splitlines()[0] == "seconds,label,prob_red,prob_blue"
+    assert [view.independent for view in views] == [True]
 
 
 def test_the_video_and_the_view_name_them_without_a_probability(
@@ -78,7 +79,7 @@ def test_the_video_and_the_view_name_them_without_a_probability(
     assert "red + blue  " in screen.getvalue() and "%" not in screen.getvalue()
 
 
-@pytest.mark.parametrize("color", range(0, 8, 2))
+@pytest.mark.parametrize("color", [0, 6])
 def test_so_does_a_file_shorter_than_a_window(tmp_path: Path, color: int) -> None:
     file = write_color_model(tmp_path / "m.keras", (4, 16, 16, 3))
     model = load_clip_model(file, channels="rgb", rate=10, labels=["red", "blue"])
