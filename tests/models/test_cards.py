@@ -236,6 +236,9 @@ def test_a_card_is_read_with_its_model_and_not_with_another(tmp_path: Path) -> N
     write_card(card, tmp_path / "m.json")
     assert read_card(tmp_path / "m.keras") == card
     assert card.missing == ("input_range",)
+    old = (tmp_path / "m.json").read_text().replace('"stretch"', '"stretched to the size"')
+    (tmp_path / "m.json").write_text(old)
+    assert "stretched" in old and read_card(tmp_path / "m.keras") == card
     scaled(lambda x: x).save(tmp_path / "m.keras")
     with pytest.raises(StillmotionError, match=r"describes another m\.keras than the one beside it"):
         read_card(tmp_path / "m.keras")
@@ -279,6 +282,7 @@ def test_an_architecture_is_not_replaced_by_a_card(tmp_path: Path) -> None:
         ({"input_range": "1..1"}, "expected"),
         ({"channels": "rbg"}, "channels 'rbg': expected rgb, bgr or gray"),
         ({"outputs": "probabilities"}, "outputs 'probabilities': expected one of softmax, logits"),
+        ({"framing": "squash"}, "framing 'squash': expected stretch, crop, letterbox"),
     ],
 )
 def test_wrong_facts_are_refused(facts: dict[str, str], message: str) -> None:

@@ -112,7 +112,7 @@ def test_folders_of_snapshots_name_labels_where_they_fit(tmp_path: Path, given: 
     any_channels = describe_model(file, snapshots=folder, rate=10).labels
     assert any_channels.evidence == "numbers; the folders of the snapshots fit its outputs in more than one order"
     write_card(card, tmp_path / "m.json")
-    note = load_clip_model(file, channels="rgb").note
+    note = load_clip_model(file, channels="rgb", framing="stretch").note
     assert note.endswith("labels a red, blue (folders of the snapshots, sorted; 100% of 8 labeled snapshots right)")
 
 
@@ -138,7 +138,7 @@ def test_what_was_found_out_or_given_against_it_is_said(tmp_path: Path) -> None:
     inputs = keras.Input((4, 16, 16, 3))
     x = layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 255, name="scale")(inputs))
     keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(x)).save(tmp_path / "scales.keras")
-    facts: dict[str, Any] = {"rate": 10, "channels": "rgb"}
+    facts: dict[str, Any] = {"rate": 10, "channels": "rgb", "framing": "stretch"}
     scales = tmp_path / "scales.keras"
     assert load_clip_model(scales, **facts).note == "input range 0..255 (head gets them scaled by the model)"
     contradicted = load_clip_model(scales, **facts, input_range="0..1").note
@@ -146,6 +146,57 @@ def test_what_was_found_out_or_given_against_it_is_said(tmp_path: Path) -> None:
     assert load_clip_model(color_model(tmp_path / "m.keras"), **facts, input_range="0..1").note == ""
     result = run_command("predict", scales, film(tmp_path), "--rate", "10", "--channels", "rgb")
     assert result.returncode == 0 and "input range 0..255 (head gets them" in result.stderr
+    assert "framing stretch (the default of Keras's loaders)" in result.stderr  # assumed: no reason to refuse
+
+
+def framed_model(folder: Path) -> tuple[Path, Path]:
+    """A model that returns a picture's mean color, and a video that is black in the middle, with white at both ends."""
+    inputs = keras.Input((16, 16, 3))
+    keras.Model(inputs, layers.GlobalAveragePooling2D()(inputs)).save(folder / "mean.keras")
+    frames = np.zeros((12, 32, 48, 3), np.uint8)
+    frames[:, :, :8] = frames[:, :, 40:] = 255
+    return folder / "mean.keras", write_video(folder / "bars.mp4", frames)
+
+
+@pytest.mark.parametrize(("framing", "mean"), [("stretch", 85.0), ("crop", 0.0), ("letterbox", 85 * 11 / 16)])
+def test_a_model_is_shown_frames_in_its_framing_offline_and_live(tmp_path: Path, framing: Any, mean: float) -> None:
+    """Whether that is given or in its card."""
+    model, video = framed_model(tmp_path)
+    facts: dict[str, Any] = {"input_range": "0..255", "channels": "rgb", "outputs": "regression", "rate": 10}
+    given = load_clip_model(model, **facts, framing=framing)
+    write_card(describe_model(model, **facts, framing=framing), tmp_path / "mean.json")
+    (predicted,) = sm.predict(model, [video])
+    assert isinstance(predicted, VideoPrediction)
+    np.testing.assert_allclose(predicted.window_probabilities, mean, atol=2)
+    streamed = [entry.probabilities for entry in sm.stream(given, video)]
+    assert np.array_equal(streamed, predicted.window_probabilities)
+
+
+def test_every_command_takes_the_framing_of_a_model(tmp_path: Path) -> None:
+    model, video = framed_model(tmp_path)
+    others = {"predict": [video], "stream": [video], "evaluate": [tmp_path], "convert": [tmp_path / "new.keras"]}
+    for command in ("describe", "predict", "stream", "export", "evaluate", "convert"):
+        words = (command, model, *others.get(command, []), "--framing", "squash")
+        assert_refused(2, "framing 'squash': expected stretch, crop, letterbox", *words)
+    result = run_command("describe", model, "--framing", "letterbox")
+    assert result.returncode == 0 and "letterbox given" in " ".join(result.stdout.split())
+    # Given once, it is known from then on, also to what is made of the model.
+    facts = ("--input-range", "0..255", "--channels", "rgb", "--outputs", "regression")
+    assert run_command("convert", model, tmp_path / "new.keras", *facts).returncode == 0
+    assert json.loads((tmp_path / "new.json").read_text())["framing"]["value"] == "letterbox"
+
+
+def test_snapshots_are_framed_as_the_model_sees_them(tmp_path: Path) -> None:
+    """Their edges are of the other color: uncropped, no range fits."""
+    folder = snapshots(tmp_path)
+    for file in folder.glob("*/*.png"):
+        picture = np.asarray(Image.open(file))
+        edge = np.full((20, 20, 3), BLUE if file.parent.name == "red" else RED, np.uint8)
+        Image.fromarray(np.concatenate([edge, picture, edge], axis=1)).save(file)
+    file = color_model(tmp_path / "m.keras")
+    facts: dict[str, Any] = {"snapshots": folder, "channels": "rgb", "labels": ["red", "blue"]}
+    assert describe_model(file, **facts).input_range.value is None
+    assert describe_model(file, **facts, framing="crop").input_range.value == "0..1"
 
 
 def test_describe_prints_and_writes_the_card(tmp_path: Path) -> None:
@@ -430,6 +481,10 @@ def test_teachable_machine_says_all_it_needs(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("0 left hand\n1 right\n")
     card = describe_model(tmp_path / "keras_model.keras")
     assert (card.input_range.value, card.channels.value) == ("-1..1", "RGB") and not card.missing
+    assert (card.framing.value, card.framing.source) == ("crop", "read")
+    assert card.framing.evidence == "Teachable Machine trains on the center of each picture"
+    given = describe_model(tmp_path / "keras_model.keras", framing="stretch").framing
+    assert (given.value, given.source) == ("stretch", "given")
     assert card.labels.value == ("left hand", "right") and card.labels.source == "read"
 
 
@@ -488,9 +543,11 @@ def test_an_exported_model_takes_what_a_camera_gives(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     model, video = color_model(tmp_path / "m.keras", order=-1), film(tmp_path)
     facts: dict[str, Any] = {"input_range": "0..1", "channels": "bgr", "labels": ["red", "blue"], "rate": 10}
+    facts["framing"] = "crop"
     export = sm.export_model(model, "onnx", tmp_path / "out", **facts)
     about = json.loads((tmp_path / "out" / "export.json").read_text())
     assert about["inputs"][0]["dtype"] == "uint8" and about["card"]["channels"]["value"] == "BGR"
+    assert about["framing"] == "crop"
     # The exported file is a model of its own, which is a black box now.
     box = load_clip_model(export.file, channels="rgb", rate=10, labels=["red", "blue"])
     expected = list(sm.stream(load_clip_model(model, **facts), video))

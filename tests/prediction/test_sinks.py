@@ -39,6 +39,13 @@ def test_each_row_is_on_disk_at_once(ending: str, tmp_path: Path) -> None:
     assert list(rows[0]) == window_columns(JAM_LABELS)
 
 
+def test_numbers_and_independent_labels_have_the_columns_of_predict() -> None:
+    (prediction,) = jam_predictions([0.25])
+    assert window_row(prediction, ("x", "y"), "regression") == {"seconds": 0.0, "value_x": 0.75, "value_y": 0.25}
+    assert window_columns(("x", "y"), "regression") == ["seconds", "value_x", "value_y"]
+    assert window_columns(("x", "y"), "independent sigmoids") == ["seconds", "label", "prob_x", "prob_y"]
+
+
 def test_a_table_of_an_unknown_kind_or_in_an_absent_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"predictions\.xlsx: a stream is written to one of \.jsonl, \.csv"):
         open_sink(tmp_path / "predictions.xlsx", [])

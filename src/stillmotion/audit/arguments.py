@@ -9,7 +9,9 @@ from stillmotion.errors import UsageError
 from stillmotion.models.cards import check_facts
 
 
-def check_arguments(model: Path, *, input_range: str | None, channels: str | None, outputs: str | None) -> None:
+def check_arguments(
+    model: Path, *, input_range: str | None, channels: str | None, outputs: str | None, framing: str | None
+) -> None:
     """Check what can be checked without a backend.
 
     Args:
@@ -17,10 +19,12 @@ def check_arguments(model: Path, *, input_range: str | None, channels: str | Non
         input_range: the range of numbers that it is given; None if that is to be found out.
         channels: its channels; None if they are unknown.
         outputs: what its outputs are; None if that is unknown.
+        framing: how it is given frames of another aspect ratio; None if that is unknown.
 
     Raises:
-        UsageError: there is no such model, range, channel order or kind of outputs.
+        UsageError: there is no such model, range, channel order, kind of outputs or framing.
     """
-    check_facts(input_range=None if input_range in SCALINGS else input_range, channels=channels, outputs=outputs)
+    known = None if input_range in SCALINGS else input_range
+    check_facts(input_range=known, channels=channels, outputs=outputs, framing=framing)
     if not model.exists():
         raise UsageError(f"{model}: no such model")

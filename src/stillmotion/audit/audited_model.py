@@ -11,10 +11,13 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from stillmotion.audit.faults import CHANNEL_ORDER, SCALING, PathSettings, to_values
+from stillmotion.audit.faults import CHANNEL_ORDER, FRAMING, RESIZING, SCALING, PathSettings, Size, to_values
+from stillmotion.audit.faults.framing import WHOLE, box_of, box_within, is_close
+from stillmotion.audit.faults.resizing import stored_size
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.resampling import Floats, Picture, resize
 from stillmotion.clips import ClipSpec
+from stillmotion.decoding import Framing
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
 from stillmotion.models.keras_graph import iter_layers
@@ -42,6 +45,7 @@ class AuditedModel:
         has_class_names: whether the labels are names, and not just numbers.
         input_range: the range of numbers that it is given, a name in `SCALINGS` or LOW..HIGH; None if unknown.
         channels: "RGB" or "BGR".
+        framing: how it is given pictures of another aspect ratio; see `ClipSpec`.
         outputs: what it returns: probabilities, logits, or a single probability or logit for two classes.
         batch_size: the only size of a batch that it takes; None for any.
         custom_objects: its custom layers and functions, by name.
@@ -59,6 +63,7 @@ class AuditedModel:
     has_class_names: bool
     input_range: str | None
     channels: str
+    framing: Framing
     outputs: Returned
     batch_size: int | None = None
     custom_objects: Mapping[str, Any] = field(default_factory=dict)
@@ -76,11 +81,52 @@ class AuditedModel:
 
     @property
     def settings(self) -> PathSettings:
-        """The healthy path to this model."""
-        return PathSettings().having(SCALING, self.input_range or LEVELS).having(CHANNEL_ORDER, self.channels)
+        """The healthy path to this model, from a source of any shape."""
+        settings = PathSettings().having(SCALING, self.input_range or LEVELS).having(CHANNEL_ORDER, self.channels)
+        return settings.having(FRAMING, WHOLE if self.framing == "stretch" else self.framing)
+
+    def settings_for(self, source: Size) -> PathSettings:
+        """The same, to be compared with paths that were found, whose framing is a box.
+
+        Args:
+            source: height and width of the pictures at the path's beginning.
+        """
+        return self.settings.having(FRAMING, box_of(self.framing, source, self.size))
+
+    def framed(self, settings: PathSettings, size: Size, source: Size) -> PathSettings:
+        """A path to pictures, as a path to this model, which frames them once more.
+
+        Args:
+            settings: the path to the pictures.
+            size: their height and width.
+            source: those of the frames that they show.
+        """
+        if self.framing == "stretch":
+            return settings
+        box, again = box_of(settings[FRAMING], source, size), box_of(self.framing, size, self.size)
+        if again != WHOLE:
+            box = box_within(box, again)
+            kernel, stored = stored_size(settings[RESIZING])
+            if stored is not None:
+                part = round((again[3] - again[1]) * stored[0]), round((again[2] - again[0]) * stored[1])
+                settings = settings.having(RESIZING, (kernel, part))
+        expected = box_of(self.framing, source, self.size)
+        return settings.having(FRAMING, expected if is_close(box, expected) else box)
+
+    def has_aspect_of(self, source: Size) -> bool:
+        """Whether its pictures have the aspect ratio of a height and width, so that any framing gives the same."""
+        return is_close(box_of("crop", source, self.size), WHOLE)
+
+    def fit(self, picture: Picture) -> Picture:
+        """A picture in the model's size, framed and resized by area.
+
+        Args:
+            picture: RGB, float32 of any height and width, 0 to 255.
+        """
+        return resize(FRAMING.apply(picture, self.framing, self.size), *self.size, "area")
 
     def feed(self, picture: Picture) -> Floats:
-        """A picture as the model gets it: resized by area, in its channel order and range.
+        """A picture as the model gets it: in its framing, resized by area, in its channel order and range.
 
         Args:
             picture: RGB, float32 of any height and width, 0 to 255.
@@ -88,7 +134,7 @@ class AuditedModel:
         Returns:
             float32 `(height, width, 3)`.
         """
-        resized = CHANNEL_ORDER.apply(resize(picture, *self.size, "area"), self.channels)
+        resized = CHANNEL_ORDER.apply(self.fit(picture), self.channels)
         return np.ascontiguousarray(to_values(self.settings, resized), np.float32)
 
     def predict(self, values: Sequence[Floats]) -> Floats:
@@ -146,4 +192,4 @@ def clip_spec(audited: AuditedModel) -> ClipSpec:
     if (audited.file / "run.json").is_file():
         spec = read_run(audited.file).recipe.spec
         return dataclasses.replace(spec, rate=audited.card.rate.value or spec.rate)
-    return ClipSpec(audited.frames, audited.card.rate.value or "spread", audited.size)
+    return ClipSpec(audited.frames, audited.card.rate.value or "spread", audited.size, framing=audited.framing)

@@ -28,6 +28,7 @@ from stillmotion.audit.sensitivity import measure_sensitivity
 from stillmotion.audit.sentences import describe_cause, describe_label_fault, describe_range, summarize
 from stillmotion.audit.snapshots import Snapshot, read_snapshots
 from stillmotion.audit.video_index import IndexedVideo, index_video
+from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.prediction.inputs import find_inputs
 from stillmotion.progress import Progress, no_progress
@@ -48,6 +49,7 @@ def audit_model(
     frames: int | None = None,
     rate: float | Literal["spread"] | None = None,
     size: int | tuple[int, int] | None = None,
+    framing: Framing | None = None,
     outputs: str | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
@@ -69,6 +71,8 @@ def audit_model(
         frames: frames of a clip, for a model that takes any number.
         rate: frames per second of a clip, or "spread"; None for what its run or card says, or spread.
         size: height and width, or one side of squares, for a model that takes any.
+        framing: how the model is given frames of another aspect ratio: "stretch", "crop" or "letterbox"; None for what
+            its card says, or "stretch".
         outputs: what the model's outputs are; see `describe_model`.
         custom_objects: custom layers and functions by name, or the module that defines them.
         unsafe: whether code inside the model's file may run; a SavedModel is such code.
@@ -92,6 +96,7 @@ def audit_model(
         frames=frames,
         rate=rate,
         size=size,
+        framing=framing,
         outputs=outputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
@@ -224,6 +229,8 @@ def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snap
         notes.append("the model returns an output for each frame; that for the newest frame is audited")
     if audited.card.outputs.source == "assumed":
         notes.append(f"the model's outputs are taken for {audited.card.outputs.value}; use --outputs to be sure")
+    if audited.card.framing.source == "assumed" and not all(audited.has_aspect_of(video.size) for video in videos):
+        notes.append("frames are taken to be stretched to the model's aspect ratio; use --framing to be sure")
     if len(snapshots) == 1:
         notes.append("a single snapshot cannot show how certain the causes are: use more")
     if not audited.has_class_names:
@@ -249,6 +256,7 @@ def _describe_model(audited: AuditedModel, evidence: RangeEvidence) -> ModelFact
         input_range_source=evidence.source,
         input_range_evidence=describe_range(evidence),
         channels=audited.channels,
+        framing=audited.framing,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.frame_reader import FrameReader, sample_evenly
-from stillmotion.audit.resampling import Picture, resize
+from stillmotion.audit.resampling import Picture
 from stillmotion.audit.snapshots import Snapshot
 from stillmotion.audit.video_index import IndexedVideo
 from stillmotion.models.card_reading import read_scaling, read_statistics
@@ -104,7 +104,7 @@ def find_input_range(audited: AuditedModel, pictures: Sequence[Picture]) -> Rang
         return RangeEvidence(reading.input_range, "rescaling", reading.layer, value)
     if not pictures:
         return None
-    resized = [resize(picture, *audited.size, "area") for picture in pictures[:MAX_PICTURES]]
+    resized = [audited.fit(picture) for picture in pictures[:MAX_PICTURES]]
     levels = np.clip(np.rint(np.stack(resized)), 0, 255).astype(np.uint8)
     reading = read_statistics(audited.model, audited.card, levels)
     if reading is None:

@@ -13,7 +13,8 @@ from stillmotion.audit.arguments import check_arguments
 from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel, Returned
 from stillmotion.audit.faults.scaling import LEVELS, SCALINGS
 from stillmotion.data.class_names import read_class_names
-from stillmotion.errors import StillmotionError
+from stillmotion.decoding import Framing
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt, fixed_batch_size
 from stillmotion.models.card_reading import measure_outputs, output_count, read_model, run_on_noise
 from stillmotion.models.cards import INPUT_RANGES, Fact, ModelCard, Outputs, find_run
@@ -34,6 +35,7 @@ def load_audited_model(
     frames: int | None = None,
     rate: float | Literal["spread"] | None = None,
     size: int | tuple[int, int] | None = None,
+    framing: Framing | None = None,
     outputs: str | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
@@ -49,6 +51,7 @@ def load_audited_model(
         frames: frames of a clip, for a model that takes any number.
         rate: frames per second of a clip, or "spread"; None for what its run or card says, or spread.
         size: height and width, or one side of squares, for a model that takes any.
+        framing: how it is given frames of another aspect ratio; None for what its card says, or "stretch".
         outputs: what its outputs are; see `describe_model`.
         custom_objects: custom layers and functions by name, or the module that defines them.
         unsafe: whether code inside the file may run.
@@ -61,7 +64,7 @@ def load_audited_model(
         StillmotionError: the model cannot be loaded, or takes neither images nor clips.
     """
     path = Path(file)
-    check_arguments(path, input_range=input_range, channels=channels, outputs=outputs)
+    check_arguments(path, input_range=input_range, channels=channels, outputs=outputs, framing=framing)
     objects = resolve_custom_objects(custom_objects)
     known = None if input_range in SCALINGS and input_range not in INPUT_RANGES else input_range
     facts = GivenFacts(
@@ -70,6 +73,7 @@ def load_audited_model(
         frames=frames,
         rate=rate,
         size=size,
+        framing=framing,
         labels=labels,
         outputs=outputs,
         custom_objects=objects,
@@ -122,6 +126,7 @@ def load_audited_model(
         # What the layers say is read again, with its evidence, by `choose_input_range`.
         input_range=None if card.input_range.evidence.endswith(SCALED) else input_range,
         channels="BGR" if card.channels.value == "BGR" else "RGB",
+        framing=card.framing.value or "stretch",
         outputs=returned,
         batch_size=fixed_batch_size(model),
         custom_objects=objects,
@@ -137,13 +142,16 @@ def _open(path: Path, facts: GivenFacts) -> tuple[DescribedModel, tuple[str, ...
     folder = path.parent if path.name in ("model.keras", "snapshot.keras") else path
     run = find_run(folder) if (folder / "run.json").is_file() else None
     if run is not None:
+        if facts.framing is not None:
+            raise UsageError(f"{run.folder}: a run has its own framing; do not give it another")
         # Its labels may be replaced, and its model of single images audited.
         file = path if path.is_file() else run.model_file
         model = load_keras_model(file)
         card = read_model(model, str(file))
         of_run = {"input_range": Fact[str](value=LEVELS, source="given", evidence="run.json")}
         rate = Fact[float | Literal["spread"]](value=facts.rate)
-        card = card.model_copy(update={**of_run, "rate": rate})
+        framing = Fact[Framing](value=run.recipe.spec.framing, source="read", evidence="run.json")
+        card = card.model_copy(update={**of_run, "rate": rate, "framing": framing})
         return DescribedModel(model, card, path), names or run.labels, source if names else str(folder / "run.json")
     described = open_model(path, dataclasses.replace(facts, labels=None))
     if names is None and described.card.labels.source in ("given", "read", "measured"):

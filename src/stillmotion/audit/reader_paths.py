@@ -121,8 +121,11 @@ def find_reader_paths(
     ]
     pictures = [values[number] for number in range(len(matches))]
     if all(read_video.truncated for read_video in read_videos):
-        settings = audited.settings.having(SCALING, TRUNCATED)
-        return [ReaderPath(picture, settings) for picture in pictures], notes
+        healthy = [audited.settings_for(match.video.size) for match in matches]
+        return [
+            ReaderPath(picture, settings.having(SCALING, TRUNCATED))
+            for picture, settings in zip(pictures, healthy, strict=True)
+        ], notes
     yielded = [reader_matches[number] for number in range(len(matches))]
     return _estimate(audited, pictures, matches, yielded), notes
 
@@ -139,6 +142,7 @@ def _estimate(
     for group in group_alike(observations):
         explanation = explain([observations[number] for number in group])
         settings = to_model_size(explanation.settings, audited.size, audited.size).having(SCALING, scaling)
+        settings = audited.framed(settings, audited.size, yielded[group[0]].video.size)
         for number, shift in zip(group, explanation.shifts, strict=True):
             offset = yielded[number].index + shift - expected[number].index
             paths[number] = ReaderPath(

@@ -157,6 +157,7 @@ class ModelFacts:
         input_range_source: how that is known, a code: see `input_range.RangeSource`.
         input_range_evidence: the same in words.
         channels: "RGB" or "BGR".
+        framing: how it is given pictures of another aspect ratio: "stretch", "crop" or "letterbox".
     """
 
     file: str
@@ -169,6 +170,7 @@ class ModelFacts:
     input_range_source: str
     input_range_evidence: str
     channels: str
+    framing: str = "stretch"
 
 
 @dataclass(frozen=True)

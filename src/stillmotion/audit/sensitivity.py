@@ -14,6 +14,7 @@ from stillmotion.audit.decisions import same_labels, total_variation
 from stillmotion.audit.faults import (
     CHANNEL_ORDER,
     FAULTS,
+    FRAMING,
     TIME_OFFSET,
     ClipFault,
     Fault,
@@ -140,6 +141,8 @@ def _plan_trials(audited: AuditedModel) -> list[_Trial]:
         strengths = fault.strengths
         if fault is CHANNEL_ORDER:
             strengths = ("RGB" if audited.channels == "BGR" else "BGR",)
+        if fault is FRAMING and audited.framing != "stretch":
+            strengths = ("stretch", *strengths)
         trials += [_Trial(fault, setting) for setting in strengths if setting != audited.settings[fault]]
     return trials
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.audit.faults import FrameContext
+from stillmotion.audit.faults import FrameContext, Size
 from stillmotion.decoding import Images, VideoFacts, iter_frames, probe, read_frames
 
 SMALL_BYTES = 6e7  # all frames of a video below this are decoded at once and kept
@@ -35,6 +35,11 @@ class IndexedVideo:
 
     def __len__(self) -> int:
         return len(self.seconds)
+
+    @property
+    def size(self) -> Size:
+        """Height and width of its frames."""
+        return self.facts.height, self.facts.width
 
     def context(self, index: int, radius: int = 0) -> FrameContext:
         """A frame at full size, with up to `radius` frames before and after it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.markup import escape
@@ -14,6 +14,7 @@ from stillmotion.cli.console import bar, note, out, shown
 
 if TYPE_CHECKING:
     from stillmotion.audit import Audit
+    from stillmotion.decoding import Framing
 
 MAX_SHOWN = 5  # faults that the model is most sensitive to
 
@@ -46,6 +47,7 @@ def audit(
     frames: options.ClipFrames = None,
     rate: options.ClipRate = None,
     size: options.ClipSize = None,
+    framing: options.Framing = None,
     outputs: options.Outputs = None,
     custom_objects: options.CustomObjects = None,
     unsafe: options.Unsafe = False,
@@ -71,7 +73,7 @@ def audit(
     from stillmotion.audit import check_arguments
     from stillmotion.files import make_folder
 
-    check_arguments(model, input_range=input_range, channels=channels, outputs=outputs)
+    check_arguments(model, input_range=input_range, channels=channels, outputs=outputs, framing=framing)
     if out_folder is not None:
         make_folder(out_folder)
     options.note_unsafe(model, unsafe)
@@ -90,6 +92,7 @@ def audit(
             frames=frames,
             rate=None if rate is None else options.read_clip_rate(rate),
             size=None if size is None else options.read_size(size),
+            framing=cast("Framing | None", framing),
             outputs=outputs,
             custom_objects=custom_objects,
             unsafe=unsafe,

@@ -32,8 +32,11 @@ _SILENCE_SECONDS = 2.0
 class LiveView:
     """The current label with bars for all labels, a sparkline of recent predictions, and how the stream is doing."""
 
-    def __init__(self, title: str, labels: tuple[str, ...], stats: StreamStats, console: Console) -> None:
+    def __init__(
+        self, title: str, labels: tuple[str, ...], stats: StreamStats, console: Console, *, independent: bool = False
+    ) -> None:
         self.title, self.labels, self.stats, self.console = title, labels, stats, console
+        self.independent = independent
         self.history: deque[tuple[int, float]] = deque(maxlen=_HISTORY)
         self.latest: sm.WindowPrediction | None = None
         self.live = Live(self, console=console, refresh_per_second=8) if console.is_terminal else None
@@ -79,11 +82,14 @@ class LiveView:
 
     def _current(self, prediction: sm.WindowPrediction) -> Table:
         number = int(prediction.probabilities.argmax())
+        current = Text.assemble((self.labels[number], f"bold {_color(number)}"), f"  {prediction.probability:.0%}")
+        if self.independent:  # all that are given, each with a bar of its own
+            current = Text(prediction.label or "", "bold")
         table = Table.grid(expand=True)
         table.add_column(overflow="ellipsis", no_wrap=True)
         table.add_column(justify="right", no_wrap=True)
         table.add_row(
-            Text.assemble((self.labels[number], f"bold {_color(number)}"), f"  {prediction.probability:.0%}"),
+            current,
             Text(f"window to {prediction.seconds or 0:.1f} s", "dim"),
         )
         return table

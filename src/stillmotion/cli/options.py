@@ -156,6 +156,14 @@ ClipSize = Annotated[
         show_default="the model's",
     ),
 ]
+Framing = Annotated[
+    str | None,
+    typer.Option(
+        metavar="stretch|crop|letterbox",
+        help="How frames of another aspect ratio get the size: stretched, cropped at the center, or padded with black.",
+        show_default="stretch, unless the model's card says otherwise",
+    ),
+]
 Outputs = Annotated[
     str | None,
     typer.Option(
@@ -208,6 +216,7 @@ def model_facts(
     frames: int | None = None,
     rate: str | None = None,
     size: str | None = None,
+    framing: str | None = None,
     labels: str | None = None,
     outputs: str | None = None,
     inputs: str | None = None,
@@ -217,7 +226,7 @@ def model_facts(
     """What the options say of a model, as arguments of the library's functions. Raises UsageError."""
     from stillmotion.models.cards import check_facts, find_run  # With pydantic, which help does without.
 
-    check_facts(input_range=input_range, channels=channels, outputs=outputs)
+    check_facts(input_range=input_range, channels=channels, outputs=outputs, framing=framing)
     find_run(model)
     note_unsafe(model, unsafe)
     return {
@@ -226,6 +235,7 @@ def model_facts(
         "frames": frames,
         "rate": None if rate is None else read_clip_rate(rate),
         "size": None if size is None else read_size(size),
+        "framing": framing,
         "labels": labels,
         "outputs": outputs,
         "inputs": None if inputs is None else read_inputs(inputs),

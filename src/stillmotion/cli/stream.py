@@ -71,6 +71,7 @@ def stream(
     frames: options.ClipFrames = None,
     rate: options.ClipRate = None,
     size: options.ClipSize = None,
+    framing: options.Framing = None,
     outputs: options.Outputs = None,
     inputs: options.Inputs = None,
     custom_objects: options.CustomObjects = None,
@@ -128,6 +129,7 @@ def stream(
         frames=frames,
         rate=rate,
         size=size,
+        framing=framing,
         labels=labels,
         outputs=outputs,
         inputs=inputs,
@@ -152,7 +154,9 @@ def stream(
     stats = StreamStats()
     # Predictions or events may be printed for another program: the view must not be mixed with them.
     console = err if Path("-") in (out_file, events_file) else out
-    with LiveView(str(frames_from), clip_model.labels, stats, console) as view, stopping_between_frames():
+    independent = clip_model.outputs == "independent sigmoids"
+    view = LiveView(str(frames_from), clip_model.labels, stats, console, independent=independent)
+    with view, stopping_between_frames():
         result = stream_to(
             clip_model,
             frames_from,

@@ -1,8 +1,8 @@
 """Decode once: frames that were read from a file are kept on disk and mapped back into memory.
 
-The name of an entry is a hash of the file (path, size, time of change), the wanted times and the size of the frames,
-so an entry is never out of date. If the folder grows past its limit, the entries that have not been used for longest
-are deleted. The features of frames, in `stillmotion.features`, are kept in the same folder by the same rules.
+The name of an entry is a hash of the file (path, size, time of change), the wanted times, and the frames' size and
+framing, so an entry is never out of date. If the folder grows past its limit, the entries that have not been used for
+longest are deleted. The features of frames, in `stillmotion.features`, are kept in the same folder by the same rules.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.decoding import DecodedFrames, Seconds, read_frames, source_files
+from stillmotion.decoding import DecodedFrames, Framing, Seconds, read_frames, source_files
 from stillmotion.errors import StillmotionError, UnreadableVideoError
 
 MAX_BYTES = 20 * 2**30
@@ -34,7 +34,9 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("stillmotion"))
 
 
-def cached_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
+def cached_frames(
+    path: Path, seconds: Sequence[float] | Seconds, height: int, width: int, framing: Framing = "stretch"
+) -> DecodedFrames:
     """As `read_frames`, but decoded in the first call only and read from disk in later ones.
 
     Args:
@@ -42,6 +44,7 @@ def cached_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, w
         seconds: wanted times, in any order.
         height: of the frames, in pixels.
         width: likewise.
+        framing: how a frame of another aspect ratio gets this size.
 
     Returns:
         The frames that are on screen at the wanted times, each once, mapped into memory.
@@ -50,10 +53,13 @@ def cached_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, w
         UnreadableVideoError: the file cannot be opened or holds no frame.
         StillmotionError: the cache cannot be written.
     """
-    entry = entry_path("frames", path, height, width, np.asarray(seconds, np.float64).tobytes())
+    detail = np.asarray(seconds, np.float64).tobytes()
+    if framing != "stretch":  # Entries from before there was another keep their names.
+        detail += framing.encode()
+    entry = entry_path("frames", path, height, width, detail)
     arrays = load_entry(entry)
     if arrays is None:
-        frames = read_frames(path, seconds, height, width)
+        frames = read_frames(path, seconds, height, width, framing)
         store_entry(entry, [frames.seconds, frames.images])
         arrays = load_entry(entry) or [frames.seconds, frames.images]
     return DecodedFrames(arrays[1], np.array(arrays[0]))

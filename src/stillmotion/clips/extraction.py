@@ -15,7 +15,7 @@ from stillmotion.clips.cache import cached_frames
 from stillmotion.clips.sampling import Window, frame_times
 from stillmotion.clips.spec import ClipSpec
 from stillmotion.data import Video, Videos
-from stillmotion.decoding import DecodedFrames, Images, Seconds, VideoFacts, probe, read_frames
+from stillmotion.decoding import DecodedFrames, Framing, Images, Seconds, VideoFacts, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.progress import Progress, no_progress
 
@@ -155,8 +155,8 @@ def read_clips(file: Path, windows: Sequence[Window], spec: ClipSpec, *, cache: 
         UnreadableVideoError: the file cannot be opened or holds no frame.
     """
     times = np.concatenate([frame_times(spec, window) for window in windows])
-    read: Callable[[Path, Seconds, int, int], DecodedFrames] = cached_frames if cache else read_frames
-    images = read(file, times, spec.height, spec.width).shown_at(times)
+    read: Callable[[Path, Seconds, int, int, Framing], DecodedFrames] = cached_frames if cache else read_frames
+    images = read(file, times, spec.height, spec.width, spec.framing).shown_at(times)
     return images.reshape(len(windows), spec.frames, spec.height, spec.width, 3)
 
 

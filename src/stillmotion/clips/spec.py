@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.decoding import Framing
 from stillmotion.errors import UsageError
 
 Rate = float | Literal["spread"]
@@ -38,16 +39,20 @@ class ClipSpec:
     Attributes:
         frames: the number of frames.
         rate: frames per second, or "spread".
-        size: of the frames in pixels: one side of a square, or (height, width). The aspect ratio is not kept.
+        size: of the frames in pixels: one side of a square, or (height, width).
         order: "forward", except in control experiments that train without motion to measure what that costs:
             "shuffled" puts the frames in a random order, always the same for the same window, and "frozen" repeats the
             middle frame. It is part of the spec because a model must be tested on clips like those it was trained on.
+        framing: how a frame of another aspect ratio gets this size: "stretch" (the whole frame, its aspect ratio not
+            kept), "crop" (the largest centered part with the aspect ratio of the size) or "letterbox" (the whole frame,
+            padded with black). Runs are trained on stretched frames.
     """
 
     frames: int = 16
     rate: Rate = "spread"
     size: int | tuple[int, int] = 64
     order: Order = "forward"
+    framing: Framing = "stretch"
 
     def __post_init__(self) -> None:
         if isinstance(self.size, list):  # JSON has no tuples.
@@ -61,6 +66,8 @@ class ClipSpec:
             raise UsageError(f"size is {self.size!r}; expected pixels like 64, or (height, width)")
         if min(self.height, self.width) < MIN_SIDE:
             raise UsageError(f"size is {self.height}x{self.width}; the smallest is {MIN_SIDE}x{MIN_SIDE}")
+        if self.framing not in get_args(Framing):
+            raise UsageError(f"framing is {self.framing!r}; expected {', '.join(get_args(Framing))}")
 
     @property
     def height(self) -> int:

@@ -12,13 +12,23 @@ from pathlib import Path
 
 from stillmotion.data.frame_folders import frame_files
 from stillmotion.data.media import as_frame_folder, is_image
-from stillmotion.decoding.frames import TICK, DecodedFrames, Decoder, Images, Seconds, VideoFacts, index_shown_at
+from stillmotion.decoding.frames import (
+    TICK,
+    DecodedFrames,
+    Decoder,
+    Framing,
+    Images,
+    Seconds,
+    VideoFacts,
+    index_shown_at,
+)
 from stillmotion.errors import UnreadableVideoError
 
 __all__ = [
     "TICK",
     "DecodedFrames",
     "Decoder",
+    "Framing",
     "Images",
     "Seconds",
     "VideoFacts",
@@ -94,14 +104,19 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
     return _decoder(path).iter_frames(path, height, width, start_seconds=start_seconds)
 
 
-def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
+def read_frames(
+    path: Path, seconds: Sequence[float] | Seconds, height: int, width: int, framing: Framing = "stretch"
+) -> DecodedFrames:
     """Decode the frames that are on screen at the given times.
 
     Args:
         path: a video or an image.
         seconds: times in any order. Before the first frame the first one is shown, after the last frame the last.
-        height: in pixels; each frame is resized without keeping its aspect ratio.
+        height: in pixels.
         width: likewise.
+        framing: how a frame of another aspect ratio gets this size: "stretch" (the whole frame, its aspect ratio not
+            kept), "crop" (the largest centered part with the aspect ratio of the size) or "letterbox" (the whole frame,
+            padded with black).
 
     Returns:
         Each frame once. `.shown_at(seconds)` gives one frame per time.
@@ -109,7 +124,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
     Raises:
         UnreadableVideoError: the file cannot be opened or holds no frame.
     """
-    return _decoder(path).read_frames(path, seconds, height, width)
+    return _decoder(path).read_frames(path, seconds, height, width, framing)
 
 
 def keyframe_seconds(path: Path) -> Seconds:

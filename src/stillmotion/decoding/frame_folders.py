@@ -14,7 +14,7 @@ import numpy as np
 from stillmotion.data.frame_folders import frame_files
 from stillmotion.data.media import FrameFolder, as_frame_folder
 from stillmotion.decoding import images
-from stillmotion.decoding.frames import DecodedFrames, Images, Seconds, VideoFacts, index_shown_at
+from stillmotion.decoding.frames import DecodedFrames, Framing, Images, Seconds, VideoFacts, index_shown_at
 from stillmotion.errors import UnreadableVideoError
 
 
@@ -55,7 +55,9 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
         raise UnreadableVideoError(f"{path}: none of {len(files)} frames can be read")
 
 
-def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
+def read_frames(
+    path: Path, seconds: Sequence[float] | Seconds, height: int, width: int, framing: Framing = "stretch"
+) -> DecodedFrames:
     """Decode only the wanted frames. See `stillmotion.decoding.read_frames`."""
     folder, files = _open(path)
     began = np.arange(len(files)) / folder.rate
@@ -65,7 +67,7 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
         for candidate in (*range(index, -1, -1), *range(index + 1, len(files))):
             if candidate in found:
                 break
-            image = _read(files[candidate], height, width)
+            image = _read(files[candidate], height, width, framing)
             if image is not None:
                 found[candidate] = image
                 break
@@ -95,8 +97,8 @@ def _list(folder: Path, changed: int) -> list[Path]:
     return frame_files(folder)
 
 
-def _read(file: Path, height: int, width: int) -> Images | None:
+def _read(file: Path, height: int, width: int, framing: Framing = "stretch") -> Images | None:
     try:
-        return images.read_image(file, height, width)
+        return images.read_image(file, height, width, framing)
     except UnreadableVideoError:
         return None

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
 Seconds = NDArray[np.float64]
+# How a frame of another aspect ratio gets a size: the whole frame is stretched; the largest centered part that has the
+# size's aspect ratio is scaled; or the whole frame is scaled, and what is missing is black.
+Framing = Literal["stretch", "crop", "letterbox"]
 
 # Times are compared with this tolerance, in seconds: well below any frame's duration, well above rounding.
 TICK = 0.0005
@@ -100,4 +103,6 @@ class Decoder(Protocol):
         self, path: Path, height: int, width: int, *, start_seconds: float = 0.0
     ) -> Iterator[tuple[float, Images]]: ...
 
-    def read_frames(self, path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames: ...
+    def read_frames(
+        self, path: Path, seconds: Sequence[float] | Seconds, height: int, width: int, framing: Framing = "stretch"
+    ) -> DecodedFrames: ...

@@ -12,7 +12,7 @@ import numpy as np
 import pi_heif
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from stillmotion.decoding.frames import DecodedFrames, Images, Seconds, VideoFacts
+from stillmotion.decoding.frames import DecodedFrames, Framing, Images, Seconds, VideoFacts
 from stillmotion.errors import UnreadableVideoError
 
 pi_heif.register_heif_opener()
@@ -34,18 +34,21 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
     yield 0.0, read_frames(path, [0.0], height, width).images[0]
 
 
-def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
+def read_frames(
+    path: Path, seconds: Sequence[float] | Seconds, height: int, width: int, framing: Framing = "stretch"
+) -> DecodedFrames:
     """Decode the one frame, whatever the times. See `stillmotion.decoding.read_frames`."""
-    return DecodedFrames(read_image(path, height, width)[None], np.zeros(1))
+    return DecodedFrames(read_image(path, height, width, framing)[None], np.zeros(1))
 
 
-def read_image(path: Path, height: int, width: int) -> Images:
+def read_image(path: Path, height: int, width: int, framing: Framing = "stretch") -> Images:
     """Decode an image and resize it by FFmpeg, so that an image and a video of the same picture give the same pixels.
 
     Args:
         path: the image.
-        height: in pixels; the aspect ratio is not kept.
+        height: in pixels.
         width: likewise.
+        framing: how an image of another aspect ratio gets this size.
 
     Returns:
         uint8 RGB `(height, width, 3)`.
@@ -54,11 +57,10 @@ def read_image(path: Path, height: int, width: int) -> Images:
         UnreadableVideoError: the file is not an image that can be read.
     """
     from av.video.frame import VideoFrame
-    from av.video.reformatter import Interpolation
 
-    frame = VideoFrame.from_ndarray(read_upright(path), format="rgb24")
-    resized = frame.reformat(width=width, height=height, interpolation=Interpolation.AREA)
-    return np.asarray(resized.to_ndarray(), np.uint8)
+    from stillmotion.decoding.resizing import Resizer
+
+    return Resizer(height, width, framing)(VideoFrame.from_ndarray(read_upright(path), format="rgb24"))
 
 
 def read_upright(path: Path) -> Images:

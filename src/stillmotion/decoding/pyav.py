@@ -15,10 +15,10 @@ import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
-from stillmotion.decoding.frames import TICK, DecodedFrames, Images, Seconds, VideoFacts
+from stillmotion.decoding.frames import TICK, DecodedFrames, Framing, Images, Seconds, VideoFacts
+from stillmotion.decoding.resizing import Resizer, quarter_turns, upright_sides
 from stillmotion.errors import UnreadableVideoError
 
 # A gap between wanted times is decoded if it is shorter than this; else a seek to the next keyframe takes less time.
@@ -61,7 +61,7 @@ def probe(path: Path) -> VideoFacts:
         seconds = max(_last_frame_seconds(container, stream, header), 0.0) + 1 / rate
         # Headers are often a frame or so off. More means that the file was cut off.
         cut_off = header is not None and header - seconds > max(1.5 / rate, 0.05 * header)
-        turns = _quarter_turns(first)
+        turns = quarter_turns(first)
         height, width = upright_sides(first)
         return VideoFacts(
             width=width,
@@ -94,13 +94,15 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
         yield shown[0], resize(shown[1])
 
 
-def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, width: int) -> DecodedFrames:
+def read_frames(
+    path: Path, seconds: Sequence[float] | Seconds, height: int, width: int, framing: Framing = "stretch"
+) -> DecodedFrames:
     """Decode straight on, and seek where a gap between wanted times holds a keyframe.
 
     See `stillmotion.decoding.read_frames`.
     """
     wanted = np.unique(np.asarray(seconds, np.float64))
-    resize = Resizer(height, width)
+    resize = Resizer(height, width, framing)
     images: list[Images] = []
     times: list[float] = []
     with open_video(path) as (container, stream):
@@ -133,42 +135,6 @@ def read_frames(path: Path, seconds: Sequence[float] | Seconds, height: int, wid
     if not images:
         raise UnreadableVideoError(f"{path}: no frame can be decoded")
     return DecodedFrames(np.stack(images), np.array(times))
-
-
-class Resizer:
-    """Turns decoded frames upright and resizes them.
-
-    One reformatter is kept for all frames of a file: resizing and color conversion in one pass is the fastest way that
-    was measured.
-
-    Args:
-        height: of the result, in pixels; the aspect ratio is not kept.
-        width: likewise.
-    """
-
-    def __init__(self, height: int, width: int) -> None:
-        self.height, self.width = height, width
-        self.reformatter = VideoReformatter()
-
-    def __call__(self, frame: VideoFrame) -> Images:
-        """Convert a frame to uint8 RGB `(height, width, 3)`."""
-        turns = _quarter_turns(frame)
-        height, width = (self.width, self.height) if turns % 2 else (self.height, self.width)
-        resized = self.reformatter.reformat(
-            frame, width=width, height=height, format="rgb24", interpolation=Interpolation.AREA, threads=1
-        ).to_ndarray()
-        image: Images = np.asarray(resized, np.uint8)
-        return np.rot90(image, turns) if turns else image
-
-
-def upright_sides(frame: VideoFrame) -> tuple[int, int]:
-    """Height and width as shown, after rotation."""
-    return (frame.width, frame.height) if _quarter_turns(frame) % 2 else (frame.height, frame.width)
-
-
-def _quarter_turns(frame: VideoFrame) -> int:
-    """The quarter turns, counterclockwise, that put a frame upright; 0 where the header's rotation is nonsense."""
-    return round(frame.rotation / 90) % 4 if abs(frame.rotation) <= 360 else 0
 
 
 def _mean_rate(stream: VideoStream) -> float:

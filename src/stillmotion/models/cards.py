@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
+from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import write_json
 from stillmotion.runs import Run, read_run
@@ -93,7 +94,7 @@ class ModelCard(BaseModel):
         width: likewise.
         channels: "RGB", "BGR" or "gray". A gray model of three channels gets the same values in each.
         input_range: the numbers that a picture consists of: a name in `INPUT_RANGES`, or "LOW..HIGH".
-        framing: how a picture gets its size.
+        framing: how a picture of another aspect ratio gets its size; see `ClipSpec`.
         axes: the order of the axes of an input: t, h, w and c for time, height, width and channels.
         labels: class names in the order of the outputs.
         outputs: what the outputs are.
@@ -113,12 +114,19 @@ class ModelCard(BaseModel):
     width: Fact[int] = Fact[int]()
     channels: Fact[Channels] = Fact[Channels]()
     input_range: Fact[str] = Fact[str]()
-    framing: Fact[str] = Fact[str](value="stretched to the size", source="assumed")
+    framing: Fact[Framing] = Fact[Framing](value="stretch", source="assumed", evidence="the default of Keras's loaders")
     axes: Fact[str] = Fact[str]()
     labels: Fact[tuple[str, ...]] = Fact[tuple[str, ...]]()
     outputs: Fact[Outputs] = Fact[Outputs]()
     per_frame: Fact[bool] = Fact[bool](value=False, source="read")
     format: int = FORMAT
+
+    @field_validator("framing", mode="before")
+    @classmethod
+    def _read_old_framing(cls, fact: Any) -> Any:
+        """Cards of the first previews say the same in other words."""
+        old = isinstance(fact, dict) and fact.get("value") == "stretched to the size"
+        return {**fact, "value": "stretch"} if old else fact
 
     @property
     def facts(self) -> dict[str, Fact[Any]]:
@@ -146,7 +154,11 @@ class ModelCard(BaseModel):
 
 
 def check_facts(
-    *, input_range: str | None = None, channels: str | None = None, outputs: str | None = None
+    *,
+    input_range: str | None = None,
+    channels: str | None = None,
+    outputs: str | None = None,
+    framing: str | None = None,
 ) -> tuple[str | None, Channels | None, Outputs | None]:
     """Check facts that a user gives, before anything is loaded.
 
@@ -154,9 +166,10 @@ def check_facts(
         input_range: a name in `INPUT_RANGES`, "tf" for "-1..1", or "LOW..HIGH".
         channels: "rgb", "bgr" or "gray".
         outputs: one of `Outputs`.
+        framing: one of `Framing`.
 
     Returns:
-        The same, as a card has them.
+        Range, channels and outputs, as a card has them.
 
     Raises:
         UsageError: a value that is none of these.
@@ -167,6 +180,8 @@ def check_facts(
     names: dict[str, Channels] = {"rgb": "RGB", "bgr": "BGR", "gray": "gray", "grey": "gray"}
     if channels is not None and channels.lower() not in names:
         raise UsageError(f"channels {channels!r}: expected rgb, bgr or gray")
+    if framing is not None and framing not in get_args(Framing):
+        raise UsageError(f"framing {framing!r}: expected {', '.join(get_args(Framing))}")
     if outputs is not None and outputs not in Outputs.__args__:  # type: ignore[attr-defined]
         raise UsageError(f"outputs {outputs!r}: expected one of {', '.join(Outputs.__args__)}")  # type: ignore[attr-defined]
     return input_range, None if channels is None else names[channels.lower()], outputs  # type: ignore[return-value]

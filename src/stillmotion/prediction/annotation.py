@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stillmotion.decoding import Images
 from stillmotion.decoding.prefetch import SourceFrame
-from stillmotion.decoding.pyav import Resizer, upright_sides
+from stillmotion.decoding.resizing import Resizer, upright_sides
 from stillmotion.errors import UsageError
+from stillmotion.models.cards import Outputs
 from stillmotion.prediction.sinks import name_file_in_errors
 from stillmotion.streaming import WindowPrediction
 
@@ -36,17 +37,18 @@ class AnnotatedVideo:
 
     Args:
         path: its ending says which kind of video; see `VIDEOS`.
+        outputs: what the model's outputs are. Independent labels have no probability in common.
 
     Raises:
         UsageError: an ending that is not in `VIDEOS`.
         StillmotionError: the file cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outputs: Outputs = "softmax") -> None:
         options = VIDEOS.get(path.suffix.lower())
         if options is None:
             raise UsageError(f"{path}: a video is written to one of {', '.join(VIDEOS)}")
-        self.path = path
+        self.path, self.outputs = path, outputs
         with name_file_in_errors(path):
             self._container = av.open(str(path), "w", options=options)
         self._stream: Any = None
@@ -68,7 +70,9 @@ class AnnotatedVideo:
                 self._resize = self._begin(frame)
             picture = self._resize(frame.frame)
             if prediction is not None:
-                text = f"{prediction.label}  {prediction.probability:.0%}"
+                text = f"{prediction.label}"
+                if self.outputs != "independent sigmoids":
+                    text += f"  {prediction.probability:.0%}"
                 picture = draw_label(picture, text, prediction.probability)
             video_frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             self._last_pts = max(self._last_pts + 1, round(1000 * frame.seconds))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import keras
 
 from stillmotion.clips import ClipSpec
+from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt
 from stillmotion.models.cards import ROLES, Fact, ModelCard, Outputs
@@ -51,7 +52,8 @@ class ClipModel:
     def spec(self) -> ClipSpec:
         """The clip that the model takes."""
         _, frames, height, width, _ = self.model.input_shape
-        return ClipSpec(frames, self.rate, (height, width))
+        framing = self.described.card.framing.value if self.described else None
+        return ClipSpec(frames, self.rate, (height, width), framing=framing or "stretch")
 
     @property
     def streaming_rate(self) -> float:
@@ -75,6 +77,7 @@ def load_clip_model(
     channels: str | None = None,
     frames: int | None = None,
     size: int | tuple[int, int] | None = None,
+    framing: Framing | None = None,
     outputs: str | None = None,
     inputs: Mapping[str, str] | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
@@ -95,6 +98,7 @@ def load_clip_model(
         channels: the order of its channels.
         frames: frames of a clip.
         size: height and width.
+        framing: how a frame of another aspect ratio gets this size.
         outputs: what its outputs are.
         inputs: what each of several inputs is given.
         custom_objects: custom layers and functions.
@@ -116,6 +120,7 @@ def load_clip_model(
         frames=frames,
         rate=rate,
         size=size,
+        framing=framing,
         labels=labels,
         outputs=outputs,
         inputs=inputs,
@@ -178,6 +183,7 @@ def _found_out(card: ModelCard) -> str:
         facts.append(("outputs", card.outputs))
     if card.labels.source == "measured":
         facts.append(("labels", card.labels.model_copy(update={"value": ", ".join(card.labels.value or ())})))
+    facts.append(("framing", card.framing))
     return "; ".join(f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.value and fact.evidence)
 
 

@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
 from stillmotion.data import read_class_names
 from stillmotion.data.media import find_media, is_image
-from stillmotion.decoding import probe, read_frames
+from stillmotion.decoding import Framing, probe, read_frames
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError, last_line
 from stillmotion.models.adapters import as_model_input, check_levels, feed_array, only_tensor, probability_array
 from stillmotion.models.card_reading import (
@@ -72,6 +72,7 @@ class GivenFacts:
     frames: int | None = None
     rate: float | Literal["spread"] | None = None
     size: int | tuple[int, int] | None = None
+    framing: Framing | None = None
     labels: str | Path | Sequence[str] | None = None
     outputs: str | None = None
     inputs: Mapping[str, str] | None = None
@@ -106,6 +107,7 @@ def describe_model(
     frames: int | None = None,
     rate: float | Literal["spread"] | None = None,
     size: int | tuple[int, int] | None = None,
+    framing: Framing | None = None,
     labels: str | Path | Sequence[str] | None = None,
     outputs: str | None = None,
     inputs: Mapping[str, str] | None = None,
@@ -128,6 +130,7 @@ def describe_model(
         frames: frames of a clip, for a model that takes any number.
         rate: frames per second of a clip, or "spread" for frames that are spread over each video.
         size: height and width in pixels, or one side of squares, for a model that takes any.
+        framing: how a frame of another aspect ratio gets this size: "stretch", "crop" or "letterbox"; see `ClipSpec`.
         labels: class names in the order of the outputs; see `read_class_names`.
         outputs: what the outputs are: "softmax", "logits", "one sigmoid", "one logit", "independent sigmoids",
             "independent logits" or "regression".
@@ -150,6 +153,7 @@ def describe_model(
         frames=frames,
         rate=rate,
         size=size,
+        framing=framing,
         labels=labels,
         outputs=outputs,
         inputs=inputs,
@@ -185,7 +189,7 @@ def open_model(
         StillmotionError: see `describe_model`.
     """
     input_range, channels, outputs = check_facts(
-        input_range=facts.input_range, channels=facts.channels, outputs=facts.outputs
+        input_range=facts.input_range, channels=facts.channels, outputs=facts.outputs, framing=facts.framing
     )
     if facts.rate not in (None, "spread") and not 0 < float(facts.rate or 0) < MAX_RATE:
         raise UsageError(f"the rate is {facts.rate:g}; expected frames per second above 0")
@@ -220,7 +224,8 @@ def open_model(
         forgotten = {name: type(fact)() for name, fact in stored.facts.items() if fact.source not in kept}
         stored = stored.model_copy(update=forgotten)
     card = card.model_copy(update={"model": path.name, "digest": file_digest(path)})
-    card = _with_given(card, stored, input_range=input_range, channels=channels, outputs=outputs, rate=facts.rate)
+    given = {"input_range": input_range, "channels": channels, "outputs": outputs, "framing": facts.framing}
+    card = _with_given(card, stored, **given, rate=facts.rate)
     if facts.inputs:
         card = _with_roles(card, facts.inputs, path)
     check_levels(card)
@@ -258,9 +263,8 @@ def resolve_custom_objects(custom_objects: str | Mapping[str, Any] | None) -> di
 def _open_run(run: Run, path: Path, facts: GivenFacts) -> DescribedModel:
     """A run's model, whose record says everything."""
     given = dataclasses.asdict(facts)
-    of_its_own = [
-        name for name in ("labels", "input_range", "channels", "frames", "size", "outputs", "inputs") if given[name]
-    ]
+    names = ("labels", "input_range", "channels", "frames", "size", "framing", "outputs", "inputs")
+    of_its_own = [name for name in names if given[name]]
     if of_its_own:
         noun = of_its_own[0].replace("_", " ")
         raise UsageError(f"{run.folder}: a run has its own {noun}; do not give it others")
@@ -279,7 +283,7 @@ def _open_run(run: Run, path: Path, facts: GivenFacts) -> DescribedModel:
         "input_range": Fact[str](value="0..255", **read),
         "rate": Fact[float | Literal["spread"]](value=spec.rate, **read),
         "labels": Fact[tuple[str, ...]](value=run.labels, **read),
-        "framing": Fact[str](value="stretched to the size", **read),
+        "framing": Fact[Framing](value=spec.framing, **read),
         "outputs": card.outputs.model_copy(update={"value": "softmax", **read}),
     }
     return DescribedModel(model, card.model_copy(update=facts_of_run), path, run)
@@ -290,7 +294,7 @@ def _with_given(
 ) -> ModelCard:
     """The card with what is given now or was known before."""
     updates: dict[str, Fact[Any]] = {}
-    for name in ("input_range", "channels", "outputs", "rate"):
+    for name in ("input_range", "channels", "outputs", "framing", "rate"):
         fact: Fact[Any] = getattr(card, name)
         value = rate if name == "rate" else given[name]
         if value is not None:
@@ -343,6 +347,9 @@ def _as_teachable_machine(card: ModelCard, model: keras.Model, path: Path) -> Mo
         updates["input_range"] = Fact[str](value="-1..1", **read)
     if card.channels.value is None:
         updates["channels"] = Fact[Channels](value="RGB", **read)
+    if card.framing.source == "assumed":
+        evidence = "Teachable Machine trains on the center of each picture"
+        updates["framing"] = Fact[Framing](value="crop", source="read", evidence=evidence)
     return card.model_copy(update=updates)
 
 
@@ -404,7 +411,7 @@ def _with_pictures(described: DescribedModel, snapshots: str | Path | None, vide
     """The card with what pictures tell: by a layer's statistics, then by their labels."""
     card = described.card
     files = [] if snapshots is None else _snapshot_files(Path(snapshots))
-    pictures, _ = _read_pictures(_spread(files, MAX_PICTURES) or videos[:MAX_PICTURES], card.size)
+    pictures, _ = _read_pictures(_spread(files, MAX_PICTURES) or videos[:MAX_PICTURES], card)
     if card.input_range.value is None and len(pictures) >= MIN_PICTURES:
         reading = read_statistics(described.model, card, pictures)
         if reading is not None and reading.value <= MAX_DISTANCE:
@@ -450,7 +457,7 @@ def _measure(described: DescribedModel, files: Sequence[Path]) -> ModelCard:
         _FoldersDoNotFitError: the labels are names of folders, and other orders of them, or chance, predict as well.
     """
     card, names = described.card, described.card.labels.value or ()
-    pictures, kept = _read_pictures(_spread(files, MAX_LABELED), card.size)
+    pictures, kept = _read_pictures(_spread(files, MAX_LABELED), card)
     truth = np.array([names.index(file.parent.name) for file in kept])
     clips = np.repeat(pictures[:, None], card.frames.value or 1, axis=1)
     ranges = [card.input_range.value] if card.input_range.value else list(INPUT_RANGES)
@@ -528,13 +535,15 @@ def _spread(files: Sequence[Path], count: int) -> list[Path]:
     return [files[place] for place in np.unique(np.linspace(0, len(files) - 1, min(count, len(files))).astype(int))]
 
 
-def _read_pictures(files: Sequence[Path], size: tuple[int, int]) -> tuple[NDArray[np.uint8], list[Path]]:
+def _read_pictures(files: Sequence[Path], card: ModelCard) -> tuple[NDArray[np.uint8], list[Path]]:
     """Pictures, or the middle frames of videos, `(n, height, width, 3)`; and the files that could be read."""
     pictures, kept = [], []
+    framing = card.framing.value or "stretch"
     for file in files:
         try:
-            pictures.append(read_frames(file, [float(probe(file).seconds) / 2], *size).images[0])
+            middle = [float(probe(file).seconds) / 2]
+            pictures.append(read_frames(file, middle, *card.size, framing).images[0])
         except UnreadableVideoError:
             continue
         kept.append(file)
-    return np.array(pictures, np.uint8).reshape(-1, *size, 3), kept
+    return np.array(pictures, np.uint8).reshape(-1, *card.size, 3), kept

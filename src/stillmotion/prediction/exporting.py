@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting import ExportFormat, Program, Runner, Tensor, check_format, distance
 from stillmotion.exporting.example import write_example
@@ -61,6 +62,7 @@ def export_model(
     channels: str | None = None,
     frames: int | None = None,
     size: int | tuple[int, int] | None = None,
+    framing: Framing | None = None,
     outputs: str | None = None,
     inputs: Mapping[str, str] | None = None,
     custom_objects: str | Mapping[str, Any] | None = None,
@@ -71,7 +73,7 @@ def export_model(
     """Write a model in another format, with `export.json`, which describes it, and `use_it.py`, which runs it.
 
     What is written takes what a camera gives, uint8 RGB of the model's size: what the model's card says of its range,
-    channels and outputs becomes part of it.
+    channels and outputs becomes part of it. `export.json` says how a frame of another aspect ratio gets that size.
 
     Args:
         run: a run, its folder, any model's file (see `describe_model`), or a model that is described already.
@@ -87,6 +89,7 @@ def export_model(
         channels: the order of its channels.
         frames: frames of a clip.
         size: height and width.
+        framing: how a frame of another aspect ratio gets this size.
         outputs: what its outputs are.
         inputs: what each of several inputs is given.
         custom_objects: custom layers and functions.
@@ -110,6 +113,7 @@ def export_model(
         frames=frames,
         rate=rate,
         size=size,
+        framing=framing,
         labels=labels,
         outputs=outputs,
         inputs=inputs,
@@ -147,6 +151,7 @@ def export_model(
         "labels": list(card.labels.value or ()),
         "frames": window,
         "rate": card.rate.value if card.kind == "clip" else None,
+        "framing": card.framing.value,
         "card": card.model_dump(mode="json"),
         **({"hop": hop} if stream else {}),
         "parity": {

@@ -18,7 +18,7 @@ from stillmotion.clips.resampling import FrameResampler
 from stillmotion.decoding import Images, index_shown_at
 from stillmotion.decoding.live import Source, SourceStats, find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
-from stillmotion.decoding.pyav import Resizer
+from stillmotion.decoding.resizing import Resizer
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
@@ -27,6 +27,7 @@ from stillmotion.prediction.black_boxes import AdaptedBlackBox, WindowStream
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.events import Event, EventDetector
 from stillmotion.prediction.hops import hop_to_keep_up, measure_prediction_seconds
+from stillmotion.prediction.records import name_prediction
 from stillmotion.runs import Run
 from stillmotion.streaming import StreamModel, WindowPrediction, stream_model
 
@@ -102,7 +103,8 @@ def stream(
         card: how the model is fed; by default the card beside it, if there is one.
 
     Yields:
-        The predictions. `WindowPrediction.seconds` is when the window ends.
+        The predictions. `WindowPrediction.seconds` is when the window ends. Of independent labels, `label` names
+        all that are given, such as "a + b", as in `predict`.
 
     Raises:
         UsageError: see `load_clip_model`, `find_source` and `stream_model`.
@@ -206,7 +208,8 @@ class _Predictor:
     ) -> None:
         self.clip_model, self.model, self.stats = clip_model, model, stats
         self.batch, self.live, self.may_skip = batch, live, may_skip
-        self.resize = Resizer(clip_model.spec.height, clip_model.spec.width)
+        spec = clip_model.spec
+        self.resize = Resizer(spec.height, spec.width, spec.framing)
         self.rate = clip_model.streaming_rate
         self.resampler: FrameResampler[SourceFrame] = FrameResampler(self.rate)
         # The model's frames that wait for a batch: when each ends, and its picture.
@@ -239,7 +242,8 @@ class _Predictor:
         starts, pictures = (np.array(part) for part in zip(*self.first_frames, strict=True))
         (probabilities,) = predict_in_batches(self.clip_model.model, [pictures[index_shown_at(starts, times)]])
         self.stats.windows += 1
-        return [WindowPrediction(probabilities, 0, end, self.clip_model.labels[int(probabilities.argmax())])]
+        label = self.clip_model.labels[int(probabilities.argmax())]
+        return [self._named(WindowPrediction(probabilities, 0, end, label))]
 
     def _take(self, slots: Iterator[tuple[float, SourceFrame]], newest: SourceFrame) -> list[WindowPrediction]:
         """Predict whenever a batch is full. So a picture that is shown for very long does not fill the memory."""
@@ -258,7 +262,7 @@ class _Predictor:
         self.waiting = []
         # The model restarts its window count after each break.
         predictions = [
-            dataclasses.replace(prediction, index=self.stats.windows + number)
+            self._named(dataclasses.replace(prediction, index=self.stats.windows + number))
             for number, prediction in enumerate(self.model.push(np.stack(pictures), ends))
         ]
         self.stats.windows += len(predictions)
@@ -266,6 +270,13 @@ class _Predictor:
             self.first_frames = []
             self.stats.lag_seconds = time.monotonic() - newest.arrived if self.live else None
         return predictions
+
+    def _named(self, prediction: WindowPrediction) -> WindowPrediction:
+        """The prediction with all labels that it gives, where they are independent."""
+        if self.clip_model.outputs != "independent sigmoids":
+            return prediction
+        label = name_prediction(prediction.probabilities, self.clip_model.labels, independent=True)
+        return dataclasses.replace(prediction, label=label)
 
     def _restart(self, seconds: float) -> None:
         """Begin a new recording, whose windows contain nothing from before."""

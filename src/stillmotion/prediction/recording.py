@@ -91,10 +91,12 @@ def stream_to(
         def open_table(path: str | Path | None, columns: Sequence[str]) -> list[Sink]:
             return [] if path is None else [stack.enter_context(closing(open_sink(Path(path), columns)))]
 
-        prediction_sinks = open_table(predictions, window_columns(model.labels))
+        prediction_sinks = open_table(predictions, window_columns(model.labels, model.outputs))
         hook = stack.enter_context(closing(Webhook(webhook))) if webhook is not None else None
         event_sinks = [*open_table(events, EVENT_COLUMNS), *([hook] if hook else [])]
-        annotated = stack.enter_context(closing(AnnotatedVideo(Path(video)))) if video is not None else None
+        annotated = (
+            stack.enter_context(closing(AnnotatedVideo(Path(video), model.outputs))) if video is not None else None
+        )
         updates = stack.enter_context(
             closing(
                 stream_updates(
@@ -115,7 +117,7 @@ def stream_to(
             for prediction in update.predictions:
                 latest = prediction
                 for sink in prediction_sinks:
-                    sink.write(window_row(prediction, model.labels))
+                    sink.write(window_row(prediction, model.labels, model.outputs))
             for event in update.events:
                 for sink in event_sinks:
                     sink.write(event_row(event))

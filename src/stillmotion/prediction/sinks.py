@@ -24,12 +24,13 @@ from typing import Any, Protocol, TextIO
 from urllib.parse import unquote, urlsplit
 
 import av
+import numpy as np
 
-from stillmotion.data.tables import probability_column
 from stillmotion.decoding.live import without_credentials
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.models.cards import Outputs
 from stillmotion.prediction.events import Event
-from stillmotion.prediction.tables import probability_columns
+from stillmotion.prediction.tables import result_columns
 from stillmotion.streaming import WindowPrediction
 
 Row = dict[str, Any]
@@ -42,18 +43,16 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def window_columns(labels: Sequence[str]) -> list[str]:
+def window_columns(labels: Sequence[str], outputs: Outputs = "softmax") -> list[str]:
     """The columns of `window_row`."""
-    return ["seconds", "label", "probability", *map(probability_column, labels)]
+    return ["seconds", *result_columns(np.zeros(len(labels), np.float32), labels, outputs)]
 
 
-def window_row(prediction: WindowPrediction, labels: Sequence[str]) -> Row:
-    """A prediction as a row: when its window ends, its label and probability, and the probability of every label."""
+def window_row(prediction: WindowPrediction, labels: Sequence[str], outputs: Outputs = "softmax") -> Row:
+    """A prediction as a row: when its window ends, and what `predict` writes of a window's result."""
     return {
         "seconds": None if prediction.seconds is None else round(prediction.seconds, 3),
-        "label": prediction.label,
-        "probability": prediction.probability,
-        **probability_columns(labels, prediction.probabilities),
+        **result_columns(prediction.probabilities, labels, outputs),
     }
 
 

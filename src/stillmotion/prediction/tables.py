@@ -12,6 +12,7 @@ from typing import Any
 from stillmotion.data.tables import probability_column
 from stillmotion.errors import UsageError
 from stillmotion.files import atomic_write
+from stillmotion.models.cards import Outputs
 from stillmotion.prediction.records import Probabilities, VideoPrediction, name_prediction
 
 Row = dict[str, Any]
@@ -66,19 +67,24 @@ def prediction_rows(predictions: Iterable[VideoPrediction]) -> list[Row]:
                     "window": window,
                     "start_seconds": round(start, 3),
                     "end_seconds": round(end, 3),
-                    **_result_columns(prediction, probabilities),
+                    **result_columns(probabilities, prediction.labels, prediction.outputs),
                 }
             )
     return rows
 
 
-def _result_columns(prediction: VideoPrediction, probabilities: Probabilities) -> Row:
-    """The cells of one row that say what was predicted."""
-    labels = prediction.labels
-    if prediction.outputs == "regression":
+def result_columns(probabilities: Probabilities, labels: Sequence[str], outputs: Outputs) -> Row:
+    """The cells of one row that say what was predicted; see `prediction_rows`.
+
+    Args:
+        probabilities: `(classes,)`.
+        labels: the class names, in the order of the probabilities.
+        outputs: what the model's outputs are.
+    """
+    if outputs == "regression":
         return {value_column(label): float(value) for label, value in zip(labels, probabilities, strict=True)}
     each = probability_columns(labels, probabilities)
-    independent = prediction.outputs == "independent sigmoids"
+    independent = outputs == "independent sigmoids"
     label = name_prediction(probabilities, labels, independent=independent)
     return {"label": label, **({} if independent else {"probability": float(probabilities.max())}), **each}
 

@@ -34,7 +34,8 @@ class Recipe:
 
     Raises:
         UsageError: `epochs`, `batch_size` or `patience` below 1, a learning rate that is not a finite number above 0, a
-            weight decay that is not a finite number of 0 or more, or an unknown precision.
+            weight decay that is not a finite number of 0 or more, a framing other than "stretch", or an unknown
+            precision.
     """
 
     family: str
@@ -59,5 +60,7 @@ class Recipe:
             raise UsageError(f"learning rate is {self.learning_rate:g}; expected a finite number above 0")
         if not (math.isfinite(self.weight_decay) and self.weight_decay >= 0):
             raise UsageError(f"weight decay is {self.weight_decay:g}; expected a finite number of 0 or more")
+        if self.spec.framing != "stretch":
+            raise UsageError(f"framing is {self.spec.framing!r}; a training stretches frames to their size")
         if self.precision not in get_args(Precision):
             raise UsageError(f"precision is {self.precision!r}; expected {', '.join(get_args(Precision))}")

@@ -12,6 +12,7 @@ Box = tuple[float, float, float, float, int]
 Framing = str | Box  # one of the names below, or a box
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0, 0)
 GRAY = 114  # the bars of detectors such as YOLO
+TOLERANCE = 0.02  # of a side, by which a box that is found may be off
 
 
 def box_of(framing: Framing, source: Size, size: Size) -> Box:
@@ -28,6 +29,19 @@ def box_of(framing: Framing, source: Size, size: Size) -> Box:
         level = GRAY if framing == "letterbox, gray" else 0
         return (0.5 - across / 2, 0.5 - down / 2, 0.5 + across / 2, 0.5 + down / 2, level)
     return WHOLE
+
+
+def box_within(outer: Box, inner: Box) -> Box:
+    """The box of a source that remains if a picture of `outer` is framed once more."""
+    across, down = outer[2] - outer[0], outer[3] - outer[1]
+    left, right = (outer[0] + side * across for side in (inner[0], inner[2]))
+    top, bottom = (outer[1] + side * down for side in (inner[1], inner[3]))
+    return (left, top, right, bottom, inner[4] if _has_bars(inner) else outer[4])
+
+
+def is_close(first: Box, second: Box) -> bool:
+    """Whether two boxes are the same but for what is measured."""
+    return max(abs(one - other) for one, other in zip(first[:4], second[:4], strict=True)) <= TOLERANCE
 
 
 def _apply(picture: Picture, framing: Framing, size: Size) -> Picture:
