@@ -94,6 +94,19 @@ def test_onnx_knows_what_its_converter_does_not() -> None:
 
 
 @on_tensorflow
+def test_onnx_adds_convolutions_of_single_pixels() -> None:
+    """One of them is a bias of the other, which has a bias already."""
+    need("onnx")
+    picture = keras.Input((2, 2, 4))
+    total = layers.Add()([layers.Conv2D(3, 2, bias_initializer="ones")(picture) for _ in range(2)])
+    model = keras.Model(picture, layers.Flatten()(total))
+    tensor = Tensor("picture", (1, 2, 2, 4), "float32")
+    run = onnx.load(onnx.convert(Program(model, lambda tensor: [model(tensor, training=False)], (tensor,), ("y",))))
+    values = np.random.default_rng(0).normal(size=(1, 2, 2, 4)).astype("float32")
+    np.testing.assert_allclose(run({"picture": values})["y"], model.predict_on_batch(values), atol=1e-5)
+
+
+@on_tensorflow
 def test_a_model_that_onnx_runtime_cannot_run_is_one_line() -> None:
     need("onnx")
     clip = keras.Input((6, 6, 3))

@@ -42,6 +42,7 @@ def convert(program: Program) -> bytes:
                 custom_op_handlers={"PyFunc": (replace(recurrences), []), "Erfc": (_replace_erfc, [])},
             )
             _keep_constants(model.graph, function.get_concrete_function(), len(program.inputs))
+            _split_biases(model.graph)
             _set_groups(model)
     except Exception as error:  # The converter raises errors of every kind.
         raise StillmotionError(f"ONNX cannot hold this model ({type(error).__name__}: {last_line(error)})") from error
@@ -58,6 +59,22 @@ def _keep_constants(graph: Any, traced_function: Any, inputs: int) -> None:
     for tensor in [tensor for tensor in graph.input if tensor.name in held]:
         graph.initializer.append(numpy_helper.from_array(np.asarray(held[tensor.name]), tensor.name))
         graph.input.remove(tensor)
+
+
+def _split_biases(graph: Any) -> None:
+    """Add a convolution's second bias in a node of its own: tf2onnx makes a fourth input of it, and ONNX has three."""
+    from onnx import helper, numpy_helper
+
+    kernels = {tensor.name: tensor.dims for tensor in graph.initializer}
+    for node in [node for node in graph.node if node.op_type == "Conv" and len(node.input) == 4]:
+        output, bias = node.output[0], node.input[3]
+        shape = np.array([1, -1, *[1] * (len(kernels[node.input[1]]) - 2)])
+        graph.initializer.append(numpy_helper.from_array(shape, f"{output}_shape"))
+        del node.input[3]
+        node.output[0] = f"{output}_convolved"
+        place = list(graph.node).index(node) + 1
+        graph.node.insert(place, helper.make_node("Reshape", [bias, f"{output}_shape"], [f"{output}_bias"]))
+        graph.node.insert(place + 1, helper.make_node("Add", [node.output[0], f"{output}_bias"], [output]))
 
 
 def _set_groups(model: Any) -> None:
