@@ -26,8 +26,6 @@ from stillmotion.audit.video_index import index_video
 from stillmotion.clips import ClipSpec
 from stillmotion.decoding import Framing
 from stillmotion.decoding.resizing import Resizer
-from stillmotion.errors import UsageError
-from stillmotion.prediction import load_clip_model
 
 pytestmark = pytest.mark.backend
 # As Pillow does it.
@@ -105,10 +103,8 @@ def test_pictures_are_fed_in_the_models_framing(model: Path, framing: Any) -> No
     assert "stretch" in tried and framing not in tried
 
 
-def test_a_run_has_its_own_framing(tmp_path: Path, model: Path) -> None:
-    run = write_untrained_run(tmp_path / "run", "frame_pool", ClipSpec(frames=4, size=16), ("left", "right"))
-    assert load_audited_model(run.folder).card.framing.source == "read"
-    for load in (load_audited_model, load_clip_model):
-        with pytest.raises(UsageError, match="a run has its own framing; do not give it"):
-            load(run.folder, framing="crop")
+def test_a_run_is_audited_with_its_own_clips(tmp_path: Path, model: Path) -> None:
+    spec = ClipSpec(frames=4, size=16, rate=5, order="shuffled")
+    run = write_untrained_run(tmp_path / "run", "frame_pool", spec, ("left", "right"))
+    assert [clip_spec(load_audited_model(file)) for file in (run.folder, run.model_file)] == [spec, spec]
     assert_refused(2, "framing 'squash': expected stretch, crop, letterbox", "audit", model, "a", "--framing", "squash")

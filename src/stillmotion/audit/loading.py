@@ -9,18 +9,19 @@ from typing import Any, Literal
 
 import keras
 
-from stillmotion.audit.arguments import check_arguments
+from stillmotion.audit.arguments import check_arguments, find_audited_run
 from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel, Returned
-from stillmotion.audit.faults.scaling import LEVELS, SCALINGS
+from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.data.class_names import read_class_names
 from stillmotion.decoding import Framing
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError
 from stillmotion.models.adapters import adapt, fixed_batch_size
 from stillmotion.models.card_reading import measure_outputs, output_count, read_model, run_on_noise
-from stillmotion.models.cards import INPUT_RANGES, Fact, ModelCard, Outputs, find_run
+from stillmotion.models.cards import Fact, ModelCard, Outputs
+from stillmotion.models.given_facts import GivenFacts
 from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction.black_boxes import BlackBox
-from stillmotion.prediction.describing import SCALED, DescribedModel, GivenFacts, open_model, resolve_custom_objects
+from stillmotion.prediction.describing import SCALED, DescribedModel, open_model, resolve_custom_objects
 
 # Of models that take any number of frames or any size.
 DEFAULT_FRAMES, DEFAULT_SIDE = 16, 224
@@ -64,11 +65,8 @@ def load_audited_model(
         StillmotionError: the model cannot be loaded, or takes neither images nor clips.
     """
     path = Path(file)
-    check_arguments(path, input_range=input_range, channels=channels, outputs=outputs, framing=framing)
-    objects = resolve_custom_objects(custom_objects)
-    known = None if input_range in SCALINGS and input_range not in INPUT_RANGES else input_range
     facts = GivenFacts(
-        input_range=known,
+        input_range=input_range,
         channels=channels,
         frames=frames,
         rate=rate,
@@ -76,10 +74,12 @@ def load_audited_model(
         framing=framing,
         labels=labels,
         outputs=outputs,
-        custom_objects=objects,
+        custom_objects=custom_objects,
         unsafe=unsafe,
     )
-    described, names, source = _open(path, facts)
+    facts = check_arguments(path, facts)
+    objects = resolve_custom_objects(custom_objects)
+    described, names, source = _open(path, facts, objects)
     model, card = described.model, _with_defaults(described.card)
     if card.kind not in ("image", "clip"):
         raise StillmotionError(_unusable(path, card))
@@ -134,29 +134,28 @@ def load_audited_model(
     )
 
 
-def _open(path: Path, facts: GivenFacts) -> tuple[DescribedModel, tuple[str, ...] | None, str]:
+def _open(
+    path: Path, facts: GivenFacts, objects: Mapping[str, Any]
+) -> tuple[DescribedModel, tuple[str, ...] | None, str]:
     """The model with its card, and its class names with where they are from."""
-    given = facts.labels
-    names = None if given is None else read_class_names(given)
-    source = f"labels {given}" if isinstance(given, str | Path) else "labels"
-    folder = path.parent if path.name in ("model.keras", "snapshot.keras") else path
-    run = find_run(folder) if (folder / "run.json").is_file() else None
+    run = find_audited_run(path)
     if run is not None:
-        if facts.framing is not None:
-            raise UsageError(f"{run.folder}: a run has its own framing; do not give it another")
-        # Its labels may be replaced, and its model of single images audited.
+        # Its model of single images may be audited, too.
         file = path if path.is_file() else run.model_file
         model = load_keras_model(file)
-        card = read_model(model, str(file))
-        of_run = {"input_range": Fact[str](value=LEVELS, source="given", evidence="run.json")}
-        rate = Fact[float | Literal["spread"]](value=facts.rate)
-        framing = Fact[Framing](value=run.recipe.spec.framing, source="read", evidence="run.json")
-        card = card.model_copy(update={**of_run, "rate": rate, "framing": framing})
-        return DescribedModel(model, card, path), names or run.labels, source if names else str(folder / "run.json")
-    described = open_model(path, dataclasses.replace(facts, labels=None))
-    if names is None and described.card.labels.source in ("given", "read", "measured"):
-        names, source = described.card.labels.value, described.card.labels.evidence or "its card"
-    return described, names, source
+        of_run = {
+            "input_range": Fact[str](value=LEVELS, source="given", evidence="run.json"),
+            "framing": Fact[Framing](value=run.recipe.spec.framing, source="read", evidence="run.json"),
+        }
+        card = read_model(model, str(file)).model_copy(update=of_run)
+        return DescribedModel(model, card, path), run.labels, str(run.folder / "run.json")
+    described = open_model(path, dataclasses.replace(facts, labels=None, custom_objects=objects))
+    if facts.labels is not None:
+        source = f"labels {facts.labels}" if isinstance(facts.labels, str | Path) else "labels"
+        return described, read_class_names(facts.labels), source
+    labels = described.card.labels
+    names = labels.value if labels.source in ("given", "read", "measured") else None
+    return described, names, labels.evidence or "its card"
 
 
 def _with_defaults(card: ModelCard) -> ModelCard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -14,7 +14,6 @@ from stillmotion.cli.console import bar, note, out, shown
 
 if TYPE_CHECKING:
     from stillmotion.audit import Audit
-    from stillmotion.decoding import Framing
 
 MAX_SHOWN = 5  # faults that the model is most sensitive to
 
@@ -72,8 +71,21 @@ def audit(
     """
     from stillmotion.audit import check_arguments
     from stillmotion.files import make_folder
+    from stillmotion.models.given_facts import GivenFacts
 
-    check_arguments(model, input_range=input_range, channels=channels, outputs=outputs, framing=framing)
+    facts: dict[str, Any] = {
+        "labels": labels,
+        "input_range": input_range,
+        "channels": channels,
+        "frames": frames,
+        "rate": None if rate is None else options.read_clip_rate(rate),
+        "size": None if size is None else options.read_size(size),
+        "framing": framing,
+        "outputs": outputs,
+        "custom_objects": custom_objects,
+        "unsafe": unsafe,
+    }
+    check_arguments(model, GivenFacts(**facts))
     if out_folder is not None:
         make_folder(out_folder)
     options.note_unsafe(model, unsafe)
@@ -86,16 +98,7 @@ def audit(
             videos,
             snapshots=snapshots,
             frame_reader=frame_reader,
-            labels=labels,
-            input_range=input_range,
-            channels=channels,
-            frames=frames,
-            rate=None if rate is None else options.read_clip_rate(rate),
-            size=None if size is None else options.read_size(size),
-            framing=cast("Framing | None", framing),
-            outputs=outputs,
-            custom_objects=custom_objects,
-            unsafe=unsafe,
+            **facts,
             find_preprocessing=find_preprocessing,
             sensitivity=not no_sensitivity,
             progress=progress,

@@ -222,14 +222,13 @@ def model_facts(
     inputs: str | None = None,
     custom_objects: str | None = None,
     unsafe: bool = False,
+    streamed: bool = False,
 ) -> dict[str, Any]:
     """What the options say of a model, as arguments of the library's functions. Raises UsageError."""
-    from stillmotion.models.cards import check_facts, find_run  # With pydantic, which help does without.
+    from stillmotion.models.cards import find_run  # With pydantic, which help does without.
+    from stillmotion.models.given_facts import GivenFacts, check_facts
 
-    check_facts(input_range=input_range, channels=channels, outputs=outputs, framing=framing)
-    find_run(model)
-    note_unsafe(model, unsafe)
-    return {
+    facts: dict[str, Any] = {
         "input_range": input_range,
         "channels": channels,
         "frames": frames,
@@ -242,6 +241,9 @@ def model_facts(
         "custom_objects": custom_objects,
         "unsafe": unsafe,
     }
+    check_facts(GivenFacts(**facts), find_run(model), streamed=streamed)
+    note_unsafe(model, unsafe)
+    return facts
 
 
 def note_unsafe(model: Path, unsafe: bool) -> None:

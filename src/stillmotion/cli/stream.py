@@ -135,6 +135,7 @@ def stream(
         inputs=inputs,
         custom_objects=custom_objects,
         unsafe=unsafe,
+        streamed=True,
     )
     load_backend()
     from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,6 @@ INPUT_RANGES: Mapping[str, tuple[Floats, Floats]] = {
     "caffe": (np.ones(3), -np.array([103.939, 116.779, 123.68])),
 }
 ROLES = ("frames", "difference", "mask")
-_ALIASES = {"tf": "-1..1", "imagenet": "torch"}
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 
 
@@ -151,40 +150,6 @@ class ModelCard(BaseModel):
             "inputs": all(given.role for given in self.inputs),
         }
         return tuple(name for name, value in wanted.items() if not value)
-
-
-def check_facts(
-    *,
-    input_range: str | None = None,
-    channels: str | None = None,
-    outputs: str | None = None,
-    framing: str | None = None,
-) -> tuple[str | None, Channels | None, Outputs | None]:
-    """Check facts that a user gives, before anything is loaded.
-
-    Args:
-        input_range: a name in `INPUT_RANGES`, "tf" for "-1..1", or "LOW..HIGH".
-        channels: "rgb", "bgr" or "gray".
-        outputs: one of `Outputs`.
-        framing: one of `Framing`.
-
-    Returns:
-        Range, channels and outputs, as a card has them.
-
-    Raises:
-        UsageError: a value that is none of these.
-    """
-    if input_range is not None:
-        input_range = _ALIASES.get(input_range, input_range)
-        range_factors(input_range)
-    names: dict[str, Channels] = {"rgb": "RGB", "bgr": "BGR", "gray": "gray", "grey": "gray"}
-    if channels is not None and channels.lower() not in names:
-        raise UsageError(f"channels {channels!r}: expected rgb, bgr or gray")
-    if framing is not None and framing not in get_args(Framing):
-        raise UsageError(f"framing {framing!r}: expected {', '.join(get_args(Framing))}")
-    if outputs is not None and outputs not in Outputs.__args__:  # type: ignore[attr-defined]
-        raise UsageError(f"outputs {outputs!r}: expected one of {', '.join(Outputs.__args__)}")  # type: ignore[attr-defined]
-    return input_range, None if channels is None else names[channels.lower()], outputs  # type: ignore[return-value]
 
 
 def range_factors(input_range: str) -> tuple[Floats, Floats]:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
 from stillmotion.data import read_class_names
 from stillmotion.data.media import find_media, is_image
 from stillmotion.decoding import Framing, probe, read_frames
@@ -37,7 +36,6 @@ from stillmotion.models.cards import (
     InputCard,
     ModelCard,
     Outputs,
-    check_facts,
     file_digest,
     find_axes,
     find_run,
@@ -45,6 +43,7 @@ from stillmotion.models.cards import (
     read_card,
 )
 from stillmotion.models.custom_objects import import_custom_objects
+from stillmotion.models.given_facts import GivenFacts, check_facts
 from stillmotion.models.inference import load_keras_model, predict_in_batches
 from stillmotion.models.losses import outputs_by_loss
 from stillmotion.prediction.black_boxes import SUFFIXES, BlackBox, load_black_box
@@ -61,24 +60,6 @@ MIN_LABELED = 4
 MIN_EVIDENCE = 3.0
 INDEPENDENT = ("independent sigmoids", "independent logits")
 SCALED = "gets them scaled by the model"
-
-
-@dataclass(frozen=True, kw_only=True)
-class GivenFacts:
-    """What a user says of a model; see `describe_model`."""
-
-    input_range: str | None = None
-    channels: str | None = None
-    frames: int | None = None
-    rate: float | Literal["spread"] | None = None
-    size: int | tuple[int, int] | None = None
-    framing: Framing | None = None
-    labels: str | Path | Sequence[str] | None = None
-    outputs: str | None = None
-    inputs: Mapping[str, str] | None = None
-    custom_objects: str | Mapping[str, Any] | None = None
-    unsafe: bool = False
-    card: ModelCard | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +125,7 @@ def describe_model(
         The card. `ModelCard.missing` says what is still to be given.
 
     Raises:
-        UsageError: a wrong argument, or one that contradicts the model.
+        UsageError: a wrong argument, one that contradicts the model, or one for a run, which is fed as it was trained.
         StillmotionError: the model cannot be loaded, or has several outputs or one of an unusual shape.
     """
     facts = GivenFacts(
@@ -170,6 +151,7 @@ def open_model(
     snapshots: str | Path | None = None,
     videos: Sequence[Path] = (),
     anew: bool = False,
+    streamed: bool = False,
 ) -> DescribedModel:
     """Load a model and describe it; see `describe_model`.
 
@@ -180,31 +162,25 @@ def open_model(
         videos: videos that it is to predict, whose frames stand in for snapshots without labels.
         anew: whether to find out again what the card beside the model says, except for what was given. What was
             measured stays as long as there are no snapshots to measure it with.
+        streamed: whether the model may be streamed; see `check_facts`.
 
     Returns:
         The model and its card.
 
     Raises:
-        UsageError: see `describe_model`; also facts for a run, which has its own.
+        UsageError: see `describe_model`.
         StillmotionError: see `describe_model`.
     """
-    input_range, channels, outputs = check_facts(
-        input_range=facts.input_range, channels=facts.channels, outputs=facts.outputs, framing=facts.framing
-    )
-    if facts.rate not in (None, "spread") and not 0 < float(facts.rate or 0) < MAX_RATE:
-        raise UsageError(f"the rate is {facts.rate:g}; expected frames per second above 0")
-    size = (facts.size, facts.size) if isinstance(facts.size, int) else facts.size
-    if size is not None and min(size) < MIN_SIDE:
-        raise UsageError(f"the size is {size[0]}x{size[1]}; the smallest is {MIN_SIDE}x{MIN_SIDE}")
     path = model.folder if isinstance(model, Run) else Path(model)
     run = model if isinstance(model, Run) else find_run(path)
+    facts = check_facts(facts, run, streamed=streamed)
     if run is not None:
-        return _open_run(run, path, facts)
+        return _open_run(run, path)
     if not path.exists():
         raise UsageError(f"{path}: no such model")
     if path.suffix.lower() in SUFFIXES:
         loaded: Any = load_black_box(path)
-        card = describe_inputs([loaded.input_card], str(path), frames=facts.frames, size=size)
+        card = describe_inputs([loaded.input_card], str(path), frames=facts.frames, size=facts.sides)
         card = describe_outputs(card, loaded.output_shape[1:], str(path))
         if loaded.input_range is not None:
             fact = Fact[str](value=loaded.input_range, source="read", evidence="quantization of its input")
@@ -213,7 +189,7 @@ def open_model(
     else:
         objects = resolve_custom_objects(facts.custom_objects)
         loaded = load_keras_model(path, custom_objects=objects, unsafe=facts.unsafe)
-        card = read_model(loaded, str(path), frames=facts.frames, size=size)
+        card = read_model(loaded, str(path), frames=facts.frames, size=facts.sides)
         shape = tuple(keras.tree.flatten(loaded.outputs)[0].shape[1:])
         if card.outputs.value is None:
             by_loss = outputs_by_loss(path, output_count(card, shape))
@@ -224,8 +200,7 @@ def open_model(
         forgotten = {name: type(fact)() for name, fact in stored.facts.items() if fact.source not in kept}
         stored = stored.model_copy(update=forgotten)
     card = card.model_copy(update={"model": path.name, "digest": file_digest(path)})
-    given = {"input_range": input_range, "channels": channels, "outputs": outputs, "framing": facts.framing}
-    card = _with_given(card, stored, **given, rate=facts.rate)
+    card = _with_given(card, stored, facts)
     if facts.inputs:
         card = _with_roles(card, facts.inputs, path)
     check_levels(card)
@@ -260,14 +235,8 @@ def resolve_custom_objects(custom_objects: str | Mapping[str, Any] | None) -> di
     return import_custom_objects(custom_objects) if isinstance(custom_objects, str) else dict(custom_objects or {})
 
 
-def _open_run(run: Run, path: Path, facts: GivenFacts) -> DescribedModel:
+def _open_run(run: Run, path: Path) -> DescribedModel:
     """A run's model, whose record says everything."""
-    given = dataclasses.asdict(facts)
-    names = ("labels", "input_range", "channels", "frames", "size", "framing", "outputs", "inputs")
-    of_its_own = [name for name in names if given[name]]
-    if of_its_own:
-        noun = of_its_own[0].replace("_", " ")
-        raise UsageError(f"{run.folder}: a run has its own {noun}; do not give it others")
     model = load_keras_model(run.model_file)
     spec = run.recipe.spec
     card = read_model(model, str(run.model_file))
@@ -289,14 +258,12 @@ def _open_run(run: Run, path: Path, facts: GivenFacts) -> DescribedModel:
     return DescribedModel(model, card.model_copy(update=facts_of_run), path, run)
 
 
-def _with_given(
-    card: ModelCard, stored: ModelCard | None, *, rate: float | Literal["spread"] | None, **given: Any
-) -> ModelCard:
+def _with_given(card: ModelCard, stored: ModelCard | None, facts: GivenFacts) -> ModelCard:
     """The card with what is given now or was known before."""
     updates: dict[str, Fact[Any]] = {}
     for name in ("input_range", "channels", "outputs", "framing", "rate"):
         fact: Fact[Any] = getattr(card, name)
-        value = rate if name == "rate" else given[name]
+        value = getattr(facts, name)
         if value is not None:
             if name == "channels" and fact.value == "gray" and value != "gray":
                 raise UsageError(f"{card.model}: channels {value} were given, but the model takes one channel")

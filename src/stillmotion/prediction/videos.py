@@ -24,9 +24,10 @@ from stillmotion.clips import (
 from stillmotion.data import Videos
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.models.cards import ModelCard, Outputs
+from stillmotion.models.given_facts import GivenFacts
 from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
 from stillmotion.prediction.clip_models import ClipModel, as_clip_model
-from stillmotion.prediction.describing import GivenFacts, open_model
+from stillmotion.prediction.describing import open_model
 from stillmotion.prediction.inputs import find_inputs
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.run_models import RunModel, load_run_model
@@ -110,7 +111,7 @@ def _load(
     run: Run | ClipModel | str | Path, card: ModelCard | None, *, features: bool
 ) -> tuple[RunModel, ClipSpec, tuple[str, ...], Outputs]:
     """The model, its clips, its labels and what its outputs are; the model of a run may take cached features."""
-    if features and isinstance(run, Run) and frozen_backbone(run.recipe):
+    if features and card is None and isinstance(run, Run) and frozen_backbone(run.recipe):
         return load_run_model(run, features=True), run.recipe.spec, run.labels, "softmax"
     if not isinstance(run, ClipModel):
         opened = open_model(run, GivenFacts(card=card))
