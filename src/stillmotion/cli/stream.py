@@ -155,8 +155,7 @@ def stream(
     stats = StreamStats()
     # Predictions or events may be printed for another program: the view must not be mixed with them.
     console = err if Path("-") in (out_file, events_file) else out
-    independent = clip_model.outputs == "independent sigmoids"
-    view = LiveView(str(frames_from), clip_model.labels, stats, console, independent=independent)
+    view = LiveView(str(frames_from), clip_model.labels, stats, console, clip_model.outputs)
     with view, stopping_between_frames():
         result = stream_to(
             clip_model,
