@@ -112,10 +112,6 @@ class AuditedModel:
         expected = box_of(self.framing, source, self.size)
         return settings.having(FRAMING, expected if is_close(box, expected) else box)
 
-    def has_aspect_of(self, source: Size) -> bool:
-        """Whether its pictures have the aspect ratio of a height and width, so that any framing gives the same."""
-        return is_close(box_of("crop", source, self.size), WHOLE)
-
     def fit(self, picture: Picture) -> Picture:
         """A picture in the model's size, framed and resized by area.
 

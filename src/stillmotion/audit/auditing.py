@@ -28,7 +28,7 @@ from stillmotion.audit.sensitivity import measure_sensitivity
 from stillmotion.audit.sentences import describe_cause, describe_label_fault, describe_range, summarize
 from stillmotion.audit.snapshots import Snapshot, read_snapshots
 from stillmotion.audit.video_index import IndexedVideo, index_video
-from stillmotion.decoding import Framing
+from stillmotion.decoding import Framing, have_same_aspect
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.prediction.inputs import find_inputs
 from stillmotion.progress import Progress, no_progress
@@ -229,7 +229,8 @@ def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snap
         notes.append("the model returns an output for each frame; that for the newest frame is audited")
     if audited.card.outputs.source == "assumed":
         notes.append(f"the model's outputs are taken for {audited.card.outputs.value}; use --outputs to be sure")
-    if audited.card.framing.source == "assumed" and not all(audited.has_aspect_of(video.size) for video in videos):
+    same_aspect = all(have_same_aspect(video.size, audited.size) for video in videos)
+    if audited.card.framing.source == "assumed" and not same_aspect:
         notes.append("frames are taken to be stretched to the model's aspect ratio; use --framing to be sure")
     if len(snapshots) == 1:
         notes.append("a single snapshot cannot show how certain the causes are: use more")

@@ -42,6 +42,9 @@ for console in (out, err):
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
 
+# Where a live view is: a line that another console prints would tear it.
+live_views: list[Console] = []
+
 # Set by Ctrl-C. A backend may swallow the exception, so the next progress report raises it again.
 interrupted = threading.Event()
 
@@ -152,8 +155,9 @@ def show_log() -> None:
 
 
 def note(line: str) -> None:
-    """Print one line on standard error."""
-    err.print(escape(line))
+    """Print one line on standard error; above the live view, if there is one on the terminal."""
+    console = live_views[-1] if live_views and err.is_terminal else err
+    console.print(escape(line))
 
 
 def as_options(message: str) -> str:

@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from stillmotion.cli.console import live_views
 from stillmotion.errors import StillmotionError
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ class LiveView:
     def __enter__(self) -> LiveView:
         if self.live:
             self.live.start()
+            live_views.append(self.console)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.live:
+            live_views.remove(self.console)
             self.live.stop()
 
     def update(self, update: StreamUpdate) -> None:

@@ -185,7 +185,6 @@ def _found_out(card: ModelCard) -> str:
         facts.append(("outputs", card.outputs))
     if card.labels.source == "measured":
         facts.append(("labels", card.labels.model_copy(update={"value": ", ".join(card.labels.value or ())})))
-    facts.append(("framing", card.framing))
     return "; ".join(f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.value and fact.evidence)
 
 
