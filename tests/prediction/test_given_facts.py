@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 import stillmotion as sm
 from helpers.commands import assert_refused
 from helpers.media import noise, write_video
 from stillmotion.audit import audit_model
+from stillmotion.cli.model_facts import Facts, takes_facts
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import InputCard, ModelCard
+from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction import convert_model, describe_model, export_model, load_clip_model
 
 pytestmark = pytest.mark.backend
@@ -24,13 +29,30 @@ FACTS: dict[str, tuple[str, Any]] = {
     "rate": ("5", 5.0),
     "size": ("32", 32),
     "framing": ("crop", "crop"),
-    "labels": ("a,b", ["a", "b"]),
+    "labels": ("a,b", "a,b"),
     "outputs": ("logits", "logits"),
     "inputs": ("input=frames", {"input": "frames"}),
-    "custom_objects": ("json", {}),
+    "custom_objects": ("json", "json"),
 }
 REFUSED = "a run is fed as it was trained; do not give"
 CARD = ModelCard(model="m", kind="clip", inputs=(InputCard(name="x", shape=(4, 16, 16, 3), dtype="uint8"),))
+
+
+def test_a_command_reads_every_fact() -> None:
+    """There is an option for each, but for the card; without it, nothing is said."""
+    assert {*FACTS, "unsafe"} == {field.name for field in dataclasses.fields(GivenFacts)} - {"card"}
+    read: list[Facts] = []
+
+    @takes_facts(without="outputs")
+    def command(path: Path, *, facts: Facts) -> None:
+        read.append(facts)
+
+    app = typer.Typer()
+    app.command()(command)
+    values = {name: value for name, (_, value) in FACTS.items() if name != "outputs"}
+    words = [word for name in values for word in ("--" + name.replace("_", "-"), FACTS[name][0])]
+    assert [CliRunner().invoke(app, ["m", *given]).exit_code for given in ([], [*words, "--unsafe"])] == [0, 0]
+    assert read == [{**dict.fromkeys(values), "unsafe": False}, {**values, "unsafe": True}]
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict", "stream", "export", "describe", "convert", "audit"])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
@@ -27,35 +27,12 @@ from stillmotion.prediction.describing import SCALED, DescribedModel, open_model
 DEFAULT_FRAMES, DEFAULT_SIDE = 16, 224
 
 
-def load_audited_model(
-    file: str | Path,
-    *,
-    labels: str | Path | Sequence[str] | None = None,
-    input_range: str | None = None,
-    channels: str | None = None,
-    frames: int | None = None,
-    rate: float | Literal["spread"] | None = None,
-    size: int | tuple[int, int] | None = None,
-    framing: Framing | None = None,
-    outputs: str | None = None,
-    custom_objects: str | Mapping[str, Any] | None = None,
-    unsafe: bool = False,
-) -> AuditedModel:
+def load_audited_model(file: str | Path, **facts: Any) -> AuditedModel:
     """Load a model and find out what it takes.
 
     Args:
         file: a run's folder, or any model's file; see `describe_model`.
-        labels: class names in output order; see `read_class_names`.
-        input_range: the range of numbers that the model is given, a name in `SCALINGS` or `INPUT_RANGES`, or
-            "LOW..HIGH"; None to find out.
-        channels: "rgb", "bgr" or "gray"; None for what its card says, or RGB.
-        frames: frames of a clip, for a model that takes any number.
-        rate: frames per second of a clip, or "spread"; None for what its run or card says, or spread.
-        size: height and width, or one side of squares, for a model that takes any.
-        framing: how it is given frames of another aspect ratio; None for what its card says, or "stretch".
-        outputs: what its outputs are; see `describe_model`.
-        custom_objects: custom layers and functions by name, or the module that defines them.
-        unsafe: whether code inside the file may run.
+        **facts: what its user says of it: those arguments of `audit_model` that `GivenFacts` has.
 
     Returns:
         The model.
@@ -64,22 +41,10 @@ def load_audited_model(
         UsageError: a wrong argument.
         StillmotionError: the model cannot be loaded, or takes neither images nor clips.
     """
-    path = Path(file)
-    facts = GivenFacts(
-        input_range=input_range,
-        channels=channels,
-        frames=frames,
-        rate=rate,
-        size=size,
-        framing=framing,
-        labels=labels,
-        outputs=outputs,
-        custom_objects=custom_objects,
-        unsafe=unsafe,
-    )
-    facts = check_arguments(path, facts)
-    objects = resolve_custom_objects(custom_objects)
-    described, names, source = _open(path, facts, objects)
+    path, said = Path(file), GivenFacts(**facts)
+    given = check_arguments(path, said)
+    objects = resolve_custom_objects(given.custom_objects)
+    described, names, source = _open(path, given, objects)
     model, card = described.model, _with_defaults(described.card)
     if card.kind not in ("image", "clip"):
         raise StillmotionError(_unusable(path, card))
@@ -112,7 +77,7 @@ def load_audited_model(
         model, returned = adapt(model, card, levels=False, clips=False), "probabilities"
         if card.outputs.value == "independent logits":
             card = card.model_copy(update={"outputs": Fact[Outputs](value="independent sigmoids", source="read")})
-    input_range = AUDIT_RANGES.get(card.input_range.value or "", card.input_range.value) or input_range
+    input_range = AUDIT_RANGES.get(card.input_range.value or "", card.input_range.value) or said.input_range
     return AuditedModel(
         file=path,
         model=model,
@@ -130,7 +95,7 @@ def load_audited_model(
         outputs=returned,
         batch_size=fixed_batch_size(model),
         custom_objects=objects,
-        unsafe=unsafe,
+        unsafe=given.unsafe,
     )
 
 
