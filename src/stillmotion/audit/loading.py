@@ -21,7 +21,8 @@ from stillmotion.models.cards import Fact, ModelCard, Outputs
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction.black_boxes import BlackBox
-from stillmotion.prediction.describing import SCALED, DescribedModel, open_model, resolve_custom_objects
+from stillmotion.prediction.describing import DescribedModel, open_model, resolve_custom_objects
+from stillmotion.prediction.reading_facts import SCALED
 
 # Of models that take any number of frames or any size.
 DEFAULT_FRAMES, DEFAULT_SIDE = 16, 224
