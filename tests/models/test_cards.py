@@ -13,16 +13,9 @@ from keras import layers
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt, check_levels, feed_array, probability_array
+from stillmotion.models.card_files import card_file, file_digest, read_card, write_card
 from stillmotion.models.card_reading import read_model, read_scaling, read_statistics
-from stillmotion.models.cards import (
-    Fact,
-    ModelCard,
-    card_file,
-    file_digest,
-    range_factors,
-    read_card,
-    write_card,
-)
+from stillmotion.models.cards import Fact, ModelCard, range_factors
 from stillmotion.models.given_facts import GivenFacts, check_facts
 
 pytestmark = pytest.mark.backend

@@ -20,7 +20,7 @@ from helpers.media import write_video
 from helpers.old_files import layer, sequential, write_h5
 from stillmotion.clips import open_videos
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.models.cards import write_card
+from stillmotion.models.card_files import write_card
 from stillmotion.models.loading import rebuild
 from stillmotion.prediction import VideoPrediction, convert_model, describe_model, find_inputs, load_clip_model
 from stillmotion.prediction.events import EventDetector

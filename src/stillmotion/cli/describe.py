@@ -34,7 +34,8 @@ def describe(
     """
     check_model(model, facts)
     load_backend()
-    from stillmotion.models.cards import card_file, find_run, write_card
+    from stillmotion.models.card_files import card_file, write_card
+    from stillmotion.models.cards import find_run
     from stillmotion.prediction import describe_model
 
     with silent():

@@ -13,7 +13,8 @@ import numpy as np
 from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting.program import distance
 from stillmotion.files import atomic_write
-from stillmotion.models.cards import ModelCard, card_file, file_digest, write_card
+from stillmotion.models.card_files import card_file, file_digest, write_card
+from stillmotion.models.cards import ModelCard
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.models.inference import load_keras_model
 from stillmotion.models.keras_2 import is_of_keras_2, predict_with_keras_2

@@ -12,8 +12,9 @@ import keras
 from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import check_levels
+from stillmotion.models.card_files import file_digest, read_card
 from stillmotion.models.card_reading import describe_inputs, describe_outputs, output_count, read_model
-from stillmotion.models.cards import Channels, Fact, ModelCard, file_digest, find_run, read_card
+from stillmotion.models.cards import Channels, Fact, ModelCard, find_run
 from stillmotion.models.custom_objects import import_custom_objects
 from stillmotion.models.given_facts import GivenFacts, check_facts
 from stillmotion.models.inference import load_keras_model
