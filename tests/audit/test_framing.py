@@ -18,8 +18,8 @@ from helpers.pipeline import SIDE, color_model, moving_discs, write_disc_videos,
 from helpers.training import write_untrained_run
 from stillmotion.audit import Audit, audit_model, auditing
 from stillmotion.audit.audited_model import clip_spec
-from stillmotion.audit.auditing import _notes_on_inputs
 from stillmotion.audit.faults import FRAMING, RESIZING, PathSettings
+from stillmotion.audit.input_notes import notes_on_inputs
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.sensitivity import _plan_trials
 from stillmotion.audit.video_index import index_video
@@ -79,8 +79,8 @@ def test_a_reader_that_frames_otherwise_is_accused(audit: Any) -> None:
 def test_that_frames_are_taken_to_be_stretched_is_noted_where_it_matters(tmp_path: Path, model: Path) -> None:
     note = "frames are taken to be stretched to the model's aspect ratio; use --framing to be sure"
     videos = [write_video(tmp_path / f"{width}.mkv", noise(2, 32, width)) for width in (32, 48)]
-    square, wide = (_notes_on_inputs(load_audited_model(model), [index_video(video)], []) for video in videos)
-    given = _notes_on_inputs(load_audited_model(model, framing="stretch"), [index_video(videos[1])], [])
+    square, wide = (notes_on_inputs(load_audited_model(model), [index_video(video)], []) for video in videos)
+    given = notes_on_inputs(load_audited_model(model, framing="stretch"), [index_video(videos[1])], [])
     assert [note in notes for notes in (square, wide, given)] == [False, True, False]
 
 
