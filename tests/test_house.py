@@ -194,7 +194,7 @@ def test_tables_and_folders_agree() -> None:
     assert {file.stem for file in builders if "\ndef build(\n" in file.read_text()} == set(FAMILIES)
     assert stems("audit/faults/*.py") - {"fault"} == set(FAULTS)
     assert stems("reports/sections/*.py") == stems("reports/sections/*.html") == set(SECTIONS)
-    shared = {"backend", "console", "live_view", "options", "signals"}
+    shared = {"backend", "console", "live_view", "model_facts", "options", "signals"}
     assert stems("cli/*.py") - shared == {command.replace("-", "_") for command in COMMANDS}
 
 

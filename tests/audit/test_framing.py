@@ -18,16 +18,14 @@ from helpers.pipeline import SIDE, color_model, moving_discs, write_disc_videos,
 from helpers.training import write_untrained_run
 from stillmotion.audit import Audit, audit_model, auditing
 from stillmotion.audit.audited_model import clip_spec
-from stillmotion.audit.auditing import _notes_on_inputs
 from stillmotion.audit.faults import FRAMING, RESIZING, PathSettings
+from stillmotion.audit.input_notes import notes_on_inputs
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.sensitivity import _plan_trials
 from stillmotion.audit.video_index import index_video
 from stillmotion.clips import ClipSpec
 from stillmotion.decoding import Framing
 from stillmotion.decoding.resizing import Resizer
-from stillmotion.errors import UsageError
-from stillmotion.prediction import load_clip_model
 
 pytestmark = pytest.mark.backend
 # As Pillow does it.
@@ -81,8 +79,8 @@ def test_a_reader_that_frames_otherwise_is_accused(audit: Any) -> None:
 def test_that_frames_are_taken_to_be_stretched_is_noted_where_it_matters(tmp_path: Path, model: Path) -> None:
     note = "frames are taken to be stretched to the model's aspect ratio; use --framing to be sure"
     videos = [write_video(tmp_path / f"{width}.mkv", noise(2, 32, width)) for width in (32, 48)]
-    square, wide = (_notes_on_inputs(load_audited_model(model), [index_video(video)], []) for video in videos)
-    given = _notes_on_inputs(load_audited_model(model, framing="stretch"), [index_video(videos[1])], [])
+    square, wide = (notes_on_inputs(load_audited_model(model), [index_video(video)], []) for video in videos)
+    given = notes_on_inputs(load_audited_model(model, framing="stretch"), [index_video(videos[1])], [])
     assert [note in notes for notes in (square, wide, given)] == [False, True, False]
 
 
@@ -105,10 +103,8 @@ def test_pictures_are_fed_in_the_models_framing(model: Path, framing: Any) -> No
     assert "stretch" in tried and framing not in tried
 
 
-def test_a_run_has_its_own_framing(tmp_path: Path, model: Path) -> None:
-    run = write_untrained_run(tmp_path / "run", "frame_pool", ClipSpec(frames=4, size=16), ("left", "right"))
-    assert load_audited_model(run.folder).card.framing.source == "read"
-    for load in (load_audited_model, load_clip_model):
-        with pytest.raises(UsageError, match="a run has its own framing; do not give it"):
-            load(run.folder, framing="crop")
+def test_a_run_is_audited_with_its_own_clips(tmp_path: Path, model: Path) -> None:
+    spec = ClipSpec(frames=4, size=16, rate=5, order="shuffled")
+    run = write_untrained_run(tmp_path / "run", "frame_pool", spec, ("left", "right"))
+    assert [clip_spec(load_audited_model(file)) for file in (run.folder, run.model_file)] == [spec, spec]
     assert_refused(2, "framing 'squash': expected stretch, crop, letterbox", "audit", model, "a", "--framing", "squash")

@@ -15,7 +15,7 @@ from stillmotion.audit.audited_model import clip_spec
 from stillmotion.audit.decisions import same_labels, total_variation
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.errors import StillmotionError
-from stillmotion.models.cards import card_file, write_card
+from stillmotion.models.card_files import card_file, write_card
 from stillmotion.prediction import describe_model
 from stillmotion.prediction.records import given_labels, name_prediction
 

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from stillmotion.cli import console
+from stillmotion.cli.live_view import LiveView
 from stillmotion.models.cards import InputCard, ModelCard
 from stillmotion.progress import Progress, TaskStage
 
@@ -70,6 +71,26 @@ def test_each_task_at_work_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_note_is_a_single_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     console.note("a\n\tlabel\x1b[31m")
     assert capsys.readouterr().err == "a\\n\\tlabel\\x1b[31m\n"
+
+
+@pytest.mark.backend
+def test_a_note_is_printed_above_a_live_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal; elsewhere on standard error."""
+    from stillmotion.prediction import StreamStats
+
+    screen, errors = io.StringIO(), io.StringIO()
+    terminal = console.SafeConsole(file=screen, force_terminal=True, width=60, highlight=False)
+    for is_terminal in (True, False):
+        monkeypatch.setattr(
+            console, "err", console.SafeConsole(file=errors, force_terminal=is_terminal, highlight=False)
+        )
+        console.note("before")
+        with LiveView("a.mp4", ("a", "b"), StreamStats(), terminal):
+            console.note(f"during {is_terminal}")
+    assert errors.getvalue() == "before\nbefore\nduring False\n"
+    assert "during True\n" in screen.getvalue() and screen.getvalue().index("during") < screen.getvalue().rindex(
+        "a.mp4"
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for a child")

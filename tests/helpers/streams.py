@@ -30,7 +30,7 @@ def write_light_model(file: Path) -> Path:
     import keras
     from keras import layers
 
-    from stillmotion.models.cards import write_card
+    from stillmotion.models.card_files import write_card
     from stillmotion.prediction import describe_model
 
     clip = keras.Input((4, 16, 16, 3), dtype="uint8")

@@ -13,17 +13,10 @@ from keras import layers
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt, check_levels, feed_array, probability_array
+from stillmotion.models.card_files import card_file, file_digest, read_card, write_card
 from stillmotion.models.card_reading import read_model, read_scaling, read_statistics
-from stillmotion.models.cards import (
-    Fact,
-    ModelCard,
-    card_file,
-    check_facts,
-    file_digest,
-    range_factors,
-    read_card,
-    write_card,
-)
+from stillmotion.models.cards import Fact, ModelCard, range_factors
+from stillmotion.models.given_facts import GivenFacts, check_facts
 
 pytestmark = pytest.mark.backend
 
@@ -285,9 +278,9 @@ def test_an_architecture_is_not_replaced_by_a_card(tmp_path: Path) -> None:
         ({"framing": "squash"}, "framing 'squash': expected stretch, crop, letterbox"),
     ],
 )
-def test_wrong_facts_are_refused(facts: dict[str, str], message: str) -> None:
+def test_wrong_facts_are_refused(facts: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        check_facts(**facts)
+        check_facts(GivenFacts(**facts))
 
 
 def test_several_inputs_are_made_of_one_clip() -> None:

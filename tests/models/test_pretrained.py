@@ -22,7 +22,8 @@ import pytest
 
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import pretrained
-from stillmotion.models.cards import Channels, Fact, ModelCard, card_file, write_card
+from stillmotion.models.card_files import card_file, write_card
+from stillmotion.models.cards import Channels, Fact, ModelCard
 from stillmotion.models.pretrained import (
     BACKBONES,
     available_backbones,

@@ -18,10 +18,11 @@ import stillmotion as sm
 from helpers.commands import assert_refused, run_command
 from helpers.media import write_video
 from helpers.old_files import layer, sequential, write_h5
+from stillmotion.clips import open_videos
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.models.cards import write_card
+from stillmotion.models.card_files import write_card
 from stillmotion.models.loading import rebuild
-from stillmotion.prediction import VideoPrediction, convert_model, describe_model, load_clip_model
+from stillmotion.prediction import VideoPrediction, convert_model, describe_model, find_inputs, load_clip_model
 from stillmotion.prediction.events import EventDetector
 from stillmotion.streaming import WindowPrediction
 
@@ -112,7 +113,7 @@ def test_folders_of_snapshots_name_labels_where_they_fit(tmp_path: Path, given: 
     any_channels = describe_model(file, snapshots=folder, rate=10).labels
     assert any_channels.evidence == "numbers; the folders of the snapshots fit its outputs in more than one order"
     write_card(card, tmp_path / "m.json")
-    note = load_clip_model(file, channels="rgb", framing="stretch").note
+    note = load_clip_model(file, channels="rgb").note
     assert note.endswith("labels a red, blue (folders of the snapshots, sorted; 100% of 8 labeled snapshots right)")
 
 
@@ -138,7 +139,7 @@ def test_what_was_found_out_or_given_against_it_is_said(tmp_path: Path) -> None:
     inputs = keras.Input((4, 16, 16, 3))
     x = layers.GlobalAveragePooling3D()(layers.Rescaling(1 / 255, name="scale")(inputs))
     keras.Model(inputs, layers.Dense(2, activation="softmax", name="head")(x)).save(tmp_path / "scales.keras")
-    facts: dict[str, Any] = {"rate": 10, "channels": "rgb", "framing": "stretch"}
+    facts: dict[str, Any] = {"rate": 10, "channels": "rgb"}
     scales = tmp_path / "scales.keras"
     assert load_clip_model(scales, **facts).note == "input range 0..255 (head gets them scaled by the model)"
     contradicted = load_clip_model(scales, **facts, input_range="0..1").note
@@ -170,6 +171,29 @@ def test_a_model_is_shown_frames_in_its_framing_offline_and_live(tmp_path: Path,
     np.testing.assert_allclose(predicted.window_probabilities, mean, atol=2)
     streamed = [entry.probabilities for entry in sm.stream(given, video)]
     assert np.array_equal(streamed, predicted.window_probabilities)
+
+
+def test_how_frames_are_framed_is_noted_once_where_it_matters(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Not for videos of the model's aspect ratio, or nearly that, and not where it was given."""
+    caplog.set_level("INFO", "stillmotion")
+    model, wide = framed_model(tmp_path)
+    square, like_square = (write_video(tmp_path / f"{w}.mkv", np.zeros((2, 50, w, 3), np.uint8)) for w in (50, 52))
+    facts: dict[str, Any] = {"input_range": "0..255", "channels": "rgb", "outputs": "regression", "rate": 10}
+    assumed, given = load_clip_model(model, **facts), load_clip_model(model, **facts, framing="stretch")
+
+    def notes(predicted: Any) -> int:
+        caplog.clear()
+        list(predicted)
+        said = f"{wide}: has another aspect ratio than the model; framing stretch (the default of Keras's loaders)"
+        assert caplog.messages in ([], [said])
+        return len(caplog.messages)
+
+    opened = open_videos(find_inputs([square, wide, wide]))
+    assert [notes(sm.predict(assumed, inputs)) for inputs in ([square, like_square], [square, wide, wide], opened)] == [
+        0, 1, 1,
+    ]  # fmt: skip
+    assert [notes(sm.stream(assumed, source)) for source in (square, wide)] == [0, 1]
+    assert notes(sm.predict(given, [wide])) == notes(sm.stream(given, wide)) == 0
 
 
 def test_every_command_takes_the_framing_of_a_model(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ import pytest
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import FORMATS, ExportFormat
 from stillmotion.models import build_model
-from stillmotion.models.cards import Fact, ModelCard, write_card
+from stillmotion.models.card_files import write_card
+from stillmotion.models.cards import Fact, ModelCard
 from stillmotion.prediction import exporting
 from stillmotion.prediction.describing import DescribedModel, describe_model
 from stillmotion.prediction.exporting import export_model

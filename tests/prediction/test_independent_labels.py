@@ -53,7 +53,7 @@ def test_a_streams_table_names_them_as_predict_does(tmp_path: Path, monkeypatch:
     assert list(rows["stream"][0]) == ["seconds", "label", "prob_red", "prob_blue"]
     for streamed, predicted in zip(rows["stream"], rows["predict"][:-1], strict=True):
         assert {**predicted, "seconds": predicted["end_seconds"]} == {**predicted, **streamed}
-    assert [view.independent for view in views] == [True]
+    assert [view.outputs for view in views] == ["independent sigmoids"]
 
 
 def test_the_video_and_the_view_name_them_without_a_probability(
@@ -71,7 +71,7 @@ def test_the_video_and_the_view_name_them_without_a_probability(
     monkeypatch.setattr("stillmotion.prediction.annotation.draw_label", draw)
     screen, stats = io.StringIO(), StreamStats()
     console = Console(file=screen, width=60)
-    view = LiveView("a.mkv", model.labels, stats, console, independent=True)
+    view = LiveView("a.mkv", model.labels, stats, console, model.outputs)
     sm.stream_to(model, video, video=tmp_path / "annotated.mp4", on_update=view.update, stats=stats)
     assert texts == LABELS
     screen.truncate(0)

@@ -16,7 +16,7 @@ from helpers.media import Pictures, noise, turn_clockwise, write_phone_video, wr
 from stillmotion.clips import read_clips
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import build_model, deployed_model
-from stillmotion.models.cards import write_card
+from stillmotion.models.card_files import write_card
 from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction import describe_model, find_inputs, predict
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model

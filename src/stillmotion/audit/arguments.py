@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from stillmotion.audit.faults.scaling import SCALINGS
 from stillmotion.errors import UsageError
-from stillmotion.models.cards import check_facts
+from stillmotion.models.cards import INPUT_RANGES, find_run
+from stillmotion.models.given_facts import GivenFacts, check_facts
+from stillmotion.runs import Run
 
 
-def check_arguments(
-    model: Path, *, input_range: str | None, channels: str | None, outputs: str | None, framing: str | None
-) -> None:
+def check_arguments(model: Path, facts: GivenFacts) -> GivenFacts:
     """Check what can be checked without a backend.
 
     Args:
         model: the model's file or folder.
-        input_range: the range of numbers that it is given; None if that is to be found out.
-        channels: its channels; None if they are unknown.
-        outputs: what its outputs are; None if that is unknown.
-        framing: how it is given frames of another aspect ratio; None if that is unknown.
+        facts: what its user says of it.
+
+    Returns:
+        The facts, as a card has them, but for a range of which only an audit knows.
 
     Raises:
-        UsageError: there is no such model, range, channel order, kind of outputs or framing.
+        UsageError: there is no such model, or see `check_facts`.
     """
-    known = None if input_range in SCALINGS else input_range
-    check_facts(input_range=known, channels=channels, outputs=outputs, framing=framing)
     if not model.exists():
         raise UsageError(f"{model}: no such model")
+    run = find_audited_run(model)
+    if run is None and facts.input_range in SCALINGS and facts.input_range not in INPUT_RANGES:
+        facts = dataclasses.replace(facts, input_range=None)
+    return check_facts(facts, run)
+
+
+def find_audited_run(model: Path) -> Run | None:
+    """The run that a model is of, be it its model of clips or of single images; None if it is of none."""
+    folder = model.parent if model.name in ("model.keras", "snapshot.keras") else model
+    return find_run(folder) if (folder / "run.json").is_file() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from stillmotion.audit.arguments import find_audited_run
 from stillmotion.audit.faults import CHANNEL_ORDER, FRAMING, RESIZING, SCALING, PathSettings, Size, to_values
 from stillmotion.audit.faults.framing import WHOLE, box_of, box_within, is_close
 from stillmotion.audit.faults.resizing import stored_size
@@ -22,7 +22,6 @@ from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.prediction.records import name_prediction
-from stillmotion.runs import read_run
 
 Returned = Literal["probabilities", "logits", "one sigmoid", "one logit"]
 # Names in `SCALINGS` of ranges that a card knows by others.
@@ -113,10 +112,6 @@ class AuditedModel:
         expected = box_of(self.framing, source, self.size)
         return settings.having(FRAMING, expected if is_close(box, expected) else box)
 
-    def has_aspect_of(self, source: Size) -> bool:
-        """Whether its pictures have the aspect ratio of a height and width, so that any framing gives the same."""
-        return is_close(box_of("crop", source, self.size), WHOLE)
-
     def fit(self, picture: Picture) -> Picture:
         """A picture in the model's size, framed and resized by area.
 
@@ -189,7 +184,7 @@ class AuditedModel:
 
 def clip_spec(audited: AuditedModel) -> ClipSpec:
     """How the clips of a clip model are sampled: at the rate that is given, its run's or its card's, or spread."""
-    if (audited.file / "run.json").is_file():
-        spec = read_run(audited.file).recipe.spec
-        return dataclasses.replace(spec, rate=audited.card.rate.value or spec.rate)
+    run = find_audited_run(audited.file)
+    if run is not None:
+        return run.recipe.spec
     return ClipSpec(audited.frames, audited.card.rate.value or "spread", audited.size, framing=audited.framing)

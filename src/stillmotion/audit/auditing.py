@@ -13,10 +13,10 @@ from stillmotion.audit.audited_model import AuditedModel
 from stillmotion.audit.causes import AttributedCause, decoding_noise, find_causes, unexplained_share
 from stillmotion.audit.comparing_paths import PathComparison, compare_paths, match_snapshots, sample_frames
 from stillmotion.audit.consistency import check_model, numeric_noise
-from stillmotion.audit.faults.dynamic_range import usual_tonings
 from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.audit.frame_reader import FrameReader
 from stillmotion.audit.frozen_clips import compare_frozen_clips
+from stillmotion.audit.input_notes import notes_on_inputs
 from stillmotion.audit.input_range import RangeEvidence, choose_input_range
 from stillmotion.audit.label_fit import find_label_fault
 from stillmotion.audit.loading import load_audited_model
@@ -106,7 +106,7 @@ def audit_model(
     if snapshots is not None:
         pictures, skipped = read_snapshots(Path(snapshots), audited.labels)
         notes += [f"skipped: {line}" for line in skipped]
-    notes += _notes_on_inputs(audited, indexed, pictures)
+    notes += notes_on_inputs(audited, indexed, pictures)
     evidence = choose_input_range(audited, indexed, pictures, reader)
     audited = dataclasses.replace(audited, input_range=evidence.input_range)
     if evidence.source in ("frame_reader", "assumed"):
@@ -213,35 +213,6 @@ def _index_videos(videos: Sequence[str | Path], progress: Progress) -> tuple[lis
     if not indexed:
         raise StillmotionError(errors[0])
     return indexed, [f"skipped: {error}" for error in errors]
-
-
-def _notes_on_inputs(audited: AuditedModel, videos: Sequence[IndexedVideo], snapshots: Sequence[Snapshot]) -> list[str]:
-    """What a reader should know about what was given."""
-    notes = []
-    wide = [video for video in videos if usual_tonings(video.facts)]
-    if wide:
-        kinds = dict.fromkeys(f"{video.facts.transfer} in {video.facts.gamut}" for video in wide)
-        notes.append(
-            f"{len(wide)} of {len(videos)} videos are HDR or of wide gamut ({', '.join(kinds)}): frames are read as "
-            "their code values, without tone mapping, as most readers do"
-        )
-    if audited.card.per_frame.value:
-        notes.append("the model returns an output for each frame; that for the newest frame is audited")
-    if audited.card.outputs.source == "assumed":
-        notes.append(f"the model's outputs are taken for {audited.card.outputs.value}; use --outputs to be sure")
-    if audited.card.framing.source == "assumed" and not all(audited.has_aspect_of(video.size) for video in videos):
-        notes.append("frames are taken to be stretched to the model's aspect ratio; use --framing to be sure")
-    if len(snapshots) == 1:
-        notes.append("a single snapshot cannot show how certain the causes are: use more")
-    if not audited.has_class_names:
-        notes.append("no labels were given, so classes have numbers")
-    if audited.kind == "clip":
-        notes += [
-            f"{video.file}: has {len(video)} frames, fewer than the {audited.frames} of a clip; frames are repeated"
-            for video in videos
-            if len(video) < audited.frames
-        ]
-    return notes
 
 
 def _describe_model(audited: AuditedModel, evidence: RangeEvidence) -> ModelFacts:

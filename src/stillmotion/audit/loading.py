@@ -3,58 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 
-from stillmotion.audit.arguments import check_arguments
+from stillmotion.audit.arguments import check_arguments, find_audited_run
 from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel, Returned
-from stillmotion.audit.faults.scaling import LEVELS, SCALINGS
+from stillmotion.audit.faults.scaling import LEVELS
 from stillmotion.data.class_names import read_class_names
 from stillmotion.decoding import Framing
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.errors import StillmotionError
 from stillmotion.models.adapters import adapt, fixed_batch_size
 from stillmotion.models.card_reading import measure_outputs, output_count, read_model, run_on_noise
-from stillmotion.models.cards import INPUT_RANGES, Fact, ModelCard, Outputs, find_run
+from stillmotion.models.cards import Fact, ModelCard, Outputs
+from stillmotion.models.given_facts import GivenFacts
 from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction.black_boxes import BlackBox
-from stillmotion.prediction.describing import SCALED, DescribedModel, GivenFacts, open_model, resolve_custom_objects
+from stillmotion.prediction.describing import DescribedModel, open_model, resolve_custom_objects
+from stillmotion.prediction.reading_facts import SCALED
 
 # Of models that take any number of frames or any size.
 DEFAULT_FRAMES, DEFAULT_SIDE = 16, 224
 
 
-def load_audited_model(
-    file: str | Path,
-    *,
-    labels: str | Path | Sequence[str] | None = None,
-    input_range: str | None = None,
-    channels: str | None = None,
-    frames: int | None = None,
-    rate: float | Literal["spread"] | None = None,
-    size: int | tuple[int, int] | None = None,
-    framing: Framing | None = None,
-    outputs: str | None = None,
-    custom_objects: str | Mapping[str, Any] | None = None,
-    unsafe: bool = False,
-) -> AuditedModel:
+def load_audited_model(file: str | Path, **facts: Any) -> AuditedModel:
     """Load a model and find out what it takes.
 
     Args:
         file: a run's folder, or any model's file; see `describe_model`.
-        labels: class names in output order; see `read_class_names`.
-        input_range: the range of numbers that the model is given, a name in `SCALINGS` or `INPUT_RANGES`, or
-            "LOW..HIGH"; None to find out.
-        channels: "rgb", "bgr" or "gray"; None for what its card says, or RGB.
-        frames: frames of a clip, for a model that takes any number.
-        rate: frames per second of a clip, or "spread"; None for what its run or card says, or spread.
-        size: height and width, or one side of squares, for a model that takes any.
-        framing: how it is given frames of another aspect ratio; None for what its card says, or "stretch".
-        outputs: what its outputs are; see `describe_model`.
-        custom_objects: custom layers and functions by name, or the module that defines them.
-        unsafe: whether code inside the file may run.
+        **facts: what its user says of it: those arguments of `audit_model` that `GivenFacts` has.
 
     Returns:
         The model.
@@ -63,23 +42,10 @@ def load_audited_model(
         UsageError: a wrong argument.
         StillmotionError: the model cannot be loaded, or takes neither images nor clips.
     """
-    path = Path(file)
-    check_arguments(path, input_range=input_range, channels=channels, outputs=outputs, framing=framing)
-    objects = resolve_custom_objects(custom_objects)
-    known = None if input_range in SCALINGS and input_range not in INPUT_RANGES else input_range
-    facts = GivenFacts(
-        input_range=known,
-        channels=channels,
-        frames=frames,
-        rate=rate,
-        size=size,
-        framing=framing,
-        labels=labels,
-        outputs=outputs,
-        custom_objects=objects,
-        unsafe=unsafe,
-    )
-    described, names, source = _open(path, facts)
+    path, said = Path(file), GivenFacts(**facts)
+    given = check_arguments(path, said)
+    objects = resolve_custom_objects(given.custom_objects)
+    described, names, source = _open(path, given, objects)
     model, card = described.model, _with_defaults(described.card)
     if card.kind not in ("image", "clip"):
         raise StillmotionError(_unusable(path, card))
@@ -112,7 +78,7 @@ def load_audited_model(
         model, returned = adapt(model, card, levels=False, clips=False), "probabilities"
         if card.outputs.value == "independent logits":
             card = card.model_copy(update={"outputs": Fact[Outputs](value="independent sigmoids", source="read")})
-    input_range = AUDIT_RANGES.get(card.input_range.value or "", card.input_range.value) or input_range
+    input_range = AUDIT_RANGES.get(card.input_range.value or "", card.input_range.value) or said.input_range
     return AuditedModel(
         file=path,
         model=model,
@@ -130,33 +96,32 @@ def load_audited_model(
         outputs=returned,
         batch_size=fixed_batch_size(model),
         custom_objects=objects,
-        unsafe=unsafe,
+        unsafe=given.unsafe,
     )
 
 
-def _open(path: Path, facts: GivenFacts) -> tuple[DescribedModel, tuple[str, ...] | None, str]:
+def _open(
+    path: Path, facts: GivenFacts, objects: Mapping[str, Any]
+) -> tuple[DescribedModel, tuple[str, ...] | None, str]:
     """The model with its card, and its class names with where they are from."""
-    given = facts.labels
-    names = None if given is None else read_class_names(given)
-    source = f"labels {given}" if isinstance(given, str | Path) else "labels"
-    folder = path.parent if path.name in ("model.keras", "snapshot.keras") else path
-    run = find_run(folder) if (folder / "run.json").is_file() else None
+    run = find_audited_run(path)
     if run is not None:
-        if facts.framing is not None:
-            raise UsageError(f"{run.folder}: a run has its own framing; do not give it another")
-        # Its labels may be replaced, and its model of single images audited.
+        # Its model of single images may be audited, too.
         file = path if path.is_file() else run.model_file
         model = load_keras_model(file)
-        card = read_model(model, str(file))
-        of_run = {"input_range": Fact[str](value=LEVELS, source="given", evidence="run.json")}
-        rate = Fact[float | Literal["spread"]](value=facts.rate)
-        framing = Fact[Framing](value=run.recipe.spec.framing, source="read", evidence="run.json")
-        card = card.model_copy(update={**of_run, "rate": rate, "framing": framing})
-        return DescribedModel(model, card, path), names or run.labels, source if names else str(folder / "run.json")
-    described = open_model(path, dataclasses.replace(facts, labels=None))
-    if names is None and described.card.labels.source in ("given", "read", "measured"):
-        names, source = described.card.labels.value, described.card.labels.evidence or "its card"
-    return described, names, source
+        of_run = {
+            "input_range": Fact[str](value=LEVELS, source="given", evidence="run.json"),
+            "framing": Fact[Framing](value=run.recipe.spec.framing, source="read", evidence="run.json"),
+        }
+        card = read_model(model, str(file)).model_copy(update=of_run)
+        return DescribedModel(model, card, path), run.labels, str(run.folder / "run.json")
+    described = open_model(path, dataclasses.replace(facts, labels=None, custom_objects=objects))
+    if facts.labels is not None:
+        source = f"labels {facts.labels}" if isinstance(facts.labels, str | Path) else "labels"
+        return described, read_class_names(facts.labels), source
+    labels = described.card.labels
+    names = labels.value if labels.source in ("given", "read", "measured") else None
+    return described, names, labels.evidence or "its card"
 
 
 def _with_defaults(card: ModelCard) -> ModelCard:

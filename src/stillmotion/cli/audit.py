@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,14 +11,15 @@ from rich.markup import escape
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
+from stillmotion.cli.model_facts import Facts, note_unsafe, takes_facts
 
 if TYPE_CHECKING:
     from stillmotion.audit import Audit
-    from stillmotion.decoding import Framing
 
 MAX_SHOWN = 5  # faults that the model is most sensitive to
 
 
+@takes_facts(without="inputs")
 def audit(
     model: options.ModelPath,
     videos: Annotated[
@@ -41,16 +42,8 @@ def audit(
             show_default=False,
         ),
     ] = None,
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    channels: options.Channels = None,
-    frames: options.ClipFrames = None,
-    rate: options.ClipRate = None,
-    size: options.ClipSize = None,
-    framing: options.Framing = None,
-    outputs: options.Outputs = None,
-    custom_objects: options.CustomObjects = None,
-    unsafe: options.Unsafe = False,
+    *,
+    facts: Facts,
     find_preprocessing: Annotated[
         bool,
         typer.Option(
@@ -72,11 +65,12 @@ def audit(
     """
     from stillmotion.audit import check_arguments
     from stillmotion.files import make_folder
+    from stillmotion.models.given_facts import GivenFacts
 
-    check_arguments(model, input_range=input_range, channels=channels, outputs=outputs, framing=framing)
+    check_arguments(model, GivenFacts(**facts))
     if out_folder is not None:
         make_folder(out_folder)
-    options.note_unsafe(model, unsafe)
+    note_unsafe(model, facts)
     load_backend()
     from stillmotion.audit import as_json as to_json, audit_model, write_audit
 
@@ -86,16 +80,7 @@ def audit(
             videos,
             snapshots=snapshots,
             frame_reader=frame_reader,
-            labels=labels,
-            input_range=input_range,
-            channels=channels,
-            frames=frames,
-            rate=None if rate is None else options.read_clip_rate(rate),
-            size=None if size is None else options.read_size(size),
-            framing=cast("Framing | None", framing),
-            outputs=outputs,
-            custom_objects=custom_objects,
-            unsafe=unsafe,
+            **facts,
             find_preprocessing=find_preprocessing,
             sensitivity=not no_sensitivity,
             progress=progress,

@@ -22,7 +22,7 @@ from stillmotion.progress import TaskStage
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Those that the library names in its advice.
 PARAMETERS = re.compile(
-    "`(channels|custom_objects|frames|input_range|inputs|labels|outputs|rate|size|snapshots|unsafe)`"
+    "`(channels|custom_objects|frames|framing|input_range|inputs|labels|outputs|rate|size|snapshots|unsafe)`"
 )
 PIPE_WIDTH = 1000  # characters of a line where there is no terminal
 LINE_INTERVAL_SECONDS = 30.0  # between lines of progress where there is no terminal
@@ -41,6 +41,9 @@ err = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
 for console in (out, err):
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
+
+# Where a live view is: a line that another console prints would tear it.
+live_views: list[Console] = []
 
 # Set by Ctrl-C. A backend may swallow the exception, so the next progress report raises it again.
 interrupted = threading.Event()
@@ -152,8 +155,9 @@ def show_log() -> None:
 
 
 def note(line: str) -> None:
-    """Print one line on standard error."""
-    err.print(escape(line))
+    """Print one line on standard error; above the live view, if there is one on the terminal."""
+    console = live_views[-1] if live_views and err.is_terminal else err
+    console.print(escape(line))
 
 
 def as_options(message: str) -> str:

@@ -10,44 +10,24 @@ import typer
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend, silent
 from stillmotion.cli.console import note, out, shown
+from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 
 
+@takes_facts()
 def convert(
     model: options.ModelPath,
     new: Annotated[
         Path, typer.Argument(metavar="NEW", parser=options.read_path, help="The .keras file.", show_default=False)
     ],
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    channels: options.Channels = None,
-    frames: options.ClipFrames = None,
-    rate: options.ClipRate = None,
-    size: options.ClipSize = None,
-    framing: options.Framing = None,
-    outputs: options.Outputs = None,
-    inputs: options.Inputs = None,
-    custom_objects: options.CustomObjects = None,
-    unsafe: options.Unsafe = False,
+    *,
+    facts: Facts,
     snapshots: options.Snapshots = None,
 ) -> None:
     """Write an old model as a .keras file that Keras 3 loads, with its card, and check that both agree.
 
     Example: stillmotion convert old.h5 new.keras
     """
-    facts = options.model_facts(
-        model,
-        input_range=input_range,
-        channels=channels,
-        frames=frames,
-        rate=rate,
-        size=size,
-        framing=framing,
-        labels=labels,
-        outputs=outputs,
-        inputs=inputs,
-        custom_objects=custom_objects,
-        unsafe=unsafe,
-    )
+    check_model(model, facts)
     load_backend()
     from stillmotion.prediction import convert_model
 

@@ -12,26 +12,19 @@ from rich.table import Table
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend, silent
 from stillmotion.cli.console import note, out, shown
+from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import StillmotionError
 
 
+@takes_facts()
 def describe(
     model: options.ModelPath,
     out_file: Annotated[
         Path | None,
         typer.Option("--out", metavar="FILE", help="Write the model card there.", show_default="beside the model"),
     ] = None,
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    channels: options.Channels = None,
-    frames: options.ClipFrames = None,
-    rate: options.ClipRate = None,
-    size: options.ClipSize = None,
-    framing: options.Framing = None,
-    outputs: options.Outputs = None,
-    inputs: options.Inputs = None,
-    custom_objects: options.CustomObjects = None,
-    unsafe: options.Unsafe = False,
+    *,
+    facts: Facts,
     snapshots: options.Snapshots = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -39,22 +32,10 @@ def describe(
 
     Example: stillmotion describe old.h5 --snapshots stills/
     """
-    facts = options.model_facts(
-        model,
-        input_range=input_range,
-        channels=channels,
-        frames=frames,
-        rate=rate,
-        size=size,
-        framing=framing,
-        labels=labels,
-        outputs=outputs,
-        inputs=inputs,
-        custom_objects=custom_objects,
-        unsafe=unsafe,
-    )
+    check_model(model, facts)
     load_backend()
-    from stillmotion.models.cards import card_file, find_run, write_card
+    from stillmotion.models.card_files import card_file, write_card
+    from stillmotion.models.cards import find_run
     from stillmotion.prediction import describe_model
 
     with silent():

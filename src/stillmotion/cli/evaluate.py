@@ -12,9 +12,11 @@ from rich.table import Table
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out
+from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import UsageError
 
 
+@takes_facts()
 def evaluate(
     model: options.ModelPath,
     data: Annotated[
@@ -28,17 +30,8 @@ def evaluate(
     ] = None,
     group: options.Group = None,
     frame_rate: options.FrameRate = None,
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    channels: options.Channels = None,
-    frames: options.ClipFrames = None,
-    rate: options.ClipRate = None,
-    size: options.ClipSize = None,
-    framing: options.Framing = None,
-    outputs: options.Outputs = None,
-    inputs: options.Inputs = None,
-    custom_objects: options.CustomObjects = None,
-    unsafe: options.Unsafe = False,
+    *,
+    facts: Facts,
     snapshots: options.Snapshots = None,
 ) -> None:
     """Test a run or any model: accuracy, macro-F1, log loss and calibration, overall and per label.
@@ -50,20 +43,7 @@ def evaluate(
     from stillmotion.experiments import read_labeled, run_evaluation
     from stillmotion.models.cards import find_run
 
-    facts = options.model_facts(
-        model,
-        input_range=input_range,
-        channels=channels,
-        frames=frames,
-        rate=rate,
-        size=size,
-        framing=framing,
-        labels=labels,
-        outputs=outputs,
-        inputs=inputs,
-        custom_objects=custom_objects,
-        unsafe=unsafe,
-    )
+    check_model(model, facts)
     run = find_run(model)
     if run is None and data is None:
         raise UsageError(f"{model}: not a run, so it has no test part; give the labeled videos to test it on")

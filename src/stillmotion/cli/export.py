@@ -10,8 +10,10 @@ import typer
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend, silent
 from stillmotion.cli.console import note, out, shown
+from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 
 
+@takes_facts()
 def export(
     model: options.ModelPath,
     format: Annotated[str, typer.Option(help="onnx, openvino, saved_model or litert.")] = "onnx",
@@ -26,17 +28,8 @@ def export(
             "Folder for the export.", show_default="exports/ in the run's folder, MODEL-exports/ beside a model"
         ),
     ] = None,
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    channels: options.Channels = None,
-    frames: options.ClipFrames = None,
-    rate: options.ClipRate = None,
-    size: options.ClipSize = None,
-    framing: options.Framing = None,
-    outputs: options.Outputs = None,
-    inputs: options.Inputs = None,
-    custom_objects: options.CustomObjects = None,
-    unsafe: options.Unsafe = False,
+    *,
+    facts: Facts,
     snapshots: options.Snapshots = None,
 ) -> None:
     """Export a model for another runtime, and check that it predicts the same. Includes an example script.
@@ -46,20 +39,7 @@ def export(
     from stillmotion.exporting import check_format
 
     check_format(format)
-    facts = options.model_facts(
-        model,
-        input_range=input_range,
-        channels=channels,
-        frames=frames,
-        rate=rate,
-        size=size,
-        framing=framing,
-        labels=labels,
-        outputs=outputs,
-        inputs=inputs,
-        custom_objects=custom_objects,
-        unsafe=unsafe,
-    )
+    check_model(model, facts)
     load_backend()
     from stillmotion.prediction import export_model
 

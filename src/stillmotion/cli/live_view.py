@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -13,10 +14,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from stillmotion.cli.console import live_views
 from stillmotion.errors import StillmotionError
 
 if TYPE_CHECKING:
     import stillmotion as sm
+    from stillmotion.models.cards import Outputs
     from stillmotion.prediction.live import StreamStats, StreamUpdate
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -30,13 +33,15 @@ _SILENCE_SECONDS = 2.0
 
 
 class LiveView:
-    """The current label with bars for all labels, a sparkline of recent predictions, and how the stream is doing."""
+    """The current label with bars for all labels, a sparkline of recent predictions, and how the stream is doing.
+
+    Of a regression, it shows the numbers, and a sparkline of the first one between the extremes that are shown.
+    """
 
     def __init__(
-        self, title: str, labels: tuple[str, ...], stats: StreamStats, console: Console, *, independent: bool = False
+        self, title: str, labels: tuple[str, ...], stats: StreamStats, console: Console, outputs: Outputs = "softmax"
     ) -> None:
-        self.title, self.labels, self.stats, self.console = title, labels, stats, console
-        self.independent = independent
+        self.title, self.labels, self.stats, self.console, self.outputs = title, labels, stats, console, outputs
         self.history: deque[tuple[int, float]] = deque(maxlen=_HISTORY)
         self.latest: sm.WindowPrediction | None = None
         self.live = Live(self, console=console, refresh_per_second=8) if console.is_terminal else None
@@ -44,21 +49,27 @@ class LiveView:
     def __enter__(self) -> LiveView:
         if self.live:
             self.live.start()
+            live_views.append(self.console)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.live:
+            live_views.remove(self.console)
             self.live.stop()
 
     def update(self, update: StreamUpdate) -> None:
         """Show what a frame brought: predictions in the view, and a line above it for each event."""
         for prediction in update.predictions:
             self.latest = prediction
-            self.history.append((int(prediction.probabilities.argmax()), prediction.probability))
+            if self.outputs != "regression":
+                self.history.append((int(prediction.probabilities.argmax()), prediction.probability))
+            elif isfinite(number := float(prediction.probabilities[0])):
+                self.history.append((0, number))
         for event in update.events:
             span = f"{event.start_seconds:8.2f} to {event.end_seconds:8.2f} s"
             try:
-                self.console.print(f"{span}  {escape(event.label)}  {event.confidence:.2f}")
+                confidence = f"{event.confidence:{'.4g' if self.outputs == 'regression' else '.2f'}}"
+                self.console.print(f"{span}  {escape(event.label)}  {confidence}")
             except OSError as error:
                 raise StillmotionError(f"standard output: cannot be written ({error.strerror})") from None
 
@@ -68,23 +79,24 @@ class LiveView:
         inside = max(20, width - 4)
         rows: list[Text | Table] = [Text("waiting for the first window", "dim")]
         if self.latest is not None:
-            rows = [
-                self._current(self.latest),
-                Text(),
-                self._bars(self.latest, inside),
-                Text(),
-                self._sparkline(inside),
-            ]
+            rows = [self._current(self.latest), Text(), self._sparkline(inside)]
+            if self.outputs != "regression":
+                rows[1:1] = [Text(), self._bars(self.latest, inside)]
         body = Table.grid(expand=True)
         for row in [*rows, Text(", ".join(describe_stats(self.stats)), "dim")]:
             body.add_row(row)
         yield Panel(body, title=escape(self.title), title_align="left", width=width, border_style="dim")
 
     def _current(self, prediction: sm.WindowPrediction) -> Table:
-        number = int(prediction.probabilities.argmax())
-        current = Text.assemble((self.labels[number], f"bold {_color(number)}"), f"  {prediction.probability:.0%}")
-        if self.independent:  # all that are given, each with a bar of its own
+        if self.outputs == "regression":
+            from stillmotion.prediction.records import describe_numbers  # With what help does without.
+
+            current = Text(describe_numbers(prediction.probabilities, self.labels), "bold")
+        elif self.outputs == "independent sigmoids":  # all that are given, each with a bar of its own
             current = Text(prediction.label or "", "bold")
+        else:
+            number = int(prediction.probabilities.argmax())
+            current = Text.assemble((self.labels[number], f"bold {_color(number)}"), f"  {prediction.probability:.0%}")
         table = Table.grid(expand=True)
         table.add_column(overflow="ellipsis", no_wrap=True)
         table.add_column(justify="right", no_wrap=True)
@@ -114,7 +126,13 @@ class LiveView:
 
     def _sparkline(self, inside: int) -> Text:
         line = Text(no_wrap=True)
-        for number, share in list(self.history)[-inside:]:
+        shown = list(self.history)[-inside:]
+        low, high = 0.0, 1.0
+        if self.outputs == "regression" and shown:
+            values = [value for _, value in shown]
+            low, high = min(values), max(values)
+        for number, value in shown:
+            share = (value - low) / (high - low or 1)
             line.append(_BLOCKS[min(round(share * len(_BLOCKS)), len(_BLOCKS) - 1)], _color(number))
         return line
 

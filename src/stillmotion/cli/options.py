@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from stillmotion.cli.console import note
 from stillmotion.clips import Rate
 from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
 from stillmotion.data.splitting import check_fractions
@@ -105,14 +104,6 @@ Precision = Annotated[
     str,
     typer.Option(metavar="POLICY", help="Keras dtype policy: float32, mixed_bfloat16 or mixed_float16."),
 ]
-Labels = Annotated[
-    str | None,
-    typer.Option(
-        metavar="NAMES|FILE",
-        help="Class names in output order: comma-separated, or a text or JSON file. A run has its own.",
-        show_default="from the model's card or labels.txt",
-    ),
-]
 
 ModelPath = Annotated[
     Path,
@@ -120,82 +111,6 @@ ModelPath = Annotated[
         metavar="MODEL",
         help="A run's folder, .keras, .h5, .json with weights, .onnx, .tflite or a SavedModel folder.",
         show_default=False,
-    ),
-]
-InputRange = Annotated[
-    str | None,
-    typer.Option(
-        "--input-range",
-        metavar="RANGE",
-        help="Range of the numbers that the model is fed: 0..255, 0..1, -1..1, any LOW..HIGH, or tf, torch and caffe.",
-        show_default="read from the model",
-    ),
-]
-Channels = Annotated[
-    str | None,
-    typer.Option(
-        metavar="rgb|bgr|gray", help="Channels that the model is fed.", show_default="read from the model, if it says"
-    ),
-]
-ClipFrames = Annotated[int | None, typer.Option("--frames", help="Frames per clip.", show_default="the model's", min=1)]
-ClipRate = Annotated[
-    str | None,
-    typer.Option(
-        "--rate",
-        metavar="spread|FPS",
-        help="Clip rate in frames per second; 'spread' spaces the frames over each whole video.",
-        show_default="the run's",
-    ),
-]
-ClipSize = Annotated[
-    str | None,
-    typer.Option(
-        "--size",
-        metavar="PIXELS|HxW",
-        help="Frame size: one side for squares, or height x width.",
-        show_default="the model's",
-    ),
-]
-Framing = Annotated[
-    str | None,
-    typer.Option(
-        metavar="stretch|crop|letterbox",
-        help="How frames of another aspect ratio get the size: stretched, cropped at the center, or padded with black.",
-        show_default="stretch, unless the model's card says otherwise",
-    ),
-]
-Outputs = Annotated[
-    str | None,
-    typer.Option(
-        metavar="KIND",
-        help="What the outputs are: softmax, logits, 'one sigmoid', 'one logit', 'independent sigmoids', "
-        "'independent logits' or regression.",
-        show_default="read from the model",
-    ),
-]
-Inputs = Annotated[
-    str | None,
-    typer.Option(
-        "--inputs",
-        metavar="NAME=ROLE,...",
-        help="What each of several inputs is given: frames, difference or mask.",
-        show_default=False,
-    ),
-]
-CustomObjects = Annotated[
-    str | None,
-    typer.Option(
-        "--custom-objects",
-        metavar="MODULE",
-        help="Python module or file that defines the model's custom layers.",
-        show_default=False,
-    ),
-]
-Unsafe = Annotated[
-    bool,
-    typer.Option(
-        "--unsafe",
-        help="Run code inside the model's file (Lambda layers, SavedModel). It can do anything that you can.",
     ),
 ]
 Snapshots = Annotated[
@@ -206,64 +121,6 @@ Snapshots = Annotated[
         show_default=False,
     ),
 ]
-
-
-def model_facts(
-    model: Path,
-    *,
-    input_range: str | None = None,
-    channels: str | None = None,
-    frames: int | None = None,
-    rate: str | None = None,
-    size: str | None = None,
-    framing: str | None = None,
-    labels: str | None = None,
-    outputs: str | None = None,
-    inputs: str | None = None,
-    custom_objects: str | None = None,
-    unsafe: bool = False,
-) -> dict[str, Any]:
-    """What the options say of a model, as arguments of the library's functions. Raises UsageError."""
-    from stillmotion.models.cards import check_facts, find_run  # With pydantic, which help does without.
-
-    check_facts(input_range=input_range, channels=channels, outputs=outputs, framing=framing)
-    find_run(model)
-    note_unsafe(model, unsafe)
-    return {
-        "input_range": input_range,
-        "channels": channels,
-        "frames": frames,
-        "rate": None if rate is None else read_clip_rate(rate),
-        "size": None if size is None else read_size(size),
-        "framing": framing,
-        "labels": labels,
-        "outputs": outputs,
-        "inputs": None if inputs is None else read_inputs(inputs),
-        "custom_objects": custom_objects,
-        "unsafe": unsafe,
-    }
-
-
-def note_unsafe(model: Path, unsafe: bool) -> None:
-    """Say what `--unsafe` means, if it is given."""
-    if unsafe:
-        note(f"--unsafe: code inside {model} may run, and can do anything that you can")
-
-
-def read_clip_rate(text: str) -> Rate:
-    """`spread` or frames per second. Raises UsageError."""
-    try:
-        return "spread" if text == "spread" else float(text)
-    except ValueError:
-        raise UsageError(f"--rate {text!r}: expected spread, or frames per second") from None
-
-
-def read_inputs(text: str) -> dict[str, str]:
-    """`rgb=frames,motion=difference` by name. Raises UsageError."""
-    pairs = [part.rpartition("=") for part in text.split(",")]
-    if not all(name and equals and role for name, equals, role in pairs):
-        raise UsageError(f"--inputs {text!r}: expected NAME=ROLE for each input, like rgb=frames,motion=difference")
-    return {name.strip(): role.strip() for name, _, role in pairs}
 
 
 def read_threshold(text: str | None, option: str) -> float | dict[str, float] | None:

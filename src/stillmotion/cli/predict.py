@@ -13,6 +13,7 @@ from rich.table import Table
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
+from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from stillmotion.prediction import VideoPrediction
 
 
+@takes_facts()
 def predict(
     model: options.ModelPath,
-    inputs: Annotated[
+    paths: Annotated[
         list[Path],
         typer.Argument(
             metavar="INPUT",
@@ -36,37 +38,15 @@ def predict(
         typer.Option("--out", metavar="FILE", help="Write a table: .csv, .jsonl or .parquet.", show_default=False),
     ] = None,
     frame_rate: options.FrameRate = None,
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    channels: options.Channels = None,
-    frames: options.ClipFrames = None,
-    rate: options.ClipRate = None,
-    size: options.ClipSize = None,
-    framing: options.Framing = None,
-    outputs: options.Outputs = None,
-    model_inputs: options.Inputs = None,
-    custom_objects: options.CustomObjects = None,
-    unsafe: options.Unsafe = False,
+    *,
+    facts: Facts,
     snapshots: options.Snapshots = None,
 ) -> None:
     """Predict the labels of videos and images: of each window, and of the whole video.
 
     Example: stillmotion predict runs/cnn_rnn new.mp4 archive/ --out predictions.csv
     """
-    facts = options.model_facts(
-        model,
-        input_range=input_range,
-        channels=channels,
-        frames=frames,
-        rate=rate,
-        size=size,
-        framing=framing,
-        labels=labels,
-        outputs=outputs,
-        inputs=model_inputs,
-        custom_objects=custom_objects,
-        unsafe=unsafe,
-    )
+    check_model(model, facts)
     load_backend()
     from stillmotion.prediction import (
         VideoPrediction,
@@ -80,9 +60,9 @@ def predict(
 
     if out_file is not None:
         check_ending(out_file)
-    videos = find_inputs(inputs, frame_rate=frame_rate)
+    videos = find_inputs(paths, frame_rate=frame_rate)
     if out_file is not None:
-        _check_not_read(out_file, [*inputs, *map(videos.file, videos)])
+        _check_not_read(out_file, [*paths, *map(videos.file, videos)])
     videos_to_read = [videos.file(video) for video in videos]
     clip_model = load_clip_model(model, **facts, snapshots=snapshots, videos=videos_to_read)
     run = clip_model.described.run if clip_model.described else None

@@ -15,9 +15,11 @@ from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import err, interrupted, note, out, shown
 from stillmotion.cli.live_view import LiveView, describe_stats
+from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import UsageError
 
 
+@takes_facts()
 def stream(
     model: options.ModelPath,
     source: Annotated[
@@ -65,17 +67,8 @@ def stream(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play a file at its own speed, as a camera would send it.")
     ] = False,
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    channels: options.Channels = None,
-    frames: options.ClipFrames = None,
-    rate: options.ClipRate = None,
-    size: options.ClipSize = None,
-    framing: options.Framing = None,
-    outputs: options.Outputs = None,
-    inputs: options.Inputs = None,
-    custom_objects: options.CustomObjects = None,
-    unsafe: options.Unsafe = False,
+    *,
+    facts: Facts,
     snapshots: options.Snapshots = None,
     engine: Annotated[str, typer.Option(help="What runs the model: keras, onnx or openvino.")] = "keras",
     raw_video: Annotated[
@@ -122,20 +115,7 @@ def stream(
         options.read_threshold(text, name)
         for text, name in ((enter_threshold, "--enter-threshold"), (exit_threshold, "--exit-threshold"))
     )
-    facts = options.model_facts(
-        model,
-        input_range=input_range,
-        channels=channels,
-        frames=frames,
-        rate=rate,
-        size=size,
-        framing=framing,
-        labels=labels,
-        outputs=outputs,
-        inputs=inputs,
-        custom_objects=custom_objects,
-        unsafe=unsafe,
-    )
+    check_model(model, facts, streamed=True)
     load_backend()
     from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to
 
@@ -154,8 +134,7 @@ def stream(
     stats = StreamStats()
     # Predictions or events may be printed for another program: the view must not be mixed with them.
     console = err if Path("-") in (out_file, events_file) else out
-    independent = clip_model.outputs == "independent sigmoids"
-    view = LiveView(str(frames_from), clip_model.labels, stats, console, independent=independent)
+    view = LiveView(str(frames_from), clip_model.labels, stats, console, clip_model.outputs)
     with view, stopping_between_frames():
         result = stream_to(
             clip_model,

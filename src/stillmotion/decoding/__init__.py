@@ -20,6 +20,7 @@ from stillmotion.decoding.frames import (
     Images,
     Seconds,
     VideoFacts,
+    have_same_aspect,
     index_shown_at,
 )
 from stillmotion.errors import UnreadableVideoError
@@ -32,6 +33,7 @@ __all__ = [
     "Images",
     "Seconds",
     "VideoFacts",
+    "have_same_aspect",
     "index_shown_at",
     "iter_frames",
     "keyframe_seconds",

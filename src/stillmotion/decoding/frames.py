@@ -18,6 +18,9 @@ Framing = Literal["stretch", "crop", "letterbox"]
 
 # Times are compared with this tolerance, in seconds: well below any frame's duration, well above rounding.
 TICK = 0.0005
+# Of a side, what at least remains if a picture is cropped to a ratio that counts as its own: then any framing gives
+# nearly the same.
+SAME_ASPECT = 0.96
 
 
 @dataclass(frozen=True)
@@ -106,3 +109,14 @@ class Decoder(Protocol):
     def read_frames(
         self, path: Path, seconds: Sequence[float] | Seconds, height: int, width: int, framing: Framing = "stretch"
     ) -> DecodedFrames: ...
+
+
+def have_same_aspect(first: tuple[int, int], second: tuple[int, int]) -> bool:
+    """Whether pictures of two heights and widths have the same aspect ratio, so that framing makes no difference.
+
+    Args:
+        first: height and width.
+        second: likewise.
+    """
+    wider = first[1] * second[0] / (first[0] * second[1])
+    return min(wider, 1 / wider) >= SAME_ASPECT

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from stillmotion.decoding import Framing
-from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.files import write_json
+from stillmotion.errors import UsageError
 from stillmotion.runs import Run, read_run
 
 FORMAT = 1
-MAX_BYTES = 8 << 20  # of a card's file
 
 Kind = Literal["image", "clip", "several inputs", "other"]
 Channels = Literal["RGB", "BGR", "gray"]
@@ -41,7 +37,6 @@ INPUT_RANGES: Mapping[str, tuple[Floats, Floats]] = {
     "caffe": (np.ones(3), -np.array([103.939, 116.779, 123.68])),
 }
 ROLES = ("frames", "difference", "mask")
-_ALIASES = {"tf": "-1..1", "imagenet": "torch"}
 _NUMBER = r"[+-]?\d+(?:\.\d+)?"
 
 
@@ -153,40 +148,6 @@ class ModelCard(BaseModel):
         return tuple(name for name, value in wanted.items() if not value)
 
 
-def check_facts(
-    *,
-    input_range: str | None = None,
-    channels: str | None = None,
-    outputs: str | None = None,
-    framing: str | None = None,
-) -> tuple[str | None, Channels | None, Outputs | None]:
-    """Check facts that a user gives, before anything is loaded.
-
-    Args:
-        input_range: a name in `INPUT_RANGES`, "tf" for "-1..1", or "LOW..HIGH".
-        channels: "rgb", "bgr" or "gray".
-        outputs: one of `Outputs`.
-        framing: one of `Framing`.
-
-    Returns:
-        Range, channels and outputs, as a card has them.
-
-    Raises:
-        UsageError: a value that is none of these.
-    """
-    if input_range is not None:
-        input_range = _ALIASES.get(input_range, input_range)
-        range_factors(input_range)
-    names: dict[str, Channels] = {"rgb": "RGB", "bgr": "BGR", "gray": "gray", "grey": "gray"}
-    if channels is not None and channels.lower() not in names:
-        raise UsageError(f"channels {channels!r}: expected rgb, bgr or gray")
-    if framing is not None and framing not in get_args(Framing):
-        raise UsageError(f"framing {framing!r}: expected {', '.join(get_args(Framing))}")
-    if outputs is not None and outputs not in Outputs.__args__:  # type: ignore[attr-defined]
-        raise UsageError(f"outputs {outputs!r}: expected one of {', '.join(Outputs.__args__)}")  # type: ignore[attr-defined]
-    return input_range, None if channels is None else names[channels.lower()], outputs  # type: ignore[return-value]
-
-
 def range_factors(input_range: str) -> tuple[Floats, Floats]:
     """Factor and offset that turn levels of 0 to 255 into the numbers of a range.
 
@@ -248,95 +209,6 @@ def find_axes(shape: Sequence[int | None]) -> str | None:
     return next((axes for axes in orders if shape[axes.index("c")] in (1, 3)), None)
 
 
-def card_file(model: Path) -> Path:
-    """Where the card of a model is: beside it, with its name and the ending `.json`.
-
-    Args:
-        model: the model's file or folder.
-
-    Returns:
-        The path. Where a model's architecture has that name, it is `NAME.card.json`.
-    """
-    stem = model.name if model.is_dir() else model.stem
-    file = model.with_name(f"{stem}.json")
-    if file == model or (file.is_file() and not _is_card(_read_json(file))):
-        return model.with_name(f"{stem}.card.json")
-    return file
-
-
-def read_card(model: Path, *, anew: bool = False) -> ModelCard | None:
-    """Read the card beside a model.
-
-    Args:
-        model: the model's file or folder.
-        anew: whether the model is to be described anew, so that the card of an earlier file of that name is none.
-
-    Returns:
-        The card; None if there is none.
-
-    Raises:
-        StillmotionError: it cannot be read, or is the card of another file of the same name.
-    """
-    file = card_file(model)
-    if not file.is_file():
-        return None
-    try:
-        card = ModelCard.model_validate(_read_json(file))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise StillmotionError(f"{file}: not a model card: {place}: {first['msg']}") from None
-    if card.format > FORMAT:
-        raise StillmotionError(f"{file}: written by a later version of stillmotion; update to read it")
-    if card.digest and card.digest != file_digest(model):
-        if anew:
-            return None
-        raise StillmotionError(f"{file}: describes another {model.name} than the one beside it; describe it again")
-    return card
-
-
-def write_card(card: ModelCard, file: Path) -> Path:
-    """Write a card; the file is complete or not there.
-
-    Args:
-        card: the card.
-        file: the JSON file.
-
-    Returns:
-        The file.
-
-    Raises:
-        StillmotionError: it cannot be written, or another kind of file has its name.
-    """
-    if file.exists() and not _is_card(_read_json(file)):
-        raise StillmotionError(f"{file}: there, and not a model card; choose another name")
-    write_json(file, card.model_dump(mode="json"))
-    return file
-
-
-def file_digest(model: Path) -> str:
-    """SHA-256 of a model's file, or of all files that it consists of.
-
-    Args:
-        model: the file or folder.
-
-    Returns:
-        The hexadecimal digest.
-    """
-    if model.is_dir():
-        files = [model / "saved_model.pb", *sorted((model / "variables").glob("variables.*"))]
-    else:
-        from stillmotion.models.loading import model_files  # With Keras.
-
-        files = model_files(model)
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as opened:
-            while block := opened.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
-
-
 def name_labels(labels: Sequence[str], outputs: Outputs | None, count: int) -> tuple[str, ...]:
     """Class names for a model's outputs.
 
@@ -360,15 +232,3 @@ def name_labels(labels: Sequence[str], outputs: Outputs | None, count: int) -> t
     if len(names) != classes:
         raise UsageError(f"{len(names)} labels for a model of {classes} {'classes' if binary else 'probabilities'}")
     return names
-
-
-def _read_json(file: Path) -> Any:
-    """The content of a JSON file; None if it is none."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8")) if file.stat().st_size <= MAX_BYTES else None
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-def _is_card(content: Any) -> bool:
-    return isinstance(content, dict) and "kind" in content and "inputs" in content and "input_range" in content

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.resizing import Resizer, upright_sides
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import Outputs
+from stillmotion.prediction.records import describe_numbers
 from stillmotion.prediction.sinks import name_file_in_errors
 from stillmotion.streaming import WindowPrediction
 
@@ -37,18 +38,20 @@ class AnnotatedVideo:
 
     Args:
         path: its ending says which kind of video; see `VIDEOS`.
-        outputs: what the model's outputs are. Independent labels have no probability in common.
+        labels: class names in the order of the model's outputs.
+        outputs: what the model's outputs are. Independent labels have no probability in common, and a regression has
+            numbers instead.
 
     Raises:
         UsageError: an ending that is not in `VIDEOS`.
         StillmotionError: the file cannot be written.
     """
 
-    def __init__(self, path: Path, outputs: Outputs = "softmax") -> None:
+    def __init__(self, path: Path, labels: Sequence[str] = (), outputs: Outputs = "softmax") -> None:
         options = VIDEOS.get(path.suffix.lower())
         if options is None:
             raise UsageError(f"{path}: a video is written to one of {', '.join(VIDEOS)}")
-        self.path, self.outputs = path, outputs
+        self.path, self.labels, self.outputs = path, labels, outputs
         with name_file_in_errors(path):
             self._container = av.open(str(path), "w", options=options)
         self._stream: Any = None
@@ -70,10 +73,7 @@ class AnnotatedVideo:
                 self._resize = self._begin(frame)
             picture = self._resize(frame.frame)
             if prediction is not None:
-                text = f"{prediction.label}"
-                if self.outputs != "independent sigmoids":
-                    text += f"  {prediction.probability:.0%}"
-                picture = draw_label(picture, text, prediction.probability)
+                picture = self._draw(picture, prediction)
             video_frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
             self._last_pts = max(self._last_pts + 1, round(1000 * frame.seconds))
             video_frame.pts, video_frame.time_base = self._last_pts, Fraction(1, 1000)
@@ -88,6 +88,14 @@ class AnnotatedVideo:
             finally:
                 self._container.close()
 
+    def _draw(self, picture: Images, prediction: WindowPrediction) -> Images:
+        if self.outputs == "regression":
+            return draw_label(picture, describe_numbers(prediction.probabilities, self.labels), None)
+        text = f"{prediction.label}"
+        if self.outputs != "independent sigmoids":
+            text += f"  {prediction.probability:.0%}"
+        return draw_label(picture, text, prediction.probability)
+
     def _begin(self, frame: SourceFrame) -> Resizer:
         """Take the size of the first frame, rounded down to even sides. Later frames are stretched to it."""
         height, width = (side // 2 * 2 for side in upright_sides(frame.frame))
@@ -97,13 +105,13 @@ class AnnotatedVideo:
         return Resizer(height, width)
 
 
-def draw_label(picture: Images, text: str, share: float) -> Images:
+def draw_label(picture: Images, text: str, share: float | None) -> Images:
     """Draw a strip with a text at the top of a picture, and under it a bar.
 
     Args:
         picture: uint8 RGB `(height, width, 3)`.
         text: one line.
-        share: length of the bar, from 0 to 1.
+        share: length of the bar, from 0 to 1; None for no bar.
 
     Returns:
         A new picture.
@@ -113,5 +121,7 @@ def draw_label(picture: Images, text: str, share: float) -> Images:
     draw = ImageDraw.Draw(image, "RGBA")
     draw.rectangle((0, 0, image.width, size * 3 // 2), fill=(0, 0, 0, 150))
     draw.text((size // 3, size // 6), text, fill=(255, 255, 255, 255), font=ImageFont.load_default(size))
-    draw.rectangle((0, size * 3 // 2, round(image.width * share), size * 3 // 2 + max(2, size // 5)), fill="#f59e0b")
+    if share is not None:
+        bar = (0, size * 3 // 2, round(image.width * share), size * 3 // 2 + max(2, size // 5))
+        draw.rectangle(bar, fill="#f59e0b")
     return np.asarray(image)

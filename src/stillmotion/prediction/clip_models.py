@@ -14,8 +14,9 @@ from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt
 from stillmotion.models.cards import ROLES, Fact, ModelCard, Outputs
+from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
-from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model
+from stillmotion.prediction.describing import DescribedModel, open_model
 from stillmotion.runs import Run
 
 SAID_BY_ACTIVATION = ("softmax", "one sigmoid", "independent sigmoids")
@@ -90,9 +91,9 @@ def load_clip_model(
 
     Args:
         run: a run, its folder, or any model's file; see `describe_model`. What its card says need not be given again.
-        rate: frames per second that the model sees. A run has its own: the rate of its clips, or, if they were spread
-            over each video, the rate at which a window is as long as the training videos typically are.
-        labels: class names in the order of the model's outputs; see `read_class_names`. A run has its own.
+        rate: frames per second that the model sees. A run has its own. If its clips were spread over each video, it
+            streams at the rate at which a window is as long as the training videos typically are, or at one given here.
+        labels: class names in the order of the model's outputs; see `read_class_names`.
         engine: what runs the model; see `stream_model`.
         input_range: see `describe_model`; so are the following.
         channels: the order of its channels.
@@ -128,7 +129,8 @@ def load_clip_model(
         unsafe=unsafe,
         card=card,
     )
-    return as_clip_model(open_model(run, facts, snapshots=snapshots, videos=videos), facts.rate, engine=engine)
+    described = open_model(run, facts, snapshots=snapshots, videos=videos, streamed=True)
+    return as_clip_model(described, facts.rate, engine=engine)
 
 
 def as_clip_model(
@@ -183,7 +185,6 @@ def _found_out(card: ModelCard) -> str:
         facts.append(("outputs", card.outputs))
     if card.labels.source == "measured":
         facts.append(("labels", card.labels.model_copy(update={"value": ", ".join(card.labels.value or ())})))
-    facts.append(("framing", card.framing))
     return "; ".join(f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.value and fact.evidence)
 
 

@@ -13,11 +13,13 @@ import numpy as np
 from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting.program import distance
 from stillmotion.files import atomic_write
-from stillmotion.models.cards import ModelCard, card_file, file_digest, write_card
+from stillmotion.models.card_files import card_file, file_digest, write_card
+from stillmotion.models.cards import ModelCard
+from stillmotion.models.given_facts import GivenFacts
 from stillmotion.models.inference import load_keras_model
 from stillmotion.models.keras_2 import is_of_keras_2, predict_with_keras_2
 from stillmotion.prediction.black_boxes import BlackBox
-from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model, resolve_custom_objects
+from stillmotion.prediction.describing import DescribedModel, open_model, resolve_custom_objects
 
 TOLERANCE = 1e-5
 INPUTS = 4  # that both are compared on

@@ -20,9 +20,10 @@ from stillmotion.exporting.example import write_example
 from stillmotion.files import make_folder, write_json
 from stillmotion.models.adapters import adapt
 from stillmotion.models.cards import ModelCard
+from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import BlackBox
 from stillmotion.prediction.clip_models import check_complete
-from stillmotion.prediction.describing import DescribedModel, GivenFacts, open_model
+from stillmotion.prediction.describing import DescribedModel, open_model
 from stillmotion.runs import EXPORTS_FOLDER, Run, versions
 from stillmotion.streaming import stream_program
 
@@ -76,7 +77,8 @@ def export_model(
     channels and outputs becomes part of it. `export.json` says how a frame of another aspect ratio gets that size.
 
     Args:
-        run: a run, its folder, any model's file (see `describe_model`), or a model that is described already.
+        run: a run, its folder, any model's file (see `describe_model`), or a model that is described already. A run is
+            fed as it was trained: of the facts below, none can be given.
         format: a name in `stillmotion.exporting.FORMATS`.
         out: a folder. By default in the run's `exports/`, or in `NAME-exports/` beside the model's file.
         stream: export the step of a stream instead of the whole model. It takes `hop` new frames and a state, and
@@ -84,7 +86,7 @@ def export_model(
             zeros.
         hop: new frames of each step.
         rate: frames per second of a clip, which is noted in `export.json`.
-        labels: class names in the order of the model's outputs; see `read_class_names`. A run has its own.
+        labels: class names in the order of the model's outputs; see `read_class_names`.
         input_range: see `describe_model`; so are the following.
         channels: the order of its channels.
         frames: frames of a clip.

@@ -18,7 +18,7 @@ from stillmotion.clips.resampling import FrameResampler
 from stillmotion.decoding import Images, index_shown_at
 from stillmotion.decoding.live import Source, SourceStats, find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
-from stillmotion.decoding.resizing import Resizer
+from stillmotion.decoding.resizing import Resizer, upright_sides
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.inference import predict_in_batches
@@ -26,6 +26,7 @@ from stillmotion.models.keras_graph import iter_layers
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, WindowStream
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.events import Event, EventDetector
+from stillmotion.prediction.framing import FramingNote
 from stillmotion.prediction.hops import hop_to_keep_up, measure_prediction_seconds
 from stillmotion.prediction.records import name_prediction
 from stillmotion.runs import Run
@@ -167,8 +168,10 @@ def stream_updates(
     last: SourceFrame | None = None
     arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
     frames = read_source(source, every_frame=every_frame, realtime=realtime, stats=stats.source, stop=stop)
+    framing = FramingNote(model.described)
     with closing(frames):
         for frame in frames:
+            framing.see(str(source), *upright_sides(frame.frame))
             # A frame is shown until the next one begins, so its windows are complete only now.
             predictions = predictor.push(frame)
             if last is not None:

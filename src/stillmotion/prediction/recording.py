@@ -94,9 +94,9 @@ def stream_to(
         prediction_sinks = open_table(predictions, window_columns(model.labels, model.outputs))
         hook = stack.enter_context(closing(Webhook(webhook))) if webhook is not None else None
         event_sinks = [*open_table(events, EVENT_COLUMNS), *([hook] if hook else [])]
-        annotated = (
-            stack.enter_context(closing(AnnotatedVideo(Path(video), model.outputs))) if video is not None else None
-        )
+        annotated: AnnotatedVideo | None = None
+        if video is not None:
+            annotated = stack.enter_context(closing(AnnotatedVideo(Path(video), model.labels, model.outputs)))
         updates = stack.enter_context(
             closing(
                 stream_updates(

@@ -40,6 +40,11 @@ def name_prediction(probabilities: Probabilities, labels: Sequence[str], *, inde
     return " + ".join(names) or NO_LABEL
 
 
+def describe_numbers(numbers: Probabilities, labels: Sequence[str]) -> str:
+    """The numbers of a regression `(labels,)` as a line for people."""
+    return ", ".join(f"{label} {number:.4g}" for label, number in zip(labels, numbers, strict=True))
+
+
 @dataclass(frozen=True)
 class VideoPrediction:
     """A model's prediction for one video: the mean of its predictions for the windows that cover the video.

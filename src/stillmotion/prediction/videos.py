@@ -24,9 +24,11 @@ from stillmotion.clips import (
 from stillmotion.data import Videos
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.models.cards import ModelCard, Outputs
+from stillmotion.models.given_facts import GivenFacts
 from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
 from stillmotion.prediction.clip_models import ClipModel, as_clip_model
-from stillmotion.prediction.describing import GivenFacts, open_model
+from stillmotion.prediction.describing import DescribedModel, open_model
+from stillmotion.prediction.framing import FramingNote
 from stillmotion.prediction.inputs import find_inputs
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.run_models import RunModel, load_run_model
@@ -78,7 +80,8 @@ def predict(
     """
     if not isinstance(videos, (Videos, OpenedVideos)):
         videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
-    loaded, spec, labels, outputs = _load(run, card, features=cache)
+    loaded, spec, labels, outputs, described = _load(run, card, features=cache)
+    framing = FramingNote(described)
     record = partial(VideoPrediction, labels=labels, outputs=outputs)
     model = loaded.model
     if isinstance(videos, OpenedVideos):
@@ -89,6 +92,7 @@ def predict(
             yield from _predict_pending(model, pending, record)
             yield segment
             continue
+        framing.see(str(segment.file), segment.facts.height, segment.facts.width)
         if sum(len(video.windows) for video in pending) >= BATCH_SIZE:
             yield from _predict_pending(model, pending, record)
         windows = even_windows(spec, segment.window)
@@ -108,18 +112,18 @@ def predict(
 
 def _load(
     run: Run | ClipModel | str | Path, card: ModelCard | None, *, features: bool
-) -> tuple[RunModel, ClipSpec, tuple[str, ...], Outputs]:
-    """The model, its clips, its labels and what its outputs are; the model of a run may take cached features."""
-    if features and isinstance(run, Run) and frozen_backbone(run.recipe):
-        return load_run_model(run, features=True), run.recipe.spec, run.labels, "softmax"
+) -> tuple[RunModel, ClipSpec, tuple[str, ...], Outputs, DescribedModel | None]:
+    """The model, its clips, labels and kind of outputs, and its description; that of a run may take cached features."""
+    if features and card is None and isinstance(run, Run) and frozen_backbone(run.recipe):
+        return load_run_model(run, features=True), run.recipe.spec, run.labels, "softmax", None
     if not isinstance(run, ClipModel):
         opened = open_model(run, GivenFacts(card=card))
         if opened.run is not None:
-            return RunModel(opened.model, None), opened.run.recipe.spec, opened.run.labels, "softmax"
+            return RunModel(opened.model, None), opened.run.recipe.spec, opened.run.labels, "softmax", opened
         run = as_clip_model(opened)
     opened_run = run.described.run if run.described else None
     spec = opened_run.recipe.spec if opened_run else run.spec
-    return RunModel(run.model, None), spec, run.labels, run.outputs
+    return RunModel(run.model, None), spec, run.labels, run.outputs, run.described
 
 
 def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | SkippedVideo]:

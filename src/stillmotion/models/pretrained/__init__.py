@@ -82,7 +82,7 @@ def weights_id(name: str) -> str:
         return backbone.weights.sha256
     digest = hashlib.sha256(backbone.layer.encode())
     if backbone.own_model is not None:
-        from stillmotion.models.cards import card_file
+        from stillmotion.models.card_files import card_file
 
         card = card_file(backbone.own_model)  # It says how the model is fed.
         for file in (backbone.own_model, card):

@@ -8,7 +8,8 @@ import keras
 from keras import KerasTensor, layers
 
 from stillmotion.errors import UsageError
-from stillmotion.models.cards import range_factors, read_card
+from stillmotion.models.card_files import read_card
+from stillmotion.models.cards import range_factors
 from stillmotion.models.loading import load_keras_model
 from stillmotion.models.pretrained.pooling import call_flat, find_middle
 from stillmotion.models.pretrained.table import Backbone
