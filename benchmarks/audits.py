@@ -261,8 +261,9 @@ def run_case(
     mode = next((MODES[fault.do] for fault in planned.faults if fault.side == "mode"), audited.input_range)
     if (mode == MODES["caffe"]) != (audited.channels == "BGR"):
         causes_put_in.append("channel_order")
-    if planned.kind == "usual loop" and audited.input_range != "0..1":
-        causes_put_in.append("scaling")
+    if planned.kind == "usual loop":  # it gives BGR and 0 to 1, which may be right
+        wrong = {"channel_order": audited.channels != "BGR", "scaling": audited.input_range != "0..1"}
+        causes_put_in = [cause for cause, is_wrong in wrong.items() if is_wrong]
     return Case(
         planned.kind,
         tuple(dict.fromkeys(causes_put_in)),
@@ -382,9 +383,13 @@ def main() -> None:
             if time.perf_counter() - began > 60 * chosen.minutes:
                 break
             if case_plan.model not in audited:
-                audited[case_plan.model] = load_audited_model(
-                    model.file, labels=model.labels, input_range=model.input_range, channels=model.channels
-                )
+                ours = (Path(model.file).parent if Path(model.file).is_file() else Path(model.file)) / "run.json"
+                facts: dict[str, Any] = {
+                    "labels": model.labels,
+                    "input_range": model.input_range,
+                    "channels": model.channels,
+                }
+                audited[case_plan.model] = load_audited_model(model.file, **({} if ours.exists() else facts))
             fitting = (names for names in labels if set(names.values()) <= set(model.labels))
             of_videos: dict[str, str] = next(fitting, {})
             case = run_case(case_plan, audited[case_plan.model], model.name, worlds[model.world], of_videos)
