@@ -141,8 +141,8 @@ def main() -> None:
             "# Starting a stream",
             "",
             f"Keras {keras.__version__} on {keras.backend.backend()}, {os.cpu_count()} cores; made by "
-            "`python benchmarks/startup.py`. The aims:\na start within three times the first `predict` and 2 s; for large "
-            "models, memory within twice\nthe weights above that of `predict`.",
+            "`python benchmarks/startup.py`. The aims:\na start within three times the first `predict` "
+            "and 2 s; for large models, memory within twice\nthe weights above that of `predict`.",
             "",
             "| Model | weights | first `predict` | start of a stream | at most | more memory than `predict` |",
             "|---|---|---|---|---|---|",
