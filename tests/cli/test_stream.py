@@ -203,7 +203,11 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.mp4"], 2, "a.mp4: named twice; it would be over"),
         (["light.keras", "a.mp4", "--rate", "10", "--out", "b.csv", "--events", "b.csv"], 2, "b.csv: named twice"),
         (["light.keras", "a.mp4", "--rate", "10", "--enter-threshold", "0.3"], 2, "exit threshold is 0.4, above the"),
-        (["light.keras", "a.mp4"], 2, "light.keras does not say how many frames per second it sees: give its --rate"),
+        (
+            ["light.keras", "a.mp4"],
+            2,
+            "light.keras does not say its rate, which changes what it predicts: give --rate (frames per",
+        ),
         (["light.keras", "a.mp4", "--rate", "10", "--labels", "dark"], 2, "1 labels for a model of 2 probabilities"),
         (["light.keras", "a.mp4", "--rate", "10", "--labels", "names.txt"], 2, "names.txt: class names cannot be read"),
         (["light.keras", "http://[bad/x.mp4"], 2, "http://[bad/x.mp4: not a valid URL"),

@@ -151,13 +151,10 @@ def as_clip_model(
         StillmotionError: the model takes something else than pictures.
     """
     card, run = described.card, described.run
-    check_complete(described)
+    check_complete(described, timed=True)
     labels, outputs = card.labels.value or (), card.outputs.value or "softmax"
     if run is None:
-        if card.rate.value is None:
-            raise UsageError(
-                f"{described.file} does not say how many frames per second it sees: give its `rate`, or spread"
-            )
+        assert card.rate.value is not None  # see check_complete
         box = isinstance(described.model, BlackBox)
         model = AdaptedBlackBox(described.model, card) if box else adapt(described.model, card)
         if outputs == "independent logits":
@@ -188,11 +185,12 @@ def _found_out(card: ModelCard) -> str:
     return "; ".join(f"{name} {fact.value} ({fact.evidence})" for name, fact in facts if fact.value and fact.evidence)
 
 
-def check_complete(described: DescribedModel) -> None:
+def check_complete(described: DescribedModel, *, timed: bool = False) -> None:
     """Check that nothing is unknown that changes a model's answers.
 
     Args:
         described: the model and its card.
+        timed: whether the model is fed from videos, so that it matters how far apart its frames are.
 
     Raises:
         UsageError: something is; the message names what to give, and how to find out.
@@ -210,12 +208,16 @@ def check_complete(described: DescribedModel) -> None:
             f"{file}: takes {len(card.inputs)} inputs: {inputs}; say what each is given, `inputs` NAME=ROLE,... with a "
             f"role of {', '.join(ROLES)}"
         )
-    missing = card.missing
+    missing = [*card.missing]
+    if timed and described.run is None and card.rate.value is None:
+        missing.append("rate")
     if missing:
-        unknown = " and ".join(name.replace("_", " ") for name in missing)
+        *others, last = [name.replace("_", " ") for name in missing]
+        unknown = f"{', '.join(others)} and {last}" if others else last
         wanted = ", ".join(f"`{name}`" for name in missing)
+        wanted += " (frames per second, or spread)" if "rate" in missing else ""
         hint = ""
         if card.kind != "several inputs" and {"input_range", "channels"} & set(missing):
             hint = "; `describe_model` with `snapshots`, labeled pictures, finds out"
-        change = "changes" if missing in (("input_range",), ("size",)) else "change"
+        change = "changes" if not others and last in ("input range", "size", "rate") else "change"
         raise UsageError(f"{file} does not say its {unknown}, which {change} what it predicts: give {wanted}{hint}")
