@@ -63,13 +63,16 @@ def test_what_changes_answers_is_asked_for(tmp_path: Path) -> None:
     model, video = color_model(tmp_path / "m.keras"), film(tmp_path)
     message = "does not say its input range and channels, which change what it predicts: give `input_range`, `channels`"
     for call in (
-        lambda: list(sm.predict(model, [video])),
         lambda: list(sm.stream(model, video, rate=10)),
         lambda: sm.export_model(model, "onnx"),
     ):
         with pytest.raises(UsageError, match=message):
             call()
-    for words in (("predict", model, video), ("stream", model, video, "--rate", 10), ("export", model)):
+    # How far apart its frames are matters where they come from videos.
+    with pytest.raises(UsageError, match=r"input range, channels and rate, which .*, `rate` \(frames per second"):
+        list(sm.predict(model, [video]))
+    assert describe_model(model, input_range="0..1", channels="rgb").missing_for_videos == ("rate",)
+    for words in (("predict", model, video, "--rate", 10), ("stream", model, video, "--rate", 10), ("export", model)):
         assert_refused(2, "give --input-range, --channels; stillmotion describe with --snapshots", *words)
 
 
@@ -147,7 +150,7 @@ def test_what_was_found_out_or_given_against_it_is_said(tmp_path: Path) -> None:
     assert load_clip_model(color_model(tmp_path / "m.keras"), **facts, input_range="0..1").note == ""
     result = run_command("predict", scales, film(tmp_path), "--rate", "10", "--channels", "rgb")
     assert result.returncode == 0 and "input range 0..255 (head gets them" in result.stderr
-    assert "framing stretch (the default of Keras's loaders)" in result.stderr  # assumed: no reason to refuse
+    assert "frames are stretched (as the model is assumed" in result.stderr  # no reason to refuse
 
 
 def framed_model(folder: Path) -> tuple[Path, Path]:
@@ -184,7 +187,10 @@ def test_how_frames_are_framed_is_noted_once_where_it_matters(tmp_path: Path, ca
     def notes(predicted: Any) -> int:
         caplog.clear()
         list(predicted)
-        said = f"{wide}: has another aspect ratio than the model; framing stretch (the default of Keras's loaders)"
+        said = (
+            f"{wide}: its aspect ratio is not the model's; frames are stretched (as the model is assumed to have been "
+            "trained)"
+        )
         assert caplog.messages in ([], [said])
         return len(caplog.messages)
 
@@ -233,7 +239,7 @@ def test_describe_prints_and_writes_the_card(tmp_path: Path) -> None:
     assert written["channels"] == {"value": "BGR", "source": "given", "evidence": ""}
     assert written["input_range"]["source"] == "unknown"
     # Given once, it is known from then on.
-    assert_refused(2, "does not say its input range, which changes what", "predict", model, film(tmp_path))
+    assert_refused(2, "does not say its input range and rate, which change what", "predict", model, film(tmp_path))
 
 
 def image_model(file: Path, end: Any, *, start: Any = None, loss: Any = None) -> Path:
@@ -614,3 +620,17 @@ def test_damaged_files_of_other_runtimes_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"nothing of the kind")
         with pytest.raises(StillmotionError, match=f"{name}: cannot be loaded"):
             describe_model(tmp_path / name)
+
+
+def test_one_input_is_given_frames_and_an_image_model_one(tmp_path: Path) -> None:
+    """What a model would not be fed is refused, and not ignored."""
+    image, clip = tmp_path / "image.keras", tmp_path / "clip.keras"
+    for file, shape in ((image, (16, 16, 3)), (clip, (4, 16, 16, 3))):
+        given = keras.Input(shape, name="motion")
+        keras.Model(given, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(given))).save(file)
+    for file in (image, clip):
+        with pytest.raises(UsageError, match="its one input, motion, is given frames; 'difference' is for models of"):
+            describe_model(file, inputs={"motion": "difference"})
+    with pytest.raises(UsageError, match="frames 8 were given, but the model takes 1"):
+        describe_model(image, frames=8)
+    assert "rate" not in describe_model(image).missing_for_videos

@@ -101,3 +101,9 @@ def test_a_rate_is_for_streams_of_runs_whose_clips_were_spread(still_run: sm.Run
     assert load_clip_model(motion_run, unsafe=True).streaming_rate == 10
     for command in ("export", "describe", "evaluate"):
         assert_refused(2, f"{REFUSED} --rate", command, still_run.folder, "--rate", "5")
+
+
+def test_snapshots_measure_nothing_of_a_run(motion_run: sm.Run, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="do not give `snapshots`"):
+        load_clip_model(motion_run.folder, snapshots=tmp_path)
+    assert_refused(2, "do not give --snapshots", "evaluate", motion_run.folder, "--snapshots", tmp_path)

@@ -44,9 +44,12 @@ def describe(
         typer.echo(card.model_dump_json(indent=1))
     else:
         out.print(_make_table(card))
-    if card.missing:
-        wanted = ", ".join("--" + name.replace("_", "-") for name in card.missing)
-        note(f"unknown, and needed to predict, stream and export: give {wanted}, or labeled --snapshots to find out")
+    if missing := card.missing_for_videos:
+        wanted = ", ".join("--" + name.replace("_", "-") for name in missing)
+        purpose = "predict, stream and export" if card.missing else "predict and stream videos"
+        can_be_measured = {"input_range", "channels"} & set(missing)
+        hint = "; labeled --snapshots find out input range and channels" if can_be_measured else ""
+        note(f"unknown, and needed to {purpose}: give {wanted}{hint}")
     if out_file is None and find_run(model) is not None:
         return  # A run says all of this itself.
     try:

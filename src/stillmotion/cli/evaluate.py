@@ -42,9 +42,12 @@ def evaluate(
     """
     from stillmotion.experiments import read_labeled, run_evaluation
     from stillmotion.models.cards import find_run
+    from stillmotion.models.given_facts import refuse_snapshots
 
     check_model(model, facts)
     run = find_run(model)
+    if run is not None:
+        refuse_snapshots(run, snapshots)
     if run is None and data is None:
         raise UsageError(f"{model}: not a run, so it has no test part; give the labeled videos to test it on")
     videos: Any = None if data is None else read_labeled(data, group=group, frame_rate=frame_rate)

@@ -89,10 +89,10 @@ class LiveView:
 
     def _current(self, prediction: sm.WindowPrediction) -> Table:
         if self.outputs == "regression":
-            from stillmotion.prediction.records import describe_numbers  # With what help does without.
+            from stillmotion.prediction.records import describe_numbers  # Imported here so that help stays fast.
 
             current = Text(describe_numbers(prediction.probabilities, self.labels), "bold")
-        elif self.outputs == "independent sigmoids":  # all that are given, each with a bar of its own
+        elif self.outputs == "independent sigmoids":  # all from 0.5 on, each with a bar of its own
             current = Text(prediction.label or "", "bold")
         else:
             number = int(prediction.probabilities.argmax())

@@ -45,7 +45,7 @@ def _parameters(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 def check_model(model: Path, facts: Facts, *, streamed: bool = False) -> None:
     """Check what can be checked before a backend loads, and say what `--unsafe` means. Raises UsageError."""
-    from stillmotion.models.cards import find_run  # With pydantic, which help does without.
+    from stillmotion.models.cards import find_run  # Imported here so that help stays fast.
     from stillmotion.models.given_facts import GivenFacts, check_facts
 
     check_facts(GivenFacts(**facts), find_run(model), streamed=streamed)

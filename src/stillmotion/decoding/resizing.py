@@ -21,7 +21,7 @@ class Resizer:
     Args:
         height: of the result, in pixels.
         width: likewise.
-        framing: how a frame of another aspect ratio gets this size. Pixels count as square.
+        framing: how a frame of another aspect ratio is fitted to this size. Pixels are treated as square.
     """
 
     def __init__(self, height: int, width: int, framing: Framing = "stretch") -> None:

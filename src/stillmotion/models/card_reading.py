@@ -116,7 +116,7 @@ def describe_inputs(
         kind=kind,
         inputs=(inputs[0].model_copy(update={"role": "frames"}),),
         axes=Fact[str](value=axes, source="read", evidence=f"input shape {_shown(shape)}"),
-        frames=_dimension(name, "frames", sides.get("t", 1), frames if kind == "clip" else None),
+        frames=_dimension(name, "frames", sides.get("t", 1), frames),
         height=_dimension(name, "size", sides["h"], size[0] if size else None),
         width=_dimension(name, "size", sides["w"], size[1] if size else None),
         channels=channels,

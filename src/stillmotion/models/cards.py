@@ -147,6 +147,11 @@ class ModelCard(BaseModel):
         }
         return tuple(name for name, value in wanted.items() if not value)
 
+    @property
+    def missing_for_videos(self) -> tuple[str, ...]:
+        """What must be given before the model can be fed from videos: also how far apart its frames are."""
+        return (*self.missing, *(() if self.rate.value else ("rate",)))
+
 
 def range_factors(input_range: str) -> tuple[Floats, Floats]:
     """Factor and offset that turn levels of 0 to 255 into the numbers of a range.

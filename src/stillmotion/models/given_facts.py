@@ -41,6 +41,12 @@ class GivenFacts:
         return (self.size, self.size) if isinstance(self.size, int) else self.size
 
 
+def refuse_snapshots(run: Run, snapshots: object) -> None:
+    """Check that no snapshots are given to measure the facts of a run. Raises UsageError."""
+    if snapshots is not None:
+        raise UsageError(f"{run.folder}: a run is fed as it was trained; do not give `snapshots`")
+
+
 def check_facts(facts: GivenFacts, run: Run | None = None, *, streamed: bool = False) -> GivenFacts:
     """Check what a user says of a model, before it is loaded.
 

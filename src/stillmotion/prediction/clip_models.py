@@ -208,14 +208,12 @@ def check_complete(described: DescribedModel, *, timed: bool = False) -> None:
             f"{file}: takes {len(card.inputs)} inputs: {inputs}; say what each is given, `inputs` NAME=ROLE,... with a "
             f"role of {', '.join(ROLES)}"
         )
-    missing = [*card.missing]
-    if timed and described.run is None and card.rate.value is None:
-        missing.append("rate")
+    missing = card.missing_for_videos if timed and described.run is None else card.missing
     if missing:
         *others, last = [name.replace("_", " ") for name in missing]
         unknown = f"{', '.join(others)} and {last}" if others else last
         wanted = ", ".join(f"`{name}`" for name in missing)
-        wanted += " (frames per second, or spread)" if "rate" in missing else ""
+        wanted += " (frames per second, or spread over whole videos)" if "rate" in missing else ""
         hint = ""
         if card.kind != "several inputs" and {"input_range", "channels"} & set(missing):
             hint = "; `describe_model` with `snapshots`, labeled pictures, finds out"

@@ -16,7 +16,7 @@ from stillmotion.models.card_files import file_digest, read_card
 from stillmotion.models.card_reading import describe_inputs, describe_outputs, output_count, read_model
 from stillmotion.models.cards import Channels, Fact, ModelCard, find_run
 from stillmotion.models.custom_objects import import_custom_objects
-from stillmotion.models.given_facts import GivenFacts, check_facts
+from stillmotion.models.given_facts import GivenFacts, check_facts, refuse_snapshots
 from stillmotion.models.inference import load_keras_model
 from stillmotion.models.losses import outputs_by_loss
 from stillmotion.prediction.black_boxes import SUFFIXES, load_black_box
@@ -145,6 +145,7 @@ def open_model(
     run = model if isinstance(model, Run) else find_run(path)
     facts = check_facts(facts, run, streamed=streamed)
     if run is not None:
+        refuse_snapshots(run, snapshots)
         return _open_run(run, path)
     if not path.exists():
         raise UsageError(f"{path}: no such model")

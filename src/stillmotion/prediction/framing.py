@@ -9,6 +9,8 @@ from stillmotion.prediction.describing import DescribedModel
 
 log = logging.getLogger(__name__)
 
+_DONE = {"stretch": "stretched", "crop": "cropped", "letterbox": "letterboxed"}
+
 
 class FramingNote:
     """Logs it once, for the first video of another aspect ratio.
@@ -18,7 +20,7 @@ class FramingNote:
     """
 
     def __init__(self, described: DescribedModel | None) -> None:
-        foreign = described is not None and described.run is None and described.card.framing.evidence
+        foreign = described is not None and described.run is None and described.card.framing.source != "given"
         self._card = described.card if described is not None and foreign else None
 
     def see(self, name: str, height: int, width: int) -> None:
@@ -32,5 +34,12 @@ class FramingNote:
         if self._card is None or have_same_aspect((height, width), self._card.size):
             return
         framing = self._card.framing
-        log.info("%s: has another aspect ratio than the model; framing %s (%s)", name, framing.value, framing.evidence)
+        why = "as the model is assumed to have been trained" if framing.source == "assumed" else framing.evidence
+        log.info(
+            "%s: its aspect ratio is not the model's; frames are %s (%s)",
+            name,
+            _DONE[framing.value or "stretch"],
+            why,
+            extra={"parameter": "framing"},
+        )
         self._card = None

@@ -105,7 +105,7 @@ def stream(
 
     Yields:
         The predictions. `WindowPrediction.seconds` is when the window ends. Of independent labels, `label` names
-        all that are given, such as "a + b", as in `predict`.
+        all from 0.5 on, such as "a + b", as in `predict`.
 
     Raises:
         UsageError: see `load_clip_model`, `find_source` and `stream_model`.

@@ -70,6 +70,10 @@ def with_roles(card: ModelCard, roles: Mapping[str, str], path: Path) -> ModelCa
             raise UsageError(f"{path}: has no input {name!r}; it has {', '.join(names)}")
         if role not in ROLES:
             raise UsageError(f"{path}: input {name} cannot be given {role!r}; choose from {', '.join(ROLES)}")
+        if len(names) == 1 and role != "frames":
+            raise UsageError(
+                f"{path}: its one input, {name}, is given frames; {role!r} is for models of several inputs"
+            )
     for given in card.inputs:
         if roles.get(given.name) in ("frames", "difference") and find_axes(given.shape) is None:
             raise UsageError(

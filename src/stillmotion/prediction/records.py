@@ -71,7 +71,7 @@ class VideoPrediction:
 
     @property
     def label(self) -> str:
-        """The most probable label; of independent ones all that are given, such as "a + b"; "" for a regression."""
+        """The most probable label; of independent ones all from 0.5 on, such as "a + b"; "" for a regression."""
         if self.outputs == "regression":
             return ""
         return name_prediction(self.probabilities, self.labels, independent=self.outputs == "independent sigmoids")

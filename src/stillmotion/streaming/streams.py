@@ -39,7 +39,7 @@ class WindowPrediction:
         probabilities: float32 `(classes,)`, or what else the model gives for one window, such as `(frames, classes)`.
         index: the window's number in the stream, from 0.
         seconds: the time of the window's last frame, where times were given.
-        label: the most probable label, where labels were given; of a stream of independent labels all that are given,
+        label: the most probable label, where labels were given; of a stream of independent labels all from 0.5 on,
             such as "a + b".
     """
 
