@@ -152,12 +152,13 @@ def main() -> None:
             "`python benchmarks/startup.py`. The aims:\na start within three times the first `predict` "
             "and 2 s; for large models, memory within twice\nthe weights above that of `predict`.",
             "",
-            "| Model | weights | first `predict` | start of a stream | at most | more memory than `predict` | twice the weights |",
+            "| Model | weights | first `predict` | start of a stream | at most "
+            "| more memory than `predict` | twice the weights |",
             "|---|---|---|---|---|---|---|",
             *rows,
             "",
-            f"Missed: {'; '.join(missed) or 'none'}. Of models below {LARGE} MB, what a stream needs besides the weights "
-            "decides.",
+            f"Missed: {'; '.join(missed) or 'none'}. Of models below {LARGE} MB, what a stream needs besides the "
+            "weights decides.",
             "",
         ]
     )
