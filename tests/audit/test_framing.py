@@ -18,7 +18,8 @@ from helpers.pipeline import SIDE, color_model, moving_discs, write_disc_videos,
 from helpers.training import write_untrained_run
 from stillmotion.audit import Audit, audit_model, auditing
 from stillmotion.audit.audited_model import clip_spec
-from stillmotion.audit.faults import FRAMING, RESIZING, PathSettings
+from stillmotion.audit.faults import FRAMING, ORIENTATION, RESIZING, PathSettings, changed_faults
+from stillmotion.audit.faults.framing import Box
 from stillmotion.audit.input_notes import notes_on_inputs
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.sensitivity import _plan_trials
@@ -30,6 +31,7 @@ from stillmotion.decoding.resizing import Resizer
 pytestmark = pytest.mark.backend
 # As Pillow does it.
 FITS: dict[str, Any] = {"stretch": Image.Image.resize, "crop": ImageOps.fit, "letterbox": ImageOps.pad}
+FITS["turned, then crop"] = lambda image, *to: ImageOps.fit(image.transpose(Image.Transpose.ROTATE_90), *to)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,11 @@ def test_a_reader_that_frames_otherwise_is_accused(audit: Any) -> None:
     assert first.cause == "framing" and first.share > 0.7 and "ImageOps.fit" in first.fix
 
 
+def test_a_reader_that_crops_turned_frames_as_the_model_is_fed_is_not_accused_of_cropping(audit: Any) -> None:
+    causes = [cause.cause for cause in audit("crop", "turned, then crop").causes]
+    assert causes[0] == "orientation" and "framing" not in causes
+
+
 def test_that_frames_are_taken_to_be_stretched_is_noted_where_it_matters(tmp_path: Path, model: Path) -> None:
     note = "frames are taken to be stretched to the model's aspect ratio; use --framing to be sure"
     videos = [write_video(tmp_path / f"{width}.mkv", noise(2, 32, width)) for width in (32, 48)]
@@ -88,7 +95,18 @@ def test_a_snapshot_of_another_size_is_framed_in_that_size(model: Path) -> None:
     audited = load_audited_model(model, framing="crop", channels="rgb")
     stored = PathSettings().having(RESIZING, ("area", (36, 48)))
     framed = audited.framed(stored, (36, 48), (72, 96))
-    assert framed[RESIZING] == ("area", (36, 36)) and framed[FRAMING] == (0.125, 0.0, 0.875, 1.0, 0)
+    assert framed[RESIZING] == ("area", (36, 36)) and framed[FRAMING] == "crop"
+
+
+@pytest.mark.parametrize(
+    ("framing", "box"), [("crop", (0, 1 / 8, 1, 7 / 8, 0)), ("letterbox", (-1 / 6, 0, 7 / 6, 1, 0))]
+)
+def test_a_turned_frame_is_framed_after_it_is_turned(model: Path, framing: Any, box: Box) -> None:
+    """96 x 72 pixels, turned by 90 degrees: that its framing is another one than upright is no fault of its own."""
+    audited = load_audited_model(model, framing=framing, input_range="0..255", channels="rgb")
+    found = PathSettings().having(ORIENTATION, (1, False)).having(FRAMING, box)
+    framed = audited.framed(found, (SIDE, SIDE), (72, 96))
+    assert changed_faults(framed, audited.settings) == [ORIENTATION]
 
 
 @pytest.mark.parametrize("framing", ["crop", "letterbox"])

@@ -11,7 +11,16 @@ import keras
 import numpy as np
 
 from stillmotion.audit.arguments import find_audited_run
-from stillmotion.audit.faults import CHANNEL_ORDER, FRAMING, RESIZING, SCALING, PathSettings, Size, to_values
+from stillmotion.audit.faults import (
+    CHANNEL_ORDER,
+    FRAMING,
+    ORIENTATION,
+    RESIZING,
+    SCALING,
+    PathSettings,
+    Size,
+    to_values,
+)
 from stillmotion.audit.faults.framing import WHOLE, box_of, box_within, is_close
 from stillmotion.audit.faults.resizing import stored_size
 from stillmotion.audit.faults.scaling import LEVELS
@@ -84,24 +93,18 @@ class AuditedModel:
         settings = PathSettings().having(SCALING, self.input_range or LEVELS).having(CHANNEL_ORDER, self.channels)
         return settings.having(FRAMING, WHOLE if self.framing == "stretch" else self.framing)
 
-    def settings_for(self, source: Size) -> PathSettings:
-        """The same, to be compared with paths that were found, whose framing is a box.
-
-        Args:
-            source: height and width of the pictures at the path's beginning.
-        """
-        return self.settings.having(FRAMING, box_of(self.framing, source, self.size))
-
     def framed(self, settings: PathSettings, size: Size, source: Size) -> PathSettings:
         """A path to pictures, as a path to this model, which frames them once more.
 
         Args:
             settings: the path to the pictures.
             size: their height and width.
-            source: those of the frames that they show.
+            source: those of the frames that they show, before they are turned.
         """
         if self.framing == "stretch":
             return settings
+        if settings[ORIENTATION][0] % 2:  # a frame is turned before it is framed
+            source = source[1], source[0]
         box, again = box_of(settings[FRAMING], source, size), box_of(self.framing, size, self.size)
         if again != WHOLE:
             box = box_within(box, again)
@@ -110,7 +113,7 @@ class AuditedModel:
                 part = round((again[3] - again[1]) * stored[0]), round((again[2] - again[0]) * stored[1])
                 settings = settings.having(RESIZING, (kernel, part))
         expected = box_of(self.framing, source, self.size)
-        return settings.having(FRAMING, expected if is_close(box, expected) else box)
+        return settings.having(FRAMING, self.framing if is_close(box, expected) else box)
 
     def fit(self, picture: Picture) -> Picture:
         """A picture in the model's size, framed and resized by area.

@@ -148,7 +148,7 @@ def compare_paths(
     for number, ((snapshot, _), path) in enumerate(zip(matches, snapshot_paths, strict=True)):
         progress("attributing changes", number, len(matches))
         reader_path = reader_paths[number] if reader_paths else None
-        video_settings = reader_path.settings if reader_path else audited.settings_for(path.match.video.size)
+        video_settings = reader_path.settings if reader_path else audited.settings
         context = path.match.video.context(path.match.index, context_radius(video_settings, path.settings))
         pair = PathPair(
             context=context,
@@ -166,7 +166,7 @@ def compare_paths(
 
 def _find_snapshot_paths(audited: AuditedModel, matches: Sequence[tuple[Snapshot, Match]]) -> list[_SnapshotPath]:
     """The path of each snapshot, as the model is fed it; a frame of the video itself came the healthy path."""
-    paths = [_SnapshotPath(match, audited.settings_for(match.video.size)) for _, match in matches]
+    paths = [_SnapshotPath(match, audited.settings) for _, match in matches]
     numbers = [number for number, (snapshot, _) in enumerate(matches) if not snapshot.is_frame]
     observations = [
         Observation(matches[number][0].picture, matches[number][1], matches[number][0].jpeg) for number in numbers

@@ -121,11 +121,7 @@ def find_reader_paths(
     ]
     pictures = [values[number] for number in range(len(matches))]
     if all(read_video.truncated for read_video in read_videos):
-        healthy = [audited.settings_for(match.video.size) for match in matches]
-        return [
-            ReaderPath(picture, settings.having(SCALING, TRUNCATED))
-            for picture, settings in zip(pictures, healthy, strict=True)
-        ], notes
+        return [ReaderPath(picture, audited.settings.having(SCALING, TRUNCATED)) for picture in pictures], notes
     yielded = [reader_matches[number] for number in range(len(matches))]
     return _estimate(audited, pictures, matches, yielded), notes
 

@@ -92,7 +92,7 @@ def _describe(framing: Framing) -> str:
     if _has_bars(framing):
         return f"have {_bar_color(framing)} bars around the frame (letterbox)"
     if isinstance(framing, str):
-        return f"are cropped ({framing})"
+        return "are cropped to the model's aspect ratio" if framing == "crop" else f"are cropped ({framing})"
     left, top, right, bottom, _ = framing
     return f"are cropped to {right - left:.0%} of the width and {bottom - top:.0%} of the height"
 
