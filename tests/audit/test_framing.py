@@ -109,6 +109,14 @@ def test_a_turned_frame_is_framed_after_it_is_turned(model: Path, framing: Any, 
     assert changed_faults(framed, audited.settings) == [ORIENTATION]
 
 
+@pytest.mark.parametrize(("level", "faults"), [(0, []), (16, []), (114, [FRAMING])])
+def test_bars_of_another_color_are_a_fault(model: Path, level: int, faults: list[Any]) -> None:
+    """The model's bars are black; codecs and scaling may move them by a few levels."""
+    audited = load_audited_model(model, framing="letterbox", input_range="0..255", channels="rgb")
+    found = PathSettings().having(FRAMING, (0, -1 / 6, 1, 7 / 6, level))
+    assert changed_faults(audited.framed(found, (SIDE, SIDE), (72, 96)), audited.settings) == faults
+
+
 @pytest.mark.parametrize("framing", ["crop", "letterbox"])
 def test_pictures_are_fed_in_the_models_framing(model: Path, framing: Any) -> None:
     """As `predict` feeds them but for rounding; the other framings are the faults that it may be sensitive to."""

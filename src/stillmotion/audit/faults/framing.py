@@ -13,6 +13,7 @@ Framing = str | Box  # one of the names below, or a box
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0, 0)
 GRAY = 114  # the bars of detectors such as YOLO
 TOLERANCE = 0.02  # of a side, by which a box that is found may be off
+LEVEL_TOLERANCE = 16  # by which its bars may be
 
 
 def box_of(framing: Framing, source: Size, size: Size) -> Box:
@@ -41,7 +42,8 @@ def box_within(outer: Box, inner: Box) -> Box:
 
 def is_close(first: Box, second: Box) -> bool:
     """Whether two boxes are the same but for what is measured."""
-    return max(abs(one - other) for one, other in zip(first[:4], second[:4], strict=True)) <= TOLERANCE
+    same_color = not (_has_bars(first) and _has_bars(second)) or abs(first[4] - second[4]) <= LEVEL_TOLERANCE
+    return same_color and max(abs(one - other) for one, other in zip(first[:4], second[:4], strict=True)) <= TOLERANCE
 
 
 def _apply(picture: Picture, framing: Framing, size: Size) -> Picture:
