@@ -131,3 +131,25 @@ def test_a_regression_is_refused_in_one_line(tmp_path: Path) -> None:
     model.save(tmp_path / "model.keras")
     with pytest.raises(StillmotionError, match="returns a number; only classifiers can be audited"):
         audit_model(tmp_path / "model.keras", ["none.mp4"], outputs="regression")
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_range_means_the_same_by_each_of_its_names(tmp_path: Path, scaled: bool) -> None:
+    """A card's name and the one that an audit prints, whatever a card beside the model or its layers say."""
+    file = tmp_path / "model.keras"
+    inputs = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(inputs) if scaled else inputs)
+    keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(x)).save(file)
+
+    def fed(name: str) -> tuple[str | None, str]:
+        audited = load_audited_model(file, input_range=name)
+        return audited.input_range, audited.channels
+
+    for _ in ("no card", "a card of 0..1"):
+        for name in ("caffe", "ImageNet mean of BGR"):
+            assert fed(name) == ("ImageNet mean of BGR", "BGR")
+        for name in ("torch", "ImageNet mean and deviation"):
+            assert fed(name)[0] == "ImageNet mean and deviation"
+        assert fed("-1..1, twice")[0] == "-1..1, twice"
+        write_card(describe_model(file, input_range="0..1"), card_file(file))

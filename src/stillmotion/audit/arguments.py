@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from stillmotion.audit.faults.scaling import SCALINGS
+from stillmotion.audit.faults.scaling import AUDIT_RANGES, SCALINGS
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import INPUT_RANGES, find_run
 from stillmotion.models.given_facts import GivenFacts, check_facts
@@ -20,7 +20,7 @@ def check_arguments(model: Path, facts: GivenFacts) -> GivenFacts:
         facts: what its user says of it.
 
     Returns:
-        The facts, as a card has them, but for a range of which only an audit knows.
+        The facts, as a card has them, but for a range that only an audit knows: no range then.
 
     Raises:
         UsageError: there is no such model, or see `check_facts`.
@@ -28,8 +28,10 @@ def check_arguments(model: Path, facts: GivenFacts) -> GivenFacts:
     if not model.exists():
         raise UsageError(f"{model}: no such model")
     run = find_audited_run(model)
-    if run is None and facts.input_range in SCALINGS and facts.input_range not in INPUT_RANGES:
-        facts = dataclasses.replace(facts, input_range=None)
+    input_range = next((card for card, name in AUDIT_RANGES.items() if name == facts.input_range), facts.input_range)
+    if run is None and input_range in SCALINGS and input_range not in INPUT_RANGES:
+        input_range = None
+    facts = dataclasses.replace(facts, input_range=input_range)
     return check_facts(facts, run)
 
 

@@ -33,8 +33,6 @@ from stillmotion.models.keras_graph import iter_layers
 from stillmotion.prediction.records import name_prediction
 
 Returned = Literal["probabilities", "logits", "one sigmoid", "one logit"]
-# Names in `SCALINGS` of ranges that a card knows by others.
-AUDIT_RANGES = {"torch": "ImageNet mean and deviation", "caffe": "ImageNet mean of BGR"}
 
 
 @dataclass(frozen=True, eq=False)

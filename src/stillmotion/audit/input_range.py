@@ -8,8 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel
-from stillmotion.audit.faults.scaling import LEVELS
+from stillmotion.audit.audited_model import AuditedModel
+from stillmotion.audit.faults.scaling import AUDIT_RANGES, LEVELS
 from stillmotion.audit.frame_reader import FrameReader, sample_evenly
 from stillmotion.audit.resampling import Picture
 from stillmotion.audit.snapshots import Snapshot

@@ -10,8 +10,8 @@ from typing import Any
 import keras
 
 from stillmotion.audit.arguments import check_arguments, find_audited_run
-from stillmotion.audit.audited_model import AUDIT_RANGES, AuditedModel, Returned
-from stillmotion.audit.faults.scaling import LEVELS
+from stillmotion.audit.audited_model import AuditedModel, Returned
+from stillmotion.audit.faults.scaling import AUDIT_RANGES, LEVELS
 from stillmotion.data.class_names import read_class_names
 from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError
@@ -78,7 +78,11 @@ def load_audited_model(file: str | Path, **facts: Any) -> AuditedModel:
         model, returned = adapt(model, card, levels=False, clips=False), "probabilities"
         if card.outputs.value == "independent logits":
             card = card.model_copy(update={"outputs": Fact[Outputs](value="independent sigmoids", source="read")})
-    input_range = AUDIT_RANGES.get(card.input_range.value or "", card.input_range.value) or said.input_range
+    input_range = AUDIT_RANGES.get(card.input_range.value or "", card.input_range.value)
+    if card.input_range.evidence.endswith(SCALED):
+        input_range = None  # is read again, with its evidence, by `choose_input_range`
+    if given.input_range is None:  # a range that only an audit knows, or none
+        input_range = said.input_range or input_range
     return AuditedModel(
         file=path,
         model=model,
@@ -89,8 +93,7 @@ def load_audited_model(file: str | Path, **facts: Any) -> AuditedModel:
         width=card.size[1],
         labels=names or tuple(f"class {number}" for number in range(classes)),
         has_class_names=names is not None,
-        # What the layers say is read again, with its evidence, by `choose_input_range`.
-        input_range=None if card.input_range.evidence.endswith(SCALED) else input_range,
+        input_range=input_range,
         channels="BGR" if card.channels.value == "BGR" else "RGB",
         framing=card.framing.value or "stretch",
         outputs=returned,

@@ -27,6 +27,8 @@ SCALINGS: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {
     "0..1 after -1..1": (_ONE / 127.5 / 255, -_ONE / 255),
     "-1..1 after 0..1": (_ONE / 255 / 127.5, -_ONE),
 }
+# Names in `SCALINGS` of ranges that a card knows by others.
+AUDIT_RANGES = {"torch": "ImageNet mean and deviation", "caffe": "ImageNet mean of BGR"}
 LEVELS = "0..255"  # no scaling
 TRUNCATED = "0..1, truncated to integers"  # nothing but 0 and 1 is left
 _FIXES = {
