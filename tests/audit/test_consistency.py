@@ -170,8 +170,10 @@ def test_other_bad_models_and_labels(tmp_path: Path) -> None:
         load_audited_model(tmp_path / "none.keras")
     with pytest.raises(StillmotionError, match="not a Keras model"):
         load_audited_model(tmp_path / "bad.keras")
-    with pytest.raises(StillmotionError, match="has 2 labels, but the model has 4 classes"):
+    with pytest.raises(UsageError, match="has 2 labels, but the model has 4 classes"):
         load_audited_model(tmp_path / "good.keras", labels=tmp_path / "labels.txt")
+    with pytest.raises(UsageError, match="has 1 label, but the model has 4 classes"):
+        load_audited_model(tmp_path / "good.keras", labels="a")
     with pytest.raises(UsageError, match="input range"):
         load_audited_model(tmp_path / "good.keras", input_range="0-1")
     with pytest.raises(StillmotionError, match="not a run"):

@@ -153,3 +153,11 @@ def test_a_range_means_the_same_by_each_of_its_names(tmp_path: Path, scaled: boo
             assert fed(name)[0] == "ImageNet mean and deviation"
         assert fed("-1..1, twice")[0] == "-1..1, twice"
         write_card(describe_model(file, input_range="0..1"), card_file(file))
+
+
+@pytest.mark.backend
+def test_one_sigmoid_may_be_given_one_name(tmp_path: Path) -> None:
+    inputs = keras.Input((SIDE, SIDE, 3))
+    outputs = keras.layers.Dense(1, activation="sigmoid")(keras.layers.GlobalAveragePooling2D()(inputs))
+    keras.Model(inputs, outputs).save(tmp_path / "model.keras")
+    assert load_audited_model(tmp_path / "model.keras", labels="defect").labels == ("not defect", "defect")

@@ -14,10 +14,10 @@ from stillmotion.audit.audited_model import AuditedModel, Returned
 from stillmotion.audit.faults.scaling import AUDIT_RANGES, LEVELS
 from stillmotion.data.class_names import read_class_names
 from stillmotion.decoding import Framing
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.adapters import adapt, fixed_batch_size
 from stillmotion.models.card_reading import measure_outputs, output_count, read_model, run_on_noise
-from stillmotion.models.cards import Fact, ModelCard, Outputs
+from stillmotion.models.cards import Fact, ModelCard, Outputs, name_labels
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction.black_boxes import BlackBox
@@ -64,8 +64,12 @@ def load_audited_model(file: str | Path, **facts: Any) -> AuditedModel:
         raise StillmotionError(f"{path}: returns a number; only classifiers can be audited")
     single = count == 1
     classes = max(2, count)
-    if names is not None and len(names) != classes:
-        raise StillmotionError(f"{source}: has {len(names)} labels, but the model has {classes} classes")
+    if names is not None:
+        try:
+            names = name_labels(names, "one sigmoid" if single else card.outputs.value, count)
+        except UsageError:
+            given_names = "1 label" if len(names) == 1 else f"{len(names)} labels"
+            raise UsageError(f"{source}: has {given_names}, but the model has {classes} classes") from None
     returned: Returned = "logits" if card.outputs.value == "logits" else "probabilities"
     if single:
         returned = "one logit" if card.outputs.value == "one logit" else "one sigmoid"
