@@ -16,10 +16,10 @@ PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 .PHONY: demo test check mutants docs dist lock clean
 
 demo: $(VENV)/installed
-	$(BIN)/stillmotion make-demo-data $(DEMO)/motion --kind motion --videos 300
-	$(BIN)/stillmotion make-demo-data $(DEMO)/look --kind look --videos 400
-	$(BIN)/stillmotion compare $(DEMO)/motion --out $(DEMO)/motion-comparison --frames 12 --epochs 22 --split 0.8,0.1,0.1
-	$(BIN)/stillmotion compare $(DEMO)/look --out $(DEMO)/look-comparison --frames 4 --epochs 40 --split 0.6,0.05,0.35
+	$(BIN)/stillmotion make-demo-data $(DEMO)/motion --kind motion --videos 200
+	$(BIN)/stillmotion make-demo-data $(DEMO)/look --kind look --videos 260
+	$(BIN)/stillmotion compare $(DEMO)/motion --out $(DEMO)/motion-comparison --frames 12 --epochs 24 --split 0.7,0.1,0.2
+	$(BIN)/stillmotion compare $(DEMO)/look --out $(DEMO)/look-comparison --frames 4 --epochs 16 --split 0.4,0.05,0.55
 	@echo
 	@for kind in motion look; do $(BIN)/python -c "import json, sys; \
 	  answer = json.load(open(sys.argv[1] + '/comparison.json'))['verdict']['answer']; \
