@@ -130,7 +130,7 @@ def test_a_model_that_is_not_a_runs_needs_a_rate(tmp_path: Path) -> None:
         next(stream(tmp_path / "mine.keras", write_video(tmp_path / "video.mp4", noise(10), rate=10)))
     write_card(describe_model(tmp_path / "mine.keras", channels="rgb"), tmp_path / "mine.json")
     file = write_video(tmp_path / "video.mp4", noise(10), rate=10)
-    with pytest.raises(UsageError, match="give its `rate`"):
+    with pytest.raises(UsageError, match="does not say its rate, which changes"):
         next(stream(tmp_path / "mine.keras", file))
     with pytest.raises(UsageError, match="2 labels for a model of 3"):
         next(stream(tmp_path / "mine.keras", file, rate=10, labels=["a", "b"]))
