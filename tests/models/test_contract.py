@@ -176,6 +176,15 @@ def test_changes_are_a_set(pool: str) -> None:
     assert np.abs(reordered - ordered).max() > 1e-4
 
 
+def test_a_mean_and_a_maximum_of_two_classifiers_are_added() -> None:
+    model = build_model("frame_pool", frames=3, height=16, width=16, classes=3, options={"pool": "mean+max"})
+    batch = clips(6, 3)
+    per_frame = [np.asarray(logits) for logits in model.get_layer("picture")(batch.reshape(18, 16, 16, 3))]
+    averaged, highest = (logits.reshape(6, 3, 3) for logits in per_frame)
+    expected = keras.ops.softmax(averaged.mean(axis=1) + highest.max(axis=1))
+    np.testing.assert_allclose(predict(model, batch), expected, atol=1e-5)
+
+
 def test_each_frame_votes_and_the_mean_probability_breaks_ties() -> None:
     model = build_model("frame_pool", frames=3, height=16, width=16, classes=3, options={"pool": "vote"})
     picture = snapshot_model("frame_pool", model)
