@@ -260,6 +260,6 @@ def _check_enough_groups(videos: Sequence[Video], parts: Sequence[str]) -> None:
         raise StillmotionError(
             f"too few groups to split: {listed}{more}; each label needs {len(parts)} or more "
             f"(one each for {', '.join(parts)}). Record more, or correct the groups if they are wrong: a group is "
-            "one recording, person, animal, machine, camera or day, named in a table's column 'group' or by the pattern "
-            "`group`"
+            "one recording, person, animal, machine, camera or day, named in a table's column 'group' or by the "
+            "pattern `group`"
         )
