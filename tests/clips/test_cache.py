@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from stillmotion.clips.cache import load_entry, store_entry
 
-ARRAYS = [
+ARRAYS: list[NDArray[Any]] = [
     np.arange(5, dtype=np.float64),
     np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3),
     np.arange(6, dtype=np.float16).reshape(2, 3).T,  # in memory column by column
