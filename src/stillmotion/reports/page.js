@@ -92,8 +92,8 @@
   // A video: its frame and each model's prediction at the cursor. The result stops playing.
   const addExample = (article) => {
     const { from, to, labels, traces, views } = JSON.parse(article.dataset.example);
-    const frame = article.querySelector(".frame");
-    const strip = all(".strip svg", article);
+    const frame = article.querySelector(".frame svg");
+    const strip = all(".strip > svg", article);
     const step = (to - from) / Math.max(1, views.length || 32);
     const move = addCursor(article, from, to, step, (value) => {
       const share = clamp((value - from) / (to - from), 0, 0.9999);
