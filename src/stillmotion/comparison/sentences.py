@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from stillmotion.comparison.formatting import percent, points
 from stillmotion.inspection.shortcuts import describe_shortcuts
-from stillmotion.models import RUNGS, Rung
+from stillmotion.models import RUNGS, Rung, caption
 from stillmotion.statistics import ALPHA
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ EXAMPLE_REASONS = {
     "both_right": "Both right",
 }
 LOOKING_AGAIN = (
-    "whoever adds recordings and compares again until it decides is wrong more often than 5 %: `--sequential` gives an "
-    "interval that holds at every look"
+    "if you add recordings and compare again until it decides, use `--sequential`; otherwise, the answer is wrong more "
+    "often than 5 % of the time"
 )
 # What a rung adds, and whether that is a plural.
 _STEP_SUBJECTS: dict[Rung, tuple[str, bool]] = {
@@ -41,11 +42,20 @@ _STEP_SUBJECTS: dict[Rung, tuple[str, bool]] = {
     "order": ("Their order", False),
     "dense motion": ("Dense motion", False),
 }
+# The model of a rung that does worse than the rungs below.
+_WORSE: dict[Rung, str] = {
+    "one frame": "sees one frame",
+    "several frames": "sees several frames",
+    "changes": "sees changes between frames",
+    "order": "also sees their order",
+    "dense motion": "sees dense motion",
+}
 _NEEDED: dict[Rung, str] = {
     "changes": ": what changes between frames is enough",
     "order": ", and frames in order show it",
     "dense motion": ", and only all frames at full rate show it",
 }
+_UNKNOWN: Mapping[str, bool] = MappingProxyType({})
 _NOT_CHECKED = {
     "shortcuts": "whether something other than the action predicts the label (shortcuts)",
     "evidence": "whether the gain comes from motion rather than from one good frame (controls)",
@@ -61,24 +71,24 @@ def verdict_details(verdict: Verdict) -> str:
     """What the answer rests on, without the answer; it starts with a lower-case letter and ends with a full stop."""
     figures, margin = _figures(verdict), f"the margin of {_margin(verdict)}"
     if verdict.interval_answer == "undecided":
-        return f"{figures}, on both sides of {margin}; {_more_data(verdict)}."
+        return f"{figures}. So the gain may be less or more than {margin}. {_more_data(verdict)}."
     side = "above" if verdict.interval_answer == "motion needed" else "below"
     if "motion_not_better_than_guessing" in verdict.blocked_by:
         return (
-            f"{figures}; that is above {margin}, but {_no_better_than_guessing(verdict, 'motion')}, so motion is not "
+            f"{figures}. That is above {margin}, but {_no_better_than_guessing(verdict, 'motion')}. So motion is not "
             "shown to be needed."
         )
     if "still_not_better_than_guessing" in verdict.blocked_by:
         return (
-            f"{figures}; that is below {margin}, but {_no_better_than_guessing(verdict, 'still')}, so stills are not "
+            f"{figures}. That is below {margin}, but {_no_better_than_guessing(verdict, 'still')}. So stills are not "
             "shown to suffice."
         )
     if "label_missed" in verdict.blocked_by:
-        return f"{figures}; that is below {margin}, but {_missed_labels(verdict)}, so stills are not shown to suffice."
+        return f"{figures}. That is below {margin}, but {_missed_labels(verdict)}. So stills are not shown to suffice."
     if verdict.best_frame_explains:
         return (
-            f"{figures}, all of it above {margin}; but {_best_frame_reason(verdict)}: it may rely on the right frame "
-            "rather than on motion."
+            f"{figures}, all of it above {margin}. But {_best_frame_reason(verdict)}. So it may be the right frame that "
+            "counts, and not motion."
         )
     return f"{figures}, all of it {side} {margin}."
 
@@ -101,7 +111,7 @@ def verdict_notes(verdict: Verdict) -> list[str]:
             f"{'yes' if verdict.equivalent else 'not shown'}; interval {limits}"
         )
     if verdict.interval_answer != "motion needed" and verdict.superior:
-        lines.append("motion is significantly better, but not significantly by more than the margin")
+        lines.append("motion is surely better, but perhaps by less than the margin")
     if verdict.leaning:
         lines.append(leaning_text(verdict))
     if verdict.missed_labels and not verdict.stills_miss_labels:
@@ -122,20 +132,24 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     return lines
 
 
-def ladder_sentence(ladder: Ladder, verdict: Verdict | None) -> str:
+def ladder_sentence(ladder: Ladder, verdict: Verdict | None, beats_guessing: Mapping[str, bool] = _UNKNOWN) -> str:
     """What each rung adds and what follows, in short sentences that name no statistics.
 
     For example: "Several frames help (+12). Their order adds nothing (+1, -2 to +3). Stills suffice, if you look at
-    several."
+    several." A rung that does not beat guessing is not said to help, and if none does, steps say nothing.
     """
     margin = verdict.margin if verdict else 0.0
-    sentences = [step_sentence(step, margin) for step in ladder.steps]
+    sentences = []
+    if any(beats_guessing.get(rung, True) for rung in ladder.rungs):
+        sentences = [
+            step_sentence(step, margin, beats_guessing=beats_guessing.get(step.to_rung, True)) for step in ladder.steps
+        ]
     if verdict:
         sentences.append(_conclusion(verdict))
     return " ".join(sentences)
 
 
-def step_sentence(step: Step, margin: float) -> str:
+def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> str:
     """What a rung adds to the strongest one below, as "Their order adds nothing (+1, -2 to +3).".
 
     It helps or does worse if that is significant among all steps. It adds nothing if its own interval is below the
@@ -144,7 +158,10 @@ def step_sentence(step: Step, margin: float) -> str:
     subject, plural = _STEP_SUBJECTS[step.to_rung]
     gain, interval = points(step.gain), f"{points(step.gain)}, {points(step.low)} to {points(step.high)}"
     if step.p_holm < ALPHA and step.gain < 0:
-        return f"{subject} {'do' if plural else 'does'} worse ({gain})."
+        worse = points(-step.gain).lstrip("+")
+        return f"The model that {_WORSE[step.to_rung]} is {worse} {'point' if worse == '1' else 'points'} worse."
+    if not beats_guessing:
+        return f"{subject} {'are' if plural else 'is'} not surely better than guessing ({gain})."
     if step.p_holm < ALPHA and step.gain > 0:
         little = " a little" if step.high < margin else ""
         return f"{subject} {'help' if plural else 'helps'}{little} ({gain})."
@@ -172,16 +189,16 @@ def _conclusion(verdict: Verdict) -> str:
 def leaning_text(verdict: Verdict) -> str:
     """The earlier statement of a verdict that leans to motion."""
     return (
-        f"leaning: {verdict.leaning}; the probabilities of {verdict.motion} tell more than those of {verdict.still} "
-        f"(Brier score {100 * verdict.brier_gain:.0f} points better, 95 % interval {points(verdict.brier_low)} to "
-        f"{points(verdict.brier_high)}), but accuracy does not decide yet by how much"
+        f"leaning: {verdict.leaning}; the probabilities that {verdict.motion} gives are surely better than those of "
+        f"{verdict.still} (Brier score {100 * verdict.brier_gain:.0f} points better, 95 % interval "
+        f"{points(verdict.brier_low)} to {points(verdict.brier_high)}), but by accuracy it is still undecided"
     )
 
 
 def selection_text(verdict: Verdict) -> str:
     """How the models were chosen; it follows "was chosen"."""
     stills, motions = (len({getattr(contrast, kind) for contrast in verdict.contrasts}) for kind in ("still", "motion"))
-    models = f"of {stills} still and {motions} motion models" if stills > 1 else f"of {motions} motion models"
+    models = f"from {stills} still and {motions} motion models" if stills > 1 else f"from {motions} motion models"
     return {
         "only_pair": "as the only motion model",
         "validation_accuracy": f"{models} by validation accuracy",
@@ -228,18 +245,17 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
     if best.one_frame_decides and best.most_confident_frame > best.average + 0.02:
         return (
             "It may be: the frame that the still model is most confident of does better than the average over frames, "
-            f"and is not significantly worse than motion ({interval}). Then it relies on the right frame rather than "
-            f"on motion{'.' if finds_best_frame else ': try `--pool max` or `--pool attention`.'}"
+            f"and is not surely worse than motion ({interval}). Then the right frame counts, and not "
+            f"motion{'.' if finds_best_frame else ': try `--pool max` or `--pool attention`.'}"
         )
     if best.one_frame_decides:
         return (
-            f"It may be: single frames are not significantly worse than motion ({interval}), and averaging them loses "
-            "nothing."
+            f"It may be: single frames are not surely worse than motion ({interval}), and averaging them loses nothing."
         )
     if best.oracle - best.chance < 0.1:
         return (
-            f"No. Some frame is right in {percent(best.oracle)} of the videos, but some frame gives one particular "
-            f"wrong label in {percent(best.chance)}: that much is luck, and no single frame shows the label."
+            f"No. In {percent(best.oracle)} of the videos some frame is right, but in {percent(best.chance)} some "
+            "frame also gives any one wrong label: that much is luck. No single frame shows the label."
         )
     return (
         f"Not by itself: in {percent(best.oracle)} of the videos some frame would have been right "
@@ -288,8 +304,9 @@ def _figures(verdict: Verdict) -> str:
 
 
 def _named(name: str, kind: str) -> str:
-    """A model in a sentence; the name of a rung says by itself what it is."""
-    return name if name in RUNGS else f"the {kind} model {name}"
+    """A model in a sentence, with what it sees in plain words unless its name says that: order (frames in order)."""
+    subject = name if name in RUNGS else f"the {kind} model {name}"
+    return f"{subject} ({caption(name)})" if caption(name) else subject
 
 
 def _missed_labels(verdict: Verdict) -> str:
@@ -305,29 +322,29 @@ def _missed_labels(verdict: Verdict) -> str:
 def _more_data(verdict: Verdict) -> str:
     """How many groups would decide it, or what would have to change."""
     if verdict.stills_miss_labels:
-        return f"stills would not suffice in any case, as {_missed_labels(verdict)}"
+        return f"Stills would not suffice in any case: {_missed_labels(verdict)}"
+    if verdict.nothing_beats_guessing:
+        return "Neither model is surely better than guessing: until one is, nothing can be decided"
     if verdict.groups_to_decide:
         return (
-            f"about {verdict.groups_to_decide} groups of test videos instead of {verdict.groups} would decide it, four "
-            f"times in five, if the difference is really {_change(verdict)}"
+            f"About {verdict.groups_to_decide} groups of test videos would probably decide it, if the difference stays "
+            f"the same; these are {verdict.groups}"
         )
     if verdict.groups == 1:
-        return "one group of test videos cannot decide it"
-    if verdict.nothing_beats_guessing:
-        return "neither model is shown to beat guessing, and nothing can be decided until one is"
-    return "even 20 times as many groups would hardly decide it"
+        return "One group of test videos cannot decide it"
+    return "Even 20 times as many groups would probably not decide it"
 
 
 def _no_better_than_guessing(verdict: Verdict, kind: str) -> str:
     return (
-        f"the {kind} model is not shown to be better than always predicting the most frequent label "
-        f"({percent(verdict.guessing)})"
+        f"the {kind} model is not surely better than guessing (always predicting the most frequent label: "
+        f"{percent(verdict.guessing)})"
     )
 
 
 def _best_frame_reason(verdict: Verdict) -> str:
     if verdict.best_frame_reason == "most_confident_frame_close":
-        return f"the frame that {verdict.still} is most confident of is not significantly worse"
+        return f"the frame that {verdict.still} is most confident of is not surely worse"
     return f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it"
 
 
