@@ -149,7 +149,7 @@ def test_whether_one_good_frame_is_enough() -> None:
 
 def test_nothing_is_known_of_single_frames_where_neither_model_beats_guessing() -> None:
     guessing = replace(BASE, stills_beat_guessing=False, motion_beats_guessing=False)
-    unknown = "Not known: neither model is significantly better than guessing."
+    unknown = "Not known: neither model is surely better than guessing."
     assert best_frame_text(guessing, best(0.41, 0.55, decides=False), False) == unknown
     assert (
         best_frame_text(replace(guessing, motion_beats_guessing=True), best(0.41, 0.55, decides=False), False)

@@ -1,7 +1,9 @@
 """The page in a browser, where one is installed: no errors, no requests, readable by all, and what its script does."""
 
 import json
+import re
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from io import BytesIO
@@ -19,7 +21,7 @@ from selenium.webdriver.common.by import By
 from helpers.comparisons import fabricate, fabricate_ladder
 from helpers.media import write_video
 from stillmotion.comparison import Comparison, IntervalEstimate, read_comparison
-from stillmotion.reports import write_report
+from stillmotion.reports import write_report, write_summary
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -232,6 +234,31 @@ def test_folded_sections_open_for_links_and_print(browser: Chrome, page: str) ->
     assert run(browser, cells) == run(browser, "return all('.part td').length") > 50
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_tables_that_are_wider_than_the_page_say_that_they_scroll(browser: Chrome, page: str, width: int) -> None:
+    show(browser, page, width=width)
+    run(browser, "all('details').forEach((details) => details.open = true)")
+    browser.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))")
+    said = run(
+        browser,
+        "return all('.scroll').map((table) => [table.scrollWidth > table.clientWidth,"
+        "  table.parentElement.querySelector('.hint').checkVisibility()])",
+    )
+    assert all(wide == hint for wide, hint in said)
+    assert width > 390 or any(wide for wide, _ in said)
+
+
+def test_the_summary_is_one_page_of_paper(browser: Chrome, page: str, tmp_path: Path) -> None:
+    comparison = read_comparison(Path(page.removeprefix("file://")).parent)  # of long and hostile labels
+    summary = write_summary(comparison, tmp_path / "summary.html").as_uri()
+    show(browser, summary, width=390)
+    assert run(browser, "return document.documentElement.scrollWidth") <= 390
+    show(browser, summary, media="print")
+    for paper in ({"paperWidth": 8.27, "paperHeight": 11.69}, {"paperWidth": 8.5, "paperHeight": 11}):
+        pdf = b64decode(browser.execute_cdp_cmd("Page.printToPDF", paper)["data"])
+        assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+
+
 @pytest.mark.parametrize("width", [390, 640, 1280])
 @pytest.mark.parametrize("accuracy", [0.3, 0.9, 1.0])
 def test_names_on_the_cost_plot_do_not_overlap_where_rungs_are_equal(
@@ -242,7 +269,8 @@ def test_names_on_the_cost_plot_do_not_overlap_where_rungs_are_equal(
         name: replace(result, accuracy=same, cost=replace(result.cost, milliseconds_per_clip=5.0))
         for name, result in ladder.models.items()
     }
-    show(browser, write_report(replace(ladder, models=models), tmp_path / "equal.html").as_uri(), width=width)
+    page = write_report(replace(ladder, models=models), tmp_path / "equal.html").as_uri()
+    show(browser, f"{page}#cost", width=width)
     boxes = run(browser, "return all('#cost .tag').map((tag) => tag.getBoundingClientRect().toJSON());")
     assert len(boxes) == 5
     for box in boxes:

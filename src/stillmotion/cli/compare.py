@@ -144,6 +144,7 @@ def compare(
         )
     _show(comparison)
     out.print(f"report: {shown(folder / 'report.html')}", markup=False)
+    out.print(f"one page to print, without pictures: {shown(folder / 'summary.html')}", markup=False)
 
 
 def _show(comparison: Comparison) -> None:

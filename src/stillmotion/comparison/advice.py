@@ -276,7 +276,7 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     untried = evidence and not comparison.ladder and not finds_best_frame(comparison, verdict.still)
     if verdict.answer == "motion needed" and untried:
         advice.append(Advice("ladder_untried", "next_steps", f"Not tried: stronger still models. {_TRY_LADDER}"))
-    if verdict.seeds == 1 and comparison.models[verdict.motion].trainings:
+    if verdict.seeds == 1 and comparison.models[verdict.motion].trainings and not verdict.nothing_beats_guessing:
         text = (
             "Each model was trained once. Another training would give somewhat different results: `--seeds 3` shows "
             "how different."

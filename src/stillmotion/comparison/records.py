@@ -11,11 +11,11 @@ from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.example_videos import ExampleVideo
 from stillmotion.comparison.guessing import beats_guessing, guessing_sentence
 from stillmotion.comparison.ladder import Ladder
+from stillmotion.comparison.ladder_sentences import ladder_sentence
 from stillmotion.comparison.learning import LearningPoint, learning_sentence
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics
 from stillmotion.comparison.rates import RateResult, rates_sentence
 from stillmotion.comparison.recommendation import Recommendation
-from stillmotion.comparison.sentences import ladder_sentence
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.inspection.shortcuts import Shortcut
 from stillmotion.models import Rung

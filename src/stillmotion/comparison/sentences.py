@@ -1,19 +1,16 @@
-"""All sentences about a verdict and its evidence: pure functions of the records, for the CLI and the page alike."""
+"""The sentences about a verdict and its evidence: pure functions of the records, for the CLI and the page alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from stillmotion.comparison.formatting import percent, points
 from stillmotion.inspection.shortcuts import describe_shortcuts
-from stillmotion.models import RUNGS, Rung, caption
-from stillmotion.statistics import ALPHA
+from stillmotion.models import RUNGS, caption
 
 if TYPE_CHECKING:
     from stillmotion.comparison.evidence import Evidence
-    from stillmotion.comparison.ladder import Ladder, Step
     from stillmotion.comparison.verdict import Verdict
     from stillmotion.inspection.shortcuts import Shortcut
 
@@ -34,28 +31,6 @@ LOOKING_AGAIN = (
     "if you add recordings and compare again until it decides, use `--sequential`; otherwise, the answer is wrong more "
     "often than 5 % of the time"
 )
-# What a rung adds, and whether that is a plural.
-_STEP_SUBJECTS: dict[Rung, tuple[str, bool]] = {
-    "one frame": ("One frame", False),
-    "several frames": ("Several frames", True),
-    "changes": ("Changes between frames", True),
-    "order": ("Their order", False),
-    "dense motion": ("Dense motion", False),
-}
-# The model of a rung that does worse than the rungs below.
-_WORSE: dict[Rung, str] = {
-    "one frame": "sees one frame",
-    "several frames": "sees several frames",
-    "changes": "sees changes between frames",
-    "order": "also sees their order",
-    "dense motion": "sees dense motion",
-}
-_NEEDED: dict[Rung, str] = {
-    "changes": ": what changes between frames is enough",
-    "order": ", and frames in order show it",
-    "dense motion": ", and only all frames at full rate show it",
-}
-_UNKNOWN: Mapping[str, bool] = MappingProxyType({})
 _NOT_CHECKED = {
     "shortcuts": "whether something other than the action predicts the label (shortcuts)",
     "evidence": "whether the gain comes from motion rather than from one good frame (controls)",
@@ -87,8 +62,8 @@ def verdict_details(verdict: Verdict) -> str:
         return f"{figures}. That is below {margin}, but {_missed_labels(verdict)}. So stills are not shown to suffice."
     if verdict.best_frame_explains:
         return (
-            f"{figures}, all of it above {margin}. But {_best_frame_reason(verdict)}. So it may be the right frame that "
-            "counts, and not motion."
+            f"{figures}, all of it above {margin}. But {_best_frame_reason(verdict)}. So it may be the right frame "
+            "that counts, and not motion."
         )
     return f"{figures}, all of it {side} {margin}."
 
@@ -130,60 +105,6 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     if only:
         lines.append(f"pairs of labels that only motion separates: {'; '.join(only[:5])}{_more(only, 5, '; ...')}")
     return lines
-
-
-def ladder_sentence(ladder: Ladder, verdict: Verdict | None, beats_guessing: Mapping[str, bool] = _UNKNOWN) -> str:
-    """What each rung adds and what follows, in short sentences that name no statistics.
-
-    For example: "Several frames help (+12). Their order adds nothing (+1, -2 to +3). Stills suffice, if you look at
-    several." A rung that does not beat guessing is not said to help, and if none does, steps say nothing.
-    """
-    margin = verdict.margin if verdict else 0.0
-    sentences = []
-    if any(beats_guessing.get(rung, True) for rung in ladder.rungs):
-        sentences = [
-            step_sentence(step, margin, beats_guessing=beats_guessing.get(step.to_rung, True)) for step in ladder.steps
-        ]
-    if verdict:
-        sentences.append(_conclusion(verdict))
-    return " ".join(sentences)
-
-
-def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> str:
-    """What a rung adds to the strongest one below, as "Their order adds nothing (+1, -2 to +3).".
-
-    It helps or does worse if that is significant among all steps. It adds nothing if its own interval is below the
-    margin, and may help if that is above 0. Otherwise it is uncertain, whatever the sign of the measured gain.
-    """
-    subject, plural = _STEP_SUBJECTS[step.to_rung]
-    gain, interval = points(step.gain), f"{points(step.gain)}, {points(step.low)} to {points(step.high)}"
-    if step.p_holm < ALPHA and step.gain < 0:
-        worse = points(-step.gain).lstrip("+")
-        return f"The model that {_WORSE[step.to_rung]} is {worse} {'point' if worse == '1' else 'points'} worse."
-    if not beats_guessing:
-        return f"{subject} {'are' if plural else 'is'} not surely better than guessing ({gain})."
-    if step.p_holm < ALPHA and step.gain > 0:
-        little = " a little" if step.high < margin else ""
-        return f"{subject} {'help' if plural else 'helps'}{little} ({gain})."
-    if step.high < margin:
-        return f"{subject} {'add' if plural else 'adds'} nothing ({interval})."
-    if step.low > 0:
-        return f"{subject} may help ({interval})."
-    return f"Whether {subject[0].lower()}{subject[1:]} {'help' if plural else 'helps'} is uncertain ({interval})."
-
-
-def _conclusion(verdict: Verdict) -> str:
-    """The answer in terms of the rungs."""
-    if verdict.answer == "undecided":
-        return f"Whether motion is needed is undecided{', leaning to motion' if verdict.leaning else ''}."
-    if verdict.answer == "stills suffice":
-        return (
-            "Stills suffice: one frame is enough."
-            if RUNGS[0] in verdict.sufficient_stills
-            else ("Stills suffice, if you look at several.")
-        )
-    needed = [text for rung, text in _NEEDED.items() if rung in verdict.needed_motions]
-    return f"Motion is needed{''.join(needed[:1])}."
 
 
 def leaning_text(verdict: Verdict) -> str:
@@ -254,8 +175,8 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
         )
     if best.oracle - best.chance < 0.1:
         return (
-            f"No. In {percent(best.oracle)} of the videos some frame is right, but in {percent(best.chance)} some "
-            "frame also gives any one wrong label: that much is luck. No single frame shows the label."
+            f"No. In {percent(best.oracle)} of the videos some frame is right, but by luck alone that would be "
+            f"{percent(best.chance)}: no single frame shows the label."
         )
     return (
         f"Not by itself: in {percent(best.oracle)} of the videos some frame would have been right "
@@ -265,7 +186,7 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
 
 def nothing_learned_text() -> str:
     """What replaces every statement about a model's predictions where neither model beats guessing."""
-    return "not known: neither model is significantly better than guessing"
+    return "not known: neither model is surely better than guessing"
 
 
 def shortcuts_text(shortcuts: Sequence[Shortcut]) -> str:

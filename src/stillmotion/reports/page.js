@@ -36,6 +36,12 @@
     for (const details of folded) details.open = false;
   });
 
+  // Tables that are wider than the page say that they scroll.
+  const widths = new ResizeObserver((entries) => {
+    for (const { target } of entries) target.parentElement.classList.toggle("wider", target.scrollWidth > target.clientWidth);
+  });
+  for (const table of all(".scroll")) widths.observe(table);
+
   // A plot's cursor is a slider, which the pointer over the plot moves, too. `describe(value)` updates the plot and
   // returns its text for screen readers. The result moves the cursor.
   const addCursor = (plot, from, to, step, describe) => {
