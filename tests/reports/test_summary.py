@@ -18,7 +18,7 @@ from stillmotion.reports import write_summary
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return fabricate_ladder(tmp_path_factory.mktemp("ladder"))
+    return fabricate_ladder(tmp_path_factory.mktemp("ladder"), encoded=0)
 
 
 @pytest.fixture(scope="module")

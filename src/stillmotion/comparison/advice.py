@@ -226,8 +226,7 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
             reason = f": it is the most accurate{speed_text(comparison, chosen)}"
         else:
             reason = (
-                f": it is the cheapest that is not significantly worse than {recommendation.best} by more than the "
-                "margin"
+                f": it is the cheapest whose accuracy is surely within the margin of that of {recommendation.best}"
             )
     model = _with_winner(comparison, chosen)
     if chosen == verdict.motion:
