@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,8 @@ def test_it_says_in_plain_words_what_was_found(comparison: Comparison, tmp_path:
     for word in ("p ", "significant", "margin", "macro", "points"):
         assert f" {word}" not in text
     accuracy = comparison.models["dense motion"].accuracy
-    wrong, most = (ceil(100 * (1 - share)) for share in (accuracy.value, accuracy.low))
+    assert f"pixel by pixel {100 * accuracy.value:.0f} {100 * accuracy.low:.0f} to" in text
+    wrong, most = (100 - round(100 * share) for share in (accuracy.value, accuracy.low))
     assert f"it labels about {wrong} in 100 videos wrongly, and with other recordings perhaps {most} in 100." in text
     perfect = replace(comparison.models["dense motion"], accuracy=replace(accuracy, value=1.0))
     text = text_of(replace(comparison, models={**comparison.models, "dense motion": perfect}), tmp_path)

@@ -225,9 +225,7 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
         if recommendation.model == recommendation.best:
             reason = f": it is the most accurate{speed_text(comparison, chosen)}"
         else:
-            reason = (
-                f": it is the cheapest whose accuracy is surely within the margin of that of {recommendation.best}"
-            )
+            reason = f": it is the cheapest whose accuracy is surely within the margin of that of {recommendation.best}"
     model = _with_winner(comparison, chosen)
     if chosen == verdict.motion:
         return f"Use {model}{reason}."

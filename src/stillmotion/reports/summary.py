@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 from stillmotion.comparison import ModelResult, model_to_use
 from stillmotion.reports.records import Record
@@ -118,8 +117,10 @@ def _may(result: ModelResult | None, *, guesses: bool) -> list[str]:
     """What the model may be used for."""
     if result is None or guesses:
         return ["Nothing yet: guessing may be as good."]
-    wrong, most = (ceil(round(100 * (1 - share), 6)) for share in (result.accuracy.value, result.accuracy.low))
-    mistakes = f"it labels about {wrong} in 100 videos wrongly" if wrong else "it made no mistake in the test"
+    # The complements of the numbers beside the bars, which are rounded.
+    wrong, most = (100 - round(100 * share) for share in (result.accuracy.value, result.accuracy.low))
+    perfect = result.accuracy.value == 1
+    mistakes = "it made no mistake in the test" if perfect else f"it labels about {max(1, wrong)} in 100 videos wrongly"
     return [
         "Videos like those that were tested: the same kind of place, camera and view, and only these labels.",
         f"Helping a person who checks what it says: {mistakes}, and with other recordings perhaps {most} in 100.",
