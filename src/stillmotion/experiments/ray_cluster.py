@@ -79,7 +79,7 @@ class RayCluster(Pool):
             from ray.util.queue import Queue
         except ImportError:
             raise StillmotionError('a Ray cluster needs Ray: pip install "stillmotion[ray]"') from None
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would give every other program precedence
         try:
             ray.init(
                 address=self.address,
