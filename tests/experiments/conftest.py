@@ -60,7 +60,7 @@ def executors(monkeypatch: pytest.MonkeyPatch) -> list[FabricatingExecutor]:
         return executor
 
     monkeypatch.setattr("stillmotion.experiments.training.InProcess", in_process)
-    monkeypatch.setattr("stillmotion.experiments.comparing.Processes", processes)
+    monkeypatch.setattr("stillmotion.experiments.placement.Processes", processes)
     return made
 
 
