@@ -67,6 +67,7 @@ from .models.pretrained import (
 from .prediction import (
     Event as Event,
     EventDetector as EventDetector,
+    EventNotice as EventNotice,
     StreamResult as StreamResult,
     StreamUpdate as StreamUpdate,
     VideoPrediction as VideoPrediction,

@@ -95,7 +95,7 @@ def test_a_webhook_that_fails_is_reported_without_its_password(model: Path, vide
     url = f"http://me:secret@127.0.0.1:{port}/events?token=secret"
     done = run_command("stream", model, video, "--rate", "10", "--webhook", url)
     assert done.returncode == 0
-    assert "3 events did not reach the webhook" in done.stderr
+    assert "6 posts did not reach the webhook" in done.stderr
     assert "secret" not in done.stderr
 
 
@@ -218,6 +218,12 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
         (["light.keras", "a.mp4", "--rate", "10", "--out", "absent/a.csv"], 1, "absent/a.csv: cannot be written (No"),
         (["light.keras", "a.mp4", "--rate", "10", "--out", "loop.csv"], 1, "loop.csv: cannot be written (Too many"),
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.gif"], 2, "is written to one of .mp4, .mov, .mkv"),
+        (
+            ["light.keras", "a.mp4", "--rate", "10", "--events", "old.csv"],
+            2,
+            "old.csv: is there already; choose another name, or give --replace",
+        ),
+        (["light.keras", "a.mp4", "--rate", "10", "--only", "jam"], 2, "events of 'jam', which is none of the labels"),
         (["light.keras", "a.mp4", "--rate", "10", "--webhook", "http://"], 2, "expected an address like http://host/"),
     ],
 )
@@ -231,9 +237,11 @@ def test_a_wrong_call_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     video.rename(tmp_path / "a.mp4")
+    (tmp_path / "old.csv").write_text("written yesterday")
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     monkeypatch.chdir(tmp_path)
     done = run_command("stream", *words)
     assert done.returncode == status
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert message in line
+    assert (tmp_path / "old.csv").read_text() == "written yesterday"

@@ -67,9 +67,10 @@ class LiveView:
                 self.history.append((0, number))
         for event in update.events:
             span = f"{event.start_seconds:8.2f} to {event.end_seconds:8.2f} s"
+            digits = ".4g" if self.outputs == "regression" else ".2f"
+            numbers = f"mean {event.confidence:{digits}}, peak {event.peak_confidence:{digits}}"
             try:
-                confidence = f"{event.confidence:{'.4g' if self.outputs == 'regression' else '.2f'}}"
-                self.console.print(f"{span}  {escape(event.label)}  {confidence}")
+                self.console.print(f"{span}  {escape(event.label)}  {numbers}")
             except OSError as error:
                 raise StillmotionError(f"standard output: cannot be written ({error.strerror})") from None
 

@@ -138,6 +138,11 @@ def read_threshold(text: str | None, option: str) -> float | dict[str, float] | 
         ) from None
 
 
+def read_names(text: str | None) -> list[str] | None:
+    """`jam,calm` as names."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+
+
 def read_split(text: str) -> tuple[float, ...]:
     """`0.7,0.15,0.15` as numbers. Raises UsageError."""
     try:

@@ -51,8 +51,23 @@ def stream(
         ),
     ] = None,
     webhook: Annotated[
-        str | None, typer.Option(metavar="URL", help="Post each event there as JSON.", show_default=False)
+        str | None,
+        typer.Option(metavar="URL", help="Post JSON there when an event begins, goes on and ends.", show_default=False),
     ] = None,
+    notice_interval: Annotated[
+        float,
+        typer.Option(
+            "--notice-interval",
+            metavar="SECONDS",
+            help="Post that an event goes on each time this has passed; 0 for never.",
+            min=0,
+        ),
+    ] = 60.0,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL,...", help="Report only events with these labels.", show_default="all labels"),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
     hop: Annotated[
         int | None,
         typer.Option(
@@ -130,6 +145,8 @@ def stream(
         exit_threshold=leave,
         min_duration_seconds=min_duration,
         outputs=clip_model.outputs,
+        only=options.read_names(only),
+        notice_seconds=notice_interval,
     )
     stats = StreamStats()
     # Predictions or events may be printed for another program: the view must not be mixed with them.
@@ -147,13 +164,16 @@ def stream(
             hop=hop,
             every_frame=every_frame,
             realtime=realtime,
+            replace=replace,
             on_update=view.update,
             stats=stats,
             stop=interrupted,
         )
     note(", ".join(describe_stats(stats)))
+    if result.no_event:
+        note(result.no_event)
     if result.webhook_failures:
-        note(f"{result.webhook_failures} events did not reach the webhook ({result.webhook_error})")
+        note(f"{result.webhook_failures} posts did not reach the webhook ({result.webhook_error})")
     for path in result.files:
         note(f"written: {shown(path)}")
 

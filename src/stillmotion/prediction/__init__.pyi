@@ -3,7 +3,7 @@ from .converting import Conversion as Conversion, convert_model as convert_model
 from .costs import measure_cost as measure_cost, measure_memory as measure_memory
 from .describing import describe_model as describe_model
 from .evaluating import evaluate as evaluate, predict_labeled as predict_labeled, record_cost as record_cost
-from .events import Event as Event, EventDetector as EventDetector
+from .events import Event as Event, EventDetector as EventDetector, EventNotice as EventNotice
 from .exporting import Export as Export, export_model as export_model
 from .inputs import find_inputs as find_inputs
 from .live import (

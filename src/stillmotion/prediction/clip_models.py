@@ -45,6 +45,14 @@ class ClipModel:
     described: DescribedModel | None = None
 
     @property
+    def name(self) -> str:
+        """What to call it: the name of its run's folder, or of its file."""
+        if self.described is None:
+            return str(self.model.name)
+        run = self.described.run
+        return (run.folder if run else self.described.file).resolve().name
+
+    @property
     def frames(self) -> int:
         """Frames of a window."""
         return int(self.model.input_shape[1])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from stillmotion.data import read_class_names
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import Outputs
+from stillmotion.prediction.near_misses import NearMisses
 from stillmotion.streaming import WindowPrediction
 
 ENTER_THRESHOLD, EXIT_THRESHOLD = 0.6, 0.4
@@ -27,24 +30,59 @@ class Event:
         start_seconds: the end of the first window of the event.
         end_seconds: the end of its last window.
         label: the label.
-        confidence: the mean of the label's smoothed probability over the event.
+        confidence: the mean of the label's smoothed probability over the event. It may be below the enter threshold,
+            because an event lasts until the exit threshold.
+        entry_confidence: the smoothed probability with which the event began.
+        peak_confidence: the highest smoothed probability of the event.
     """
 
     start_seconds: float
     end_seconds: float
     label: str
     confidence: float
+    entry_confidence: float
+    peak_confidence: float
+
+
+@dataclass(frozen=True)
+class EventNotice:
+    """What has become of an event.
+
+    Attributes:
+        state: "began" as soon as the event is long enough to count, "ongoing" at an interval, or "ended".
+        event: the event so far; it has its last window when it has ended.
+        id: the same in all notices of an event, and in those of no other event.
+    """
+
+    state: Literal["began", "ongoing", "ended"]
+    event: Event
+    id: str = field(default="", compare=False)
 
 
 @dataclass
 class _OpenEvent:
-    """An event that has not ended yet: the label's number, its times, and the sum of its smoothed probabilities."""
+    """An event that has not ended yet, with the first, highest, sum and count of its smoothed probabilities."""
 
-    label: int
+    label: str
     start_seconds: float
+    id: str
+    first: float
     last_seconds: float = 0.0
+    highest: float = -inf
     sum: float = 0.0
     count: int = 0
+    noticed_seconds: float | None = None  # When its last notice was given.
+
+    def extend(self, seconds: float, value: float) -> None:
+        self.last_seconds = seconds
+        self.highest = max(self.highest, value)
+        self.sum += value
+        self.count += 1
+
+    def notice(self, state: Literal["began", "ongoing", "ended"]) -> EventNotice:
+        mean = self.sum / self.count
+        event = Event(self.start_seconds, self.last_seconds, self.label, mean, self.first, self.highest)
+        return EventNotice(state, event, self.id)
 
 
 class EventDetector:
@@ -66,10 +104,12 @@ class EventDetector:
             if only that is given for a regression.
         min_duration_seconds: events shorter than this are ignored.
         outputs: what the model's outputs are; see `ModelCard`.
+        only: the labels whose events are reported; by default all. Events of the others still end those of these.
+        notice_seconds: from one notice of an event that goes on to the next; 0 for none in between.
 
     Raises:
-        UsageError: the exit threshold is above the enter threshold, a threshold for a label that is not there, or the
-            labels cannot be read.
+        UsageError: the exit threshold is above the enter threshold, a threshold for a label that is not there, such a
+            label in `only`, or the labels cannot be read.
     """
 
     def __init__(
@@ -81,6 +121,8 @@ class EventDetector:
         exit_threshold: float | Mapping[str, float] | None = None,
         min_duration_seconds: float = 0.5,
         outputs: Outputs = "softmax",
+        only: Sequence[str] | None = None,
+        notice_seconds: float = 60.0,
     ) -> None:
         self.labels = read_class_names(labels)
         regression = outputs == "regression"
@@ -95,20 +137,28 @@ class EventDetector:
                     f"the exit threshold{of_label} is {leave:g}, above the enter threshold, {enter:g}: "
                     "an event would end as it begins"
                 )
+        self.only = frozenset(self._check_known(only, "events of") if only is not None else self.labels)
         self.independent = regression or outputs == "independent sigmoids"
         self.smoothing_seconds = smoothing_seconds
         self.min_duration_seconds = min_duration_seconds
+        self.notice_seconds = notice_seconds
+        self.near_misses = NearMisses(min_duration_seconds)
         self._recent: deque[tuple[float, NDArray[np.float32]]] = deque()
         self._open: dict[int, _OpenEvent] = {}
+        self._ids, self._begun = uuid.uuid4().hex[:12], 0
 
     def _thresholds(self, given: float | Mapping[str, float] | None, default: float) -> NDArray[np.float64]:
         """One threshold for each label."""
         if isinstance(given, Mapping):
-            unknown = next((label for label in given if label not in self.labels), None)
-            if unknown is not None:
-                raise UsageError(f"a threshold for {unknown!r}, which is none of the labels {', '.join(self.labels)}")
+            self._check_known(list(given), "a threshold for")
             return np.array([given.get(label, default) for label in self.labels])
         return np.full(len(self.labels), default if given is None else given)
+
+    def _check_known(self, labels: Sequence[str], what: str) -> Sequence[str]:
+        unknown = next((label for label in labels if label not in self.labels), None)
+        if unknown is not None:
+            raise UsageError(f"{what} {unknown!r}, which is none of the labels {', '.join(self.labels)}")
+        return labels
 
     def push(self, prediction: WindowPrediction) -> list[Event]:
         """Take the next prediction of the stream.
@@ -122,6 +172,20 @@ class EventDetector:
         Raises:
             UsageError: the prediction has no time.
         """
+        return ended_events(self.advance(prediction))
+
+    def advance(self, prediction: WindowPrediction) -> list[EventNotice]:
+        """Take the next prediction of the stream, as `push` does, and also say which events begin and go on.
+
+        Args:
+            prediction: with its time in seconds.
+
+        Returns:
+            What has become of events with this prediction.
+
+        Raises:
+            UsageError: the prediction has no time.
+        """
         seconds = prediction.seconds
         if seconds is None:
             raise UsageError("events need predictions with times: give the stream the times of its frames")
@@ -131,19 +195,21 @@ class EventDetector:
         mean = np.mean([probabilities for _, probabilities in self._recent], axis=0)
         candidates = range(len(mean)) if self.independent else [int(mean.argmax())]
         entering = [label for label in candidates if mean[label] >= self._enter[label]]
-        ended: list[Event] = []
+        self._remember(seconds, mean, candidates, entering)
+        notices: list[EventNotice] = []
         for label in list(self._open):
             replaced = not self.independent and entering not in ([], [label])
             if mean[label] < self._exit[label] or replaced:
-                ended += self._end(label)
+                notices += self._end(label)
         for label in entering:
             if label not in self._open:
-                self._open[label] = _OpenEvent(label, seconds)
+                self._begun += 1
+                identity = f"{self._ids}-{self._begun}"
+                self._open[label] = _OpenEvent(self.labels[label], seconds, identity, float(mean[label]))
         for label, event in self._open.items():
-            event.last_seconds = seconds
-            event.sum += float(mean[label])
-            event.count += 1
-        return ended
+            event.extend(seconds, float(mean[label]))
+            notices += self._go_on(event)
+        return notices
 
     def flush(self) -> list[Event]:
         """End the open events and forget earlier predictions, as at the end of a recording.
@@ -151,11 +217,64 @@ class EventDetector:
         Returns:
             The events that were open and long enough.
         """
-        self._recent.clear()
-        return [event for label in list(self._open) for event in self._end(label)]
+        return ended_events(self.finish())
 
-    def _end(self, label: int) -> list[Event]:
-        event = self._open.pop(label)
-        if event.last_seconds - event.start_seconds < self.min_duration_seconds:
+    def finish(self) -> list[EventNotice]:
+        """End the open events, as `flush` does.
+
+        Returns:
+            What has become of those that were long enough.
+        """
+        self._recent.clear()
+        self.near_misses.flush()
+        return [notice for label in list(self._open) for notice in self._end(label)]
+
+    def explain_silence(self) -> str:
+        """Say how close the predictions came to an event, for when there was none.
+
+        Returns:
+            One line: the highest average that was reached, and which threshold would have made it an event.
+        """
+        limits = zip(self.labels, self._enter, self._exit, strict=True)
+        return self.near_misses.explain(
+            {label: (float(enter), float(leave)) for label, enter, leave in limits if label in self.only}
+        )
+
+    def _remember(
+        self, seconds: float, mean: NDArray[np.float32], candidates: Sequence[int], entering: Sequence[int]
+    ) -> None:
+        """Keep what `explain_silence` needs."""
+        lasting = [
+            number
+            for number, label in enumerate(self.labels)
+            if label in self.only and (self.independent or entering in ([], [number]))
+        ]
+        self.near_misses.push(
+            seconds,
+            {self.labels[number]: float(mean[number]) for number in lasting},
+            {self.labels[number] for number in candidates},
+            {self.labels[number]: float(self._exit[number]) for number in lasting},
+        )
+
+    def _go_on(self, event: _OpenEvent) -> list[EventNotice]:
+        """The notice that an event is long enough to count, or that it goes on."""
+        if event.label not in self.only:
             return []
-        return [Event(event.start_seconds, event.last_seconds, self.labels[event.label], event.sum / event.count)]
+        if event.noticed_seconds is None:
+            if event.last_seconds - event.start_seconds < self.min_duration_seconds:
+                return []
+        elif not self.notice_seconds or event.last_seconds - event.noticed_seconds < self.notice_seconds:
+            return []
+        began = event.noticed_seconds is None
+        event.noticed_seconds = event.last_seconds
+        return [event.notice("began" if began else "ongoing")]
+
+    def _end(self, label: int) -> list[EventNotice]:
+        event = self._open.pop(label)
+        # An event that was too short, or whose label is not wanted, was not noticed when it began.
+        return [] if event.noticed_seconds is None else [event.notice("ended")]
+
+
+def ended_events(notices: Sequence[EventNotice]) -> list[Event]:
+    """The events that have ended, among what has become of events."""
+    return [notice.event for notice in notices if notice.state == "ended"]

@@ -25,7 +25,7 @@ from stillmotion.models.inference import predict_in_batches
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, WindowStream
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
-from stillmotion.prediction.events import Event, EventDetector
+from stillmotion.prediction.events import Event, EventDetector, EventNotice, ended_events
 from stillmotion.prediction.framing import FramingNote
 from stillmotion.prediction.hops import hop_to_keep_up, measure_prediction_seconds
 from stillmotion.prediction.records import name_prediction
@@ -68,12 +68,17 @@ class StreamUpdate:
     Attributes:
         frame: the frame.
         predictions: of the windows that are complete with it.
-        events: the events that end with it, or, if it starts a new recording, that ended before it.
+        notices: which events begin, go on or end with it, or, if it starts a new recording, ended before it.
     """
 
     frame: SourceFrame
     predictions: Sequence[WindowPrediction]
-    events: Sequence[Event] = ()
+    notices: Sequence[EventNotice] = ()
+
+    @property
+    def events(self) -> list[Event]:
+        """The events that end."""
+        return ended_events(self.notices)
 
 
 def stream(
@@ -175,7 +180,7 @@ def stream_updates(
             # A frame is shown until the next one begins, so its windows are complete only now.
             predictions = predictor.push(frame)
             if last is not None:
-                yield StreamUpdate(last, predictions, _events(detector, last, predictions))
+                yield StreamUpdate(last, predictions, _notices(detector, last, predictions))
             last = frame
             arrivals.append(time.monotonic())
             stats.last_arrival = arrivals[-1] if live else None
@@ -183,18 +188,20 @@ def stream_updates(
     if last is not None:
         stopped = stop is not None and stop.is_set()
         predictions = [] if stopped else predictor.finish(last)
-        last_events = _events(detector, last, predictions)
-        yield StreamUpdate(last, predictions, last_events + (detector.flush() if detector else []))
+        notices = _notices(detector, last, predictions)
+        yield StreamUpdate(last, predictions, notices + (detector.finish() if detector else []))
 
 
-def _events(detector: EventDetector | None, frame: SourceFrame, predictions: Sequence[WindowPrediction]) -> list[Event]:
-    """The events that end with the predictions of a frame, or with the recording before it."""
+def _notices(
+    detector: EventDetector | None, frame: SourceFrame, predictions: Sequence[WindowPrediction]
+) -> list[EventNotice]:
+    """What has become of events with the predictions of a frame, or with the end of the recording before it."""
     if detector is None:
         return []
-    events = detector.flush() if frame.starts_recording else []
+    notices = detector.finish() if frame.starts_recording else []
     for prediction in predictions:
-        events += detector.push(prediction)
-    return events
+        notices += detector.advance(prediction)
+    return notices
 
 
 class _Predictor:
