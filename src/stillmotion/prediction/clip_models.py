@@ -17,6 +17,7 @@ from stillmotion.models.cards import ROLES, Fact, ModelCard, Outputs
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
 from stillmotion.prediction.describing import DescribedModel, open_model
+from stillmotion.prediction.own_test import warn_of_weakness
 from stillmotion.runs import Run
 
 SAID_BY_ACTIVATION = ("softmax", "one sigmoid", "independent sigmoids")
@@ -97,6 +98,8 @@ def load_clip_model(
 ) -> ClipModel:
     """Load a model that can predict and be streamed.
 
+    A warning is logged if it is a run whose own test did not surely beat guessing.
+
     Args:
         run: a run, its folder, or any model's file; see `describe_model`. What its card says need not be given again.
         rate: frames per second that the model sees. A run has its own. If its clips were spread over each video, it
@@ -138,6 +141,8 @@ def load_clip_model(
         card=card,
     )
     described = open_model(run, facts, snapshots=snapshots, videos=videos, streamed=True)
+    if described.run is not None:
+        warn_of_weakness(described.run)
     return as_clip_model(described, facts.rate, engine=engine)
 
 

@@ -30,6 +30,7 @@ from stillmotion.prediction.clip_models import ClipModel, as_clip_model
 from stillmotion.prediction.describing import DescribedModel, open_model
 from stillmotion.prediction.framing import FramingNote
 from stillmotion.prediction.inputs import find_inputs
+from stillmotion.prediction.own_test import warn_of_weakness
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.run_models import RunModel, load_run_model
 from stillmotion.progress import Progress, no_progress
@@ -119,6 +120,8 @@ def _load(
     if not isinstance(run, ClipModel):
         opened = open_model(run, GivenFacts(card=card))
         if opened.run is not None:
+            if not features:
+                warn_of_weakness(opened.run)
             return RunModel(opened.model, None), opened.run.recipe.spec, opened.run.labels, "softmax", opened
         run = as_clip_model(opened)
     opened_run = run.described.run if run.described else None
