@@ -21,7 +21,8 @@ from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction import describe_model, find_inputs, predict
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.hops import hop_to_keep_up
-from stillmotion.prediction.live import StreamStats, stream, stream_updates
+from stillmotion.prediction.live import stream, stream_updates
+from stillmotion.prediction.window_predictor import StreamStats
 from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
 
 pytestmark = pytest.mark.backend
@@ -171,7 +172,7 @@ def small_model() -> ClipModel:
 
 def test_the_hop_adapts_to_a_slow_model_on_a_live_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 10 frames per second, 0.25 s for a prediction allow one in 4 frames."""
-    monkeypatch.setattr("stillmotion.prediction.live.measure_prediction_seconds", lambda model: 0.25)
+    monkeypatch.setattr("stillmotion.prediction.window_predictor.measure_prediction_seconds", lambda model: 0.25)
     file = write_video(tmp_path / "video.mp4", noise(12), rate=10)
     stats = StreamStats()
     list(stream_updates(small_model(), file, realtime=True, stats=stats))

@@ -20,7 +20,7 @@ from helpers.streams import JAM_LABELS, jam_predictions, receiver
 from stillmotion.decoding.live import without_credentials
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction import sinks
-from stillmotion.prediction.events import Event, EventNotice
+from stillmotion.prediction.event_records import Event, EventNotice
 from stillmotion.prediction.sinks import (
     EVENT_COLUMNS,
     Webhook,

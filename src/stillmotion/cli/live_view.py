@@ -20,7 +20,8 @@ from stillmotion.errors import StillmotionError
 if TYPE_CHECKING:
     import stillmotion as sm
     from stillmotion.models.cards import Outputs
-    from stillmotion.prediction.live import StreamStats, StreamUpdate
+    from stillmotion.prediction.live import StreamUpdate
+    from stillmotion.prediction.window_predictor import StreamStats
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -98,6 +99,8 @@ class LiveView:
         else:
             number = int(prediction.probabilities.argmax())
             current = Text.assemble((self.labels[number], f"bold {_color(number)}"), f"  {prediction.probability:.0%}")
+        if prediction.unlike_training:
+            current.append("  unlike training", "bold red")
         table = Table.grid(expand=True)
         table.add_column(overflow="ellipsis", no_wrap=True)
         table.add_column(justify="right", no_wrap=True)

@@ -67,6 +67,10 @@ def stream(
         str | None,
         typer.Option(metavar="LABEL,...", help="Report only events with these labels.", show_default="all labels"),
     ] = None,
+    unknown: Annotated[
+        bool,
+        typer.Option("--unknown/--no-unknown", help="Whether what is unlike the training clips is an event 'unknown'."),
+    ] = True,
     replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
     hop: Annotated[
         int | None,
@@ -147,6 +151,7 @@ def stream(
         outputs=clip_model.outputs,
         only=options.read_names(only),
         notice_seconds=notice_interval,
+        unknown=unknown,
     )
     stats = StreamStats()
     # Predictions or events may be printed for another program: the view must not be mixed with them.

@@ -18,7 +18,7 @@ from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
 from stillmotion.prediction.describing import DescribedModel, open_model
 from stillmotion.prediction.own_test import warn_of_weakness
-from stillmotion.runs import Run
+from stillmotion.runs import ClipMemory, Run, read_memory
 
 SAID_BY_ACTIVATION = ("softmax", "one sigmoid", "independent sigmoids")
 
@@ -35,6 +35,7 @@ class ClipModel:
         engine: what runs the model; see `stream_model`.
         outputs: what its outputs are; see `ModelCard`.
         described: the model as it was loaded, with its card.
+        memory: what a run remembers of its training clips.
     """
 
     model: keras.Model
@@ -44,6 +45,7 @@ class ClipModel:
     engine: str = "keras"
     outputs: Outputs = "softmax"
     described: DescribedModel | None = None
+    memory: ClipMemory | None = None
 
     @property
     def name(self) -> str:
@@ -183,7 +185,7 @@ def as_clip_model(
             f"trained on {spec.frames} frames spread over each video: streams over windows of {typical_seconds:.3g} s, "
             f"as the training videos typically last ({rate:.3g} frames per second)"
         )
-    return ClipModel(described.model, rate or spec.rate, labels, note, engine, outputs, described)
+    return ClipModel(described.model, rate or spec.rate, labels, note, engine, outputs, described, read_memory(run))
 
 
 def _found_out(card: ModelCard) -> str:

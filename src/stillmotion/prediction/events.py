@@ -5,10 +5,8 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,73 +14,14 @@ from numpy.typing import NDArray
 from stillmotion.data import read_class_names
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import Outputs
+from stillmotion.prediction.event_records import Event, EventNotice, OpenEvent, ended_events
 from stillmotion.prediction.near_misses import NearMisses
 from stillmotion.streaming import WindowPrediction
 
 ENTER_THRESHOLD, EXIT_THRESHOLD = 0.6, 0.4
-
-
-@dataclass(frozen=True)
-class Event:
-    """A stretch of time with one label.
-
-    Attributes:
-        start_seconds: the end of the first window of the event.
-        end_seconds: the end of its last window.
-        label: the label.
-        confidence: the mean of the label's smoothed probability over the event. It may be below the enter threshold,
-            because an event lasts until the exit threshold.
-        entry_confidence: the smoothed probability with which the event began.
-        peak_confidence: the highest smoothed probability of the event.
-    """
-
-    start_seconds: float
-    end_seconds: float
-    label: str
-    confidence: float
-    entry_confidence: float
-    peak_confidence: float
-
-
-@dataclass(frozen=True)
-class EventNotice:
-    """What has become of an event.
-
-    Attributes:
-        state: "began" as soon as the event is long enough to count, "ongoing" at an interval, or "ended".
-        event: the event so far; it has its last window when it has ended.
-        id: the same in all notices of an event, and in those of no other event.
-    """
-
-    state: Literal["began", "ongoing", "ended"]
-    event: Event
-    id: str = field(default="", compare=False)
-
-
-@dataclass
-class _OpenEvent:
-    """An event that has not ended yet, with the first, highest, sum and count of its smoothed probabilities."""
-
-    label: str
-    start_seconds: float
-    id: str
-    first: float
-    last_seconds: float = 0.0
-    highest: float = -inf
-    sum: float = 0.0
-    count: int = 0
-    noticed_seconds: float | None = None  # When its last notice was given.
-
-    def extend(self, seconds: float, value: float) -> None:
-        self.last_seconds = seconds
-        self.highest = max(self.highest, value)
-        self.sum += value
-        self.count += 1
-
-    def notice(self, state: Literal["began", "ongoing", "ended"]) -> EventNotice:
-        mean = self.sum / self.count
-        event = Event(self.start_seconds, self.last_seconds, self.label, mean, self.first, self.highest)
-        return EventNotice(state, event, self.id)
+# The label of windows that are unlike the training clips. Its averages are of their distance, and end at this share of
+# the threshold.
+UNKNOWN, UNKNOWN_EXIT = "unknown", 0.9
 
 
 class EventDetector:
@@ -95,6 +34,9 @@ class EventDetector:
     The labels of a model with independent outputs each have their own events, which may overlap. So does the number
     that a regression returns; its thresholds are numbers of that kind, and have to be given.
 
+    Where the smoothed distance of windows from the training clips is above 1, the event is "unknown", whatever the
+    model says, and events of labels end. The threshold can be given like those of labels.
+
     Args:
         labels: class names in the order of the model's outputs; see `read_class_names`.
         smoothing_seconds: how long probabilities are averaged; 0 takes each prediction as it is.
@@ -106,6 +48,7 @@ class EventDetector:
         outputs: what the model's outputs are; see `ModelCard`.
         only: the labels whose events are reported; by default all. Events of the others still end those of these.
         notice_seconds: from one notice of an event that goes on to the next; 0 for none in between.
+        unknown: whether windows that are unlike the training clips are unknown, and not what the model says.
 
     Raises:
         UsageError: the exit threshold is above the enter threshold, a threshold for a label that is not there, such a
@@ -123,6 +66,7 @@ class EventDetector:
         outputs: Outputs = "softmax",
         only: Sequence[str] | None = None,
         notice_seconds: float = 60.0,
+        unknown: bool = True,
     ) -> None:
         self.labels = read_class_names(labels)
         regression = outputs == "regression"
@@ -130,21 +74,28 @@ class EventDetector:
             exit_threshold = enter_threshold
         self._enter = self._thresholds(enter_threshold, inf if regression else ENTER_THRESHOLD)
         self._exit = self._thresholds(exit_threshold, inf if regression else EXIT_THRESHOLD)
-        for label, enter, leave in zip(self.labels, self._enter, self._exit, strict=True):
+        # The last one is that of unknown events.
+        self._names = (*self.labels, UNKNOWN)
+        given = [it.get(UNKNOWN) if isinstance(it, Mapping) else None for it in (enter_threshold, exit_threshold)]
+        limit = 1.0 if given[0] is None else given[0]
+        self._enter = np.append(self._enter, limit)
+        self._exit = np.append(self._exit, UNKNOWN_EXIT * limit if given[1] is None else given[1])
+        for label, enter, leave in zip(self._names, self._enter, self._exit, strict=True):
             if leave > enter:
                 of_label = f" of {label}" if isinstance(enter_threshold, Mapping) else ""
                 raise UsageError(
                     f"the exit threshold{of_label} is {leave:g}, above the enter threshold, {enter:g}: "
                     "an event would end as it begins"
                 )
-        self.only = frozenset(self._check_known(only, "events of") if only is not None else self.labels)
+        self.only = frozenset(self._check_known(only, "events of") if only is not None else self._names)
         self.independent = regression or outputs == "independent sigmoids"
         self.smoothing_seconds = smoothing_seconds
         self.min_duration_seconds = min_duration_seconds
         self.notice_seconds = notice_seconds
+        self.unknown = unknown
         self.near_misses = NearMisses(min_duration_seconds)
-        self._recent: deque[tuple[float, NDArray[np.float32]]] = deque()
-        self._open: dict[int, _OpenEvent] = {}
+        self._recent: deque[tuple[float, NDArray[np.float64]]] = deque()
+        self._open: dict[int, OpenEvent] = {}
         self._ids, self._begun = uuid.uuid4().hex[:12], 0
 
     def _thresholds(self, given: float | Mapping[str, float] | None, default: float) -> NDArray[np.float64]:
@@ -155,7 +106,7 @@ class EventDetector:
         return np.full(len(self.labels), default if given is None else given)
 
     def _check_known(self, labels: Sequence[str], what: str) -> Sequence[str]:
-        unknown = next((label for label in labels if label not in self.labels), None)
+        unknown = next((label for label in labels if label not in (*self.labels, UNKNOWN)), None)
         if unknown is not None:
             raise UsageError(f"{what} {unknown!r}, which is none of the labels {', '.join(self.labels)}")
         return labels
@@ -189,23 +140,29 @@ class EventDetector:
         seconds = prediction.seconds
         if seconds is None:
             raise UsageError("events need predictions with times: give the stream the times of its frames")
-        self._recent.append((seconds, prediction.probabilities))
+        distance = prediction.distance if self.unknown and prediction.distance is not None else 0.0
+        self._recent.append((seconds, np.append(prediction.probabilities.astype(np.float64), distance)))
         while self._recent[0][0] < seconds - self.smoothing_seconds:
             self._recent.popleft()
-        mean = np.mean([probabilities for _, probabilities in self._recent], axis=0)
-        candidates = range(len(mean)) if self.independent else [int(mean.argmax())]
-        entering = [label for label in candidates if mean[label] >= self._enter[label]]
+        mean = np.mean([values for _, values in self._recent], axis=0)
+        last = len(self.labels)
+        is_unknown = bool(mean[last] >= self._exit[last] if last in self._open else mean[last] > self._enter[last])
+        if is_unknown:
+            candidates, entering = [], [last]
+        else:
+            candidates = list(range(last)) if self.independent else [int(mean[:last].argmax())]
+            entering = [label for label in candidates if mean[label] >= self._enter[label]]
         self._remember(seconds, mean, candidates, entering)
         notices: list[EventNotice] = []
         for label in list(self._open):
-            replaced = not self.independent and entering not in ([], [label])
+            replaced = (is_unknown or not self.independent) and entering not in ([], [label])
             if mean[label] < self._exit[label] or replaced:
                 notices += self._end(label)
         for label in entering:
             if label not in self._open:
                 self._begun += 1
                 identity = f"{self._ids}-{self._begun}"
-                self._open[label] = _OpenEvent(self.labels[label], seconds, identity, float(mean[label]))
+                self._open[label] = OpenEvent(self._names[label], seconds, identity, float(mean[label]))
         for label, event in self._open.items():
             event.extend(seconds, float(mean[label]))
             notices += self._go_on(event)
@@ -235,19 +192,20 @@ class EventDetector:
         Returns:
             One line: the highest average that was reached, and which threshold would have made it an event.
         """
-        limits = zip(self.labels, self._enter, self._exit, strict=True)
+        limits = zip(self.labels, self._enter, self._exit, strict=False)
         return self.near_misses.explain(
             {label: (float(enter), float(leave)) for label, enter, leave in limits if label in self.only}
         )
 
     def _remember(
-        self, seconds: float, mean: NDArray[np.float32], candidates: Sequence[int], entering: Sequence[int]
+        self, seconds: float, mean: NDArray[np.float64], candidates: Sequence[int], entering: Sequence[int]
     ) -> None:
         """Keep what `explain_silence` needs."""
         lasting = [
             number
             for number, label in enumerate(self.labels)
-            if label in self.only and (self.independent or entering in ([], [number]))
+            if label in self.only
+            and (entering in ([], [number]) or (self.independent and len(self.labels) not in entering))
         ]
         self.near_misses.push(
             seconds,
@@ -256,7 +214,7 @@ class EventDetector:
             {self.labels[number]: float(self._exit[number]) for number in lasting},
         )
 
-    def _go_on(self, event: _OpenEvent) -> list[EventNotice]:
+    def _go_on(self, event: OpenEvent) -> list[EventNotice]:
         """The notice that an event is long enough to count, or that it goes on."""
         if event.label not in self.only:
             return []
@@ -273,8 +231,3 @@ class EventDetector:
         event = self._open.pop(label)
         # An event that was too short, or whose label is not wanted, was not noticed when it began.
         return [] if event.noticed_seconds is None else [event.notice("ended")]
-
-
-def ended_events(notices: Sequence[EventNotice]) -> list[Event]:
-    """The events that have ended, among what has become of events."""
-    return [notice.event for notice in notices if notice.state == "ended"]

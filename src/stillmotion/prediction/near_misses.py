@@ -81,7 +81,7 @@ class NearMisses:
         if all(math.isinf(enter) for enter, _ in thresholds.values()):
             return "no event: a regression has events only with an enter threshold"
         if not self.highest:
-            return f"no event: {', '.join(thresholds)} was never the most probable label"
+            return f"no event: no window was most probably {' or '.join(thresholds)}"
         label = max(self.highest, key=lambda label: self.highest[label].value - thresholds[label][0])
         value, seconds, _ = self.highest[label]
         enter, leave = thresholds[label]

@@ -17,7 +17,7 @@ from stillmotion.errors import UsageError
 from stillmotion.prediction.annotation import AnnotatedVideo
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.events import EventDetector
-from stillmotion.prediction.live import StreamStats, StreamUpdate, stream_updates
+from stillmotion.prediction.live import StreamUpdate, stream_updates
 from stillmotion.prediction.sinks import (
     EVENT_COLUMNS,
     Sink,
@@ -28,6 +28,7 @@ from stillmotion.prediction.sinks import (
     window_columns,
     window_row,
 )
+from stillmotion.prediction.window_predictor import StreamStats
 from stillmotion.runs import Run
 from stillmotion.streaming import WindowPrediction
 
@@ -113,7 +114,9 @@ def stream_to(
         def open_table(path: str | Path | None, columns: Sequence[str]) -> list[Sink]:
             return [] if path is None else [stack.enter_context(closing(open_sink(Path(path), columns)))]
 
-        prediction_sinks = open_table(predictions, window_columns(model.labels, model.outputs))
+        prediction_sinks = open_table(
+            predictions, window_columns(model.labels, model.outputs, distances=model.memory is not None)
+        )
         hook = stack.enter_context(closing(Webhook(webhook))) if webhook is not None else None
         event_sinks = open_table(events, EVENT_COLUMNS)
         annotated: AnnotatedVideo | None = None

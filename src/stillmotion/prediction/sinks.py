@@ -30,8 +30,8 @@ import numpy as np
 from stillmotion.decoding.live import without_credentials
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.cards import Outputs
-from stillmotion.prediction.events import Event, EventNotice
-from stillmotion.prediction.tables import result_columns
+from stillmotion.prediction.event_records import Event, EventNotice
+from stillmotion.prediction.tables import distance_columns, result_columns
 from stillmotion.streaming import WindowPrediction
 
 Row = dict[str, Any]
@@ -44,9 +44,10 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def window_columns(labels: Sequence[str], outputs: Outputs = "softmax") -> list[str]:
-    """The columns of `window_row`."""
-    return ["seconds", *result_columns(np.zeros(len(labels), np.float32), labels, outputs)]
+def window_columns(labels: Sequence[str], outputs: Outputs = "softmax", *, distances: bool = False) -> list[str]:
+    """The columns of `window_row`; `distances` says whether the run remembers its training clips."""
+    results = result_columns(np.zeros(len(labels), np.float32), labels, outputs)
+    return ["seconds", *results, *distance_columns(0.0 if distances else None)]
 
 
 def window_row(prediction: WindowPrediction, labels: Sequence[str], outputs: Outputs = "softmax") -> Row:
@@ -54,6 +55,7 @@ def window_row(prediction: WindowPrediction, labels: Sequence[str], outputs: Out
     return {
         "seconds": None if prediction.seconds is None else round(prediction.seconds, 3),
         **result_columns(prediction.probabilities, labels, outputs),
+        **distance_columns(prediction.distance),
     }
 
 

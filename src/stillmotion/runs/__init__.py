@@ -9,6 +9,7 @@ from stillmotion.runs.layout import (
     UNFINISHED_FOLDER,
     delete_unfinished,
 )
+from stillmotion.runs.memory import MAX_CLIPS, ClipMemory, make_memory, read_memory, write_memory
 from stillmotion.runs.recipe import Recipe
 from stillmotion.runs.run import (
     CostRecord,
@@ -25,10 +26,12 @@ from stillmotion.runs.run import (
 __all__ = [
     "COMPARISON_FILE",
     "EXPORTS_FOLDER",
+    "MAX_CLIPS",
     "RECORD_FILE",
     "STATE_FILE",
     "TENSORBOARD_FOLDER",
     "UNFINISHED_FOLDER",
+    "ClipMemory",
     "CostRecord",
     "DataRecord",
     "Recipe",
@@ -37,7 +40,10 @@ __all__ = [
     "TrainingRecord",
     "delete_run",
     "delete_unfinished",
+    "make_memory",
+    "read_memory",
     "read_run",
     "versions",
+    "write_memory",
     "write_run",
 ]

@@ -41,12 +41,20 @@ class WindowPrediction:
         seconds: the time of the window's last frame, where times were given.
         label: the most probable label, where labels were given; of a stream of independent labels all from 0.5 on,
             such as "a + b".
+        distance: how unlike the clips of the run's training the window is, where the run remembers them; see
+            `unlike_training`.
     """
 
     probabilities: NDArray[np.float32]
     index: int
     seconds: float | None = None
     label: str | None = None
+    distance: float | None = None
+
+    @property
+    def unlike_training(self) -> bool | None:
+        """Whether the window is less like the training clips than 95 % of those are like other recordings."""
+        return None if self.distance is None else self.distance > 1
 
     @property
     def probability(self) -> float:

@@ -36,11 +36,13 @@ from stillmotion.runs import (
     delete_run,
     delete_unfinished,
     versions,
+    write_memory,
     write_run,
 )
 from stillmotion.training.checkpoints import TrainingState
 from stillmotion.training.phases import TrainingPhases
 from stillmotion.training.recipes import make_recipe, suit_epochs
+from stillmotion.training.remembering import remember_clips
 from stillmotion.training.resuming import find_training, fingerprint_segments, identify_training
 
 
@@ -176,7 +178,11 @@ def train(
                 validation_accuracy=state.best["val_accuracy"],
             ),
         )
-        run = write_run(Run(folder, record))
+        run = Run(folder, record)
+        memory = remember_clips([*train_segments, *validation_segments], recipe.spec, progress)
+        if memory is not None:
+            write_memory(memory, run)
+        write_run(run)
         delete_unfinished(unfinished)
         return run
 
