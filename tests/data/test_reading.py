@@ -296,10 +296,13 @@ def test_absolute_paths_become_relative_to_the_table(tmp_path: Path) -> None:
         ("path,label,start_seconds\na.mp4,x,soon\n", "row 2: start_seconds is 'soon'"),
         ("path,label,start_seconds\na.mp4,x,-1\n", "row 2: start_seconds is '-1'"),
         ("path,label,end_seconds\na.mp4,x,nan\n", "row 2: end_seconds is 'nan'"),
-        ("path,label,end_seconds\na.mp4,x,0\n", "row 2: end_seconds 0 is not after start_seconds 0"),
+        ("path,label,end_seconds\na.mp4,x,0\n", "row 2: the segment ends at 0 s, which is not after"),
         ("path,label\na.mp4,x\nb.mp4,x\na.mp4,y\n", "rows 2 and 4: both are a.mp4; keep one"),
         ("path,label,end_seconds\na.mp4,x,5\na.mp4,x,5.0\n", "rows 2 and 3: both are a.mp4@0-5"),
-        ("path,label,start_seconds,end_seconds\na.mp4,x,5,4\n", "row 2: end_seconds 4 is not after start_seconds 5"),
+        (
+            "path,label,start_seconds,end_seconds\na.mp4,x,5,4\n",
+            "row 2: the segment ends at 4 s, which is not after",
+        ),
     ],
 )
 def test_a_bad_table_is_named_with_the_row(tmp_path: Path, text: str, says: str) -> None:

@@ -159,6 +159,16 @@ def test_copies_of_folders_of_frames_are_found(tmp_path: Path) -> None:
     assert [(first.video.path, second.video.path) for first, second in pairs] == [("a/1@4fps", "b/2@4fps")]
 
 
+def test_groups_are_asked_about_if_each_video_is_its_own(tmp_path: Path) -> None:
+    record(tmp_path / "a" / "left.mp4", 1)
+    record(tmp_path / "b" / "right.mp4", 2)
+    assert inspect_videos(read_videos(tmp_path)).each_its_own_group
+    assert not inspect_videos(read_videos(tmp_path, group=".+")).each_its_own_group  # the user says so
+    record(tmp_path / "b" / "right_clip2.mp4", 3)
+    record(tmp_path / "b" / "right_clip3.mp4", 4)
+    assert not inspect_videos(read_videos(tmp_path)).each_its_own_group
+
+
 def test_names_alike_but_for_a_number_are_found(tmp_path: Path) -> None:
     for number in range(8):
         record(tmp_path / "a" / f"anna{number // 2}_{number}.mp4", number)

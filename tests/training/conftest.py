@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,14 @@ import pytest
 
 import stillmotion as sm
 from helpers.training import separate_cache, swap_labels, write_shades
+
+
+@pytest.fixture(scope="session", autouse=True)
+def saved_epochs() -> Iterator[None]:
+    """Every epoch is saved, however short it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stillmotion.training.checkpoints.SAVING_SHARE", math.inf)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -95,7 +95,7 @@ def test_the_weights_that_are_kept_are_the_averaged_ones_of_the_best_epoch(
     """Validation is done with the averaged weights, so no others have the recorded loss."""
     contrary = swap_labels(shades[1], "dark", "bright")
     for run, validation in ((easy_run, shades[1]), (contrary_run, contrary)):
-        assert validation_loss(run, validation) == pytest.approx(finished_training(run).validation_loss, abs=1e-4)
+        assert validation_loss(run, validation) == pytest.approx(finished_training(run).validation_loss, abs=1e-3)
 
 
 def test_the_learning_rate_is_at_its_peak_after_a_tenth_and_then_falls_along_a_cosine(easy_run: sm.Run) -> None:

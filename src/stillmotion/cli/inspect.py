@@ -95,6 +95,13 @@ def _print_problems(inspection: Inspection) -> None:
     _print_list("groups are in more than one part of the table's split", inspection.straddling)
     if inspection.alike_names:
         out.print(f"{inspection.alike_names.question} (--group)", markup=False)
+    elif inspection.each_its_own_group:
+        out.print(
+            "each video counts as a group of its own. If some show the same person, animal, machine, camera or day, or "
+            "were cut from one recording, join them by a table's column 'group' or by --group; otherwise every model "
+            "looks better than it is. --group '.+' says that none do",
+            markup=False,
+        )
     if len(inspection.videos.labels) < 2:
         out.print("there are fewer than two labels, so there is nothing to classify")
 

@@ -44,17 +44,20 @@ def augment(images: Images, how: Augment, rng: np.random.Generator) -> Images:
     """
     from PIL import Image
 
-    _, height, width, _ = images.shape
+    # Pillow is called once for all frames, side by side or below each other: calls for each frame take longer than the
+    # work.
+    frames, height, width, _ = images.shape
     if how.crop:
         kept_height, kept_width = 1 - rng.uniform(0, how.crop, size=2)
         top, left = rng.uniform(0, 1 - kept_height) * height, rng.uniform(0, 1 - kept_width) * width
-        box = (left, top, left + kept_width * width, top + kept_height * height)
-        images = np.stack(
-            [
-                np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR, box))
-                for image in images
-            ]
+        column = Image.fromarray(images.reshape(-1, width, 3))
+        column = column.resize(
+            column.size, Image.Resampling.BILINEAR, (left, 0, left + kept_width * width, column.height)
         )
+        images = np.asarray(column).reshape(images.shape)
+        row = Image.fromarray(images.swapaxes(0, 1).reshape(height, -1, 3))
+        row = row.resize(row.size, Image.Resampling.BILINEAR, (0, top, row.width, top + kept_height * height))
+        images = np.asarray(row).reshape(height, frames, width, 3).swapaxes(0, 1)
     if how.brightness or how.contrast or how.color:
         contrast = 1 + rng.uniform(-how.contrast, how.contrast)
         shift = 128 * rng.uniform(-how.brightness, how.brightness)
@@ -62,8 +65,8 @@ def augment(images: Images, how: Augment, rng: np.random.Generator) -> Images:
         # A table of the 256 levels for each channel is faster than arithmetic on all pixels.
         levels = ((np.arange(256) - 128) * contrast + 128 + shift) * color[:, None]
         levels = np.clip(np.rint(levels), 0, 255).astype(int)
-        in_a_column = Image.fromarray(images.reshape(-1, width, 3))
-        images = np.asarray(in_a_column.point(levels.ravel().tolist())).reshape(images.shape)
+        column = Image.fromarray(images.reshape(-1, width, 3))
+        images = np.asarray(column.point(levels.ravel().tolist())).reshape(images.shape)
     if how.flip and rng.random() < 0.5:
         images = images[:, :, ::-1]
     return np.ascontiguousarray(images)

@@ -259,5 +259,7 @@ def _check_enough_groups(videos: Sequence[Video], parts: Sequence[str]) -> None:
         more = f" and {len(few) - 5} more labels" if len(few) > 5 else ""
         raise StillmotionError(
             f"too few groups to split: {listed}{more}; each label needs {len(parts)} or more "
-            f"(one each for {', '.join(parts)}). Record more videos, or check the groups"
+            f"(one each for {', '.join(parts)}). Record more, or correct the groups if they are wrong: a group is "
+            "one recording, person, animal, machine, camera or day, named in a table's column 'group' or by the "
+            "pattern `group`"
         )

@@ -56,6 +56,11 @@ class Inspection:
     straddling: list[str]
     alike_names: AlikeNames | None = None
 
+    @property
+    def each_its_own_group(self) -> bool:
+        """Whether no two videos are in one group, and nobody has said so."""
+        return self.videos.groups_guessed and len(self.videos.groups) == len(self.videos)
+
 
 def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspection:
     """Open every video of a data set, and find what is broken and what would make models look better than they are.

@@ -28,7 +28,7 @@ class Recipe:
         weight_decay: AdamW's.
         label_smoothing: how much of the true label's probability is spread over all labels in training, from 0 to 1.
         patience: training stops after this many epochs without a lower validation loss.
-        precision: Keras's dtype policy.
+        precision: Keras's dtype policy. With float32, training may still multiply in less (TF32, bfloat16).
         finetune: whether the last stages of a pretrained backbone are trained, too, once its head is.
         seed: random seed for the weights, the order of clips, and what is drawn from each video.
 

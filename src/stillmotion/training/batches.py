@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import keras
@@ -24,7 +25,7 @@ from stillmotion.clips import (
     random_window,
     read_clips,
 )
-from stillmotion.decoding import Seconds
+from stillmotion.decoding import DecodedFrames, Seconds
 from stillmotion.features import read_feature_clips
 from stillmotion.models import pretrained_backbone
 from stillmotion.runs import Recipe
@@ -35,6 +36,9 @@ VALIDATION_WINDOWS = 8
 DRAWN_FRAMES = ClipSpec().frames
 # Clips in a batch when a head is validated. A head is so small that calling it takes longer than what it computes.
 FEATURE_CLIPS = 128
+
+# Videos whose frames stay mapped into memory during a training; a system allows some ten thousand mappings.
+OPEN_POOLS = 2048
 
 # What a model is fed: pixels `(time, height, width, 3)`, or features `(time, features)`.
 Clip = NDArray[Any]
@@ -62,6 +66,8 @@ class TrainingClips(keras.utils.PyDataset):
         self.targets = one_hot(self.segments, labels)
         self.weights = balanced_weights(self.segments)
         self.batch_size = min(recipe.batch_size, len(self.segments))
+        # To find an entry of the cache takes as long as to augment a clip.
+        self._pool = lru_cache(OPEN_POOLS)(self._open_pool)
 
     def __len__(self) -> int:
         return len(self.segments) // self.batch_size
@@ -89,10 +95,14 @@ class TrainingClips(keras.utils.PyDataset):
     def draw(self, index: int, rng: np.random.Generator) -> Clip:
         """Draw a clip with a random generator; see `clip`."""
         segment, spec = self.segments[index], self.recipe.spec
-        pool = cached_frames(segment.file, training_times(spec, segment.window), spec.height, spec.width)
         window = random_window(spec, segment.window, rng)
         times = rng.uniform(*window, size=1) if draws_any_frame(self.recipe) else frame_times(spec, window)
-        return augment(pool.shown_at(times), self.recipe.augment, rng)
+        return augment(self._pool(segment).shown_at(times), self.recipe.augment, rng)
+
+    def _open_pool(self, segment: Segment) -> DecodedFrames:
+        """The frames that clips of a segment are made of, mapped into memory."""
+        spec = self.recipe.spec
+        return cached_frames(segment.file, training_times(spec, segment.window), spec.height, spec.width)
 
     def on_epoch_end(self) -> None:
         """Go to the next epoch, which has different clips."""

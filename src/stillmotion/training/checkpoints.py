@@ -1,4 +1,4 @@
-"""What is saved after each epoch, so that a training can be interrupted at any time and resumed.
+"""What is saved during a training, so that it can be interrupted at any time and resumed.
 
 runs/cnn_rnn-seed0/unfinished/
     state.json              what is being trained, and the epochs so far; written last, it names the other files
@@ -23,6 +23,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.errors import StillmotionError
@@ -70,10 +71,15 @@ class TrainingState:
 
 _ADAPTER = TypeAdapter(TrainingState)
 _REQUIRED_COLUMNS = {"epoch", "val_loss", "val_accuracy", "seconds"}
+# The largest share of a training's time that saving takes. The epochs of a head are as short as saving it.
+SAVING_SHARE = 0.05
 
 
 class CheckpointCallback(keras.callbacks.Callback):
-    """Saves the state after every epoch, and stops the training when the validation loss no longer falls.
+    """Saves the state after epochs, and stops the training when the validation loss no longer falls.
+
+    The state is saved after the last epoch, and after every epoch before it unless that would take too long. What an
+    interruption then costs are epochs that took some 20 times as long as saving.
 
     Dropout is seeded again in each epoch from (seed, epoch), because saved weights do not hold its state: a training
     that was resumed gives the same result as one that was not interrupted.
@@ -90,6 +96,9 @@ class CheckpointCallback(keras.callbacks.Callback):
         self.folder, self.state, self.patience, self.seed = folder, state, patience, seed
         self.swap_averaged_weights = SwapAveragedWeights()
         self.epoch_start = 0.0
+        self._best_weights: list[NDArray[Any]] | None = None  # if they have not been saved
+        self._saved_files = {self.latest_file, self.best_file}
+        self._saved_epochs, self._save_after = state.epochs, 0.0
 
     @property
     def latest_file(self) -> Path:
@@ -133,7 +142,6 @@ class CheckpointCallback(keras.callbacks.Callback):
             "learning_rate": float(self.model.optimizer.learning_rate),
             "seconds": time.perf_counter() - self.epoch_start,
         }
-        previous_files = {self.latest_file, self.best_file}
         # Every comparison with NaN is false, so the first finite loss after it has to be asked for.
         improved = (
             not self.state.history
@@ -145,22 +153,39 @@ class CheckpointCallback(keras.callbacks.Callback):
             self.state.best_epoch = self.state.epochs
             # The validation loss is that of the averaged weights, so these are what is kept.
             self.swap_averaged_weights.on_test_begin()
-            save_variables(self.best_file, self.model.weights)
+            self._best_weights = [np.array(keras.ops.convert_to_numpy(weight)) for weight in self.model.weights]
             self.swap_averaged_weights.on_test_end()
-        save_variables(self.latest_file, [*self.model.weights, *self.model.optimizer.variables])
-        write_json(self.folder / STATE_FILE, asdict(self.state))
-        for file in previous_files - {self.latest_file, self.best_file}:
-            file.unlink(missing_ok=True)
+        if time.perf_counter() >= self._save_after:
+            self._save()
         if self.state.epochs_since_best >= self.patience:
             self.model.stop_training = True
 
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        if self._saved_epochs != self.state.epochs:
+            self._save()
 
-def save_variables(path: Path, variables: Sequence[keras.Variable]) -> None:
+    def _save(self) -> None:
+        """Write the state, and then delete the files of the state before."""
+        start = time.perf_counter()
+        if self._best_weights is not None:
+            save_variables(self.best_file, self._best_weights)
+            self._best_weights = None
+        save_variables(self.latest_file, [*self.model.weights, *self.model.optimizer.variables])
+        write_json(self.folder / STATE_FILE, asdict(self.state))
+        files = {self.latest_file, self.best_file}
+        for file in self._saved_files - files:
+            file.unlink(missing_ok=True)
+        self._saved_files, self._saved_epochs = files, self.state.epochs
+        end = time.perf_counter()
+        self._save_after = end + (end - start) / SAVING_SHARE
+
+
+def save_variables(path: Path, variables: Sequence[keras.Variable | NDArray[Any]]) -> None:
     """Write the values of variables to an .npz file, in their order.
 
     Args:
         path: the file.
-        variables: any variables of a model or an optimizer.
+        variables: any variables of a model or an optimizer, or their values.
 
     Raises:
         StillmotionError: the file cannot be written.

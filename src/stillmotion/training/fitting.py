@@ -60,7 +60,7 @@ def train(
 ) -> Run:
     """Train one model, and leave its run in a folder.
 
-    If the training is interrupted, the same call resumes it after the last finished epoch, with the same result as if
+    If the training is interrupted, the same call resumes it after the last saved epoch, with the same result as if
     it had not been interrupted. If it is finished, the same call returns the run.
 
     Args:

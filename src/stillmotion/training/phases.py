@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from stillmotion.training.batches import (
     training_times,
     training_windows,
 )
+from stillmotion.training.bfloat16_products import bfloat16_products
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
 from stillmotion.training.finetuning import FINETUNE_EPOCHS, FINETUNE_LEARNING_RATE, unfreeze_last_stages
 from stillmotion.training.fused_normalization import fused_normalization
@@ -200,7 +202,8 @@ class TrainingPhases:
             ]
             if self.tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(self.folder / TENSORBOARD_FOLDER))
-            with release_tf_graphs(), fused_normalization(model):
+            in_bfloat16 = bfloat16_products() if recipe.precision == "float32" else nullcontext()
+            with release_tf_graphs(), fused_normalization(model), in_bfloat16:
                 model.fit(
                     clips,
                     validation_data=validation_clips,

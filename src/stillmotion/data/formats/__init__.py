@@ -28,8 +28,6 @@ class DataFormat:
 
 # The first format that accepts a path reads it.
 FORMATS: dict[str, DataFormat] = {
-    "table": DataFormat(
-        "a CSV or Parquet table: path,label[,group,split,start_seconds,end_seconds]", table.accepts, table.read
-    ),
+    "table": DataFormat("a CSV or Parquet table: path,label[,group,split,start,end]", table.accepts, table.read),
     "folders": DataFormat("a folder of folders, one for each label", folders.accepts, folders.read),
 }

@@ -1,16 +1,18 @@
 """A CSV or Parquet table with one row per video.
 
-    path,label,group,split,start_seconds,end_seconds
+    path,label,group,split,start,end
     day1/a.mp4,jam,day1,train,12.5,20
+    day1/b.mp4,jam,day1,train,0:02:35,0:02:41
 
 Paths are relative to the table's folder, or absolute; a folder of numbered frames is a video. The column `path` is
 required, `label` for everything but prediction. The other columns are optional, and so is each of their cells. `split`
-is train, validation (val, valid, dev) or test.
+is train, validation (val, valid, dev) or test. Start and end have the names and forms that
+`stillmotion.data.segment_columns` knows. Columns that are not known are ignored, and named in a note.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
@@ -18,11 +20,12 @@ from typing import Any
 
 from stillmotion.data.frame_folders import add_frame_rate
 from stillmotion.data.grouping import make_grouping_rule
+from stillmotion.data.segment_columns import SegmentColumns, find_segment_columns
 from stillmotion.data.tables import describe_columns, read_table
 from stillmotion.data.videos import Part, Video, Videos
 from stillmotion.errors import StillmotionError
 
-COLUMNS = ("path", "label", "group", "split", "start_seconds", "end_seconds")
+COLUMNS = ("path", "label", "group", "split")
 PART_NAMES: dict[str, Part] = {
     "train": "train",
     "training": "train",
@@ -33,6 +36,7 @@ PART_NAMES: dict[str, Part] = {
     "test": "test",
     "testing": "test",
 }
+log = logging.getLogger(__name__)
 
 
 def accepts(path: Path) -> bool:
@@ -56,8 +60,8 @@ def read(path: Path, group: str | None, frame_rate: float | None = None) -> Vide
         StillmotionError: not a table, no column `path`, a cell that makes no sense, or two rows for one segment; the
             rows are named. Or a folder of frames without a rate.
     """
-    table = read_table(path, expected=COLUMNS)
-    repeated = next((name for name in COLUMNS if table.column_names.count(name) > 1), None)
+    table = read_table(path, expected=(*COLUMNS, "start", "end", "start_seconds", "end_seconds"))
+    repeated = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
     if repeated is not None:
         raise StillmotionError(f"{path}: has two columns {repeated!r}")
     rows = table.to_pylist()
@@ -66,6 +70,13 @@ def read(path: Path, group: str | None, frame_rate: float | None = None) -> Vide
     if "path" not in rows[0]:
         columns = describe_columns(table.column_names, COLUMNS)
         raise StillmotionError(f"{path}: no column 'path'; the columns are {columns}")
+    try:
+        times = find_segment_columns(table.column_names)
+    except StillmotionError as error:
+        raise StillmotionError(f"{path}: {error}") from None
+    ignored = [name for name in table.column_names if name not in (*COLUMNS, *times.names)]
+    if ignored:
+        log.info("%s: columns that are not used: %s", path.name, ", ".join(ignored))
     # Segments of one file are one recording, unless the table says otherwise.
     group_of: Callable[[PurePath], str] = PurePath.as_posix
     if group is not None:
@@ -76,7 +87,7 @@ def read(path: Path, group: str | None, frame_rate: float | None = None) -> Vide
     else:
         grouping = "groups: each file its own (the table has no column 'group')"
     videos = [
-        _read_row(row, path.parent, group_of, own_group=group is None, place=f"{path}, row {number}")
+        _read_row(row, path.parent, group_of, times, own_group=group is None, place=f"{path}, row {number}")
         for number, row in enumerate(rows, start=2)
     ]
     _check_unique(videos, path)
@@ -85,7 +96,13 @@ def read(path: Path, group: str | None, frame_rate: float | None = None) -> Vide
 
 
 def _read_row(
-    row: Mapping[str, Any], root: Path, group_of: Callable[[PurePath], str], *, own_group: bool, place: str
+    row: Mapping[str, Any],
+    root: Path,
+    group_of: Callable[[PurePath], str],
+    times: SegmentColumns,
+    *,
+    own_group: bool,
+    place: str,
 ) -> Video:
     """The video of one row. Errors begin with `place`."""
     file = _text(row["path"])
@@ -97,9 +114,10 @@ def _read_row(
     split = _text(row.get("split"))
     if split is not None and split.lower() not in PART_NAMES:
         raise StillmotionError(f"{place}: split is {split!r}; expected train, validation or test")
-    start, end = _seconds(row, "start_seconds", place), _seconds(row, "end_seconds", place)
-    if end is not None and end <= (start or 0.0):
-        raise StillmotionError(f"{place}: end_seconds {end:g} is not after start_seconds {start or 0.0:g}")
+    try:
+        start, end = times.read(row)
+    except StillmotionError as error:
+        raise StillmotionError(f"{place}: {error}") from None
     return Video(
         file,
         label=_text(row.get("label")),
@@ -123,17 +141,3 @@ def _text(cell: Any) -> str | None:
     """A cell as text; None if it is empty."""
     text = "" if cell is None else str(cell).strip()
     return text or None
-
-
-def _seconds(row: Mapping[str, Any], column: str, place: str) -> float | None:
-    """A cell as seconds; decimal commas are understood."""
-    text = _text(row.get(column))
-    if text is None:
-        return None
-    try:
-        seconds = float(text.replace(",", "."))
-    except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise StillmotionError(f"{place}: {column} is {text!r}; expected seconds, 0 or more")
-    return seconds
