@@ -137,7 +137,13 @@ def stream_updates(
     divided = divide_model(model, hop, live=live)
     stats.hop = divided.hop
     predictor = WindowPredictor(
-        model, divided, stats, batch or (1 if live else FILE_BATCH), live=live, may_skip=live and not every_frame
+        model,
+        divided,
+        stats,
+        batch or (1 if live else FILE_BATCH),
+        source=source,
+        live=live,
+        may_skip=live and not every_frame,
     )
     last: SourceFrame | None = None
     arrivals: deque[float] = deque(maxlen=RATE_FRAMES)

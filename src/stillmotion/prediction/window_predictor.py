@@ -13,7 +13,7 @@ from stillmotion.clips import AppearanceWindow, clip_appearance, frame_times
 from stillmotion.clips.appearance import Appearance
 from stillmotion.clips.resampling import FrameResampler
 from stillmotion.decoding import Images, index_shown_at
-from stillmotion.decoding.live import SourceStats
+from stillmotion.decoding.live import Source, SourceStats
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.resizing import Resizer
 from stillmotion.errors import UsageError
@@ -57,6 +57,7 @@ class WindowPredictor:
         model: the divided model.
         stats: kept up to date.
         batch: how many windows are predicted together.
+        source: where the frames come from.
         live: whether frames come by the clock.
         may_skip: whether to skip a gap so long that a whole window would be made of one frame.
     """
@@ -68,15 +69,16 @@ class WindowPredictor:
         stats: StreamStats,
         batch: int,
         *,
+        source: Source,
         live: bool,
         may_skip: bool,
     ) -> None:
-        self.clip_model, self.model, self.stats = clip_model, model, stats
+        self.clip_model, self.model, self.stats, self.source = clip_model, model, stats, source
         self.batch, self.live, self.may_skip = batch, live, may_skip
         spec = clip_model.spec
         self.resize = Resizer(spec.height, spec.width, spec.framing)
         self.rate = clip_model.streaming_rate
-        self.resampler: FrameResampler[SourceFrame] = FrameResampler(self.rate)
+        self.resampler: FrameResampler[SourceFrame] = FrameResampler(self.rate, source.start_seconds)
         # The model's frames that wait for a batch: when each ends, and its picture.
         self.waiting: list[tuple[float, Images]] = []
         # All frames until the first window is complete. A file that ends before that is a single window.
@@ -95,18 +97,20 @@ class WindowPredictor:
             self.stats.skipped += due
             self._restart(frame.seconds)
         predictions = self._take(self.resampler.push(frame.seconds, frame), frame)
-        window_seconds = self.clip_model.frames / self.rate
-        if not self.stats.windows and not self.may_skip and frame.seconds <= window_seconds:
+        first_end = self.source.start_seconds + self.clip_model.frames / self.rate
+        if not self.stats.windows and not self.may_skip and frame.seconds <= first_end:
             self.first_frames.append((frame.seconds, self._picture(frame)))
         return predictions
 
     def finish(self, last: SourceFrame) -> list[WindowPrediction]:
         """The predictions that are left when the source has ended."""
-        end = max(last.seconds, 0.0) + 1 / self.stats.source.rate
+        start, end = self.source.start_seconds, max(last.seconds, 0.0) + 1 / self.stats.source.rate
+        if self.source.end_seconds is not None:
+            end = min(end, self.source.end_seconds)
         predictions = self._take(self.resampler.flush(end), last) + self._predict(last)
         if self.stats.windows or self.live or not self.first_frames:
             return predictions
-        times = frame_times(self.clip_model.spec, (0.0, end))
+        times = frame_times(self.clip_model.spec, (start, end))
         starts, pictures = (np.array(part) for part in zip(*self.first_frames, strict=True))
         clip = pictures[index_shown_at(starts, times)]
         (probabilities,) = predict_in_batches(self.clip_model.model, [clip])
