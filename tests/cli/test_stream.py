@@ -48,7 +48,8 @@ def test_a_video_becomes_predictions_events_and_a_video(model: Path, video: Path
     assert [event["label"] for event in events] == ["dark", "light", "dark"]
     # A window is light once most of it is.
     assert [float(event["start_seconds"]) for event in events] == pytest.approx([0.4, 2.2, 4.2], abs=0.11)
-    assert done.stdout.count("light") == 1
+    assert done.stdout.count("light  mean") == 1
+    assert [line.split()[:2] for line in done.stdout.splitlines()[-2:]] == [["dark", "2"], ["light", "1"]]
     with av.open(str(tmp_path / "annotated.mp4")) as annotated:
         frames = [frame.to_ndarray(format="rgb24") for frame in annotated.decode(video=0)]
     assert len(frames) == 60 and frames[0].shape == (32, 48, 3)

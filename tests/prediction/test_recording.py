@@ -11,6 +11,7 @@ import pytest
 
 from helpers.media import write_video
 from helpers.streams import LIGHT_LABELS, receiver, write_light_model, write_light_video
+from stillmotion.decoding.live import find_source
 from stillmotion.errors import UsageError
 from stillmotion.prediction import ClipModel, EventDetector, load_clip_model, stream_to
 
@@ -71,12 +72,27 @@ def test_what_an_earlier_stream_wrote_is_not_replaced_unasked(model: ClipModel, 
             stream_to(model, video, **{option: file})  # type: ignore[arg-type]
         assert file.read_text() == "written yesterday"
     result = stream_to(model, video, events=tmp_path / "b.csv", replace=True)
-    assert (result.events, result.no_event) == (3, "")
+    assert (len(result.events), result.no_event) == (3, "")
     assert (tmp_path / "b.csv").read_text().count("\n") == 4
 
 
 def test_a_stream_without_events_says_why(model: ClipModel, video: Path, tmp_path: Path) -> None:
     detector = EventDetector(LIGHT_LABELS, enter_threshold=1.0)
     result = stream_to(model, video, events=tmp_path / "events.csv", detector=detector)
-    assert result.events == 0
+    assert result.events == ()
     assert "below the enter threshold of 1; an enter threshold of 0.9" in result.no_event
+
+
+def test_a_part_of_a_file_is_streamed_and_its_events_cut_out(model: ClipModel, video: Path, tmp_path: Path) -> None:
+    """Light from 2 to 4 s. The windows of the part are those of the whole file that lie in it."""
+    source = find_source(video, start=1.5, end=5.0)
+    detector = EventDetector(LIGHT_LABELS, smoothing_seconds=0)
+    part, whole = tmp_path / "part.csv", tmp_path / "whole.csv"
+    result = stream_to(model, source, predictions=part, clips=tmp_path / "clips", detector=detector)
+    assert [event.label for event in result.events] == ["light", "dark"]
+    assert result.seconds == pytest.approx(3.4)
+    stream_to(model, video, predictions=whole)
+    rows, all_rows = (file.read_text().splitlines()[1:] for file in (part, whole))
+    assert rows == [row for row in all_rows if 1.899 < float(row.partition(",")[0]) < 5.001]
+    cut = sorted(path.relative_to(tmp_path / "clips").parts[0] for path in (tmp_path / "clips").rglob("*.mp4"))
+    assert cut == ["dark", "light"]

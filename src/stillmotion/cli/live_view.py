@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import stillmotion as sm
     from stillmotion.models.cards import Outputs
     from stillmotion.prediction.live import StreamUpdate
+    from stillmotion.prediction.time_budget import LabelTime
     from stillmotion.prediction.window_predictor import StreamStats
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -143,6 +145,18 @@ class LiveView:
 
 def _color(number: int) -> str:
     return _COLORS[number % len(_COLORS)]
+
+
+def budget_table(budget: Sequence[LabelTime], seconds: float) -> Table:
+    """How much of the time each label's events took."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("label", "events", "seconds", "share", "longest"):
+        table.add_column(column, justify="left" if column == "label" else "right", overflow="fold")
+    for entry in budget:
+        share = f"{100 * entry.seconds / seconds:.0f} %" if seconds else ""
+        label, longest = escape(entry.label), f"{entry.longest_seconds:.1f}"
+        table.add_row(label, str(entry.events), f"{entry.seconds:.1f}", share, longest)
+    return table
 
 
 def describe_stats(stats: StreamStats) -> list[str]:

@@ -22,5 +22,6 @@ from .tables import (
     prediction_rows as prediction_rows,
     write_rows as write_rows,
 )
+from .time_budget import LabelTime as LabelTime, time_budget as time_budget
 from .videos import predict as predict
 from .window_predictor import StreamStats as StreamStats

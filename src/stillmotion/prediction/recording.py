@@ -16,6 +16,8 @@ from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import UsageError
 from stillmotion.prediction.annotation import AnnotatedVideo
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
+from stillmotion.prediction.cutting import EventClips
+from stillmotion.prediction.event_records import Event
 from stillmotion.prediction.events import EventDetector
 from stillmotion.prediction.live import StreamUpdate, stream_updates
 from stillmotion.prediction.sinks import (
@@ -40,7 +42,8 @@ class StreamResult:
     Attributes:
         stats: how the stream went.
         files: the files that were written.
-        events: how many events were found.
+        events: the events that were found.
+        seconds: from the first frame to the last.
         no_event: if there were none, how close the predictions came to one, in one line.
         webhook_failures: how many posts the webhook did not receive.
         webhook_error: the last reason.
@@ -48,7 +51,8 @@ class StreamResult:
 
     stats: StreamStats = field(default_factory=StreamStats)
     files: tuple[Path, ...] = ()
-    events: int = 0
+    events: tuple[Event, ...] = ()
+    seconds: float = 0.0
     no_event: str = ""
     webhook_failures: int = 0
     webhook_error: str = ""
@@ -61,6 +65,7 @@ def stream_to(
     predictions: str | Path | None = None,
     events: str | Path | None = None,
     video: str | Path | None = None,
+    clips: str | Path | None = None,
     webhook: str | None = None,
     detector: EventDetector | None = None,
     hop: int | None = None,
@@ -81,6 +86,7 @@ def stream_to(
         predictions: a `.csv` or `.jsonl` file for the prediction of each window; `-` prints JSON lines.
         events: a `.csv` or `.jsonl` file for events; `-` prints JSON lines.
         video: an `.mp4`, `.mov` or `.mkv` file for the frames with the current prediction on them.
+        clips: a folder for a video of each event that is found in a file; see `EventClips`.
         webhook: a URL that receives JSON whenever an event begins, goes on (see `EventDetector`) or ends.
         detector: what finds events; by default an `EventDetector` with its defaults.
         hop: see `stream`.
@@ -107,7 +113,11 @@ def stream_to(
     model = run if isinstance(run, ClipModel) else load_clip_model(run)
     stats = stats or StreamStats()
     detector = detector or EventDetector(model.labels, outputs=model.outputs)
-    found = 0
+    cutter = None
+    if clips is not None:
+        cutter = EventClips(Path(clips), source, model.frames / model.streaming_rate, replace=replace)
+    found: list[Event] = []
+    span: tuple[float, float] | None = None
     latest: WindowPrediction | None = None
     with ExitStack() as stack:
 
@@ -139,14 +149,17 @@ def stream_to(
             )
         )
         for update in updates:
+            span = (span[0] if span else update.frame.seconds, update.frame.seconds)
             for prediction in update.predictions:
                 latest = prediction
                 for sink in prediction_sinks:
                     sink.write(window_row(prediction, model.labels, model.outputs))
             for event in update.events:
-                found += 1
+                found.append(event)
                 for sink in event_sinks:
                     sink.write(event_row(event))
+                if cutter:
+                    cutter.cut(event)
             if hook:
                 _post(hook, update, str(source), model.name, live=source.live or realtime)
             if annotated:
@@ -156,7 +169,10 @@ def stream_to(
     # Not there: standard output, and a video without a frame.
     written = tuple(path for path in paths if path.exists())
     no_event = "" if found else detector.explain_silence()
-    return StreamResult(stats, written, found, no_event, hook.failed if hook else 0, hook.error if hook else "")
+    seconds = span[1] - span[0] if span else 0.0
+    return StreamResult(
+        stats, written, tuple(found), seconds, no_event, hook.failed if hook else 0, hook.error if hook else ""
+    )
 
 
 def _post(hook: Webhook, update: StreamUpdate, source: str, run: str, *, live: bool) -> None:
