@@ -209,7 +209,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
             2,
             "light.keras does not say its rate, which changes what it predicts: give --rate (frames per",
         ),
-        (["light.keras", "a.mp4", "--rate", "10", "--labels", "dark"], 2, "1 labels for a model of 2 probabilities"),
+        (["light.keras", "a.mp4", "--rate", "10", "--labels", "dark"], 2, "1 label for a model of 2 probabilities"),
         (["light.keras", "a.mp4", "--rate", "10", "--labels", "names.txt"], 2, "names.txt: class names cannot be read"),
         (["light.keras", "http://[bad/x.mp4"], 2, "http://[bad/x.mp4: not a valid URL"),
         (["light.keras", "a.mp4", "--rate", "0"], 2, "the rate is 0; expected frames per second above 0"),

@@ -12,7 +12,7 @@ from stillmotion.clips.sampling import (
     pool_times,
     random_window,
 )
-from stillmotion.clips.spec import ClipSpec, Rate, choose_rate
+from stillmotion.clips.spec import ClipSpec, Rate, cap_rate, choose_rate
 from stillmotion.decoding import read_frames
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "augment",
     "cache_folder",
     "cached_appearance",
+    "cap_rate",
     "cached_frames",
     "choose_rate",
     "clip_appearance",

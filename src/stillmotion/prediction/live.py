@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -10,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from stillmotion.clips import cap_rate
 from stillmotion.decoding.live import Source, find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.resizing import upright_sides
@@ -21,6 +23,8 @@ from stillmotion.prediction.framing import FramingNote
 from stillmotion.prediction.window_predictor import StreamStats, WindowPredictor, divide_model
 from stillmotion.runs import Run
 from stillmotion.streaming import WindowPrediction
+
+log = logging.getLogger(__name__)
 
 # Windows of a file that are predicted together.
 FILE_BATCH = 16
@@ -152,6 +156,13 @@ def stream_updates(
     with closing(frames):
         for frame in frames:
             framing.see(str(source), *upright_sides(frame.frame))
+            if last is None and cap_rate(model.streaming_rate, [stats.source.rate]) < model.streaming_rate:
+                log.info(
+                    "%s: has %.3g frames per second, and the model takes %.3g: frames are repeated",
+                    source,
+                    stats.source.rate,
+                    model.streaming_rate,
+                )
             # A frame is shown until the next one begins, so its windows are complete only now.
             predictions = predictor.push(frame)
             if last is not None:

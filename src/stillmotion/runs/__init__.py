@@ -3,6 +3,7 @@
 from stillmotion.runs.layout import (
     COMPARISON_FILE,
     EXPORTS_FOLDER,
+    MODEL_FILE,
     RECORD_FILE,
     STATE_FILE,
     TENSORBOARD_FOLDER,
@@ -27,6 +28,7 @@ __all__ = [
     "COMPARISON_FILE",
     "EXPORTS_FOLDER",
     "MAX_CLIPS",
+    "MODEL_FILE",
     "RECORD_FILE",
     "STATE_FILE",
     "TENSORBOARD_FOLDER",
