@@ -151,6 +151,7 @@ def train(
             recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress
         )
         phases.fill_cache()
+        memory = remember_clips([*train_segments, *validation_segments], recipe.spec, progress)
 
         # Fit a whole model on pixels; or a head on features, and then perhaps the last stages of its backbone.
         backbone = pretrained_backbone(recipe.options)
@@ -186,7 +187,6 @@ def train(
             ),
         )
         run = Run(folder, record)
-        memory = remember_clips([*train_segments, *validation_segments], recipe.spec, progress)
         if memory is not None:
             write_memory(memory, run)
         write_run(run)
