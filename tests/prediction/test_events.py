@@ -105,6 +105,7 @@ def test_only_chosen_labels_are_reported_but_others_still_end_their_events() -> 
         ([0.3, 0.95, 0.3], {}, r"was jam 0.95 at 0.50 s, but it did not last 0.5 s; a minimum duration of 0 would"),
         ([0.7], {}, r"was jam 0.70 at 0.00 s, below .* a minimum duration of 0 with an enter threshold of 0.69 would"),
         ([0.4, 0.3], {"only": ["jam"]}, "no event: no window was most probably jam"),
+        ([0.4], {"only": ["unknown"]}, "no event: no stretch was unlike the training clips"),
         ([], {}, "no event: no window was complete"),
         ([0.5], {"outputs": "regression", "enter_threshold": None}, "a regression has events only with an enter"),
     ],

@@ -96,6 +96,7 @@ class EventDetector:
         self.near_misses = NearMisses(min_duration_seconds)
         self._recent: deque[tuple[float, NDArray[np.float64]]] = deque()
         self._open: dict[int, OpenEvent] = {}
+        self._found = False
         self._ids, self._begun = uuid.uuid4().hex[:12], 0
 
     def _thresholds(self, given: float | Mapping[str, float] | None, default: float) -> NDArray[np.float64]:
@@ -200,7 +201,9 @@ class EventDetector:
     def _remember(
         self, seconds: float, mean: NDArray[np.float64], candidates: Sequence[int], entering: Sequence[int]
     ) -> None:
-        """Keep what `explain_silence` needs."""
+        """Keep what `explain_silence` needs, as long as there was no event."""
+        if self._found:
+            return
         lasting = [
             number
             for number, label in enumerate(self.labels)
@@ -223,6 +226,7 @@ class EventDetector:
                 return []
         elif not self.notice_seconds or event.last_seconds - event.noticed_seconds < self.notice_seconds:
             return []
+        self._found = True
         began = event.noticed_seconds is None
         event.noticed_seconds = event.last_seconds
         return [event.notice("began" if began else "ongoing")]

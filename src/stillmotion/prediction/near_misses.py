@@ -78,6 +78,8 @@ class NearMisses:
         """
         if not self._windows:
             return "no event: no window was complete"
+        if not thresholds:
+            return "no event: no stretch was unlike the training clips"
         if all(math.isinf(enter) for enter, _ in thresholds.values()):
             return "no event: a regression has events only with an enter threshold"
         if not self.highest:
