@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ import pytest
 
 import stillmotion as sm
 from helpers.media import Pictures, write_video
-from helpers.training import write_untrained_run
+from helpers.training import short_networks, write_untrained_run
 from stillmotion.clips import clip_appearance, read_clips
-from stillmotion.prediction import EventDetector, load_clip_model, prediction_rows, stream_to
+from stillmotion.prediction import EventDetector, load_clip_model, prediction_rows, stream_to, window_predictor
 from stillmotion.runs import make_memory, write_memory
-from stillmotion.streaming import WindowPrediction
+from stillmotion.streaming import WindowPrediction, stream_model
 
 pytestmark = pytest.mark.backend
 
@@ -36,11 +37,18 @@ def other(seed: int, count: int = 12) -> Pictures:
     return np.broadcast_to(tiles[None, :, :, None], (count, 32, 48, 3))
 
 
+@pytest.fixture(autouse=True)
+def untried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial of a divided model takes longer than all else here."""
+    monkeypatch.setattr(window_predictor, "stream_model", partial(stream_model, check=False))
+
+
 @pytest.fixture(scope="module")
 def old_run(tmp_path_factory: pytest.TempPathFactory) -> sm.Run:
     """A run from before there were memories, whose windows of 4 frames last 0.4 s."""
     spec = sm.ClipSpec(frames=4, rate=10, size=16)
-    return write_untrained_run(tmp_path_factory.mktemp("old") / "run", "frame_pool", spec, ("left", "right"))
+    with short_networks():
+        return write_untrained_run(tmp_path_factory.mktemp("old") / "run", "frame_pool", spec, ("left", "right"))
 
 
 @pytest.fixture(scope="module")
