@@ -289,12 +289,16 @@ def _decode_frame_folder(folder: FrameFolder) -> TimedFrames:
     """The frames in a folder; those that cannot be read are left out."""
     from stillmotion.decoding.images import read_upright
 
+    readable = False
     for number, file in enumerate(frame_files(folder.folder)):
         try:
             frame = VideoFrame.from_ndarray(read_upright(file), format="rgb24")
         except UnreadableVideoError:
             continue
+        readable = True
         yield number / folder.rate, frame
+    if not readable:
+        raise UnreadableVideoError(f"{folder.folder}: no frame can be read")
 
 
 def _within(source: Source, frames: TimedFrames, stats: SourceStats) -> TimedFrames:
