@@ -16,6 +16,7 @@ from stillmotion.experiments import Processes
 from stillmotion.experiments.machine import default_workers, threads_per_worker
 from stillmotion.experiments.placement import check_place, executor_on
 from stillmotion.experiments.ray_cluster import RayCluster
+from stillmotion.experiments.tasks import result_of
 
 
 def test_a_place_is_a_number_of_processes_or_a_cluster() -> None:
@@ -66,9 +67,9 @@ def test_a_cluster_runs_tasks_as_processes_do(
     ]
     results = executor.run(tasks)
     assert {name: results[name] for name in ("a", "b", "killed")} == {"a": "a", "b": "b", "killed": "killed"}
-    pid, threads = results["where"]  # type: ignore[misc]
-    assert pid != os.getpid() and threads == str(threads_per_worker())
-    assert results["alone"][0] == os.getpid()  # type: ignore[index]
+    where, alone = (result_of(results, name, tuple) for name in ("where", "alone"))
+    assert where[0] != os.getpid() and where[1] == str(threads_per_worker())
+    assert alone[0] == os.getpid()
     assert {"first", "second", "all tasks"} <= set(reports.stages)
     assert {"first waiting", "second waiting"} & set(reports.stages)
     assert "a done" in caplog.messages
