@@ -24,6 +24,7 @@ from stillmotion.comparison.model_results import (
     summarize_training,
 )
 from stillmotion.comparison.model_runs import RunsByModel, group_by_model
+from stillmotion.comparison.overlaps import with_overlaps
 from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.recommendation import recommend
 from stillmotion.comparison.records import Comparison, DataSummary, ModelResult, SkippedRecord
@@ -133,6 +134,7 @@ def compare_statistics(
         )
         chosen = None if crossed else (still, motion)
         verdict = decide_among(stills, motions, margin=margin, chosen=chosen, metric=metric, sequential=sequential)
+        verdict = with_overlaps(verdict, [tested.run for members in by_model.values() for tested in members])
     return Comparison(
         models=models,
         verdict=verdict,

@@ -13,6 +13,7 @@ from stillmotion.statistics import CONFIDENCE
 VerdictAnswer = Literal["motion needed", "stills suffice", "undecided"]
 BestFrameReason = Literal["most_confident_frame_close", "order_not_needed"]
 VerdictReason = Literal[
+    "test_not_held_out",
     "interval_above_margin",
     "interval_below_margin",
     "interval_spans_margin",
@@ -23,7 +24,9 @@ VerdictReason = Literal[
     "order_not_needed",
 ]
 Selection = Literal["only_pair", "validation_accuracy", "test_accuracy"]
-WarningCode = Literal["videos_as_groups", "few_groups", "shortcuts", "not_checked"]
+WarningCode = Literal[
+    "videos_as_groups", "few_groups", "test_not_held_out", "validation_not_held_out", "shortcuts", "not_checked"
+]
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,12 @@ class VerdictWarning:
     """Something to keep in mind when reading the answer.
 
     Attributes:
-        code: "videos_as_groups": every video is its own group. "few_groups": fewer than 10 groups. "shortcuts":
-            something other than the action predicts the label. "not_checked": shortcuts or evidence were not looked
-            for.
+        code: "videos_as_groups": every video is its own group. "few_groups": fewer than 10 groups.
+            "test_not_held_out": a model was trained or validated on groups of the test videos.
+            "validation_not_held_out": it was trained on groups that it was validated on. "shortcuts": something other
+            than the action predicts the label. "not_checked": shortcuts or evidence were not looked for.
         text: the warning in words.
-        groups: number of groups, for "few_groups".
+        groups: number of groups, for "few_groups" and those that are not held out.
         names: the shortcuts for "shortcuts"; "shortcuts", "evidence" for "not_checked".
     """
 
@@ -104,6 +108,7 @@ class Verdict:
         stills_beat_guessing: the still model is significantly better than that, by the interval of its accuracy or
             video by video.
         motion_beats_guessing: the same for the motion model.
+        leaked_groups: groups of the test videos that a model was trained or validated on; there should be none.
         best_frame_reason: why one good frame may explain the gain; None if nothing says so
             (`require_motion_evidence`).
         contrasts: every motion model against every still model.
@@ -142,6 +147,7 @@ class Verdict:
     guessing: float = 0.0
     stills_beat_guessing: bool = True
     motion_beats_guessing: bool = True
+    leaked_groups: tuple[str, ...] = ()
     best_frame_reason: BestFrameReason | None = None
     contrasts: tuple[Contrast, ...] = ()
     labels: tuple[LabelGain, ...] = ()
@@ -170,10 +176,12 @@ class Verdict:
     def blocked_by(self) -> tuple[VerdictReason, ...]:
         """Why the answer is undecided although the interval is on one side of the margin; empty if it is not.
 
-        The model that the answer rests on must be better than guessing, *motion needed* needs evidence that it is
-        motion, and stills do not suffice if they surely miss a label.
+        The test must be of new recordings, the model that the answer rests on must be better than guessing, *motion
+        needed* needs evidence that it is motion, and stills do not suffice if they surely miss a label.
         """
         reasons: list[VerdictReason] = []
+        if self.leaked_groups and self.interval_answer != "undecided":
+            reasons.append("test_not_held_out")
         if self.interval_answer == "motion needed":
             if not self.motion_beats_guessing:
                 reasons.append("motion_not_better_than_guessing")

@@ -2,6 +2,7 @@
 
 from stillmotion.data.class_names import read_class_names
 from stillmotion.data.grouping import AlikeNames, find_alike_names
+from stillmotion.data.overlaps import shared_groups, shared_videos
 from stillmotion.data.reading import check_labeled, check_names, read_videos
 from stillmotion.data.splitting import FRACTIONS, split, split_folds, straddling_groups
 from stillmotion.data.videos import PARTS, Part, Video, Videos
@@ -18,6 +19,8 @@ __all__ = [
     "find_alike_names",
     "read_class_names",
     "read_videos",
+    "shared_groups",
+    "shared_videos",
     "split",
     "split_folds",
     "straddling_groups",

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from stillmotion import prediction
 from stillmotion.clips import OpenedVideos
 from stillmotion.comparison import Metrics, compute_metrics, read_predictions
-from stillmotion.data import Videos
+from stillmotion.data import Videos, shared_groups
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.experiments.datasets import read_labeled
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import Run, read_run
+from stillmotion.runs import Run, as_run
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def run_evaluation(
             what = "a number" if is_number else "independent labels, of which a video may have several"
             raise UsageError(f"the model returns {what}; only labels of which each video has one can be tested")
         return _test(run, read_labeled(data, group=group, frame_rate=frame_rate), progress)
-    run = run if isinstance(run, Run) else read_run(run)
+    run = as_run(run)
     own = run.record.data.part("test")
     test = own if data is None else read_labeled(data, group=group, frame_rate=frame_rate)
     if not test:
@@ -96,8 +96,8 @@ def _warn_of_skipped(run: Run, test: Videos | OpenedVideos) -> None:
 
 
 def _warn_of_leaks(run: Run, test: Videos) -> None:
-    trained = {video.group for part in ("train", "validation") for video in run.record.data.part(part)}
-    common = sorted(trained & set(test.groups))
+    data = run.record.data
+    common = sorted({*shared_groups(data.part("train"), test), *shared_groups(data.part("validation"), test)})
     if common:
         log.warning(
             "the run was trained on %d of these groups (%r, ...); its figures look better than they are",

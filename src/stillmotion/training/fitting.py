@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,11 +16,12 @@ import numpy as np
 from stillmotion.clips import (
     ClipSpec,
     OpenedVideos,
+    Segment,
     choose_rate,
     open_videos,
     trim_cache,
 )
-from stillmotion.data import Videos, check_labeled
+from stillmotion.data import Videos, check_labeled, shared_videos
 from stillmotion.errors import StillmotionError
 from stillmotion.files import atomic_write, folder_lock, make_folder
 from stillmotion.models import default_size, deployed_model, join_backbone, pretrained_backbone, snapshot_model
@@ -64,8 +66,8 @@ def train(
     Args:
         family: a family's name, or a whole recipe.
         train: labeled videos to learn from.
-        validation: labeled videos that choose the epoch whose weights are kept, and when to stop. None of their
-            groups may be in `train`.
+        validation: labeled videos that choose the epoch whose weights are kept, and when to stop. None of them may be
+            in `train`. If some of their groups are, a verdict on the run warns of it.
         out: the run's folder.
         spec: what a clip is; by default 16 frames of 64x64, or of what a pretrained backbone is made for, at the rate
             that suits the videos. A recipe has its own.
@@ -79,9 +81,9 @@ def train(
 
     Raises:
         UsageError: an unknown family or setting.
-        StillmotionError: no readable video, labels that do not agree, a loss that is never finite, another training in
-            `out`, another process working in it, or a folder that cannot be written to, holds the data set or is that
-            of a comparison.
+        StillmotionError: a video in both parts, no readable video, labels that do not agree, a loss that is never
+            finite, another training in `out`, another process working in it, or a folder that cannot be written to,
+            holds the data set or is that of a comparison.
     """
     folder = Path(out)
     _check_run_folder(folder, (train.root, validation.root))
@@ -89,6 +91,12 @@ def train(
     # Open the videos.
     check_labeled(train.videos if isinstance(train, OpenedVideos) else train)
     parts = {"train": open_videos(train), "validation": open_videos(validation)}
+    both = shared_videos(parts["train"].videos, parts["validation"].videos)
+    if both:
+        raise StillmotionError(
+            f"{len(both)} videos are in the train part and in the validation part ({both[0]}, ...); give two parts, "
+            "such as the first two that `split` gives"
+        )
     skipped = [video for part in parts.values() for video in part.skipped]
     train_segments, validation_segments = parts["train"].segments, parts["validation"].segments
     for name, part in parts.items():
@@ -113,7 +121,10 @@ def train(
         fingerprint=fingerprint_segments(train_segments, validation_segments),
         videos=tuple(
             [dataclasses.replace(segment.video, part="train") for segment in train_segments]
-            + [dataclasses.replace(segment.video, part="validation") for segment in validation_segments]
+            + [
+                dataclasses.replace(segment.video, part="validation", path=_relative_path(segment, train.root))
+                for segment in validation_segments
+            ]
         ),
         skipped=tuple((video.video.name, video.reason) for video in skipped),
         typical_seconds=float(np.median(durations)),
@@ -188,6 +199,13 @@ def _check_run_folder(folder: Path, roots: Sequence[Path]) -> None:
             raise StillmotionError(f"{folder}: holds the data set ({root}); choose another folder for the run")
     if (folder / COMPARISON_FILE).exists():
         raise StillmotionError(f"{folder}: holds a comparison; choose another folder for the run")
+
+
+def _relative_path(segment: Segment, root: Path) -> str:
+    """The path of a video from the data set's root, which the validation part may not be below."""
+    if segment.file == root / segment.video.path:
+        return segment.video.path
+    return Path(os.path.relpath(segment.file, root)).as_posix()
 
 
 def _save(model: keras.Model, path: Path) -> None:

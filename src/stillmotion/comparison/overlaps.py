@@ -1,0 +1,35 @@
+"""Recordings that models were tested on and had learned from: the verdict says so, however the runs were made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from stillmotion.comparison.sentences import not_held_out_text, validation_not_held_out_text
+from stillmotion.comparison.verdict import Verdict, VerdictWarning
+from stillmotion.data import Part
+from stillmotion.runs import Run
+
+
+def with_overlaps(verdict: Verdict, runs: Sequence[Run]) -> Verdict:
+    """Add to a verdict which groups are in two parts of a run's data.
+
+    Args:
+        verdict: the verdict of the runs' predictions.
+        runs: all runs that it rests on; each knows what it was trained, validated and tested on.
+
+    Returns:
+        The verdict, with a warning for each kind of overlap, and without an answer if there is one with the test part.
+    """
+    data = [run.record.data for run in runs]
+    learned: tuple[Part, ...] = ("train", "validation")
+    leaked = sorted({group for one in data for part in learned for group in one.shared_groups(part, "test")})
+    validated = sorted({group for one in data for group in one.shared_groups("train", "validation")})
+    verdict = replace(verdict, leaked_groups=tuple(leaked))
+    warnings = list(verdict.warnings)
+    if leaked:
+        warnings.append(VerdictWarning("test_not_held_out", not_held_out_text(verdict), groups=len(leaked)))
+    if validated:
+        text = validation_not_held_out_text(validated)
+        warnings.append(VerdictWarning("validation_not_held_out", text, groups=len(validated)))
+    return replace(verdict, warnings=tuple(warnings))
