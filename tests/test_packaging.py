@@ -42,9 +42,6 @@ WITHOUT_ERRORS = {
     "available_backbones",
     "choose_rate",
     "complete_comparison",
-    "find_shortcuts",
-    "inspect_videos",
-    "open_videos",
 }
 
 

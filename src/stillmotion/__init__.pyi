@@ -87,3 +87,5 @@ from .reports import write_report as write_report
 from .runs import Recipe as Recipe, Run as Run, read_run as read_run
 from .streaming import WindowPrediction as WindowPrediction, stream_model as stream_model
 from .training import make_recipe as make_recipe, train as train
+
+__version__: str

@@ -90,7 +90,7 @@ def train(
     check_backbone(options_)
     rate_, fractions = options.read_rate(rate), options.read_split(split)
     size_ = None if size is None else options.read_size(size)
-    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "precision": precision}
     settings: dict[str, Any] = options_ | {name: value for name, value in given.items() if value is not None}
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = out_folder or default_run_folder(family)
@@ -111,7 +111,6 @@ def train(
             tensorboard=tensorboard,
             overwrite=overwrite,
             progress=progress,
-            precision=precision,
             finetune=finetune,
             **settings,
         )

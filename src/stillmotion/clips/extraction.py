@@ -14,7 +14,7 @@ import numpy as np
 from stillmotion.clips.cache import cached_frames
 from stillmotion.clips.sampling import Window, frame_times
 from stillmotion.clips.spec import ClipSpec
-from stillmotion.data import Video, Videos
+from stillmotion.data import Video, Videos, as_videos
 from stillmotion.decoding import DecodedFrames, Framing, Images, Seconds, VideoFacts, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.progress import Progress, no_progress
@@ -99,24 +99,28 @@ class OpenedVideos:
         return replace(self, segments=segments, skipped=())
 
 
-def open_videos(videos: Videos | OpenedVideos, *, progress: Progress = no_progress) -> OpenedVideos:
+def open_videos(videos: Videos | OpenedVideos | str | Path, *, progress: Progress = no_progress) -> OpenedVideos:
     """Open every video and find its labeled segment.
 
     A file that ends before its header says is used as far as it goes.
 
     Args:
-        videos: a data set; one that is open already is returned as it is.
+        videos: a data set, or its folder or table; one that is open already is returned as it is.
         progress: receives the number of videos opened so far.
 
     Returns:
         The readable segments, and the videos that were skipped: unreadable ones, segments that start after the end
         of their video, and files outside the label folders.
+
+    Raises:
+        UsageError: there is no such data set.
     """
     if isinstance(videos, OpenedVideos):
         return videos
+    data = as_videos(videos)
 
     def open_video(video: Video) -> Segment | SkippedVideo:
-        file = videos.file(video)
+        file = data.file(video)
         try:
             facts = probe(file)
         except UnreadableVideoError as error:
@@ -129,14 +133,14 @@ def open_videos(videos: Videos | OpenedVideos, *, progress: Progress = no_progre
             )
         return Segment(video, file, facts, (start, end))
 
-    results = thread_map(open_video, videos, progress, "opening videos")
+    results = thread_map(open_video, data, progress, "opening videos")
     loose = [
-        SkippedVideo(Video(name), f"{videos.root / name}: not in the folder of any label; move it into one")
-        for name in videos.loose
+        SkippedVideo(Video(name), f"{data.root / name}: not in the folder of any label; move it into one")
+        for name in data.loose
     ]
     unreadable = [result for result in results if isinstance(result, SkippedVideo)]
     segments = tuple(result for result in results if isinstance(result, Segment))
-    return OpenedVideos(videos.root, segments, (*loose, *unreadable))
+    return OpenedVideos(data.root, segments, (*loose, *unreadable))
 
 
 def read_clips(file: Path, windows: Sequence[Window], spec: ClipSpec, *, cache: bool = False) -> Images:

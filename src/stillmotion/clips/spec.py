@@ -66,6 +66,8 @@ class ClipSpec:
             raise UsageError(f"size is {self.size!r}; expected pixels like 64, or (height, width)")
         if min(self.height, self.width) < MIN_SIDE:
             raise UsageError(f"size is {self.height}x{self.width}; the smallest is {MIN_SIDE}x{MIN_SIDE}")
+        if self.order not in get_args(Order):
+            raise UsageError(f"order is {self.order!r}; expected {', '.join(get_args(Order))}")
         if self.framing not in get_args(Framing):
             raise UsageError(f"framing is {self.framing!r}; expected {', '.join(get_args(Framing))}")
 

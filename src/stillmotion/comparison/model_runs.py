@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TypeVar
 
+from stillmotion.errors import UsageError
 from stillmotion.runs import Run, as_run
 
 AnyRun = TypeVar("AnyRun", Run, Run | Path | str)
@@ -25,6 +27,8 @@ def group_by_model(runs: RunsByModel[AnyRun]) -> dict[str, list[Run]]:
         UsageError: there is no such folder.
         StillmotionError: a folder is not a run.
     """
+    if isinstance(runs, str | PathLike | Run):
+        raise UsageError("expected a list of runs or of their folders, not a single one")
     if isinstance(runs, Mapping):
         return {name: [as_run(run) for run in members] for name, members in runs.items()}
     by_family: dict[str, list[Run]] = {}

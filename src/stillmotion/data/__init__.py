@@ -3,7 +3,7 @@
 from stillmotion.data.class_names import read_class_names
 from stillmotion.data.grouping import AlikeNames, find_alike_names
 from stillmotion.data.overlaps import shared_groups, shared_videos
-from stillmotion.data.reading import check_labeled, check_names, read_videos
+from stillmotion.data.reading import as_videos, check_labeled, check_names, read_videos
 from stillmotion.data.splitting import FRACTIONS, split, split_folds, straddling_groups
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 
@@ -14,6 +14,7 @@ __all__ = [
     "Part",
     "Video",
     "Videos",
+    "as_videos",
     "check_labeled",
     "check_names",
     "find_alike_names",

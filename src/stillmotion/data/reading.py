@@ -9,6 +9,9 @@ from stillmotion.data.formats import FORMATS
 from stillmotion.data.media import check_exists
 from stillmotion.data.videos import Videos
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import as_path
+
+DATA_SET = "a data set: a folder of videos or a table"
 
 
 def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float | None = None) -> Videos:
@@ -29,7 +32,7 @@ def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float
         UsageError: there is no such file or folder, its format is unknown, or `frame_rate` is no rate or needless.
         StillmotionError: it cannot be read; the message says where.
     """
-    path = Path(data)
+    path = as_path(data, DATA_SET)
     check_exists(path)
     for data_format in FORMATS.values():
         if data_format.accepts(path):
@@ -38,6 +41,23 @@ def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float
             return videos
     formats = ", or ".join(data_format.summary for data_format in FORMATS.values())
     raise UsageError(f"{path}: not a data set; expected {formats}")
+
+
+def as_videos(videos: object) -> Videos:
+    """A data set as it is, or read from its folder or table.
+
+    Args:
+        videos: the data set, also one that is opened.
+
+    Returns:
+        The data set.
+
+    Raises:
+        UsageError: as for `read_videos`.
+        StillmotionError: as for `read_videos`.
+    """
+    videos = getattr(videos, "videos", videos)  # those of `OpenedVideos`, which is of a layer above
+    return videos if isinstance(videos, Videos) else read_videos(as_path(videos, DATA_SET))
 
 
 def check_names(videos: Videos) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.data.reading import check_labeled
+from stillmotion.data.reading import as_videos, check_labeled
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -29,14 +30,16 @@ LARGE_GROUP_COST = 4
 MISSING_LABEL_COST = 1e6
 
 
-def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0) -> tuple[Videos, Videos, Videos]:
+def split(
+    videos: Videos | str | Path, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
+) -> tuple[Videos, Videos, Videos]:
     """Divide videos into train, validation and test parts by group, labels in proportion.
 
     If the table has a split, it is used; if that has no validation part, one is taken by group from its train part.
     The same videos, fractions and seed give the same parts.
 
     Args:
-        videos: labeled videos.
+        videos: labeled videos, or their folder or table.
         fractions: the share of videos in each part; they add up to 1.
         seed: selects one of many good splits.
 
@@ -44,9 +47,10 @@ def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int =
         The train, validation and test parts.
 
     Raises:
-        UsageError: the fractions are not three shares.
+        UsageError: the fractions are not three shares, or there is no such data set.
         StillmotionError: there are too few groups for each label to occur in each part; the numbers are given.
     """
+    videos = as_videos(videos)
     check_fractions(fractions)
     check_labeled(videos)
     table_parts = {video.part for video in videos}
@@ -72,14 +76,14 @@ def check_fractions(fractions: Sequence[float]) -> None:
 
 
 def split_folds(
-    videos: Videos, folds: int, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
+    videos: Videos | str | Path, folds: int, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
 ) -> list[tuple[Videos, Videos, Videos]]:
     """Divide videos for cross-validation by group, labels in proportion.
 
     If the table has a split, it is not used.
 
     Args:
-        videos: labeled videos.
+        videos: labeled videos, or their folder or table.
         folds: the number of folds.
         fractions: shares as in `split`. Of what a fold's test part leaves, the validation part gets the second
             fraction over the sum of the first two.
@@ -89,9 +93,10 @@ def split_folds(
         (train, validation, test) for each fold. Every video is in the test part of exactly one fold.
 
     Raises:
-        UsageError: fewer than 2 folds, or the fractions are not three shares.
+        UsageError: fewer than 2 folds, the fractions are not three shares, or there is no such data set.
         StillmotionError: there are too few groups for each label to occur in each fold and part.
     """
+    videos = as_videos(videos)
     if folds < 2:
         raise UsageError(f"{folds} folds; cross-validation takes 2 or more")
     check_fractions(fractions)

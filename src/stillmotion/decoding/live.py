@@ -26,6 +26,7 @@ from stillmotion.data.media import FrameFolder, as_frame_folder
 from stillmotion.decoding.prefetch import PrefetchReader, SourceFrame
 from stillmotion.decoding.pyav import with_times
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
+from stillmotion.files import as_path
 
 # A source that sends nothing for this long is given up and opened again.
 STALL_SECONDS = 10.0
@@ -110,7 +111,7 @@ class SourceStats:
     error: str = ""
 
 
-def find_source(text: str | Path, *, raw: str = "") -> Source:
+def find_source(text: str | Path | int, *, raw: str = "") -> Source:
     """Find out what kind of source a text names.
 
     Args:
@@ -123,7 +124,8 @@ def find_source(text: str | Path, *, raw: str = "") -> Source:
     Raises:
         UsageError: no such file, not a valid URL, `raw` has another form, or the source is no pipe.
     """
-    name = str(text)
+    is_name = isinstance(text, str | int)
+    name = str(text if is_name else as_path(text, "a source: a file, a camera's number, a URL, or -"))
     if raw:
         size_and_rate = _read_raw(raw)
         if name != "-" and not Path(name).is_fifo():
@@ -143,7 +145,11 @@ def find_source(text: str | Path, *, raw: str = "") -> Source:
     path = Path(name)
     if as_frame_folder(path):
         return Source(name, "file")
-    if not path.exists() or path.is_dir():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise UsageError(f"{name[:60]!r}...: no file ({error.strerror})") from None
+    if not exists or path.is_dir():
         problem = "a folder" if path.is_dir() else "no such file"
         frames = f", or a folder of frames with its rate ({path.name}@25fps)" if path.is_dir() else ""
         raise UsageError(f"{name}: {problem}; a source is a file, a camera's number, a URL, or -{frames}")

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from stillmotion import prediction
 from stillmotion.clips import OpenedVideos
 from stillmotion.comparison import Metrics, compute_metrics, read_predictions
-from stillmotion.data import Videos, shared_groups
+from stillmotion.data import Videos, as_videos, shared_groups
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.experiments.datasets import read_labeled
 from stillmotion.progress import Progress, no_progress
@@ -58,7 +58,7 @@ def run_evaluation(
     test = own if data is None else read_labeled(data, group=group, frame_rate=frame_rate)
     if not test:
         raise StillmotionError(f"{run.folder}: this run has no test part; give the videos to test it on")
-    _warn_of_leaks(run, test.videos if isinstance(test, OpenedVideos) else test)
+    _warn_of_leaks(run, as_videos(test))
     if data is None or not own:
         evaluated = prediction.evaluate(run, test, progress=progress)
         _warn_of_skipped(evaluated, test)
@@ -79,7 +79,7 @@ def _test(model: Run | prediction.ClipModel, test: Videos | OpenedVideos, progre
 
 def _warn_of_skipped(run: Run, test: Videos | OpenedVideos) -> None:
     """Log which videos of its own test part a run could not be tested on."""
-    names = {video.name for video in (test.videos if isinstance(test, OpenedVideos) else test)}
+    names = {video.name for video in as_videos(test)}
     if isinstance(test, OpenedVideos):
         names |= {skipped.video.name for skipped in test.skipped}
     reasons = [reason for name, reason in run.record.data.skipped if name in names]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from stillmotion.clips import Augment, OpenedVideos, Rate
 from stillmotion.data import Videos
@@ -19,7 +19,7 @@ from stillmotion.files import check_folder
 from stillmotion.models import check_backbone, default_size
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
-from stillmotion.training import make_recipe, suit_epochs
+from stillmotion.training import FamilySettings, make_recipe, suit_epochs
 
 
 def run_training(
@@ -40,7 +40,7 @@ def run_training(
     overwrite: bool = False,
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
-    **settings: Any,
+    **given: Unpack[FamilySettings],
 ) -> Run:
     """Open a data set, split it by group, train one model and test it: the whole of `stillmotion train`.
 
@@ -61,7 +61,7 @@ def run_training(
         overwrite: whether another training in `out` is deleted.
         progress: receives the progress of the work.
         cancel: ends the work with `CancelledError` once it is set.
-        **settings: the family's options and other fields of `Recipe`, such as `epochs` or `learning_rate`.
+        **given: the family's options and other fields of `Recipe`, such as `epochs` or `learning_rate`.
 
     Returns:
         The tested run.
@@ -71,6 +71,7 @@ def run_training(
         StillmotionError: the data set cannot be used, or `out` cannot be written or holds another training.
         CancelledError: `cancel` was set.
     """
+    settings: dict[str, Any] = {**given}
     check_backbone(settings)
     size = default_size(settings) if size is None else size
     common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)

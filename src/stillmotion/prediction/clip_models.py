@@ -69,7 +69,7 @@ class ClipModel:
 
 
 def load_clip_model(
-    run: Run | str | Path,
+    run: Run | keras.Model | str | Path,
     *,
     rate: float | Literal["spread"] | None = None,
     labels: str | Path | Sequence[str] | None = None,
@@ -90,7 +90,8 @@ def load_clip_model(
     """Load a model that can predict and be streamed.
 
     Args:
-        run: a run, its folder, or any model's file; see `describe_model`. What its card says need not be given again.
+        run: a run, its folder, or any model or its file; see `describe_model`. What its card says need not be given
+            again.
         rate: frames per second that the model sees. A run has its own. If its clips were spread over each video, it
             streams at the rate at which a window is as long as the training videos typically are, or at one given here.
         labels: class names in the order of the model's outputs; see `read_class_names`.

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from stillmotion.clips import OpenedVideos, SkippedVideo
-from stillmotion.data import Part, Video, Videos, shared_videos
+from stillmotion.data import Part, Video, Videos, as_videos, shared_videos
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.prediction.clip_models import ClipModel
@@ -19,7 +19,11 @@ from stillmotion.runs import Run, as_run, write_run
 
 
 def evaluate(
-    run: Run | str | Path, test: Videos | OpenedVideos, *, cost: bool = True, progress: Progress = no_progress
+    run: Run | str | Path,
+    test: Videos | OpenedVideos | str | Path,
+    *,
+    cost: bool = True,
+    progress: Progress = no_progress,
 ) -> Run:
     """Predict the test videos and record the result in the run's folder.
 
@@ -29,8 +33,8 @@ def evaluate(
 
     Args:
         run: a finished run, or its folder.
-        test: labeled videos that were neither trained nor validated on. If some of their groups were, a verdict on the
-            run is withheld and says so.
+        test: labeled videos, or their folder or table, that were neither trained nor validated on. If some of their
+            groups were, a verdict on the run is withheld and says so.
         cost: whether the model's costs are measured; otherwise the record keeps those that it has.
         progress: receives the number of videos done.
 
@@ -38,12 +42,13 @@ def evaluate(
         The run with its new record.
 
     Raises:
-        UsageError: there is no such folder.
+        UsageError: there is no such run or data set.
         StillmotionError: a video that was trained or validated on, without a label or with one that the run does not
             know, no readable video, or another process is working in the run's folder.
     """
     run = as_run(run)
-    _check_held_out(run, test.videos if isinstance(test, OpenedVideos) else test)
+    test = test if isinstance(test, OpenedVideos) else as_videos(test)
+    _check_held_out(run, as_videos(test))
     with folder_lock(run.folder):
         predictions, skipped = predict_labeled(run, test, progress=progress)
         write_rows(evaluation_rows(predictions), run.predictions_file)
@@ -53,7 +58,7 @@ def evaluate(
         # A share that is not mounted must not shrink the test part for good.
         kept = set(data.part("test")) if data.root in (root, str(test.root)) else set()
         kept |= {_as_test(prediction.video) for prediction in predictions}
-        videos = test.videos if isinstance(test, OpenedVideos) else test
+        videos = as_videos(test)
         given = list(dict.fromkeys(_as_test(video) for video in [*videos, *(video.video for video in skipped)]))
         names = {video.name for video in given}
         skipped_before = [(name, reason) for name, reason in data.skipped if name not in names]

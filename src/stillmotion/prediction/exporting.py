@@ -17,13 +17,13 @@ from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting import ExportFormat, Program, Runner, Tensor, check_format, distance
 from stillmotion.exporting.example import write_example
-from stillmotion.files import make_folder, write_json
+from stillmotion.files import as_path, make_folder, write_json
 from stillmotion.models.adapters import adapt
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import BlackBox
 from stillmotion.prediction.clip_models import check_complete
-from stillmotion.prediction.describing import DescribedModel, open_model
+from stillmotion.prediction.describing import IN_MEMORY, DescribedModel, open_model
 from stillmotion.runs import EXPORTS_FOLDER, Run, versions
 from stillmotion.streaming import stream_program
 
@@ -51,7 +51,7 @@ class Export:
 
 
 def export_model(
-    run: Run | str | Path | DescribedModel,
+    run: Run | keras.Model | str | Path | DescribedModel,
     format: str,
     out: str | Path | None = None,
     *,
@@ -77,10 +77,11 @@ def export_model(
     channels and outputs becomes part of it. `export.json` says how a frame of another aspect ratio gets that size.
 
     Args:
-        run: a run, its folder, any model's file (see `describe_model`), or a model that is described already. A run is
+        run: a run, its folder, any model or its file (see `describe_model`), or one that is described already. A run is
             fed as it was trained: of the facts below, none can be given.
         format: a name in `stillmotion.exporting.FORMATS`.
-        out: a folder. By default in the run's `exports/`, or in `NAME-exports/` beside the model's file.
+        out: a folder. By default in the run's `exports/`, or in `NAME-exports/` beside the model's file; a model in
+            memory needs one.
         stream: export the step of a stream instead of the whole model. It takes `hop` new frames and a state, and
             returns the prediction of the window that ends with these frames and the next state. The first state is all
             zeros.
@@ -134,7 +135,9 @@ def export_model(
         raise UsageError(f"hop is {hop}; expected 1 to {window}, the frames of a window")
     program = stream_program(model, hop=hop) if stream else _whole_program(model, 1 if not target.any_batch else None)
     if out is not None:
-        folder = Path(out)
+        folder = as_path(out, "a folder")
+    elif loaded.file.parent == Path(IN_MEMORY):
+        raise UsageError(f"{loaded.file}: give the folder to export it to, `out`")
     else:
         exports = (
             loaded.run.folder / EXPORTS_FOLDER if loaded.run else loaded.file.with_name(f"{loaded.file.stem}-exports")

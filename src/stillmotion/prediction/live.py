@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from stillmotion.clips import frame_times
@@ -77,8 +78,8 @@ class StreamUpdate:
 
 
 def stream(
-    run: ClipModel | Run | str | Path,
-    source: str | Path | Source,
+    run: ClipModel | Run | keras.Model | str | Path,
+    source: str | Path | int | Source,
     *,
     hop: int | None = None,
     every_frame: bool = False,
@@ -93,7 +94,7 @@ def stream(
     of it, as in `predict`.
 
     Args:
-        run: a run, its folder, a `.keras` file, or a model from `load_clip_model`.
+        run: a run, its folder, any clip or image model or its file, or a model from `load_clip_model`.
         source: a file, a camera's number, a URL, or `-` for standard input.
         hop: the model's frames from one window to the next. By default 1; for a live source as many as this machine
             needs to keep up.
@@ -122,8 +123,8 @@ def stream(
 
 
 def stream_updates(
-    run: ClipModel | Run | str | Path,
-    source: str | Path | Source,
+    run: ClipModel | Run | keras.Model | str | Path,
+    source: str | Path | int | Source,
     *,
     events: EventDetector | bool = False,
     hop: int | None = None,

@@ -9,7 +9,7 @@ from stillmotion.runs.layout import (
     UNFINISHED_FOLDER,
     delete_unfinished,
 )
-from stillmotion.runs.recipe import Recipe
+from stillmotion.runs.recipe import Precision, Recipe
 from stillmotion.runs.run import (
     CostRecord,
     DataRecord,
@@ -32,6 +32,7 @@ __all__ = [
     "UNFINISHED_FOLDER",
     "CostRecord",
     "DataRecord",
+    "Precision",
     "Recipe",
     "Run",
     "RunRecord",

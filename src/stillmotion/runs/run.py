@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.data import Part, Video, Videos, shared_groups
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.files import write_json
+from stillmotion.files import as_path, write_json
 from stillmotion.runs import layout
 from stillmotion.runs.recipe import Recipe
 
@@ -189,7 +189,7 @@ def read_run(folder: str | Path) -> Run:
         UsageError: there is no such folder.
         StillmotionError: it is not a run, is not finished, or was written by a later version of stillmotion.
     """
-    path = Path(folder)
+    path = as_path(folder, "a run or its folder")
     if path.name == layout.MODEL_FILE:
         path = path.parent
     if not path.exists():

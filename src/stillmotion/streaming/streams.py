@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import describe_value
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.checking import compare_with_model
@@ -307,11 +308,13 @@ def stream_model(
         The stream model.
 
     Raises:
-        UsageError: a hop below 1, a start below 0, or a model that cannot be streamed, because it has several inputs or
-            outputs, an unknown number of frames, or is stateful with windows that do not follow one another, several
-            streams or another engine.
+        UsageError: no Keras model, a hop below 1, a start below 0, or a model that cannot be streamed, because it has
+            several inputs or outputs, an unknown number of frames, or is stateful with windows that do not follow one
+            another, several streams or another engine.
         StillmotionError: the engine is not installed, or its predictions differ by more than 1e-4.
     """
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"expected a Keras model, not {describe_value(model)}; `load_clip_model` loads one")
     if engine not in ENGINES:
         raise UsageError(f"no engine {engine!r}: choose from {', '.join(ENGINES)}")
     if hop < 1 or start < 0 or streams < 1:

@@ -13,6 +13,7 @@ from .efforts import (
 )
 from .fitting import train as train
 from .recipes import (
+    FamilySettings as FamilySettings,
     frozen_backbone as frozen_backbone,
     make_recipe as make_recipe,
     suit_epochs as suit_epochs,

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import keras
 import numpy as np
@@ -21,10 +21,10 @@ from stillmotion.clips import (
     open_videos,
     trim_cache,
 )
-from stillmotion.data import Videos, check_labeled, shared_videos
+from stillmotion.data import Videos, as_videos, check_labeled, shared_videos
 from stillmotion.errors import StillmotionError
-from stillmotion.files import atomic_write, folder_lock, make_folder
-from stillmotion.models import default_size, deployed_model, join_backbone, pretrained_backbone, snapshot_model
+from stillmotion.files import as_path, atomic_write, folder_lock, make_folder
+from stillmotion.models import SMALL, default_size, deployed_model, join_backbone, pretrained_backbone, snapshot_model
 from stillmotion.models.pretrained import build_backbone, weights_id
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import (
@@ -42,21 +42,21 @@ from stillmotion.runs import (
 )
 from stillmotion.training.checkpoints import TrainingState
 from stillmotion.training.phases import TrainingPhases
-from stillmotion.training.recipes import make_recipe, suit_epochs
+from stillmotion.training.recipes import TrainingSettings, make_recipe, suit_epochs
 from stillmotion.training.resuming import find_training, fingerprint_segments, identify_training
 
 
 def train(
     family: str | Recipe,
-    train: Videos | OpenedVideos,
-    validation: Videos | OpenedVideos,
+    train: Videos | OpenedVideos | str | Path,
+    validation: Videos | OpenedVideos | str | Path,
     *,
     out: str | Path,
     spec: ClipSpec | None = None,
     overwrite: bool = False,
     tensorboard: bool = False,
     progress: Progress = no_progress,
-    **settings: Any,
+    **settings: Unpack[TrainingSettings],
 ) -> Run:
     """Train one model, and leave its run in a folder.
 
@@ -65,8 +65,8 @@ def train(
 
     Args:
         family: a family's name, or a whole recipe.
-        train: labeled videos to learn from.
-        validation: labeled videos that choose the epoch whose weights are kept, and when to stop. None of them may be
+        train: labeled videos to learn from, or their folder or table.
+        validation: likewise; they choose the epoch whose weights are kept, and when to stop. None of them may be
             in `train`. If some of their groups are, a verdict on the run warns of it.
         out: the run's folder.
         spec: what a clip is; by default 16 frames of 64x64, or of what a pretrained backbone is made for, at the rate
@@ -85,11 +85,12 @@ def train(
             finite, another training in `out`, another process working in it, or a folder that cannot be written to,
             holds the data set or is that of a comparison.
     """
-    folder = Path(out)
+    train, validation = (part if isinstance(part, OpenedVideos) else as_videos(part) for part in (train, validation))
+    folder = as_path(out, "the run's folder")
     _check_run_folder(folder, (train.root, validation.root))
 
     # Open the videos.
-    check_labeled(train.videos if isinstance(train, OpenedVideos) else train)
+    check_labeled(as_videos(train))
     parts = {"train": open_videos(train), "validation": open_videos(validation)}
     both = shared_videos(parts["train"].videos, parts["validation"].videos)
     if both:
@@ -111,7 +112,11 @@ def train(
     if isinstance(family, Recipe):
         recipe = family
     else:
-        spec = spec or ClipSpec(rate=choose_rate(durations, ClipSpec().frames)[0], size=default_size(settings))
+        rate, size = (
+            choose_rate(durations, ClipSpec().frames)[0],
+            default_size({"backbone": settings.get("backbone", SMALL)}),
+        )
+        spec = spec or ClipSpec(rate=rate, size=size)
         recipe = make_recipe(family, spec=spec, **settings)
         recipe = recipe if "epochs" in settings else suit_epochs(recipe, train_segments)
 

@@ -4,24 +4,60 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from stillmotion.clips import ClipSpec, Segment, clips_per_epoch
+from stillmotion.clips import Augment, ClipSpec, Segment, clips_per_epoch
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES, check_options, default_size, pretrained_backbone
-from stillmotion.runs import Recipe
+from stillmotion.runs import Precision, Recipe
 
 # Few clips take many epochs, and many clips few: about this many training steps, within these bounds.
 STEPS = 420
 MIN_EPOCHS = 20
 
 
-def make_recipe(family: str, **settings: Any) -> Recipe:
+class FamilySettings(TypedDict, total=False):
+    """The families' options, and the fields of `Recipe` that say how a model is trained on given clips."""
+
+    moment: str
+    pool: str
+    head: str
+    rnn: str
+    bidirectional: bool
+    factored: bool
+    causal: bool
+    input: str
+    backbone: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    label_smoothing: float
+    patience: int
+    precision: Precision
+    finetune: bool
+
+
+class TrainingSettings(FamilySettings, total=False):
+    """The same with the fields that say how clips are drawn."""
+
+    preset: str
+    augment: Augment
+    seed: int
+
+
+class RecipeSettings(TrainingSettings, total=False):
+    """The same with what a clip is: all that `make_recipe` takes."""
+
+    spec: ClipSpec
+
+
+def make_recipe(family: str, **given: Unpack[RecipeSettings]) -> Recipe:
     """Make a recipe from a family's name and settings.
 
     Args:
         family: a name in `stillmotion.FAMILIES`.
-        **settings: the family's options, such as `rnn="lstm"`, and fields of `Recipe`, such as `epochs=30`. For a
+        **given: the family's options, such as `rnn="lstm"`, and fields of `Recipe`, such as `epochs=30`. For a
             family that sees one frame, the clips of `spec` become clips of one frame from windows as long.
 
     Returns:
@@ -30,6 +66,7 @@ def make_recipe(family: str, **settings: Any) -> Recipe:
     Raises:
         UsageError: an unknown family, setting or value, or fine-tuning without a pretrained backbone.
     """
+    settings: dict[str, Any] = {**given}
     allowed = FAMILIES[family].options if family in FAMILIES else {}
     options = check_options(family, {name: settings.pop(name) for name in list(settings) if name in allowed})
     unknown = settings.keys() - {field.name for field in dataclasses.fields(Recipe)}
