@@ -116,6 +116,10 @@ class ModelCard(BaseModel):
     per_frame: Fact[bool] = Fact[bool](value=False, source="read")
     format: int = FORMAT
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Facts are of generic classes, such as `Fact[int]`, which cannot be pickled."""
+        return ModelCard.model_validate, (self.model_dump(mode="json"),)
+
     @field_validator("framing", mode="before")
     @classmethod
     def _read_old_framing(cls, fact: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copyreg
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from stillmotion.models.adapters import adapt
 from stillmotion.models.cards import ROLES, Fact, ModelCard, Outputs
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
-from stillmotion.prediction.describing import DescribedModel, open_model
+from stillmotion.prediction.describing import IN_MEMORY, DescribedModel, open_model
 from stillmotion.runs import Run
 
 SAID_BY_ACTIVATION = ("softmax", "one sigmoid", "independent sigmoids")
@@ -26,6 +28,9 @@ SAID_BY_ACTIVATION = ("softmax", "one sigmoid", "independent sigmoids")
 class ClipModel:
     """A model of clips, with all that is needed to feed it.
 
+    It is loaded once, and used by any number of calls and threads: they take turns. What is pickled is the path of its
+    file, which is loaded again.
+
     Attributes:
         model: takes uint8 RGB `(batch, frames, height, width, 3)`.
         rate: frames per second that it sees, or "spread" for frames that are spread over each video.
@@ -34,6 +39,7 @@ class ClipModel:
         engine: what runs the model; see `stream_model`.
         outputs: what its outputs are; see `ModelCard`.
         described: the model as it was loaded, with its card.
+        facts: what was given when it was loaded.
     """
 
     model: keras.Model
@@ -43,6 +49,12 @@ class ClipModel:
     engine: str = "keras"
     outputs: Outputs = "softmax"
     described: DescribedModel | None = None
+    facts: GivenFacts | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.described is None or self.described.file.parent == Path(IN_MEMORY):
+            return copyreg.__newobj__, (ClipModel,), vars(self)  # type: ignore[attr-defined]
+        return _load_again, (self.described.file.resolve(), self.facts or GivenFacts(), self.engine)
 
     @property
     def frames(self) -> int:
@@ -131,7 +143,13 @@ def load_clip_model(
         card=card,
     )
     described = open_model(run, facts, snapshots=snapshots, videos=videos, streamed=True)
-    return as_clip_model(described, facts.rate, engine=engine)
+    return dataclasses.replace(as_clip_model(described, facts.rate, engine=engine), facts=facts)
+
+
+def _load_again(path: Path, facts: GivenFacts, engine: str) -> ClipModel:
+    """Unpickle a model."""
+    described = open_model(path, facts, streamed=True)
+    return dataclasses.replace(as_clip_model(described, facts.rate, engine=engine), facts=facts)
 
 
 def as_clip_model(

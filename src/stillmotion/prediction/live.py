@@ -22,7 +22,7 @@ from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.resizing import Resizer, upright_sides
 from stillmotion.errors import UsageError
 from stillmotion.models.cards import ModelCard
-from stillmotion.models.inference import predict_in_batches
+from stillmotion.models.inference import model_lock, predict_in_batches
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, WindowStream
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
@@ -163,7 +163,8 @@ def stream_updates(
     detector = EventDetector(model.labels, outputs=model.outputs) if events is True else events or None
     stats = stats or StreamStats()
     live = source.live or realtime
-    divided = _stream_model(model, hop, live)
+    with model_lock(model.model):
+        divided = _stream_model(model, hop, live)
     stats.hop = divided.hop
     predictor = _Predictor(model, divided, stats, batch or (1 if live else FILE_BATCH), live, live and not every_frame)
     last: SourceFrame | None = None

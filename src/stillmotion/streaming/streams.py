@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import describe_value
+from stillmotion.models.inference import model_lock
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.checking import compare_with_model
@@ -93,6 +95,7 @@ class StreamModel:
     _steps: dict[int, Step] = field(default_factory=dict)  # By the number of windows that they advance.
     _kept: list[Any] = field(default_factory=list)  # In the form that the engine returned it in.
     _open: dict[Hashable, _Stream] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         clip = self.plan.graph.specs[self.plan.graph.input]
@@ -123,6 +126,8 @@ class StreamModel:
     def push(self, frames: Any, seconds: Any = None) -> Any:
         """Feed new frames, and get a prediction for each window that they complete.
 
+        Threads that share the model take turns. Those that feed one stream must agree on the order of its frames.
+
         Args:
             frames: `(n, height, width, 3)`, where n may be 0. For several streams, a mapping from names of your choice
                 to such frames. A new name begins a new stream.
@@ -134,6 +139,10 @@ class StreamModel:
         Raises:
             UsageError: frames of another shape, another number of times, or more streams than the model was made for.
         """
+        with self._lock:
+            return self._push(frames, seconds)
+
+    def _push(self, frames: Any, seconds: Any) -> Any:
         several = isinstance(frames, Mapping)
         frames_by_name = frames if several else {_ONLY_STREAM: frames}
         times_by_name = (seconds or {}) if several else {_ONLY_STREAM: seconds}
@@ -156,7 +165,8 @@ class StreamModel:
         Args:
             name: the stream's name, if there are several.
         """
-        self._open.pop(name, None)
+        with self._lock:
+            self._open.pop(name, None)
 
     def _windows_ready(self, stream: _Stream) -> int:
         return len(stream.waiting) // self.plan.hop
@@ -233,8 +243,9 @@ class StreamModel:
     def _step(self, windows: int) -> Step:
         """What advances this many windows, compiled when it is first needed."""
         if windows not in self._steps:
-            block = Block(self.model, self.plan, windows)
-            self._steps[windows] = ENGINES[self.engine].compile(block, self.streams)
+            with model_lock(self.model):
+                block = Block(self.model, self.plan, windows)
+                self._steps[windows] = ENGINES[self.engine].compile(block, self.streams)
             if not self._kept:
                 self._kept = [np.zeros(spec.shape, spec.dtype) for spec in block.specs(self.streams)[1]]
         return self._steps[windows]
