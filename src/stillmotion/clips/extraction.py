@@ -181,6 +181,10 @@ def thread_map(
         The results, in the order of `items`.
     """
     results: list[R] = []
+    if len(items) == 1:  # In a service, a new thread for each file makes memory grow.
+        results.append(work(items[0]))
+        progress(stage, 1, 1)
+        return results
     with ThreadPoolExecutor() as pool:
         try:
             for result in pool.map(work, items):

@@ -182,8 +182,8 @@ def as_clip_model(
     spec, note = run.recipe.spec, ""
     if rate is None and spec.rate == "spread":
         typical_seconds = run.record.data.typical_seconds
-        if typical_seconds <= 0:
-            raise UsageError(f"{run.folder}: trained on clips spread over pictures; give a rate")
+        if typical_seconds <= 0:  # Trained on pictures: it predicts files, and needs a rate to be streamed.
+            return ClipModel(described.model, "spread", labels, "", engine, outputs, described)
         rate = spec.frames / typical_seconds
         note = (
             f"trained on {spec.frames} frames spread over each video: streams over windows of {typical_seconds:.3g} s, "
