@@ -38,6 +38,7 @@ WITHOUT_ERRORS = {
     "OpenedVideos.only",
     "Verdict.to_json",
     "Videos.file",
+    "VideoDataset.on_epoch_end",
     "Videos.only",
     "available_backbones",
     "choose_rate",

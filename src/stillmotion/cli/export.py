@@ -34,7 +34,7 @@ def export(
     videos: Annotated[
         list[Path] | None,
         typer.Option(
-            "--video",
+            "--compare-on",
             metavar="PATH",
             help="Compare predictions on this video, picture or folder, too. Can be repeated.",
             show_default="test videos of a run",
@@ -61,5 +61,5 @@ def export(
         f"{result.real_windows} windows of videos and {result.windows - result.real_windows} of noise"
     )
     if not result.is_telling:
-        note("warning: predictions that hardly vary agree easily; give --video with videos of several labels")
+        note("warning: predictions that hardly vary agree easily; give --compare-on with videos of several labels")
     note(f"written: {shown(result.file)}, with export.json and use_it.py in the same folder")

@@ -115,7 +115,7 @@ class ContenderResult:
 
     name: str
     family: str
-    options: Mapping[str, str | bool]
+    options: Mapping[str, str | bool | int | float]
     validation_accuracies: tuple[float, ...]
     validation_losses: tuple[float, ...]
     chosen_folds: tuple[int, ...] = ()

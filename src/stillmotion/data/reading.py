@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from stillmotion.data.formats import FORMATS
-from stillmotion.data.media import check_exists
-from stillmotion.data.videos import Videos
+from stillmotion.data.grouping import make_grouping_rule
+from stillmotion.data.media import check_exists, find_media
+from stillmotion.data.videos import Video, Videos
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import as_path
 
@@ -41,6 +42,31 @@ def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float
             return videos
     formats = ", or ".join(data_format.summary for data_format in FORMATS.values())
     raise UsageError(f"{path}: not a data set; expected {formats}")
+
+
+def list_videos(folder: str | Path, *, group: str | None = None) -> Videos:
+    """List the videos below a folder, without labels.
+
+    Args:
+        folder: the folder.
+        group: a regular expression; what it matches in a video's path names its group.
+
+    Returns:
+        The videos, sorted by path.
+
+    Raises:
+        UsageError: there is no such folder, or `group` is no regular expression.
+        StillmotionError: there is no video in it.
+    """
+    root = as_path(folder, "a folder of videos")
+    check_exists(root)
+    rule = make_grouping_rule(group)
+    paths = [file.relative_to(root) for file in find_media(root)]
+    if not paths:
+        raise StillmotionError(f"{root}: no videos or images in this folder")
+    videos = Videos(root, tuple(Video(path.as_posix(), group=rule.group_of(path)) for path in paths), rule.description)
+    check_names(videos)
+    return videos
 
 
 def as_videos(videos: object) -> Videos:

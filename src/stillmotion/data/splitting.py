@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import TypeVar
 
@@ -114,6 +115,28 @@ def split_folds(
         inner = _assign(rest, _train_and_validation(fractions), seed + number)
         parts.append((_select(rest, inner, "train"), _select(rest, inner, "validation"), test))
     return parts
+
+
+def divide_by_group(videos: Videos, share: float, *, seed: int = 0) -> tuple[Videos, Videos]:
+    """Divide videos into two parts by group, labels in proportion.
+
+    Args:
+        videos: labeled videos, or videos without labels.
+        share: of the videos that the second part gets.
+        seed: selects one of many good divisions.
+
+    Returns:
+        The two parts.
+
+    Raises:
+        UsageError: the share is not between 0 and 1.
+        StillmotionError: there are too few groups for each label to occur in each part.
+    """
+    if not (isinstance(share, Real) and 0 < float(share) < 1):
+        raise UsageError(f"the share of the validation part is {share!r}; expected more than 0 and less than 1")
+    labeled = videos.only([replace(video, label=video.label or "") for video in videos])
+    places = _assign(labeled, {"training": 1 - share, "validation": share}, seed)
+    return _select(videos, places, "training"), _select(videos, places, "validation")
 
 
 def straddling_groups(parts: Sequence[Videos]) -> list[str]:

@@ -29,7 +29,7 @@ from stillmotion.experiments.tasks import (
     TrialTask,
     result_of,
 )
-from stillmotion.models import FAMILIES
+from stillmotion.models import find_family
 from stillmotion.runs import Recipe, Run
 from stillmotion.training import (
     TRIAL_FRACTION,
@@ -426,8 +426,8 @@ def match_frames(recipe: Recipe, others: Sequence[Recipe], *, same_time: bool) -
     Returns:
         The recipe; that of a model of one frame, and of a motion model, as it is.
     """
-    specs = [other.spec for other in others if FAMILIES[other.family].kind == "motion"]
+    specs = [other.spec for other in others if find_family(other.family).kind == "motion"]
     longest = max(specs, key=lambda spec: spec.frames, default=recipe.spec)
-    if FAMILIES[recipe.family].rung == "several frames" and longest.frames > recipe.spec.frames:
+    if find_family(recipe.family).rung == "several frames" and longest.frames > recipe.spec.frames:
         return with_clip_spec(recipe, replace(longest, size=recipe.spec.size), equal_time=same_time)
     return recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ from stillmotion.experiments.executors import InProcess
 from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evaluate
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.files import check_folder
-from stillmotion.models import check_backbone, default_size
+from stillmotion.models import Builder, check_backbone, default_size
+from stillmotion.models.own_families import register
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
 from stillmotion.training import FamilySettings, make_recipe, suit_epochs
@@ -24,7 +26,7 @@ from stillmotion.training import FamilySettings, make_recipe, suit_epochs
 
 def run_training(
     data: str | Path | Videos | OpenedVideos,
-    family: str = "frame_pool",
+    family: str | Builder = "frame_pool",
     *,
     out: str | Path | None = None,
     frames: int | None = None,
@@ -46,7 +48,7 @@ def run_training(
 
     Args:
         data: a folder with one folder per label, a table, or videos that were read or opened before.
-        family: a name in `FAMILIES`.
+        family: a name in `FAMILIES`, or a function of your own or its name; see `make_recipe`.
         out: the run's folder; by default the family's name with "-run", in the working folder.
         frames: frames per clip; by default 16, with the classic preset 10.
         rate: frames per second, "spread", or "auto" to choose by the videos' durations.
@@ -78,6 +80,8 @@ def run_training(
     if preset != "standard":
         settings["preset"] = preset
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
+    kind: Any = settings.pop("kind", None)
+    family = register(family, kind or "motion") if callable(family) else family
     folder = Path(out) if out is not None else default_run_folder(family)
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening
@@ -108,4 +112,4 @@ def default_run_folder(family: str) -> Path:
     Returns:
         A folder in the working folder.
     """
-    return Path(f"{family}-run")
+    return Path(re.sub(r"[^\w.]+", "-", f"{family}-run"))

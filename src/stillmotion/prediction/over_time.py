@@ -52,7 +52,7 @@ def predict_over_time(
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
     """
     run = as_run(run)
-    still = FAMILIES[run.recipe.family].kind == "still"
+    still = run.recipe.family in FAMILIES and FAMILIES[run.recipe.family].kind == "still"
     loaded = load_run_model(run, features=True, single_frames=still)
     segments = open_videos(videos).segments
     if still:

@@ -32,6 +32,7 @@ class Recipe:
         patience: training stops after this many epochs without a lower validation loss.
         precision: Keras's dtype policy.
         finetune: whether the last stages of a pretrained backbone are trained, too, once its head is.
+        own: what a user gave in place of the recipe's optimizer, loss, class weights and augmentation, in words.
         seed: random seed for the weights, the order of clips, and what is drawn from each video.
 
     Raises:
@@ -42,7 +43,7 @@ class Recipe:
     """
 
     family: str
-    options: Mapping[str, str | bool] = field(default_factory=dict)
+    options: Mapping[str, str | bool | int | float] = field(default_factory=dict)
     spec: ClipSpec = ClipSpec()
     augment: Augment = Augment()
     epochs: int = 60
@@ -54,6 +55,7 @@ class Recipe:
     precision: Precision = "float32"
     finetune: bool = False
     seed: int = 0
+    own: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, kind in (("spec", ClipSpec), ("augment", Augment)):

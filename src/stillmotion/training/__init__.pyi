@@ -1,4 +1,8 @@
 from .batches import TrainingClips as TrainingClips, ValidationClips as ValidationClips
+from .directory_dataset import (
+    VideoDataset as VideoDataset,
+    video_dataset_from_directory as video_dataset_from_directory,
+)
 from .efforts import (
     EFFORTS as EFFORTS,
     TRIAL_FRACTION as TRIAL_FRACTION,

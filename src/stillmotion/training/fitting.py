@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -22,9 +22,17 @@ from stillmotion.clips import (
     trim_cache,
 )
 from stillmotion.data import Videos, as_videos, check_labeled, shared_videos
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import as_path, atomic_write, folder_lock, make_folder
-from stillmotion.models import SMALL, default_size, deployed_model, join_backbone, pretrained_backbone, snapshot_model
+from stillmotion.models import (
+    SMALL,
+    Builder,
+    default_size,
+    deployed_model,
+    join_backbone,
+    pretrained_backbone,
+    snapshot_model,
+)
 from stillmotion.models.pretrained import build_backbone, weights_id
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import (
@@ -41,13 +49,14 @@ from stillmotion.runs import (
     write_run,
 )
 from stillmotion.training.checkpoints import TrainingState
+from stillmotion.training.own_parts import Augmentation, OwnParts
 from stillmotion.training.phases import TrainingPhases
-from stillmotion.training.recipes import TrainingSettings, make_recipe, suit_epochs
+from stillmotion.training.recipes import TrainingSettings, frozen_backbone, make_recipe, suit_epochs
 from stillmotion.training.resuming import find_training, fingerprint_segments, identify_training
 
 
 def train(
-    family: str | Recipe,
+    family: str | Builder | Recipe,
     train: Videos | OpenedVideos | str | Path,
     validation: Videos | OpenedVideos | str | Path,
     *,
@@ -55,6 +64,11 @@ def train(
     spec: ClipSpec | None = None,
     overwrite: bool = False,
     tensorboard: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    optimizer: keras.optimizers.Optimizer | None = None,
+    loss: keras.losses.Loss | Callable[..., Any] | str | None = None,
+    class_weights: Mapping[str, float] | None = None,
+    augmentation: Augmentation | None = None,
     progress: Progress = no_progress,
     **settings: Unpack[TrainingSettings],
 ) -> Run:
@@ -64,7 +78,8 @@ def train(
     it had not been interrupted. If it is finished, the same call returns the run.
 
     Args:
-        family: a family's name, or a whole recipe.
+        family: a family's name; a function of your own, `build(frames, height, width, classes, **options)`, or its name
+            "package.module:function" (see `make_recipe`); or a whole recipe.
         train: labeled videos to learn from, or their folder or table.
         validation: likewise; they choose the epoch whose weights are kept, and when to stop. None of them may be
             in `train`. If some of their groups are, a verdict on the run warns of it.
@@ -73,6 +88,12 @@ def train(
             that suits the videos. A recipe has its own.
         overwrite: whether another training in `out` is deleted; files that are not the run's are kept.
         tensorboard: whether logs for TensorBoard are written to `out/tensorboard`.
+        callbacks: your own Keras callbacks.
+        optimizer: an optimizer of your own. A moving average of the weights is validated and kept, as with ours.
+        loss: a loss of your own, of one-hot labels and probabilities: what `compile` takes.
+        class_weights: by label; by default they give every label the same total.
+        augmentation: a function of your own in place of `augment`, from a clip, uint8 `(frames, height, width, 3)`, and
+            a NumPy random generator to such a clip.
         progress: receives the steps done, with the figures of the last finished epoch.
         **settings: the family's options and other fields of the recipe, as `make_recipe` takes them.
 
@@ -80,7 +101,7 @@ def train(
         The finished run. Videos that cannot be read are skipped and listed in its record.
 
     Raises:
-        UsageError: an unknown family or setting.
+        UsageError: an unknown family or setting, or a part of your own that does not fit.
         StillmotionError: a video in both parts, no readable video, labels that do not agree, a loss that is never
             finite, another training in `out`, another process working in it, or a folder that cannot be written to,
             holds the data set or is that of a comparison.
@@ -120,6 +141,12 @@ def train(
         recipe = make_recipe(family, spec=spec, **settings)
         recipe = recipe if "epochs" in settings else suit_epochs(recipe, train_segments)
 
+    own = OwnParts(callbacks, optimizer, loss, class_weights, augmentation)
+    own.check(labels, on_pixels=frozen_backbone(recipe) is None, finetune=recipe.finetune)
+    if recipe.own and set(recipe.own) != set(own.description()):
+        raise UsageError(f"the recipe was made with parts of a user's own: give {', '.join(recipe.own)} again")
+    recipe = dataclasses.replace(recipe, own=own.description())
+
     # Find out whether this training has been started before.
     data = DataRecord(
         root=str(train.root.resolve()),
@@ -155,7 +182,7 @@ def train(
         # Decode each video once. If the backbone is pretrained, each frame goes through it once.
         trim_cache()
         phases = TrainingPhases(
-            recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress
+            recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress, own
         )
         phases.fill_cache()
 
