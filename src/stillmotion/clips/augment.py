@@ -25,6 +25,10 @@ class Augment:
 
     Raises:
         UsageError: a crop that is not from 0 to below 1, or another amount that is not from 0 to 1.
+
+    Examples:
+        >>> sm.make_recipe("conv3d", augment=sm.Augment(crop=0.1, flip=True)).augment.flip
+        True
     """
 
     crop: float = 0.2

@@ -32,6 +32,11 @@ class Segment:
         file: the path of the video.
         facts: what the file holds.
         window: start and end of the segment, in seconds.
+
+    Examples:
+        >>> segment = sm.open_videos("clips/").segments[0]
+        >>> segment.video.label, segment.facts.width
+        ('left', 16)
     """
 
     video: Video
@@ -52,6 +57,12 @@ class SkippedVideo:
     Attributes:
         video: the entry in the data set.
         reason: why, in one line that names the file.
+
+    Examples:
+        >>> for result in sm.predict("runs/motion", ["new.mp4", "notes.txt"]):
+        ...     if isinstance(result, sm.SkippedVideo):
+        ...         print(result.video.path)
+        notes.txt
     """
 
     video: Video
@@ -68,6 +79,11 @@ class OpenedVideos:
         root: the folder that paths are relative to.
         segments: the readable videos, in the order of the data set.
         skipped: the others, with reasons.
+
+    Examples:
+        >>> opened = sm.open_videos("clips/")
+        >>> len(opened.segments), len(opened.skipped)
+        (12, 0)
     """
 
     root: Path
@@ -114,6 +130,10 @@ def open_videos(videos: Videos | OpenedVideos | str | Path, *, progress: Progres
 
     Raises:
         UsageError: there is no such data set.
+
+    Examples:
+        >>> opened = sm.open_videos("clips/")
+        >>> train, validation, test = (opened.only(part) for part in sm.split(opened.videos))
     """
     if isinstance(videos, OpenedVideos):
         return videos

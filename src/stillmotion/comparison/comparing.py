@@ -70,6 +70,11 @@ def compare_runs(
         UsageError: no runs, no such folder, a run given twice, a model of still and motion families, no such
             metric, or a margin outside 0..1.
         StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
+
+    Examples:
+        >>> comparison = sm.compare_runs(["runs/still", "runs/motion"], margin=0.05)
+        >>> comparison.verdict.answer
+        'undecided'
     """
     by_model = group_by_model(runs)
     comparison = compare_statistics(

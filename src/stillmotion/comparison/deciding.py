@@ -55,6 +55,11 @@ def decide(
     Raises:
         UsageError: as for `decide_among`.
         StillmotionError: as for `decide_among`.
+
+    Examples:
+        >>> still, motion = sm.read_predictions("still.csv"), sm.read_predictions("motion.csv")
+        >>> sm.decide(still, motion).answer
+        'undecided'
     """
     stills, motions = {names[0]: as_trainings(still)}, {names[1]: as_trainings(motion)}
     return decide_among(stills, motions, margin=margin, metric=metric, sequential=sequential)
@@ -97,6 +102,11 @@ def decide_among(
         UsageError: a model of each kind is needed, a metric that does not exist, a margin outside 0..1, or names that
             are not unique.
         StillmotionError: the models predicted different videos.
+
+    Examples:
+        >>> still, motion = sm.read_predictions("still.csv"), sm.read_predictions("motion.csv")
+        >>> sm.decide_among({"one frame": still}, {"order": motion}).motion
+        'order'
     """
     check_margin(margin)
     check_metric(metric)

@@ -90,6 +90,11 @@ def compute_metrics(predictions: Predictions | Sequence[Predictions], *, seed: i
 
     Raises:
         StillmotionError: the trainings predicted different videos.
+
+    Examples:
+        >>> metrics = sm.compute_metrics(sm.read_predictions("motion.csv"))
+        >>> metrics.accuracy.value
+        1.0
     """
     predictions = as_trainings(predictions)
     check_same_videos(predictions)

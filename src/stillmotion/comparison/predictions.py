@@ -26,6 +26,14 @@ class Predictions:
     Raises:
         UsageError: another number of groups, truths or rows than of videos, a truth that is no label's number, or
             probabilities that are not from 0 to 1 and do not add up to 1.
+
+    Examples:
+        >>> still = sm.Predictions(
+        ...     videos=("a.mp4", "b.mp4"), groups=("monday", "tuesday"), labels=("calm", "jam"),
+        ...     truth=[0, 1], probabilities=[[0.8, 0.2], [0.6, 0.4]],
+        ... )
+        >>> still.correct
+        array([1., 0.])
     """
 
     videos: tuple[str, ...]

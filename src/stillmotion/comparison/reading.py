@@ -39,6 +39,10 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         StillmotionError: the file is missing or unreadable, lacks columns, has two rows for one window of a video,
             holds several seeds, or holds invalid probabilities.
+
+    Examples:
+        >>> sm.read_predictions("motion.csv").labels
+        ('left', 'right')
     """
     trainings = read_predictions_by_seed(path)
     if len(trainings) > 1:
@@ -58,6 +62,10 @@ def read_predictions_by_seed(path: Path, *, by: str = "seed") -> list[Prediction
 
     Raises:
         StillmotionError: as `read_predictions`, or the trainings predicted different videos.
+
+    Examples:
+        >>> len(sm.read_predictions_by_seed("motion.csv"))
+        1
     """
     path = Path(path)
     table = read_table(path, _TEXT_COLUMNS, expected=_TEXT_COLUMNS)

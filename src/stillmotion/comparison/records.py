@@ -237,6 +237,13 @@ class Comparison:
         advice: what to take home: costs, failures, next steps.
         rates: accuracy by the number of frames in a window, and what more gain; empty if that was not measured.
         learning: accuracy by the share of the training groups, and what more gain; empty if that was not measured.
+
+    Examples:
+        >>> comparison = sm.read_comparison("comparison")
+        >>> comparison.verdict.answer
+        'motion needed'
+        >>> comparison.models[comparison.verdict.motion].accuracy.value > 0.9
+        True
     """
 
     models: Mapping[str, ModelResult]

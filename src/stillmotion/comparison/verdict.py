@@ -115,6 +115,11 @@ class Verdict:
         labels: where motion helps, label by label.
         pairs: where motion helps, pair of labels by pair.
         warnings: what to keep in mind when reading the answer.
+
+    Examples:
+        >>> verdict = sm.read_comparison("comparison").verdict
+        >>> verdict.answer, verdict.blocked_by
+        ('motion needed', ())
     """
 
     still: str

@@ -32,6 +32,11 @@ def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float
     Raises:
         UsageError: there is no such file or folder, its format is unknown, or `frame_rate` is no rate or needless.
         StillmotionError: it cannot be read; the message says where.
+
+    Examples:
+        >>> videos = sm.read_videos("clips/", group="rec.")
+        >>> len(videos.groups)
+        6
     """
     path = as_path(data, DATA_SET)
     check_exists(path)

@@ -50,6 +50,11 @@ def split(
     Raises:
         UsageError: the fractions are not three shares, or there is no such data set.
         StillmotionError: there are too few groups for each label to occur in each part; the numbers are given.
+
+    Examples:
+        >>> train, validation, test = sm.split("clips/", (0.6, 0.2, 0.2))
+        >>> set(train.groups) & set(test.groups)
+        set()
     """
     videos = as_videos(videos)
     check_fractions(fractions)
@@ -96,6 +101,10 @@ def split_folds(
     Raises:
         UsageError: fewer than 2 folds, the fractions are not three shares, or there is no such data set.
         StillmotionError: there are too few groups for each label to occur in each fold and part.
+
+    Examples:
+        >>> for train, validation, test in sm.split_folds("clips/", 3):
+        ...     groups = test.groups
     """
     videos = as_videos(videos)
     if folds < 2:

@@ -122,6 +122,11 @@ def run_comparison(
         UsageError: a setting that is unknown, out of range or contradicts another; no data set there.
         StillmotionError: the data set cannot be used, `out` cannot be written, or holds other trainings.
         CancelledError: `cancel` was set.
+
+    Examples:
+        >>> comparison = sm.run_comparison("clips/", out="comparison")
+        >>> comparison.verdict.answer
+        'motion needed'
     """
     if processes is not None and (not isinstance(processes, Integral) or processes < 1):
         raise UsageError(f"processes is {processes!r}; expected a whole number of 1 or more")

@@ -44,6 +44,11 @@ def run_evaluation(
     Raises:
         UsageError: no such run or data set, or a model whose outputs are not labels of which each video has one.
         StillmotionError: the run has no test part, a label it does not know, or no readable video.
+
+    Examples:
+        >>> metrics = sm.run_evaluation("runs/motion", "test-clips/")
+        >>> 0 <= metrics.accuracy.low <= metrics.accuracy.high <= 1
+        True
     """
     if isinstance(run, prediction.ClipModel):
         if data is None:

@@ -72,6 +72,10 @@ def run_training(
         UsageError: an unknown family, setting or value.
         StillmotionError: the data set cannot be used, or `out` cannot be written or holds another training.
         CancelledError: `cancel` was set.
+
+    Examples:
+        >>> run = sm.run_training("clips/", "cnn_rnn", out="runs/cnn_rnn", rnn="lstm")
+        >>> accuracy = sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy
     """
     settings: dict[str, Any] = {**given}
     check_backbone(settings)

@@ -44,6 +44,11 @@ class Inspection:
             file, and files with the same bytes.
         straddling: groups that are in more than one part of the table's own split.
         alike_names: files that may be of one recording by their names, though each is a group of its own.
+
+    Examples:
+        >>> inspection = sm.inspect_videos("clips/")
+        >>> inspection.labels["left"].videos, inspection.skipped
+        (6, [])
     """
 
     videos: Videos
@@ -70,6 +75,10 @@ def inspect_videos(videos: Videos | str | Path, *, progress: Progress = no_progr
 
     Raises:
         UsageError: there is no such data set.
+
+    Examples:
+        >>> sm.inspect_videos("clips/").few_groups
+        {}
     """
     videos = as_videos(videos)
     opened = open_videos(videos, progress=progress)

@@ -47,6 +47,11 @@ class Shortcut:
         predicts_label: whether the accuracy is significantly above guessing.
         expected: whether that is no reason to warn. A group often has one label, and this cannot inflate test results,
             since groups are never split between training and test.
+
+    Examples:
+        >>> shortcut = sm.Shortcut("brightness", 0.9, 0.5, low=0.8, high=0.95, predicts_label=True)
+        >>> shortcut.name, shortcut.warns
+        ('the brightness', True)
     """
 
     kind: ShortcutKind
@@ -88,6 +93,10 @@ def find_shortcuts(
 
     Raises:
         UsageError: there is no such data set.
+
+    Examples:
+        >>> [shortcut.name for shortcut in sm.find_shortcuts("clips/") if shortcut.warns]
+        [...]
     """
     segments = open_videos(videos, progress=progress).segments
     labels = np.array([segment.video.label or "" for segment in segments])

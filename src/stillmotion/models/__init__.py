@@ -241,6 +241,11 @@ def build_model(
     Raises:
         UsageError: see `check_options`.
         StillmotionError: the clip is too small for preset="classic".
+
+    Examples:
+        >>> model = sm.build_model("conv3d", frames=4, height=16, width=16, classes=2)
+        >>> model.input_shape
+        (None, 4, 16, 16, 3)
     """
     chosen = check_options(family, options)
     if family not in FAMILIES:

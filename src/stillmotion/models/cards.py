@@ -95,6 +95,13 @@ class ModelCard(BaseModel):
         outputs: what the outputs are.
         per_frame: whether there is an output for each frame.
         format: the version of the file's format.
+
+    Examples:
+        >>> card = sm.describe_model("model.keras")
+        >>> card.channels.value, card.channels.source
+        ('RGB', 'given')
+        >>> card.missing
+        ()
     """
 
     model_config = ConfigDict(frozen=True)

@@ -127,6 +127,11 @@ def load_clip_model(
     Raises:
         UsageError: no rate, an impossible one, something that must be given and is not, or see `describe_model`.
         StillmotionError: the run or model cannot be read, or takes something else than pictures.
+
+    Examples:
+        >>> model = sm.load_clip_model("runs/motion")
+        >>> model.labels, model.frames
+        (('left', 'right'), 4)
     """
     facts = GivenFacts(
         input_range=input_range,

@@ -102,6 +102,11 @@ def describe_model(
     Raises:
         UsageError: a wrong argument, one that contradicts the model, or one for a run, which is fed as it was trained.
         StillmotionError: the model cannot be loaded, or has several outputs or one of an unusual shape.
+
+    Examples:
+        >>> card = sm.describe_model("model.keras", rate=8, labels=["calm", "jam"])
+        >>> card.input_range.value, card.input_range.source
+        ('0..255', 'read')
     """
     facts = GivenFacts(
         input_range=input_range,

@@ -45,6 +45,11 @@ def evaluate(
         UsageError: there is no such run or data set.
         StillmotionError: a video that was trained or validated on, without a label or with one that the run does not
             know, no readable video, or another process is working in the run's folder.
+
+    Examples:
+        >>> run = sm.evaluate("runs/motion", "test-clips/")
+        >>> sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy.value <= 1
+        True
     """
     run = as_run(run)
     test = test if isinstance(test, OpenedVideos) else as_videos(test)

@@ -28,6 +28,12 @@ class Event:
         end_seconds: the end of its last window.
         label: the label.
         confidence: the mean of the label's smoothed probability over the event.
+
+    Examples:
+        >>> result = sm.stream_to("runs/motion", "new.mp4", events="events.csv")
+        >>> event = sm.Event(1.0, 2.5, "jam", 0.8)
+        >>> event.end_seconds - event.start_seconds
+        1.5
     """
 
     start_seconds: float
@@ -70,6 +76,11 @@ class EventDetector:
     Raises:
         UsageError: the exit threshold is above the enter threshold, a threshold for a label that is not there, or the
             labels cannot be read.
+
+    Examples:
+        >>> detector = sm.EventDetector(["calm", "jam"], enter_threshold={"jam": 0.8}, min_duration_seconds=1)
+        >>> for prediction in sm.stream("runs/motion", "new.mp4"):
+        ...     events = detector.push(prediction)
     """
 
     def __init__(

@@ -122,6 +122,11 @@ def export_model(
             the model's answers and is not known.
         StillmotionError: the format cannot hold the model, its converter is not installed, or predictions differ by
             more than 1e-4.
+
+    Examples:
+        >>> export = sm.export_model("runs/motion", "onnx")
+        >>> export.max_difference < 1e-4
+        True
     """
     target = check_format(format)
     facts = GivenFacts(

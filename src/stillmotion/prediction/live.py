@@ -70,6 +70,10 @@ class StreamUpdate:
         frame: the frame.
         predictions: of the windows that are complete with it.
         events: the events that end with it, or, if it starts a new recording, that ended before it.
+
+    Examples:
+        >>> for update in sm.stream_updates("runs/motion", "new.mp4", events=True):
+        ...     times = [prediction.seconds for prediction in update.predictions]
     """
 
     frame: SourceFrame
@@ -112,6 +116,11 @@ def stream(
         UsageError: see `load_clip_model`, `find_source` and `stream_model`.
         UnreadableVideoError: the source cannot be opened.
         StillmotionError: the model cannot be loaded.
+
+    Examples:
+        >>> model = sm.load_clip_model("runs/motion")
+        >>> for prediction in sm.stream(model, "new.mp4"):  # or 0 for a camera, or a URL
+        ...     seconds, label = prediction.seconds, prediction.label
     """
     if isinstance(run, ClipModel):
         model = run
@@ -157,6 +166,11 @@ def stream_updates(
         UsageError: see `stream`.
         UnreadableVideoError: the source cannot be opened.
         StillmotionError: the model cannot be loaded.
+
+    Examples:
+        >>> updates = list(sm.stream_updates("runs/motion", "new.mp4", events=True))
+        >>> sum(len(update.predictions) for update in updates)
+        5
     """
     model = run if isinstance(run, ClipModel) else load_clip_model(run)
     source = source if isinstance(source, Source) else find_source(source)

@@ -50,6 +50,11 @@ def predict_over_time(
     Raises:
         UsageError: there is no such run or data set.
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
+
+    Examples:
+        >>> run = sm.predict_over_time("runs/motion", "test-clips/")
+        >>> run.over_time_file.exists()
+        True
     """
     run = as_run(run)
     still = run.recipe.family in FAMILIES and FAMILIES[run.recipe.family].kind == "still"

@@ -63,6 +63,11 @@ def evaluate_perturbed(
     Raises:
         UsageError: there is no such run or data set.
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
+
+    Examples:
+        >>> run = sm.evaluate_perturbed("runs/motion", "test-clips/")
+        >>> run.perturbed_file.exists()
+        True
     """
     run = as_run(run)
     loaded, spec = load_run_model(run, features=True), run.recipe.spec

@@ -29,6 +29,11 @@ class StreamResult:
         files: the files that were written.
         webhook_failures: how many events the webhook did not receive.
         webhook_error: the last reason.
+
+    Examples:
+        >>> result = sm.stream_to("runs/motion", "new.mp4", predictions="predictions.csv")
+        >>> [path.name for path in result.files]
+        ['predictions.csv']
     """
 
     stats: StreamStats = field(default_factory=StreamStats)
@@ -79,6 +84,9 @@ def stream_to(
         UsageError: two outputs with the same name, an unknown ending, or see `stream`.
         UnreadableVideoError: the source cannot be opened.
         StillmotionError: the model cannot be loaded, or a file cannot be written.
+
+    Examples:
+        >>> result = sm.stream_to("runs/motion", "new.mp4", events="events.jsonl", video="labeled.mp4")
     """
     source = source if isinstance(source, Source) else find_source(source)
     paths = [Path(path) for path in (predictions, events, video) if path is not None]

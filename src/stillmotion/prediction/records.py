@@ -55,6 +55,11 @@ class VideoPrediction:
         window_probabilities: float32 `(windows, classes)`; the numbers of a regression.
         labels: the class names, in the order of the probabilities.
         outputs: what the model's outputs are; see `ModelCard`.
+
+    Examples:
+        >>> (result,) = sm.predict("runs/motion", "new.mp4")
+        >>> result.probabilities.shape, len(result.windows)
+        ((2,), 2)
     """
 
     video: Video

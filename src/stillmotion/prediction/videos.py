@@ -79,6 +79,11 @@ def predict(
     Raises:
         UsageError: there is no such file or folder, an array that the model does not take, or see `load_clip_model`.
         StillmotionError: the model cannot be loaded, or does not fit its record; or a folder without videos.
+
+    Examples:
+        >>> for result in sm.predict("runs/motion", ["new.mp4", "stills/"]):
+        ...     if isinstance(result, sm.VideoPrediction):
+        ...         label, probability = result.label, result.probability
     """
     sources = videos if isinstance(videos, (Videos, OpenedVideos)) else find_sources(videos)
     from_files = isinstance(sources, (Videos, OpenedVideos))

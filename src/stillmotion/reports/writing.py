@@ -31,6 +31,10 @@ def write_report(comparison: str | Path | Comparison, out: str | Path | None = N
     Raises:
         UsageError: `out` does not end in .html or .htm, or a comparison is given without `out`.
         StillmotionError: the folder holds no comparison, or the page cannot be written.
+
+    Examples:
+        >>> sm.write_report("comparison").name
+        'report.html'
     """
     if out is None and isinstance(comparison, Comparison):
         raise UsageError("a comparison is not a folder; give the page a name, such as out='report.html'")

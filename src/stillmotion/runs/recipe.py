@@ -40,6 +40,11 @@ class Recipe:
             of 1 or more, a `seed` that is none of 0 or more, a learning rate that is not a finite number above 0, a
             weight decay that is none of 0 or more, a label smoothing that is not from 0 to below 1, a framing other
             than "stretch", or an unknown precision.
+
+    Examples:
+        >>> recipe = sm.make_recipe("cnn_rnn", rnn="lstm", epochs=30)
+        >>> recipe.options["rnn"], recipe.epochs
+        ('lstm', 30)
     """
 
     family: str

@@ -124,6 +124,13 @@ class Run:
     Attributes:
         folder: where the files are.
         record: the content of run.json.
+
+    Examples:
+        >>> run = sm.read_run("runs/motion")
+        >>> run
+        Run('runs/motion', family='conv3d', seed=0)
+        >>> run.labels
+        ('left', 'right')
     """
 
     folder: Path
@@ -188,6 +195,10 @@ def read_run(folder: str | Path) -> Run:
     Raises:
         UsageError: there is no such folder.
         StillmotionError: it is not a run, is not finished, or was written by a later version of stillmotion.
+
+    Examples:
+        >>> sm.read_run("runs/motion").recipe.family
+        'conv3d'
     """
     path = as_path(folder, "a run or its folder")
     if path.name == layout.MODEL_FILE:

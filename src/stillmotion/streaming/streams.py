@@ -44,6 +44,11 @@ class WindowPrediction:
         seconds: the time of the window's last frame, where times were given.
         label: the most probable label, where labels were given; of a stream of independent labels all from 0.5 on,
             such as "a + b".
+
+    Examples:
+        >>> predictions = list(sm.stream("runs/motion", "new.mp4"))
+        >>> predictions[0].index, round(predictions[0].seconds, 1)
+        (0, 0.4)
     """
 
     probabilities: NDArray[np.float32]
@@ -323,6 +328,13 @@ def stream_model(
             several inputs or outputs, an unknown number of frames, or is stateful with windows that do not follow one
             another, several streams or another engine.
         StillmotionError: the engine is not installed, or its predictions differ by more than 1e-4.
+
+    Examples:
+        >>> model = keras.saving.load_model("runs/motion/model.keras")
+        >>> stream = sm.stream_model(model, labels=["left", "right"])
+        >>> predictions = stream.push(np.zeros((6, 16, 16, 3), np.uint8))
+        >>> len(predictions)
+        3
     """
     if not isinstance(model, keras.Model):
         raise UsageError(f"expected a Keras model, not {describe_value(model)}; `load_clip_model` loads one")

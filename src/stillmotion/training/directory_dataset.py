@@ -47,6 +47,11 @@ class VideoDataset(keras.utils.PyDataset):
         file_paths: the videos.
         skipped: videos that cannot be read, with reasons.
         epoch: number of the epoch, which `fit` counts up. It decides, with the seed, what is drawn.
+
+    Examples:
+        >>> data = sm.video_dataset_from_directory("clips/", image_size=(16, 16), frames=4)
+        >>> data.class_names
+        ('left', 'right')
     """
 
     def __init__(
@@ -173,6 +178,14 @@ def video_dataset_from_directory(
     Raises:
         UsageError: a wrong argument, or no such folder.
         StillmotionError: no video can be read, or there are too few groups to split.
+
+    Examples:
+        >>> train, validation = sm.video_dataset_from_directory(
+        ...     "clips/", validation_split=0.3, subset="both", image_size=(16, 16), frames=4
+        ... )
+        >>> clips, labels = train[0]
+        >>> clips.shape
+        (8, 4, 16, 16, 3)
     """
     if label_mode not in ("int", "categorical", "binary", None):
         raise UsageError(f"label_mode is {label_mode!r}; expected int, categorical, binary or None")

@@ -105,6 +105,11 @@ def train(
         StillmotionError: a video in both parts, no readable video, labels that do not agree, a loss that is never
             finite, another training in `out`, another process working in it, or a folder that cannot be written to,
             holds the data set or is that of a comparison.
+
+    Examples:
+        >>> train, validation, test = sm.split("clips/")
+        >>> run = sm.train("frame_pool", train, validation, out="runs/mine", pool="attention", epochs=30)
+        >>> run = sm.evaluate(run, test)
     """
     train, validation = (part if isinstance(part, OpenedVideos) else as_videos(part) for part in (train, validation))
     folder = as_path(out, "the run's folder")

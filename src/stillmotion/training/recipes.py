@@ -72,6 +72,11 @@ def make_recipe(family: str | Builder, **given: Unpack[RecipeSettings]) -> Recip
 
     Raises:
         UsageError: an unknown family, setting or value, or fine-tuning without a pretrained backbone.
+
+    Examples:
+        >>> recipe = sm.make_recipe("frame_pool", pool="attention", spec=sm.ClipSpec(frames=8))
+        >>> recipe.spec.frames
+        8
     """
     settings: dict[str, Any] = {**given}
     kind = settings.pop("kind", None)
