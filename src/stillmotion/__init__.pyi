@@ -70,6 +70,7 @@ from .prediction import (
     StreamResult as StreamResult,
     StreamUpdate as StreamUpdate,
     VideoPrediction as VideoPrediction,
+    adopt_model as adopt_model,
     convert_model as convert_model,
     describe_model as describe_model,
     evaluate as evaluate,

@@ -220,6 +220,14 @@ def validation_not_held_out_text(groups: Sequence[str]) -> str:
     )
 
 
+def training_unknown_text(names: Sequence[str]) -> str:
+    """Warns of models that were trained elsewhere."""
+    return (
+        f"what {' and '.join(names)} learned from is not known; if that was some of these test recordings, it looks "
+        "better than it is"
+    )
+
+
 def _named_groups(groups: Sequence[str]) -> str:
     """2 ("monday", "tuesday")."""
     return f"{len(groups)} ({', '.join(repr(group) for group in groups[:2])}{_more(groups, 2, ', ...')})"

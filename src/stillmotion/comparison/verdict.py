@@ -25,7 +25,13 @@ VerdictReason = Literal[
 ]
 Selection = Literal["only_pair", "validation_accuracy", "test_accuracy"]
 WarningCode = Literal[
-    "videos_as_groups", "few_groups", "test_not_held_out", "validation_not_held_out", "shortcuts", "not_checked"
+    "videos_as_groups",
+    "few_groups",
+    "test_not_held_out",
+    "validation_not_held_out",
+    "training_unknown",
+    "shortcuts",
+    "not_checked",
 ]
 
 
@@ -55,7 +61,8 @@ class VerdictWarning:
     Attributes:
         code: "videos_as_groups": every video is its own group. "few_groups": fewer than 10 groups.
             "test_not_held_out": a model was trained or validated on groups of the test videos.
-            "validation_not_held_out": it was trained on groups that it was validated on. "shortcuts": something other
+            "validation_not_held_out": it was trained on groups that it was validated on. "training_unknown": it is not
+            known what a model was trained on. "shortcuts": something other
             than the action predicts the label. "not_checked": shortcuts or evidence were not looked for.
         text: the warning in words.
         groups: number of groups, for "few_groups" and those that are not held out.

@@ -29,11 +29,11 @@ from stillmotion.experiments.controls import Controls
 from stillmotion.experiments.datasets import open_dataset, read_labeled
 from stillmotion.experiments.executors import Executor, Processes
 from stillmotion.experiments.machine import default_workers
-from stillmotion.experiments.plan import Candidate, ComparisonPlan
+from stillmotion.experiments.plan import Candidate, ComparisonPlan, PlannedRun
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.experiments.tasks import FindShortcutsTask, Results, result_of
-from stillmotion.files import check_folder, folder_lock
-from stillmotion.models import SMALL
+from stillmotion.files import as_path, check_folder, folder_lock
+from stillmotion.models import FAMILIES, RUNGS, SMALL
 from stillmotion.progress import Progress, no_progress
 from stillmotion.reports import write_report
 from stillmotion.runs import Run
@@ -68,6 +68,7 @@ def run_comparison(
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
     overwrite: bool = False,
+    include: Sequence[str | Path] = (),
     processes: int | None = None,
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
@@ -110,6 +111,8 @@ def run_comparison(
         fractions: shares of the train, validation and test parts.
         seed: of the split and of the trainings.
         overwrite: whether trainings with other settings in `out` are deleted.
+        include: files of models that were trained elsewhere, with their cards beside them (`describe_model`). They are
+            tested beside ours. If a still and a motion model are among them, the verdict is about these.
         processes: how many trainings run side by side, each in a process of its own; by default as many as the cores
             and the free memory allow. The results do not depend on it.
         progress: receives the progress of the tasks at work.
@@ -152,6 +155,7 @@ def run_comparison(
         fractions=fractions,
         seed=seed,
     )
+    included = check_included(include)
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = Path(out) if out is not None else default_folder(data)
     check_folder(folder)
@@ -171,11 +175,33 @@ def run_comparison(
             progress=executor.reporter(""),
         )
         with folder_lock(folder):
-            plan = ComparisonPlan(settings, dataset, folder, overwrite)
+            plan = ComparisonPlan(settings, dataset, folder, overwrite, included)
             comparison = execute(plan, executor)
             write_comparison(comparison, folder)
             write_report(comparison, folder / "report.html")
     return comparison
+
+
+def check_included(include: Sequence[str | Path]) -> tuple[Path, ...]:
+    """Check which models are included.
+
+    Args:
+        include: their files.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: there is no such file, or two would have one name, or the name of a rung or family.
+    """
+    files = tuple(as_path(one, "a model's file").resolve() for one in include)
+    names = [file.stem for file in files]
+    for file in files:
+        if not file.exists():
+            raise UsageError(f"{file}: no such model")
+        if names.count(file.stem) > 1 or file.stem in (*RUNGS, *FAMILIES):
+            raise UsageError(f"{file}: another model is called {file.stem}; rename the file")
+    return files
 
 
 def default_folder(data: str | Path | Videos | OpenedVideos) -> Path:
@@ -221,6 +247,13 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
     _log_choices(candidates, chosen)
     planned = plan.runs(chosen)
     runs = plan.tested(planned, executor.run(plan.test(planned, trained)))
+    included = plan.included()
+    tested = executor.run(included)
+    for number, task in enumerate(included):
+        run, fold = result_of(tested, task.id, Run), plan.dataset.folds[number % len(plan.dataset.folds)]
+        recipe = replace(run.recipe, seed=plan.seeds[0])
+        runs.setdefault(task.model.stem, []).append(run)
+        planned.append(PlannedRun(task.model.stem, recipe, fold, run.folder, task.title))
     comparison = compare_statistics(
         runs,
         margin=settings.margin,
@@ -228,6 +261,7 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
         sequential=settings.sequential,
         seed=settings.seed,
         relative_to=plan.folder,
+        about=[file.stem for file in plan.include],
     )
     comparison = _with_records(comparison, plan, candidates, chosen, trained)
     verdict = comparison.verdict

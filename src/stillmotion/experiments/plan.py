@@ -22,6 +22,7 @@ from stillmotion.experiments.tasks import (
     DecodeTask,
     EvaluateTask,
     ExtractFeaturesTask,
+    IncludeTask,
     MeasureCostTask,
     Results,
     Task,
@@ -94,12 +95,14 @@ class ComparisonPlan:
         dataset: the opened data set.
         folder: the comparison's folder.
         overwrite: whether trainings with other settings are deleted.
+        include: files of models that were trained elsewhere.
     """
 
     settings: ComparisonSettings
     dataset: Dataset
     folder: Path
     overwrite: bool = False
+    include: tuple[Path, ...] = ()
 
     @property
     def seeds(self) -> range:
@@ -258,6 +261,21 @@ class ComparisonPlan:
             for run in first.values()
         ]
         return tasks
+
+    def included(self) -> list[IncludeTask]:
+        """Tasks that test models which were trained elsewhere, on every fold."""
+        return [
+            IncludeTask(
+                id=f"include/{file.stem}{self.suffix(number)}",
+                title=f"{file.stem}{self._fold_title(number)}",
+                folder=self.folder / "runs" / f"included-{file.stem}{self.suffix(number)}",
+                model=file,
+                validation=fold.validation,
+                test=fold.test,
+            )
+            for file in self.include
+            for number, fold in enumerate(self.dataset.folds)
+        ]
 
     def tested(self, runs: Sequence[PlannedRun], results: Results) -> dict[str, list[Run]]:
         """The tested runs of each model, with their costs where those were measured."""

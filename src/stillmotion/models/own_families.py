@@ -81,6 +81,26 @@ def build_own(
     return model
 
 
+def sees_order(model: Any) -> bool:
+    """Whether what a model predicts depends on the order of the frames.
+
+    Args:
+        model: takes uint8 clips.
+    """
+    outputs, turned = _forward_and_back(model, model.input_shape[1:])
+    return bool(abs(outputs - turned).max() > _SAME)
+
+
+def _forward_and_back(model: Any, clip: tuple[int, ...]) -> tuple[Any, Any]:
+    """The outputs for noise, and for the same with its frames reversed."""
+    import keras
+    import numpy as np
+
+    clips = np.random.default_rng(0).integers(0, 256, (1, *clip)).astype("uint8")
+    forward, back = (keras.ops.convert_to_numpy(model(shown, training=False)) for shown in (clips, clips[:, ::-1]))
+    return forward, back
+
+
 def _check(name: str, model: Any, clip: tuple[int, ...], classes: int) -> None:
     import keras
     import numpy as np
@@ -92,14 +112,13 @@ def _check(name: str, model: Any, clip: tuple[int, ...], classes: int) -> None:
             f"family {name}: its model is from {model.input_shape} to {model.output_shape}; expected {(None, *clip)} "
             f"to {(None, classes)}"
         )
-    clips = np.random.default_rng(0).integers(0, 256, (1, *clip)).astype("uint8")
-    outputs, turned = (keras.ops.convert_to_numpy(model(shown, training=False)) for shown in (clips, clips[:, ::-1]))
+    outputs, turned = _forward_and_back(model, clip)
     if not (np.isfinite(outputs).all() and (outputs >= 0).all() and abs(outputs.sum(axis=-1) - 1).max() < 1e-2):
         raise UsageError(f"family {name}: its outputs are no probabilities; end with softmax, and scale 0..255 inside")
-    sees_order = abs(outputs - turned).max() > _SAME
-    if sees_order and own_kind(name) == "still":
+    ordered = abs(outputs - turned).max() > _SAME
+    if ordered and own_kind(name) == "still":
         raise UsageError(f"family {name}: is called still, but what it predicts depends on the order of frames")
-    if not sees_order and own_kind(name) == "motion" and clip[0] > 1:
+    if not ordered and own_kind(name) == "motion" and clip[0] > 1:
         raise UsageError(
             f"family {name}: what it predicts does not depend on the order of frames; call it still: still={name} "
             "(kind='still' in Python)"

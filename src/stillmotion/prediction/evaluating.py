@@ -114,7 +114,7 @@ def _as_test(video: Video) -> Video:
 
 
 def predict_labeled(
-    run: Run | ClipModel, test: Videos | OpenedVideos, *, progress: Progress = no_progress
+    run: Run | ClipModel, test: Videos | OpenedVideos | str | Path, *, progress: Progress = no_progress
 ) -> tuple[list[VideoPrediction], list[SkippedVideo]]:
     """Predict labeled videos; nothing is recorded.
 
@@ -129,7 +129,8 @@ def predict_labeled(
     Raises:
         StillmotionError: a video without a label or with one that the run does not know, or no readable video.
     """
-    videos = test.videos if isinstance(test, OpenedVideos) else test
+    test = test if isinstance(test, OpenedVideos) else as_videos(test)
+    videos = as_videos(test)
     unknown = sorted(set(videos.labels) - set(run.labels))
     if unknown or any(video.label is None for video in videos):
         raise StillmotionError(

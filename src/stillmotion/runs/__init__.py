@@ -9,7 +9,7 @@ from stillmotion.runs.layout import (
     UNFINISHED_FOLDER,
     delete_unfinished,
 )
-from stillmotion.runs.recipe import Precision, Recipe
+from stillmotion.runs.recipe import ADOPTED, Precision, Recipe
 from stillmotion.runs.run import (
     CostRecord,
     DataRecord,
@@ -24,6 +24,7 @@ from stillmotion.runs.run import (
 )
 
 __all__ = [
+    "ADOPTED",
     "COMPARISON_FILE",
     "EXPORTS_FOLDER",
     "RECORD_FILE",

@@ -12,6 +12,8 @@ from stillmotion.clips import Augment, ClipSpec
 from stillmotion.errors import UsageError
 from stillmotion.files import describe_value
 
+# How the name of the family of a model ends that was trained elsewhere.
+ADOPTED = ":adopted"
 Precision = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 
@@ -75,7 +77,7 @@ class Recipe:
         self._check_number("learning_rate", lambda rate: rate > 0, "a finite number above 0")
         self._check_number("weight_decay", lambda decay: decay >= 0, "a finite number of 0 or more")
         self._check_number("label_smoothing", lambda share: 0 <= share < 1, "0 to below 1")
-        if self.spec.framing != "stretch":
+        if self.spec.framing != "stretch" and not self.family.endswith(ADOPTED):
             raise UsageError(f"framing is {self.spec.framing!r}; a training stretches frames to their size")
         if self.precision not in get_args(Precision):
             raise UsageError(f"precision is {self.precision!r}; expected {', '.join(get_args(Precision))}")
