@@ -20,6 +20,12 @@ class Event:
             because an event lasts until the exit threshold. Of unknown events, the mean of the smoothed distance.
         entry_confidence: the smoothed probability with which the event began.
         peak_confidence: the highest smoothed probability of the event.
+
+    Examples:
+        >>> result = sm.stream_to("runs/motion", "new.mp4", events="events.csv")
+        >>> event = sm.Event(1.0, 2.5, "jam", 0.8, 0.65, 0.9)
+        >>> event.end_seconds - event.start_seconds
+        1.5
     """
 
     start_seconds: float

@@ -35,6 +35,10 @@ def write_report(comparison: str | Path | Comparison, out: str | Path | None = N
     Raises:
         UsageError: `out` does not end in .html or .htm, or a comparison is given without `out`.
         StillmotionError: the folder holds no comparison, or the page cannot be written.
+
+    Examples:
+        >>> sm.write_report("comparison").name
+        'report.html'
     """
     path = _choose_path(comparison, out, "report.html")
     return _write(render_report(replace(_read(comparison, path), pictures=pictures)), path)
