@@ -166,7 +166,7 @@ def test_wrong_calls(tmp_path: Path) -> None:
     for words, message in [
         ({"format": "pdf"}, "no format 'pdf': choose from onnx, openvino, saved_model, litert"),
         ({"format": "onnx", "stream": True, "hop": 5}, "hop is 5; expected 1 to 4"),
-        ({"format": "onnx", "labels": ["a"]}, "1 labels for a model of 3"),
+        ({"format": "onnx", "labels": ["a"]}, "1 label for a model of 3"),
     ]:
         with pytest.raises(UsageError, match=message):
             export_model(file, **words)  # type: ignore[arg-type]

@@ -91,8 +91,10 @@ def trim_cache(max_bytes: int = MAX_BYTES) -> None:
     for _, size, entry in sorted(entries):
         if total <= max_bytes:
             return
-        with suppress(PermissionError):  # Windows deletes no file that is mapped into memory.
+        try:
             entry.unlink(missing_ok=True)
+        except OSError:
+            continue  # In use, or read-only.
         total -= size
 
 
