@@ -92,7 +92,7 @@ def test_settings_are_typed_completely() -> None:
     """`make check` tells a wrong name: `epoch=2`, above, needs its comment to pass."""
     options = {name for family in FAMILIES.values() for name in family.options}
     fields = {field.name for field in dataclasses.fields(sm.Recipe)} - {"family", "own"}
-    assert set(RecipeSettings.__annotations__) == options | fields | {"kind"}
+    assert set(RecipeSettings.__annotations__) == options | fields | {"kind"}  # of a family of one's own
 
 
 def test_a_camera_is_named_by_its_number() -> None:

@@ -54,7 +54,7 @@ def test_other_arrays_are_refused(motion_run: sm.Run, clip: np.ndarray[tuple[int
         list(sm.predict(sm.load_clip_model(motion_run), clip))
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "AVIF"])
 def test_the_bytes_of_a_picture_are_recognized(motion_run: sm.Run, tmp_path: Path, format: str) -> None:
     written = io.BytesIO()
     Image.fromarray(noise(1, 32, 32)[0]).save(written, format)
