@@ -87,7 +87,7 @@ def names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     }.items():  # fmt: skip
         monkeypatch.setattr(sm, name, stand_in(getattr(sm, name), result))
     # Its check, which takes seconds, is tested elsewhere.
-    monkeypatch.setattr("stillmotion.prediction.live.stream_model", partial(sm.stream_model, check=False))
+    monkeypatch.setattr("stillmotion.prediction.window_predictor.stream_model", partial(sm.stream_model, check=False))
     return {"sm": sm, "np": np, "keras": keras, "Path": Path, "threading": threading, "pictures": noise(2, 16, 16)}
 
 

@@ -44,6 +44,10 @@ class EventNotice:
         state: "began" as soon as the event is long enough to count, "ongoing" at an interval, or "ended".
         event: the event so far; it has its last window when it has ended.
         id: the same in all notices of an event, and in those of no other event.
+
+    Examples:
+        >>> for update in sm.stream_updates("runs/motion", "new.mp4", events=True):
+        ...     ended = [notice.event for notice in update.notices if notice.state == "ended"]
     """
 
     state: Literal["began", "ongoing", "ended"]

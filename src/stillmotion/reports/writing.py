@@ -59,6 +59,10 @@ def write_summary(comparison: str | Path | Comparison, out: str | Path | None = 
     Raises:
         UsageError: as for `write_report`.
         StillmotionError: as for `write_report`.
+
+    Examples:
+        >>> sm.write_summary("comparison").name
+        'summary.html'
     """
     path = _choose_path(comparison, out, "summary.html")
     return _write(_checked(_read(comparison, path), render_summary), path)
