@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers.spies import ProgressSpy
-from helpers.steps import AloneTask, FailTask, KilledOnceTask, MeetTask, Step, WhereTask
+from helpers.steps import AloneTask, FailTask, FolderTask, KilledOnceTask, MeetTask, Step, WhereTask
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.experiments import Processes
 from stillmotion.experiments.machine import default_workers, threads_per_worker
@@ -42,7 +42,7 @@ def test_without_ray_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: py
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[tuple[RayCluster, ProgressSpy]]:
-    """A cluster of this machine."""
+    """A cluster of this machine, started elsewhere than where its tasks run."""
     pytest.importorskip("ray")
     reports = ProgressSpy()
     with pytest.MonkeyPatch.context() as patch:
@@ -64,12 +64,14 @@ def test_a_cluster_runs_tasks_as_processes_do(
         WhereTask(id="where", title="", folder=tmp_path),
         AloneTask(id="alone", title="", folder=tmp_path, after=("a", "b")),
         KilledOnceTask(id="killed", title="", folder=tmp_path),
+        FolderTask(id="folder", title="", folder=tmp_path),
     ]
     results = executor.run(tasks)
     assert {name: results[name] for name in ("a", "b", "killed")} == {"a": "a", "b": "b", "killed": "killed"}
     where, alone = (result_of(results, name, tuple) for name in ("where", "alone"))
     assert where[0] != os.getpid() and where[1] == str(threads_per_worker())
     assert alone[0] == os.getpid()
+    assert results["folder"] == os.getcwd()  # Relative paths mean the same there.
     assert {"first", "second", "all tasks"} <= set(reports.stages)
     assert {"first waiting", "second waiting"} & set(reports.stages)
     assert "a done" in caplog.messages

@@ -38,6 +38,14 @@ class WhereTask(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FolderTask(Step):
+    """Returns the working folder."""
+
+    def run(self, progress: Progress) -> object:
+        return os.getcwd()
+
+
+@dataclass(frozen=True, kw_only=True)
 class AloneTask(WhereTask):
     """The same, with no other task beside it."""
 

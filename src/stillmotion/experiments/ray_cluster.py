@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -55,7 +56,7 @@ class RayCluster(Pool):
             self._connect()
         remote = self._ray.remote(_run).options(num_cpus=threads_per_worker(), max_retries=RETRIES)
         level = logging.getLogger("stillmotion").getEffectiveLevel()
-        future: Future[object] = remote.remote(task, self._queue, level).future()
+        future: Future[object] = remote.remote(task, self._queue, level, os.getcwd()).future()
         return future
 
     def reports(self) -> Iterator[Report | logging.LogRecord]:
@@ -66,7 +67,9 @@ class RayCluster(Pool):
     def explain(self, error: BaseException) -> BaseException:
         """See `Pool`."""
         cause = getattr(error, "cause", None)
-        if isinstance(cause, StillmotionError):
+        if isinstance(cause, Exception):
+            if not isinstance(cause, StillmotionError):
+                cause.add_note(str(error))  # Where it happened in the worker.
             return cause
         if type(error).__module__.startswith("ray."):
             first = str(error).strip().splitlines()[0]
@@ -101,7 +104,13 @@ def _environment() -> Mapping[str, str]:
     return worker_environment(threads_per_worker(), os.environ) | {name: os.environ[name] for name in names}
 
 
-def _run(task: Task, queue: Any, level: int) -> object:
-    """Run a task in a worker."""
+def _run(task: Task, queue: Any, level: int, folder: str) -> object:
+    """Run a task in a worker, in the folder that its relative paths belong to."""
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise StillmotionError(
+            f"{folder}: {error.strerror} on {platform.node()}; all machines of a cluster need the same folders"
+        ) from None
     start_ray_worker(queue, level)
     return run_task(task)
