@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from stillmotion.cli import (
+    anomaly,
     audit,
     compare,
     convert,
@@ -60,6 +61,7 @@ app = typer.Typer(
 )
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(anomaly.app, name="anomaly")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,94 @@
+"""Score a file, camera or network stream, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+from stillmotion.anomaly.alarms import Alarm, AlarmFinder
+from stillmotion.anomaly.detector import Detector, FrameScorer, Kind, load_detector
+from stillmotion.anomaly.measuring import measure_source
+from stillmotion.decoding.live import Source, find_source
+from stillmotion.decoding.prefetch import SourceFrame
+
+
+@dataclass(frozen=True)
+class Score:
+    """How unusual a frame is.
+
+    Attributes:
+        seconds: when the frame's slot ends.
+        level: the higher of `look` and `motion`.
+        look: how unusual the look is: 0 is typical, 1 is the threshold that keeps the promise.
+        motion: how unusual the movement is, likewise.
+        cell: row and column of the most unusual cell, from the upper left of a grid of 7 x 7.
+        raised: the alarm that is raised by this frame.
+        ended: the alarm that ends with it, or ended with the recording before it.
+        frame: the frame itself.
+    """
+
+    seconds: float
+    level: float
+    look: float
+    motion: float
+    cell: tuple[int, int]
+    raised: Alarm | None = None
+    ended: Alarm | None = None
+    frame: SourceFrame | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the two is higher."""
+        return "motion" if self.motion > self.look else "look"
+
+
+def score_source(detector: Detector | str | Path, source: str | Path | Source, **reading: Any) -> Iterator[Score]:
+    """Score each frame of a source as it arrives. A file gives the same scores as a stream of it.
+
+    An alarm that is open at the end of a file ends with its last frame: the last score has it.
+
+    Args:
+        detector: a detector or its folder.
+        source: a file, a camera's number, a URL, or `-` for standard input.
+        **reading: further arguments of `read_source`.
+
+    Yields:
+        One score for each slot of `1 / rate` seconds.
+
+    Raises:
+        UsageError: there is no such detector or source.
+        UnreadableVideoError: the source cannot be opened.
+        StillmotionError: the detector is damaged, or its backbone is not here.
+    """
+    detector = detector if isinstance(detector, Detector) else load_detector(detector)
+    source = source if isinstance(source, Source) else find_source(source)
+    thresholds = detector.record.thresholds
+    scorer = FrameScorer(detector)
+    finder = AlarmFinder(detector.record.rate)
+    last: Score | None = None
+    for frame, measures in measure_source(detector.measurer(), source, **reading):
+        ended_before = finder.flush() if measures.starts else None
+        score = scorer.push(measures)
+        look, motion = thresholds["look"].level(score.look), thresholds["motion"].level(score.motion)
+        side = isqrt(len(measures.patches))
+        cell = divmod(score.motion_cell if motion > look else score.look_cell, side)
+        level = max(look, motion)
+        raised, ended = finder.push(measures.seconds, level, "motion" if motion > look else "look", cell)
+        if last is not None:
+            yield last
+        last = Score(measures.seconds, level, look, motion, cell, raised, ended_before or ended, frame)
+    if last is not None:
+        open_alarm = finder.flush()
+        yield Score(
+            last.seconds,
+            last.level,
+            last.look,
+            last.motion,
+            last.cell,
+            last.raised,
+            last.ended or open_alarm,
+            last.frame,
+        )

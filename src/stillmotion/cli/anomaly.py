@@ -1,0 +1,184 @@
+"""stillmotion anomaly"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from stillmotion.cli import options
+from stillmotion.cli.backend import load_backend
+from stillmotion.cli.console import bar, note, out, shown
+
+if TYPE_CHECKING:
+    from stillmotion.anomaly import Detector, DetectorTest
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Find what is unusual, learned from normal footage alone, by look and by motion.",
+)
+MAX_LINES = 20
+
+
+@app.command()
+def fit(
+    normal: Annotated[
+        Path,
+        typer.Argument(
+            metavar="NORMAL",
+            parser=options.read_path,
+            help="A folder of videos, or one video, in which nothing is unusual.",
+            show_default=False,
+        ),
+    ],
+    folder: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", parser=options.read_path, help="The detector's folder."),
+    ] = Path("detector"),
+    promise: Annotated[
+        str, typer.Option(metavar="N/TIME", help="How many false alarms are acceptable: 1/hour, 2/day, 1/week.")
+    ] = "1/hour",
+    rate: Annotated[float, typer.Option(metavar="FPS", help="Frames per second that are looked at.")] = 8.0,
+    backbone: Annotated[
+        str, typer.Option(metavar="NAME", help="Pretrained network that sees the look.")
+    ] = "efficientnet-lite0",
+    group: options.Group = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace another detector in the folder.")] = False,
+) -> None:
+    """Learn from normal footage what is normal. No fault is needed.
+
+    If it is interrupted, run the same command again to go on where it was.
+
+    Example: stillmotion anomaly fit normal/ --out detector --promise 1/hour
+    """
+    from stillmotion.anomaly import fit_anomaly_detector
+
+    load_backend()
+    with bar("anomaly") as progress:
+        detector = fit_anomaly_detector(
+            normal,
+            out=folder,
+            promise=promise,
+            backbone=backbone,
+            rate=rate,
+            group=group,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    _print_detector(detector)
+    out.print(f"detector: {shown(folder)}", markup=False)
+    note(f"next: stillmotion stream {shown(folder)} SOURCE, or stillmotion anomaly test {shown(folder)} TABLE")
+
+
+@app.command("test")
+def test(
+    detector: Annotated[
+        Path,
+        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
+    ],
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE",
+            parser=options.read_path,
+            help="What is unusual, and when: path,label[,start,end,group]. The label 'normal' means nothing is.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Test a detector on recordings whose faults are known.
+
+    Example: stillmotion anomaly test detector labeled.csv
+    """
+    from stillmotion.anomaly import load_detector, test_detector
+
+    load_backend()
+    loaded = load_detector(detector)
+    with bar("anomaly") as progress:
+        result = test_detector(loaded, truth, progress=progress)
+    _print_test(result)
+
+
+def _print_detector(detector: Detector) -> None:
+    """What was learned, and what the thresholds promise."""
+    record, footage = detector.record, detector.record.footage
+    out.print(
+        f"learned from {len(footage.recordings)} recordings of {footage.groups} groups, {_hours(footage.hours)}",
+        markup=False,
+    )
+    if footage.held_out_by == "stretch":
+        note(
+            "all footage is of one group, so thresholds come from other stretches of the same recording. Another day "
+            "may look different: add recordings of several days"
+        )
+    if record.keeps_promise:
+        out.print(
+            f"promise {record.promise}: kept on held-out footage; expect {_rate(record.expected_per_hour)} or fewer"
+        )
+    else:
+        out.print(
+            f"promise {record.promise}: not enough footage to keep it. With what is here, expect up to "
+            f"{_rate(record.expected_per_hour)} false alarms; the promise takes {_hours(record.hours_needed)} of "
+            "normal footage",
+            markup=False,
+        )
+
+
+def _print_test(result: DetectorTest) -> None:
+    """What was found, false alarms, and how well scores tell the two apart."""
+    for reason in result.skipped:
+        note(f"skipped: {reason}")
+    if result.found is not None:
+        share, low, high = result.found
+        hits = sum(fault.alarm is not None for fault in result.faults)
+        delay = result.median_delay_seconds
+        out.print(
+            f"faults found: {hits} of {len(result.faults)}, {share:.0%} (95 % interval {low:.0%} to {high:.0%})"
+            + (f", typically after {delay:.1f} s" if delay is not None else ""),
+            markup=False,
+        )
+    if result.false_alarms_per_hour is not None:
+        out.print(
+            f"false alarms: {len(result.false_alarms)} in {_hours(result.normal_hours)} of normal footage, "
+            f"at most {_rate(result.most_false_alarms_per_hour or 0.0)} with 95 % confidence",
+            markup=False,
+        )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("area under the ROC curve", "per recording", "all frames"):
+        table.add_column(column, justify="left" if column.startswith("area") else "right")
+    for name, curve in result.curves.items():
+        table.add_row(escape(name), *("" if value is None else f"{value:.2f}" for value in (curve.macro, curve.micro)))
+    out.print(table)
+    missed = [fault for fault in result.faults if fault.alarm is None]
+    _print_list("missed", [f"{f.recording} at {f.fault.start_seconds:.1f} s: {f.fault.label}" for f in missed])
+    _print_list(
+        "false alarms",
+        [f"{f.recording} at {f.alarm.start_seconds:.1f} s, by {f.alarm.kind}" for f in result.false_alarms],
+    )
+
+
+def _print_list(heading: str, lines: list[str]) -> None:
+    if not lines:
+        return
+    out.print(f"[bold]{heading}:[/bold]")
+    for line in lines[:MAX_LINES]:
+        out.print(f"  {line}", markup=False)
+    if len(lines) > MAX_LINES:
+        out.print(f"  and {len(lines) - MAX_LINES} more")
+
+
+def _hours(hours: float) -> str:
+    """A duration in words."""
+    if hours < 1 / 60:
+        return f"{hours * 3600:.0f} seconds"
+    return f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.1f} hours"
+
+
+def _rate(per_hour: float) -> str:
+    """A rate in words."""
+    if per_hour >= 1:
+        return f"{per_hour:.3g} per hour"
+    return f"{per_hour * 24:.3g} per day" if per_hour * 24 >= 1 else f"{per_hour * 168:.3g} per week"
