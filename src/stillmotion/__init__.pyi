@@ -83,7 +83,7 @@ from .prediction import (
     stream_updates as stream_updates,
 )
 from .progress import Progress as Progress
-from .reports import write_report as write_report
+from .reports import write_report as write_report, write_summary as write_summary
 from .runs import Recipe as Recipe, Run as Run, read_run as read_run
 from .streaming import WindowPrediction as WindowPrediction, stream_model as stream_model
 from .training import make_recipe as make_recipe, train as train

@@ -126,6 +126,10 @@ def test_unreadable_videos_are_skipped_and_labels_may_hold_any_character(resumed
     assert {"empty.mp4", "text.mp4", "missing.mp4"} <= skipped <= {"empty.mp4", "text.mp4", "missing.mp4", "cut.mp4"}
     assert set(record["data"]["labels"]) == set(LABELS.values())
     assert record["verdict"]["answer"] in resumed.output
+    assert resumed.output.startswith(record["guessing_sentence"])
+    assert any(line.startswith("guessing ") for line in resumed.output.splitlines())
+    assert "one frame at a time" in resumed.output
+    assert (resumed.folder / "summary.html").is_file()
     recipes = {name: family["trainings"][0]["recipe"] for name, family in record["models"].items()}
     assert recipes["frame_pool"]["options"]["pool"] == "max"
     assert "pool" not in recipes["conv3d"]["options"]

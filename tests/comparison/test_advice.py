@@ -145,8 +145,8 @@ def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
     comparison = replace(comparison, models=models, recommendation=recommendation)
     assert model_to_use(comparison) == "rnn"
     assert texts(comparison)["use_motion"] == (
-        "Use rnn: it is the cheapest that is not significantly worse than conv by more than the margin. The verdict "
-        "rests on conv, chosen as the only motion model."
+        "Use rnn: it is the cheapest whose accuracy is surely within the margin of that of conv. The verdict rests on "
+        "conv, chosen as the only motion model."
     )
 
 

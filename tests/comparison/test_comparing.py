@@ -50,7 +50,12 @@ def test_json_has_the_promised_keys(tmp_path: Path) -> None:
     comparison = compare_runs(runs)
     write_comparison(comparison, tmp_path / "out")
     record = json.loads((tmp_path / "out/comparison.json").read_text())
-    assert set(record) == {*(field.name for field in fields(Comparison)), "rates_sentence", "learning_sentence"}
+    assert set(record) == {
+        *(field.name for field in fields(Comparison)),
+        "guessing_sentence",
+        "rates_sentence",
+        "learning_sentence",
+    }
     still = record["models"]["frame_pool"]
     assert set(still) == {field.name for field in fields(ModelResult)}
     assert set(still["accuracy"]) == {"value", "low", "high"}

@@ -174,7 +174,7 @@ def test_stills_do_not_suffice_where_a_rare_label_is_surely_missed() -> None:
     assert missed.high < missed.margin
     assert missed.reasons == ("interval_below_margin", "label_missed")
     assert [gain.label for gain in missed.missed_labels] == ["b"]
-    assert "(40 % of its videos are found, 100 % by motion), so stills are not shown to suffice." in missed.sentence
+    assert "(40 % of its videos are found, 100 % by motion). So stills are not shown to suffice." in missed.sentence
     assert rare_falls(1.0).answer == "stills suffice"
 
 

@@ -42,37 +42,39 @@ def test_the_sentence_is_the_answer_and_its_details() -> None:
     [
         (
             {"groups_to_decide": 80},
-            "about 80 groups of test videos instead of 60 would decide it, four times in five, if the difference is "
-            "really +50.",
+            "About 80 groups of test videos would probably decide it, if the difference stays the same; these are 60.",
         ),
-        ({"groups": 1}, "one group of test videos cannot decide it."),
-        ({}, "even 20 times as many groups would hardly decide it."),
+        ({"groups": 1}, "One group of test videos cannot decide it."),
+        ({}, "Even 20 times as many groups would probably not decide it."),
     ],
 )
 def test_an_undecided_sentence_says_how_much_more_data_is_needed(changes: dict[str, int], ending: str) -> None:
     undecided = replace(BASE, low=-0.2, **changes)  # type: ignore[arg-type]
     assert undecided.sentence.startswith("Undecided: ")
-    assert undecided.sentence.endswith(f", on both sides of the margin of 5 points; {ending}")
+    assert undecided.sentence.endswith(f". So the gain may be less or more than the margin of 5 points. {ending}")
 
 
 def test_a_blocked_answer_says_what_blocks_it() -> None:
     guessing = replace(BASE, motion_beats_guessing=False)
     assert guessing.sentence == (
-        f"Undecided: {FIGURES}; that is above the margin of 5 points, but the motion model is not shown to be better "
-        "than always predicting the most frequent label (50 %), so motion is not shown to be needed."
+        f"Undecided: {FIGURES}. That is above the margin of 5 points, but the motion model is not surely better than "
+        "guessing (always predicting the most frequent label: 50 %). So motion is not shown to be needed."
     )
     suffice = replace(BASE, low=-0.3, high=-0.1, stills_beat_guessing=False, labels=())
-    assert "that is below the margin of 5 points, but the still model is not shown" in suffice.sentence
-    assert suffice.sentence.endswith("so stills are not shown to suffice.")
+    assert (
+        "That is below the margin of 5 points, but the still model is not surely better than guessing"
+        in suffice.sentence
+    )
+    assert suffice.sentence.endswith("So stills are not shown to suffice.")
 
 
 def test_nothing_can_be_decided_where_neither_model_beats_guessing() -> None:
     guessing = replace(BASE, low=-0.2, stills_beat_guessing=False, motion_beats_guessing=False)
-    assert guessing.sentence.endswith(
-        "neither model is shown to beat guessing, and nothing can be decided until one is."
-    )
+    ending = "Neither model is surely better than guessing: until one is, nothing can be decided."
+    assert guessing.sentence.endswith(ending)
+    assert replace(guessing, groups_to_decide=80).sentence.endswith(ending)  # as older records may have it
     one_learned = replace(guessing, motion_beats_guessing=True)
-    assert one_learned.sentence.endswith("even 20 times as many groups would hardly decide it.")
+    assert one_learned.sentence.endswith("Even 20 times as many groups would probably not decide it.")
 
 
 def test_a_fraction_of_a_margin_is_shown() -> None:
@@ -85,22 +87,22 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
     contrasts = (Contrast("pool", "conv", 0.5, 0.31, 0.68), Contrast("pool", "rnn", 0.2, 0.1, 0.3))
     several = replace(BASE, contrasts=contrasts, selected_by="validation_accuracy", labels=(), pairs=())
     assert verdict_notes(several) == [
-        "conv was chosen of 2 motion models by validation accuracy:",
+        "conv was chosen from 2 motion models by validation accuracy:",
         "  conv: +50.0 points (+31.0 to +68.0)",
         "  rnn: +20.0 points (+10.0 to +30.0)",
     ]
     undecided = replace(BASE, low=0.01, labels=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6, brier_low=-0.1)
     assert verdict_notes(undecided) == [
         "equivalent within ±5 points (two one-sided tests at 5 %): not shown; interval +2.0 to +60.0",
-        "motion is significantly better, but not significantly by more than the margin",
+        "motion is surely better, but perhaps by less than the margin",
     ]
     assert "yes" in verdict_notes(replace(undecided, equivalent=True))[0]
     leaning = verdict_notes(replace(undecided, brier_gain=0.3, brier_low=0.1, brier_high=0.5))[2]
     assert leaning == (
-        "leaning: motion; the probabilities of conv tell more than those of pool (Brier score 30 points better, 95 % "
-        "interval +10 to +50), but accuracy does not decide yet by how much"
+        "leaning: motion; the probabilities that conv gives are surely better than those of pool (Brier score 30 "
+        "points better, 95 % interval +10 to +50), but by accuracy it is still undecided"
     )
-    assert "holds at every look" in verdict_notes(replace(undecided, groups_to_decide=80))[-1]
+    assert "use `--sequential`" in verdict_notes(replace(undecided, groups_to_decide=80))[-1]
     assert verdict_notes(replace(undecided, groups_to_decide=80, sequential=True)) == verdict_notes(undecided)
 
 
@@ -120,9 +122,9 @@ def test_how_the_motion_model_was_chosen() -> None:
     contrasts = (Contrast("pool", "a", 0, 0, 0), Contrast("pool", "b", 0, 0, 0))
     chosen = replace(BASE, contrasts=contrasts, selected_by="test_accuracy")
     corrected = "on the test videos, and the intervals are corrected for that (Bonferroni)"
-    assert selection_text(chosen) == f"of 2 motion models {corrected}"
+    assert selection_text(chosen) == f"from 2 motion models {corrected}"
     more = replace(chosen, contrasts=(*contrasts, Contrast("frame", "a", 0, 0, 0)))
-    assert selection_text(more) == f"of 2 still and 2 motion models {corrected}"
+    assert selection_text(more) == f"from 2 still and 2 motion models {corrected}"
     assert verdict_notes(more)[0] == f"pool and conv were chosen {selection_text(more)}:"
     assert verdict_notes(more)[3] == "  a over frame: 0.0 points (0.0 to 0.0)"
 
@@ -136,16 +138,18 @@ def test_whether_one_good_frame_is_enough() -> None:
     text = best_frame_text(BASE, best(0.95, 0.98, decides=True), False)
     assert text.startswith("It may be: the frame that the still model is most confident of")
     assert "(-2 to +12 points compared with motion, 95 % interval)" in text
-    assert text.endswith("rather than on motion: try `--pool max` or `--pool attention`.")
-    assert best_frame_text(BASE, best(0.95, 0.98, decides=True), True).endswith("rather than on motion.")
+    assert text.endswith("the right frame counts, and not motion: try `--pool max` or `--pool attention`.")
+    assert best_frame_text(BASE, best(0.95, 0.98, decides=True), True).endswith("and not motion.")
     assert best_frame_text(BASE, best(0.41, 0.98, decides=True), False).startswith("It may be: single frames")
-    assert best_frame_text(BASE, best(0.41, 0.55, decides=False), False).startswith("No. Some frame is right in 55 %")
+    assert best_frame_text(BASE, best(0.41, 0.55, decides=False), False).startswith(
+        "No. In 55 % of the videos some frame is right"
+    )
     assert best_frame_text(BASE, best(0.41, 0.7, decides=False), False).startswith("Not by itself: in 70 %")
 
 
 def test_nothing_is_known_of_single_frames_where_neither_model_beats_guessing() -> None:
     guessing = replace(BASE, stills_beat_guessing=False, motion_beats_guessing=False)
-    unknown = "Not known: neither model is significantly better than guessing."
+    unknown = "Not known: neither model is surely better than guessing."
     assert best_frame_text(guessing, best(0.41, 0.55, decides=False), False) == unknown
     assert (
         best_frame_text(replace(guessing, motion_beats_guessing=True), best(0.41, 0.55, decides=False), False)

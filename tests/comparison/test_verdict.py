@@ -24,7 +24,7 @@ def test_three_answers() -> None:
     assert few.answer == "undecided"
     assert few.groups_to_decide is not None
     assert 50 <= few.groups_to_decide <= 60
-    assert f"about {few.groups_to_decide} groups" in few.sentence
+    assert f"About {few.groups_to_decide} groups" in few.sentence
 
 
 @pytest.mark.parametrize("groups", [10, 30, 100])
@@ -83,7 +83,7 @@ def test_stills_do_not_suffice_if_both_models_guess() -> None:
     decided = verdict(guess, guess)
     assert decided.high < 0.05
     assert decided.answer == "undecided"
-    assert "most frequent label (50 %)" in decided.sentence
+    assert "most frequent label: 50 %)" in decided.sentence
 
 
 def test_motion_is_not_needed_for_what_always_the_same_answer_does() -> None:
@@ -97,7 +97,7 @@ def test_motion_is_not_needed_for_what_always_the_same_answer_does() -> None:
     assert decided.low > 0.05
     assert (decided.answer, decided.motion_beats_guessing, decided.groups_to_decide) == ("undecided", False, None)
     assert (
-        "motion model is not shown to be better than always predicting the most frequent label (70 %)"
+        "motion model is not surely better than guessing (always predicting the most frequent label: 70 %)"
         in decided.sentence
     )
 

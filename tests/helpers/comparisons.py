@@ -106,15 +106,16 @@ def fabricate(
     return folder
 
 
-def fabricate_ladder(folder: Path, skill: Mapping[str, float] | None = None) -> Path:
+def fabricate_ladder(folder: Path, skill: Mapping[str, float] | None = None, *, encoded: int = 60) -> Path:
     """Write the folder of a comparison of rungs, and return it.
 
     Args:
         folder: where to write.
         skill: accuracy by rung.
+        encoded: how many of the videos have a file.
     """
     accuracies = {rung: accuracy for rung, (_, accuracy) in LADDER.items()} | dict(skill or {})
-    fabricate(folder, skill={family: accuracies[rung] for rung, (family, _) in LADDER.items()})
+    fabricate(folder, skill={family: accuracies[rung] for rung, (family, _) in LADDER.items()}, encoded=encoded)
     runs = {rung: [folder / "runs" / f"{family}-seed0"] for rung, (family, _) in LADDER.items()}
     comparison = with_evidence(compare_runs(runs, relative_to=folder))
     models = {

@@ -102,8 +102,8 @@ def test_the_description_names_what_warns_with_the_best_predictor_first() -> Non
     duration = Shortcut("duration", 0.6, 0.5, 0.4, 0.8, predicts_label=False)
     assert describe_shortcuts([duration, group]) == ""
     assert describe_shortcuts([brightness, group]) == (
-        "the brightness (90 %) predicts the label, where guessing is right in 50 %. Unless that is what the labels "
-        "mean, the data set gives them away, and every model looks better than it is"
+        "the brightness (90 %) predicts the label, where guessing is right in 50 %. If that is not what the labels "
+        "mean, models may learn it in place of the action, and look better than they are"
     )
     description = describe_shortcuts([brightness, duration, background])
     assert description.startswith("the background alone (100 %) and the brightness (90 %) each predict the label")

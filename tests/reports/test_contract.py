@@ -113,6 +113,29 @@ def test_hostile_labels_are_escaped(name: str, hostile: Record) -> None:
             assert label in page.text
 
 
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_table_and_plot_of_accuracies_shows_guessing_on_the_whole_axis(name: str, hostile: Record) -> None:
+    rendered = render_section(SECTIONS[name], hostile)
+    assert rendered is not None
+    for table in re.findall(r"<table.*?</table>", rendered.body, re.DOTALL):
+        if name == "learning" or re.search(r'<th scope="col">[^<]*accuracy', table, re.IGNORECASE):
+            assert '<tr class="chance">' in table or '<th scope="col">Guessing</th>' in table
+    for figure in re.findall(r"<figure.*?</figure>", rendered.body, re.DOTALL):
+        if "ccuracy" in figure and 'class="difference"' not in figure:
+            assert '<i class="hline chance"' in figure or '<i class="guessing"' in figure
+            assert "Dotted line: " in figure
+            ends = re.findall(r'<span style="(?:left|bottom): (\d+)%">(\d+)(?:&nbsp;|\xa0)%', figure)
+            assert ends == [(str(tick),) * 2 for tick in (0, 25, 50, 75, 100)]
+
+
+def test_accuracies_are_at_their_place_on_an_axis_that_starts_at_0(hostile: Record) -> None:
+    for name, side in (("accuracy", "left"), ("cost", "bottom")):
+        rendered = render_section(SECTIONS[name], hostile)
+        assert rendered is not None
+        for result in hostile.comparison.models.values():
+            assert f"{side}: {100 * result.accuracy.value:.2f}%" in rendered.body
+
+
 def test_the_page_fetches_nothing(hostile: Record) -> None:
     page = render_report(hostile)
     assert not re.search(r"https?:|@import", page)

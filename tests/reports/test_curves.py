@@ -53,10 +53,15 @@ def test_numbers_of_frames_that_gain_nothing_are_shaded(comparison: Comparison) 
     assert 'class="enough"' not in render(RATES, growing).body
 
 
-def test_the_accuracy_of_guessing_is_drawn_where_the_plot_reaches_down_to_it(comparison: Comparison) -> None:
-    assert "the accuracy of guessing" not in text_of(render(RATES, comparison))
-    lower = replace(comparison, rates=rates({2: 0.2, 4: 0.9}))
-    assert "Dotted line: 25 %, the accuracy of guessing" in text_of(render(RATES, lower))
+@pytest.mark.parametrize("accuracies", [{2: 0.2, 4: 0.9}, {2: 0.9, 4: 0.95}])
+def test_guessing_is_drawn_and_the_axis_is_the_same_whatever_the_accuracies(
+    comparison: Comparison, accuracies: dict[int, float]
+) -> None:
+    rendered = render(RATES, replace(comparison, rates=rates(accuracies)))
+    assert "Dotted line: 25 %, the accuracy of guessing" in text_of(rendered)
+    assert '<i class="hline chance" style="bottom: 25.00%">' in rendered.body
+    for accuracy in accuracies.values():
+        assert f"bottom: {100 * accuracy:.2f}%" in rendered.body
 
 
 def test_frames_per_second_are_listed_for_windows_of_some_seconds(comparison: Comparison) -> None:

@@ -45,7 +45,7 @@ def test_needing_and_using_motion_are_kept_apart(record: Record) -> None:
     assert "&lt;reversed&gt;" in html
     assert html.index("Needs: trained and tested on") < html.index("Uses: trained on unchanged clips")
     assert "Only the first says what motion is worth" in html
-    assert "that much is luck, and no single frame shows the label" in html
+    assert "but by luck alone that would be 88\N{NO-BREAK SPACE}%: no single frame shows the label" in html
     assert "Nothing that was tried predicts the label" in html
     assert "--pool max" not in html
     assert "Not tried: stronger still models." in html
@@ -53,14 +53,14 @@ def test_needing_and_using_motion_are_kept_apart(record: Record) -> None:
 
 def test_one_good_frame_and_a_shortcut_are_mentioned_with_the_verdict(record: Record) -> None:
     html = page(record, ONE_FRAME, shortcut=True)
-    first = html[: html.index('<section id="cost"')]
+    first = html[: html.index('id="accuracy"')]
     assert "Undecided" in first
     assert "Until more recordings decide it, use" in first
     assert "<code>stillmotion compare</code> without <code>--families</code>" in first
     assert "use conv3d." in first
     assert "It may be: the frame that the still model is most confident of" in html
     assert "Yes: the brightness (" in html
-    assert "Unless your labels mean just that (the brightness), record all of them in the same places" in first
+    assert "If your labels do not mean just that (the brightness), film all of them in the same places" in first
 
 
 @pytest.mark.parametrize("shortcut", [False, True])
@@ -68,10 +68,10 @@ def test_nothing_is_concluded_from_models_that_guess(record: Record, shortcut: b
     assert record.comparison.verdict is not None
     verdict = replace(record.comparison.verdict, stills_beat_guessing=False, motion_beats_guessing=False)
     html = page(replace(record, comparison=replace(record.comparison, verdict=verdict)), NO_FRAME, shortcut)
-    gist = "not known: neither model is significantly better than guessing"
+    gist = "not known: neither model is surely better than guessing"
     assert (f"{gist}; something else predicts the label" in html) == shortcut
     assert gist in html
-    assert "Not known: neither model is significantly better than guessing." in html
+    assert "Not known: neither model is surely better than guessing." in html
     assert "no single frame" not in html
     assert "no shortcut found" not in html
 

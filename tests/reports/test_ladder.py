@@ -66,6 +66,16 @@ def test_the_page_begins_with_what_each_step_adds_and_keeps_the_interval_for_the
     assert text.index("Statistical details") < text.index("all of it above the margin")
 
 
+def test_every_contrast_names_both_of_its_models(comparison: Comparison) -> None:
+    verdict = comparison.verdict
+    assert verdict is not None and len({contrast.still for contrast in verdict.contrasts}) > 1
+    text = text_of(comparison)
+    assert f"{verdict.still} and {verdict.motion} were chosen from 2 still and 3 motion models" in text
+    for contrast in verdict.contrasts:
+        difference = f"{100 * contrast.difference:+.1f}".replace("-", "\N{MINUS SIGN}")
+        assert f"{contrast.motion} {contrast.still} {difference}" in text
+
+
 def test_without_rungs_there_is_no_ladder(comparison: Comparison) -> None:
     text = text_of(replace(comparison, ladder=None))
     assert "Each rung" not in text

@@ -1,26 +1,34 @@
 """The page in a browser, where one is installed: no errors, no requests, readable by all, and what its script does."""
 
 import json
+import re
 import shutil
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
+from io import BytesIO
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import axe_core_python  # type: ignore[import-untyped]
+import numpy as np
 import pytest
+from PIL import Image
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
+from selenium.webdriver.common.by import By
 
 from helpers.comparisons import fabricate, fabricate_ladder
+from helpers.media import write_video
 from stillmotion.comparison import Comparison, IntervalEstimate, read_comparison
-from stillmotion.reports import write_report
+from stillmotion.reports import write_report, write_summary
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
     not (BROWSER and DRIVER), reason="no Chromium with its driver is installed (Debian: chromium, chromium-driver)"
 )
+SHAPES = ((160, 90), (90, 120), (60, 140))  # height and width: 9:16, 4:3, 21:9
 LABELS = ("<script>alert(1)</script>", "\"'$x^2$ &amp; / 🎉", "</script>", "long_" * 30)
 FLAGS = (
     "--headless",
@@ -44,6 +52,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="module")
 def ladder(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     return read_comparison(fabricate_ladder(tmp_path_factory.mktemp("ladder")))
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A page of clips of several shapes."""
+    folder = fabricate(tmp_path_factory.mktemp("shapes"), videos=2 * len(SHAPES), encoded=0)
+    for number, (height, width) in enumerate(SHAPES * 2):
+        halves = np.zeros((20, height, width, 3), np.uint8)
+        halves[:, :, : width // 2, 0] = halves[:, :, width // 2 :, 2] = 250
+        write_video(folder / "clips" / f"clip {number:03d}.mp4", halves)
+    return write_report(folder).as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +168,7 @@ def test_the_cursor_moves_frame_and_predictions(browser: Chrome, page: str) -> N
     show(browser, page)
     state = (
         "const get = (selector) => all('article.shown')[0].querySelector(selector); return ["
-        "get('.frame').getAttribute('viewBox'), get('[data-value=conv3d]').textContent,"
+        "get('.frame svg').getAttribute('viewBox'), get('[data-value=conv3d]').textContent,"
         "get('.scrub').getAttribute('aria-valuetext'), get('.cursor').style.left]"
     )
     before = run(browser, state)
@@ -166,10 +185,35 @@ def test_a_video_plays(browser: Chrome, page: str) -> None:
     run(browser, "all('article.shown .scrub')[0].value = 1; all('article.shown .play')[0].click()")  # the second half
     frames = browser.execute_async_script(
         "const done = arguments[0]; const get = (selector) => document.querySelector('article.shown ' + selector);"
-        "const views = new Set(); setInterval(() => { views.add(get('.frame').getAttribute('viewBox'));"
+        "const views = new Set(); setInterval(() => { views.add(get('.frame svg').getAttribute('viewBox'));"
         "  if (get('.play').textContent === 'Play') done(views.size); }, 10)"
     )
     assert frames > 2
+
+
+def seams(png: bytes) -> tuple[int, bool]:
+    """How often red is beside blue in the middle of a picture, and whether it reaches the four corners."""
+    pixels = np.asarray(Image.open(BytesIO(png)).convert("RGB")).astype(int)
+    red, blue = (pixels[..., one] - pixels[..., other] > 100 for one, other in ((0, 2), (2, 0)))
+    middle = len(pixels) // 2
+    colors = [color for color in (red[middle] * 1 - blue[middle] * 1).tolist() if color]
+    filled = bool(red[[2, -3], 2].all() and blue[[2, -3], -3].all())
+    return sum(one != other for one, other in pairwise(colors)), filled
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_each_picture_is_one_whole_frame_whatever_its_shape(browser: Chrome, shapes: str, width: int) -> None:
+    """Every frame is red on the left and blue on the right: beside a second frame, red and blue would meet again."""
+    show(browser, shapes, width=width)
+    thumbs = browser.find_elements(By.CSS_SELECTOR, ".thumb")
+    assert len(thumbs) == len(SHAPES) * 2
+    assert {seams(thumb.screenshot_as_png)[0] for thumb in thumbs} == {1}
+    for item in browser.find_elements(By.CSS_SELECTOR, ".list input")[: len(SHAPES)]:
+        browser.execute_script("arguments[0].click()", item)
+        frame = browser.find_element(By.CSS_SELECTOR, "article.shown .frame")
+        assert seams(frame.screenshot_as_png) == (1, True)  # without bars
+        strip = browser.find_elements(By.CSS_SELECTOR, "article.shown .strip > svg")
+        assert seams(strip[-1].screenshot_as_png) == (1, True)
 
 
 def test_another_label_can_be_plotted(browser: Chrome, page: str) -> None:
@@ -190,6 +234,31 @@ def test_folded_sections_open_for_links_and_print(browser: Chrome, page: str) ->
     assert run(browser, cells) == run(browser, "return all('.part td').length") > 50
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_tables_that_are_wider_than_the_page_say_that_they_scroll(browser: Chrome, page: str, width: int) -> None:
+    show(browser, page, width=width)
+    run(browser, "all('details').forEach((details) => details.open = true)")
+    browser.execute_async_script("const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(done))")
+    said = run(
+        browser,
+        "return all('.scroll').map((table) => [table.scrollWidth > table.clientWidth,"
+        "  table.parentElement.querySelector('.hint').checkVisibility()])",
+    )
+    assert all(wide == hint for wide, hint in said)
+    assert width > 390 or any(wide for wide, _ in said)
+
+
+def test_the_summary_is_one_page_of_paper(browser: Chrome, page: str, tmp_path: Path) -> None:
+    comparison = read_comparison(Path(page.removeprefix("file://")).parent)  # of long and hostile labels
+    summary = write_summary(comparison, tmp_path / "summary.html").as_uri()
+    show(browser, summary, width=390)
+    assert run(browser, "return document.documentElement.scrollWidth") <= 390
+    show(browser, summary, media="print")
+    for paper in ({"paperWidth": 8.27, "paperHeight": 11.69}, {"paperWidth": 8.5, "paperHeight": 11}):
+        pdf = b64decode(browser.execute_cdp_cmd("Page.printToPDF", paper)["data"])
+        assert len(re.findall(rb"/Type\s*/Page\b", pdf)) == 1
+
+
 @pytest.mark.parametrize("width", [390, 640, 1280])
 @pytest.mark.parametrize("accuracy", [0.3, 0.9, 1.0])
 def test_names_on_the_cost_plot_do_not_overlap_where_rungs_are_equal(
@@ -200,7 +269,8 @@ def test_names_on_the_cost_plot_do_not_overlap_where_rungs_are_equal(
         name: replace(result, accuracy=same, cost=replace(result.cost, milliseconds_per_clip=5.0))
         for name, result in ladder.models.items()
     }
-    show(browser, write_report(replace(ladder, models=models), tmp_path / "equal.html").as_uri(), width=width)
+    page = write_report(replace(ladder, models=models), tmp_path / "equal.html").as_uri()
+    show(browser, f"{page}#cost", width=width)
     boxes = run(browser, "return all('#cost .tag').map((tag) => tag.getBoundingClientRect().toJSON());")
     assert len(boxes) == 5
     for box in boxes:

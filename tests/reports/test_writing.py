@@ -10,7 +10,14 @@ import pytest
 
 from helpers.comparisons import LABELS, fabricate
 from stillmotion.cli.report import report
-from stillmotion.comparison import Advice, Comparison, compare_runs, read_comparison, write_comparison
+from stillmotion.comparison import (
+    Advice,
+    Comparison,
+    SkippedRecord,
+    compare_runs,
+    read_comparison,
+    write_comparison,
+)
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports import write_report
 
@@ -33,8 +40,10 @@ def test_the_page_shows_the_whole_comparison(folder: Path, path: Path) -> None:
     assert path.stat().st_size - frames < 600_000
     assert frames < 2_000_000
     assert '<h1 class="motion-needed">Motion is needed</h1>' in page
-    assert page.count('<section id="') == 3
-    assert page.count('<details class="part"') == 10
+    assert "<title>clips: Motion is needed · stillmotion</title>" in page
+    assert page.index('id="verdict"') < page.index('id="accuracy"') < page.index('id="cost"')
+    assert page.count('<section id="') == 2
+    assert page.count('<details class="part"') == 11
     assert page.count('href="data:image/webp;base64,') == 24
     assert page.count("<polyline") == 24 * 3 + 3 * 2 + 1 + 3  # examples, trainings, cost, frames and footage
     assert "broken &lt;1&gt;.mp4" in page
@@ -50,11 +59,11 @@ def test_the_page_shows_exactly_the_advice_of_the_comparison(folder: Path, tmp_p
         Advice("use_motion", "next_steps", "Try `--seeds 3` 10 - 5 times."),
     )
     page = write_report(replace(read_comparison(folder), advice=advice), tmp_path / "page.html").read_text()
-    cards = page[page.index('<div class="cards">') : page.index("Statistical details")]
-    lines = [line.strip() for line in cards.splitlines() if "<li>" in line]
+    takeaways = page[page.index('<div class="takeaways">') : page.index("Statistical details")]
+    lines = [line.strip() for line in takeaways.splitlines() if "<li>" in line]
     assert lines == [
-        "<li>It costs -3 % &amp; &lt;more&gt;.</li>",
         "<li>Try <code>--seeds 3</code> 10 - 5 times.</li>",
+        "<li>It costs -3\N{NO-BREAK SPACE}% &amp; &lt;more&gt;.</li>",
     ]
 
 
@@ -144,6 +153,47 @@ def test_only_videos_in_the_data_folder_of_a_record_are_opened(folder: Path, tmp
         assert sheets(write_report(tmp_path)) == expected
     # A table of one's own may list videos that are elsewhere, under any name.
     assert sheets(write_report(changed(path), tmp_path / "own.html")) == 1
+
+
+def test_a_page_without_pictures_shows_the_same_predictions(folder: Path, path: Path, tmp_path: Path) -> None:
+    with_pictures, page = path.read_text(), tmp_path / "page.html"
+    report(folder, page, no_pictures=True)
+    without = page.read_text()
+    assert "This page holds pictures of 24 videos" in with_pictures
+    assert "pictures of your videos" in with_pictures
+    assert "data:image" not in without
+    assert "pictures of" not in without
+    assert "No frames" not in without
+    assert without.count("<polyline") == with_pictures.count("<polyline")
+
+
+def test_paths_are_relative_to_the_data_set(folder: Path, tmp_path: Path) -> None:
+    comparison = read_comparison(folder)
+    root, example = comparison.data.root, comparison.examples[0]
+    broken = tmp_path / "data" / "broken.mp4"
+    broken.parent.mkdir()
+    broken.write_text("not a video")
+    videos = (replace(example.video, path="broken.mp4"), replace(example.video, path=str(broken)))
+    skipped = (SkippedRecord(str(broken), f"{broken}: empty"),)
+    data = replace(comparison.data, root=str(broken.parent), skipped=skipped)
+    examples = tuple(replace(example, video=video) for video in videos)
+    page = write_report(replace(comparison, data=data, examples=examples), tmp_path / "page.html").read_text()
+    assert page.count("No frames: broken.mp4: ") == 2
+    assert '<span class="file">broken.mp4</span> broken.mp4: empty' in page
+    assert str(tmp_path) not in page
+    assert root not in page
+
+
+def test_a_page_says_first_that_nothing_beats_guessing_and_does_not_praise(tmp_path: Path) -> None:
+    folder = fabricate(tmp_path, skill=dict.fromkeys(("frame_pool", "cnn_rnn", "conv3d"), 0.02), encoded=0)
+    page = write_report(folder).read_text(encoding="utf-8")
+    text = page[page.index("<main>") :]
+    assert text.index("Nothing is surely better than guessing") < text.index("<h1") < text.index("<figure")
+    assert '<h1 class="undecided">Nothing beats guessing</h1>' in page
+    assert "a correct prediction may be luck" in page
+    assert text.count("may only guess") >= 6
+    for praise in ("the most accurate", "the fastest", "helps", "makes no mistake", "stands out", "motion finds"):
+        assert praise not in text[: text.index("<script>")]
 
 
 def test_a_folder_without_a_comparison_and_a_page_that_cannot_be_written(tmp_path: Path) -> None:

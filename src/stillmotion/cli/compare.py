@@ -13,7 +13,7 @@ from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.experiments.choices import Effort
 from stillmotion.files import check_folder
-from stillmotion.models import FAMILIES
+from stillmotion.models import FAMILIES, caption
 
 if TYPE_CHECKING:
     from stillmotion.comparison import Comparison, ModelResult
@@ -144,28 +144,32 @@ def compare(
         )
     _show(comparison)
     out.print(f"report: {shown(folder / 'report.html')}", markup=False)
+    out.print(f"one page to print, without pictures: {shown(folder / 'summary.html')}", markup=False)
 
 
 def _show(comparison: Comparison) -> None:
     from stillmotion.comparison import verdict_notes
 
+    out.print(comparison.guessing_sentence, markup=False)
+    out.print()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     ladder = comparison.ladder is not None
     names = ("rung", "contender") if ladder else ("family",)
-    for column in (*names, "accuracy", "95 % interval", "macro-F1", "parameters", "ms/clip", "trained"):
-        table.add_column(column, justify="left" if column in names else "right", no_wrap=True)
+    for column in (*names, "sees", "accuracy", "95 % interval", "ms/clip", "trained"):
+        table.add_column(column, justify="left" if column in (*names, "sees") else "right", no_wrap=True)
     for name, model in comparison.models.items():
         cost = model.cost
         table.add_row(
             name,
             *([_winners(model)] if ladder else []),
+            caption(name),
             f"{model.accuracy.value:.1%}",
             f"{model.accuracy.low:.1%} to {model.accuracy.high:.1%}",
-            f"{model.macro_f1.value:.3f}",
-            f"{cost.parameters or 0:,}",
             f"{cost.milliseconds_per_clip or 0:.1f}",
             f"{cost.train_seconds or 0:.0f} s",
         )
+    if comparison.guessing is not None:
+        table.add_row("guessing", *([""] if ladder else []), "the most frequent label", f"{comparison.guessing:.1%}")
     out.print(table)
     verdict = comparison.verdict
     if verdict is None:

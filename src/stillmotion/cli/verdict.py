@@ -40,6 +40,7 @@ def verdict(
     if as_json:
         typer.echo(json.dumps(decided.to_json(), indent=1, ensure_ascii=False))
         return
+    out.print(decided.guessing_sentence, markup=False)
     out.print(f"[bold]{decided.answer}[/bold]")
     out.print(decided.sentence, markup=False)
     for line in verdict_notes(decided):

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
+import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,8 @@ from stillmotion.errors import StillmotionError, UnreadableVideoError
 MAX_BYTES = 20 * 2**30
 # Part of every entry's name. Change it when read_frames gives other pixels.
 ENTRY_VERSION = b"1"
+# Arrays are written in C order, and of plain types.
+_HEADER = re.compile(r"\{'descr': '(?P<type>[^']+)', 'fortran_order': False, 'shape': \((?P<shape>[\d, ]*)\), \}")
 
 
 def cache_folder() -> Path:
@@ -81,7 +86,8 @@ def trim_cache(max_bytes: int = MAX_BYTES) -> None:
     for _, size, entry in sorted(entries):
         if total <= max_bytes:
             return
-        entry.unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows deletes no file that is mapped into memory.
+            entry.unlink(missing_ok=True)
         total -= size
 
 
@@ -128,7 +134,7 @@ def store_entry(entry: Path, arrays: Sequence[NDArray[Any]]) -> None:
         try:
             with part.open("wb") as file:
                 for array in arrays:
-                    np.save(file, array)
+                    np.save(file, np.ascontiguousarray(array))
             part.replace(entry)
         finally:
             part.unlink(missing_ok=True)
@@ -155,8 +161,7 @@ def load_entry(entry: Path) -> list[NDArray[Any]] | None:
             file.seek(0)
             # np.load cannot map several arrays of a file: read each header, and map what follows.
             while file.tell() < end or not arrays:
-                np.lib.format.read_magic(file)
-                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                dtype, shape = _read_header(file)
                 start = file.tell()
                 arrays.append(np.memmap(file, dtype, "r", start, shape))
                 file.seek(start + arrays[-1].nbytes)
@@ -164,3 +169,18 @@ def load_entry(entry: Path) -> list[NDArray[Any]] | None:
     except (OSError, ValueError, EOFError):
         return None
     return arrays
+
+
+def _read_header(file: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Read the header of an array, as `np.save` writes it: its type and shape. Raises ValueError.
+
+    NumPy reads it with `ast.literal_eval`. CPython 3.11 counts the depth of syntax trees for all threads together, so
+    in a thread, while TensorFlow traces a function in another, that ends with "AST constructor recursion depth
+    mismatch".
+    """
+    np.lib.format.read_magic(file)
+    (length,) = struct.unpack("<H", file.read(2))
+    header = _HEADER.fullmatch(file.read(length).decode("latin-1").strip())
+    if header is None:
+        raise ValueError("not the header of an array")
+    return np.dtype(header["type"]), tuple(int(side) for side in header["shape"].split(",") if side.strip())

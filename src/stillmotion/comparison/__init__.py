@@ -22,6 +22,7 @@ from stillmotion.comparison.evidence import (
 from stillmotion.comparison.example_selection import Example, select_examples
 from stillmotion.comparison.example_videos import ExamplePrediction, ExampleVideo, gather_examples
 from stillmotion.comparison.ladder import Ladder, Step
+from stillmotion.comparison.ladder_sentences import ladder_sentence, step_sentence
 from stillmotion.comparison.learning import LearningPoint, SharePredictions, compare_shares
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics, Metrics, compute_metrics, confusion
 from stillmotion.comparison.model_results import kind_of
@@ -48,13 +49,11 @@ from stillmotion.comparison.sentences import (
     ANSWER_TITLES,
     EXAMPLE_REASONS,
     best_frame_text,
-    ladder_sentence,
     leaning_text,
     nothing_learned_text,
     one_frame_may_suffice,
     selection_text,
     shortcuts_text,
-    step_sentence,
     verdict_details,
     verdict_notes,
     verdict_sentence,

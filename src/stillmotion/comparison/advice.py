@@ -50,11 +50,7 @@ def recommendation_if_better_than_guessing(comparison: Comparison) -> Recommenda
     recommendation, verdict = comparison.recommendation, comparison.verdict
     if recommendation is None or verdict is None:
         return recommendation
-    beats_guessing = {verdict.still: verdict.stills_beat_guessing, verdict.motion: verdict.motion_beats_guessing}
-    result = comparison.models[recommendation.best]
-    accuracy = result.accuracy if verdict.metric == "accuracy" else result.balanced_accuracy
-    by_interval = accuracy.low > verdict.guessing
-    return recommendation if beats_guessing.get(recommendation.best, by_interval) else None
+    return recommendation if comparison.beats_guessing[recommendation.best] else None
 
 
 def model_to_use(comparison: Comparison) -> str | None:
@@ -85,7 +81,9 @@ def speed_text(comparison: Comparison, model: str) -> str:
 
 
 def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
-    """Costs of the model to use compared with the other kind; of both if it is undecided."""
+    """Costs of the model to use compared with the other kind; of both if it is undecided; none if both only guess."""
+    if verdict.nothing_beats_guessing:
+        return []
     chosen = model_to_use(comparison) or verdict.motion
     other = verdict.motion if chosen == verdict.still else verdict.still
     cost, other_cost = comparison.models[chosen].cost, comparison.models[other].cost
@@ -119,6 +117,12 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
 def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """How often the model to use fails (the motion model if undecided), on what, and what to doubt."""
     chosen = model_to_use(comparison) or verdict.motion
+    warnings = [Advice(warning.code, "failures", _sentence(warning.text)) for warning in verdict.warnings]
+    return [*_mistakes(comparison, verdict, chosen), *warnings]
+
+
+def _mistakes(comparison: Comparison, verdict: Verdict, chosen: str) -> list[Advice]:
+    """How often a model is wrong, and on which labels."""
     result = comparison.models[chosen]
     wrong = significant(round((1 - result.accuracy.value) * verdict.videos, 1), 3)
     average = " on average" if verdict.seeds > 1 else ""
@@ -127,6 +131,8 @@ def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         if result.accuracy.value < 1
         else "made no mistake here"
     )
+    if not comparison.beats_guessing[chosen]:
+        return [Advice("error_rate", "failures", f"{chosen} {happened}, which is not surely better than guessing.")]
     text = (
         f"{chosen} {happened}; on other recordings its accuracy may be as low as {percent(result.accuracy.low)} "
         "(95 % interval)."
@@ -136,8 +142,6 @@ def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     for label, of in sorted(missed, key=lambda item: item[1].recall.value)[:MAX_MISSED_LABELS]:
         text = f'It finds {percent(of.recall.value)} of "{label}" ({count(of.videos, "test video")}).'
         advice.append(Advice("missed_label", "failures", text))
-    for warning in verdict.warnings:
-        advice.append(Advice(warning.code, "failures", _sentence(warning.text)))
     return advice
 
 
@@ -191,13 +195,14 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         )
         return [Advice("compare_balanced", "next_steps", text)]
     leaning = [Advice("leaning", "next_steps", _sentence(leaning_text(verdict)))] if verdict.leaning else []
-    if verdict.groups_to_decide:
+    if verdict.groups_to_decide and not verdict.nothing_beats_guessing:
         text = (
-            f"Record more separate recordings: about {verdict.groups_to_decide} groups of test videos would decide it, "
-            "four times in five, if the difference stays the same. More clips of the same recordings help less."
+            f"Film more separate recordings: about {verdict.groups_to_decide} groups of test videos would probably "
+            f"decide it, if the difference stays the same; these are {verdict.groups}. More clips of the same "
+            "recordings help less."
         )
         if not verdict.sequential:
-            text += f" Add them at once: {LOOKING_AGAIN}."
+            text += f" Add them all at once: {LOOKING_AGAIN}."
         return [Advice("record_more_groups", "next_steps", text), *leaning]
     if not verdict.stills_beat_guessing:
         return []
@@ -220,10 +225,7 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
         if recommendation.model == recommendation.best:
             reason = f": it is the most accurate{speed_text(comparison, chosen)}"
         else:
-            reason = (
-                f": it is the cheapest that is not significantly worse than {recommendation.best} by more than the "
-                "margin"
-            )
+            reason = f": it is the cheapest whose accuracy is surely within the margin of that of {recommendation.best}"
     model = _with_winner(comparison, chosen)
     if chosen == verdict.motion:
         return f"Use {model}{reason}."
@@ -256,22 +258,22 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         improving = _still_improving(comparison, verdict)
         action = "if longer training does not help" if improving else "before anything else"
         text = (
-            "Neither model is significantly better than always predicting the most frequent label "
+            "Neither model is surely better than always predicting the most frequent label "
             f"({percent(verdict.guessing)}): look at the clips and labels {action}."
         )
         advice.append(Advice("nothing_beats_guessing", "next_steps", text))
     shortcuts = [shortcut.name for shortcut in comparison.shortcuts if shortcut.warns]
     if shortcuts:
         text = (
-            f"Unless your labels mean just that ({', '.join(shortcuts)}), record all of them in the same places, the "
-            "same way and for the same time, then compare again."
+            f"If your labels do not mean just that ({', '.join(shortcuts)}), film all of them in the same places, in "
+            "the same way and for the same time, then compare again."
         )
         advice.append(Advice("remove_shortcuts", "next_steps", text))
     evidence = comparison.evidence
     untried = evidence and not comparison.ladder and not finds_best_frame(comparison, verdict.still)
     if verdict.answer == "motion needed" and untried:
         advice.append(Advice("ladder_untried", "next_steps", f"Not tried: stronger still models. {_TRY_LADDER}"))
-    if verdict.seeds == 1 and comparison.models[verdict.motion].trainings:
+    if verdict.seeds == 1 and comparison.models[verdict.motion].trainings and not verdict.nothing_beats_guessing:
         text = (
             "Each model was trained once. Another training would give somewhat different results: `--seeds 3` shows "
             "how different."

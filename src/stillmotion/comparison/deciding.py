@@ -166,7 +166,7 @@ def decide_among(
         pairs=pair_gains(predictions[still], predictions[motion]),
         warnings=_warnings(first, measure.groups),
     )
-    if verdict.interval_answer != "undecided" or verdict.stills_miss_labels:
+    if verdict.interval_answer != "undecided" or verdict.stills_miss_labels or verdict.nothing_beats_guessing:
         return verdict
     guessing = (above_guessing[still], above_guessing[motion])
     return replace(verdict, groups_to_decide=_groups_to_decide(choice, gains, guessing, margin, sequential=sequential))

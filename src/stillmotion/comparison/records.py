@@ -9,12 +9,13 @@ from typing import Any, Literal
 from stillmotion.clips import ClipSpec
 from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.example_videos import ExampleVideo
+from stillmotion.comparison.guessing import beats_guessing, guessing_sentence
 from stillmotion.comparison.ladder import Ladder
+from stillmotion.comparison.ladder_sentences import ladder_sentence
 from stillmotion.comparison.learning import LearningPoint, learning_sentence
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics
 from stillmotion.comparison.rates import RateResult, rates_sentence
 from stillmotion.comparison.recommendation import Recommendation
-from stillmotion.comparison.sentences import ladder_sentence
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.inspection.shortcuts import Shortcut
 from stillmotion.models import Rung
@@ -261,6 +262,23 @@ class Comparison:
         return None
 
     @property
+    def beats_guessing(self) -> dict[str, bool]:
+        """Whether each model is significantly better than guessing; empty without test videos."""
+        return beats_guessing(self.models, self.verdict, self.guessing)
+
+    @property
+    def guessing_sentence(self) -> str:
+        """Whether anything beats guessing: what to read first. Empty without test videos."""
+        if self.verdict:
+            return guessing_sentence(self.beats_guessing, self.verdict.guessing, self.verdict.metric)
+        return guessing_sentence(self.beats_guessing, self.guessing or 0.0)
+
+    @property
+    def ladder_sentence(self) -> str:
+        """What each rung adds and what follows; empty unless the models are the rungs of the ladder."""
+        return ladder_sentence(self.ladder, self.verdict, self.beats_guessing) if self.ladder else ""
+
+    @property
     def rates_sentence(self) -> str:
         """How many frames pay; empty if that was not measured."""
         return rates_sentence(self.rates, self.verdict)
@@ -279,9 +297,10 @@ class Comparison:
         record = {
             **asdict(self),
             "verdict": self.verdict.to_json() if self.verdict else None,
+            "guessing_sentence": self.guessing_sentence,
             "rates_sentence": self.rates_sentence,
             "learning_sentence": self.learning_sentence,
         }
         if self.ladder:
-            record["ladder"]["sentence"] = ladder_sentence(self.ladder, self.verdict)
+            record["ladder"]["sentence"] = self.ladder_sentence
         return record

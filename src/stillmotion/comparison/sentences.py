@@ -1,4 +1,4 @@
-"""All sentences about a verdict and its evidence: pure functions of the records, for the CLI and the page alike."""
+"""The sentences about a verdict and its evidence: pure functions of the records, for the CLI and the page alike."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from stillmotion.comparison.formatting import percent, points
 from stillmotion.inspection.shortcuts import describe_shortcuts
-from stillmotion.models import RUNGS, Rung
-from stillmotion.statistics import ALPHA
+from stillmotion.models import RUNGS, caption
 
 if TYPE_CHECKING:
     from stillmotion.comparison.evidence import Evidence
-    from stillmotion.comparison.ladder import Ladder, Step
     from stillmotion.comparison.verdict import Verdict
     from stillmotion.inspection.shortcuts import Shortcut
 
@@ -30,22 +28,9 @@ EXAMPLE_REASONS = {
     "both_right": "Both right",
 }
 LOOKING_AGAIN = (
-    "whoever adds recordings and compares again until it decides is wrong more often than 5 %: `--sequential` gives an "
-    "interval that holds at every look"
+    "if you add recordings and compare again until it decides, use `--sequential`; otherwise, the answer is wrong more "
+    "often than 5 % of the time"
 )
-# What a rung adds, and whether that is a plural.
-_STEP_SUBJECTS: dict[Rung, tuple[str, bool]] = {
-    "one frame": ("One frame", False),
-    "several frames": ("Several frames", True),
-    "changes": ("Changes between frames", True),
-    "order": ("Their order", False),
-    "dense motion": ("Dense motion", False),
-}
-_NEEDED: dict[Rung, str] = {
-    "changes": ": what changes between frames is enough",
-    "order": ", and frames in order show it",
-    "dense motion": ", and only all frames at full rate show it",
-}
 _NOT_CHECKED = {
     "shortcuts": "whether something other than the action predicts the label (shortcuts)",
     "evidence": "whether the gain comes from motion rather than from one good frame (controls)",
@@ -61,24 +46,24 @@ def verdict_details(verdict: Verdict) -> str:
     """What the answer rests on, without the answer; it starts with a lower-case letter and ends with a full stop."""
     figures, margin = _figures(verdict), f"the margin of {_margin(verdict)}"
     if verdict.interval_answer == "undecided":
-        return f"{figures}, on both sides of {margin}; {_more_data(verdict)}."
+        return f"{figures}. So the gain may be less or more than {margin}. {_more_data(verdict)}."
     side = "above" if verdict.interval_answer == "motion needed" else "below"
     if "motion_not_better_than_guessing" in verdict.blocked_by:
         return (
-            f"{figures}; that is above {margin}, but {_no_better_than_guessing(verdict, 'motion')}, so motion is not "
+            f"{figures}. That is above {margin}, but {_no_better_than_guessing(verdict, 'motion')}. So motion is not "
             "shown to be needed."
         )
     if "still_not_better_than_guessing" in verdict.blocked_by:
         return (
-            f"{figures}; that is below {margin}, but {_no_better_than_guessing(verdict, 'still')}, so stills are not "
+            f"{figures}. That is below {margin}, but {_no_better_than_guessing(verdict, 'still')}. So stills are not "
             "shown to suffice."
         )
     if "label_missed" in verdict.blocked_by:
-        return f"{figures}; that is below {margin}, but {_missed_labels(verdict)}, so stills are not shown to suffice."
+        return f"{figures}. That is below {margin}, but {_missed_labels(verdict)}. So stills are not shown to suffice."
     if verdict.best_frame_explains:
         return (
-            f"{figures}, all of it above {margin}; but {_best_frame_reason(verdict)}: it may rely on the right frame "
-            "rather than on motion."
+            f"{figures}, all of it above {margin}. But {_best_frame_reason(verdict)}. So it may be the right frame "
+            "that counts, and not motion."
         )
     return f"{figures}, all of it {side} {margin}."
 
@@ -101,7 +86,7 @@ def verdict_notes(verdict: Verdict) -> list[str]:
             f"{'yes' if verdict.equivalent else 'not shown'}; interval {limits}"
         )
     if verdict.interval_answer != "motion needed" and verdict.superior:
-        lines.append("motion is significantly better, but not significantly by more than the margin")
+        lines.append("motion is surely better, but perhaps by less than the margin")
     if verdict.leaning:
         lines.append(leaning_text(verdict))
     if verdict.missed_labels and not verdict.stills_miss_labels:
@@ -122,66 +107,19 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     return lines
 
 
-def ladder_sentence(ladder: Ladder, verdict: Verdict | None) -> str:
-    """What each rung adds and what follows, in short sentences that name no statistics.
-
-    For example: "Several frames help (+12). Their order adds nothing (+1, -2 to +3). Stills suffice, if you look at
-    several."
-    """
-    margin = verdict.margin if verdict else 0.0
-    sentences = [step_sentence(step, margin) for step in ladder.steps]
-    if verdict:
-        sentences.append(_conclusion(verdict))
-    return " ".join(sentences)
-
-
-def step_sentence(step: Step, margin: float) -> str:
-    """What a rung adds to the strongest one below, as "Their order adds nothing (+1, -2 to +3).".
-
-    It helps or does worse if that is significant among all steps. It adds nothing if its own interval is below the
-    margin, and may help if that is above 0. Otherwise it is uncertain, whatever the sign of the measured gain.
-    """
-    subject, plural = _STEP_SUBJECTS[step.to_rung]
-    gain, interval = points(step.gain), f"{points(step.gain)}, {points(step.low)} to {points(step.high)}"
-    if step.p_holm < ALPHA and step.gain < 0:
-        return f"{subject} {'do' if plural else 'does'} worse ({gain})."
-    if step.p_holm < ALPHA and step.gain > 0:
-        little = " a little" if step.high < margin else ""
-        return f"{subject} {'help' if plural else 'helps'}{little} ({gain})."
-    if step.high < margin:
-        return f"{subject} {'add' if plural else 'adds'} nothing ({interval})."
-    if step.low > 0:
-        return f"{subject} may help ({interval})."
-    return f"Whether {subject[0].lower()}{subject[1:]} {'help' if plural else 'helps'} is uncertain ({interval})."
-
-
-def _conclusion(verdict: Verdict) -> str:
-    """The answer in terms of the rungs."""
-    if verdict.answer == "undecided":
-        return f"Whether motion is needed is undecided{', leaning to motion' if verdict.leaning else ''}."
-    if verdict.answer == "stills suffice":
-        return (
-            "Stills suffice: one frame is enough."
-            if RUNGS[0] in verdict.sufficient_stills
-            else ("Stills suffice, if you look at several.")
-        )
-    needed = [text for rung, text in _NEEDED.items() if rung in verdict.needed_motions]
-    return f"Motion is needed{''.join(needed[:1])}."
-
-
 def leaning_text(verdict: Verdict) -> str:
     """The earlier statement of a verdict that leans to motion."""
     return (
-        f"leaning: {verdict.leaning}; the probabilities of {verdict.motion} tell more than those of {verdict.still} "
-        f"(Brier score {100 * verdict.brier_gain:.0f} points better, 95 % interval {points(verdict.brier_low)} to "
-        f"{points(verdict.brier_high)}), but accuracy does not decide yet by how much"
+        f"leaning: {verdict.leaning}; the probabilities that {verdict.motion} gives are surely better than those of "
+        f"{verdict.still} (Brier score {100 * verdict.brier_gain:.0f} points better, 95 % interval "
+        f"{points(verdict.brier_low)} to {points(verdict.brier_high)}), but by accuracy it is still undecided"
     )
 
 
 def selection_text(verdict: Verdict) -> str:
     """How the models were chosen; it follows "was chosen"."""
     stills, motions = (len({getattr(contrast, kind) for contrast in verdict.contrasts}) for kind in ("still", "motion"))
-    models = f"of {stills} still and {motions} motion models" if stills > 1 else f"of {motions} motion models"
+    models = f"from {stills} still and {motions} motion models" if stills > 1 else f"from {motions} motion models"
     return {
         "only_pair": "as the only motion model",
         "validation_accuracy": f"{models} by validation accuracy",
@@ -228,18 +166,17 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
     if best.one_frame_decides and best.most_confident_frame > best.average + 0.02:
         return (
             "It may be: the frame that the still model is most confident of does better than the average over frames, "
-            f"and is not significantly worse than motion ({interval}). Then it relies on the right frame rather than "
-            f"on motion{'.' if finds_best_frame else ': try `--pool max` or `--pool attention`.'}"
+            f"and is not surely worse than motion ({interval}). Then the right frame counts, and not "
+            f"motion{'.' if finds_best_frame else ': try `--pool max` or `--pool attention`.'}"
         )
     if best.one_frame_decides:
         return (
-            f"It may be: single frames are not significantly worse than motion ({interval}), and averaging them loses "
-            "nothing."
+            f"It may be: single frames are not surely worse than motion ({interval}), and averaging them loses nothing."
         )
     if best.oracle - best.chance < 0.1:
         return (
-            f"No. Some frame is right in {percent(best.oracle)} of the videos, but some frame gives one particular "
-            f"wrong label in {percent(best.chance)}: that much is luck, and no single frame shows the label."
+            f"No. In {percent(best.oracle)} of the videos some frame is right, but by luck alone that would be "
+            f"{percent(best.chance)}: no single frame shows the label."
         )
     return (
         f"Not by itself: in {percent(best.oracle)} of the videos some frame would have been right "
@@ -249,7 +186,7 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
 
 def nothing_learned_text() -> str:
     """What replaces every statement about a model's predictions where neither model beats guessing."""
-    return "not known: neither model is significantly better than guessing"
+    return "not known: neither model is surely better than guessing"
 
 
 def shortcuts_text(shortcuts: Sequence[Shortcut]) -> str:
@@ -288,8 +225,9 @@ def _figures(verdict: Verdict) -> str:
 
 
 def _named(name: str, kind: str) -> str:
-    """A model in a sentence; the name of a rung says by itself what it is."""
-    return name if name in RUNGS else f"the {kind} model {name}"
+    """A model in a sentence, with what it sees in plain words unless its name says that: order (frames in order)."""
+    subject = name if name in RUNGS else f"the {kind} model {name}"
+    return f"{subject} ({caption(name)})" if caption(name) else subject
 
 
 def _missed_labels(verdict: Verdict) -> str:
@@ -305,29 +243,29 @@ def _missed_labels(verdict: Verdict) -> str:
 def _more_data(verdict: Verdict) -> str:
     """How many groups would decide it, or what would have to change."""
     if verdict.stills_miss_labels:
-        return f"stills would not suffice in any case, as {_missed_labels(verdict)}"
+        return f"Stills would not suffice in any case: {_missed_labels(verdict)}"
+    if verdict.nothing_beats_guessing:
+        return "Neither model is surely better than guessing: until one is, nothing can be decided"
     if verdict.groups_to_decide:
         return (
-            f"about {verdict.groups_to_decide} groups of test videos instead of {verdict.groups} would decide it, four "
-            f"times in five, if the difference is really {_change(verdict)}"
+            f"About {verdict.groups_to_decide} groups of test videos would probably decide it, if the difference stays "
+            f"the same; these are {verdict.groups}"
         )
     if verdict.groups == 1:
-        return "one group of test videos cannot decide it"
-    if verdict.nothing_beats_guessing:
-        return "neither model is shown to beat guessing, and nothing can be decided until one is"
-    return "even 20 times as many groups would hardly decide it"
+        return "One group of test videos cannot decide it"
+    return "Even 20 times as many groups would probably not decide it"
 
 
 def _no_better_than_guessing(verdict: Verdict, kind: str) -> str:
     return (
-        f"the {kind} model is not shown to be better than always predicting the most frequent label "
-        f"({percent(verdict.guessing)})"
+        f"the {kind} model is not surely better than guessing (always predicting the most frequent label: "
+        f"{percent(verdict.guessing)})"
     )
 
 
 def _best_frame_reason(verdict: Verdict) -> str:
     if verdict.best_frame_reason == "most_confident_frame_close":
-        return f"the frame that {verdict.still} is most confident of is not significantly worse"
+        return f"the frame that {verdict.still} is most confident of is not surely worse"
     return f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from stillmotion.comparison.guessing import guessing_sentence
 from stillmotion.comparison.measuring import Metric
 from stillmotion.comparison.per_label import LabelGain, PairGain
 from stillmotion.comparison.sentences import verdict_sentence
@@ -86,7 +87,7 @@ class Verdict:
         level: confidence of the interval, at this look or, if sequential, at all.
         selected_by: how the two models were chosen among those of `contrasts`.
         groups_to_decide: how many groups of test videos would decide in 80 % of such tests, if the difference and its
-            spread stayed the same; None if decided or out of reach.
+            spread stayed the same; None if decided, out of reach, or neither model beats guessing.
         p_needed: one-sided p of "no motion model is better than every still model by more than the margin", at one
             look. *Motion needed* takes p below 0.025.
         p_suffice: one-sided p of "some motion model is better than every still model by the margin or more", likewise.
@@ -232,6 +233,16 @@ class Verdict:
         for contrast in self.contrasts:
             lows[contrast.motion] = min(contrast.low, lows.get(contrast.motion, 1.0))
         return tuple(motion for motion, low in lows.items() if low > self.margin)
+
+    @property
+    def beats_guessing(self) -> dict[str, bool]:
+        """Whether each of the two models is significantly better than guessing."""
+        return {self.still: self.stills_beat_guessing, self.motion: self.motion_beats_guessing}
+
+    @property
+    def guessing_sentence(self) -> str:
+        """Whether anything beats guessing: what to read before the answer."""
+        return guessing_sentence(self.beats_guessing, self.guessing, self.metric)
 
     @property
     def nothing_beats_guessing(self) -> bool:

@@ -35,7 +35,7 @@ from stillmotion.experiments.tasks import FindShortcutsTask, Results, result_of
 from stillmotion.files import check_folder, folder_lock
 from stillmotion.models import SMALL
 from stillmotion.progress import Progress, no_progress
-from stillmotion.reports import write_report
+from stillmotion.reports import write_report, write_summary
 from stillmotion.runs import Run
 
 log = logging.getLogger(__name__)
@@ -76,8 +76,8 @@ def run_comparison(
 
     This is the whole of `stillmotion compare`: it opens and splits the data set by group, searches settings on the
     validation part, trains, tests, looks for shortcuts in the data, tries what else could explain the result, and
-    leaves comparison.json, report.html and one run per model in `out`. What a user should know on the way is
-    logged under the logger "stillmotion". Interrupted or canceled, the same call resumes.
+    leaves comparison.json, report.html, summary.html and one run per model in `out`. What a user should know on the way
+    is logged under the logger "stillmotion". Interrupted or canceled, the same call resumes.
 
     Args:
         data: a folder with one folder per label, a table, or videos that were read or opened before.
@@ -170,6 +170,7 @@ def run_comparison(
             comparison = execute(plan, executor)
             write_comparison(comparison, folder)
             write_report(comparison, folder / "report.html")
+            write_summary(comparison, folder / "summary.html")
     return comparison
 
 

@@ -124,8 +124,8 @@ def describe_shortcuts(shortcuts: Sequence[Shortcut]) -> str:
     *names, last = [f"{shortcut.name} ({100 * shortcut.accuracy:.0f} %)" for shortcut in warning]
     subject = f"{', '.join(names)} and {last} each predict" if names else f"{last} predicts"
     return (
-        f"{subject} the label, where guessing is right in {100 * warning[0].guessing:.0f} %. Unless that is what the "
-        "labels mean, the data set gives them away, and every model looks better than it is"
+        f"{subject} the label, where guessing is right in {100 * warning[0].guessing:.0f} %. If that is not what the "
+        "labels mean, models may learn it in place of the action, and look better than they are"
     )
 
 

@@ -20,6 +20,16 @@ Rung = Literal["one frame", "several frames", "changes", "order", "dense motion"
 # Each rung sees what the one before it sees, and one thing more.
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 STILL_RUNGS: tuple[Rung, ...] = ("one frame", "several frames")
+# What a model sees, for a reader who knows no models.
+_CAPTIONS: Mapping[Rung, str] = MappingProxyType(
+    {
+        "one frame": "a single frame",
+        "several frames": "one frame at a time",
+        "changes": "what changes between frames",
+        "order": "frames in order",
+        "dense motion": "all movement, pixel by pixel",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,19 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
         ),
     }
 )
+
+
+def caption(name: str) -> str:
+    """Say what a model sees, in plain words.
+
+    Args:
+        name: of a family or a rung.
+
+    Returns:
+        Such as "frames in order"; empty for any other name.
+    """
+    rung = FAMILIES[name].rung if name in FAMILIES else name
+    return next((words for known, words in _CAPTIONS.items() if known == rung), "")
 
 
 def check_options(family: str, options: Options) -> dict[str, str | bool]:

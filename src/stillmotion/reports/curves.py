@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stillmotion.comparison import IntervalEstimate
-from stillmotion.reports.geometry import Scale, polyline, scale, ticks
+from stillmotion.reports.geometry import Scale, polyline, scale
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import PERCENT, number
+from stillmotion.reports.rendering import number
 
 # Between the points of neighboring models, in percent of the plot, so that their whiskers do not cover each other.
 NUDGE = 1.4
@@ -28,18 +28,14 @@ def accuracy_plot(
         xticks: numbers below the x axis, by their place on it.
     """
     verdict = record.comparison.verdict
-    intervals = [interval for curve in curves.values() for _, interval in curve]
-    bottom = max(0.0, min(interval.low for interval in intervals) - 0.05)
-    y = scale(bottom, 1.0)
-    shown = verdict is not None and bottom < verdict.guessing
+    y = scale(0.0, 1.0)
     middle = (len(curves) - 1) / 2
     return {
         "curves": [
             _curve(name, curve, x, y, NUDGE * (index - middle)) for index, (name, curve) in enumerate(curves.items())
         ],
         "xticks": [(x(at), number(value)) for at, value in xticks.items()],
-        "yticks": [(y(tick / 100), f"{tick:g}{PERCENT}") for tick in ticks(100 * bottom, 100)],
-        "guessing": (y(verdict.guessing), verdict.guessing) if verdict and shown else None,
+        "guessing": verdict.guessing if verdict else None,
     }
 
 

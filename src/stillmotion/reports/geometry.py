@@ -9,6 +9,9 @@ import numpy as np
 
 Scale = Callable[[float], float]
 
+# Every axis of accuracy is the whole one, so that plots and reports compare.
+ACCURACY_TICKS = (0, 25, 50, 75, 100)
+
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round numbers for an axis.

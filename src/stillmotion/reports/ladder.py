@@ -10,15 +10,6 @@ from stillmotion.models import Rung
 from stillmotion.reports.geometry import scale
 from stillmotion.reports.records import Record
 
-# What a model of each rung sees, in the reader's words.
-SEES: Mapping[Rung, str] = {
-    "one frame": "a single frame",
-    "several frames": "several frames, in any order",
-    "changes": "what changes between frames, in any order",
-    "order": "frames in their order",
-    "dense motion": "all movement between frames, from pixels",
-}
-
 
 def ladder_figure(record: Record) -> Mapping[str, Any] | None:
     """What the template of the figure shows.
@@ -42,7 +33,6 @@ def ladder_figure(record: Record) -> Mapping[str, Any] | None:
             {
                 "number": number,
                 "name": rung,
-                "sees": SEES[rung],
                 "result": result,
                 "line": (height, accuracy),
                 "step": _step(ladder, rung),

@@ -36,6 +36,12 @@
     for (const details of folded) details.open = false;
   });
 
+  // Tables that are wider than the page say that they scroll.
+  const widths = new ResizeObserver((entries) => {
+    for (const { target } of entries) target.parentElement.classList.toggle("wider", target.scrollWidth > target.clientWidth);
+  });
+  for (const table of all(".scroll")) widths.observe(table);
+
   // A plot's cursor is a slider, which the pointer over the plot moves, too. `describe(value)` updates the plot and
   // returns its text for screen readers. The result moves the cursor.
   const addCursor = (plot, from, to, step, describe) => {
@@ -92,8 +98,8 @@
   // A video: its frame and each model's prediction at the cursor. The result stops playing.
   const addExample = (article) => {
     const { from, to, labels, traces, views } = JSON.parse(article.dataset.example);
-    const frame = article.querySelector(".frame");
-    const strip = all(".strip svg", article);
+    const frame = article.querySelector(".frame svg");
+    const strip = all(".strip > svg", article);
     const step = (to - from) / Math.max(1, views.length || 32);
     const move = addCursor(article, from, to, step, (value) => {
       const share = clamp((value - from) / (to - from), 0, 0.9999);

@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from stillmotion.comparison import Comparison, ModelResult, kind_of, read_comparison
+from stillmotion.comparison import ANSWER_TITLES, Comparison, ModelResult, kind_of, read_comparison
 from stillmotion.data import Video
 from stillmotion.data.media import as_frame_folder, is_media
 from stillmotion.errors import UnreadableVideoError
+from stillmotion.models import caption
 
 # The style sheet has a color, a mark and a dash pattern for each of these.
 STYLES = {
@@ -38,11 +39,13 @@ class Record:
         name: name of the data set, for the page's title.
         trusted: whether any file that an example video names is opened. A table may list videos outside of its
             folder. But a comparison.json may come from somebody else and name a file that is private.
+        pictures: whether the page shows frames of the example videos.
     """
 
     comparison: Comparison
     name: str = ""
     trusted: bool = False
+    pictures: bool = True
 
     def file(self, video: Video) -> Path:
         """The path of a video's file.
@@ -68,6 +71,15 @@ class Record:
             raise UnreadableVideoError(f"{video.path}: the video is no longer there")
         return file
 
+    def without_root(self, text: str) -> str:
+        """A name or a message with paths relative to the data set, which say nothing of the machine.
+
+        Args:
+            text: names files of the data set by absolute paths, or not.
+        """
+        root = self.comparison.data.root
+        return text.replace(root.rstrip("/\\") + os.sep, "") if root.strip("/\\") else text
+
     @property
     def missing_examples(self) -> int:
         """The number of example videos that cannot be shown, because their files are not in the data folder."""
@@ -91,6 +103,27 @@ class Record:
     def results(self) -> dict[str, ModelResult]:
         """The models' results in the order of `models`."""
         return {name: self.comparison.models[name] for name in self.models}
+
+    @property
+    def title(self) -> str:
+        """The answer in a few words; that nothing beats guessing comes before it."""
+        if self.comparison.beats_guessing and not any(self.comparison.beats_guessing.values()):
+            return "Nothing beats guessing"
+        return ANSWER_TITLES[self.comparison.verdict.answer] if self.comparison.verdict else "No verdict"
+
+    def sees(self, name: str) -> str:
+        """What a model sees, in plain words, and whether it only guesses.
+
+        Args:
+            name: of the model.
+
+        Returns:
+            Such as "frames in order"; "a motion model" of one that was trained elsewhere.
+        """
+        result = self.comparison.models[name]
+        words = caption(name) or caption(result.family or "") or f"a {result.kind} model"
+        guesses = not self.comparison.beats_guessing.get(name, True)
+        return f"{words}; may only guess" if guesses else words
 
     @property
     def pair(self) -> tuple[str, str] | None:

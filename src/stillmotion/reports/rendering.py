@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from stillmotion.reports.geometry import scale
+from stillmotion.reports.geometry import ACCURACY_TICKS, scale
 from stillmotion.reports.records import Record
 
 UNKNOWN = "\N{EN DASH}"
@@ -62,6 +62,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    jinja.globals["accuracy_ticks"] = ACCURACY_TICKS
     jinja.filters |= {
         "percent": percent,
         "points": points,
@@ -93,8 +94,11 @@ def render_section(section: Section, record: Record) -> Rendered | None:
 
 
 def render_text(text: str) -> Markup:
-    """Plain text as HTML: escaped, with `commands` as code. An odd backtick, of a label or a name, is kept."""
-    parts = [escape(part) for part in text.split("`")]
+    """Plain text as HTML: escaped, with `commands` as code. An odd backtick, of a label or a name, is kept.
+
+    No line ends between a number and its percent sign.
+    """
+    parts = [escape(part) for part in text.replace(" %", PERCENT).split("`")]
     if len(parts) % 2 == 0:
         return Markup("`").join(parts)
     code = Markup("<code>{}</code>")

@@ -22,7 +22,6 @@ from stillmotion.reports.sections.verdict import VERDICT
 SECTIONS: Mapping[str, Section] = MappingProxyType(
     {
         "verdict": VERDICT,
-        "cost": COST,
         "example_videos": EXAMPLE_VIDEOS,
         "accuracy": ACCURACY,
         "labels": LABELS,
@@ -30,6 +29,7 @@ SECTIONS: Mapping[str, Section] = MappingProxyType(
         "rates": RATES,
         "learning": LEARNING,
         "confusion": CONFUSION,
+        "cost": COST,
         "contenders": CONTENDERS,
         "search": SEARCH,
         "training": TRAINING,

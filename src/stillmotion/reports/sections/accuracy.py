@@ -15,7 +15,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         return {}
     rows = [_row(name, result) for name, result in record.results.items()]
     several_trainings = any(row["trainings"] for row in rows)
-    return {"rows": rows, "guessing": record.comparison.guessing, "several_trainings": several_trainings}
+    return {"rows": rows, "several_trainings": several_trainings}
 
 
 def _gist(record: Record) -> str:
@@ -25,10 +25,6 @@ def _gist(record: Record) -> str:
 def _row(name: str, result: ModelResult) -> dict[str, Any]:
     return {
         "name": name,
-        "kind": result.kind,
-        "accuracy": result.accuracy.value,
-        "low": result.accuracy.low,
-        "high": result.accuracy.high,
         "trainings": result.accuracies if len(result.accuracies) > 1 else (),
         "metrics": [
             _metric(result.accuracy, as_percent=True),

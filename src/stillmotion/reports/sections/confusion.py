@@ -67,6 +67,8 @@ def _count(videos: float) -> str:
 def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
     chosen = (model_to_use(record.comparison) or verdict.motion) if verdict else record.models[0]
+    if not record.comparison.beats_guessing.get(chosen, True):
+        return f"the mistakes of {chosen} are those of guessing, or nearly"
     for model in _facts(record).get("models", ()):
         mistakes = model["mistakes"] if model["name"] == chosen else []
         if len(mistakes) > 1 and mistakes[0][2] == mistakes[1][2]:

@@ -9,7 +9,7 @@ from typing import Any
 from stillmotion.comparison import Recommendation, recommendation_if_better_than_guessing, speed_text
 from stillmotion.reports.geometry import polyline, scale, ticks
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import PERCENT, Section, number
+from stillmotion.reports.rendering import Section, number
 from stillmotion.reports.tags import Dot, Tag, place_tags
 
 # A name that is further from its dot, in percent of the plot, has a line to it, which ends beside the name.
@@ -47,8 +47,7 @@ def _plot(record: Record, names: Sequence[str]) -> dict[str, Any]:
         time_to_x = scale(0.0, ROOM * max(times))
         xticks = [(time_to_x(tick), number(tick) if tick else "0") for tick in ticks(0, ROOM * max(times))]
         xs = [time_to_x(time) for time in times]
-    bottom = max(0.0, min(result.accuracy.low for result in results) - 0.05)
-    accuracy_to_y = scale(bottom, 1.0)
+    accuracy_to_y = scale(0.0, 1.0)
     ys = [accuracy_to_y(result.accuracy.value) for result in results]
     whiskers = [(accuracy_to_y(result.accuracy.low), accuracy_to_y(result.accuracy.high)) for result in results]
     placed = [Dot(name, x, y, low, high) for name, x, y, (low, high) in zip(names, xs, ys, whiskers, strict=True)]
@@ -71,7 +70,6 @@ def _plot(record: Record, names: Sequence[str]) -> dict[str, Any]:
         "front": _front(record, dots),
         "logarithmic": logarithmic,
         "xticks": xticks,
-        "yticks": [(accuracy_to_y(tick / 100), f"{tick:g}{PERCENT}") for tick in ticks(100 * bottom, 100)],
     }
 
 
@@ -101,4 +99,10 @@ def _line(dot: Dot, tag: Tag) -> str:
     return f"M{dot.x:.2f} {100 - dot.y:.2f}L{beside:.2f} {100 - tag.y:.2f}"
 
 
-COST = Section("Accuracy against cost", _facts, "sections/cost.html")
+def _gist(record: Record) -> str:
+    times = {name: result.cost.milliseconds_per_clip for name, result in record.results.items()}
+    measured = [f"{name} {number(time, 3, measured=True)} ms" for name, time in times.items() if time]
+    return f"time per clip: {', '.join(measured)}" if measured else "not measured"
+
+
+COST = Section("Accuracy against cost", _facts, "sections/cost.html", _gist)

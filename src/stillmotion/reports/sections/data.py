@@ -20,7 +20,9 @@ def _facts(record: Record) -> Mapping[str, Any]:
         ],
         "cross_validated": data.cross_validated,
         "labels": [(label, data.videos_per_label.get(label)) for label in data.labels],
-        "skipped": [(skipped.path, skipped.reason) for skipped in data.skipped],
+        "skipped": [
+            (record.without_root(skipped.path), record.without_root(skipped.reason)) for skipped in data.skipped
+        ],
         "fingerprint": data.fingerprint[:12],
     }
     return facts if any(facts[key] for key in ("parts", "labels", "skipped")) else {}

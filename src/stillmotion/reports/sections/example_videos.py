@@ -28,6 +28,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "pair": record.pair,
         "reasons": list(Counter(EXAMPLE_REASONS[example.reason] for example in examples).items()),
         "labels": sorted(Counter(video["label"] for video in videos).items()),
+        "guessing": record.comparison.verdict is not None and record.comparison.verdict.nothing_beats_guessing,
         "shown": len(sheets),
         "megabytes": sum(len(sheet.uri) for sheet in sheets) / 1e6,
         "max_frames": MAX_FRAMES,
@@ -41,15 +42,15 @@ def _video(record: Record, example: ExampleVideo, number: int) -> dict[str, Any]
     try:
         file = record.file(video)
         start, end = _span(example, probe(file).seconds)
-        sheet, problem = read_sprite_sheet(file, start, end), ""
+        sheet, problem = read_sprite_sheet(file, start, end) if record.pictures else None, ""
     except UnreadableVideoError as error:
-        (start, end), problem = _span(example, None), str(error)
+        (start, end), problem = _span(example, None), record.without_root(str(error))
     x, frames = scale(start, end), len(sheet.seconds) if sheet else 0
     plotted = list(next(iter(traces.values())).probabilities) if traces else []
     return {
         "number": number,
         "label": label,
-        "name": video.name,
+        "name": record.without_root(video.name),
         "reason": EXAMPLE_REASONS[example.reason],
         "sheet": sheet,
         "problem": problem,

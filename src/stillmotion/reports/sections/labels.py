@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stillmotion.comparison import LabelGain
+from stillmotion.comparison import LabelGain, nothing_learned_text
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, count
 
@@ -51,6 +51,8 @@ def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
     if verdict is None or not verdict.labels:
         return "the share of each label's videos that are found"
+    if verdict.nothing_beats_guessing:
+        return nothing_learned_text()
     pairs = sum(pair.only_motion for pair in verdict.pairs)
     only_motion = f"; {count(pairs, 'pair')} separated only by motion" if pairs else ""
     return f"{_gains_text(verdict.labels)}{only_motion}"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.comparison import AdviceTopic, Verdict, ladder_sentence, selection_text, verdict_details
+from stillmotion.comparison import AdviceTopic, Verdict, selection_text, verdict_details
 from stillmotion.reports.geometry import scale, ticks
 from stillmotion.reports.ladder import ladder_figure
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import MINUS, PERCENT, Section, number, points, render_text
 
 # Topic of the advice, heading, and the section that has more about it.
-CARDS: tuple[tuple[AdviceTopic, str, str | None], ...] = (
-    ("cost", "What it costs", "cost"),
-    ("failures", "Where it fails", "labels"),
+TAKEAWAYS: tuple[tuple[AdviceTopic, str, str | None], ...] = (
     ("next_steps", "What to do next", None),
+    ("failures", "Where it fails", "labels"),
+    ("cost", "What it costs", "cost"),
 )
 
 
@@ -28,16 +28,16 @@ def _facts(record: Record) -> Mapping[str, Any]:
     details = verdict_details(verdict)
     details = details[:1].upper() + details[1:]
     ladder = record.comparison.ladder
-    cards = [
+    takeaways = [
         (heading, [render_text(advice.text) for advice in record.comparison.advice if advice.topic == topic], section)
-        for topic, heading, section in CARDS
+        for topic, heading, section in TAKEAWAYS
     ]
     return {
-        "sentence": render_text(ladder_sentence(ladder, verdict) if ladder else details),
+        "sentence": render_text(record.comparison.ladder_sentence if ladder else details),
         "details": render_text(details),
         "ladder": ladder_figure(record),
         "plot": _plot(verdict),
-        "cards": cards,
+        "takeaways": takeaways,
         "verdict": verdict,
         "level": number(100 * verdict.level) + PERCENT,
         "selection": render_text(selection_text(verdict)),

@@ -1,0 +1,162 @@
+"""One page to print, without pictures, for somebody who was not there: what a model may and may not be used for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stillmotion.comparison import ModelResult, model_to_use
+from stillmotion.reports.records import Record
+from stillmotion.reports.rendering import count, environment
+
+MAX_LABELS = 6  # in the table: those that are found least often
+MAX_NAMED_LABELS = 8  # in the first sentence
+MAX_CHARACTERS = 40  # of a label
+MIN_GROUPS = 10  # with fewer, the page says that the test is small
+RARELY_FOUND = 0.5  # a label that is found less often is named as a danger
+
+_ANSWERS = {
+    "motion needed": "To tell these labels apart, a model has to see movement. Single pictures are not enough.",
+    "stills suffice": "To tell these labels apart, single pictures are enough. Seeing movement adds too little.",
+    "undecided": "It is not clear yet whether a model has to see movement to tell these labels apart.",
+}
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """How many of a hundred videos are labeled correctly, and by what."""
+
+    name: str
+    sees: str
+    accuracy: float
+    low: float | None = None
+    high: float | None = None
+    style: str = ""
+
+
+def render_summary(record: Record) -> str:
+    """Render the page.
+
+    Args:
+        record: the comparison.
+
+    Returns:
+        HTML.
+    """
+    comparison = record.comparison
+    chosen = _chosen(record)
+    guesses = chosen is None or not comparison.beats_guessing.get(chosen, True)
+    data = comparison.data
+    names = ", ".join(map(_shortened, data.labels[:MAX_NAMED_LABELS]))
+    more = ", ..." if len(data.labels) > MAX_NAMED_LABELS else ""
+    verdict = comparison.verdict
+    answer = _ANSWERS[verdict.answer] if verdict and not verdict.nothing_beats_guessing else ""
+    result = comparison.models[chosen] if chosen else None
+    return (
+        environment()
+        .get_template("summary.html")
+        .render(
+            name=record.name,
+            title=record.title,
+            answer=answer,
+            css_class=(verdict.answer if verdict else "none").replace(" ", "-"),
+            guessing=comparison.guessing_sentence,
+            labels=names + more,
+            tested=_tested(record),
+            bars=_bars(record, chosen),
+            chosen=None if guesses else chosen,
+            sees="" if guesses or chosen is None else record.sees(chosen),
+            found=[] if result is None or guesses else _found(result),
+            more_labels=max(0, len(data.labels) - MAX_LABELS),
+            may=_may(result, guesses=guesses),
+            may_not=_may_not(record, result, guesses=guesses),
+            doubts=_doubts(record),
+        )
+    )
+
+
+def _chosen(record: Record) -> str | None:
+    """The model that the page is about: the one to use; else the more accurate one of the verdict's two."""
+    comparison, verdict = record.comparison, record.comparison.verdict
+    if not record.models:
+        return None
+    best = max(record.pair or record.models, key=lambda name: comparison.models[name].accuracy.value)
+    return model_to_use(comparison) or best if verdict else best
+
+
+def _tested(record: Record) -> str:
+    """How many videos the figures rest on."""
+    videos, groups = (numbers.get("test") for numbers in (record.comparison.data.videos, record.comparison.data.groups))
+    if not videos:
+        return ""
+    recordings = f" from {count(groups, 'recording')}" if groups else ""
+    return f"{count(videos, 'video')}{recordings}, which the models had not seen before"
+
+
+def _bars(record: Record, chosen: str | None) -> list[_Bar]:
+    guessing = record.comparison.guessing
+    bars = [] if guessing is None else [_Bar("guessing", "the most frequent label", guessing)]
+    names = dict.fromkeys([*(record.pair or ()), *([chosen] if chosen else [])])
+    for name in names:
+        accuracy = record.comparison.models[name].accuracy
+        bars.append(_Bar(name, record.sees(name), accuracy.value, accuracy.low, accuracy.high, record.style(name)))
+    return bars
+
+
+def _found(result: ModelResult) -> list[tuple[str, int, float]]:
+    """Label, videos, and the share of them that is found: the least first."""
+    found = [(_shortened(label), of.videos, of.recall.value) for label, of in result.per_label.items() if of.videos]
+    return sorted(found, key=lambda row: row[2])[:MAX_LABELS]
+
+
+def _shortened(label: str) -> str:
+    """A label of at most `MAX_CHARACTERS`, so that the page stays one page."""
+    return label if len(label) <= MAX_CHARACTERS else f"{label[: MAX_CHARACTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _may(result: ModelResult | None, *, guesses: bool) -> list[str]:
+    """What the model may be used for."""
+    if result is None or guesses:
+        return ["Nothing yet: guessing may be as good."]
+    # The complements of the numbers beside the bars, which are rounded.
+    wrong, most = (100 - round(100 * share) for share in (result.accuracy.value, result.accuracy.low))
+    perfect = result.accuracy.value == 1
+    mistakes = "it made no mistake in the test" if perfect else f"it labels about {max(1, wrong)} in 100 videos wrongly"
+    return [
+        "Videos like those that were tested: the same kind of place, camera and view, and only these labels.",
+        f"Helping a person who checks what it says: {mistakes}, and with other recordings perhaps {most} in 100.",
+    ]
+
+
+def _may_not(record: Record, result: ModelResult | None, *, guesses: bool) -> list[str]:
+    """What the model may not be used for, from the figures and in general."""
+    if result is None or guesses:
+        return ["Any decision, however small."]
+    lines = [
+        f'Finding every "{label}": it missed {round(videos * (1 - recall))} of {count(videos, "video")}.'
+        for label, videos, recall in _found(result)[:2]
+        if recall < RARELY_FOUND
+    ]
+    shortcuts = [shortcut.name for shortcut in record.comparison.shortcuts if shortcut.warns]
+    if shortcuts:
+        lines.append(
+            f"Proving that it sees the action: {' and '.join(shortcuts)} can also tell the label, unless that is what "
+            "the labels mean."
+        )
+    return [
+        *lines,
+        "Other places, cameras, people or machines, before it is tested there.",
+        "Videos of anything else: it always answers with one of these labels, and may be very sure of it.",
+        "Deciding alone about safety, health, grades, work or punishment.",
+    ]
+
+
+def _doubts(record: Record) -> list[str]:
+    """What to know about the test."""
+    groups = record.comparison.data.groups.get("test") or 0
+    lines = []
+    if 0 < groups < MIN_GROUPS:
+        lines.append(f"The test is small ({count(groups, 'recording')}): take it as a first look.")
+    verdict = record.comparison.verdict
+    if verdict and any(warning.code == "videos_as_groups" for warning in verdict.warnings):
+        lines.append("Each video was counted as a recording of its own. If several show the same, the test is smaller.")
+    return lines

@@ -1,0 +1,88 @@
+"""The page for somebody who was not there: what it says follows from the figures, and it holds no picture."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from helpers.comparisons import fabricate, fabricate_ladder
+from stillmotion.cli.report import report
+from stillmotion.comparison import Comparison, read_comparison
+from stillmotion.errors import UsageError
+from stillmotion.reports import write_summary
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fabricate_ladder(tmp_path_factory.mktemp("ladder"), encoded=0)
+
+
+@pytest.fixture(scope="module")
+def comparison(folder: Path) -> Comparison:
+    return read_comparison(folder)
+
+
+def text_of(comparison: Comparison, folder: Path) -> str:
+    page = write_summary(comparison, folder / "summary.html").read_text(encoding="utf-8")
+    assert "data:image" not in page
+    assert "<script" not in page
+    body = page[page.index("<body>") :]
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body)).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_the_command_writes_it_beside_the_report(folder: Path) -> None:
+    report(folder, summary=True)
+    assert "clips: Motion is needed" in (folder / "summary.html").read_text(encoding="utf-8")
+
+
+def test_it_says_in_plain_words_what_was_found(comparison: Comparison, tmp_path: Path) -> None:
+    text = text_of(comparison, tmp_path)
+    assert text.strip().startswith(
+        "clips One-page summary Motion is needed To tell these labels apart, a model has to see"
+    )
+    assert "Tested on 60 videos from 30 recordings" in text
+    assert "guessing the most frequent label 25 one frame a single frame" in text
+    for word in ("p ", "significant", "margin", "macro", "points"):
+        assert f" {word}" not in text
+    accuracy = comparison.models["dense motion"].accuracy
+    assert f"pixel by pixel {100 * accuracy.value:.0f} {100 * accuracy.low:.0f} to" in text
+    wrong, most = (100 - round(100 * share) for share in (accuracy.value, accuracy.low))
+    assert f"it labels about {wrong} in 100 videos wrongly, and with other recordings perhaps {most} in 100." in text
+    perfect = replace(comparison.models["dense motion"], accuracy=replace(accuracy, value=1.0))
+    text = text_of(replace(comparison, models={**comparison.models, "dense motion": perfect}), tmp_path)
+    assert f"it made no mistake in the test, and with other recordings perhaps {most} in 100." in text
+    assert "Proving that it sees the action: the brightness can also tell the label" in text
+    assert "Videos of anything else" in text
+
+
+def test_a_label_that_is_mostly_missed_is_named(comparison: Comparison, tmp_path: Path) -> None:
+    assert "Finding every" not in text_of(comparison, tmp_path)
+    model = comparison.models["dense motion"]
+    jam = model.per_label["jam"]
+    rare = replace(jam, recall=replace(jam.recall, value=0.2))
+    models = {**comparison.models, "dense motion": replace(model, per_label={**model.per_label, "jam": rare})}
+    text = text_of(replace(comparison, models=models), tmp_path)
+    missed = f"it missed {round(0.8 * jam.videos)} of {jam.videos} videos."
+    assert f"Finding every &#34;jam&#34;: {missed}" in text
+
+
+def test_of_a_model_that_only_guesses_nothing_may_be_used(tmp_path: Path) -> None:
+    folder = fabricate(tmp_path, skill=dict.fromkeys(("frame_pool", "conv3d"), 0.02), encoded=0)
+    text = text_of(read_comparison(folder), tmp_path)
+    assert "Nothing beats guessing" in text
+    assert "May be used for Nothing yet: guessing may be as good." in text
+    assert "May not be used for Any decision, however small." in text
+    assert "Videos found" not in text
+
+
+def test_one_model_and_few_recordings(tmp_path: Path) -> None:
+    alone = read_comparison(fabricate(tmp_path, skill={"conv3d": 0.95}, videos=16, encoded=0))
+    text = text_of(alone, tmp_path)
+    assert "No verdict" in text
+    assert "The test is small (8 recordings): take it as a first look." in text
+    with pytest.raises(UsageError, match=r"summary\.html"):
+        write_summary(alone)
+    text_of(Comparison({}, None), tmp_path)
