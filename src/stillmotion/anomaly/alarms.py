@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-# An alarm begins after the level has been at least 1 for this long, and ends after it has been below `RELEASE` for
-# `QUIET_SECONDS`: hysteresis, so that one fault is one alarm.
+# An alarm begins after a level has been at least 1 for this long, and ends after all levels have been below `RELEASE`
+# for `QUIET_SECONDS`: hysteresis, so that one fault is one alarm.
 MINIMUM_SECONDS = 0.25
 RELEASE, QUIET_SECONDS = 0.7, 1.0
+
+
+class Level(NamedTuple):
+    """How unusual a frame is in one respect.
+
+    Attributes:
+        value: 0 is typical, 1 or more is unusual.
+        kind: "look" or "motion".
+        cell: row and column of the most unusual cell, from the upper left.
+    """
+
+    value: float
+    kind: str = ""
+    cell: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -39,87 +54,87 @@ class AlarmFinder:
     """Finds alarms in levels as they arrive.
 
     Args:
-        rate: levels per second.
+        rate: frames per second.
     """
 
     def __init__(self, rate: float) -> None:
-        self.rate = rate
-        self._above = 0
+        self._needed, self._quiet_needed = minimum_frames(rate), QUIET_SECONDS * rate
+        # When each kind began to be unusual, and for how many frames it has been.
+        self._since: dict[str, tuple[float, int]] = {}
         self._quiet = 0
-        self._start = 0.0
-        self._last = 0.0
-        self._peak: tuple[float, str, tuple[int, int]] = (0.0, "", (0, 0))
-        self._open: Alarm | None = None
+        self._start = self._raised = self._last = 0.0
+        self._peak = Level(0.0)
+        self._open = False
 
-    def push(
-        self, seconds: float, level: float, kind: str = "", cell: tuple[int, int] = (0, 0)
-    ) -> tuple[Alarm | None, Alarm | None]:
-        """Take the next level.
+    def push(self, seconds: float, levels: Sequence[Level]) -> tuple[Alarm | None, Alarm | None]:
+        """Take the levels of the next frame.
+
+        Each kind must last by itself, because each has a threshold of its own that keeps its part of the promise.
 
         Args:
             seconds: its time.
-            level: 1 or more is unusual.
-            kind: which score gave it.
-            cell: where.
+            levels: one of each kind.
 
         Returns:
             The alarm that is raised by it, and the alarm that ends with it.
         """
-        if level >= 1:
-            if self._above == 0 and self._open is None:
-                self._start, self._peak = seconds, (0.0, "", (0, 0))
-            self._above += 1
+        highest = max(levels)
+        if self._open or (self._since and highest.value >= 1):
+            self._peak = max(self._peak, highest)
         else:
-            self._above = 0
-        if level >= 1 or self._open is not None:
-            self._peak = max(self._peak, (level, kind, cell))
-        raised = ended = None
-        if self._open is None:
-            if self._above >= max(1, round(MINIMUM_SECONDS * self.rate)):
-                self._open = raised = Alarm(self._start, seconds, None, *self._named_peak())
-                self._quiet, self._last = 0, seconds
-        elif level >= RELEASE:
-            self._quiet, self._last = 0, seconds
-        else:
-            self._quiet += 1
-            if self._quiet >= QUIET_SECONDS * self.rate:
-                ended = self._end()
-        return raised, ended
+            self._peak = highest
+        before, self._since = self._since, {}
+        for value, kind, _ in levels:
+            if value >= 1:
+                start, frames = before.get(kind, (seconds, 0))
+                self._since[kind] = start, frames + 1
+        if self._open:
+            return None, self._go_on(seconds, highest.value)
+        lasting = [start for start, frames in self._since.values() if frames >= self._needed]
+        if not lasting:
+            return None, None
+        self._open, self._quiet = True, 0
+        self._start, self._raised, self._last = min(lasting), seconds, seconds
+        return self._alarm(None), None
 
     def flush(self) -> Alarm | None:
         """End a recording: the alarm that was open, if there was one."""
-        ended = self._end() if self._open is not None else None
-        self._above = 0
-        return ended
+        self._since = {}
+        return self._end() if self._open else None
+
+    def _go_on(self, seconds: float, level: float) -> Alarm | None:
+        """The open alarm, if it ends now."""
+        if level >= RELEASE:
+            self._quiet, self._last = 0, seconds
+        else:
+            self._quiet += 1
+        return self._end() if self._quiet >= self._quiet_needed else None
 
     def _end(self) -> Alarm:
-        assert self._open is not None
-        kind, peak, cell = self._named_peak()
-        ended = Alarm(self._open.start_seconds, self._open.raised_seconds, self._last, kind, peak, cell)
-        self._open = None
-        return ended
+        self._open = False
+        return self._alarm(self._last)
 
-    def _named_peak(self) -> tuple[str, float, tuple[int, int]]:
-        level, kind, cell = self._peak
-        return kind, level, cell
+    def _alarm(self, end: float | None) -> Alarm:
+        return Alarm(self._start, self._raised, end, self._peak.kind, self._peak.value, self._peak.cell)
 
 
-def find_alarms(levels: Iterable[tuple[float, float, str, tuple[int, int]]], rate: float) -> list[Alarm]:
-    """All alarms of one recording.
+def minimum_frames(rate: float) -> int:
+    """How many frames in a row must be unusual to raise an alarm."""
+    return max(1, round(MINIMUM_SECONDS * rate))
+
+
+def lasting_peak(scores: NDArray[np.float64], rate: float) -> float:
+    """The highest score that lasts for as long as an alarm takes: thresholds above it raise none.
 
     Args:
-        levels: seconds, level, kind and cell of each frame.
-        rate: frames per second.
+        scores: in order of time; NaN where a score is not known.
+        rate: scores per second.
 
     Returns:
-        The alarms, in order.
+        The score; minus infinity if none lasts.
     """
-    finder = AlarmFinder(rate)
-    found = [ended for seconds, level, kind, cell in levels if (ended := finder.push(seconds, level, kind, cell)[1])]
-    last = finder.flush()
-    return [*found, last] if last else found
-
-
-def count_alarms(levels: NDArray[np.float64], rate: float) -> int:
-    """How many alarms the levels of one recording raise."""
-    return len(find_alarms(((n / rate, float(level), "", (0, 0)) for n, level in enumerate(levels)), rate))
+    frames = minimum_frames(rate)
+    if len(scores) < frames:
+        return -np.inf
+    known = np.where(np.isnan(scores), -np.inf, scores)
+    return float(np.lib.stride_tricks.sliding_window_view(known, frames).min(axis=1).max())

@@ -9,8 +9,8 @@ detector/
 from __future__ import annotations
 
 import zipfile
-from collections import deque
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,17 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from stillmotion.anomaly.measuring import Floats, FrameMeasurer, Measures
-from stillmotion.anomaly.memory import Distances, Memory, MotionStack
-from stillmotion.anomaly.promise import Threshold
+from stillmotion.anomaly.frame_scores import CellScales, FrameScore, SmoothedScores
+from stillmotion.anomaly.measuring import FrameMeasurer, Measures, prepare
+from stillmotion.anomaly.memory import Memory, MotionStack
+from stillmotion.anomaly.promise import HeldOut, Threshold
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, write_json
 
-DETECTOR_FILE, MEMORY_FILE = "detector.json", "memory.npz"
-# Scores are averaged over this long: the noise of single frames is no fault.
-SMOOTHING_SECONDS = 0.5
-# The score of a frame is the mean over its most unusual cells.
-WORST_CELLS = 3
+DETECTOR_FILE, MEMORY_FILE, BACKBONE_FILE = "detector.json", "memory.npz", "backbone.keras"
 Kind = Literal["look", "motion"]
 KINDS: tuple[Kind, ...] = ("look", "motion")
 
@@ -39,15 +36,16 @@ class NormalFootage:
 
     Attributes:
         recordings: the files, relative to the footage's folder.
-        groups: number of groups that they come from.
-        hours: of footage.
-        held_out_by: "recording", or "stretch" if there was one group only, cut into stretches of time.
+        contents: a hash of each file, by which it is known again.
+        held_out_by: "group" (each recording by default), or "stretch" if there was one group only, cut into stretches
+            of time.
+        held_out: how much thresholds rest on.
     """
 
     recordings: tuple[str, ...]
-    groups: int
-    hours: float
-    held_out_by: Literal["recording", "stretch"]
+    contents: tuple[str, ...]
+    held_out_by: Literal["group", "stretch"]
+    held_out: HeldOut
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class DetectorRecord:
     """What detector.json holds.
 
     Attributes:
-        backbone: see `stillmotion.models.pretrained`.
+        backbone: its name, see `stillmotion.models.pretrained`.
         rate: frames per second.
         promise: false alarms, such as "1/hour".
         promise_per_hour: the same per hour.
@@ -74,8 +72,8 @@ class DetectorRecord:
 
     @property
     def expected_per_hour(self) -> float:
-        """False alarms per hour to expect on new footage like this, at most."""
-        return sum(threshold.expected_per_hour for threshold in self.thresholds.values())
+        """How many stretches of 5 minutes with a false alarm to expect per hour of new footage like this, at most."""
+        return sum(self.footage.held_out.expected_per_hour(threshold.alarms) for threshold in self.thresholds.values())
 
     @property
     def keeps_promise(self) -> bool:
@@ -83,82 +81,14 @@ class DetectorRecord:
         return self.expected_per_hour <= self.promise_per_hour * (1 + 1e-9)
 
     @property
+    def recordings_needed(self) -> int:
+        """How many recordings, or groups of them, like these the promise takes, if none of them alarms."""
+        return self.footage.held_out.units_needed(self.promise_per_hour / len(KINDS))
+
+    @property
     def hours_needed(self) -> float:
-        """Hours of normal footage that the promise takes."""
-        return len(KINDS) / self.promise_per_hour
-
-
-@dataclass(frozen=True)
-class CellScales:
-    """The distances that normal footage reaches, by which distances are divided.
-
-    Attributes:
-        patches: float32 `(cells,)`, of the look of each cell.
-        top: of the look of the whole picture.
-        motion: float32 `(cells,)`.
-    """
-
-    patches: Floats
-    top: float
-    motion: Floats
-
-
-@dataclass(frozen=True)
-class FrameScore:
-    """The scores of one frame, not smoothed.
-
-    Attributes:
-        look: of its look.
-        motion: of its movement; 0 where there is no second of it yet.
-        look_cell: the most unusual cell by look.
-        motion_cell: likewise, by movement.
-    """
-
-    look: float
-    motion: float
-    look_cell: int
-    motion_cell: int
-
-
-def score_distances(distances: Distances, scales: CellScales) -> FrameScore:
-    """Make scores of distances.
-
-    Args:
-        distances: of a frame.
-        scales: what is usual.
-
-    Returns:
-        The scores; about 1 is what normal footage rarely exceeds.
-    """
-    patches = distances.patches / scales.patches
-    look = max(_worst(patches), distances.top / scales.top)
-    if distances.motion is None:
-        return FrameScore(look, 0.0, int(patches.argmax()), 0)
-    motion = distances.motion / scales.motion
-    return FrameScore(look, _worst(motion), int(patches.argmax()), int(motion.argmax()))
-
-
-def _worst(cells: Floats) -> float:
-    """The mean of the most unusual cells."""
-    return float(np.sort(cells)[-WORST_CELLS:].mean())
-
-
-class Smoothing:
-    """A moving average that begins anew with each recording.
-
-    Args:
-        rate: values per second.
-    """
-
-    def __init__(self, rate: float) -> None:
-        self._recent: deque[float] = deque(maxlen=max(1, round(SMOOTHING_SECONDS * rate)))
-
-    def push(self, value: float, *, starts: bool) -> float:
-        """Take the next value; the average of the last ones."""
-        if starts:
-            self._recent.clear()
-        self._recent.append(value)
-        return float(np.mean(self._recent))
+        """How many hours of normal footage those are."""
+        return self.recordings_needed * self.footage.held_out.hours / self.footage.held_out.units
 
 
 @dataclass(frozen=True)
@@ -178,14 +108,23 @@ class Detector:
     scales: CellScales
 
     def __repr__(self) -> str:
-        return f"Detector({str(self.folder)!r}, {self.record.footage.hours:.2g} hours, {self.record.promise})"
+        return f"Detector({str(self.folder)!r}, {self.record.footage.held_out.hours:.2g} hours, {self.record.promise})"
 
     def measurer(self) -> FrameMeasurer:
         """What measures frames for this detector."""
-        return FrameMeasurer(self.record.backbone, self.record.rate)
+        return FrameMeasurer(self._backbone, self.record.rate)
 
-    def save(self) -> None:
+    @cached_property
+    def _backbone(self) -> Any:
+        from stillmotion.models.loading import load_keras_model
+
+        return prepare(load_keras_model(self.folder / BACKBONE_FILE))
+
+    def save(self, backbone: Any) -> None:
         """Write the folder's files; detector.json is the last, because it says that the detector is complete.
+
+        Args:
+            backbone: the Keras model that measured the footage.
 
         Raises:
             StillmotionError: a file cannot be written.
@@ -201,6 +140,8 @@ class Detector:
         }
         with atomic_write(self.folder / MEMORY_FILE) as part, part.open("wb") as file:
             np.savez(file, **arrays)
+        with atomic_write(self.folder / BACKBONE_FILE) as part:
+            backbone.save(part)
         write_json(self.folder / DETECTOR_FILE, _ADAPTER.dump_python(self.record, mode="json"))
 
 
@@ -239,34 +180,6 @@ def load_detector(folder: str | Path) -> Detector:
     return Detector(folder, record, memory, scales)
 
 
-class SmoothedScores:
-    """Scores of one frame after the other, averaged over half a second.
-
-    Args:
-        scales: what distances are divided by.
-        rate: frames per second.
-    """
-
-    def __init__(self, scales: CellScales, rate: float) -> None:
-        self.scales = scales
-        self._look, self._motion = Smoothing(rate), Smoothing(rate)
-
-    def push(self, distances: Distances, *, starts: bool) -> FrameScore:
-        """Score the next frame.
-
-        Args:
-            distances: from the memory.
-            starts: whether the frame begins a recording.
-
-        Returns:
-            Its scores, and the most unusual cells of this frame alone.
-        """
-        score = score_distances(distances, self.scales)
-        look = self._look.push(score.look, starts=starts)
-        motion = self._motion.push(score.motion, starts=starts)
-        return FrameScore(look, motion, score.look_cell, score.motion_cell)
-
-
 class FrameScorer:
     """Scores measured frames, one after the other.
 
@@ -281,5 +194,4 @@ class FrameScorer:
 
     def push(self, measures: Measures) -> FrameScore:
         """Score the next frame."""
-        distances = self._memory.distances(measures, self._stack.push(measures))
-        return self._scores.push(distances, starts=measures.starts)
+        return self._scores.push(self._memory.distances(measures, self._stack.push(measures)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +20,6 @@ from stillmotion.decoding.live import Source, SourceStats, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.resizing import Resizer
 from stillmotion.errors import StillmotionError
-from stillmotion.models.pretrained import build_backbone, find_backbone
 
 Floats = NDArray[np.float32]
 
@@ -50,28 +48,18 @@ class Measures(NamedTuple):
 
 
 class FrameMeasurer:
-    """Measures frames, one after the other.
+    """Measures frames, one after the other. Threads may share a model, but each needs a measurer of its own.
 
     Args:
-        backbone: see `stillmotion.models.pretrained`.
+        model: a backbone that `prepare` has prepared.
         rate: frames per second.
-
-    Raises:
-        UsageError: there is no such backbone.
-        StillmotionError: its weights are not here, or OpenCV is not installed.
     """
 
-    def __init__(self, backbone: str, rate: float) -> None:
-        try:
-            import cv2
-        except ImportError:
-            raise StillmotionError(
-                'anomaly detectors need OpenCV for optical flow: pip install "stillmotion[anomaly]"'
-            ) from None
-        self._cv2: Any = cv2
-        self.side, self.rate = find_backbone(backbone).side, rate
-        self._model = _built(backbone, self.side)
-        self._flow: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    def __init__(self, model: Any, rate: float) -> None:
+        self._cv2 = import_opencv()
+        self._model, self.rate = model, rate
+        self.side = int(model.inputs[0].shape[1])
+        self._flow: Any = self._cv2.DISOpticalFlow.create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._last: NDArray[np.uint8] | None = None
 
     @property
@@ -154,7 +142,29 @@ def measure_source(
         starts = False
 
 
-@lru_cache(maxsize=1)
-def _built(backbone: str, side: int) -> Any:
-    """The backbone as a Keras model."""
-    return build_backbone(backbone, side, side)
+def import_opencv() -> Any:
+    """OpenCV, which is optional.
+
+    Raises:
+        StillmotionError: it is not installed.
+    """
+    try:
+        import cv2
+    except ImportError:
+        raise StillmotionError(
+            'anomaly detectors need OpenCV for optical flow: pip install "stillmotion[anomaly]"'
+        ) from None
+    return cv2
+
+
+def prepare(model: Any) -> Any:
+    """Compile a backbone, so that threads find it compiled and the first frame of a camera does not wait.
+
+    Args:
+        model: see `build_backbone`.
+
+    Returns:
+        The same model.
+    """
+    model.predict_on_batch(np.zeros((1, *model.inputs[0].shape[1:]), np.uint8))
+    return model

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -54,11 +55,13 @@ class Distances:
     """How far a frame is from what is normal.
 
     Attributes:
+        starts: whether the frame is the first of a recording.
         patches: float32 `(cells,)`, of the look of each cell.
         top: of the look of the whole picture.
         motion: float32 `(cells,)`; None where there is no second of movement yet.
     """
 
+    starts: bool
     patches: Floats
     top: float
     motion: Floats | None
@@ -90,13 +93,25 @@ class Memory:
         Returns:
             Euclidean distances.
         """
-        patches = _nearest(measures.patches, self.patches)
-        top = float(_nearest(measures.top[None], self.top)[0])
+        patches = np.sqrt(_squares(measures.patches, self.patches, self._patch_squares).min(axis=1))
+        top = float(np.sqrt(_squares(measures.top[None], self.top, self._top_squares).min()))
         motion = None
         if stack is not None:
-            differences = self.motion - (stack / self.motion_scale)[:, None]
-            motion = np.sqrt(np.square(differences).sum(axis=2).min(axis=1))
-        return Distances(patches, top, motion)
+            scaled = (stack / self.motion_scale)[:, None]
+            motion = np.sqrt(_squares(scaled, self.motion, self._motion_squares).min(axis=(1, 2)))
+        return Distances(measures.starts, patches, top, motion)
+
+    @cached_property
+    def _patch_squares(self) -> Floats:
+        return _lengths(self.patches)
+
+    @cached_property
+    def _top_squares(self) -> Floats:
+        return _lengths(self.top)
+
+    @cached_property
+    def _motion_squares(self) -> Floats:
+        return _lengths(self.motion)
 
 
 class MemoryBuilder:
@@ -168,11 +183,17 @@ class _Reservoir:
         return self._kept[: min(self.seen, self.size)]
 
 
-def _nearest(rows: Floats, entries: Floats) -> Floats:
-    """The distance of each row to the nearest entry."""
-    squares = np.square(rows).sum(axis=1)[:, None] - 2 * rows @ entries.T + np.square(entries).sum(axis=1)
-    nearest: Floats = np.sqrt(np.maximum(squares.min(axis=1), 0)).astype(np.float32)
-    return nearest
+def _lengths(rows: Floats) -> Floats:
+    """The squared length of each row."""
+    lengths: Floats = np.square(rows).sum(axis=-1)
+    return lengths
+
+
+def _squares(rows: Floats, entries: Floats, lengths: Floats) -> Floats:
+    """The squared distance of each row from each entry, whose squared lengths are known."""
+    products = rows @ np.swapaxes(entries, -1, -2)
+    squares: Floats = np.maximum(_lengths(rows)[..., None] + lengths[..., None, :] - 2 * products, 0)
+    return squares
 
 
 def _spread_out(rows: Floats, count: int, rng: np.random.Generator) -> Floats:
@@ -185,9 +206,12 @@ def _spread_out(rows: Floats, count: int, rng: np.random.Generator) -> Floats:
     width = min(_SKETCH, rows.shape[1])
     sketch = (rows @ rng.normal(size=(rows.shape[1], width)) / np.sqrt(width)).astype(np.float32)
     chosen = [int(rng.integers(len(rows)))]
-    far = np.square(sketch - sketch[chosen[0]]).sum(axis=1)
+    squares = np.square(sketch).sum(axis=1)
+    far = np.full(len(rows), np.inf, np.float32)
     while len(chosen) < count:
+        last = chosen[-1]
+        np.minimum(far, squares + squares[last] - 2 * (sketch @ sketch[last]), out=far)
+        far[last] = -np.inf  # Never twice, not even among equal rows.
         chosen.append(int(far.argmax()))
-        far = np.minimum(far, np.square(sketch - sketch[chosen[-1]]).sum(axis=1))
     spread: Floats = rows[np.sort(chosen)]
     return spread

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any
 
-from stillmotion.anomaly.alarms import Alarm, AlarmFinder
+from stillmotion.anomaly.alarms import Alarm, AlarmFinder, Level
 from stillmotion.anomaly.detector import Detector, FrameScorer, Kind, load_detector
-from stillmotion.anomaly.measuring import measure_source
+from stillmotion.anomaly.measuring import FLOW_MEASURES, measure_source
 from stillmotion.decoding.live import Source, find_source
 from stillmotion.decoding.prefetch import SourceFrame
 
@@ -22,8 +22,10 @@ class Score:
     Attributes:
         seconds: when the frame's slot ends.
         level: the higher of `look` and `motion`.
-        look: how unusual the look is: 0 is typical, 1 is the threshold that keeps the promise.
-        motion: how unusual the movement is, likewise.
+        look: how unusual the look is: 0 is typical, 1 is the threshold that keeps the promise. It is 0 for the first
+            half second of a recording, in which it is not known.
+        motion: how unusual the movement is, likewise; not known for a second and a half.
+        speed: how much moves: the mean over the picture, in sides of the picture per second.
         cell: row and column of the most unusual cell, from the upper left of a grid of 7 x 7.
         raised: the alarm that is raised by this frame.
         ended: the alarm that ends with it, or ended with the recording before it.
@@ -34,6 +36,7 @@ class Score:
     level: float
     look: float
     motion: float
+    speed: float
     cell: tuple[int, int]
     raised: Alarm | None = None
     ended: Alarm | None = None
@@ -71,24 +74,23 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
     last: Score | None = None
     for frame, measures in measure_source(detector.measurer(), source, **reading):
         ended_before = finder.flush() if measures.starts else None
-        score = scorer.push(measures)
-        look, motion = thresholds["look"].level(score.look), thresholds["motion"].level(score.motion)
-        side = isqrt(len(measures.patches))
-        cell = divmod(score.motion_cell if motion > look else score.look_cell, side)
-        level = max(look, motion)
-        raised, ended = finder.push(measures.seconds, level, "motion" if motion > look else "look", cell)
+        score, side = scorer.push(measures), isqrt(len(measures.patches))
+        look = Level(thresholds["look"].level(score.look), "look", divmod(score.look_cell, side))
+        motion = Level(thresholds["motion"].level(score.motion), "motion", divmod(score.motion_cell, side))
+        raised, ended = finder.push(measures.seconds, (look, motion))
         if last is not None:
             yield last
-        last = Score(measures.seconds, level, look, motion, cell, raised, ended_before or ended, frame)
-    if last is not None:
-        open_alarm = finder.flush()
-        yield Score(
-            last.seconds,
-            last.level,
-            last.look,
-            last.motion,
-            last.cell,
-            last.raised,
-            last.ended or open_alarm,
-            last.frame,
+        highest, speed = max(look, motion), float(measures.flow[:, FLOW_MEASURES.index("speed")].mean())
+        last = Score(
+            measures.seconds,
+            highest.value,
+            look.value,
+            motion.value,
+            speed,
+            highest.cell,
+            raised,
+            ended_before or ended,
+            frame,
         )
+    if last is not None:
+        yield replace(last, ended=finder.flush() or last.ended)

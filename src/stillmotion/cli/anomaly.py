@@ -14,7 +14,7 @@ from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
 
 if TYPE_CHECKING:
-    from stillmotion.anomaly import Detector, DetectorTest
+    from stillmotion.anomaly import Detector, DetectorEvaluation
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -93,41 +93,45 @@ def test(
 
     Example: stillmotion anomaly test detector labeled.csv
     """
-    from stillmotion.anomaly import load_detector, test_detector
+    from stillmotion.anomaly import evaluate_detector, load_detector
 
     load_backend()
     loaded = load_detector(detector)
     with bar("anomaly") as progress:
-        result = test_detector(loaded, truth, progress=progress)
+        result = evaluate_detector(loaded, truth, progress=progress)
     _print_test(result)
 
 
 def _print_detector(detector: Detector) -> None:
     """What was learned, and what the thresholds promise."""
     record, footage = detector.record, detector.record.footage
-    out.print(
-        f"learned from {len(footage.recordings)} recordings of {footage.groups} groups, {_hours(footage.hours)}",
-        markup=False,
-    )
+    units = footage.held_out.units
+    count = len(footage.recordings)
+    out.print(f"learned from {count} recordings, {_hours(footage.held_out.hours)} of normal footage", markup=False)
     if footage.held_out_by == "stretch":
+        kind = "stretches"
         note(
             "all footage is of one group, so thresholds come from other stretches of the same recording. Another day "
             "may look different: add recordings of several days"
         )
-    if record.keeps_promise:
-        out.print(
-            f"promise {record.promise}: kept on held-out footage; expect {_rate(record.expected_per_hour)} or fewer"
-        )
     else:
+        kind = "recordings" if units == count else "groups of recordings"
+    alarms = sum(threshold.alarms for threshold in record.thresholds.values())
+    state = "kept" if record.keeps_promise else "not enough footage to keep it"
+    out.print(
+        f"promise {record.promise}: {state}. Thresholds come from {units} {kind}, each held out, with {alarms} false "
+        f"alarms. On new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 minutes "
+        "count once",
+        markup=False,
+    )
+    if not record.keeps_promise:
         out.print(
-            f"promise {record.promise}: not enough footage to keep it. With what is here, expect up to "
-            f"{_rate(record.expected_per_hour)} false alarms; the promise takes {_hours(record.hours_needed)} of "
-            "normal footage",
+            f"the promise takes {record.recordings_needed} {kind} like these, {_hours(record.hours_needed)}",
             markup=False,
         )
 
 
-def _print_test(result: DetectorTest) -> None:
+def _print_test(result: DetectorEvaluation) -> None:
     """What was found, false alarms, and how well scores tell the two apart."""
     for reason in result.skipped:
         note(f"skipped: {reason}")
@@ -140,17 +144,18 @@ def _print_test(result: DetectorTest) -> None:
             + (f", typically after {delay:.1f} s" if delay is not None else ""),
             markup=False,
         )
-    if result.false_alarms_per_hour is not None:
+    if result.most_disturbed_per_hour is not None:
         out.print(
-            f"false alarms: {len(result.false_alarms)} in {_hours(result.normal_hours)} of normal footage, "
-            f"at most {_rate(result.most_false_alarms_per_hour or 0.0)} with 95 % confidence",
+            f"false alarms: {len(result.false_alarms)} in {_hours(result.normal_hours)} of normal footage; counted "
+            f"once in 5 minutes, at most {_rate(result.most_disturbed_per_hour)} with 95 % confidence",
             markup=False,
         )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("area under the ROC curve", "per recording", "all frames"):
+    for column in ("area under the ROC curve", "within recordings", "all frames", "recordings"):
         table.add_column(column, justify="left" if column.startswith("area") else "right")
     for name, curve in result.curves.items():
-        table.add_row(escape(name), *("" if value is None else f"{value:.2f}" for value in (curve.macro, curve.micro)))
+        areas = (curve.macro, curve.micro, curve.recordings)
+        table.add_row(escape(name), *("" if area is None else f"{area:.2f}" for area in areas))
     out.print(table)
     missed = [fault for fault in result.faults if fault.alarm is None]
     _print_list("missed", [f"{f.recording} at {f.fault.start_seconds:.1f} s: {f.fault.label}" for f in missed])

@@ -1,9 +1,9 @@
 """Test a detector on footage whose faults are known.
 
 What counts is what a person at the line would count: faults found, false alarms per hour of normal footage, seconds
-until found. Areas under curves are beside them, per recording (macro) and over all frames (micro), because papers give
-them; so are three scores that know nothing: the frame's number, the share of the recording that is unusual, and how
-much moves. No threshold comes from the test, and no recording is normalized by itself.
+until found. Areas under curves are beside them, because papers give them; so are three scores that know nothing of what
+is normal: the frame's number, the share of the recording that is unusual, and how much moves. No threshold comes from
+the test, and no recording is normalized by itself.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from sklearn.metrics import roc_auc_score
 
 from stillmotion.anomaly.alarms import Alarm
 from stillmotion.anomaly.detector import Detector, load_detector
-from stillmotion.anomaly.promise import rate_bound
-from stillmotion.anomaly.scoring import score_source
+from stillmotion.anomaly.footage import content_hash
+from stillmotion.anomaly.promise import STRETCH_SECONDS, rate_bound
+from stillmotion.anomaly.scoring import Score, score_source
 from stillmotion.data import Videos, read_videos
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.progress import Progress, no_progress
@@ -100,41 +101,45 @@ class Curve:
     Attributes:
         macro: the mean over recordings that hold both normal and unusual frames; None if there is none.
         micro: over all frames together; None if one kind is missing.
+        recordings: of the highest score of each recording, to tell those with a fault from those without; likewise.
     """
 
     macro: float | None
     micro: float | None
+    recordings: float | None
 
 
 @dataclass(frozen=True)
-class DetectorTest:
+class DetectorEvaluation:
     """How a detector did.
 
     Attributes:
         faults: each fault.
         false_alarms: each alarm outside of a fault.
+        disturbed_stretches: in how many stretches of at most 5 minutes there is one: they come in clusters.
         normal_hours: of footage outside of faults.
         found: share of the faults that were found, and its 95 % interval by group.
-        curves: of the score, of look and motion alone, and of the three that know nothing.
+        curves: of the score, of look and motion alone, and of three that know nothing.
         skipped: recordings that could not be read, with reasons.
     """
 
     faults: tuple[FoundFault, ...]
     false_alarms: tuple[FalseAlarm, ...]
+    disturbed_stretches: int
     normal_hours: float
     found: tuple[float, float, float] | None
     curves: dict[str, Curve]
     skipped: tuple[str, ...] = field(default=())
 
     @property
-    def false_alarms_per_hour(self) -> float | None:
-        """False alarms per hour of normal footage; None if there is none."""
-        return len(self.false_alarms) / self.normal_hours if self.normal_hours else None
+    def disturbed_per_hour(self) -> float | None:
+        """Stretches with a false alarm per hour of normal footage, which is what is promised; None if there is none."""
+        return self.disturbed_stretches / self.normal_hours if self.normal_hours else None
 
     @property
-    def most_false_alarms_per_hour(self) -> float | None:
+    def most_disturbed_per_hour(self) -> float | None:
         """The upper 95 % bound of that."""
-        return rate_bound(len(self.false_alarms), self.normal_hours) if self.normal_hours else None
+        return rate_bound(self.disturbed_stretches, self.normal_hours) if self.normal_hours else None
 
     @property
     def median_delay_seconds(self) -> float | None:
@@ -171,9 +176,9 @@ def read_truth(table: str | Path) -> list[TrueRecording]:
     return list(recordings.values())
 
 
-def test_detector(
+def evaluate_detector(
     detector: Detector | str | Path, truth: str | Path | Sequence[TrueRecording], *, progress: Progress = no_progress
-) -> DetectorTest:
+) -> DetectorEvaluation:
     """Test a detector on recordings whose faults are known.
 
     Args:
@@ -192,9 +197,16 @@ def test_detector(
     recordings = read_truth(truth) if isinstance(truth, str | Path) else list(truth)
     if not recordings:
         raise UsageError("no recordings to test on")
+    learned = set(detector.record.footage.contents)
+    known = [
+        recording for recording in recordings if recording.file.is_file() and content_hash(recording.file) in learned
+    ]
+    if known:
+        raise StillmotionError(f"{known[0].name}: the detector was learned from it; test on other recordings")
     faults: list[FoundFault] = []
     fault_groups: list[str] = []
     false_alarms: list[FalseAlarm] = []
+    disturbed = 0
     skipped: list[str] = []
     frames: list[_Frames] = []
     for done, recording in enumerate(recordings):
@@ -207,12 +219,10 @@ def test_detector(
         alarms = [score.ended for score in scored if score.ended is not None]
         faults += [_find(recording, fault, alarms) for fault in recording.faults]
         fault_groups += [recording.group] * len(recording.faults)
-        false_alarms += [
-            FalseAlarm(recording.name, alarm)
-            for alarm in alarms
-            if not any(_overlap(alarm, fault) for fault in recording.faults)
-        ]
-        frames.append(_frames(recording, np.array([[s.seconds, s.level, s.look, s.motion] for s in scored])))
+        false = [alarm for alarm in alarms if not any(_overlap(alarm, fault) for fault in recording.faults)]
+        false_alarms += [FalseAlarm(recording.name, alarm) for alarm in false]
+        disturbed += len({alarm.raised_seconds // STRETCH_SECONDS for alarm in false})
+        frames.append(_frames(recording, scored))
     progress("testing", len(recordings), len(recordings))
     if not frames:
         raise StillmotionError(f"none of {len(recordings)} recordings can be read: {skipped[0]}")
@@ -221,12 +231,13 @@ def test_detector(
         hits = np.array([float(fault.alarm is not None) for fault in faults])
         found = (float(hits.mean()), *proportion_interval(hits, group_codes(fault_groups)[1]))
     normal_frames = sum(int((~part.unusual).sum()) for part in frames)
-    return DetectorTest(
+    return DetectorEvaluation(
         tuple(faults),
         tuple(false_alarms),
+        disturbed,
         normal_frames / detector.record.rate / 3600,
         found,
-        {name: _curve(frames, name) for name in ("level", "look", "motion", "frame number", "share of the recording")},
+        {name: _curve(frames, name) for name in frames[0].scores},
         tuple(skipped),
     )
 
@@ -239,17 +250,18 @@ class _Frames:
     scores: dict[str, NDArray[np.float64]]
 
 
-def _frames(recording: TrueRecording, rows: NDArray[np.float64]) -> _Frames:
-    seconds, level, look, motion = rows.T
-    unusual = np.zeros(len(rows), np.bool_)
+def _frames(recording: TrueRecording, scored: Sequence[Score]) -> _Frames:
+    seconds = np.array([score.seconds for score in scored])
+    unusual = np.zeros(len(scored), np.bool_)
     for fault in recording.faults:
         unusual |= (seconds > fault.start_seconds) & (seconds <= fault.end_seconds)
     scores = {
-        "level": level,
-        "look": look,
-        "motion": motion,
+        "look or motion": np.array([score.level for score in scored]),
+        "look": np.array([score.look for score in scored]),
+        "motion": np.array([score.motion for score in scored]),
         "frame number": seconds,
-        "share of the recording": np.full(len(rows), unusual.mean()),
+        "share of the recording": np.full(len(scored), unusual.mean()),
+        "how much moves": np.array([score.speed for score in scored]),
     }
     return _Frames(unusual, scores)
 
@@ -268,12 +280,15 @@ def _overlap(alarm: Alarm, fault: Fault) -> bool:
 
 def _curve(frames: Sequence[_Frames], name: str) -> Curve:
     """The areas under the ROC curve of one score."""
+    scores, unusual = [part.scores[name] for part in frames], [part.unusual for part in frames]
+    macro = [area for part in zip(unusual, scores, strict=True) if (area := _area(*part)) is not None]
+    return Curve(
+        float(np.mean(macro)) if macro else None,
+        _area(np.concatenate(unusual), np.concatenate(scores)),
+        _area(np.array([part.any() for part in unusual]), np.array([part.max() for part in scores])),
+    )
 
-    def area(parts: Sequence[_Frames]) -> float | None:
-        unusual = np.concatenate([part.unusual for part in parts])
-        if unusual.all() or not unusual.any():
-            return None
-        return float(roc_auc_score(unusual, np.concatenate([part.scores[name] for part in parts])))
 
-    per_recording = [value for part in frames if (value := area([part])) is not None]
-    return Curve(float(np.mean(per_recording)) if per_recording else None, area(frames))
+def _area(unusual: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
+    """The area under the ROC curve; None if nothing or everything is unusual."""
+    return None if unusual.all() or not unusual.any() else float(roc_auc_score(unusual, scores))
