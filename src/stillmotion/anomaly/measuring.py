@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,10 @@ Floats = NDArray[np.float32]
 FLOW_SIDE = 112
 # What is measured of the movement in a cell.
 FLOW_MEASURES = ("to the right", "downward", "speed", "change")
+
+# On TensorFlow 2.21, one of some thousand calls of a model from several threads returns garbage. The backend uses all
+# cores by itself; what threads are for is decoding.
+_MODEL_LOCK = Lock()
 
 
 class Measures(NamedTuple):
@@ -78,7 +83,8 @@ class FrameMeasurer:
         Returns:
             The measures.
         """
-        grid, top = (np.asarray(output)[0] for output in self._model.predict_on_batch(image[None]))
+        with _MODEL_LOCK:
+            grid, top = (np.asarray(output)[0] for output in self._model.predict_on_batch(image[None]))
         gray = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
         gray = self._cv2.resize(gray, (FLOW_SIDE, FLOW_SIDE), interpolation=self._cv2.INTER_AREA)
         before = gray if starts or self._last is None else self._last

@@ -204,13 +204,13 @@ def _spread_out(rows: Floats, count: int, rng: np.random.Generator) -> Floats:
     if len(rows) <= count:
         return rows
     width = min(_SKETCH, rows.shape[1])
-    sketch = (rows @ rng.normal(size=(rows.shape[1], width)) / np.sqrt(width)).astype(np.float32)
+    sketch = np.ascontiguousarray((rows @ rng.normal(size=(rows.shape[1], width))).T / np.sqrt(width), np.float32)
     chosen = [int(rng.integers(len(rows)))]
-    squares = np.square(sketch).sum(axis=1)
+    squares = np.square(sketch).sum(axis=0)
     far = np.full(len(rows), np.inf, np.float32)
     while len(chosen) < count:
         last = chosen[-1]
-        np.minimum(far, squares + squares[last] - 2 * (sketch @ sketch[last]), out=far)
+        np.minimum(far, squares + squares[last] - 2 * (sketch[:, last] @ sketch), out=far)
         far[last] = -np.inf  # Never twice, not even among equal rows.
         chosen.append(int(far.argmax()))
     spread: Floats = rows[np.sort(chosen)]
