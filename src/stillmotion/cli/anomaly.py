@@ -36,7 +36,7 @@ def fit(
     ],
     folder: Annotated[
         Path,
-        typer.Option("--out", metavar="DIR", parser=options.read_path, help="The detector's folder."),
+        typer.Option("--out", metavar="DIR", help="The detector's folder."),
     ] = Path("detector"),
     promise: Annotated[
         str, typer.Option(metavar="N/TIME", help="How many false alarms are acceptable: 1/hour, 2/day, 1/week.")
@@ -120,7 +120,7 @@ def _print_detector(detector: Detector) -> None:
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
     out.print(
         f"promise {record.promise}: {state}. Thresholds come from {units} {kind}, each held out, with {alarms} false "
-        f"alarms. On new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 minutes "
+        f"alarm{'' if alarms == 1 else 's'}. On new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 minutes "
         "count once",
         markup=False,
     )
