@@ -376,7 +376,7 @@ def main() -> None:
         return
     settings = {"families": options.families.split(",")} if options.families else {}
     settings |= {"epochs": options.epochs} if options.epochs else {}
-    settings |= {"processes": 1} if options.processes > 1 else {}  # of each comparison
+    settings |= {"on": "processes:1"} if options.processes > 1 else {}  # of each comparison
     work = partial(find_shortcuts, out=options.out) if options.shortcuts_only else partial(
         judge, out=options.out, settings=settings
     )  # fmt: skip

@@ -34,6 +34,8 @@ FUNCTIONS = dict(public_functions())
 # These raise nothing themselves.
 WITHOUT_ERRORS = {
     "Comparison.to_json",
+    "EventDetector.explain_silence",
+    "EventDetector.finish",
     "EventDetector.flush",
     "OpenedVideos.only",
     "Verdict.to_json",
@@ -45,6 +47,7 @@ WITHOUT_ERRORS = {
     "find_shortcuts",
     "inspect_videos",
     "open_videos",
+    "time_budget",
 }
 
 

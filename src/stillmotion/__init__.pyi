@@ -76,6 +76,8 @@ from .models.pretrained import (
 from .prediction import (
     Event as Event,
     EventDetector as EventDetector,
+    EventNotice as EventNotice,
+    LabelTime as LabelTime,
     StreamResult as StreamResult,
     StreamUpdate as StreamUpdate,
     VideoPrediction as VideoPrediction,
@@ -90,6 +92,7 @@ from .prediction import (
     stream as stream,
     stream_to as stream_to,
     stream_updates as stream_updates,
+    time_budget as time_budget,
 )
 from .progress import Progress as Progress
 from .reports import write_report as write_report, write_summary as write_summary

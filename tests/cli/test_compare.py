@@ -82,7 +82,7 @@ def resumed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         "--pool",
         "max",
     ]
-    words += ["--epochs", "30", "--frames", "10", "--size", "16", "--processes", "1"]
+    words += ["--epochs", "30", "--frames", "10", "--size", "16", "--on", "processes:1"]
     stops, kept = [], epochs(out)
     with separate_cache(out / "cache"):
         for end in () if os.name == "nt" else (signal.SIGTERM, signal.SIGKILL):

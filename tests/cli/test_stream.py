@@ -48,7 +48,8 @@ def test_a_video_becomes_predictions_events_and_a_video(model: Path, video: Path
     assert [event["label"] for event in events] == ["dark", "light", "dark"]
     # A window is light once most of it is.
     assert [float(event["start_seconds"]) for event in events] == pytest.approx([0.4, 2.2, 4.2], abs=0.11)
-    assert done.stdout.count("light") == 1
+    assert done.stdout.count("light  mean") == 1
+    assert [line.split()[:2] for line in done.stdout.splitlines()[-2:]] == [["dark", "2"], ["light", "1"]]
     with av.open(str(tmp_path / "annotated.mp4")) as annotated:
         frames = [frame.to_ndarray(format="rgb24") for frame in annotated.decode(video=0)]
     assert len(frames) == 60 and frames[0].shape == (32, 48, 3)
@@ -95,7 +96,7 @@ def test_a_webhook_that_fails_is_reported_without_its_password(model: Path, vide
     url = f"http://me:secret@127.0.0.1:{port}/events?token=secret"
     done = run_command("stream", model, video, "--rate", "10", "--webhook", url)
     assert done.returncode == 0
-    assert "3 events did not reach the webhook" in done.stderr
+    assert "6 posts did not reach the webhook" in done.stderr
     assert "secret" not in done.stderr
 
 
@@ -208,7 +209,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
             2,
             "light.keras does not say its rate, which changes what it predicts: give --rate (frames per",
         ),
-        (["light.keras", "a.mp4", "--rate", "10", "--labels", "dark"], 2, "1 labels for a model of 2 probabilities"),
+        (["light.keras", "a.mp4", "--rate", "10", "--labels", "dark"], 2, "1 label for a model of 2 probabilities"),
         (["light.keras", "a.mp4", "--rate", "10", "--labels", "names.txt"], 2, "names.txt: class names cannot be read"),
         (["light.keras", "http://[bad/x.mp4"], 2, "http://[bad/x.mp4: not a valid URL"),
         (["light.keras", "a.mp4", "--rate", "0"], 2, "the rate is 0; expected frames per second above 0"),
@@ -218,6 +219,12 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
         (["light.keras", "a.mp4", "--rate", "10", "--out", "absent/a.csv"], 1, "absent/a.csv: cannot be written (No"),
         (["light.keras", "a.mp4", "--rate", "10", "--out", "loop.csv"], 1, "loop.csv: cannot be written (Too many"),
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.gif"], 2, "is written to one of .mp4, .mov, .mkv"),
+        (
+            ["light.keras", "a.mp4", "--rate", "10", "--events", "old.csv"],
+            2,
+            "old.csv: is there already; choose another name, or give --replace",
+        ),
+        (["light.keras", "a.mp4", "--rate", "10", "--only", "jam"], 2, "events of 'jam', which is none of the labels"),
         (["light.keras", "a.mp4", "--rate", "10", "--webhook", "http://"], 2, "expected an address like http://host/"),
     ],
 )
@@ -231,9 +238,11 @@ def test_a_wrong_call_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     video.rename(tmp_path / "a.mp4")
+    (tmp_path / "old.csv").write_text("written yesterday")
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     monkeypatch.chdir(tmp_path)
     done = run_command("stream", *words)
     assert done.returncode == status
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert message in line
+    assert (tmp_path / "old.csv").read_text() == "written yesterday"

@@ -12,6 +12,7 @@ from stillmotion.clips import (
     ClipSpec,
     Rate,
     Window,
+    cap_rate,
     choose_rate,
     clips_per_epoch,
     even_windows,
@@ -191,6 +192,18 @@ def test_the_choice_of_the_rate_is_explained() -> None:
     assert choose_rate([600, 900, 600], 16)[1] == (
         "rate: 1.6 frames per second, windows of 10 s (long or untrimmed: 600 to 900 s, typically 600 s)"
     )
+
+
+def test_a_rate_is_not_above_the_videos_own() -> None:
+    """Camera traps of one frame per second: 1.6 would show frames twice. 29.97 is as good as 30."""
+    assert choose_rate([600, 900], 16, [1.0, 0.5]) == (
+        1.0,
+        "rate: 1 frames per second, no more than the videos have themselves, instead of 1.6, windows of 16 s "
+        "(long or untrimmed: 600 to 900 s, typically 750 s)",
+    )
+    assert choose_rate([600, 900], 16, [1.0, 25.0])[0] == 1.6
+    assert [cap_rate(rate, [29.97, 10]) for rate in (8.0, 30.0, 60.0)] == [8.0, 30.0, 30.0]
+    assert cap_rate(60, []) == 60
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from PIL import Image
 from helpers.media import noise, write_video
 from helpers.streams import serve
 from stillmotion.clips.resampling import FrameResampler
-from stillmotion.decoding import live, prefetch
+from stillmotion.decoding import live, prefetch, pyav
 from stillmotion.decoding.live import SourceStats, find_source, read_source
 from stillmotion.errors import UnreadableVideoError, UsageError
 
@@ -184,3 +185,43 @@ def test_a_source_of_an_unknown_codec_is_unreadable(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes().replace(b"avc1", b"qqqq"))
     with pytest.raises(UnreadableVideoError, match="FFmpeg does not know the codec"):
         list(read_source(find_source(path)))
+
+
+@pytest.mark.parametrize(("start", "end", "shown"), [(0.5, 0.9, range(5, 9)), (0.55, None, range(5, 12)),
+                                                     (None, 0.31, range(4)), (0.0, 9.0, range(12))])  # fmt: skip
+def test_a_file_is_read_from_its_start_to_its_end(
+    start: float | None, end: float | None, shown: range, tmp_path: Path
+) -> None:
+    """The first frame is the one that is on screen at the start; times stay those of the file."""
+    file = write_video(tmp_path / "video.mp4", noise(12), rate=10)
+    stats = SourceStats()
+    frames = list(read_source(find_source(file, start=start, end=end), stats=stats))
+    assert [frame.seconds for frame in frames] == pytest.approx([number / 10 for number in shown])
+    assert frames[0].starts_recording and stats.frames == len(frames)
+
+
+def test_a_long_file_is_not_decoded_up_to_its_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[float] = []
+    original = pyav.frames_from
+
+    def counted(*arguments: Any) -> Iterator[Any]:
+        for seconds, frame in original(*arguments):
+            decoded.append(seconds)
+            yield seconds, frame
+
+    monkeypatch.setattr("stillmotion.decoding.live.frames_from", counted)
+    file = write_video(tmp_path / "video.mp4", noise(80, 32, 32), rate=10, keyframes=10)
+    frames = list(read_source(find_source(file, start=6.0, end=6.5)))
+    assert [frame.seconds for frame in frames] == pytest.approx([6.0, 6.1, 6.2, 6.3, 6.4])
+    assert decoded[0] > 5 and len(decoded) < 25
+
+
+def test_a_start_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    file = write_video(tmp_path / "video.mp4", noise(12), rate=10)
+    with pytest.raises(UnreadableVideoError, match=r"video\.mp4: ends at 1\.20 s, before the start at 3 s"):
+        list(read_source(find_source(file, start=3.0)))
+    for start, end in [(2.0, 1.0), (None, 0.0), (-1.0, None)]:
+        with pytest.raises(UsageError, match="expected a start before the end"):
+            find_source(file, start=start, end=end)
+    with pytest.raises(UsageError, match="camera 0: has no start and end; only files have"):
+        find_source("0", start=3.0)

@@ -17,11 +17,11 @@ from stillmotion.progress import Progress
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of folders: 5 recordings of each of 2 labels, 30 seconds long, of 4 frames."""
+    """A folder of folders: 5 recordings of each of 2 labels, 30 seconds long, at 5 frames per second."""
     folder = tmp_path_factory.mktemp("data") / "recordings"
     for number in range(10):
         path = folder / ("left", "right")[number % 2] / f"rec{number // 2}.mp4"
-        write_video(path, noise(4, 16, 16, seed=number), seconds=(0.0, 10.0, 20.0, 30.0))
+        write_video(path, noise(5, 16, 16, seed=number).repeat(30, axis=0), rate=5)
     return folder
 
 
@@ -60,7 +60,7 @@ def executors(monkeypatch: pytest.MonkeyPatch) -> list[FabricatingExecutor]:
         return executor
 
     monkeypatch.setattr("stillmotion.experiments.training.InProcess", in_process)
-    monkeypatch.setattr("stillmotion.experiments.comparing.Processes", processes)
+    monkeypatch.setattr("stillmotion.experiments.placement.Processes", processes)
     return made
 
 

@@ -66,10 +66,10 @@ def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) 
         preset="classic",
         epochs=1,
         fractions=(0.6, 0.2, 0.2),
-        processes=1,
+        on="processes:1",
     )
     words = "--families frame_pool,conv3d --frames 10 --size 16 --preset classic --epochs 1 --split 0.6,0.2,0.2"
-    done = run_command("compare", moving, "--out", tmp_path / "command", *words.split(), "--processes", "2")
+    done = run_command("compare", moving, "--out", tmp_path / "command", *words.split(), "--on", "processes:2")
     assert done.returncode == 0, done.stderr
     same_but_for_times(tmp_path / "library", tmp_path / "command")
     assert sm.read_comparison(tmp_path / "library") == comparison
@@ -91,7 +91,7 @@ def test_every_option_of_the_command_reaches_the_library(
     moving: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a search, folds, seeds and controls; nothing is trained."""
-    monkeypatch.setattr("stillmotion.experiments.comparing.Processes", Fabricating)
+    monkeypatch.setattr("stillmotion.experiments.placement.Processes", Fabricating)
     monkeypatch.setattr("stillmotion.cli.compare.load_backend", lambda: None)
     sm.run_comparison(
         moving,
@@ -115,12 +115,12 @@ def test_every_option_of_the_command_reaches_the_library(
         group="rec.*",
         fractions=(0.5, 0.25, 0.25),
         seed=3,
-        processes=3,
+        on="processes:3",
     )
     words = (
         f"--out {tmp_path / 'command'} --families frame_pool,conv3d --frames 6 --rate 5 --size 16x24 --input rgb "
         "--pool vote --seeds 2 --folds 2 --effort thorough --time-budget 4 --margin 0.1 --flip --group rec.* "
-        "--split 0.5,0.25,0.25 --seed 3 --processes 3 --backbone efficientnet-lite0 --finetune --metric balanced "
+        "--split 0.5,0.25,0.25 --seed 3 --on processes:3 --backbone efficientnet-lite0 --finetune --metric balanced "
         "--sequential"
     )
     result = CliRunner().invoke(app, ["compare", str(moving), *words.split()])

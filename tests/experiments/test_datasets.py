@@ -115,6 +115,12 @@ def test_frames_are_spread_over_short_videos(tmp_path: Path, messages: Messages)
     assert any(message.startswith("rate: spread, 7 frames over each video") for message in messages("INFO"))
 
 
+def test_a_rate_above_the_videos_own_is_lowered_and_said(recordings: Path, messages: Messages) -> None:
+    own = prepare(recordings).opened.segments[0].facts.rate
+    assert prepare(recordings, rate=60.0).rate == own < 60
+    assert f"rate: {own:g} frames per second instead of 60; no video has more" in messages("INFO")
+
+
 @pytest.mark.parametrize("rate", [5.0, "spread"])
 def test_a_given_rate_is_kept(recordings: Path, messages: Messages, rate: float | str) -> None:
     assert prepare(recordings, rate=rate).rate == rate

@@ -96,7 +96,7 @@ def test_a_comparison_leaves_its_record_and_its_page(
     reports = ProgressSpy()
     out = tmp_path / "out"
     comparison = run_comparison(
-        recordings, out=out, families=("frame_pool", "conv3d"), overwrite=True, processes=5, progress=reports
+        recordings, out=out, families=("frame_pool", "conv3d"), overwrite=True, on="processes:5", progress=reports
     )
     assert read_comparison(out) == comparison
     assert "conv3d" in (out / "report.html").read_text(encoding="utf-8")
@@ -141,8 +141,8 @@ def test_a_note_says_how_to_get_a_pretrained_backbone_where_there_is_none(
     ("settings", "error"),
     [
         ({"seeds": 0}, UsageError),
-        ({"processes": 0}, UsageError),
-        ({"processes": 1.5}, UsageError),
+        ({"on": "processes:0"}, UsageError),
+        ({"on": "cloud"}, UsageError),
         ({"group": "("}, UsageError),
         ({"out": "file"}, StillmotionError),
     ],

@@ -80,6 +80,17 @@ class KilledTask(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class KilledOnceTask(Step):
+    """Its process is killed, and ends the work when it is started again."""
+
+    def run(self, progress: Progress) -> object:
+        if not (self.folder / self.id).exists():
+            (self.folder / self.id).touch()
+            os.kill(os.getpid(), signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
+        return self.id
+
+
+@dataclass(frozen=True, kw_only=True)
 class EndlessTask(Step):
     """Writes its process into a file of its folder, and works until it is ended."""
 

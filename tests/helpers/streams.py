@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,3 +69,31 @@ def serve(*contents: bytes) -> Iterator[str]:
 
         threading.Thread(target=respond, daemon=True).start()
         yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+@contextmanager
+def receiver(redirect: str = "") -> Iterator[tuple[int, list[tuple[Any, str | None]]]]:
+    """A web server; its port, and what it receives: JSON and the authorization. It may redirect to another address."""
+    received: list[tuple[Any, str | None]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            content = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((json.loads(content), self.headers.get("Authorization")))
+            self.send_response(302 if redirect else 204)
+            if redirect:
+                self.send_header("Location", redirect)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            received.append((None, self.headers.get("Authorization")))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port, received
+        server.shutdown()

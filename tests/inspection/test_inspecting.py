@@ -11,7 +11,7 @@ from PIL import Image
 from helpers.media import write_lossy_video
 from stillmotion.clips import open_videos
 from stillmotion.data import read_videos
-from stillmotion.inspection import copies, inspect_videos, near_duplicates, write_contact_sheet
+from stillmotion.inspection import copies, duplicates, inspect_videos, near_duplicates, write_contact_sheet
 
 
 def record(path: Path, seed: int, *, background: int | None = None, crf: int = 18) -> Path:
@@ -46,6 +46,24 @@ def test_each_fault_is_found(tmp_path: Path) -> None:
         "rare 🎉": (1, 1),
     }
     assert copies(inspection.segments) == []
+
+
+def test_each_step_reports_its_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of equal size are read whole, which is counted in bytes: they may be large."""
+    first = record(tmp_path / "a" / "1.mp4", 1)
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "2.mp4").write_bytes(first.read_bytes())
+    monkeypatch.setattr(duplicates, "BLOCK", 1000)
+    steps: dict[str, list[tuple[int, int]]] = {}
+
+    def progress(stage: str, done: int, total: int, figures: object = None, /) -> None:
+        steps.setdefault(stage, []).append((done, total))
+
+    inspection = inspect_videos(read_videos(tmp_path), progress=progress)
+    write_contact_sheet(inspection.segments, tmp_path / "sheet.png", progress=progress)
+    assert [*steps] == ["opening videos", "comparing videos", "looking for copies (MB)", "drawing the contact sheet"]
+    assert len(steps.pop("looking for copies (MB)")) >= 2 * first.stat().st_size // 1000
+    assert all(reports[-1] == (2, 2) for reports in steps.values())
 
 
 def test_a_group_in_two_parts_of_the_tables_split_is_found(tmp_path: Path) -> None:

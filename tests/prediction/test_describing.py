@@ -494,7 +494,7 @@ def test_independent_labels_have_events_of_their_own() -> None:
 
 
 def test_a_regression_has_events_where_thresholds_are_given() -> None:
-    def events(**thresholds: float) -> list[float]:
+    def events(**thresholds: Any) -> list[float]:
         detector = EventDetector(["speed"], smoothing_seconds=0, outputs="regression", **thresholds)
         found = []
         for second, value in enumerate([10.0, 60, 70, 65, 20, 10]):

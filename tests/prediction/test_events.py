@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from helpers.media import write_video
 from helpers.streams import JAM_LABELS, LIGHT_LABELS, jam_predictions, serve, write_light_model, write_light_video
 from stillmotion.decoding import live
 from stillmotion.errors import UsageError
+from stillmotion.models.cards import Outputs
 from stillmotion.prediction import EventDetector, load_clip_model, stream_updates
 from stillmotion.prediction.live import StreamUpdate
 from stillmotion.streaming import WindowPrediction
@@ -51,6 +54,90 @@ def test_confidence_is_the_mean_smoothed_probability_of_the_event() -> None:
         detector.push(prediction)
     (event,) = detector.flush()
     assert event.confidence == pytest.approx(0.8)
+
+
+def test_entry_mean_and_peak_are_told_apart() -> None:
+    """The mean is below the threshold at which the event began, and says so."""
+    detector = EventDetector(JAM_LABELS, smoothing_seconds=0)
+    for prediction in jam_predictions([0.625, 0.875, 0.45, 0.45]):
+        detector.push(prediction)
+    (event,) = detector.flush()
+    assert (event.entry_confidence, event.peak_confidence) == (0.625, 0.875)
+    assert event.confidence == pytest.approx(0.6) and event.confidence < 0.625
+
+
+def notices(detector: EventDetector, jams: list[float]) -> list[tuple[str, float, str]]:
+    """State, end so far and id of all notices."""
+    given = [notice for prediction in jam_predictions(jams) for notice in detector.advance(prediction)]
+    return [(notice.state, notice.event.end_seconds, notice.id) for notice in given + detector.finish()]
+
+
+def test_an_event_is_noticed_when_it_begins_at_an_interval_and_when_it_ends() -> None:
+    """It begins once it is long enough: what is shorter is never mentioned. All notices of an event have one id."""
+    jams = [0.9, 0.5, 0.1, *[0.9] * 8, 0.2, 0.9, 0.9]
+    quiet: dict[str, Any] = {"enter_threshold": {"calm": 1.0}, "smoothing_seconds": 0, "min_duration_seconds": 0.6}
+    given = notices(EventDetector(JAM_LABELS, notice_seconds=1.0, **quiet), jams)
+    assert [(state, end) for state, end, _ in given] == [
+        ("began", 2.5), ("ongoing", 3.5), ("ongoing", 4.5), ("ended", 5.0)
+    ]  # fmt: skip
+    assert len({identity for *_, identity in given}) == 1
+    other = notices(EventDetector(JAM_LABELS, notice_seconds=0, **quiet), jams)
+    assert [state for state, *_ in other] == ["began", "ended"]
+    assert other[0][2] == other[1][2] != given[0][2]
+
+
+def test_only_chosen_labels_are_reported_but_others_still_end_their_events() -> None:
+    jams = [0.9, 0.9, 0.5, 0.1, 0.1, 0.45]
+    loose: dict[str, Any] = {"smoothing_seconds": 0, "exit_threshold": 0.05}
+    assert find(EventDetector(JAM_LABELS, **loose), jams) == [(0.0, 1.0, "jam"), (1.5, 2.5, "calm")]
+    assert find(EventDetector(JAM_LABELS, only=["jam"], **loose), jams) == [(0.0, 1.0, "jam")]
+    assert [state for state, *_ in notices(EventDetector(JAM_LABELS, only=["jam"], **loose), jams)] == [
+        "began", "ended"
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="events of 'jma', which is none of the labels calm, jam"):
+        EventDetector(JAM_LABELS, only=["jma"])
+
+
+@pytest.mark.parametrize(
+    ("jams", "settings", "text"),
+    [
+        ([0.6, 0.7, 0.65, 0.6], {}, r"the highest average was jam 0.70 at 0.50 s, below .* 0.9; an enter threshold"),
+        ([0.3, 0.95, 0.3], {}, r"was jam 0.95 at 0.50 s, but it did not last 0.5 s; a minimum duration of 0 would"),
+        ([0.7], {}, r"was jam 0.70 at 0.00 s, below .* a minimum duration of 0 with an enter threshold of 0.69 would"),
+        ([0.4, 0.3], {"only": ["jam"]}, "no event: no window was most probably jam"),
+        ([0.4], {"only": ["unknown"]}, "no event: no stretch was unlike the training clips"),
+        ([], {}, "no event: no window was complete"),
+        ([0.5], {"outputs": "regression", "enter_threshold": None}, "a regression has events only with an enter"),
+    ],
+)
+def test_no_event_is_explained(jams: list[float], settings: dict[str, Any], text: str) -> None:
+    detector = EventDetector(JAM_LABELS, **{"smoothing_seconds": 0, "enter_threshold": 0.9, **settings})
+    assert find(detector, jams) == []
+    assert re.search(text, detector.explain_silence())
+
+
+@pytest.mark.parametrize("outputs", ["softmax", "independent sigmoids"])
+def test_what_is_said_to_give_an_event_gives_one(outputs: Outputs) -> None:
+    """And 0.01 above that does not: the highest average that lasts is named."""
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        jams = [float(jam) for jam in rng.uniform(0.05, 0.89, 12)]
+        detector = EventDetector(JAM_LABELS, smoothing_seconds=0.5, enter_threshold=0.95, outputs=outputs)
+        assert find(detector, jams) == []
+        said = re.search(r"an enter (and exit )?threshold of ([\d.]+) would give one", detector.explain_silence())
+        assert said
+        needed = float(said[2])
+        for threshold, expected in [(needed, True), (needed + 0.01, False)]:
+            label = re.search(r"was (\w+)", detector.explain_silence())
+            assert label
+            again = EventDetector(
+                JAM_LABELS,
+                smoothing_seconds=0.5,
+                enter_threshold={"calm": 0.95, "jam": 0.95, label[1]: threshold},
+                exit_threshold={label[1]: min(0.4, threshold)},
+                outputs=outputs,
+            )
+            assert bool(find(again, jams)) == expected
 
 
 def test_after_flush_nothing_of_the_last_recording_is_averaged() -> None:

@@ -21,7 +21,8 @@ from stillmotion.models.inference import load_keras_model
 from stillmotion.prediction import describe_model, find_inputs, predict
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.hops import hop_to_keep_up
-from stillmotion.prediction.live import StreamStats, stream, stream_updates
+from stillmotion.prediction.live import stream, stream_updates
+from stillmotion.prediction.window_predictor import StreamStats
 from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord, write_run
 
 pytestmark = pytest.mark.backend
@@ -169,9 +170,22 @@ def small_model() -> ClipModel:
     return ClipModel(keras.Model(clip, keras.layers.Softmax()(keras.layers.GlobalMaxPooling3D()(pixels))), 10.0, LABELS)
 
 
+def test_a_video_of_fewer_frames_than_the_model_takes_is_noted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = []
+    for rate in (5, 10):
+        caplog.clear()
+        with caplog.at_level("INFO", "stillmotion"):
+            list(stream_updates(small_model(), write_video(tmp_path / f"{rate}.mp4", noise(6), rate=rate)))
+        said.append([message for message in caplog.messages if "frames are repeated" in message])
+    assert said[1] == [] and len(said[0]) == 1
+    assert "5.mp4: has 5 frames per second, and the model takes 10: frames are repeated" in said[0][0]
+
+
 def test_the_hop_adapts_to_a_slow_model_on_a_live_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At 10 frames per second, 0.25 s for a prediction allow one in 4 frames."""
-    monkeypatch.setattr("stillmotion.prediction.live.measure_prediction_seconds", lambda model: 0.25)
+    monkeypatch.setattr("stillmotion.prediction.window_predictor.measure_prediction_seconds", lambda model: 0.25)
     file = write_video(tmp_path / "video.mp4", noise(12), rate=10)
     stats = StreamStats()
     list(stream_updates(small_model(), file, realtime=True, stats=stats))

@@ -7,22 +7,29 @@ import csv
 import json
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from http.client import InvalidURL
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from helpers.streams import JAM_LABELS, jam_predictions
+from helpers.streams import JAM_LABELS, jam_predictions, receiver
 from stillmotion.decoding.live import without_credentials
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.prediction import sinks
-from stillmotion.prediction.events import Event
-from stillmotion.prediction.sinks import EVENT_COLUMNS, Webhook, event_row, open_sink, window_columns, window_row
+from stillmotion.prediction.event_records import Event, EventNotice
+from stillmotion.prediction.sinks import (
+    EVENT_COLUMNS,
+    Webhook,
+    event_row,
+    notice_row,
+    open_sink,
+    window_columns,
+    window_row,
+)
 
 
 @pytest.mark.parametrize("ending", [".jsonl", ".csv"])
@@ -124,36 +131,8 @@ def test_an_error_that_may_hold_the_url_is_named_by_its_class(
     assert (hook.failed, hook.error) == (1, type(error).__name__)
 
 
-@contextmanager
-def receiver(redirect: str = "") -> Iterator[tuple[int, list[tuple[Any, str | None]]]]:
-    """A web server; its port, and what it receives: JSON and the authorization. It may redirect to another address."""
-    received: list[tuple[Any, str | None]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            content = self.rfile.read(int(self.headers["Content-Length"]))
-            received.append((json.loads(content), self.headers.get("Authorization")))
-            self.send_response(302 if redirect else 204)
-            if redirect:
-                self.send_header("Location", redirect)
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            received.append((None, self.headers.get("Authorization")))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server.server_port, received
-        server.shutdown()
-
-
-EVENT = Event(1.0, 2.5, "jam", 0.75)
-ROW = dict(zip(EVENT_COLUMNS, (1.0, 2.5, "jam", 0.75), strict=True))
+EVENT = Event(1.0, 2.5, "jam", 0.75, 0.625, 0.875)
+ROW = dict(zip(EVENT_COLUMNS, (1.0, 2.5, "jam", 0.75, 0.625, 0.875), strict=True))
 
 
 def test_a_webhook_receives_events() -> None:
@@ -163,6 +142,26 @@ def test_a_webhook_receives_events() -> None:
         hook.close()
     assert received == [(ROW, None)]
     assert hook.failed == 0
+
+
+def test_a_notice_says_all_that_a_receiver_needs() -> None:
+    """The clock time of the event's start is known where the stream runs by the clock."""
+    assert EVENT_COLUMNS == [
+        "start_seconds", "end_seconds", "label", "confidence", "entry_confidence", "peak_confidence"
+    ]  # fmt: skip
+    noon = datetime(2026, 5, 4, 12, 0, 0, tzinfo=timezone(timedelta(hours=2)))
+    notice = EventNotice("began", EVENT, "id-1")
+    live = notice_row(notice, source="camera 0", run="line", now=noon, now_seconds=3.5)
+    assert live == {
+        "state": "began",
+        "id": "id-1",
+        "time": "2026-05-04T12:00:00.000+02:00",
+        "start_time": "2026-05-04T11:59:57.500+02:00",
+        "source": "camera 0",
+        "run": "line",
+        **ROW,
+    }
+    assert notice_row(notice, source="a.mp4", run="line", now=noon, now_seconds=None)["start_time"] is None
 
 
 def test_a_webhook_sends_its_user_and_password_and_does_not_show_them() -> None:

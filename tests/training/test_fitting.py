@@ -177,9 +177,15 @@ def unfinished_run(shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path_fac
 
 @pytest.mark.jax
 def test_interrupted_it_resumes_to_the_same_run(
-    easy_run: sm.Run, unfinished_run: Path, shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+    easy_run: sm.Run,
+    unfinished_run: Path,
+    shades: list[sm.Videos],
+    easy_recipe: sm.Recipe,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     folder = shutil.copytree(unfinished_run, tmp_path / "run")
+    caplog.set_level("INFO", "stillmotion")
     with pytest.raises(StillmotionError, match="not a run"):
         sm.read_run(folder)
     state, best, latest = sorted((folder / "unfinished").iterdir(), key=lambda path: path.suffix + path.name)
@@ -187,6 +193,7 @@ def test_interrupted_it_resumes_to_the_same_run(
     kept = json.loads(state.read_text())["history"]
     resumed = sm.train(easy_recipe, shades[0], shades[1], out=folder)
     assert history(resumed)[:2] == kept
+    assert f"{folder}: resumes after epoch 2" in caplog.messages
     assert without_times(resumed) == without_times(easy_run)
     weights = [keras.saving.load_model(run.model_file).get_weights() for run in (resumed, easy_run)]
     for here, there in zip(*weights, strict=True):

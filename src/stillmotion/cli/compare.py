@@ -89,14 +89,14 @@ def compare(
     split: options.Split = "0.7,0.15,0.15",
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
-    processes: Annotated[
-        int | None,
+    on: Annotated[
+        str,
         typer.Option(
-            help="How many trainings run side by side. The results do not depend on it.",
-            show_default="by cores and memory",
-            min=1,
+            metavar="PLACE",
+            help="Where trainings run side by side: local (as many as cores and memory allow), processes:N, ray, or "
+            "ray://HOST:PORT. The results do not depend on it.",
         ),
-    ] = None,
+    ] = "local",
 ) -> None:
     """Train still and motion models with equal budgets and report which one you need.
 
@@ -139,7 +139,7 @@ def compare(
             fractions=fractions,
             seed=seed,
             overwrite=overwrite,
-            processes=processes,
+            on=on,
             progress=progress,
         )
     _show(comparison)

@@ -22,7 +22,8 @@ from stillmotion.progress import TaskStage
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Those that the library names in its advice.
 PARAMETERS = re.compile(
-    "`(channels|custom_objects|frames|framing|group|input_range|inputs|labels|outputs|rate|size|snapshots|unsafe)`"
+    "`(channels|custom_objects|frames|framing|group|input_range|inputs|labels|outputs|rate|replace|size|snapshots|"
+    "unsafe)`"
 )
 PIPE_WIDTH = 1000  # characters of a line where there is no terminal
 LINE_INTERVAL_SECONDS = 30.0  # between lines of progress where there is no terminal

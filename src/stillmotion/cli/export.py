@@ -46,4 +46,6 @@ def export(
     with silent():
         result = export_model(model, format, out_folder, stream=stream, hop=hop, **facts, snapshots=snapshots)
     out.print(f"predictions differ by at most {result.max_difference:.1e}, in {result.windows} windows of noise")
+    if result.test and result.test.warning:
+        note(f"warning: {result.test.warning}")
     note(f"written: {shown(result.file)}, with export.json and use_it.py in the same folder")

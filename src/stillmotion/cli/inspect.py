@@ -46,7 +46,10 @@ def inspect(
     _print_problems(inspection)
     if not inspection.segments:
         raise StillmotionError(f"{data}: none of {len(videos)} videos can be read")
-    path = write_contact_sheet(inspection.segments, sheet or Path(f"{data.resolve().stem}-sheet.png"))
+    with bar("inspect") as progress:
+        path = write_contact_sheet(
+            inspection.segments, sheet or Path(f"{data.resolve().stem}-sheet.png"), progress=progress
+        )
     out.print(f"contact sheet: {shown(path)}", markup=False)
 
 
@@ -62,7 +65,10 @@ def _print_contents(inspection: Inspection) -> None:
         out.print(f"rates      {_range([fact.rate for fact in facts])} frames per second")
         out.print(f"sizes      {_most_common([f'{fact.width}x{fact.height}' for fact in facts])}", markup=False)
         out.print(f"codecs     {_most_common([f'{fact.codec} in {fact.container}' for fact in facts])}", markup=False)
-        out.print(choose_rate(durations, FRAMES)[1], markup=False)
+        out.print(
+            choose_rate(durations, FRAMES, [segment.facts.rate for segment in segments if segment.seconds > 0])[1],
+            markup=False,
+        )
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("label", overflow="fold")
     table.add_column("videos", justify="right")

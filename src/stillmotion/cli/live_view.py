@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,9 @@ from stillmotion.errors import StillmotionError
 if TYPE_CHECKING:
     import stillmotion as sm
     from stillmotion.models.cards import Outputs
-    from stillmotion.prediction.live import StreamStats, StreamUpdate
+    from stillmotion.prediction.live import StreamUpdate
+    from stillmotion.prediction.time_budget import LabelTime
+    from stillmotion.prediction.window_predictor import StreamStats
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -67,9 +70,10 @@ class LiveView:
                 self.history.append((0, number))
         for event in update.events:
             span = f"{event.start_seconds:8.2f} to {event.end_seconds:8.2f} s"
+            digits = ".4g" if self.outputs == "regression" else ".2f"
+            numbers = f"mean {event.confidence:{digits}}, peak {event.peak_confidence:{digits}}"
             try:
-                confidence = f"{event.confidence:{'.4g' if self.outputs == 'regression' else '.2f'}}"
-                self.console.print(f"{span}  {escape(event.label)}  {confidence}")
+                self.console.print(f"{span}  {escape(event.label)}  {numbers}")
             except OSError as error:
                 raise StillmotionError(f"standard output: cannot be written ({error.strerror})") from None
 
@@ -97,6 +101,8 @@ class LiveView:
         else:
             number = int(prediction.probabilities.argmax())
             current = Text.assemble((self.labels[number], f"bold {_color(number)}"), f"  {prediction.probability:.0%}")
+        if prediction.unlike_training:
+            current.append("  unlike training", "bold red")
         table = Table.grid(expand=True)
         table.add_column(overflow="ellipsis", no_wrap=True)
         table.add_column(justify="right", no_wrap=True)
@@ -139,6 +145,18 @@ class LiveView:
 
 def _color(number: int) -> str:
     return _COLORS[number % len(_COLORS)]
+
+
+def budget_table(budget: Sequence[LabelTime], seconds: float) -> Table:
+    """How much of the time each label's events took."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("label", "events", "seconds", "share", "longest"):
+        table.add_column(column, justify="left" if column == "label" else "right", overflow="fold")
+    for entry in budget:
+        share = f"{100 * entry.seconds / seconds:.0f} %" if seconds else ""
+        label, longest = escape(entry.label), f"{entry.longest_seconds:.1f}"
+        table.add_row(label, str(entry.events), f"{entry.seconds:.1f}", share, longest)
+    return table
 
 
 def describe_stats(stats: StreamStats) -> list[str]:

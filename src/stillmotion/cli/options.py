@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +10,7 @@ import typer
 
 from stillmotion.clips import Rate
 from stillmotion.clips.spec import MAX_RATE, MIN_SIDE
+from stillmotion.data.segment_columns import parse_time
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Metric, Preset
@@ -136,6 +138,21 @@ def read_threshold(text: str | None, option: str) -> float | dict[str, float] | 
         raise UsageError(
             f"{option} {text!r}: expected a number like 0.6, or one for each label: left=0.6,right=0.9"
         ) from None
+
+
+def read_time(text: str | None, option: str) -> float | None:
+    """`90`, `1:30` or `0:01:30` in seconds. Raises UsageError."""
+    if text is None:
+        return None
+    seconds = parse_time(text)
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise UsageError(f"{option} {text!r}: expected seconds, or a time such as 0:02:35")
+    return seconds
+
+
+def read_names(text: str | None) -> list[str] | None:
+    """`jam,calm` as names."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def read_split(text: str) -> tuple[float, ...]:

@@ -86,6 +86,9 @@ def predict(
             note(f"predictions for {len(predictions)} videos in {shown(out_file)}")
     if out_file is None:
         out.print(_make_table(predictions))
+    unlike = sum(prediction.unlike_training is True for prediction in predictions)
+    if unlike:
+        note(f"unlike the training clips: {unlike} of {len(predictions)} videos; do not rely on their labels")
     stills = [prediction.video.name for prediction in predictions if prediction.windows == ((0.0, 0.0),)]
     if run and stills and FAMILIES[run.recipe.family].kind == "motion":
         others = f" (and {len(stills) - 1} more)" if len(stills) > 1 else ""
@@ -113,14 +116,19 @@ def _make_table(predictions: Sequence[VideoPrediction]) -> Table:
     regression = first is not None and first.outputs == "regression"
     values = list(map(value_column, first.labels)) if first and regression else []
     independent = first is not None and first.outputs == "independent sigmoids"
+    marked = first is not None and first.unlike_training is not None
     for column in ("video", "seconds", *(values or ("label", *(() if independent else ("probability",))))):
         table.add_column(column, justify="right" if column in ("probability", *values) else "left", overflow="fold")
+    if marked:
+        table.add_column("")
     for prediction in predictions:
         *windows, video = prediction_rows([prediction])
         for row in (*(windows if len(windows) > 1 else ()), video):
             given = [f"{row[column]:.4g}" for column in values]
             if not regression:
                 given = [escape(row["label"])] + ([] if independent else [f"{row['probability']:.3f}"])
+            if marked:
+                given.append("unlike training" if row["unlike_training"] else "")
             table.add_row(
                 escape(row["video"]) if row is video else "",
                 f"{row['start_seconds']:.2f} to {row['end_seconds']:.2f}",

@@ -14,7 +14,7 @@ import typer
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import err, interrupted, note, out, shown
-from stillmotion.cli.live_view import LiveView, describe_stats
+from stillmotion.cli.live_view import LiveView, budget_table, describe_stats
 from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import UsageError
 
@@ -50,8 +50,43 @@ def stream(
             show_default=False,
         ),
     ] = None,
+    clips_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--clips",
+            metavar="DIR",
+            help="Cut the events out of a file, into a folder for each label.",
+            show_default=False,
+        ),
+    ] = None,
     webhook: Annotated[
-        str | None, typer.Option(metavar="URL", help="Post each event there as JSON.", show_default=False)
+        str | None,
+        typer.Option(metavar="URL", help="Post JSON there when an event begins, goes on and ends.", show_default=False),
+    ] = None,
+    notice_interval: Annotated[
+        float,
+        typer.Option(
+            "--notice-interval",
+            metavar="SECONDS",
+            help="Post that an event goes on each time this has passed; 0 for never.",
+            min=0,
+        ),
+    ] = 60.0,
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL,...", help="Report only events with these labels.", show_default="all labels"),
+    ] = None,
+    unknown: Annotated[
+        bool,
+        typer.Option("--unknown/--no-unknown", help="Whether what is unlike the training clips is an event 'unknown'."),
+    ] = True,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Where in a file to begin: 90, 1:30 or 0:01:30.", show_default=False),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Where in a file to end, likewise.", show_default=False)
     ] = None,
     hop: Annotated[
         int | None,
@@ -108,7 +143,9 @@ def stream(
     """
     from stillmotion.decoding.live import find_source
 
-    frames_from = find_source(source, raw=raw_video)
+    frames_from = find_source(
+        source, raw=raw_video, start=options.read_time(start, "--start"), end=options.read_time(end, "--end")
+    )
     if source == "-" and sys.stdin.isatty():
         raise UsageError("-: standard input is a terminal; pipe a video into it")
     enter, leave = (
@@ -117,7 +154,7 @@ def stream(
     )
     check_model(model, facts, streamed=True)
     load_backend()
-    from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to
+    from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to, time_budget
 
     videos = [Path(source)] if not frames_from.live and Path(source).is_file() else []
     clip_model = load_clip_model(model, **facts, engine=engine, snapshots=snapshots, videos=videos)
@@ -130,6 +167,9 @@ def stream(
         exit_threshold=leave,
         min_duration_seconds=min_duration,
         outputs=clip_model.outputs,
+        only=options.read_names(only),
+        notice_seconds=notice_interval,
+        unknown=unknown,
     )
     stats = StreamStats()
     # Predictions or events may be printed for another program: the view must not be mixed with them.
@@ -142,18 +182,24 @@ def stream(
             predictions=out_file,
             events=events_file,
             video=video_file,
+            clips=clips_folder,
             webhook=webhook,
             detector=detector,
             hop=hop,
             every_frame=every_frame,
             realtime=realtime,
+            replace=replace,
             on_update=view.update,
             stats=stats,
             stop=interrupted,
         )
     note(", ".join(describe_stats(stats)))
+    if result.events:
+        console.print(budget_table(time_budget(result.events), result.seconds))
+    if result.no_event:
+        note(result.no_event)
     if result.webhook_failures:
-        note(f"{result.webhook_failures} events did not reach the webhook ({result.webhook_error})")
+        note(f"{result.webhook_failures} posts did not reach the webhook ({result.webhook_error})")
     for path in result.files:
         note(f"written: {shown(path)}")
 

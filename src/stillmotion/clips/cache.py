@@ -91,7 +91,9 @@ def trim_cache(max_bytes: int = MAX_BYTES) -> None:
         total -= size
 
 
-def entry_path(kind: Literal["frames", "features"], path: Path, height: int, width: int, detail: bytes) -> Path:
+def entry_path(
+    kind: Literal["frames", "features", "appearance"], path: Path, height: int, width: int, detail: bytes
+) -> Path:
     """Name an entry of the cache.
 
     Args:

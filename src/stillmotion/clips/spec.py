@@ -85,7 +85,7 @@ class ClipSpec:
         return None if self.rate == "spread" else self.frames / self.rate
 
 
-def choose_rate(durations: Sequence[float], frames: int) -> tuple[Rate, str]:
+def choose_rate(durations: Sequence[float], frames: int, own_rates: Sequence[float] = ()) -> tuple[Rate, str]:
     """Choose the frame rate that suits segments of these durations.
 
     Trimmed videos of one action each are short and of similar length: their frames are spread. From longer ones,
@@ -94,6 +94,7 @@ def choose_rate(durations: Sequence[float], frames: int) -> tuple[Rate, str]:
     Args:
         durations: of the labeled segments, in seconds. Those of still images are 0 and do not count.
         frames: the number of frames in a clip.
+        own_rates: frames per second of the videos, which the rate does not exceed.
 
     Returns:
         The rate, and one line that says why.
@@ -104,10 +105,28 @@ def choose_rate(durations: Sequence[float], frames: int) -> tuple[Rate, str]:
     typical, long = float(np.median(lengths)), float(np.quantile(lengths, 0.95))
     if long <= 2 * MAX_CLIP_SECONDS and long <= 4 * typical:
         return "spread", f"rate: spread, {frames} frames over each video (trimmed: {_range_of(lengths)})"
-    rate = float(f"{frames / min(typical, MAX_CLIP_SECONDS):.3g}")
+    wanted = float(f"{frames / min(typical, MAX_CLIP_SECONDS):.3g}")
+    rate = cap_rate(wanted, own_rates)
+    capped = f", no more than the videos have themselves, instead of {wanted:g}" if rate < wanted else ""
     return rate, (
-        f"rate: {rate:g} frames per second, windows of {frames / rate:.3g} s (long or untrimmed: {_range_of(lengths)})"
+        f"rate: {rate:g} frames per second{capped}, windows of {frames / rate:.3g} s "
+        f"(long or untrimmed: {_range_of(lengths)})"
     )
+
+
+def cap_rate(rate: float, own_rates: Sequence[float]) -> float:
+    """Lower a rate to the highest that any video has: more frames than that would be the same ones again.
+
+    Args:
+        rate: frames per second.
+        own_rates: those of the videos.
+
+    Returns:
+        The rate, or a lower one.
+    """
+    highest = max(own_rates, default=rate)
+    # Headers are not exact: 29.97 is 30.
+    return rate if rate <= 1.01 * highest else float(f"{highest:.3g}")
 
 
 def _range_of(lengths: NDArray[np.float64]) -> str:

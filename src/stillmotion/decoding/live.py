@@ -23,8 +23,9 @@ from av.video.frame import VideoFrame
 
 from stillmotion.data.frame_folders import frame_files
 from stillmotion.data.media import FrameFolder, as_frame_folder
+from stillmotion.decoding.frames import TICK
 from stillmotion.decoding.prefetch import PrefetchReader, SourceFrame
-from stillmotion.decoding.pyav import with_times
+from stillmotion.decoding.pyav import frames_from, with_times
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 
 # A source that sends nothing for this long is given up and opened again.
@@ -35,6 +36,7 @@ BACK_SECONDS = 1.0
 # A web address with one of these endings is a file, which ends, and not a live stream.
 _FILE_ENDINGS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi"})
 SourceFrames = Generator[SourceFrame, None, None]
+TimedFrames = Generator[tuple[float, VideoFrame], None, None]
 # FFmpeg's input device and name of a camera on each system.
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}"), "win32": ("dshow", "video={}")}
 
@@ -47,11 +49,15 @@ class Source:
         name: a path, a camera's number, a URL, or `-` for standard input.
         kind: what it is.
         raw: `(width, height, rate)` of a pipe that carries raw RGB pictures.
+        start_seconds: where in a file to begin.
+        end_seconds: where in a file to end; None for its end.
     """
 
     name: str
     kind: Literal["file", "camera", "network", "pipe"]
     raw: tuple[int, int, float] | None = None
+    start_seconds: float = 0.0
+    end_seconds: float | None = None
 
     @property
     def live(self) -> bool:
@@ -110,19 +116,34 @@ class SourceStats:
     error: str = ""
 
 
-def find_source(text: str | Path, *, raw: str = "") -> Source:
+def find_source(text: str | Path, *, raw: str = "", start: float | None = None, end: float | None = None) -> Source:
     """Find out what kind of source a text names.
 
     Args:
         text: a path, a camera's number, a URL, or `-` for standard input.
         raw: for a pipe of raw RGB pictures, their size and rate as `WIDTHxHEIGHT@RATE`.
+        start: where in a file to begin, in seconds.
+        end: where in a file to end, in seconds.
 
     Returns:
         The source, which is not opened yet.
 
     Raises:
-        UsageError: no such file, not a valid URL, `raw` has another form, or the source is no pipe.
+        UsageError: no such file, not a valid URL, `raw` has another form, the source is no pipe, or a start or end that
+            is not in order, or of a source that is not a file.
     """
+    source = _find_source(text, raw)
+    if start is None and end is None:
+        return source
+    if source.kind != "file":
+        raise UsageError(f"{source}: has no start and end; only files have")
+    first = start or 0.0
+    if not 0 <= first < (math.inf if end is None else end):
+        raise UsageError(f"the start is {first:g} s and the end {end or 0.0:g} s; expected a start before the end")
+    return replace(source, start_seconds=first, end_seconds=end)
+
+
+def _find_source(text: str | Path, raw: str) -> Source:
     name = str(text)
     if raw:
         size_and_rate = _read_raw(raw)
@@ -235,43 +256,71 @@ def _open(source: Source) -> InputContainer:
 
 def _read_once(source: Source, stats: SourceStats) -> SourceFrames:
     """Read a source from opening it to its end."""
-    folder = as_frame_folder(Path(source.name)) if source.kind == "file" else None
-    if folder:
-        yield from _read_frame_folder(folder, stats)
-        return
     first = True
-    with _open(source) as container:
-        stream = container.streams.video[0]
-        stats.rate = float(stream.average_rate or stream.guessed_rate or 25)
-        stream.thread_type = "SLICE" if source.live else "AUTO"
-        for seconds, frame in with_times(container, stream, back=BACK_SECONDS if source.live else math.inf):
-            size = frame.width, frame.height
-            if not stats.sizes or stats.sizes[-1] != size:
-                stats.sizes.append(size)
-            stats.frames += 1
-            yield SourceFrame(seconds, frame, first, time.monotonic())
-            first = False
+    for seconds, frame in _within(source, _decode_source(source, stats), stats):
+        size = frame.width, frame.height
+        if not stats.sizes or stats.sizes[-1] != size:
+            stats.sizes.append(size)
+        stats.frames += 1
+        yield SourceFrame(seconds, frame, first, time.monotonic())
+        first = False
     if first:
         raise UnreadableVideoError(f"{source}: no picture can be decoded")
 
 
-def _read_frame_folder(folder: FrameFolder, stats: SourceStats) -> SourceFrames:
-    """Read the frames in a folder; those that cannot be read are left out."""
+def _decode_source(source: Source, stats: SourceStats) -> TimedFrames:
+    """The frames of a source with their times; of a file, from one that began by the start on."""
+    folder = as_frame_folder(Path(source.name)) if source.kind == "file" else None
+    if folder:
+        stats.rate = folder.rate
+        yield from _decode_frame_folder(folder)
+        return
+    with _open(source) as container:
+        stream = container.streams.video[0]
+        stats.rate = float(stream.average_rate or stream.guessed_rate or 25)
+        stream.thread_type = "SLICE" if source.live else "AUTO"
+        if source.start_seconds:
+            yield from frames_from(container, stream, source.start_seconds)
+        else:
+            yield from with_times(container, stream, back=BACK_SECONDS if source.live else math.inf)
+
+
+def _decode_frame_folder(folder: FrameFolder) -> TimedFrames:
+    """The frames in a folder; those that cannot be read are left out."""
     from stillmotion.decoding.images import read_upright
 
-    stats.rate = folder.rate
+    readable = False
     for number, file in enumerate(frame_files(folder.folder)):
         try:
             frame = VideoFrame.from_ndarray(read_upright(file), format="rgb24")
         except UnreadableVideoError:
             continue
-        size = frame.width, frame.height
-        if not stats.sizes or stats.sizes[-1] != size:
-            stats.sizes.append(size)
-        stats.frames += 1
-        yield SourceFrame(number / folder.rate, frame, stats.frames == 1, time.monotonic())
-    if not stats.frames:
+        readable = True
+        yield number / folder.rate, frame
+    if not readable:
         raise UnreadableVideoError(f"{folder.folder}: no frame can be read")
+
+
+def _within(source: Source, frames: TimedFrames, stats: SourceStats) -> TimedFrames:
+    """The frames that are on screen between the source's start and end."""
+    start, end = source.start_seconds, source.end_seconds
+    shown: tuple[float, VideoFrame] | None = None  # The last frame that began by the start.
+    with closing(frames):
+        for seconds, frame in frames:
+            if end is not None and seconds >= end - TICK:
+                break
+            if start and seconds <= start + TICK:
+                shown = seconds, frame
+                continue
+            if shown is not None:
+                yield shown
+                shown = None
+            yield seconds, frame
+        else:
+            if shown is not None and (last := shown[0] + 1 / stats.rate) <= start:
+                raise UnreadableVideoError(f"{source}: ends at {last:.2f} s, before the start at {start:g} s")
+    if shown is not None:
+        yield shown
 
 
 def pauses() -> Iterator[float]:

@@ -84,7 +84,7 @@ def iter_frames(path: Path, height: int, width: int, *, start_seconds: float = 0
     resize = Resizer(height, width)
     with open_video(path) as (container, stream):
         shown: tuple[float, VideoFrame] | None = None
-        for seconds, frame in _frames_from(container, stream, start_seconds):
+        for seconds, frame in frames_from(container, stream, start_seconds):
             # A frame that began before the start is on screen then only if no later one began by the start as well.
             if shown is not None and seconds > start_seconds + TICK:
                 yield shown[0], resize(shown[1])
@@ -116,7 +116,7 @@ def read_frames(
 
         # `shown` is on screen until `following` begins: it is kept if a wanted time is before that.
         next_wanted = 0
-        frames = _frames_from(container, stream, float(wanted[0]))
+        frames = frames_from(container, stream, float(wanted[0]))
         while next_wanted < len(wanted):
             following = next(frames, None)
             if following is None:
@@ -130,7 +130,7 @@ def read_frames(
                 next_wanted += 1
             shown = following
             if next_wanted < len(wanted) and _seek_pays(keyframes, following[0], float(wanted[next_wanted])):
-                frames = _frames_from(container, stream, float(wanted[next_wanted]))
+                frames = frames_from(container, stream, float(wanted[next_wanted]))
                 shown = None
     if not images:
         raise UnreadableVideoError(f"{path}: no frame can be decoded")
@@ -173,8 +173,20 @@ def _decode(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
             return
 
 
-def _frames_from(container: InputContainer, stream: VideoStream, target: float) -> Iterator[tuple[float, VideoFrame]]:
-    """Frames with their times, from a frame that began by `target` on, or from the first of all."""
+def frames_from(container: InputContainer, stream: VideoStream, target: float) -> Iterator[tuple[float, VideoFrame]]:
+    """Decode from a time on.
+
+    Args:
+        container: an open file.
+        stream: its video stream.
+        target: in seconds.
+
+    Yields:
+        Frames with their times, the first of which began by `target`, or is the first of all.
+
+    Raises:
+        UnreadableVideoError: the file cannot be rewound.
+    """
     back = 0.5  # Keyframe timestamps are not exact in all containers: aim before the target, and further if in vain.
     if target > SEEK_SECONDS:
         while (start := target - back) > 0:

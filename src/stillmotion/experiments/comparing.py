@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
 from typing import Literal
 
@@ -23,12 +22,11 @@ from stillmotion.comparison import (
 )
 from stillmotion.data import Videos
 from stillmotion.data.splitting import FRACTIONS
-from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Effort, Metric, Preset
 from stillmotion.experiments.controls import Controls
 from stillmotion.experiments.datasets import open_dataset, read_labeled
-from stillmotion.experiments.executors import Executor, Processes
-from stillmotion.experiments.machine import default_workers
+from stillmotion.experiments.executors import Executor
+from stillmotion.experiments.placement import LOCAL, check_place, executor_on
 from stillmotion.experiments.plan import Candidate, ComparisonPlan
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.experiments.tasks import FindShortcutsTask, Results, result_of
@@ -68,7 +66,7 @@ def run_comparison(
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
     overwrite: bool = False,
-    processes: int | None = None,
+    on: str = LOCAL,
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
 ) -> Comparison:
@@ -110,8 +108,8 @@ def run_comparison(
         fractions: shares of the train, validation and test parts.
         seed: of the split and of the trainings.
         overwrite: whether trainings with other settings in `out` are deleted.
-        processes: how many trainings run side by side, each in a process of its own; by default as many as the cores
-            and the free memory allow. The results do not depend on it.
+        on: where trainings run side by side: "local", in as many processes as the cores and the free memory allow;
+            "processes:N"; "ray", on this machine's Ray cluster; or "ray://HOST:PORT". The results do not depend on it.
         progress: receives the progress of the tasks at work.
         cancel: ends the work with `CancelledError` once it is set.
 
@@ -123,8 +121,7 @@ def run_comparison(
         StillmotionError: the data set cannot be used, `out` cannot be written, or holds other trainings.
         CancelledError: `cancel` was set.
     """
-    if processes is not None and (not isinstance(processes, Integral) or processes < 1):
-        raise UsageError(f"processes is {processes!r}; expected a whole number of 1 or more")
+    check_place(on)
     settings = ComparisonSettings(
         families=families,
         backbones=backbones,
@@ -155,7 +152,7 @@ def run_comparison(
             "models are trained from nothing only; for pretrained ones beside them: "
             'pip install "stillmotion[pretrained]"'
         )
-    with Processes(processes or default_workers(), progress, cancel) as executor:
+    with executor_on(on, progress, cancel) as executor:
         dataset = open_dataset(
             videos,
             fractions=fractions,

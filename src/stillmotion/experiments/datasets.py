@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from stillmotion.clips import OpenedVideos, Rate, SkippedVideo, choose_rate, open_videos
+from stillmotion.clips import OpenedVideos, Rate, SkippedVideo, cap_rate, choose_rate, open_videos
 from stillmotion.data import (
     PARTS,
     Videos,
@@ -126,9 +126,13 @@ def open_dataset(
     if alike:
         log.warning("%s", alike.question, extra={"parameter": "group"})
     _warn_of_copies(opened)
+    own_rates = [segment.facts.rate for segment in opened if segment.seconds > 0]
     if rate == "auto":
-        rate, reason = choose_rate([segment.seconds for segment in opened], frames)
+        rate, reason = choose_rate([segment.seconds for segment in opened], frames, own_rates)
         log.info(reason)
+    elif rate != "spread" and (capped := cap_rate(rate, own_rates)) < rate:
+        log.info("rate: %g frames per second instead of %g; no video has more", capped, rate)
+        rate = capped
     parts = tuple(Fold(*(opened.only(part) for part in division)) for division in divisions)
     return Dataset(opened, everything.skipped, parts, rate)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -121,45 +122,46 @@ class InProcess:
             raise CancelledError("canceled; the same call resumes where it stopped")
 
 
-class Processes:
-    """Runs tasks side by side in worker processes; a context manager, since workers are kept from one plan to the next.
+class Pool(ABC):
+    """Runs tasks side by side, wherever its workers are; a context manager, since workers are kept from one plan to the
+    next.
 
-    Small models hardly use a second core, so two trainings side by side take little longer than one. Every worker has
-    `threads_per_worker()` threads, however many workers there are: on the number of threads depends the order in which
-    a backend adds numbers up, and so every training. With one worker or with eight, the results are the same.
-
-    Workers are started by loky, which unlike `multiprocessing` does not run the caller's script again. The first error
-    ends all work. Workers end with this process, however it ends.
+    The first error ends all work.
 
     Args:
-        workers: how many tasks are at work at most.
         progress: as for `InProcess`; the reports of several tasks alternate, and the number of finished tasks is
             reported as the stage "all tasks". It is called by the thread that calls `run`.
         cancel: once set, the work ends with `CancelledError`.
     """
 
-    def __init__(self, workers: int, progress: Progress = no_progress, cancel: threading.Event | None = None) -> None:
-        self.workers, self.here = workers, InProcess(progress, cancel)
-        self._pool: loky.ProcessPoolExecutor | None = None
+    def __init__(self, progress: Progress = no_progress, cancel: threading.Event | None = None) -> None:
+        self.here = InProcess(progress, cancel)
 
     def __enter__(self) -> Self:
         """Workers are started by the first task."""
         return self
 
+    @abstractmethod
     def __exit__(self, *_: object) -> None:
-        """End the workers, whatever they do: a training resumes after its last epoch."""
-        if self._pool is not None:
-            with warnings.catch_warnings():  # loky warns if it cannot look for grandchildren
-                warnings.simplefilter("ignore")
-                self._pool.shutdown(kill_workers=True)
-            self._pool = None
-            self._alive.close()
+        """End the workers, whatever they do: a training resumes after its last saved epoch."""
+
+    @abstractmethod
+    def submit(self, task: Task) -> Future[object]:
+        """Hand a task to the workers, which are started if there are none."""
+
+    @abstractmethod
+    def reports(self) -> Iterator[Report | logging.LogRecord]:
+        """What the workers have reported since the last call."""
+
+    @abstractmethod
+    def explain(self, error: BaseException) -> BaseException:
+        """What to raise for an error of a task or of the workers."""
 
     def run(self, tasks: Sequence[Task]) -> Results:
         """See `Executor.run`. Tasks that are not `parallel` run in this process, while no other is at work.
 
         Raises:
-            CancelledError: `cancel` was set.
+            CancelledError: the work was canceled.
             StillmotionError: a task failed, or a worker was killed.
         """
         _check_order(tasks)
@@ -167,12 +169,10 @@ class Processes:
             return self._run(tasks)
         except BaseException as error:
             self.__exit__()
-            if isinstance(error, BrokenProcessPool):
-                raise StillmotionError(
-                    "a process that ran one of the tasks was killed, perhaps for lack of memory; "
-                    "the same call resumes, with fewer processes if that happens again"
-                ) from None
-            raise
+            explained = self.explain(error)
+            if explained is error:
+                raise
+            raise explained from None
 
     def reporter(self, title: str) -> Progress:
         """The progress callback of a piece of work called `title`."""
@@ -186,7 +186,7 @@ class Processes:
             ready = [task for task in waiting if all(name in results for name in task.after)]
             for task in ready:
                 if task.parallel:
-                    running[self._submit(task)] = task
+                    running[self.submit(task)] = task
                     waiting.remove(task)
             if not running:
                 results[ready[0].id] = self.here.run_task(ready[0])
@@ -204,8 +204,49 @@ class Processes:
         self.reporter("")(ALL_TASKS, len(results), len(tasks))
         return results
 
-    def _submit(self, task: Task) -> Future[object]:
-        """Hand a task to the workers, which are started if there are none."""
+    def _relay(self) -> None:
+        """Pass on what the workers have reported: a task's reports are here before its result."""
+        self.here.check_canceled()
+        for report in self.reports():
+            if isinstance(report, logging.LogRecord):
+                logging.getLogger(report.name).handle(report)
+            else:
+                title, stage, done, total, figures = report
+                self.reporter(title)(stage, done, total, figures)
+
+
+class Processes(Pool):
+    """Runs tasks side by side in worker processes of this machine.
+
+    Small models hardly use a second core, so two trainings side by side take little longer than one. Every worker has
+    `threads_per_worker()` threads, however many workers there are: on the number of threads depends the order in which
+    a backend adds numbers up, and so every training. With one worker or with eight, the results are the same.
+
+    Workers are started by loky, which unlike `multiprocessing` does not run the caller's script again. They end with
+    this process, however it ends.
+
+    Args:
+        workers: how many tasks are at work at most.
+        progress: see `Pool`.
+        cancel: see `Pool`.
+    """
+
+    def __init__(self, workers: int, progress: Progress = no_progress, cancel: threading.Event | None = None) -> None:
+        super().__init__(progress, cancel)
+        self.workers = workers
+        self._pool: loky.ProcessPoolExecutor | None = None
+
+    def __exit__(self, *_: object) -> None:
+        """See `Pool`."""
+        if self._pool is not None:
+            with warnings.catch_warnings():  # loky warns if it cannot look for grandchildren
+                warnings.simplefilter("ignore")
+                self._pool.shutdown(kill_workers=True)
+            self._pool = None
+            self._alive.close()
+
+    def submit(self, task: Task) -> Future[object]:
+        """See `Pool`."""
         with _interrupts_blocked():  # which a worker inherits
             if self._pool is None:
                 context = get_context("loky")
@@ -221,16 +262,19 @@ class Processes:
             future: Future[object] = self._pool.submit(run_task, task)
             return future
 
-    def _relay(self) -> None:
-        """Pass on what the workers have reported: a task's reports are here before its result."""
-        self.here.check_canceled()
+    def reports(self) -> Iterator[Report | logging.LogRecord]:
+        """See `Pool`."""
         while not self._reports.empty():
-            report: Report | logging.LogRecord = self._reports.get()
-            if isinstance(report, logging.LogRecord):
-                logging.getLogger(report.name).handle(report)
-            else:
-                title, stage, done, total, figures = report
-                self.reporter(title)(stage, done, total, figures)
+            yield self._reports.get()
+
+    def explain(self, error: BaseException) -> BaseException:
+        """See `Pool`."""
+        if isinstance(error, BrokenProcessPool):
+            return StillmotionError(
+                "a process that ran one of the tasks was killed, perhaps for lack of memory; "
+                "the same call resumes, with fewer processes if that happens again"
+            )
+        return error
 
 
 def _check_order(tasks: Sequence[Task]) -> None:

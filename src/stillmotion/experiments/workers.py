@@ -73,6 +73,21 @@ def start_worker(reports: Any, parent: Connection, level: int) -> None:
     log.handlers = [ReportHandler(reports)]
 
 
+def start_ray_worker(queue: Any, level: int) -> None:
+    """Prepare a worker of a Ray cluster for a task.
+
+    Args:
+        queue: for progress and log records.
+        level: of the library's log.
+    """
+    global _reports
+    _reports = queue
+    log = logging.getLogger("stillmotion")
+    log.setLevel(level)
+    log.propagate = False
+    log.handlers = [ReportHandler(queue)]
+
+
 def run_task(task: Task) -> object:
     """Run a task and report its progress.
 

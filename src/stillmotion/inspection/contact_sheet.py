@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stillmotion.clips import Segment, read_frames
 from stillmotion.errors import StillmotionError, UnreadableVideoError
+from stillmotion.progress import Progress, no_progress
 
 MAX_IMAGES, MAX_LABELS, MAX_TITLE_LETTERS = 7, 40, 80
 # In pixels.
@@ -16,12 +17,13 @@ IMAGE_HEIGHT, TITLE_HEIGHT, GAP = 96, 20, 6
 MIN_IMAGE_WIDTH, MAX_IMAGE_WIDTH, MIN_SHEET_WIDTH = 8, 3 * IMAGE_HEIGHT, 200
 
 
-def write_contact_sheet(segments: Sequence[Segment], path: Path) -> Path:
+def write_contact_sheet(segments: Sequence[Segment], path: Path, *, progress: Progress = no_progress) -> Path:
     """Draw some videos of each label, evenly chosen from its list.
 
     Args:
         segments: of an opened data set.
         path: where the image goes; its ending selects the format.
+        progress: receives the number of labels drawn.
 
     Returns:
         The path.
@@ -30,10 +32,10 @@ def write_contact_sheet(segments: Sequence[Segment], path: Path) -> Path:
         StillmotionError: the image cannot be written.
     """
     labels = sorted({segment.video.label or "" for segment in segments})[:MAX_LABELS]
-    rows = [
-        (label, _read_row([segment for segment in segments if (segment.video.label or "") == label]))
-        for label in labels
-    ]
+    rows = []
+    for number, label in enumerate(labels, 1):
+        rows.append((label, _read_row([segment for segment in segments if (segment.video.label or "") == label])))
+        progress("drawing the contact sheet", number, len(labels))
     width = max([sum(image.width + GAP for image in images) for _, images in rows] + [MIN_SHEET_WIDTH]) + GAP
     row_height = TITLE_HEIGHT + IMAGE_HEIGHT + 2 * GAP
     sheet = Image.new("RGB", (width, GAP + len(rows) * row_height), "white")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from stillmotion.clips import Segment, read_frames, thread_map
 from stillmotion.decoding import source_files
 from stillmotion.errors import UnreadableVideoError
+from stillmotion.progress import Progress, no_progress
 
 # Videos are compared by this many small gray frames at even times.
 FRAMES, SIDE = 6, 24
@@ -22,6 +24,8 @@ FRAMES, SIDE = 6, 24
 MAX_DIFFERENCE, MAX_SHARE_OF_CHANGE = 4.0, 0.25
 # A video that hardly changes is a copy only if its frames agree almost exactly.
 MIN_LIMIT = 0.1
+# Bytes that are read at once.
+BLOCK = 4 << 20
 # Copies may differ in duration by this many seconds, and by this share of it.
 DURATION_TOLERANCE, DURATION_TOLERANCE_SHARE = 0.1, 0.02
 
@@ -41,13 +45,14 @@ class DuplicatePair:
     difference: float
 
 
-def copies(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
+def copies(segments: Sequence[Segment], *, progress: Progress = no_progress) -> list[tuple[Segment, Segment]]:
     """Find overlapping segments of one file, and files with the same bytes, under two labels or in two groups.
 
     Only files of equal size are read. `near_duplicates` finds footage that was encoded again.
 
     Args:
         segments: of an opened data set.
+        progress: receives the number of bytes read, in millions: files of equal size may be large.
 
     Returns:
         Pairs of segments that overlap, then pairs of the first of several equal files and a copy of it.
@@ -56,7 +61,7 @@ def copies(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
     for segment in segments:
         by_file[segment.file].append(segment)
     overlapping = [pair for same_file in by_file.values() for pair in _overlaps(same_file)]
-    return overlapping + _equal_files([same_file[0] for same_file in by_file.values()])
+    return overlapping + _equal_files([same_file[0] for same_file in by_file.values()], progress)
 
 
 def _differ(first: Segment, second: Segment) -> bool:
@@ -75,31 +80,43 @@ def _overlaps(same_file: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
     return pairs
 
 
-def _equal_files(segments: Sequence[Segment]) -> list[tuple[Segment, Segment]]:
+def _equal_files(segments: Sequence[Segment], progress: Progress) -> list[tuple[Segment, Segment]]:
     """Pairs of files with the same bytes under two labels or in two groups, from one segment per file."""
     by_size: dict[int, list[Segment]] = defaultdict(list)
     for segment in segments:
         by_size[sum(file.stat().st_size for file in source_files(segment.file))].append(segment)
+    candidates = {size: same_size for size, same_size in by_size.items() if len(same_size) > 1}
+    total = sum(size * len(same_size) for size, same_size in candidates.items())
+    done = 0
+
+    def count(size: int) -> None:
+        nonlocal done
+        done += size
+        progress("looking for copies (MB)", done // 10**6, total // 10**6)
+
     originals: dict[bytes, Segment] = {}
     pairs = []
-    for same_size in by_size.values():
-        for segment in same_size if len(same_size) > 1 else ():
-            original = originals.setdefault(_digest(segment.file), segment)
-            if _differ(original, segment):
-                pairs.append((original, segment))
+    for segment in chain.from_iterable(candidates.values()):
+        original = originals.setdefault(_digest(segment.file, count), segment)
+        if _differ(original, segment):
+            pairs.append((original, segment))
     return pairs
 
 
-def _digest(path: Path) -> bytes:
-    """A hash of the bytes of a video's files."""
+def _digest(path: Path, count: Callable[[int], None]) -> bytes:
+    """A hash of the bytes of a video's files, whose numbers are counted as they are read."""
     digest = hashlib.blake2b()
     for source in source_files(path):
+        of_file = hashlib.blake2b()
         with source.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
+            while block := file.read(BLOCK):
+                of_file.update(block)
+                count(len(block))
+        digest.update(of_file.digest())
     return digest.digest()
 
 
-def near_duplicates(segments: Sequence[Segment]) -> list[DuplicatePair]:
+def near_duplicates(segments: Sequence[Segment], *, progress: Progress = no_progress) -> list[DuplicatePair]:
     """Find pairs of videos that show the same footage, across labels or across the table's own parts.
 
     Two videos are a pair if six small gray frames of each differ by at most 4 levels of 255 on average, and by at most
@@ -107,14 +124,14 @@ def near_duplicates(segments: Sequence[Segment]) -> list[DuplicatePair]:
 
     Args:
         segments: of an opened data set.
+        progress: receives the number of videos looked at.
 
     Returns:
         The pairs, in the order of the segments.
     """
+    looked_at = thread_map(_thumbnails, segments, progress, "comparing videos")
     decoded = [
-        (segment, thumbnails)
-        for segment, thumbnails in zip(segments, thread_map(_thumbnails, segments), strict=True)
-        if thumbnails is not None
+        (segment, thumbnails) for segment, thumbnails in zip(segments, looked_at, strict=True) if thumbnails is not None
     ]
     if len(decoded) < 2:
         return []

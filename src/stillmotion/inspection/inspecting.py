@@ -67,7 +67,7 @@ def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspe
 
     Args:
         videos: the data set.
-        progress: receives the number of videos opened so far.
+        progress: receives the number of videos opened, compared, and read for copies.
 
     Returns:
         The findings.
@@ -77,7 +77,7 @@ def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspe
     counts = Counter(video.label or "" for video in readable) | Counter(dict.fromkeys(videos.labels, 0))
     groups = {label: {video.group for video in readable if (video.label or "") == label} for label in counts}
     parts = [videos.only([video for video in videos if video.part == part]) for part in PARTS]
-    duplicates = near_duplicates(opened.segments)
+    duplicates = near_duplicates(opened.segments, progress=progress)
     known = {frozenset((pair.first.video, pair.second.video)) for pair in duplicates}
     return Inspection(
         videos,
@@ -89,7 +89,7 @@ def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspe
         duplicates=duplicates,
         copies=[
             (first, second)
-            for first, second in copies(opened.segments)
+            for first, second in copies(opened.segments, progress=progress)
             if frozenset((first.video, second.video)) not in known
         ],
         straddling=straddling_groups(parts),

@@ -214,6 +214,11 @@ def find_axes(shape: Sequence[int | None]) -> str | None:
     return next((axes for axes in orders if shape[axes.index("c")] in (1, 3)), None)
 
 
+def count_labels(names: Sequence[str]) -> str:
+    """How many labels there are, in words."""
+    return f"{len(names)} label{'' if len(names) == 1 else 's'}"
+
+
 def name_labels(labels: Sequence[str], outputs: Outputs | None, count: int) -> tuple[str, ...]:
     """Class names for a model's outputs.
 
@@ -235,5 +240,5 @@ def name_labels(labels: Sequence[str], outputs: Outputs | None, count: int) -> t
         names = (f"not {names[0]}", names[0])
     classes = 2 if binary else count
     if len(names) != classes:
-        raise UsageError(f"{len(names)} labels for a model of {classes} {'classes' if binary else 'probabilities'}")
+        raise UsageError(f"{count_labels(names)} for a model of {classes} {'classes' if binary else 'probabilities'}")
     return names

@@ -3,11 +3,11 @@ from .converting import Conversion as Conversion, convert_model as convert_model
 from .costs import measure_cost as measure_cost, measure_memory as measure_memory
 from .describing import describe_model as describe_model
 from .evaluating import evaluate as evaluate, predict_labeled as predict_labeled, record_cost as record_cost
-from .events import Event as Event, EventDetector as EventDetector
+from .event_records import Event as Event, EventNotice as EventNotice
+from .events import EventDetector as EventDetector
 from .exporting import Export as Export, export_model as export_model
 from .inputs import find_inputs as find_inputs
 from .live import (
-    StreamStats as StreamStats,
     StreamUpdate as StreamUpdate,
     stream as stream,
     stream_updates as stream_updates,
@@ -22,4 +22,6 @@ from .tables import (
     prediction_rows as prediction_rows,
     write_rows as write_rows,
 )
+from .time_budget import LabelTime as LabelTime, time_budget as time_budget
 from .videos import predict as predict
+from .window_predictor import StreamStats as StreamStats

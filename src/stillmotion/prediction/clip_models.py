@@ -17,7 +17,8 @@ from stillmotion.models.cards import ROLES, Fact, ModelCard, Outputs
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
 from stillmotion.prediction.describing import DescribedModel, open_model
-from stillmotion.runs import Run
+from stillmotion.prediction.own_test import warn_of_weakness
+from stillmotion.runs import ClipMemory, Run, read_memory
 
 SAID_BY_ACTIVATION = ("softmax", "one sigmoid", "independent sigmoids")
 
@@ -34,6 +35,7 @@ class ClipModel:
         engine: what runs the model; see `stream_model`.
         outputs: what its outputs are; see `ModelCard`.
         described: the model as it was loaded, with its card.
+        memory: what a run remembers of its training clips.
     """
 
     model: keras.Model
@@ -43,6 +45,15 @@ class ClipModel:
     engine: str = "keras"
     outputs: Outputs = "softmax"
     described: DescribedModel | None = None
+    memory: ClipMemory | None = None
+
+    @property
+    def name(self) -> str:
+        """What to call it: the name of its run's folder, or of its file."""
+        if self.described is None:
+            return str(self.model.name)
+        run = self.described.run
+        return (run.folder if run else self.described.file).resolve().name
 
     @property
     def frames(self) -> int:
@@ -89,6 +100,8 @@ def load_clip_model(
 ) -> ClipModel:
     """Load a model that can predict and be streamed.
 
+    A warning is logged if it is a run whose own test did not surely beat guessing.
+
     Args:
         run: a run, its folder, or any model's file; see `describe_model`. What its card says need not be given again.
         rate: frames per second that the model sees. A run has its own. If its clips were spread over each video, it
@@ -130,6 +143,8 @@ def load_clip_model(
         card=card,
     )
     described = open_model(run, facts, snapshots=snapshots, videos=videos, streamed=True)
+    if described.run is not None:
+        warn_of_weakness(described.run)
     return as_clip_model(described, facts.rate, engine=engine)
 
 
@@ -170,7 +185,7 @@ def as_clip_model(
             f"trained on {spec.frames} frames spread over each video: streams over windows of {typical_seconds:.3g} s, "
             f"as the training videos typically last ({rate:.3g} frames per second)"
         )
-    return ClipModel(described.model, rate or spec.rate, labels, note, engine, outputs, described)
+    return ClipModel(described.model, rate or spec.rate, labels, note, engine, outputs, described, read_memory(run))
 
 
 def _found_out(card: ModelCard) -> str:

@@ -24,6 +24,7 @@ from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import BlackBox
 from stillmotion.prediction.clip_models import check_complete
 from stillmotion.prediction.describing import DescribedModel, open_model
+from stillmotion.prediction.own_test import OwnTest, read_own_test
 from stillmotion.runs import EXPORTS_FOLDER, Run, versions
 from stillmotion.streaming import stream_program
 
@@ -42,12 +43,14 @@ class Export:
         file: the exported model.
         max_difference: the largest difference between its predictions and the model's own.
         windows: how many windows of noise were compared.
+        test: how well a run did on its own test part; None for other models, and runs that were not tested.
     """
 
     folder: Path
     file: Path
     max_difference: float
     windows: int
+    test: OwnTest | None = None
 
 
 def export_model(
@@ -144,6 +147,7 @@ def export_model(
     with tempfile.TemporaryDirectory() as temporary:
         max_difference = _write_and_compare(target, format, model, program, Path(temporary), hop if stream else None)
         shutil.copytree(temporary, folder, dirs_exist_ok=True)
+    test = read_own_test(loaded.run) if loaded.run else None
     about = {
         "model": model.name,
         "format": format,
@@ -156,6 +160,7 @@ def export_model(
         "framing": card.framing.value,
         "card": card.model_dump(mode="json"),
         **({"hop": hop} if stream else {}),
+        "test": None if test is None else {**asdict(test), "warning": test.warning},
         "parity": {
             "max_difference": max_difference,
             "allowed": TOLERANCE,
@@ -168,7 +173,7 @@ def export_model(
     sizes = tuple(int(side or 0) for side in model.input_shape[1:])
     example = write_example(target.needs, target.opening, sizes, stream=stream)
     (folder / "use_it.py").write_text(example, encoding="utf-8")
-    return Export(folder, folder / target.file, max_difference, WINDOWS)
+    return Export(folder, folder / target.file, max_difference, WINDOWS, test)
 
 
 def _write_and_compare(

@@ -55,6 +55,8 @@ class VideoPrediction:
         window_probabilities: float32 `(windows, classes)`; the numbers of a regression.
         labels: the class names, in the order of the probabilities.
         outputs: what the model's outputs are; see `ModelCard`.
+        window_distances: float64 `(windows,)`, how unlike the clips of the run's training each window is; None if the
+            run does not remember them.
     """
 
     video: Video
@@ -62,6 +64,17 @@ class VideoPrediction:
     window_probabilities: Probabilities
     labels: tuple[str, ...]
     outputs: Outputs = "softmax"
+    window_distances: NDArray[np.float64] | None = None
+
+    @property
+    def distance(self) -> float | None:
+        """How unlike the clips of the run's training the video is: the mean over its windows."""
+        return None if self.window_distances is None else float(self.window_distances.mean())
+
+    @property
+    def unlike_training(self) -> bool | None:
+        """Whether the video is less like the training clips than 95 % of those are like other recordings."""
+        return None if self.distance is None else self.distance > 1
 
     @property
     def probabilities(self) -> Probabilities:

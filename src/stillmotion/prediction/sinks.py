@@ -17,7 +17,8 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from datetime import datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol, TextIO
@@ -29,8 +30,8 @@ import numpy as np
 from stillmotion.decoding.live import without_credentials
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.cards import Outputs
-from stillmotion.prediction.events import Event
-from stillmotion.prediction.tables import result_columns
+from stillmotion.prediction.event_records import Event, EventNotice
+from stillmotion.prediction.tables import distance_columns, result_columns
 from stillmotion.streaming import WindowPrediction
 
 Row = dict[str, Any]
@@ -43,9 +44,10 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def window_columns(labels: Sequence[str], outputs: Outputs = "softmax") -> list[str]:
-    """The columns of `window_row`."""
-    return ["seconds", *result_columns(np.zeros(len(labels), np.float32), labels, outputs)]
+def window_columns(labels: Sequence[str], outputs: Outputs = "softmax", *, distances: bool = False) -> list[str]:
+    """The columns of `window_row`; `distances` says whether the run remembers its training clips."""
+    results = result_columns(np.zeros(len(labels), np.float32), labels, outputs)
+    return ["seconds", *results, *distance_columns(0.0 if distances else None)]
 
 
 def window_row(prediction: WindowPrediction, labels: Sequence[str], outputs: Outputs = "softmax") -> Row:
@@ -53,15 +55,43 @@ def window_row(prediction: WindowPrediction, labels: Sequence[str], outputs: Out
     return {
         "seconds": None if prediction.seconds is None else round(prediction.seconds, 3),
         **result_columns(prediction.probabilities, labels, outputs),
+        **distance_columns(prediction.distance),
     }
 
 
-EVENT_COLUMNS = ["start_seconds", "end_seconds", "label", "confidence"]
+EVENT_COLUMNS = [field.name for field in fields(Event)]
 
 
 def event_row(event: Event) -> Row:
-    """An event as a row: start and end in seconds, label, confidence."""
+    """An event as a row: its attributes, to three decimals."""
     return {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(event).items()}
+
+
+def notice_row(notice: EventNotice, *, source: str, run: str, now: datetime, now_seconds: float | None) -> Row:
+    """What has become of an event, as a row for a receiver that knows nothing of the stream.
+
+    Args:
+        notice: the notice.
+        source: where the frames come from, without credentials.
+        run: the model.
+        now: the clock time.
+        now_seconds: the time in the stream at that moment; None for a file, whose times are not those of the clock.
+
+    Returns:
+        State, id, clock times in ISO 8601, source, run, and the row of the event so far.
+    """
+    start = None
+    if now_seconds is not None:
+        start = (now - timedelta(seconds=now_seconds - notice.event.start_seconds)).isoformat(timespec="milliseconds")
+    return {
+        "state": notice.state,
+        "id": notice.id,
+        "time": now.isoformat(timespec="milliseconds"),
+        "start_time": start,
+        "source": source,
+        "run": run,
+        **event_row(notice.event),
+    }
 
 
 class JsonLines:

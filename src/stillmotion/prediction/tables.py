@@ -53,14 +53,17 @@ def prediction_rows(predictions: Iterable[VideoPrediction]) -> list[Row]:
         For each video one row per window, then one for the whole video, whose `window` is "all": start and end in
         seconds, the predicted label and its probability, and the probability of each label. Independent labels are all
         named that are given, and have no `probability` in common. A regression has only its numbers, `value` or
-        `value_<label>`.
+        `value_<label>`. Where the run remembers its training clips, `unlike_training` and `distance` follow.
     """
     rows: list[Row] = []
     for prediction in predictions:
         spans = [(str(number), *window) for number, window in enumerate(prediction.windows)]
         spans.append(("all", prediction.windows[0][0], prediction.windows[-1][1]))
         all_probabilities = [*prediction.window_probabilities, prediction.probabilities]
-        for (window, start, end), probabilities in zip(spans, all_probabilities, strict=True):
+        distances: list[float | None] = [None] * len(spans)
+        if prediction.window_distances is not None:
+            distances = [*map(float, prediction.window_distances), prediction.distance]
+        for (window, start, end), probabilities, distance in zip(spans, all_probabilities, distances, strict=True):
             rows.append(
                 {
                     "video": prediction.video.name,
@@ -68,6 +71,7 @@ def prediction_rows(predictions: Iterable[VideoPrediction]) -> list[Row]:
                     "start_seconds": round(start, 3),
                     "end_seconds": round(end, 3),
                     **result_columns(probabilities, prediction.labels, prediction.outputs),
+                    **distance_columns(distance),
                 }
             )
     return rows
@@ -87,6 +91,11 @@ def result_columns(probabilities: Probabilities, labels: Sequence[str], outputs:
     independent = outputs == "independent sigmoids"
     label = name_prediction(probabilities, labels, independent=independent)
     return {"label": label, **({} if independent else {"probability": float(probabilities.max())}), **each}
+
+
+def distance_columns(distance: float | None) -> Row:
+    """The cells of one row that say how unlike the training clips something is; none if that is not known."""
+    return {} if distance is None else {"unlike_training": distance > 1, "distance": round(distance, 3)}
 
 
 def value_column(label: str) -> str:

@@ -18,6 +18,7 @@ from stillmotion.clips import (
     Segment,
     SkippedVideo,
     Window,
+    clip_appearance,
     even_windows,
     open_videos,
 )
@@ -30,10 +31,11 @@ from stillmotion.prediction.clip_models import ClipModel, as_clip_model
 from stillmotion.prediction.describing import DescribedModel, open_model
 from stillmotion.prediction.framing import FramingNote
 from stillmotion.prediction.inputs import find_inputs
+from stillmotion.prediction.own_test import warn_of_weakness
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.run_models import RunModel, load_run_model
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import Run
+from stillmotion.runs import ClipMemory, Run, read_memory
 from stillmotion.training import frozen_backbone
 
 # Windows that are read from a file at once, which bounds the memory that an hour of video takes.
@@ -47,6 +49,7 @@ class _Pending:
     segment: Segment
     windows: list[Window]
     clips: NDArray[Any]
+    distances: NDArray[np.float64] | None
 
 
 def predict(
@@ -84,6 +87,8 @@ def predict(
     framing = FramingNote(described)
     record = partial(VideoPrediction, labels=labels, outputs=outputs)
     model = loaded.model
+    # `evaluate`, which keeps what it reads in the cache, does not ask.
+    memory = read_memory(described.run) if described and described.run and not cache else None
     if isinstance(videos, OpenedVideos):
         loaded.extract([(s.file, window, spec) for s in videos for window in even_windows(spec, s.window)], progress)
     pending: list[_Pending] = []
@@ -103,10 +108,10 @@ def predict(
                 yield from _predict_pending(model, pending, record)
                 yield SkippedVideo(segment.video, str(error))
                 continue
-            pending.append(_Pending(segment, windows, clips))
+            pending.append(_Pending(segment, windows, clips, _distances(memory, clips)))
         else:
             yield from _predict_pending(model, pending, record)
-            yield _predict_long(loaded, segment, windows, spec, record)
+            yield _predict_long(loaded, segment, windows, spec, record, memory)
     yield from _predict_pending(model, pending, record)
 
 
@@ -119,6 +124,8 @@ def _load(
     if not isinstance(run, ClipModel):
         opened = open_model(run, GivenFacts(card=card))
         if opened.run is not None:
+            if not features:
+                warn_of_weakness(opened.run)
             return RunModel(opened.model, None), opened.run.recipe.spec, opened.run.labels, "softmax", opened
         run = as_clip_model(opened)
     opened_run = run.described.run if run.described else None
@@ -148,7 +155,7 @@ def _predict_pending(
     start = 0
     for video in pending:
         stop = start + len(video.windows)
-        yield record(video.segment.video, tuple(video.windows), predicted[start:stop])
+        yield record(video.segment.video, tuple(video.windows), predicted[start:stop], window_distances=video.distances)
         start = stop
     pending.clear()
 
@@ -159,10 +166,23 @@ def _predict_long(
     windows: Sequence[Window],
     spec: ClipSpec,
     record: Callable[..., VideoPrediction],
+    memory: ClipMemory | None,
 ) -> VideoPrediction:
     """Predict a video of many windows, in portions that fit into memory."""
-    portions = [windows[start : start + WINDOWS_AT_ONCE] for start in range(0, len(windows), WINDOWS_AT_ONCE)]
-    predicted = [
-        predict_in_batches(loaded.model, loaded.read(segment.file, portion, spec, cache=False)) for portion in portions
-    ]
-    return record(segment.video, tuple(windows), np.concatenate(predicted))
+    predicted, distances = [], []
+    for start in range(0, len(windows), WINDOWS_AT_ONCE):
+        clips = loaded.read(segment.file, windows[start : start + WINDOWS_AT_ONCE], spec, cache=False)
+        predicted.append(predict_in_batches(loaded.model, clips))
+        if (of_portion := _distances(memory, clips)) is not None:
+            distances.append(of_portion)
+    return record(
+        segment.video,
+        tuple(windows),
+        np.concatenate(predicted),
+        window_distances=np.concatenate(distances) if distances else None,
+    )
+
+
+def _distances(memory: ClipMemory | None, clips: NDArray[Any]) -> NDArray[np.float64] | None:
+    """How unlike the remembered clips each clip is."""
+    return None if memory is None else np.array([memory.distance(clip_appearance(clip)) for clip in clips])

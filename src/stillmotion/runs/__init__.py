@@ -3,12 +3,14 @@
 from stillmotion.runs.layout import (
     COMPARISON_FILE,
     EXPORTS_FOLDER,
+    MODEL_FILE,
     RECORD_FILE,
     STATE_FILE,
     TENSORBOARD_FOLDER,
     UNFINISHED_FOLDER,
     delete_unfinished,
 )
+from stillmotion.runs.memory import MAX_CLIPS, ClipMemory, make_memory, read_memory, write_memory
 from stillmotion.runs.recipe import Recipe
 from stillmotion.runs.run import (
     CostRecord,
@@ -25,10 +27,13 @@ from stillmotion.runs.run import (
 __all__ = [
     "COMPARISON_FILE",
     "EXPORTS_FOLDER",
+    "MAX_CLIPS",
+    "MODEL_FILE",
     "RECORD_FILE",
     "STATE_FILE",
     "TENSORBOARD_FOLDER",
     "UNFINISHED_FOLDER",
+    "ClipMemory",
     "CostRecord",
     "DataRecord",
     "Recipe",
@@ -37,7 +42,10 @@ __all__ = [
     "TrainingRecord",
     "delete_run",
     "delete_unfinished",
+    "make_memory",
+    "read_memory",
     "read_run",
     "versions",
+    "write_memory",
     "write_run",
 ]

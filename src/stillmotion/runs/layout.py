@@ -11,6 +11,7 @@ RECORD_FILE = "run.json"
 MODEL_FILE = "model.keras"
 SNAPSHOT_FILE = "snapshot.keras"
 HISTORY_FILE = "history.csv"
+MEMORY_FILE = "memory.npz"
 PREDICTIONS_FILE = "predictions.parquet"
 OVER_TIME_FILE = "over_time.parquet"
 PERTURBED_FILE = "perturbed.parquet"
@@ -27,6 +28,7 @@ RUN_FILES = (
     MODEL_FILE,
     SNAPSHOT_FILE,
     HISTORY_FILE,
+    MEMORY_FILE,
     PREDICTIONS_FILE,
     OVER_TIME_FILE,
     PERTURBED_FILE,

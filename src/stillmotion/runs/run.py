@@ -5,6 +5,7 @@ runs/cnn_rnn-seed0/
     snapshot.keras         still family only: the same for (batch, height, width, 3)
     run.json               recipe, labels, videos of each part, versions, result of the training, costs
     history.csv            one row per epoch
+    memory.npz             what its clips look like, to say of others that they are unlike them
     predictions.parquet    one row per test video and window
     over_time.parquet      one row per test video and time: how the prediction changes in the course of the video
     perturbed.parquet      the verdict's motion family only: one row per test video and changed frame order

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.models.cards import count_labels
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.checking import compare_with_model
@@ -41,12 +42,20 @@ class WindowPrediction:
         seconds: the time of the window's last frame, where times were given.
         label: the most probable label, where labels were given; of a stream of independent labels all from 0.5 on,
             such as "a + b".
+        distance: how unlike the clips of the run's training the window is, where the run remembers them; see
+            `unlike_training`.
     """
 
     probabilities: NDArray[np.float32]
     index: int
     seconds: float | None = None
     label: str | None = None
+    distance: float | None = None
+
+    @property
+    def unlike_training(self) -> bool | None:
+        """Whether the window is less like the training clips than 95 % of those are like other recordings."""
+        return None if self.distance is None else self.distance > 1
 
     @property
     def probability(self) -> float:
@@ -321,7 +330,7 @@ def stream_model(
     shape = plan.graph.shape(plan.graph.output)
     outputs = shape[-1] if len(shape) > 1 else 1
     if names is not None and len(names) != outputs and (len(names), outputs) != (2, 1):
-        raise UsageError(f"{len(names)} labels for a model of {outputs} probabilities")
+        raise UsageError(f"{count_labels(names)} for a model of {outputs} probabilities")
 
     if plan.stateful and (streams > 1 or engine != "keras"):
         raise UsageError(f"{model.name}: a stateful model streams on keras only, one stream at a time")

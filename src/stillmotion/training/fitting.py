@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -36,12 +37,16 @@ from stillmotion.runs import (
     delete_run,
     delete_unfinished,
     versions,
+    write_memory,
     write_run,
 )
 from stillmotion.training.checkpoints import TrainingState
 from stillmotion.training.phases import TrainingPhases
 from stillmotion.training.recipes import make_recipe, suit_epochs
+from stillmotion.training.remembering import remember_clips
 from stillmotion.training.resuming import find_training, fingerprint_segments, identify_training
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -103,7 +108,9 @@ def train(
     if isinstance(family, Recipe):
         recipe = family
     else:
-        spec = spec or ClipSpec(rate=choose_rate(durations, ClipSpec().frames)[0], size=default_size(settings))
+        own_rates = [segment.facts.rate for segment in train_segments if segment.seconds > 0]
+        rate = choose_rate(durations, ClipSpec().frames, own_rates)[0]
+        spec = spec or ClipSpec(rate=rate, size=default_size(settings))
         recipe = make_recipe(family, spec=spec, **settings)
         recipe = recipe if "epochs" in settings else suit_epochs(recipe, train_segments)
 
@@ -134,6 +141,8 @@ def train(
             run, state = None, TrainingState(identity)
         if run:
             return run
+        if state.epochs:
+            log.info("%s: resumes after epoch %d", folder, state.epochs)
         unfinished = make_folder(folder / UNFINISHED_FOLDER)
 
         # Decode each video once. If the backbone is pretrained, each frame goes through it once.
@@ -142,6 +151,7 @@ def train(
             recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress
         )
         phases.fill_cache()
+        memory = remember_clips([*train_segments, *validation_segments], recipe.spec, progress)
 
         # Fit a whole model on pixels; or a head on features, and then perhaps the last stages of its backbone.
         backbone = pretrained_backbone(recipe.options)
@@ -176,7 +186,10 @@ def train(
                 validation_accuracy=state.best["val_accuracy"],
             ),
         )
-        run = write_run(Run(folder, record))
+        run = Run(folder, record)
+        if memory is not None:
+            write_memory(memory, run)
+        write_run(run)
         delete_unfinished(unfinished)
         return run
 
