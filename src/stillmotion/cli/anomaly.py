@@ -118,10 +118,10 @@ def _print_detector(detector: Detector) -> None:
         kind = "recordings" if units == count else "groups of recordings"
     alarms = sum(threshold.alarms for threshold in record.thresholds.values())
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
+    alarmed = f"{alarms} false alarm{'' if alarms == 1 else 's'}"
     out.print(
-        f"promise {record.promise}: {state}. Thresholds come from {units} {kind}, each held out, with {alarms} false "
-        f"alarm{'' if alarms == 1 else 's'}. On new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 minutes "
-        "count once",
+        f"promise {record.promise}: {state}. Thresholds come from {units} {kind}, each held out, with {alarmed}. On "
+        f"new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 minutes count once",
         markup=False,
     )
     if not record.keeps_promise:
