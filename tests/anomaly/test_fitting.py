@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 import stillmotion as sm
 from helpers.backbones import write_backbone
+from helpers.commands import run_command
 from helpers.media import write_lossy_video
 from stillmotion.anomaly import fitting, footage
 from stillmotion.anomaly.detector import Detector
@@ -206,3 +208,35 @@ def test_the_backbone_in_the_folder_is_a_plain_keras_model(detector: Detector) -
     model = keras.models.load_model(detector.folder / "backbone.keras")
     assert model.input_shape == (None, 16, 16, 3)
     assert json.loads((detector.folder / "detector.json").read_text())["rate"] == RATE
+
+
+def test_predict_writes_a_score_for_each_frame_and_stream_writes_alarms(detector: Detector, tmp_path: Path) -> None:
+    file = write_belt(tmp_path / "belt.mp4", seed=9, stop=3.0)
+    done = run_command("predict", detector.folder, file, "--out", tmp_path / "scores.csv")
+    assert done.returncode == 0, done.stderr
+    assert "by motion" in done.stdout
+    rows = list(csv.DictReader((tmp_path / "scores.csv").read_text().splitlines()))
+    expected = list(sm.score_source(detector, file))
+    assert [float(row["level"]) for row in rows] == pytest.approx([score.level for score in expected], abs=1e-3)
+    assert [(int(row["row"]), int(row["column"])) for row in rows] == [score.cell for score in expected]
+    (alarm,) = (score.raised for score in expected if score.raised)
+    assert [row["alarm"] == "True" for row in rows] == [
+        alarm.raised_seconds <= score.seconds < 6.0 for score in expected
+    ]
+    done = run_command("stream", detector.folder, file, "--events", tmp_path / "alarms.csv", "--out", "-")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["level"] for line in done.stdout.splitlines()] == [float(row["level"]) for row in rows]
+    assert f"{alarm.raised_seconds:.1f} s: alarm, by motion" in done.stderr
+    (written,) = csv.DictReader((tmp_path / "alarms.csv").read_text().splitlines())
+    assert float(written["raised_seconds"]) == alarm.raised_seconds and float(written["end_seconds"]) == 6.0
+    assert (
+        "is there already" in run_command("stream", detector.folder, file, "--events", tmp_path / "alarms.csv").stderr
+    )
+    wrong = run_command("stream", detector.folder, file, "--smoothing", "2")
+    assert (wrong.returncode, "--smoothing has no meaning for an anomaly detector" in wrong.stderr) == (2, True)
+
+
+def test_a_part_of_a_file_is_scored_at_its_own_times(detector: Detector, tmp_path: Path) -> None:
+    file = write_belt(tmp_path / "belt.mp4", seconds=4)
+    scores = list(sm.score_source(detector, find_source(file, start=1.0, end=3.0)))
+    assert [score.seconds for score in scores] == pytest.approx(1 + np.arange(1, 17) / RATE)

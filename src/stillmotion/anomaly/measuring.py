@@ -133,7 +133,7 @@ def measure_source(
     """
     stats = stats or SourceStats()
     resize = Resizer(measurer.side, measurer.side)
-    resampler: FrameResampler[SourceFrame] = FrameResampler(measurer.rate)
+    resampler: FrameResampler[SourceFrame] = FrameResampler(measurer.rate, source.start_seconds)
     starts, last, pushed = True, 0.0, False
     with closing(read_source(source, stats=stats, **reading)) as frames:
         for frame in frames:
@@ -143,7 +143,8 @@ def measure_source(
                 yield MeasuredFrame(shown, measurer(resize(shown.frame), end, starts=starts))
                 starts = False
             last, pushed = frame.seconds, True
-    for end, shown in resampler.flush(last + 1 / stats.rate):
+    last_end = last + 1 / stats.rate
+    for end, shown in resampler.flush(last_end if source.end_seconds is None else min(last_end, source.end_seconds)):
         yield MeasuredFrame(shown, measurer(resize(shown.frame), end, starts=starts))
         starts = False
 

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.errors import StillmotionError, UsageError
@@ -166,4 +165,6 @@ def rate_bound(alarms: int, hours: float, level: float = 0.95) -> float:
     Returns:
         Alarms per hour; 3 / hours if there was none, at 95 %.
     """
+    from scipy.stats import chi2  # It takes a second to import.
+
     return float(chi2.ppf(level, 2 * (alarms + 1)) / 2 / hours)

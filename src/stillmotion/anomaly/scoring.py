@@ -94,3 +94,20 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
         )
     if last is not None:
         yield replace(last, ended=finder.flush() or last.ended)
+
+
+SCORE_COLUMNS = ("seconds", "level", "look", "motion", "speed", "row", "column", "alarm")
+ALARM_COLUMNS = ("start_seconds", "raised_seconds", "end_seconds", "kind", "peak", "row", "column")
+
+
+def score_row(score: Score, *, in_alarm: bool) -> dict[str, Any]:
+    """A score as a row of a table, see `SCORE_COLUMNS`; the most unusual cell is counted from the upper left."""
+    numbers = (score.seconds, score.level, score.look, score.motion, score.speed)
+    return dict(zip(SCORE_COLUMNS, (*(round(number, 3) for number in numbers), *score.cell, in_alarm), strict=True))
+
+
+def alarm_row(alarm: Alarm) -> dict[str, Any]:
+    """An alarm that has ended as a row of a table, see `ALARM_COLUMNS`."""
+    times = (alarm.start_seconds, alarm.raised_seconds, alarm.end_seconds or alarm.raised_seconds)
+    row = (*(round(seconds, 3) for seconds in times), alarm.kind, round(alarm.peak, 3), *alarm.cell)
+    return dict(zip(ALARM_COLUMNS, row, strict=True))
