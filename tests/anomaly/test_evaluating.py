@@ -15,6 +15,7 @@ from stillmotion.anomaly.alarms import Alarm
 from stillmotion.anomaly.evaluating import DetectorEvaluation, Fault, TrueRecording, evaluate_detector, read_truth
 from stillmotion.anomaly.footage import content_hash
 from stillmotion.anomaly.scoring import Score
+from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 
 RATE = 2.0
@@ -22,7 +23,8 @@ Evaluate = Callable[..., DetectorEvaluation]
 
 
 def score(seconds: float, level: float = 0.0, ended: Alarm | None = None) -> Score:
-    return Score(seconds, level, level, 0.0, 1 - level, (0, 0), ended=ended)
+    frame = SourceFrame(seconds, None, False, 0.0)  # type: ignore[arg-type]
+    return Score(seconds, level, level, 0.0, 1 - level, (0, 0), ended=ended, frame=frame)
 
 
 def alarm(start: float, raised: float, end: float) -> Alarm:
@@ -117,6 +119,20 @@ def test_areas_are_within_recordings_over_all_frames_and_over_recordings(evaluat
     assert result.curves["share of the recording"].macro == 0.5
     assert result.curves["how much moves"].macro == 0.0  # by hand: the reverse
     assert result.curves["motion"].micro == 0.5
+
+
+def test_decoded_frames_are_not_kept(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of an hour do not fit into memory."""
+    kept: list[Score] = []
+    make = evaluating._frames
+
+    def spied(truth: TrueRecording, scored: list[Score]) -> Any:
+        kept.extend(scored)
+        return make(truth, scored)
+
+    monkeypatch.setattr(evaluating, "_frames", spied)
+    evaluate(recording("a"))
+    assert len(kept) == 20 and all(score.frame is None for score in kept)
 
 
 def test_without_a_fault_there_is_no_area_and_no_share(evaluate: Evaluate) -> None:

@@ -9,7 +9,7 @@ the test, and no recording is normalized by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -212,7 +212,8 @@ def evaluate_detector(
     for done, recording in enumerate(recordings):
         progress("testing", done, len(recordings))
         try:
-            scored = list(score_source(detector, recording.file))
+            # Without the decoded frames: those of an hour do not fit into memory.
+            scored = [replace(score, frame=None) for score in score_source(detector, recording.file)]
         except StillmotionError as error:
             skipped.append(str(error))
             continue

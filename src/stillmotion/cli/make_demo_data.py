@@ -34,23 +34,23 @@ def make_demo_data(
 
     Example: stillmotion make-demo-data line --kind motion --videos 200
     """
-    if kind not in KINDS:
-        raise UsageError(f"--kind {kind!r}: expected {', '.join(KINDS)}")
-    if kind == ANOMALY and videos is not None:
-        raise UsageError(f"--videos has no meaning with --kind {kind}: --minutes says how much")
-    if kind != ANOMALY and minutes is not None:
-        raise UsageError(f"--minutes has no meaning with --kind {kind}: --videos says how many")
     from stillmotion.demo import make_anomaly_data, make_demo_data as render
 
-    with bar("rendering") as progress:
-        if kind == ANOMALY:
-            files = make_anomaly_data(folder, minutes=minutes or 20, seed=seed, progress=progress)
-        else:
-            files = render(folder, kind=kind, videos=videos or 200, seed=seed, progress=progress)
-    what = "normal footage and tests" if kind == ANOMALY else f"labels {', '.join(LABELS[kind])}"
-    out.print(f"{len(files)} videos, {what}, in {shown(folder)}", markup=False)
     if kind == ANOMALY:
+        if videos is not None:
+            raise UsageError(f"--videos has no meaning with --kind {kind}: --minutes says how much")
+        with bar("rendering") as progress:
+            files = make_anomaly_data(folder, minutes=minutes or 20, seed=seed, progress=progress)
+        out.print(f"{len(files)} recordings, of normal footage and of tests, in {shown(folder)}", markup=False)
         note(
             f"next: stillmotion anomaly fit {shown(folder / 'normal')} --out detector, then "
             f"stillmotion anomaly test detector {shown(folder / 'test' / 'truth.csv')}"
         )
+        return
+    if kind not in LABELS:
+        raise UsageError(f"--kind {kind!r}: expected {', '.join(KINDS)}")
+    if minutes is not None:
+        raise UsageError(f"--minutes has no meaning with --kind {kind}: --videos says how many")
+    with bar("rendering") as progress:
+        files = render(folder, kind=kind, videos=videos or 200, seed=seed, progress=progress)
+    out.print(f"{len(files)} videos, labels {', '.join(LABELS[kind])}, in {shown(folder)}", markup=False)
