@@ -36,6 +36,7 @@ def test_what_goes_down_for_less_than_a_second_is_one_alarm() -> None:
 def test_a_level_above_the_release_keeps_an_alarm() -> None:
     assert find([1.5, 1.5] + [0.7] * 20)[0].end_seconds == 21.0
     assert find([1.5, 1.5] + [0.69] * 20)[0].end_seconds == 1.0
+    assert find([1.5, 1.5] + [0.0] * 5 + [0.8] + [0.0] * 5 + [0.8])[0].end_seconds == 13.0  # quiet anew each time
 
 
 def test_each_kind_must_last_by_itself() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from stillmotion.anomaly import evaluating
 from stillmotion.anomaly.alarms import Alarm
-from stillmotion.anomaly.evaluating import DetectorEvaluation, Fault, TrueRecording, evaluate_detector, read_truth
+from stillmotion.anomaly.detector import Detector
+from stillmotion.anomaly.evaluating import DetectorEvaluation, TrueFault, TrueRecording, evaluate_detector, read_truth
 from stillmotion.anomaly.footage import content_hash
 from stillmotion.anomaly.scoring import Score
 from stillmotion.decoding.prefetch import SourceFrame
@@ -31,7 +32,7 @@ def alarm(start: float, raised: float, end: float) -> Alarm:
     return Alarm(start, raised, end, "look", 2.0)
 
 
-def recording(name: str, *faults: Fault) -> TrueRecording:
+def recording(name: str, *faults: TrueFault) -> TrueRecording:
     return TrueRecording(name, Path(name), name, faults)
 
 
@@ -72,7 +73,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
 def test_a_fault_is_found_by_an_alarm_within_it(
     evaluate: Evaluate, raised: float, end: float, found: bool, delay: float | None
 ) -> None:
-    result = evaluate(recording("a", Fault(4.0, 6.0, "stop")), alarms={"a": [alarm(raised - 0.5, raised, end)]})
+    result = evaluate(recording("a", TrueFault(4.0, 6.0, "stop")), alarms={"a": [alarm(raised - 0.5, raised, end)]})
     assert (result.faults[0].alarm is not None) == found
     assert result.faults[0].delay_seconds == pytest.approx(delay)
     assert result.median_delay_seconds == pytest.approx(delay)
@@ -80,7 +81,7 @@ def test_a_fault_is_found_by_an_alarm_within_it(
 
 
 def test_false_alarms_are_counted_in_the_hours_without_faults(evaluate: Evaluate) -> None:
-    result = evaluate(recording("a", Fault(4.0, 6.0, "stop")), recording("b"), alarms={"b": [alarm(1, 2, 3)]})
+    result = evaluate(recording("a", TrueFault(4.0, 6.0, "stop")), recording("b"), alarms={"b": [alarm(1, 2, 3)]})
     assert result.normal_hours == pytest.approx(18 / 3600)
     assert [false.recording for false in result.false_alarms] == ["b"]
     assert result.disturbed_per_hour == pytest.approx(200)
@@ -94,7 +95,7 @@ def test_false_alarms_in_the_same_five_minutes_count_once(evaluate: Evaluate) ->
 
 
 def test_the_share_found_has_an_interval_by_group(evaluate: Evaluate) -> None:
-    recordings = [recording(str(n), Fault(2.0, 4.0, "stop")) for n in range(10)]
+    recordings = [recording(str(n), TrueFault(2.0, 4.0, "stop")) for n in range(10)]
     result = evaluate(*recordings, alarms={str(n): [alarm(2, 3, 4)] for n in range(9)})
     assert result.found is not None
     share, low, high = result.found
@@ -105,8 +106,8 @@ def test_areas_are_within_recordings_over_all_frames_and_over_recordings(evaluat
     """In each recording, the fault's frames are the highest; but one recording is higher than the other."""
     low, high = [0.0] * 10 + [0.5] * 10, [0.6] * 10 + [1.0] * 10
     result = evaluate(
-        recording("low", Fault(5.0, 10.0, "stop")),
-        recording("high", Fault(5.0, np.inf, "stop")),
+        recording("low", TrueFault(5.0, 10.0, "stop")),
+        recording("high", TrueFault(5.0, np.inf, "stop")),
         recording("normal"),
         levels={"low": low, "high": high, "normal": [0.55] * 20},
     )
@@ -153,7 +154,7 @@ def test_a_recording_that_was_learned_from_is_refused_under_any_name(tmp_path: P
     (tmp_path / "renamed.mp4").write_bytes(b"frames")
     (tmp_path / "learned.mp4").write_bytes(b"frames")
     record = SimpleNamespace(footage=SimpleNamespace(contents=(content_hash(tmp_path / "learned.mp4"),)))
-    detector = object.__new__(evaluating.Detector)
+    detector = object.__new__(Detector)
     detector.__dict__["record"] = record
     truth = TrueRecording("renamed.mp4", tmp_path / "renamed.mp4", "")
     with pytest.raises(StillmotionError, match=r"renamed\.mp4: the detector was learned from it"):
@@ -168,8 +169,8 @@ def test_a_table_says_what_is_unusual_and_when(tmp_path: Path) -> None:
     )
     a, b, c = read_truth(table)
     assert (a.name, a.file, a.group) == ("a.mp4", tmp_path / "a.mp4", "monday")
-    assert a.faults == (Fault(2.0, 4.0, "stop"), Fault(7.0, np.inf, "jam"))
-    assert b.faults == () and c.faults == (Fault(0.0, np.inf, "jam"),)
+    assert a.faults == (TrueFault(2.0, 4.0, "stop"), TrueFault(7.0, np.inf, "jam"))
+    assert b.faults == () and c.faults == (TrueFault(0.0, np.inf, "jam"),)
 
 
 def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:

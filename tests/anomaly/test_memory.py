@@ -70,7 +70,10 @@ def test_entries_are_spread_out_over_everything() -> None:
     rows = np.concatenate([np.zeros((100, 2)), np.array([[9, 0], [0, 9], [9, 9]])]).astype(np.float32)
     kept = _spread_out(rows, 4, np.random.default_rng(0))
     assert {tuple(row) for row in kept.tolist()} == {(0, 0), (9, 0), (0, 9), (9, 9)}
-    assert len(_spread_out(np.zeros((9, 2), np.float32), 4, np.random.default_rng(0))) == 4
+    alike = np.zeros((9, 2), np.float32)
+    alike[:, 1] = np.arange(9) % 2  # of two kinds
+    kept = _spread_out(np.concatenate([alike, rows[100:]]), 8, np.random.default_rng(0))
+    assert len(kept) == 8  # no row twice
     assert _spread_out(rows, 200, np.random.default_rng(0)) is rows
 
 

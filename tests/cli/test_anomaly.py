@@ -12,7 +12,7 @@ import pytest
 from helpers.commands import run_command
 from stillmotion.anomaly.alarms import Alarm
 from stillmotion.anomaly.detector import Detector, DetectorRecord, NormalFootage
-from stillmotion.anomaly.evaluating import Curve, DetectorEvaluation, FalseAlarm, Fault, FoundFault
+from stillmotion.anomaly.evaluating import Curve, DetectorEvaluation, FalseAlarm, FoundFault, TrueFault
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.promise import HeldOut, Threshold
@@ -59,7 +59,10 @@ def test_footage_of_one_group_is_warned_about(monkeypatch: pytest.MonkeyPatch) -
 def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.MonkeyPatch) -> None:
     alarm = Alarm(3.0, 3.5, 5.0, "motion", 2.0)
     result = DetectorEvaluation(
-        (FoundFault("a.mp4", Fault(3, 6, "stop"), alarm, 0.5), FoundFault("b.mp4", Fault(7, 9, "jam"), None, None)),
+        (
+            FoundFault("a.mp4", TrueFault(3, 6, "stop"), alarm, 0.5),
+            FoundFault("b.mp4", TrueFault(7, 9, "jam"), None, None),
+        ),
         (FalseAlarm("b.mp4", replace(alarm, start_seconds=40.25)),),
         1,
         0.5,

@@ -111,7 +111,14 @@ class Detector:
         return f"Detector({str(self.folder)!r}, {self.record.footage.held_out.hours:.2g} hours, {self.record.promise})"
 
     def measurer(self) -> FrameMeasurer:
-        """What measures frames for this detector."""
+        """Make what measures frames for this detector.
+
+        Returns:
+            A measurer, for one thread.
+
+        Raises:
+            StillmotionError: the backbone is missing or damaged, or OpenCV is not installed.
+        """
         return FrameMeasurer(self._backbone, self.record.rate)
 
     @cached_property

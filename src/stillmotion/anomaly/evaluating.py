@@ -33,7 +33,7 @@ GRACE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Fault:
+class TrueFault:
     """A stretch of a recording that is not normal.
 
     Attributes:
@@ -61,7 +61,7 @@ class TrueRecording:
     name: str
     file: Path
     group: str
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[TrueFault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class FoundFault:
     """
 
     recording: str
-    fault: Fault
+    fault: TrueFault
     alarm: Alarm | None
     delay_seconds: float | None
 
@@ -171,7 +171,7 @@ def read_truth(table: str | Path) -> list[TrueRecording]:
         faults = known.faults
         if video.label.lower() != NORMAL:
             end = np.inf if video.end_seconds is None else video.end_seconds
-            faults = (*faults, Fault(video.start_seconds or 0.0, end, video.label))
+            faults = (*faults, TrueFault(video.start_seconds or 0.0, end, video.label))
         recordings[video.path] = TrueRecording(known.name, known.file, known.group, faults)
     return list(recordings.values())
 
@@ -267,14 +267,14 @@ def _frames(recording: TrueRecording, scored: Sequence[Score]) -> _Frames:
     return _Frames(unusual, scores)
 
 
-def _find(recording: TrueRecording, fault: Fault, alarms: Sequence[Alarm]) -> FoundFault:
+def _find(recording: TrueRecording, fault: TrueFault, alarms: Sequence[Alarm]) -> FoundFault:
     """The first alarm that overlaps a fault."""
     first = next((alarm for alarm in alarms if _overlap(alarm, fault)), None)
     delay = None if first is None else max(0.0, first.raised_seconds - fault.start_seconds)
     return FoundFault(recording.name, fault, first, delay)
 
 
-def _overlap(alarm: Alarm, fault: Fault) -> bool:
+def _overlap(alarm: Alarm, fault: TrueFault) -> bool:
     end = alarm.raised_seconds if alarm.end_seconds is None else max(alarm.raised_seconds, alarm.end_seconds)
     return end >= fault.start_seconds and alarm.raised_seconds <= fault.end_seconds + GRACE_SECONDS
 

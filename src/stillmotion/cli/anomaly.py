@@ -41,12 +41,12 @@ def fit(
     promise: Annotated[
         str, typer.Option(metavar="N/TIME", help="How many false alarms are acceptable: 1/hour, 2/day, 1/week.")
     ] = "1/hour",
-    rate: Annotated[float, typer.Option(metavar="FPS", help="Frames per second that are looked at.")] = 8.0,
+    rate: Annotated[float, typer.Option(metavar="FPS", help="Clip rate in frames per second.")] = 8.0,
     backbone: Annotated[
-        str, typer.Option(metavar="NAME", help="Pretrained network that sees the look.")
+        str, typer.Option(metavar="NAME", help="What turns frames into features, see docs/backbones.md.")
     ] = "efficientnet-lite0",
     group: options.Group = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace another detector in the folder.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
 ) -> None:
     """Learn from normal footage what is normal. No fault is needed.
 
@@ -65,7 +65,7 @@ def fit(
             backbone=backbone,
             rate=rate,
             group=group,
-            overwrite=overwrite,
+            overwrite=replace,
             progress=progress,
         )
     _print_detector(detector)
@@ -84,7 +84,7 @@ def test(
         typer.Argument(
             metavar="TABLE",
             parser=options.read_path,
-            help="What is unusual, and when: path,label[,start,end,group]. The label 'normal' means nothing is.",
+            help="What is unusual, and when: a table with columns path, label and perhaps start, end, group.",
             show_default=False,
         ),
     ],
