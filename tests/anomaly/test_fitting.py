@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import stillmotion as sm
 from helpers.backbones import write_backbone
 from helpers.commands import run_command
 from helpers.media import write_lossy_video
-from stillmotion.anomaly import fitting, footage
+from stillmotion.anomaly import fitting, footage, memory
 from stillmotion.anomaly.detector import Detector
 from stillmotion.anomaly.fitting import fit_anomaly_detector
 from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recordings, measure_recordings
@@ -41,6 +42,14 @@ def write_belt(path: Path, *, seconds: float = SECONDS, seed: int = 0, stop: flo
     return write_lossy_video(path, pictures, rate=RATE)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def small_memory() -> Iterator[None]:
+    """Fewer entries than usual, which is quicker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "PATCHES", 300)
+        yield
+
+
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_backbone(tmp_path_factory.mktemp("backbone"))
@@ -60,8 +69,8 @@ def detector(normal: Path, backbone: str) -> Detector:
 
 
 def without_folder(detector: Detector) -> tuple[Any, ...]:
-    memory, scales = detector.memory, detector.scales
-    arrays = (memory.patches, memory.top, memory.motion, memory.motion_scale, scales.patches, scales.motion)
+    known, scales = detector.memory, detector.scales
+    arrays = (known.patches, known.top, known.motion, known.motion_scale, scales.patches, scales.motion)
     return detector.record, scales.top, *(array.tobytes() for array in arrays)
 
 
