@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
@@ -14,8 +15,10 @@ from typing import Any
 
 import pytest
 
+import stillmotion as sm
 from helpers.commands import COMMAND, run_command
-from helpers.training import short_networks
+from helpers.media import noise, write_video
+from helpers.training import short_networks, write_untrained_run
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 run_process = subprocess.run
@@ -90,6 +93,45 @@ def test_live(line: Path) -> None:
     title, *windows = own.splitlines()
     assert "labeled" in title and len(windows) > 3
     assert all("window to" in line and line.endswith("%") for line in windows)
+
+
+@pytest.mark.backend
+def test_a_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("fastapi")
+    run = write_untrained_run(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=2, size=16), ("left", "right"))
+    video = write_video(tmp_path / "a.mp4", noise(4)).read_bytes()
+    (expected,) = sm.predict(run, video)
+    assert isinstance(expected, sm.VideoPrediction)
+    monkeypatch.setenv("STILLMOTION_MODEL", str(run.folder))
+    service = runpy.run_path(str(EXAMPLES / "service.py"))
+
+    async def serve() -> list[tuple[int, Any]]:
+        async with service["load_model"](service["app"]):
+            answers = [await post(service["app"], body) for body in (video, b"no video")]
+            service["predict"].__globals__["MAX_BYTES"] = 10
+            return [*answers, await post(service["app"], video)]
+
+    (status, answer), *refused = asyncio.run(serve())
+    assert (status, answer["label"]) == (200, expected.label)
+    assert list(answer["probabilities"].values()) == pytest.approx(expected.probabilities.tolist(), abs=1e-6)
+    assert [status for status, _ in refused] == [422, 413]
+    assert refused[0][1]["detail"].startswith("input 0: ")
+
+
+async def post(app: Any, body: bytes) -> tuple[int, Any]:
+    """Post a body to `/predict` of an ASGI app; return the status and the JSON."""
+    request = [{"type": "http.request", "body": body}]
+    answer: dict[str, Any] = {}
+
+    async def receive() -> dict[str, Any]:
+        return request.pop() if request else {"type": "http.disconnect"}
+
+    async def send(message: dict[str, Any]) -> None:
+        answer.update(message)
+
+    scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "path": "/predict"}
+    await app({**scope, "raw_path": b"/predict", "query_string": b"", "headers": [], "scheme": "http"}, receive, send)
+    return answer["status"], json.loads(answer["body"])
 
 
 @pytest.mark.backend

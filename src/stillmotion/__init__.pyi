@@ -81,6 +81,7 @@ from .prediction import (
     StreamResult as StreamResult,
     StreamUpdate as StreamUpdate,
     VideoPrediction as VideoPrediction,
+    adopt_model as adopt_model,
     convert_model as convert_model,
     describe_model as describe_model,
     evaluate as evaluate,
@@ -98,4 +99,11 @@ from .progress import Progress as Progress
 from .reports import write_report as write_report, write_summary as write_summary
 from .runs import Recipe as Recipe, Run as Run, read_run as read_run
 from .streaming import WindowPrediction as WindowPrediction, stream_model as stream_model
-from .training import make_recipe as make_recipe, train as train
+from .training import (
+    VideoDataset as VideoDataset,
+    make_recipe as make_recipe,
+    train as train,
+    video_dataset_from_directory as video_dataset_from_directory,
+)
+
+__version__: str

@@ -6,19 +6,47 @@ MAX_REASON = 200  # characters of somebody else's message that are shown
 
 
 class StillmotionError(Exception):
-    """The work cannot be done. Commands print the message and exit with status 1."""
+    """The work cannot be done. Commands print the message and exit with status 1.
+
+    Examples:
+        >>> try:
+        ...     sm.read_run("clips/")
+        ... except sm.StillmotionError as error:
+        ...     print(error)
+        clips: not a run (no run.json in it); expected the folder that 'train' wrote
+    """
 
 
 class UsageError(StillmotionError):
-    """A call is wrong, for instance an unknown name or a value out of range. Commands exit with status 2."""
+    """A call is wrong, for instance an unknown name or a value out of range. Commands exit with status 2.
+
+    Examples:
+        >>> sm.ClipSpec(rate="sprad")
+        Traceback (most recent call last):
+        stillmotion.errors.UsageError: rate is 'sprad'; expected 'spread' or frames per second above 0
+    """
 
 
 class UnreadableVideoError(StillmotionError):
-    """A file from which no frame can be decoded. The message names the file and says why."""
+    """A file from which no frame can be decoded. The message names the file and says why.
+
+    Examples:
+        >>> list(sm.stream("runs/motion", "notes.txt"))
+        Traceback (most recent call last):
+        stillmotion.errors.UnreadableVideoError: ...
+    """
 
 
 class CancelledError(StillmotionError):
-    """The caller asked for the work to end. The same call resumes it."""
+    """The caller asked for the work to end. The same call resumes it.
+
+    Examples:
+        >>> cancel = threading.Event()
+        >>> cancel.set()
+        >>> sm.run_training("clips/", out="canceled", cancel=cancel)
+        Traceback (most recent call last):
+        stillmotion.errors.CancelledError: ...
+    """
 
 
 def first_line(error: BaseException) -> str:

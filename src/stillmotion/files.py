@@ -17,6 +17,33 @@ from stillmotion.errors import StillmotionError, UsageError
 LOCK = ".lock"
 
 
+def as_path(value: object, expected: str) -> Path:
+    """A path that was given as text or as a path.
+
+    Args:
+        value: what was given.
+        expected: what it should have been, in words.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: something else was given.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise UsageError(f"expected {expected}, not {describe_value(value)}")
+    return Path(os.fsdecode(value))
+
+
+def describe_value(value: object) -> str:
+    """A wrong argument in a few words: that of an array is not printed."""
+    shape = getattr(value, "shape", None)
+    if isinstance(shape, tuple):
+        return f"an array of shape {shape}"
+    text = repr(value)
+    return text if len(text) <= 60 else f"a value of type {type(value).__name__}"
+
+
 def check_folder(folder: Path) -> None:
     """Check that a folder can be made and written to, without making it.
 

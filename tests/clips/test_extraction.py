@@ -231,3 +231,9 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: py
 def test_the_cache_lies_in_the_users_cache_folder_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STILLMOTION_CACHE")
     assert cache.cache_folder().parts[-1] == "stillmotion"
+
+
+def test_a_single_file_is_opened_without_a_thread() -> None:
+    """Memory grows by some kilobytes with each thread that FFmpeg was used in: a service opens one file per request."""
+    (thread,) = thread_map(lambda _: threading.current_thread(), ["a.mp4"])
+    assert thread is threading.current_thread()

@@ -240,3 +240,62 @@ def test_costs_are_medians_over_trainings(tmp_path: Path) -> None:
     assert result.cost.train_seconds == 6.0
     assert result.cost.multiply_adds is None
     assert result.validation_accuracy == pytest.approx(0.9)
+
+
+def write_leaking_run(
+    folder: Path, correct: list[bool], family: str, part: str, path: str = "old.mp4", group: str = "g0", root: str = ""
+) -> Path:
+    """A run that has seen one more video, of the first group of its 40 test videos."""
+    groups = [f"g{number}" for number in range(40)]
+    write_run(folder, predictions(correct, groups), family)
+    record = json.loads((folder / "run.json").read_text())
+    record["data"]["videos"].append({"path": path, "label": "a", "group": group, "part": part})
+    record["data"]["train_root"] = root
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+@pytest.mark.parametrize("leaking", ["conv3d", "frame_pool"])
+def test_no_verdict_rests_on_groups_that_a_model_has_learned_from(tmp_path: Path, part: str, leaking: str) -> None:
+    runs = [
+        write_leaking_run(tmp_path / family, correct, family, part if family == leaking else "test")
+        for family, correct in (("conv3d", GOOD), ("frame_pool", HALF))
+    ]
+    verdict = compare_runs(runs).verdict
+    assert verdict is not None
+    assert (verdict.interval_answer, verdict.answer) == ("motion needed", "undecided")
+    assert verdict.reasons == ("interval_above_margin", "test_not_held_out")
+    assert "models have learned from 1 ('g0') of the 40 groups of test videos" in verdict.sentence
+    assert verdict.warnings[0].code == "test_not_held_out"
+
+
+def test_a_verdict_warns_of_groups_that_were_trained_and_validated_on(tmp_path: Path) -> None:
+    runs = []
+    for family, correct in (("conv3d", GOOD), ("frame_pool", HALF)):
+        folder = write_leaking_run(tmp_path / family, correct, family, "train", group="new")
+        record = json.loads((folder / "run.json").read_text())
+        record["data"]["videos"].append({"path": "b.mp4", "label": "a", "group": "new", "part": "validation"})
+        (folder / "run.json").write_text(json.dumps(record))
+        runs.append(folder)
+    verdict = compare_runs(runs).verdict
+    assert verdict is not None
+    assert verdict.answer == "motion needed"
+    assert verdict.warnings[0].code == "validation_not_held_out"
+
+
+@pytest.mark.parametrize("root", ["", "elsewhere"])
+def test_files_of_one_name_in_two_folders_are_not_one_group(tmp_path: Path, root: str) -> None:
+    """`train/left/001.mp4` and `test/left/001.mp4`, each a group of its own."""
+    runs = []
+    for family, correct in (("conv3d", GOOD), ("frame_pool", HALF)):
+        write_run(tmp_path / family, predictions(correct), family)
+        record = json.loads((tmp_path / family / "run.json").read_text())
+        video = {"path": "0000.mp4", "label": "a", "group": "0000.mp4", "part": "train"}
+        record["data"]["videos"].append(video)
+        record["data"]["train_root"] = root
+        (tmp_path / family / "run.json").write_text(json.dumps(record))
+        runs.append(tmp_path / family)
+    verdict = compare_runs(runs).verdict
+    assert verdict is not None
+    assert verdict.leaked_groups == (() if root else ("0000.mp4",))

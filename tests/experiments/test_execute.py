@@ -26,6 +26,7 @@ from stillmotion.experiments import (
     MeasureMemoryTask,
     PerturbTask,
     PredictOverTimeTask,
+    TrainTask,
     execute,
 )
 from stillmotion.experiments.choices import Effort
@@ -61,6 +62,33 @@ def test_motion_is_not_needed_where_the_most_confident_frame_does_as_well(tmp_pa
     assert comparison.verdict is not None
     assert comparison.verdict.answer == "undecided"
     assert comparison.verdict.best_frame_reason == "most_confident_frame_close"
+
+
+@pytest.mark.parametrize("effort", ["quick", "standard"])
+@pytest.mark.parametrize("folds", [0, 2])
+def test_the_verdict_is_about_included_models_of_both_kinds(tmp_path: Path, effort: Effort, folds: int) -> None:
+    """Ours stand beside them; nothing of theirs is trained, and what they have learned from is not known."""
+
+    def own_skill(recipe: Recipe) -> float:
+        return {"still=_my_still:adopted": 0.6, "_my_motion:adopted": 1.0}.get(recipe.family, 0.5)
+
+    executor = FabricatingExecutor(own_skill, validation=lambda recipe: 0.2 if "adopted" in recipe.family else 0.9)
+    settings = ComparisonSettings(families=THREE, effort=effort, folds=folds)
+    plan = ComparisonPlan(
+        settings, opened_dataset(tmp_path, folds=folds), tmp_path / "out",
+        include=(tmp_path / "my_still.keras", tmp_path / "my_motion.keras"),
+    )  # fmt: skip
+    comparison = execute(plan, executor)
+    verdict = comparison.verdict
+    assert verdict is not None and (verdict.still, verdict.motion) == ("my_still", "my_motion")
+    assert verdict.answer == "motion needed" and set(comparison.models) == {*THREE, "my_still", "my_motion"}
+    assert "training_unknown" in {warning.code for warning in verdict.warnings}
+    assert not any("adopted" in task.recipe.family for task in executor.of(TrainTask))
+    assert any("my_motion" in str(task.folder) for task in executor.of(PerturbTask))
+    one = replace(plan, include=plan.include[:1], folder=tmp_path / "one")
+    beside = execute(one, executor).verdict
+    # Of all still models, validation chooses; with folds, the test does.
+    assert beside is not None and (beside.still == "my_still") == bool(folds)
 
 
 def test_folds_are_joined_before_the_verdict(tmp_path: Path) -> None:

@@ -83,7 +83,11 @@ def fabricate(
     ]
     for i, row in enumerate(rows[:encoded]):
         encode_video(data / row["path"], i)
-    more = [dict(row, path=f"{part}/{row['path']}", part=part) for part in ("train", "validation") for row in rows]
+    more = [
+        dict(row, path=f"{part}/{row['path']}", group=f"{part} {row['group']}", part=part)
+        for part in ("train", "validation")
+        for row in rows
+    ]
     runs = []
     for family, accuracy in (skill or SKILL).items():
         for seed in range(seeds):

@@ -19,6 +19,7 @@ from stillmotion.experiments import (
     EvaluateTask,
     ExtractFeaturesTask,
     FindShortcutsTask,
+    IncludeTask,
     MeasureCostTask,
     MeasureMemoryTask,
     PerturbTask,
@@ -29,11 +30,21 @@ from stillmotion.experiments import (
 )
 from stillmotion.experiments.datasets import Dataset, Fold
 from stillmotion.inspection import Shortcut
-from stillmotion.models import FAMILIES
+from stillmotion.models import find_family
 from stillmotion.prediction import PERTURBATIONS
 from stillmotion.prediction.tables import write_rows
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import CostRecord, DataRecord, Recipe, Run, RunRecord, TrainingRecord, read_run, write_run
+from stillmotion.runs import (
+    ADOPTED,
+    CostRecord,
+    DataRecord,
+    Recipe,
+    Run,
+    RunRecord,
+    TrainingRecord,
+    read_run,
+    write_run,
+)
 
 # Accuracy on the test part by recipe, and validation accuracy by recipe.
 Skill = Callable[[Recipe], float]
@@ -109,6 +120,16 @@ class FabricatingExecutor:
             return self.shortcuts
         if isinstance(task, DecodeTask | ExtractFeaturesTask):
             return None
+        if isinstance(task, IncludeTask):
+            kind = "still=" if "still" in task.model.stem else ""
+            recipe = Recipe(f"{kind}_{task.model.stem}{ADOPTED}")
+            empty = dataclasses.replace(task.test, segments=())
+            place = task.id, task.title, task.folder
+            train = TrainTask(
+                recipe=recipe, train=empty, validation=empty, id=place[0], title=place[1], folder=place[2]
+            )
+            test = EvaluateTask(test=task.test, id=place[0], title=place[1], folder=place[2])
+            return self._evaluate(self._train(train), test)
         run = read_run(task.folder)
         if isinstance(task, MeasureCostTask):
             return write_run(dataclasses.replace(run, record=dataclasses.replace(run.record, cost=COST)))
@@ -123,7 +144,7 @@ class FabricatingExecutor:
             write_rows(rows, run.perturbed_file)
             return run
         assert isinstance(task, PredictOverTimeTask)
-        still = FAMILIES[run.recipe.family].kind == "still"
+        still = find_family(run.recipe.family).kind == "still"
         accuracy = self.frames if still else self.accuracy(run.recipe)
         rows = [
             {"video": row["video"], "seconds": seconds, **_probabilities(row)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -12,9 +13,11 @@ import pytest
 import stillmotion as sm
 from helpers.media import noise, write_video
 from stillmotion.cli import evaluate as command
+from stillmotion.data import Part
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.prediction import predict_labeled
+from stillmotion.runs import DataRecord, write_run
 
 pytestmark = pytest.mark.backend
 
@@ -58,6 +61,20 @@ def test_the_record_has_the_test_part_the_skipped_videos_and_the_costs(run: sm.R
     assert [name for name, _ in data.skipped] == ["c.mp4"]  # once, though it was evaluated twice
     assert data.root == str(videos.root)
     assert evaluated.record.cost is not None
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_a_run_is_not_tested_on_videos_that_it_has_learned_from(run: sm.Run, videos: sm.Videos, part: Part) -> None:
+    seen = tuple(dataclasses.replace(video, part=part) for video in videos[:2])
+    record = dataclasses.replace(run.record, data=DataRecord(str(videos.root), "0", seen))
+    learned = write_run(sm.Run(run.folder, record))
+    with pytest.raises(StillmotionError, match=r"was (trained|validated) on 1 of these 1 videos \(a\.mp4, \.\.\.\)"):
+        sm.evaluate(learned, videos.only(videos[:1]))
+    assert not run.predictions_file.exists()
+    elsewhere = shutil.copytree(videos.root, videos.root.with_name("other"))
+    data = sm.evaluate(learned.folder, sm.Videos(elsewhere, videos[:2])).record.data  # files of the same names
+    assert (data.part(part).root, data.part("test").root) == (videos.root, elsewhere)
+    assert data.shared_groups(part, "test") == ("g", "h")  # which were given, and are not the files' own
 
 
 def test_another_test_part_replaces_the_first(run: sm.Run, videos: sm.Videos, tmp_path: Path) -> None:

@@ -14,7 +14,10 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
+import stillmotion as sm
+from helpers.media import noise, write_video
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import FORMATS, ExportFormat
 from stillmotion.models import build_model
@@ -94,6 +97,41 @@ def test_whole_models_and_streams_steps_and_their_examples(format: str, tmp_path
     np.testing.assert_allclose(of_video, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("framing", ["stretch", "letterbox"])
+def test_the_example_predicts_videos_and_pictures_as_stillmotion_does(framing: Any, tmp_path: Path) -> None:
+    need("onnx")
+    file, _ = saved(tmp_path, "conv3d")
+    card = describe_model(file, rate=8, framing=framing)
+    export = export_model(file, "onnx", tmp_path / "out", card=card)
+    video = write_video(tmp_path / "video.mp4", noise(11, 32, 48))  # 1.1 s: three windows of 0.5 s
+    Image.fromarray(noise(1, 32, 48)[0]).save(tmp_path / "picture.png")
+    sources = [video, tmp_path / "picture.png", export.folder / "sample.npy"]
+    printed = run_examples(*((export.folder / "use_it.py", source) for source in sources))
+    model = sm.load_clip_model(file, card=card)
+    clip = np.load(export.folder / "sample.npy")
+    predictions = [one for one in sm.predict(model, [*sources[:2], clip]) if isinstance(one, sm.VideoPrediction)]
+    assert [len(one.windows) for one in predictions] == [3, 1, 1]
+    # Cropped and padded frames are resized after their colors are converted, not before.
+    allowed = 1e-5 if framing == "stretch" else 2e-2
+    for lines, prediction in zip(printed, predictions, strict=True):
+        np.testing.assert_allclose(np.ravel(lines), prediction.probabilities, atol=allowed)
+
+
+def test_predictions_are_compared_on_videos_and_it_is_said_how_much_they_vary(tmp_path: Path) -> None:
+    need("saved_model")
+    file, model = saved(tmp_path, "frame_pool")
+    videos = [write_video(tmp_path / f"{number}.mp4", noise(4, 16, 16, seed=number)) for number in range(3)]
+    export = export_model(file, "saved_model", tmp_path / "out", videos=videos)
+    assert (export.real_windows, export.windows) == (3, 11)
+    assert export.is_telling and 0.01 < export.variation <= 1
+    parity = json.loads((tmp_path / "out" / "export.json").read_text())["parity"]
+    assert (parity["variation"], parity["real_windows"]) == (export.variation, 3)
+    model.set_weights([weight * 0 for weight in model.get_weights()])
+    model.save(file)
+    write_card(describe_model(file, channels="rgb"), file.with_suffix(".json"))
+    assert not export_model(file, "saved_model", tmp_path / "out").is_telling
+
+
 def test_an_operation_that_litert_lacks_is_named(tmp_path: Path) -> None:
     need("litert")
     file, _ = saved(tmp_path, "conv3d", frames=10, preset="classic")
@@ -128,7 +166,7 @@ def test_wrong_calls(tmp_path: Path) -> None:
     for words, message in [
         ({"format": "pdf"}, "no format 'pdf': choose from onnx, openvino, saved_model, litert"),
         ({"format": "onnx", "stream": True, "hop": 5}, "hop is 5; expected 1 to 4"),
-        ({"format": "onnx", "labels": ["a"]}, "1 labels for a model of 3"),
+        ({"format": "onnx", "labels": ["a"]}, "1 label for a model of 3"),
     ]:
         with pytest.raises(UsageError, match=message):
             export_model(file, **words)  # type: ignore[arg-type]
@@ -143,8 +181,8 @@ def test_nothing_of_a_foreign_model_is_run_by_the_example(
     # Not a real model, because TensorFlow refuses such names; other backends and later versions need not.
     model: Any = SimpleNamespace(
         name=name.format(code),
-        input_shape=(None, 2, 4, 4, 3),
-        inputs=[SimpleNamespace(shape=(None, 2, 4, 4, 3), dtype="float32")],
+        input_shape=(None, 2, 16, 16, 3),
+        inputs=[SimpleNamespace(shape=(None, 2, 16, 16, 3), dtype="float32")],
         predict_on_batch=lambda clips: np.full((len(clips), 2), 0.5),
     )
     labels = (code, name.format(code))

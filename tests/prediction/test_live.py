@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import av
 import keras
@@ -30,7 +31,7 @@ LABELS = ("left", "right", "still")
 Probabilities = NDArray[np.float32]
 
 
-def untrained(folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0, **options: str | bool) -> Run:
+def untrained(folder: Path, family: str, spec: sm.ClipSpec, typical_seconds: float = 1.0, **options: Any) -> Run:
     """A run that has not learned anything, but whose predictions differ from clip to clip."""
     folder.mkdir()
     model = build_model(family, frames=spec.frames, height=spec.height, width=spec.width, classes=3, options=options)

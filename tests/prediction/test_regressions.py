@@ -48,7 +48,7 @@ def test_numbers_are_shown_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     sm.stream_to(loaded, video, video=tmp_path / "b.mp4", detector=detector, on_update=view.update, stats=stats)
     texts = ["speed 12.5, tilt 0", "speed 42.5, tilt -60", "speed 22.5, tilt -20", "speed 12.5, tilt 0"]
     assert drawn == [(text, None) for text in texts]
-    assert screen.getvalue().endswith("  speed  32.5\n")
+    assert screen.getvalue().endswith("  speed  mean 32.5, peak 42.5\n")
     console.print(view)
     shown = screen.getvalue()
     assert texts[-1] in shown and "▁█▄▁" in shown and "%" not in shown

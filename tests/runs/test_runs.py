@@ -95,7 +95,7 @@ def test_a_run_records_the_versions_that_made_it() -> None:
 @pytest.mark.parametrize("name", ["epochs", "batch_size", "patience"])
 def test_a_recipe_has_counts_of_one_or_more(name: str) -> None:
     assert getattr(Recipe("conv3d", **{name: 1}), name) == 1  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=f"{name.replace('_', ' ')} is 0; expected 1 or more"):
+    with pytest.raises(UsageError, match=f"{name.replace('_', ' ')} is 0; expected a whole number of 1 or more"):
         Recipe("conv3d", **{name: 0})  # type: ignore[arg-type]
 
 
@@ -107,14 +107,14 @@ def test_a_recipe_has_a_precision_that_keras_knows() -> None:
 
 def test_a_recipes_learning_rate_is_a_finite_number_above_zero() -> None:
     for rate in (0.0, -1.0, math.inf, math.nan):
-        with pytest.raises(UsageError, match=f"learning rate is {rate:g}; expected a finite number above 0"):
+        with pytest.raises(UsageError, match=f"learning rate is {rate}; expected a finite number above 0"):
             Recipe("conv3d", learning_rate=rate)
 
 
 def test_a_recipes_weight_decay_is_a_finite_number_of_zero_or_more() -> None:
     assert Recipe("conv3d", weight_decay=0.0).weight_decay == 0
     for decay in (-0.1, math.inf, math.nan):
-        with pytest.raises(UsageError, match=f"weight decay is {decay:g}; expected a finite number of 0 or more"):
+        with pytest.raises(UsageError, match=f"weight decay is {decay}; expected a finite number of 0 or more"):
             Recipe("conv3d", weight_decay=decay)
 
 

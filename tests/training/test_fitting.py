@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import keras
 import numpy as np
@@ -351,6 +352,30 @@ def test_a_damaged_unfinished_training_is_reported_in_one_line(
     assert re.fullmatch(
         rf".*{file}[-\w]*\.\w+: cannot be read; delete {re.escape(str(unfinished))} to train again", str(error.value)
     )
+
+
+def test_no_video_is_both_learned_from_and_validated_on(
+    shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path
+) -> None:
+    both = shades[1].only([*shades[1], *shades[0][:2]])
+    with pytest.raises(StillmotionError, match="2 videos are in the train part and in the validation part"):
+        sm.train(easy_recipe, shades[0], both, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_validation_part_in_another_folder_is_found_again(
+    shades: list[sm.Videos], easy_recipe: sm.Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files may be called as those of the train part are."""
+    elsewhere = shutil.copytree(shades[0].root, tmp_path / "videos")
+    identify = Mock(side_effect=KeyboardInterrupt)
+    monkeypatch.setattr("stillmotion.training.fitting.identify_training", identify)
+    with pytest.raises(KeyboardInterrupt):
+        sm.train(easy_recipe, shades[0], sm.Videos(elsewhere, shades[0].items), out=tmp_path / "run")
+    data = identify.call_args.args[1]
+    part = data.part("validation")
+    assert [part.file(video).resolve() for video in part] == [elsewhere / video.path for video in shades[0]]
+    assert data.shared_groups("train", "validation") == ()
 
 
 def test_labels_have_to_agree_and_videos_to_be_readable(

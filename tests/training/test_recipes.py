@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -47,12 +47,12 @@ def test_epochs_suit_the_number_of_clips(videos: int, seconds: float, most: int,
         ("conv3d", {"rnn": "lstm"}, "conv3d has no setting 'rnn'"),
         ("cnn_rnn", {"rnn": "elman"}, "rnn"),
         ("transformer", {}, "transformer"),
-        ("conv3d", {"epochs": 0}, "epochs is 0; expected 1 or more"),
+        ("conv3d", {"epochs": 0}, "epochs is 0; expected a whole number of 1 or more"),
         ("conv3d", {"batch_size": 0}, "batch size is 0"),
         ("conv3d", {"patience": 0}, "patience is 0"),
-        ("conv3d", {"learning_rate": 0.0}, "learning rate is 0; expected a finite number above 0"),
+        ("conv3d", {"learning_rate": 0.0}, "learning rate is 0.0; expected a finite number above 0"),
     ],
 )
-def test_a_wrong_setting_is_named(family: str, settings: dict[str, object], message: str) -> None:
+def test_a_wrong_setting_is_named(family: str, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         sm.make_recipe(family, **settings)

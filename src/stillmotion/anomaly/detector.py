@@ -100,6 +100,11 @@ class Detector:
         record: what it was learned from and what it promises.
         memory: what is normal.
         scales: what distances are divided by.
+
+    Examples:
+        >>> detector = sm.load_detector("detector")
+        >>> detector.record.expected_per_hour  # false alarms, at most
+        5.7
     """
 
     folder: Path
@@ -172,6 +177,11 @@ def load_detector(folder: str | Path) -> Detector:
     Raises:
         UsageError: there is none.
         StillmotionError: it is damaged.
+
+    Examples:
+        >>> detector = sm.load_detector("detector")
+        >>> detector.record.promise
+        '1/hour'
     """
     folder = Path(folder)
     if not is_detector(folder):

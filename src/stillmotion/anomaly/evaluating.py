@@ -121,6 +121,11 @@ class DetectorEvaluation:
         found: share of the faults that were found, and its 95 % interval by group.
         curves: of the score, of look and motion alone, and of three that know nothing.
         skipped: recordings that could not be read, with reasons.
+
+    Examples:
+        >>> result = sm.evaluate_detector("detector", "truth.csv")
+        >>> len(result.false_alarms), result.normal_hours
+        (0, 0.5)
     """
 
     faults: tuple[FoundFault, ...]
@@ -192,6 +197,11 @@ def evaluate_detector(
     Raises:
         UsageError: there is no such detector or table.
         StillmotionError: no recording can be read, or a recording is one that the detector was learned from.
+
+    Examples:
+        >>> result = sm.evaluate_detector("detector", "truth.csv")
+        >>> result.disturbed_per_hour
+        0.0
     """
     detector = detector if isinstance(detector, Detector) else load_detector(detector)
     recordings = read_truth(truth) if isinstance(truth, str | Path) else list(truth)

@@ -78,6 +78,11 @@ def fit_anomaly_detector(
         UsageError: there is no video, or an argument makes no sense.
         StillmotionError: there are less than 20 seconds of footage, the backbone's weights or OpenCV are missing, or
             the folder cannot be written to or holds another detector.
+
+    Examples:
+        >>> detector = sm.fit_anomaly_detector("normal/", out="detector", promise="1/hour")
+        >>> detector.record.keeps_promise
+        False
     """
     promised = read_promise(promise)
     if not 1 <= rate <= 60:

@@ -30,6 +30,10 @@ class Score:
         raised: the alarm that is raised by this frame.
         ended: the alarm that ends with it, or ended with the recording before it.
         frame: the frame itself.
+
+    Examples:
+        >>> [score.seconds for score in sm.score_source("detector", "new.mp4") if score.level >= 1]
+        [2.5]
     """
 
     seconds: float
@@ -65,6 +69,11 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
         UsageError: there is no such detector or source.
         UnreadableVideoError: the source cannot be opened.
         StillmotionError: the detector is damaged, or its backbone is not here.
+
+    Examples:
+        >>> for score in sm.score_source("detector", "new.mp4"):
+        ...     print(score.seconds, score.kind, score.cell)
+        2.5 motion (3, 4)
     """
     detector = detector if isinstance(detector, Detector) else load_detector(detector)
     source = source if isinstance(source, Source) else find_source(source)

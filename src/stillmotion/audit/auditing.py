@@ -86,6 +86,11 @@ def audit_model(
     Raises:
         UsageError: a wrong argument.
         StillmotionError: the model, a video or the frame reader cannot be used.
+
+    Examples:
+        >>> audit = sm.audit_model("runs/still", ["new.mp4"], snapshots="stills/")
+        >>> [cause.kind for cause in audit.causes]
+        [...]
     """
     reader = FrameReader(frame_reader) if frame_reader is not None else None
     audited = load_audited_model(

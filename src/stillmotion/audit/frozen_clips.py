@@ -10,7 +10,7 @@ from stillmotion.audit.decisions import total_variation
 from stillmotion.audit.loading import load_audited_model
 from stillmotion.audit.records import FrozenClip
 from stillmotion.clips import even_windows, read_clips
-from stillmotion.models import FAMILIES
+from stillmotion.models import find_family
 from stillmotion.runs import read_run
 
 MAX_SNAPSHOTS = 12
@@ -65,6 +65,6 @@ def _load_still_sibling(audited: AuditedModel) -> AuditedModel | None:
     """The still model that was trained in the same comparison, if there is one."""
     for file in sorted(audited.file.parent.glob("*/snapshot.keras")):
         run = read_run(file.parent)
-        if FAMILIES[run.recipe.family].kind == "still" and run.labels == audited.labels:
+        if find_family(run.recipe.family).kind == "still" and run.labels == audited.labels:
             return load_audited_model(file)
     return None

@@ -270,6 +270,11 @@ class Audit:
         frame_reader: the user's frame reader; None without one.
         notes: what else a reader should know.
         images: PNG files by name, for the previews; not a part of audit.json.
+
+    Examples:
+        >>> audit = sm.read_audit("audit")
+        >>> [cause.kind for cause in audit.causes]
+        [...]
     """
 
     model: ModelFacts

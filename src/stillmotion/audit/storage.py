@@ -30,6 +30,10 @@ def read_audit(folder: Path) -> Audit:
     Raises:
         UsageError: there is no audit.
         StillmotionError: it is something else.
+
+    Examples:
+        >>> sm.read_audit("audit").model.labels
+        ('left', 'right')
     """
     file = folder / "audit.json" if folder.is_dir() else folder
     try:

@@ -89,6 +89,15 @@ def compare(
     split: options.Split = "0.7,0.15,0.15",
     seed: options.Seed = 0,
     overwrite: options.Overwrite = False,
+    include: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Test this model of yours, too, with its card beside it. Can be repeated. If a still and a motion "
+            "model are among them, the verdict is about these.",
+            show_default=False,
+        ),
+    ] = None,
     on: Annotated[
         str,
         typer.Option(
@@ -104,7 +113,9 @@ def compare(
 
     Example: stillmotion compare clips/ --out comparison
     """
-    from stillmotion.experiments import default_folder, read_labeled, run_comparison
+    from stillmotion.experiments import check_included, default_folder, read_labeled, run_comparison
+
+    check_included(include or ())
 
     families_ = None if families is None else options.read_families(families)
     backbones = None if backbone is None else options.read_backbones(backbone)
@@ -139,6 +150,7 @@ def compare(
             fractions=fractions,
             seed=seed,
             overwrite=overwrite,
+            include=include or (),
             on=on,
             progress=progress,
         )

@@ -31,6 +31,15 @@ def export(
     *,
     facts: Facts,
     snapshots: options.Snapshots = None,
+    videos: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--compare-on",
+            metavar="PATH",
+            help="Compare predictions on this video, picture or folder, too. Can be repeated.",
+            show_default="test videos of a run",
+        ),
+    ] = None,
 ) -> None:
     """Export a model for another runtime, and check that it predicts the same. Includes an example script.
 
@@ -44,8 +53,15 @@ def export(
     from stillmotion.prediction import export_model
 
     with silent():
-        result = export_model(model, format, out_folder, stream=stream, hop=hop, **facts, snapshots=snapshots)
-    out.print(f"predictions differ by at most {result.max_difference:.1e}, in {result.windows} windows of noise")
+        result = export_model(
+            model, format, out_folder, stream=stream, hop=hop, **facts, snapshots=snapshots, videos=videos or ()
+        )
+    out.print(
+        f"predictions differ by at most {result.max_difference:.1e}, and vary by {result.variation:.2g}, in "
+        f"{result.real_windows} windows of videos and {result.windows - result.real_windows} of noise"
+    )
+    if not result.is_telling:
+        note("warning: predictions that hardly vary agree easily; give --compare-on with videos of several labels")
     if result.test and result.test.warning:
         note(f"warning: {result.test.warning}")
     note(f"written: {shown(result.file)}, with export.json and use_it.py in the same folder")

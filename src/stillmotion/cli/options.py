@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from stillmotion.data.segment_columns import parse_time
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Metric, Preset
-from stillmotion.models import FAMILIES, check_backbone
+from stillmotion.models import FAMILIES, check_backbone, find_family
 
 MAX_SIDE = 4096  # pixels
 
@@ -209,8 +210,10 @@ def read_families(text: str) -> list[str]:
     """`frame_pool,conv3d` as names. Raises UsageError."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
-        if name not in FAMILIES:
-            raise UsageError(f"--families: no family {name!r}; choose from {', '.join(FAMILIES)}")
+        try:
+            find_family(name)
+        except UsageError as error:
+            raise UsageError(f"--families: {error}") from None
     if not names:
         raise UsageError(f"--families is empty; choose from {', '.join(FAMILIES)}")
     return names
@@ -224,6 +227,17 @@ def read_backbones(text: str) -> list[str]:
     for name in names:
         check_backbone({"backbone": name})
     return names
+
+
+def as_numbers(chosen: dict[str, str | bool]) -> dict[str, str | bool | int | float]:
+    """Options of a function of the user's own: what looks like a number is one."""
+    numbers: dict[str, str | bool | int | float] = {}
+    for name, value in chosen.items():
+        numbers[name] = value
+        for convert in (float, int):
+            with suppress(ValueError):
+                numbers[name] = value if isinstance(value, bool) else convert(value)
+    return numbers
 
 
 def read_options(texts: list[str]) -> dict[str, str | bool]:

@@ -17,7 +17,13 @@ from stillmotion.models import FAMILIES, check_backbone, check_options
 
 def train(
     data: options.Data,
-    family: Annotated[str, typer.Option(metavar="|".join(FAMILIES), help="Model family to train.")] = "frame_pool",
+    family: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join([*FAMILIES, "MODULE:FUNCTION"]),
+            help="Model family to train, or your own: package.module:function.",
+        ),
+    ] = "frame_pool",
     out_folder: Annotated[Path | None, options.out_folder("Folder for the run.", show_default="FAMILY-run")] = None,
     frames: options.Frames = None,
     rate: options.RateText = "auto",
@@ -90,7 +96,9 @@ def train(
     check_backbone(options_)
     rate_, fractions = options.read_rate(rate), options.read_split(split)
     size_ = None if size is None else options.read_size(size)
-    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "precision": precision}
+    if family not in FAMILIES:
+        options_ = {"options": options.as_numbers(options_)}
     settings: dict[str, Any] = options_ | {name: value for name, value in given.items() if value is not None}
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = out_folder or default_run_folder(family)
@@ -111,7 +119,6 @@ def train(
             tensorboard=tensorboard,
             overwrite=overwrite,
             progress=progress,
-            precision=precision,
             finetune=finetune,
             **settings,
         )

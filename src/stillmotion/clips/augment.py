@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
 from stillmotion.decoding import Images
+from stillmotion.errors import UsageError
+from stillmotion.files import describe_value
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,13 @@ class Augment:
         contrast: the largest relative change of the distance from middle gray.
         color: the largest relative change of each channel on its own, as lamps and white balance cause it.
         flip: whether half of the clips are mirrored. It is off by default, since it turns left into right.
+
+    Raises:
+        UsageError: a crop that is not from 0 to below 1, or another amount that is not from 0 to 1.
+
+    Examples:
+        >>> sm.make_recipe("conv3d", augment=sm.Augment(crop=0.1, flip=True)).augment.flip
+        True
     """
 
     crop: float = 0.2
@@ -26,6 +36,14 @@ class Augment:
     contrast: float = 0.4
     color: float = 0.4
     flip: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("crop", "brightness", "contrast", "color"):
+            amount = getattr(self, name)
+            # Comparisons with NaN are false, so the condition states what is right.
+            if not (isinstance(amount, Real) and 0 <= float(amount) <= 1) or (name == "crop" and amount == 1):
+                limit = "below 1" if name == "crop" else "1"
+                raise UsageError(f"{name} is {describe_value(amount)}; expected 0 to {limit}")
 
 
 NO_AUGMENTATION = Augment(crop=0.0, brightness=0.0, contrast=0.0, color=0.0)

@@ -7,12 +7,15 @@ longest are deleted. The features of frames, in `stillmotion.features`, are kept
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import logging
 import os
 import re
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -21,6 +24,8 @@ from numpy.typing import NDArray
 
 from stillmotion.decoding import DecodedFrames, Framing, Seconds, read_frames, source_files
 from stillmotion.errors import StillmotionError, UnreadableVideoError
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 20 * 2**30
 # Part of every entry's name. Change it when read_frames gives other pixels.
@@ -56,7 +61,7 @@ def cached_frames(
 
     Raises:
         UnreadableVideoError: the file cannot be opened or holds no frame.
-        StillmotionError: the cache cannot be written.
+        StillmotionError: the cache cannot be written, for another reason than that it is read-only.
     """
     detail = np.asarray(seconds, np.float64).tobytes()
     if framing != "stretch":  # Entries from before there was another keep their names.
@@ -86,8 +91,10 @@ def trim_cache(max_bytes: int = MAX_BYTES) -> None:
     for _, size, entry in sorted(entries):
         if total <= max_bytes:
             return
-        with suppress(PermissionError):  # Windows deletes no file that is mapped into memory.
+        try:
             entry.unlink(missing_ok=True)
+        except OSError:
+            continue  # In use, or read-only.
         total -= size
 
 
@@ -122,12 +129,14 @@ def entry_path(
 def store_entry(entry: Path, arrays: Sequence[NDArray[Any]]) -> None:
     """Write an entry under another name first, so that an entry is always whole.
 
+    In a folder that may only be read, nothing is written. A warning says so once.
+
     Args:
         entry: see `entry_path`.
         arrays: none of them empty.
 
     Raises:
-        StillmotionError: the cache cannot be written.
+        StillmotionError: the cache cannot be written, for another reason.
     """
     # Several processes may write the same entry; each has its own part.
     part = entry.with_name(f"{entry.name}.{os.getpid()}.part")
@@ -141,10 +150,22 @@ def store_entry(entry: Path, arrays: Sequence[NDArray[Any]]) -> None:
         finally:
             part.unlink(missing_ok=True)
     except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            _warn_of_read_only(cache_folder())
+            return
         raise StillmotionError(
             f"{entry.parent}: the cache cannot be written ({error.strerror or error}); "
             "free some space there, or set STILLMOTION_CACHE to another folder"
         ) from None
+
+
+@lru_cache
+def _warn_of_read_only(folder: Path) -> None:
+    log.warning(
+        "%s: the cache is read-only, so what is not in it is decoded anew each time; set STILLMOTION_CACHE to another "
+        "folder",
+        folder,
+    )
 
 
 def load_entry(entry: Path) -> list[NDArray[Any]] | None:
@@ -167,7 +188,8 @@ def load_entry(entry: Path) -> list[NDArray[Any]] | None:
                 start = file.tell()
                 arrays.append(np.memmap(file, dtype, "r", start, shape))
                 file.seek(start + arrays[-1].nbytes)
-        os.utime(entry)
+        with suppress(OSError):  # It may be read-only.
+            os.utime(entry)
     except (OSError, ValueError, EOFError):
         return None
     return arrays

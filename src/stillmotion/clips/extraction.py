@@ -14,7 +14,7 @@ import numpy as np
 from stillmotion.clips.cache import cached_frames
 from stillmotion.clips.sampling import Window, frame_times
 from stillmotion.clips.spec import ClipSpec
-from stillmotion.data import Video, Videos
+from stillmotion.data import Video, Videos, as_videos
 from stillmotion.decoding import DecodedFrames, Framing, Images, Seconds, VideoFacts, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.progress import Progress, no_progress
@@ -32,6 +32,11 @@ class Segment:
         file: the path of the video.
         facts: what the file holds.
         window: start and end of the segment, in seconds.
+
+    Examples:
+        >>> segment = sm.open_videos("clips/").segments[0]
+        >>> segment.video.label, segment.facts.width
+        ('left', 16)
     """
 
     video: Video
@@ -52,6 +57,12 @@ class SkippedVideo:
     Attributes:
         video: the entry in the data set.
         reason: why, in one line that names the file.
+
+    Examples:
+        >>> for result in sm.predict("runs/motion", ["new.mp4", "notes.txt"]):
+        ...     if isinstance(result, sm.SkippedVideo):
+        ...         print(result.video.path)
+        notes.txt
     """
 
     video: Video
@@ -68,6 +79,11 @@ class OpenedVideos:
         root: the folder that paths are relative to.
         segments: the readable videos, in the order of the data set.
         skipped: the others, with reasons.
+
+    Examples:
+        >>> opened = sm.open_videos("clips/")
+        >>> len(opened.segments), len(opened.skipped)
+        (12, 0)
     """
 
     root: Path
@@ -99,24 +115,32 @@ class OpenedVideos:
         return replace(self, segments=segments, skipped=())
 
 
-def open_videos(videos: Videos | OpenedVideos, *, progress: Progress = no_progress) -> OpenedVideos:
+def open_videos(videos: Videos | OpenedVideos | str | Path, *, progress: Progress = no_progress) -> OpenedVideos:
     """Open every video and find its labeled segment.
 
     A file that ends before its header says is used as far as it goes.
 
     Args:
-        videos: a data set; one that is open already is returned as it is.
+        videos: a data set, or its folder or table; one that is open already is returned as it is.
         progress: receives the number of videos opened so far.
 
     Returns:
         The readable segments, and the videos that were skipped: unreadable ones, segments that start after the end
         of their video, and files outside the label folders.
+
+    Raises:
+        UsageError: there is no such data set.
+
+    Examples:
+        >>> opened = sm.open_videos("clips/")
+        >>> train, validation, test = (opened.only(part) for part in sm.split(opened.videos))
     """
     if isinstance(videos, OpenedVideos):
         return videos
+    data = as_videos(videos)
 
     def open_video(video: Video) -> Segment | SkippedVideo:
-        file = videos.file(video)
+        file = data.file(video)
         try:
             facts = probe(file)
         except UnreadableVideoError as error:
@@ -129,14 +153,14 @@ def open_videos(videos: Videos | OpenedVideos, *, progress: Progress = no_progre
             )
         return Segment(video, file, facts, (start, end))
 
-    results = thread_map(open_video, videos, progress, "opening videos")
+    results = thread_map(open_video, data, progress, "opening videos")
     loose = [
-        SkippedVideo(Video(name), f"{videos.root / name}: not in the folder of any label; move it into one")
-        for name in videos.loose
+        SkippedVideo(Video(name), f"{data.root / name}: not in the folder of any label; move it into one")
+        for name in data.loose
     ]
     unreadable = [result for result in results if isinstance(result, SkippedVideo)]
     segments = tuple(result for result in results if isinstance(result, Segment))
-    return OpenedVideos(videos.root, segments, (*loose, *unreadable))
+    return OpenedVideos(data.root, segments, (*loose, *unreadable))
 
 
 def read_clips(file: Path, windows: Sequence[Window], spec: ClipSpec, *, cache: bool = False) -> Images:
@@ -177,6 +201,10 @@ def thread_map(
         The results, in the order of `items`.
     """
     results: list[R] = []
+    if len(items) == 1:  # In a service, a new thread for each file makes memory grow.
+        results.append(work(items[0]))
+        progress(stage, 1, 1)
+        return results
     with ThreadPoolExecutor() as pool:
         try:
             for result in pool.map(work, items):

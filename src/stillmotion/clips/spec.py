@@ -46,6 +46,11 @@ class ClipSpec:
         framing: how a frame of another aspect ratio gets this size: "stretch" (the whole frame, its aspect ratio not
             kept), "crop" (the largest centered part with the aspect ratio of the size) or "letterbox" (the whole frame,
             padded with black). Runs are trained on stretched frames.
+
+    Examples:
+        >>> spec = sm.ClipSpec(frames=16, rate=8, size=(96, 128))
+        >>> spec.seconds
+        2.0
     """
 
     frames: int = 16
@@ -66,6 +71,8 @@ class ClipSpec:
             raise UsageError(f"size is {self.size!r}; expected pixels like 64, or (height, width)")
         if min(self.height, self.width) < MIN_SIDE:
             raise UsageError(f"size is {self.height}x{self.width}; the smallest is {MIN_SIDE}x{MIN_SIDE}")
+        if self.order not in get_args(Order):
+            raise UsageError(f"order is {self.order!r}; expected {', '.join(get_args(Order))}")
         if self.framing not in get_args(Framing):
             raise UsageError(f"framing is {self.framing!r}; expected {', '.join(get_args(Framing))}")
 
@@ -98,6 +105,10 @@ def choose_rate(durations: Sequence[float], frames: int, own_rates: Sequence[flo
 
     Returns:
         The rate, and one line that says why.
+
+    Examples:
+        >>> sm.choose_rate([2.0, 2.5, 3.0], frames=16)
+        ('spread', 'rate: spread, 16 frames over each video (trimmed: 2 to 3 s, typically 2.5 s)')
     """
     lengths = np.array([seconds for seconds in durations if seconds > 0])
     if len(lengths) == 0:

@@ -24,6 +24,7 @@ from stillmotion.comparison.model_results import (
     summarize_training,
 )
 from stillmotion.comparison.model_runs import RunsByModel, group_by_model
+from stillmotion.comparison.overlaps import with_overlaps
 from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.recommendation import recommend
 from stillmotion.comparison.records import Comparison, DataSummary, ModelResult, SkippedRecord
@@ -69,6 +70,11 @@ def compare_runs(
         UsageError: no runs, no such folder, a run given twice, a model of still and motion families, no such
             metric, or a margin outside 0..1.
         StillmotionError: a folder is not a run or was not evaluated, or the test videos differ.
+
+    Examples:
+        >>> comparison = sm.compare_runs(["runs/still", "runs/motion"], margin=0.05)
+        >>> comparison.verdict.answer
+        'undecided'
     """
     by_model = group_by_model(runs)
     comparison = compare_statistics(
@@ -92,6 +98,7 @@ def compare_statistics(
     sequential: bool = False,
     seed: int = 0,
     relative_to: Path | None = None,
+    about: Sequence[str] = (),
 ) -> Comparison:
     """The models' results and the verdict of their statistics, still to be completed by `complete_comparison`.
 
@@ -102,6 +109,7 @@ def compare_statistics(
         sequential: as for `compare_runs`.
         seed: as for `compare_runs`.
         relative_to: as for `compare_runs`.
+        about: models that the verdict is about, if a still and a motion model are among them.
 
     Returns:
         A comparison without evidence, shortcuts, examples and advice.
@@ -120,7 +128,9 @@ def compare_statistics(
     check_same_videos([training for trainings in predictions.values() for training in trainings])
     validation = {name: mean_validation([tested.run for tested in members]) for name, members in by_model.items()}
     models = {name: _model_result(members, predictions[name], seed, relative_to) for name, members in by_model.items()}
-    still, motion = (_best(models, validation, kind) for kind in ("still", "motion"))
+    kinds = {models[name].kind for name in about}
+    rivals = {name: models[name] for name in about} if kinds == {"still", "motion"} else models
+    still, motion = (_best(rivals, validation, kind) for kind in ("still", "motion"))
     name = still or motion or next(iter(by_model))
     crossed = len(predictions[name]) < len(by_model[name])
     tested_videos = len(predictions[name][0].videos) if crossed else None
@@ -131,8 +141,12 @@ def compare_statistics(
             {name: predictions[name] for name, result in models.items() if result.kind == kind}
             for kind in ("still", "motion")
         )
-        chosen = None if crossed else (still, motion)
+        # With folds, validation videos are test videos of others, so that only a pair that was named is not chosen.
+        chosen = None if crossed and (rivals is models or len(rivals) > 2) else (still, motion)
         verdict = decide_among(stills, motions, margin=margin, chosen=chosen, metric=metric, sequential=sequential)
+        verdict = with_overlaps(
+            verdict, {name: [tested.run for tested in members] for name, members in by_model.items()}
+        )
     return Comparison(
         models=models,
         verdict=verdict,

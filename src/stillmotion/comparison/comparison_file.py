@@ -28,6 +28,11 @@ def write_comparison(comparison: Comparison, folder: str | Path) -> Path:
 
     Raises:
         StillmotionError: the file cannot be written.
+
+    Examples:
+        >>> comparison = sm.compare_tables(["still.csv", "motion.csv"])
+        >>> sm.write_comparison(comparison, "of-tables").name
+        'comparison.json'
     """
     path = Path(folder) / COMPARISON_FILE
     make_folder(path.parent)
@@ -46,6 +51,10 @@ def read_comparison(folder: str | Path) -> Comparison:
 
     Raises:
         StillmotionError: the folder has no comparison.json, or it is invalid.
+
+    Examples:
+        >>> sm.read_comparison("comparison").verdict.margin
+        0.05
     """
     path = Path(folder) / COMPARISON_FILE
     try:

@@ -35,6 +35,10 @@ def complete_comparison(
 
     Returns:
         The comparison with its final verdict, evidence, shortcuts, examples and advice.
+
+    Examples:
+        >>> comparison = sm.compare_tables(["still.csv", "motion.csv"])
+        >>> comparison = sm.complete_comparison(comparison, shortcuts=sm.find_shortcuts("clips/"))
     """
     completed = replace(
         comparison,

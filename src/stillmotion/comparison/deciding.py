@@ -13,7 +13,7 @@ from stillmotion.comparison.choosing import Choice, Pair
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure, Metric, check_metric
 from stillmotion.comparison.per_label import label_gains, pair_gains
-from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
+from stillmotion.comparison.predictions import Predictions, as_trainings, check_same_videos, correct_by_training
 from stillmotion.comparison.sentences import MIN_GROUPS, few_groups_text, videos_as_groups_text
 from stillmotion.comparison.verdict import Contrast, Verdict, VerdictWarning
 from stillmotion.errors import UsageError
@@ -31,8 +31,8 @@ MAX_GROUPS_FACTOR = 20  # beyond so many times the groups, more data will hardly
 
 
 def decide(
-    still: Sequence[Predictions],
-    motion: Sequence[Predictions],
+    still: Predictions | Sequence[Predictions],
+    motion: Predictions | Sequence[Predictions],
     *,
     margin: float = 0.05,
     names: Pair = ("still", "motion"),
@@ -42,8 +42,8 @@ def decide(
     """Compare a still model and a motion model on the same test videos.
 
     Args:
-        still: the still model's predictions, one entry per training.
-        motion: the motion model's predictions, one entry per training.
+        still: the still model's predictions, or a list with one entry per training.
+        motion: likewise those of the motion model.
         margin: the smallest gain in accuracy that is worth motion.
         names: what to call the two models.
         metric: as for `decide_among`.
@@ -55,14 +55,19 @@ def decide(
     Raises:
         UsageError: as for `decide_among`.
         StillmotionError: as for `decide_among`.
+
+    Examples:
+        >>> still, motion = sm.read_predictions("still.csv"), sm.read_predictions("motion.csv")
+        >>> sm.decide(still, motion).answer
+        'undecided'
     """
-    stills, motions = {names[0]: still}, {names[1]: motion}
+    stills, motions = {names[0]: as_trainings(still)}, {names[1]: as_trainings(motion)}
     return decide_among(stills, motions, margin=margin, metric=metric, sequential=sequential)
 
 
 def decide_among(
-    stills: Mapping[str, Sequence[Predictions]],
-    motions: Mapping[str, Sequence[Predictions]],
+    stills: Mapping[str, Predictions | Sequence[Predictions]],
+    motions: Mapping[str, Predictions | Sequence[Predictions]],
     *,
     margin: float = 0.05,
     chosen: Pair | None = None,
@@ -82,7 +87,7 @@ def decide_among(
     label, and stills do not suffice if the still model surely misses a label by more than the margin.
 
     Args:
-        stills: the predictions of each still model by name, one entry per training.
+        stills: the predictions of each still model by name, or lists with one entry per training.
         motions: the predictions of each motion model by name.
         margin: the smallest gain in accuracy that is worth motion.
         chosen: the still and the motion model that other data than these test videos have chosen, such as the
@@ -94,11 +99,18 @@ def decide_among(
         The verdict, from statistics alone: nothing was checked that is not in the predictions.
 
     Raises:
-        UsageError: a model of each kind is needed, a metric that does not exist, or names that are not unique.
+        UsageError: a model of each kind is needed, a metric that does not exist, a margin outside 0..1, or names that
+            are not unique.
         StillmotionError: the models predicted different videos.
+
+    Examples:
+        >>> still, motion = sm.read_predictions("still.csv"), sm.read_predictions("motion.csv")
+        >>> sm.decide_among({"one frame": still}, {"order": motion}).motion
+        'order'
     """
+    check_margin(margin)
     check_metric(metric)
-    predictions = {**stills, **motions}
+    predictions = {name: as_trainings(trainings) for name, trainings in (*stills.items(), *motions.items())}
     if not stills or not motions or len(predictions) < len(stills) + len(motions):
         raise UsageError("a verdict needs still and motion models, each with a name of its own")
     check_same_videos([training for trainings in predictions.values() for training in trainings])

@@ -48,6 +48,12 @@ def select_examples(still: Sequence[Predictions], motion: Sequence[Predictions],
 
     Raises:
         StillmotionError: the models predicted different videos.
+
+    Examples:
+        >>> still, motion = sm.read_predictions("still.csv"), sm.read_predictions("motion.csv")
+        >>> examples = sm.select_examples([still], [motion], count=2)
+        >>> len(examples)
+        2
     """
     check_same_videos([*still, *motion])
     first, second = still[0], motion[0]

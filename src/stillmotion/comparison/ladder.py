@@ -62,10 +62,10 @@ def climb(
         metric: what a gain is measured by.
 
     Returns:
-        The ladder; None unless the models are two or more rungs.
+        The ladder; None unless two or more models are rungs.
     """
     rungs = [rung for rung in RUNGS if rung in predictions]
-    if len(rungs) < 2 or len(rungs) < len(predictions):
+    if len(rungs) < 2:
         return None
     measure = Measure(predictions[rungs[0]][0], metric)
     correct = {rung: correct_by_training(predictions[rung]) for rung in rungs}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from stillmotion.comparison.measuring import Measure
-from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
+from stillmotion.comparison.predictions import Predictions, as_trainings, check_same_videos, correct_by_training
 from stillmotion.statistics import CONFIDENCE, Floats, Ints, group_codes, mean_interval, proportion_interval
 
 BOOTSTRAP_DRAWS = 2000
@@ -73,7 +73,7 @@ class Metrics:
     per_label: Mapping[str, LabelMetrics]
 
 
-def compute_metrics(predictions: Sequence[Predictions], *, seed: int = 0) -> Metrics:
+def compute_metrics(predictions: Predictions | Sequence[Predictions], *, seed: int = 0) -> Metrics:
     """Measure one model.
 
     Intervals of accuracy and recall are Wilson's on an effective number of videos. That of balanced accuracy is
@@ -82,7 +82,7 @@ def compute_metrics(predictions: Sequence[Predictions], *, seed: int = 0) -> Met
     That of log loss is Student's t on the jackknife over groups.
 
     Args:
-        predictions: one entry per training, all on the same videos.
+        predictions: one model's predictions, or a list with one entry per training, all on the same videos.
         seed: random seed of the bootstrap.
 
     Returns:
@@ -90,7 +90,13 @@ def compute_metrics(predictions: Sequence[Predictions], *, seed: int = 0) -> Met
 
     Raises:
         StillmotionError: the trainings predicted different videos.
+
+    Examples:
+        >>> metrics = sm.compute_metrics(sm.read_predictions("motion.csv"))
+        >>> metrics.accuracy.value
+        1.0
     """
+    predictions = as_trainings(predictions)
     check_same_videos(predictions)
     first = predictions[0]
     n_groups, codes = group_codes(first.groups)

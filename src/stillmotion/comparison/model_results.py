@@ -16,6 +16,7 @@ from stillmotion.comparison.reading import read_predictions
 from stillmotion.comparison.records import AccuracyCurves, Kind, ModelCost, ModelResult, TrainingSummary
 from stillmotion.errors import StillmotionError
 from stillmotion.models import FAMILIES
+from stillmotion.models.own_families import own_kind
 from stillmotion.runs import Run
 
 
@@ -28,7 +29,7 @@ class EvaluatedRun(NamedTuple):
 
 def kind_of(family: str) -> Kind:
     """The kind of a family; an unknown family counts as a motion family."""
-    return FAMILIES[family].kind if family in FAMILIES else "motion"
+    return FAMILIES[family].kind if family in FAMILIES else own_kind(family) or "motion"
 
 
 def read_evaluated_run(run: Run) -> EvaluatedRun:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TypeVar
 
-from stillmotion.runs import Run, read_run
+from stillmotion.errors import UsageError
+from stillmotion.runs import Run, as_run
 
 AnyRun = TypeVar("AnyRun", Run, Run | Path | str)
 RunsByModel = Sequence[AnyRun] | Mapping[str, Sequence[AnyRun]]
@@ -25,13 +27,11 @@ def group_by_model(runs: RunsByModel[AnyRun]) -> dict[str, list[Run]]:
         UsageError: there is no such folder.
         StillmotionError: a folder is not a run.
     """
+    if isinstance(runs, str | PathLike | Run):
+        raise UsageError("expected a list of runs or of their folders, not a single one")
     if isinstance(runs, Mapping):
-        return {name: [_read(run) for run in members] for name, members in runs.items()}
+        return {name: [as_run(run) for run in members] for name, members in runs.items()}
     by_family: dict[str, list[Run]] = {}
-    for run in map(_read, runs):
+    for run in map(as_run, runs):
         by_family.setdefault(run.recipe.family, []).append(run)
     return by_family
-
-
-def _read(run: Run | Path | str) -> Run:
-    return run if isinstance(run, Run) else read_run(run)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from stillmotion.errors import StillmotionError
+from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.statistics import Floats, Ints
 
 
@@ -21,6 +22,18 @@ class Predictions:
         labels: the class names, in the order of the columns of `probabilities`.
         truth: `(n,)`, indices into `labels`.
         probabilities: `(n, classes)`, the mean over each video's windows.
+
+    Raises:
+        UsageError: another number of groups, truths or rows than of videos, a truth that is no label's number, or
+            probabilities that are not from 0 to 1 and do not add up to 1.
+
+    Examples:
+        >>> still = sm.Predictions(
+        ...     videos=("a.mp4", "b.mp4"), groups=("monday", "tuesday"), labels=("calm", "jam"),
+        ...     truth=[0, 1], probabilities=[[0.8, 0.2], [0.6, 0.4]],
+        ... )
+        >>> still.correct
+        array([1., 0.])
     """
 
     videos: tuple[str, ...]
@@ -28,6 +41,29 @@ class Predictions:
     labels: tuple[str, ...]
     truth: Ints
     probabilities: Floats
+
+    def __post_init__(self) -> None:
+        for name in ("videos", "groups", "labels"):
+            object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
+        try:
+            truth, probabilities = np.asarray(self.truth, np.intp), np.asarray(self.probabilities, float)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"truth or probabilities are no numbers ({error})") from None
+        object.__setattr__(self, "truth", truth)
+        object.__setattr__(self, "probabilities", probabilities)
+        count, classes = len(self.videos), len(self.labels)
+        if len(self.groups) != count or truth.shape != (count,) or probabilities.shape != (count, classes):
+            raise UsageError(
+                f"{count} videos and {classes} labels with {len(self.groups)} groups, truth of shape {truth.shape} and "
+                f"probabilities of shape {probabilities.shape}; expected {count}, {(count,)} and {(count, classes)}"
+            )
+        twice = next((video for video, times in Counter(self.videos).items() if times > 1), None)
+        if twice is not None:
+            raise UsageError(f"the video {twice!r} is there twice; give each the mean of its windows")
+        if ((truth < 0) | (truth >= classes)).any():
+            raise UsageError(f"truth holds numbers of labels, from 0 to {classes - 1}")
+        for row, reason in wrong_rows(probabilities):
+            raise UsageError(f"a probability of the video {self.videos[row]!r} {reason}")
 
     @property
     def predicted(self) -> Ints:
@@ -47,6 +83,29 @@ class Predictions:
         """`(n,)`: 1 where the prediction is correct and 0 where it is not; a fraction for ties."""
         correct: Floats = self.votes[np.arange(len(self.truth)), self.truth]
         return correct
+
+
+def wrong_rows(probabilities: Floats) -> Iterator[tuple[int, str]]:
+    """Find rows that are no probabilities.
+
+    Args:
+        probabilities: `(n, classes)`.
+
+    Yields:
+        For each of three mistakes that there is, the first row with it, and what is wrong, in words.
+    """
+    for invalid, reason in (
+        (~np.isfinite(probabilities).all(axis=1), "is missing or not a number"),
+        ((probabilities < -1e-6).any(axis=1) | (probabilities > 1 + 1e-6).any(axis=1), "is not between 0 and 1"),
+        (abs(probabilities.sum(axis=1) - 1) > 0.05, "is wrong: those of the row do not add up to 1"),
+    ):
+        if invalid.any():
+            yield int(invalid.argmax()), reason
+
+
+def as_trainings(predictions: Predictions | Sequence[Predictions]) -> Sequence[Predictions]:
+    """The predictions of a model's trainings, of which there may be one that is not in a list."""
+    return [predictions] if isinstance(predictions, Predictions) else predictions
 
 
 def correct_by_training(trainings: Sequence[Predictions]) -> Floats:

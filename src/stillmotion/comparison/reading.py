@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from stillmotion.comparison.predictions import Predictions, check_same_videos
+from stillmotion.comparison.predictions import Predictions, check_same_videos, wrong_rows
 from stillmotion.data.tables import PROBABILITY_PREFIX, describe_columns, read_table
 from stillmotion.errors import StillmotionError
 from stillmotion.statistics import Floats
@@ -39,6 +39,10 @@ def read_predictions(path: Path) -> Predictions:
     Raises:
         StillmotionError: the file is missing or unreadable, lacks columns, has two rows for one window of a video,
             holds several seeds, or holds invalid probabilities.
+
+    Examples:
+        >>> sm.read_predictions("motion.csv").labels
+        ('left', 'right')
     """
     trainings = read_predictions_by_seed(path)
     if len(trainings) > 1:
@@ -58,6 +62,10 @@ def read_predictions_by_seed(path: Path, *, by: str = "seed") -> list[Prediction
 
     Raises:
         StillmotionError: as `read_predictions`, or the trainings predicted different videos.
+
+    Examples:
+        >>> len(sm.read_predictions_by_seed("motion.csv"))
+        1
     """
     path = Path(path)
     table = read_table(path, _TEXT_COLUMNS, expected=_TEXT_COLUMNS)
@@ -160,16 +168,8 @@ def _check_labels(path: Path, labels: tuple[str, ...], labels_of_rows: Sequence[
 
 
 def _check_probabilities(path: Path, videos: Sequence[str], probabilities: Floats) -> None:
-    for invalid, problem in (
-        (~np.isfinite(probabilities).all(axis=1), "is missing or not a number"),
-        ((probabilities < -1e-6).any(axis=1) | (probabilities > 1 + 1e-6).any(axis=1), "is not between 0 and 1"),
-        (abs(probabilities.sum(axis=1) - 1) > 0.05, "is wrong: those of the row do not add up to 1"),
-    ):
-        if invalid.any():
-            row = int(invalid.argmax())
-            raise StillmotionError(
-                f"{path}: row {row + FIRST_ROW}: a probability of the video {videos[row]!r} {problem}"
-            )
+    for row, reason in wrong_rows(probabilities):
+        raise StillmotionError(f"{path}: row {row + FIRST_ROW}: a probability of the video {videos[row]!r} {reason}")
 
 
 def _check_rows(

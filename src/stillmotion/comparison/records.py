@@ -116,7 +116,7 @@ class ContenderResult:
 
     name: str
     family: str
-    options: Mapping[str, str | bool]
+    options: Mapping[str, str | bool | int | float]
     validation_accuracies: tuple[float, ...]
     validation_losses: tuple[float, ...]
     chosen_folds: tuple[int, ...] = ()
@@ -238,6 +238,13 @@ class Comparison:
         advice: what to take home: costs, failures, next steps.
         rates: accuracy by the number of frames in a window, and what more gain; empty if that was not measured.
         learning: accuracy by the share of the training groups, and what more gain; empty if that was not measured.
+
+    Examples:
+        >>> comparison = sm.read_comparison("comparison")
+        >>> comparison.verdict.answer
+        'motion needed'
+        >>> comparison.models[comparison.verdict.motion].accuracy.value > 0.9
+        True
     """
 
     models: Mapping[str, ModelResult]

@@ -47,6 +47,8 @@ def verdict_details(verdict: Verdict) -> str:
     figures, margin = _figures(verdict), f"the margin of {_margin(verdict)}"
     if verdict.interval_answer == "undecided":
         return f"{figures}. So the gain may be less or more than {margin}. {_more_data(verdict)}."
+    if verdict.leaked_groups:
+        return f"{figures}. But {not_held_out_text(verdict)}."
     side = "above" if verdict.interval_answer == "motion needed" else "below"
     if "motion_not_better_than_guessing" in verdict.blocked_by:
         return (
@@ -138,6 +140,35 @@ def videos_as_groups_text() -> str:
 def few_groups_text(groups: int) -> str:
     """Warns that there are few groups."""
     return f"only {groups} {'group' if groups == 1 else 'groups'} of test videos: take this as a first look"
+
+
+def not_held_out_text(verdict: Verdict) -> str:
+    """Says that the test is not of new recordings."""
+    return (
+        f"models have learned from {_named_groups(verdict.leaked_groups)} of the {verdict.groups} groups of test "
+        "videos, so this does not say how they do on new recordings"
+    )
+
+
+def validation_not_held_out_text(groups: Sequence[str]) -> str:
+    """Warns that validation favors what was learned by heart."""
+    return (
+        f"models have learned from {_named_groups(groups)} of the groups that they were validated on, so validation "
+        "favored those that learn recordings by heart"
+    )
+
+
+def training_unknown_text(names: Sequence[str]) -> str:
+    """Warns of models that were trained elsewhere."""
+    return (
+        f"what {' and '.join(names)} learned from is not known; if that was some of these test recordings, it looks "
+        "better than it is"
+    )
+
+
+def _named_groups(groups: Sequence[str]) -> str:
+    """2 ("monday", "tuesday")."""
+    return f"{len(groups)} ({', '.join(repr(group) for group in groups[:2])}{_more(groups, 2, ', ...')})"
 
 
 def not_checked_text(names: Sequence[str]) -> str:

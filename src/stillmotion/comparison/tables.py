@@ -49,6 +49,11 @@ def compare_tables(
         UsageError: fewer than two tables, a file is missing or given twice, no such metric, or a margin
             outside 0..1.
         StillmotionError: a table is invalid, or the tables have different videos, labels or groups.
+
+    Examples:
+        >>> comparison = sm.compare_tables(["still.csv", "motion.csv"])
+        >>> comparison.verdict.difference
+        0.5
     """
     check_margin(margin)
     check_metric(metric)
@@ -92,6 +97,10 @@ def decide_on_tables(
     Raises:
         UsageError: as `compare_tables`.
         StillmotionError: as `compare_tables`.
+
+    Examples:
+        >>> sm.decide_on_tables(["still.csv", "motion.csv"]).motion_accuracy
+        1.0
     """
     check_margin(margin)
     check_metric(metric)

@@ -14,6 +14,7 @@ from stillmotion.statistics import CONFIDENCE
 VerdictAnswer = Literal["motion needed", "stills suffice", "undecided"]
 BestFrameReason = Literal["most_confident_frame_close", "order_not_needed"]
 VerdictReason = Literal[
+    "test_not_held_out",
     "interval_above_margin",
     "interval_below_margin",
     "interval_spans_margin",
@@ -24,7 +25,15 @@ VerdictReason = Literal[
     "order_not_needed",
 ]
 Selection = Literal["only_pair", "validation_accuracy", "test_accuracy"]
-WarningCode = Literal["videos_as_groups", "few_groups", "shortcuts", "not_checked"]
+WarningCode = Literal[
+    "videos_as_groups",
+    "few_groups",
+    "test_not_held_out",
+    "validation_not_held_out",
+    "training_unknown",
+    "shortcuts",
+    "not_checked",
+]
 
 
 @dataclass(frozen=True)
@@ -51,11 +60,13 @@ class VerdictWarning:
     """Something to keep in mind when reading the answer.
 
     Attributes:
-        code: "videos_as_groups": every video is its own group. "few_groups": fewer than 10 groups. "shortcuts":
-            something other than the action predicts the label. "not_checked": shortcuts or evidence were not looked
-            for.
+        code: "videos_as_groups": every video is its own group. "few_groups": fewer than 10 groups.
+            "test_not_held_out": a model was trained or validated on groups of the test videos.
+            "validation_not_held_out": it was trained on groups that it was validated on. "training_unknown": it is not
+            known what a model was trained on. "shortcuts": something other
+            than the action predicts the label. "not_checked": shortcuts or evidence were not looked for.
         text: the warning in words.
-        groups: number of groups, for "few_groups".
+        groups: number of groups, for "few_groups" and those that are not held out.
         names: the shortcuts for "shortcuts"; "shortcuts", "evidence" for "not_checked".
     """
 
@@ -105,12 +116,18 @@ class Verdict:
         stills_beat_guessing: the still model is significantly better than that, by the interval of its accuracy or
             video by video.
         motion_beats_guessing: the same for the motion model.
+        leaked_groups: groups of the test videos that a model was trained or validated on; there should be none.
         best_frame_reason: why one good frame may explain the gain; None if nothing says so
             (`require_motion_evidence`).
         contrasts: every motion model against every still model.
         labels: where motion helps, label by label.
         pairs: where motion helps, pair of labels by pair.
         warnings: what to keep in mind when reading the answer.
+
+    Examples:
+        >>> verdict = sm.read_comparison("comparison").verdict
+        >>> verdict.answer, verdict.blocked_by
+        ('motion needed', ())
     """
 
     still: str
@@ -143,6 +160,7 @@ class Verdict:
     guessing: float = 0.0
     stills_beat_guessing: bool = True
     motion_beats_guessing: bool = True
+    leaked_groups: tuple[str, ...] = ()
     best_frame_reason: BestFrameReason | None = None
     contrasts: tuple[Contrast, ...] = ()
     labels: tuple[LabelGain, ...] = ()
@@ -171,10 +189,12 @@ class Verdict:
     def blocked_by(self) -> tuple[VerdictReason, ...]:
         """Why the answer is undecided although the interval is on one side of the margin; empty if it is not.
 
-        The model that the answer rests on must be better than guessing, *motion needed* needs evidence that it is
-        motion, and stills do not suffice if they surely miss a label.
+        The test must be of new recordings, the model that the answer rests on must be better than guessing, *motion
+        needed* needs evidence that it is motion, and stills do not suffice if they surely miss a label.
         """
         reasons: list[VerdictReason] = []
+        if self.leaked_groups and self.interval_answer != "undecided":
+            reasons.append("test_not_held_out")
         if self.interval_answer == "motion needed":
             if not self.motion_beats_guessing:
                 reasons.append("motion_not_better_than_guessing")

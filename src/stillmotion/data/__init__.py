@@ -2,8 +2,9 @@
 
 from stillmotion.data.class_names import read_class_names
 from stillmotion.data.grouping import AlikeNames, find_alike_names
-from stillmotion.data.reading import check_labeled, check_names, read_videos
-from stillmotion.data.splitting import FRACTIONS, split, split_folds, straddling_groups
+from stillmotion.data.overlaps import shared_groups, shared_videos
+from stillmotion.data.reading import as_videos, check_labeled, check_names, list_videos, read_videos
+from stillmotion.data.splitting import FRACTIONS, divide_by_group, split, split_folds, straddling_groups
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 
 __all__ = [
@@ -13,11 +14,16 @@ __all__ = [
     "Part",
     "Video",
     "Videos",
+    "as_videos",
     "check_labeled",
     "check_names",
+    "divide_by_group",
     "find_alike_names",
+    "list_videos",
     "read_class_names",
     "read_videos",
+    "shared_groups",
+    "shared_videos",
     "split",
     "split_folds",
     "straddling_groups",

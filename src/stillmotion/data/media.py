@@ -82,8 +82,11 @@ def check_exists(path: Path) -> None:
     Raises:
         UsageError: it does not. A URL is not shown, because it may hold a password.
     """
-    if path.exists() or as_frame_folder(path):
-        return
+    try:
+        if path.exists() or as_frame_folder(path):
+            return
+    except OSError as error:
+        raise UsageError(f"{str(path)[:60]!r}...: no file or folder ({error.strerror})") from None
     # The "//" of a URL has become "/" in a path. A drive of Windows has one letter.
     if re.match(r"[A-Za-z][A-Za-z\d+.-]+:/", path.as_posix()):
         raise UsageError("a URL where a file or folder is expected; only streams are read from URLs")

@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 
 from stillmotion.data.formats import FORMATS
-from stillmotion.data.media import check_exists
-from stillmotion.data.videos import Videos
+from stillmotion.data.grouping import make_grouping_rule
+from stillmotion.data.media import check_exists, find_media
+from stillmotion.data.videos import Video, Videos
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import as_path
+
+DATA_SET = "a data set: a folder of videos or a table"
 
 
 def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float | None = None) -> Videos:
@@ -28,8 +32,13 @@ def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float
     Raises:
         UsageError: there is no such file or folder, its format is unknown, or `frame_rate` is no rate or needless.
         StillmotionError: it cannot be read; the message says where.
+
+    Examples:
+        >>> videos = sm.read_videos("clips/", group="rec.")
+        >>> len(videos.groups)
+        6
     """
-    path = Path(data)
+    path = as_path(data, DATA_SET)
     check_exists(path)
     for data_format in FORMATS.values():
         if data_format.accepts(path):
@@ -38,6 +47,48 @@ def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float
             return videos
     formats = ", or ".join(data_format.summary for data_format in FORMATS.values())
     raise UsageError(f"{path}: not a data set; expected {formats}")
+
+
+def list_videos(folder: str | Path, *, group: str | None = None) -> Videos:
+    """List the videos below a folder, without labels.
+
+    Args:
+        folder: the folder.
+        group: a regular expression; what it matches in a video's path names its group.
+
+    Returns:
+        The videos, sorted by path.
+
+    Raises:
+        UsageError: there is no such folder, or `group` is no regular expression.
+        StillmotionError: there is no video in it.
+    """
+    root = as_path(folder, "a folder of videos")
+    check_exists(root)
+    rule = make_grouping_rule(group)
+    paths = [file.relative_to(root) for file in find_media(root)]
+    if not paths:
+        raise StillmotionError(f"{root}: no videos or images in this folder")
+    videos = Videos(root, tuple(Video(path.as_posix(), group=rule.group_of(path)) for path in paths), rule.description)
+    check_names(videos)
+    return videos
+
+
+def as_videos(videos: object) -> Videos:
+    """A data set as it is, or read from its folder or table.
+
+    Args:
+        videos: the data set, also one that is opened.
+
+    Returns:
+        The data set.
+
+    Raises:
+        UsageError: as for `read_videos`.
+        StillmotionError: as for `read_videos`.
+    """
+    videos = getattr(videos, "videos", videos)  # those of `OpenedVideos`, which is of a layer above
+    return videos if isinstance(videos, Videos) else read_videos(as_path(videos, DATA_SET))
 
 
 def check_names(videos: Videos) -> None:

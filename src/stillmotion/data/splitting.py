@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Real
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.data.reading import check_labeled
+from stillmotion.data.reading import as_videos, check_labeled
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 from stillmotion.errors import StillmotionError, UsageError
 
@@ -29,14 +31,16 @@ LARGE_GROUP_COST = 4
 MISSING_LABEL_COST = 1e6
 
 
-def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0) -> tuple[Videos, Videos, Videos]:
+def split(
+    videos: Videos | str | Path, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
+) -> tuple[Videos, Videos, Videos]:
     """Divide videos into train, validation and test parts by group, labels in proportion.
 
     If the table has a split, it is used; if that has no validation part, one is taken by group from its train part.
     The same videos, fractions and seed give the same parts.
 
     Args:
-        videos: labeled videos.
+        videos: labeled videos, or their folder or table.
         fractions: the share of videos in each part; they add up to 1.
         seed: selects one of many good splits.
 
@@ -44,9 +48,15 @@ def split(videos: Videos, fractions: Sequence[float] = FRACTIONS, *, seed: int =
         The train, validation and test parts.
 
     Raises:
-        UsageError: the fractions are not three shares.
+        UsageError: the fractions are not three shares, or there is no such data set.
         StillmotionError: there are too few groups for each label to occur in each part; the numbers are given.
+
+    Examples:
+        >>> train, validation, test = sm.split("clips/", (0.6, 0.2, 0.2))
+        >>> set(train.groups) & set(test.groups)
+        set()
     """
+    videos = as_videos(videos)
     check_fractions(fractions)
     check_labeled(videos)
     table_parts = {video.part for video in videos}
@@ -72,14 +82,14 @@ def check_fractions(fractions: Sequence[float]) -> None:
 
 
 def split_folds(
-    videos: Videos, folds: int, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
+    videos: Videos | str | Path, folds: int, fractions: Sequence[float] = FRACTIONS, *, seed: int = 0
 ) -> list[tuple[Videos, Videos, Videos]]:
     """Divide videos for cross-validation by group, labels in proportion.
 
     If the table has a split, it is not used.
 
     Args:
-        videos: labeled videos.
+        videos: labeled videos, or their folder or table.
         folds: the number of folds.
         fractions: shares as in `split`. Of what a fold's test part leaves, the validation part gets the second
             fraction over the sum of the first two.
@@ -89,9 +99,14 @@ def split_folds(
         (train, validation, test) for each fold. Every video is in the test part of exactly one fold.
 
     Raises:
-        UsageError: fewer than 2 folds, or the fractions are not three shares.
+        UsageError: fewer than 2 folds, the fractions are not three shares, or there is no such data set.
         StillmotionError: there are too few groups for each label to occur in each fold and part.
+
+    Examples:
+        >>> for train, validation, test in sm.split_folds("clips/", 3):
+        ...     groups = test.groups
     """
+    videos = as_videos(videos)
     if folds < 2:
         raise UsageError(f"{folds} folds; cross-validation takes 2 or more")
     check_fractions(fractions)
@@ -109,6 +124,28 @@ def split_folds(
         inner = _assign(rest, _train_and_validation(fractions), seed + number)
         parts.append((_select(rest, inner, "train"), _select(rest, inner, "validation"), test))
     return parts
+
+
+def divide_by_group(videos: Videos, share: float, *, seed: int = 0) -> tuple[Videos, Videos]:
+    """Divide videos into two parts by group, labels in proportion.
+
+    Args:
+        videos: labeled videos, or videos without labels.
+        share: of the videos that the second part gets.
+        seed: selects one of many good divisions.
+
+    Returns:
+        The two parts.
+
+    Raises:
+        UsageError: the share is not between 0 and 1.
+        StillmotionError: there are too few groups for each label to occur in each part.
+    """
+    if not (isinstance(share, Real) and 0 < float(share) < 1):
+        raise UsageError(f"the share of the validation part is {share!r}; expected more than 0 and less than 1")
+    labeled = videos.only([replace(video, label=video.label or "") for video in videos])
+    places = _assign(labeled, {"training": 1 - share, "validation": share}, seed)
+    return _select(videos, places, "training"), _select(videos, places, "validation")
 
 
 def straddling_groups(parts: Sequence[Videos]) -> list[str]:

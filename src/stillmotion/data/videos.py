@@ -22,6 +22,11 @@ class Video:
         part: the part that the data set itself assigns the video to, if it brings a split.
         start_seconds: where the labeled segment starts; None for the start of the file.
         end_seconds: where it ends; None for the end of the file.
+
+    Examples:
+        >>> video = sm.Video("monday.mp4", label="jam", group="monday", start_seconds=2, end_seconds=5)
+        >>> video.name
+        'monday.mp4@2-5'
     """
 
     path: str
@@ -51,6 +56,12 @@ class Videos(Sequence[Video]):
         grouping: how the groups were found, in words.
         loose: paths of videos outside the label folders, which therefore have no label.
         groups_guessed: whether the groups follow from the names of files and folders only, because none were given.
+
+    Examples:
+        >>> videos = sm.read_videos("clips/")
+        >>> len(videos), videos.labels
+        (12, ('left', 'right'))
+        >>> left = videos.only([video for video in videos if video.label == "left"])
     """
 
     root: Path

@@ -27,6 +27,7 @@ from stillmotion.decoding.frames import TICK
 from stillmotion.decoding.prefetch import PrefetchReader, SourceFrame
 from stillmotion.decoding.pyav import frames_from, with_times
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
+from stillmotion.files import as_path
 
 # A source that sends nothing for this long is given up and opened again.
 STALL_SECONDS = 10.0
@@ -116,7 +117,9 @@ class SourceStats:
     error: str = ""
 
 
-def find_source(text: str | Path, *, raw: str = "", start: float | None = None, end: float | None = None) -> Source:
+def find_source(
+    text: str | Path | int, *, raw: str = "", start: float | None = None, end: float | None = None
+) -> Source:
     """Find out what kind of source a text names.
 
     Args:
@@ -143,8 +146,9 @@ def find_source(text: str | Path, *, raw: str = "", start: float | None = None, 
     return replace(source, start_seconds=first, end_seconds=end)
 
 
-def _find_source(text: str | Path, raw: str) -> Source:
-    name = str(text)
+def _find_source(text: str | Path | int, raw: str) -> Source:
+    is_name = isinstance(text, str | int)
+    name = str(text if is_name else as_path(text, "a source: a file, a camera's number, a URL, or -"))
     if raw:
         size_and_rate = _read_raw(raw)
         if name != "-" and not Path(name).is_fifo():
@@ -164,7 +168,11 @@ def _find_source(text: str | Path, raw: str) -> Source:
     path = Path(name)
     if as_frame_folder(path):
         return Source(name, "file")
-    if not path.exists() or path.is_dir():
+    try:
+        exists = path.exists()
+    except OSError as error:
+        raise UsageError(f"{name[:60]!r}...: no file ({error.strerror})") from None
+    if not exists or path.is_dir():
         problem = "a folder" if path.is_dir() else "no such file"
         frames = f", or a folder of frames with its rate ({path.name}@25fps)" if path.is_dir() else ""
         raise UsageError(f"{name}: {problem}; a source is a file, a camera's number, a URL, or -{frames}")

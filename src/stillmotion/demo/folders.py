@@ -64,6 +64,11 @@ def make_demo_data(
     Raises:
         UsageError: an argument is out of range.
         StillmotionError: the folder holds something else, or cannot be written.
+
+    Examples:
+        >>> files = sm.make_demo_data(Path("demo"), kind="motion", videos=3, seed=0)
+        >>> len(files)
+        3
     """
     if kind not in get_args(Kind):
         raise UsageError(f"kind {kind!r} is not known: choose one of {', '.join(get_args(Kind))}")

@@ -62,6 +62,11 @@ def make_anomaly_data(
     Raises:
         UsageError: an argument is out of range.
         StillmotionError: the folder holds something else, or cannot be written.
+
+    Examples:
+        >>> files = sm.make_anomaly_data("line", minutes=2)
+        >>> len(files)
+        4
     """
     if minutes < 1:
         raise UsageError(f"{minutes} minutes: expected 1 or more")

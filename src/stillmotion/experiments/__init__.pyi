@@ -1,4 +1,9 @@
-from .comparing import default_folder as default_folder, execute as execute, run_comparison as run_comparison
+from .comparing import (
+    check_included as check_included,
+    default_folder as default_folder,
+    execute as execute,
+    run_comparison as run_comparison,
+)
 from .contenders import Contender as Contender
 from .controls import Controls as Controls
 from .datasets import (
@@ -17,6 +22,7 @@ from .tasks import (
     EvaluateTask as EvaluateTask,
     ExtractFeaturesTask as ExtractFeaturesTask,
     FindShortcutsTask as FindShortcutsTask,
+    IncludeTask as IncludeTask,
     MeasureCostTask as MeasureCostTask,
     MeasureMemoryTask as MeasureMemoryTask,
     PerturbTask as PerturbTask,

@@ -22,16 +22,17 @@ from stillmotion.comparison import (
 )
 from stillmotion.data import Videos
 from stillmotion.data.splitting import FRACTIONS
+from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Effort, Metric, Preset
 from stillmotion.experiments.controls import Controls
 from stillmotion.experiments.datasets import open_dataset, read_labeled
 from stillmotion.experiments.executors import Executor
 from stillmotion.experiments.placement import LOCAL, check_place, executor_on
-from stillmotion.experiments.plan import Candidate, ComparisonPlan
+from stillmotion.experiments.plan import Candidate, ComparisonPlan, PlannedRun
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.experiments.tasks import FindShortcutsTask, Results, result_of
-from stillmotion.files import check_folder, folder_lock
-from stillmotion.models import SMALL
+from stillmotion.files import as_path, check_folder, folder_lock
+from stillmotion.models import FAMILIES, RUNGS, SMALL
 from stillmotion.progress import Progress, no_progress
 from stillmotion.reports import write_report, write_summary
 from stillmotion.runs import Run
@@ -66,6 +67,7 @@ def run_comparison(
     fractions: Sequence[float] = FRACTIONS,
     seed: int = 0,
     overwrite: bool = False,
+    include: Sequence[str | Path] = (),
     on: str = LOCAL,
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
@@ -108,6 +110,8 @@ def run_comparison(
         fractions: shares of the train, validation and test parts.
         seed: of the split and of the trainings.
         overwrite: whether trainings with other settings in `out` are deleted.
+        include: files of models that were trained elsewhere, with their cards beside them (`describe_model`). They are
+            tested beside ours. If a still and a motion model are among them, the verdict is about these.
         on: where trainings run side by side: "local", in as many processes as the cores and the free memory allow;
             "processes:N"; "ray", on this machine's Ray cluster; or "ray://HOST:PORT". The results do not depend on it.
         progress: receives the progress of the tasks at work.
@@ -120,6 +124,11 @@ def run_comparison(
         UsageError: a setting that is unknown, out of range or contradicts another; no data set there.
         StillmotionError: the data set cannot be used, `out` cannot be written, or holds other trainings.
         CancelledError: `cancel` was set.
+
+    Examples:
+        >>> comparison = sm.run_comparison("clips/", out="comparison")
+        >>> comparison.verdict.answer
+        'motion needed'
     """
     check_place(on)
     settings = ComparisonSettings(
@@ -144,6 +153,7 @@ def run_comparison(
         fractions=fractions,
         seed=seed,
     )
+    included = check_included(include)
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = Path(out) if out is not None else default_folder(data)
     check_folder(folder)
@@ -163,12 +173,34 @@ def run_comparison(
             progress=executor.reporter(""),
         )
         with folder_lock(folder):
-            plan = ComparisonPlan(settings, dataset, folder, overwrite)
+            plan = ComparisonPlan(settings, dataset, folder, overwrite, included)
             comparison = execute(plan, executor)
             write_comparison(comparison, folder)
             write_report(comparison, folder / "report.html")
             write_summary(comparison, folder / "summary.html")
     return comparison
+
+
+def check_included(include: Sequence[str | Path]) -> tuple[Path, ...]:
+    """Check which models are included.
+
+    Args:
+        include: their files.
+
+    Returns:
+        The files.
+
+    Raises:
+        UsageError: there is no such file, or two would have one name, or the name of a rung or family.
+    """
+    files = tuple(as_path(one, "a model's file").resolve() for one in include)
+    names = [file.stem for file in files]
+    for file in files:
+        if not file.exists():
+            raise UsageError(f"{file}: no such model")
+        if names.count(file.stem) > 1 or file.stem in (*RUNGS, *FAMILIES):
+            raise UsageError(f"{file}: another model is called {file.stem}; rename the file")
+    return files
 
 
 def default_folder(data: str | Path | Videos | OpenedVideos) -> Path:
@@ -214,6 +246,13 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
     _log_choices(candidates, chosen)
     planned = plan.runs(chosen)
     runs = plan.tested(planned, executor.run(plan.test(planned, trained)))
+    included = plan.included()
+    tested = executor.run(included)
+    for number, task in enumerate(included):
+        run, fold = result_of(tested, task.id, Run), plan.dataset.folds[number % len(plan.dataset.folds)]
+        recipe = replace(run.recipe, seed=plan.seeds[0])
+        runs.setdefault(task.model.stem, []).append(run)
+        planned.append(PlannedRun(task.model.stem, recipe, fold, run.folder, task.title))
     comparison = compare_statistics(
         runs,
         margin=settings.margin,
@@ -221,6 +260,7 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
         sequential=settings.sequential,
         seed=settings.seed,
         relative_to=plan.folder,
+        about=[file.stem for file in plan.include],
     )
     comparison = _with_records(comparison, plan, candidates, chosen, trained)
     verdict = comparison.verdict

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from stillmotion.errors import UsageError
-from stillmotion.models import FAMILIES, SMALL, Options
+from stillmotion.models import FAMILIES, SMALL, Options, find_family
 
 
 class Variants(NamedTuple):
@@ -117,8 +117,8 @@ def on_ladder(backbones: Sequence[str], given: Options) -> list[Contender]:
     return contenders
 
 
-def _known(family: str, given: Options) -> dict[str, str | bool]:
-    return {name: value for name, value in given.items() if name in FAMILIES[family].options}
+def _known(family: str, given: Options) -> dict[str, str | bool | int | float]:
+    return {name: value for name, value in given.items() if name in find_family(family).options}
 
 
 def _short(backbone: str) -> str:

@@ -32,7 +32,7 @@ from stillmotion.data import Video
 from stillmotion.experiments.plan import ComparisonPlan, PlannedRun, evaluated, prepare, train_and_evaluate
 from stillmotion.experiments.tasks import MeasureMemoryTask, PerturbTask, PredictOverTimeTask, Results, Task
 from stillmotion.models import Rung
-from stillmotion.runs import Recipe, Run
+from stillmotion.runs import ADOPTED, Recipe, Run
 
 # Orders of frames without motion that the motion model is trained on again.
 ORDERS: tuple[Order, Order] = ("shuffled", "frozen")
@@ -66,6 +66,12 @@ class Controls:
     def first_seed(self) -> list[PlannedRun]:
         """The runs of the first seed: one per model and fold."""
         return [run for run in self.runs if run.recipe.seed == self.plan.seeds[0]]
+
+    @property
+    def _trains(self) -> bool:
+        """Whether the verdict's models are trained again, which those that were trained elsewhere cannot be."""
+        elsewhere = {run.model for run in self.runs if run.recipe.family.endswith(ADOPTED)}
+        return self.plan.settings.trains_controls and not elsewhere & set(self.pair)
 
     def prepare(self) -> list[Task]:
         """Tasks that decode and extract what the control trainings need."""
@@ -135,7 +141,7 @@ class Controls:
 
     def retrained(self) -> dict[str, list[PlannedRun]]:
         """The motion model trained without motion, by the order of its frames; empty if effort is quick."""
-        if not self.plan.settings.trains_controls:
+        if not self._trains:
             return {}
         return {
             order: [
@@ -174,7 +180,7 @@ class Controls:
 
     def shares(self) -> dict[tuple[str, float], list[PlannedRun]]:
         """The verdict's models trained on a share of the groups; empty if effort is quick."""
-        if not self.plan.settings.trains_controls:
+        if not self._trains:
             return {}
         return {
             (model, share): [self._with_share(run, share) for run in self.first_seed if run.model == model]
@@ -233,7 +239,10 @@ class Controls:
         """
         if self.verdict is None:
             return None
-        first = {name: [run for run in runs[name] if run.recipe.seed == self.plan.seeds[0]] for name in self.pair}
+        first = {
+            name: [run for run in runs[name] if run.recipe.seed == self.plan.seeds[0]] or list(runs[name])
+            for name in self.pair
+        }
         motion = first[self.verdict.motion]
         return gather_evidence(
             [run.perturbed_file for run in motion],

@@ -12,6 +12,7 @@ from stillmotion.clips import OpenedVideos, Rate, SkippedVideo, cap_rate, choose
 from stillmotion.data import (
     PARTS,
     Videos,
+    as_videos,
     check_labeled,
     find_alike_names,
     read_videos,
@@ -79,7 +80,7 @@ def read_labeled(
         videos: Videos | OpenedVideos = data
     else:
         videos = read_videos(data, group=group, frame_rate=frame_rate)
-    check_labeled(videos.videos if isinstance(videos, OpenedVideos) else videos)
+    check_labeled(as_videos(videos))
     return videos
 
 

@@ -9,11 +9,11 @@ from tempfile import TemporaryDirectory
 from stillmotion import prediction
 from stillmotion.clips import OpenedVideos
 from stillmotion.comparison import Metrics, compute_metrics, read_predictions
-from stillmotion.data import Videos
+from stillmotion.data import Videos, as_videos, shared_groups
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.experiments.datasets import read_labeled
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import Run, read_run
+from stillmotion.runs import Run, as_run
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,11 @@ def run_evaluation(
     Raises:
         UsageError: no such run or data set, or a model whose outputs are not labels of which each video has one.
         StillmotionError: the run has no test part, a label it does not know, or no readable video.
+
+    Examples:
+        >>> metrics = sm.run_evaluation("runs/motion", "test-clips/")
+        >>> 0 <= metrics.accuracy.low <= metrics.accuracy.high <= 1
+        True
     """
     if isinstance(run, prediction.ClipModel):
         if data is None:
@@ -53,12 +58,12 @@ def run_evaluation(
             what = "a number" if is_number else "independent labels, of which a video may have several"
             raise UsageError(f"the model returns {what}; only labels of which each video has one can be tested")
         return _test(run, read_labeled(data, group=group, frame_rate=frame_rate), progress)
-    run = run if isinstance(run, Run) else read_run(run)
+    run = as_run(run)
     own = run.record.data.part("test")
     test = own if data is None else read_labeled(data, group=group, frame_rate=frame_rate)
     if not test:
         raise StillmotionError(f"{run.folder}: this run has no test part; give the videos to test it on")
-    _warn_of_leaks(run, test.videos if isinstance(test, OpenedVideos) else test)
+    _warn_of_leaks(run, as_videos(test))
     if data is None or not own:
         evaluated = prediction.evaluate(run, test, progress=progress)
         _warn_of_skipped(evaluated, test)
@@ -79,7 +84,7 @@ def _test(model: Run | prediction.ClipModel, test: Videos | OpenedVideos, progre
 
 def _warn_of_skipped(run: Run, test: Videos | OpenedVideos) -> None:
     """Log which videos of its own test part a run could not be tested on."""
-    names = {video.name for video in (test.videos if isinstance(test, OpenedVideos) else test)}
+    names = {video.name for video in as_videos(test)}
     if isinstance(test, OpenedVideos):
         names |= {skipped.video.name for skipped in test.skipped}
     reasons = [reason for name, reason in run.record.data.skipped if name in names]
@@ -96,8 +101,8 @@ def _warn_of_skipped(run: Run, test: Videos | OpenedVideos) -> None:
 
 
 def _warn_of_leaks(run: Run, test: Videos) -> None:
-    trained = {video.group for part in ("train", "validation") for video in run.record.data.part(part)}
-    common = sorted(trained & set(test.groups))
+    data = run.record.data
+    common = sorted({*shared_groups(data.part("train"), test), *shared_groups(data.part("validation"), test)})
     if common:
         log.warning(
             "the run was trained on %d of these groups (%r, ...); its figures look better than they are",

@@ -22,6 +22,7 @@ from stillmotion.experiments.tasks import (
     DecodeTask,
     EvaluateTask,
     ExtractFeaturesTask,
+    IncludeTask,
     MeasureCostTask,
     Results,
     Task,
@@ -29,7 +30,7 @@ from stillmotion.experiments.tasks import (
     TrialTask,
     result_of,
 )
-from stillmotion.models import FAMILIES
+from stillmotion.models import find_family
 from stillmotion.runs import Recipe, Run
 from stillmotion.training import (
     TRIAL_FRACTION,
@@ -94,12 +95,14 @@ class ComparisonPlan:
         dataset: the opened data set.
         folder: the comparison's folder.
         overwrite: whether trainings with other settings are deleted.
+        include: files of models that were trained elsewhere.
     """
 
     settings: ComparisonSettings
     dataset: Dataset
     folder: Path
     overwrite: bool = False
+    include: tuple[Path, ...] = ()
 
     @property
     def seeds(self) -> range:
@@ -258,6 +261,21 @@ class ComparisonPlan:
             for run in first.values()
         ]
         return tasks
+
+    def included(self) -> list[IncludeTask]:
+        """Tasks that test models which were trained elsewhere, on every fold."""
+        return [
+            IncludeTask(
+                id=f"include/{file.stem}{self.suffix(number)}",
+                title=f"{file.stem}{self._fold_title(number)}",
+                folder=self.folder / "runs" / f"included-{file.stem}{self.suffix(number)}",
+                model=file,
+                validation=fold.validation,
+                test=fold.test,
+            )
+            for file in self.include
+            for number, fold in enumerate(self.dataset.folds)
+        ]
 
     def tested(self, runs: Sequence[PlannedRun], results: Results) -> dict[str, list[Run]]:
         """The tested runs of each model, with their costs where those were measured."""
@@ -426,8 +444,8 @@ def match_frames(recipe: Recipe, others: Sequence[Recipe], *, same_time: bool) -
     Returns:
         The recipe; that of a model of one frame, and of a motion model, as it is.
     """
-    specs = [other.spec for other in others if FAMILIES[other.family].kind == "motion"]
+    specs = [other.spec for other in others if find_family(other.family).kind == "motion"]
     longest = max(specs, key=lambda spec: spec.frames, default=recipe.spec)
-    if FAMILIES[recipe.family].rung == "several frames" and longest.frames > recipe.spec.frames:
+    if find_family(recipe.family).rung == "several frames" and longest.frames > recipe.spec.frames:
         return with_clip_spec(recipe, replace(longest, size=recipe.spec.size), equal_time=same_time)
     return recipe

@@ -132,15 +132,14 @@ class ComparisonSettings:
         spec = self.spec(rate)
         if pretrained:  # which sees frames of the size that it was made for
             spec = replace(spec, size=default_size(contender.options))
-        epochs: dict[str, Any] = {} if self.epochs is None else {"epochs": self.epochs}
+        given: dict[str, Any] = {**contender.options} | ({} if self.epochs is None else {"epochs": self.epochs})
         return make_recipe(
             contender.family,
             spec=spec,
             augment=Augment(flip=self.flip),
             seed=self.seed,
             finetune=self.finetune and pretrained,
-            **epochs,
-            **contender.options,
+            **given,
         )
 
     def _check_choices(self) -> None:

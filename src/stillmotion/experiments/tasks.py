@@ -19,7 +19,7 @@ from stillmotion.clips import ClipSpec, OpenedVideos, cached_frames, even_window
 from stillmotion.features import FeatureRequest, extract_features
 from stillmotion.inspection import Shortcut, find_shortcuts
 from stillmotion.progress import Progress
-from stillmotion.runs import MODEL_FILE, Recipe, Run, read_run
+from stillmotion.runs import MODEL_FILE, Recipe, Run, delete_run, read_run
 
 log = logging.getLogger(__name__)
 
@@ -263,6 +263,27 @@ class EvaluateTask(Task):
     def run(self, progress: Progress) -> Run:
         """Predict the test videos and write predictions.parquet, even if it exists: a video may have been replaced."""
         return prediction.evaluate(read_run(self.folder), self.test, cost=self.cost, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncludeTask(Task):
+    """Make a run of a model that was trained elsewhere, and test it.
+
+    Attributes:
+        model: its file, with its card beside it.
+        validation: labeled videos whose accuracy chooses among models.
+        test: labeled videos.
+    """
+
+    model: Path
+    validation: OpenedVideos
+    test: OpenedVideos
+
+    def run(self, progress: Progress) -> Run:
+        """Adopt and test it anew, because the model may have changed."""
+        delete_run(self.folder)
+        run = prediction.adopt_model(self.model, self.folder, validation=self.validation)
+        return prediction.evaluate(run, self.test, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)

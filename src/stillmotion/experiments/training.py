@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from stillmotion.clips import Augment, OpenedVideos, Rate
 from stillmotion.data import Videos
@@ -16,15 +17,16 @@ from stillmotion.experiments.executors import InProcess
 from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evaluate
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.files import check_folder
-from stillmotion.models import check_backbone, default_size
+from stillmotion.models import Builder, check_backbone, default_size
+from stillmotion.models.own_families import register
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
-from stillmotion.training import make_recipe, suit_epochs
+from stillmotion.training import FamilySettings, make_recipe, suit_epochs
 
 
 def run_training(
     data: str | Path | Videos | OpenedVideos,
-    family: str = "frame_pool",
+    family: str | Builder = "frame_pool",
     *,
     out: str | Path | None = None,
     frames: int | None = None,
@@ -40,13 +42,13 @@ def run_training(
     overwrite: bool = False,
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
-    **settings: Any,
+    **given: Unpack[FamilySettings],
 ) -> Run:
     """Open a data set, split it by group, train one model and test it: the whole of `stillmotion train`.
 
     Args:
         data: a folder with one folder per label, a table, or videos that were read or opened before.
-        family: a name in `FAMILIES`.
+        family: a name in `FAMILIES`, or a function of your own or its name; see `make_recipe`.
         out: the run's folder; by default the family's name with "-run", in the working folder.
         frames: frames per clip; by default 16, with the classic preset 10.
         rate: frames per second, "spread", or "auto" to choose by the videos' durations.
@@ -61,7 +63,7 @@ def run_training(
         overwrite: whether another training in `out` is deleted.
         progress: receives the progress of the work.
         cancel: ends the work with `CancelledError` once it is set.
-        **settings: the family's options and other fields of `Recipe`, such as `epochs` or `learning_rate`.
+        **given: the family's options and other fields of `Recipe`, such as `epochs` or `learning_rate`.
 
     Returns:
         The tested run.
@@ -70,13 +72,20 @@ def run_training(
         UsageError: an unknown family, setting or value.
         StillmotionError: the data set cannot be used, or `out` cannot be written or holds another training.
         CancelledError: `cancel` was set.
+
+    Examples:
+        >>> run = sm.run_training("clips/", "cnn_rnn", out="runs/cnn_rnn", rnn="lstm")
+        >>> accuracy = sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy
     """
+    settings: dict[str, Any] = {**given}
     check_backbone(settings)
     size = default_size(settings) if size is None else size
     common = ComparisonSettings(frames=frames, size=size, preset=preset, fractions=fractions)
     if preset != "standard":
         settings["preset"] = preset
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
+    kind: Any = settings.pop("kind", None)
+    family = register(family, kind or "motion") if callable(family) else family
     folder = Path(out) if out is not None else default_run_folder(family)
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening
@@ -107,4 +116,4 @@ def default_run_folder(family: str) -> Path:
     Returns:
         A folder in the working folder.
     """
-    return Path(f"{family}-run")
+    return Path(re.sub(r"[^\w.]+", "-", f"{family}-run"))

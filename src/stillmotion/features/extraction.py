@@ -39,6 +39,10 @@ class FeatureRequest(NamedTuple):
     Attributes:
         file: a video or an image.
         seconds: the wanted times, in any order.
+
+    Examples:
+        >>> request = sm.FeatureRequest(Path("new.mp4"), [0.0, 0.5])
+        >>> sm.extract_features("efficientnet-lite0", [request], 224, 224)
     """
 
     file: Path
@@ -64,6 +68,11 @@ def cached_features(
         UnreadableVideoError: the file cannot be opened or holds no frame.
         UsageError: there is no such backbone, or it cannot take frames of this size.
         StillmotionError: the backbone's weights cannot be read, or the cache cannot be written.
+
+    Examples:
+        >>> features = sm.cached_features("efficientnet-lite0", Path("new.mp4"), [0.0, 0.5], 224, 224)
+        >>> features.seconds.shape
+        (2,)
     """
     entry = features_entry(backbone, file, height, width)
     stored = load_features(entry)
@@ -88,6 +97,10 @@ def extract_features(
         UnreadableVideoError: a file cannot be opened or holds no frame.
         UsageError: there is no such backbone, or it cannot take frames of this size.
         StillmotionError: the backbone's weights cannot be read, or the cache cannot be written.
+
+    Examples:
+        >>> requests = [sm.FeatureRequest(segment.file, [0.0]) for segment in sm.open_videos("clips/")]
+        >>> sm.extract_features("efficientnet-lite0", requests, 224, 224)
     """
     wanted: dict[Path, list[Seconds]] = {}
     for request in requests:

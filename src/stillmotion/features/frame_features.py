@@ -33,6 +33,11 @@ class FrameFeatures:
         seconds: float64 `(frames,)`, when each frame begins.
         grid: float16 `(frames, rows, columns, channels)`, the coarse grid of a middle stage.
         top: float16 `(frames, features)`, the pooled top.
+
+    Examples:
+        >>> features = sm.cached_features("efficientnet-lite0", Path("new.mp4"), [0.0, 0.5], 224, 224)
+        >>> features.top.shape
+        (2, 1280)
     """
 
     seconds: Seconds

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 
 from stillmotion.clips import Segment, SkippedVideo, open_videos
-from stillmotion.data import PARTS, AlikeNames, Videos, find_alike_names, straddling_groups
+from stillmotion.data import PARTS, AlikeNames, Videos, as_videos, find_alike_names, straddling_groups
 from stillmotion.inspection.duplicates import DuplicatePair, copies, near_duplicates
 from stillmotion.progress import Progress, no_progress
 
@@ -43,6 +44,11 @@ class Inspection:
             file, and files with the same bytes.
         straddling: groups that are in more than one part of the table's own split.
         alike_names: files that may be of one recording by their names, though each is a group of its own.
+
+    Examples:
+        >>> inspection = sm.inspect_videos("clips/")
+        >>> inspection.labels["left"].videos, inspection.skipped
+        (6, [])
     """
 
     videos: Videos
@@ -62,16 +68,24 @@ class Inspection:
         return self.videos.groups_guessed and len(self.videos.groups) == len(self.videos)
 
 
-def inspect_videos(videos: Videos, *, progress: Progress = no_progress) -> Inspection:
+def inspect_videos(videos: Videos | str | Path, *, progress: Progress = no_progress) -> Inspection:
     """Open every video of a data set, and find what is broken and what would make models look better than they are.
 
     Args:
-        videos: the data set.
+        videos: the data set, or its folder or table.
         progress: receives the number of videos opened, compared, and read for copies.
 
     Returns:
         The findings.
+
+    Raises:
+        UsageError: there is no such data set.
+
+    Examples:
+        >>> sm.inspect_videos("clips/").few_groups
+        {}
     """
+    videos = as_videos(videos)
     opened = open_videos(videos, progress=progress)
     readable = opened.videos
     counts = Counter(video.label or "" for video in readable) | Counter(dict.fromkeys(videos.labels, 0))

@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -46,6 +47,11 @@ class Shortcut:
         predicts_label: whether the accuracy is significantly above guessing.
         expected: whether that is no reason to warn. A group often has one label, and this cannot inflate test results,
             since groups are never split between training and test.
+
+    Examples:
+        >>> shortcut = sm.Shortcut("brightness", 0.9, 0.5, low=0.8, high=0.95, predicts_label=True)
+        >>> shortcut.name, shortcut.warns
+        ('the brightness', True)
     """
 
     kind: ShortcutKind
@@ -67,7 +73,9 @@ class Shortcut:
         return self.predicts_label and not self.expected
 
 
-def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Progress = no_progress) -> list[Shortcut]:
+def find_shortcuts(
+    videos: Videos | OpenedVideos | str | Path, *, seed: int = 0, progress: Progress = no_progress
+) -> list[Shortcut]:
     """Predict labels from each property that should not predict them.
 
     The properties are facts of the file, its sound, its keyframes and its duration, the brightness, black borders,
@@ -75,13 +83,20 @@ def find_shortcuts(videos: Videos | OpenedVideos, *, seed: int = 0, progress: Pr
     This decodes 16 frames of each video.
 
     Args:
-        videos: a labeled data set, opened or not.
+        videos: a labeled data set, opened or not, or its folder or table.
         seed: of the classifier and of the folds.
         progress: receives the number of videos decoded so far.
 
     Returns:
         One entry per property, with its 95 % interval, corrected for the number of those in which videos differ
         (Bonferroni). The list is empty if there are too few videos or groups to cross-validate.
+
+    Raises:
+        UsageError: there is no such data set.
+
+    Examples:
+        >>> [shortcut.name for shortcut in sm.find_shortcuts("clips/") if shortcut.warns]
+        [...]
     """
     segments = open_videos(videos, progress=progress).segments
     labels = np.array([segment.video.label or "" for segment in segments])

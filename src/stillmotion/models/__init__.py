@@ -9,12 +9,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, get_args
 
 from stillmotion.errors import UsageError
+from stillmotion.models.own_families import Builder as Builder, build_own, own_kind
 from stillmotion.models.pretrained import build_backbone, find_backbone
 
 if TYPE_CHECKING:
     import keras
 
-Options = Mapping[str, str | bool]
+Options = Mapping[str, str | bool | int | float]
 
 Rung = Literal["one frame", "several frames", "changes", "order", "dense motion"]
 # Each rung sees what the one before it sees, and one thing more.
@@ -134,7 +135,29 @@ def caption(name: str) -> str:
     return next((words for known, words in _CAPTIONS.items() if known == rung), "")
 
 
-def check_options(family: str, options: Options) -> dict[str, str | bool]:
+def find_family(name: str) -> Family:
+    """Look up a family.
+
+    Args:
+        name: a name in `FAMILIES`, or "package.module:function" for one of the user's own, after "still=" if its models
+            do not look at the order of frames.
+
+    Returns:
+        The family.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name in FAMILIES:
+        return FAMILIES[name]
+    kind = own_kind(name) if isinstance(name, str) else None
+    if kind is None:
+        raise UsageError(f"no family {name!r}: choose from {', '.join(FAMILIES)}, or give package.module:function")
+    rung: Rung = "several frames" if kind == "still" else "dense motion"
+    return Family(rung, f"your own {kind} model", {}, name)
+
+
+def check_options(family: str, options: Options) -> dict[str, str | bool | int | float]:
     """Check the options of a family, and fill in the defaults.
 
     Args:
@@ -142,14 +165,15 @@ def check_options(family: str, options: Options) -> dict[str, str | bool]:
         options: some of the family's options.
 
     Returns:
-        All options of the family.
+        All options of the family; those of a user's own family as they are.
 
     Raises:
         UsageError: an unknown family, option or value, or a value that contradicts preset="classic".
     """
+    description = find_family(family)
     if family not in FAMILIES:
-        raise UsageError(f"no family {family!r}: choose from {', '.join(FAMILIES)}")
-    allowed = FAMILIES[family].options
+        return dict(options)
+    allowed = description.options
     for name, value in options.items():
         if name not in allowed:
             raise UsageError(f"{family} has no option {name!r}: it has {', '.join(allowed)}")
@@ -158,7 +182,7 @@ def check_options(family: str, options: Options) -> dict[str, str | bool]:
         elif not any(value is choice or value == choice for choice in allowed[name]):
             choices = ", ".join(map(str, allowed[name]))
             raise UsageError(f"{family}: {name} cannot be {value!r}: choose from {choices}")
-    implied = FAMILIES[family].classic if options.get("preset") == "classic" else {}
+    implied = description.classic if options.get("preset") == "classic" else {}
     for name, value in implied.items():
         if options.get(name, value) != value:
             raise UsageError(f"{family}: preset=classic has {name}={value}, not {options[name]}: give one of the two")
@@ -225,7 +249,7 @@ def build_model(
     Calls `keras.utils.set_random_seed(seed)`, so that the same seed gives the same initial weights and dropout.
 
     Args:
-        family: a name in `FAMILIES`.
+        family: a name in `FAMILIES`, or "package.module:function"; see `make_recipe`.
         frames: frames of a clip.
         height: of the frames, in pixels.
         width: of the frames, in pixels.
@@ -240,8 +264,18 @@ def build_model(
     Raises:
         UsageError: see `check_options`.
         StillmotionError: the clip is too small for preset="classic".
+
+    Examples:
+        >>> model = sm.build_model("conv3d", frames=4, height=16, width=16, classes=2)
+        >>> model.input_shape
+        (None, 4, 16, 16, 3)
     """
     chosen = check_options(family, options)
+    if family not in FAMILIES:
+        import keras
+
+        keras.utils.set_random_seed(seed)
+        return build_own(family, frames=frames, height=height, width=width, classes=classes, options=chosen)
     backbone = pretrained_backbone(chosen)
     if backbone is not None:
         network = build_backbone(backbone, height, width)
@@ -332,7 +366,7 @@ def deployed_model(family: str, model: keras.Model, options: Options) -> keras.M
     Raises:
         UsageError: see `check_options`.
     """
-    if check_options(family, options).get("pool") != "vote":
+    if family not in FAMILIES or check_options(family, options).get("pool") != "vote":
         return model
     from stillmotion.models import frame_pool
 
@@ -350,7 +384,7 @@ def snapshot_model(family: str, model: keras.Model) -> keras.Model | None:
         A model from uint8 `(batch, height, width, 3)` to probabilities `(batch, classes)`, which shares its weights
         with `model`; None for a motion family.
     """
-    if FAMILIES[family].kind == "motion":
+    if family not in FAMILIES or FAMILIES[family].kind == "motion":
         return None
     from stillmotion.models.frame_pool import snapshot
 

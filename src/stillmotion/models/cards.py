@@ -95,6 +95,13 @@ class ModelCard(BaseModel):
         outputs: what the outputs are.
         per_frame: whether there is an output for each frame.
         format: the version of the file's format.
+
+    Examples:
+        >>> card = sm.describe_model("model.keras")
+        >>> card.channels.value, card.channels.source
+        ('RGB', 'given')
+        >>> card.missing
+        ()
     """
 
     model_config = ConfigDict(frozen=True)
@@ -115,6 +122,10 @@ class ModelCard(BaseModel):
     outputs: Fact[Outputs] = Fact[Outputs]()
     per_frame: Fact[bool] = Fact[bool](value=False, source="read")
     format: int = FORMAT
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Facts are of generic classes, such as `Fact[int]`, which cannot be pickled."""
+        return ModelCard.model_validate, (self.model_dump(mode="json"),)
 
     @field_validator("framing", mode="before")
     @classmethod

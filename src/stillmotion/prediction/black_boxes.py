@@ -15,6 +15,7 @@ from stillmotion.errors import StillmotionError, UsageError, last_line
 from stillmotion.exporting.program import missing, threads
 from stillmotion.models.adapters import feed_array, probability_array
 from stillmotion.models.cards import InputCard, ModelCard, range_factors
+from stillmotion.models.inference import model_lock
 from stillmotion.streaming import WindowPrediction
 
 MAX_DEVIATION = 0.02  # of a quantized range from a usual one, as a part of that
@@ -244,6 +245,10 @@ class WindowStream:
         Returns:
             The predictions, in order.
         """
+        with model_lock(self.model):
+            return self._push(frames, seconds)
+
+    def _push(self, frames: NDArray[Any], seconds: Sequence[float] | None) -> list[WindowPrediction]:
         predictions = []
         for frame, time in zip(frames, seconds if seconds is not None else [nan] * len(frames), strict=True):
             if self._skip:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copyreg
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from stillmotion.models.adapters import adapt
 from stillmotion.models.cards import ROLES, Fact, ModelCard, Outputs
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import AdaptedBlackBox, BlackBox
-from stillmotion.prediction.describing import DescribedModel, open_model
+from stillmotion.prediction.describing import IN_MEMORY, DescribedModel, open_model
 from stillmotion.prediction.own_test import warn_of_weakness
 from stillmotion.runs import ClipMemory, Run, read_memory
 
@@ -27,6 +29,9 @@ SAID_BY_ACTIVATION = ("softmax", "one sigmoid", "independent sigmoids")
 class ClipModel:
     """A model of clips, with all that is needed to feed it.
 
+    It is loaded once, and used by any number of calls and threads: they take turns. What is pickled is the path of its
+    file, which is loaded again.
+
     Attributes:
         model: takes uint8 RGB `(batch, frames, height, width, 3)`.
         rate: frames per second that it sees, or "spread" for frames that are spread over each video.
@@ -36,6 +41,7 @@ class ClipModel:
         outputs: what its outputs are; see `ModelCard`.
         described: the model as it was loaded, with its card.
         memory: what a run remembers of its training clips.
+        facts: what was given when it was loaded.
     """
 
     model: keras.Model
@@ -46,6 +52,7 @@ class ClipModel:
     outputs: Outputs = "softmax"
     described: DescribedModel | None = None
     memory: ClipMemory | None = None
+    facts: GivenFacts | None = None
 
     @property
     def name(self) -> str:
@@ -54,6 +61,11 @@ class ClipModel:
             return str(self.model.name)
         run = self.described.run
         return (run.folder if run else self.described.file).resolve().name
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.described is None or self.described.file.parent == Path(IN_MEMORY):
+            return copyreg.__newobj__, (ClipModel,), vars(self)  # type: ignore[attr-defined]
+        return _load_again, (self.described.file.resolve(), self.facts or GivenFacts(), self.engine)
 
     @property
     def frames(self) -> int:
@@ -80,7 +92,7 @@ class ClipModel:
 
 
 def load_clip_model(
-    run: Run | str | Path,
+    run: Run | keras.Model | str | Path,
     *,
     rate: float | Literal["spread"] | None = None,
     labels: str | Path | Sequence[str] | None = None,
@@ -103,7 +115,8 @@ def load_clip_model(
     A warning is logged if it is a run whose own test did not surely beat guessing.
 
     Args:
-        run: a run, its folder, or any model's file; see `describe_model`. What its card says need not be given again.
+        run: a run, its folder, or any model or its file; see `describe_model`. What its card says need not be given
+            again.
         rate: frames per second that the model sees. A run has its own. If its clips were spread over each video, it
             streams at the rate at which a window is as long as the training videos typically are, or at one given here.
         labels: class names in the order of the model's outputs; see `read_class_names`.
@@ -127,6 +140,11 @@ def load_clip_model(
     Raises:
         UsageError: no rate, an impossible one, something that must be given and is not, or see `describe_model`.
         StillmotionError: the run or model cannot be read, or takes something else than pictures.
+
+    Examples:
+        >>> model = sm.load_clip_model("runs/motion")
+        >>> model.labels, model.frames
+        (('left', 'right'), 4)
     """
     facts = GivenFacts(
         input_range=input_range,
@@ -145,7 +163,13 @@ def load_clip_model(
     described = open_model(run, facts, snapshots=snapshots, videos=videos, streamed=True)
     if described.run is not None:
         warn_of_weakness(described.run)
-    return as_clip_model(described, facts.rate, engine=engine)
+    return dataclasses.replace(as_clip_model(described, facts.rate, engine=engine), facts=facts)
+
+
+def _load_again(path: Path, facts: GivenFacts, engine: str) -> ClipModel:
+    """Unpickle a model."""
+    described = open_model(path, facts, streamed=True)
+    return dataclasses.replace(as_clip_model(described, facts.rate, engine=engine), facts=facts)
 
 
 def as_clip_model(
@@ -178,8 +202,8 @@ def as_clip_model(
     spec, note = run.recipe.spec, ""
     if rate is None and spec.rate == "spread":
         typical_seconds = run.record.data.typical_seconds
-        if typical_seconds <= 0:
-            raise UsageError(f"{run.folder}: trained on clips spread over pictures; give a rate")
+        if typical_seconds <= 0:  # Trained on pictures: it predicts files, and needs a rate to be streamed.
+            return ClipModel(described.model, "spread", labels, "", engine, outputs, described)
         rate = spec.frames / typical_seconds
         note = (
             f"trained on {spec.frames} frames spread over each video: streams over windows of {typical_seconds:.3g} s, "

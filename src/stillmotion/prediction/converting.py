@@ -72,6 +72,9 @@ def convert_model(
     Raises:
         UsageError: `out` is no `.keras` file, or is the model; or see `describe_model`.
         StillmotionError: the model cannot be loaded or written, or its outputs differ.
+
+    Examples:
+        >>> conversion = sm.convert_model("old.h5", "new.keras", facts={"channels": "rgb"})
     """
     file = Path(out)
     if file.suffix != ".keras":

@@ -11,6 +11,7 @@ import keras
 
 from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import as_path
 from stillmotion.models.adapters import check_levels
 from stillmotion.models.card_files import file_digest, read_card
 from stillmotion.models.card_reading import describe_inputs, describe_outputs, output_count, read_model
@@ -31,6 +32,9 @@ from stillmotion.prediction.reading_facts import (
 )
 from stillmotion.runs import Run
 
+# In place of the folder of a model that was in memory.
+IN_MEMORY = "in memory"
+
 
 @dataclass(frozen=True)
 class DescribedModel:
@@ -39,7 +43,7 @@ class DescribedModel:
     Attributes:
         model: the model.
         card: how it is fed.
-        file: where it was loaded from.
+        file: where it was loaded from; for a model that was in memory, what to call it.
         run: the run that it belongs to, or None for somebody else's model.
     """
 
@@ -50,7 +54,7 @@ class DescribedModel:
 
 
 def describe_model(
-    model: str | Path,
+    model: Run | keras.Model | str | Path,
     *,
     snapshots: str | Path | None = None,
     input_range: str | None = None,
@@ -73,7 +77,8 @@ def describe_model(
     and must be given before the model can predict.
 
     Args:
-        model: a run's folder, `.keras`, `.h5`, `.json` with weights, `.onnx`, `.tflite` or a SavedModel folder.
+        model: a Keras model, or where one is: a run or its folder, `.keras`, `.h5`, `.json` with weights, `.onnx`,
+            `.tflite` or a SavedModel folder.
         snapshots: a folder of pictures such as the model was trained on.
         input_range: the numbers that the model's pictures consist of: "0..255", "0..1", "-1..1", any "LOW..HIGH", or
             "tf", "torch" and "caffe", the modes of `keras.applications`.
@@ -97,6 +102,11 @@ def describe_model(
     Raises:
         UsageError: a wrong argument, one that contradicts the model, or one for a run, which is fed as it was trained.
         StillmotionError: the model cannot be loaded, or has several outputs or one of an unusual shape.
+
+    Examples:
+        >>> card = sm.describe_model("model.keras", rate=8, labels=["calm", "jam"])
+        >>> card.input_range.value, card.input_range.source
+        ('0..255', 'read')
     """
     facts = GivenFacts(
         input_range=input_range,
@@ -115,7 +125,7 @@ def describe_model(
 
 
 def open_model(
-    model: Run | str | Path,
+    model: Run | keras.Model | str | Path,
     facts: GivenFacts,
     *,
     snapshots: str | Path | None = None,
@@ -141,15 +151,24 @@ def open_model(
         UsageError: see `describe_model`.
         StillmotionError: see `describe_model`.
     """
-    path = model.folder if isinstance(model, Run) else Path(model)
-    run = model if isinstance(model, Run) else find_run(path)
+    in_memory: Any = model if isinstance(model, keras.Model) else None
+    run: Run | None = None
+    if in_memory is not None:
+        path = Path(IN_MEMORY, in_memory.name)
+        if not in_memory.inputs:
+            raise UsageError(f"{path}: the model has no defined inputs; give its first layer a keras.Input")
+    elif isinstance(model, Run):
+        path, run = model.folder, model
+    else:
+        path = as_path(model, "a run, a Keras model or its file")
+        run = find_run(path)
     facts = check_facts(facts, run, streamed=streamed)
     if run is not None:
         refuse_snapshots(run, snapshots)
         return _open_run(run, path)
-    if not path.exists():
+    if in_memory is None and not path.exists():
         raise UsageError(f"{path}: no such model")
-    if path.suffix.lower() in SUFFIXES:
+    if in_memory is None and path.suffix.lower() in SUFFIXES:
         loaded: Any = load_black_box(path)
         card = describe_inputs([loaded.input_card], str(path), frames=facts.frames, size=facts.sides)
         card = describe_outputs(card, loaded.output_shape[1:], str(path))
@@ -159,7 +178,9 @@ def open_model(
         shape = loaded.output_shape[1:]
     else:
         objects = resolve_custom_objects(facts.custom_objects)
-        loaded = load_keras_model(path, custom_objects=objects, unsafe=facts.unsafe)
+        loaded = in_memory
+        if in_memory is None:
+            loaded = load_keras_model(path, custom_objects=objects, unsafe=facts.unsafe)
         card = read_model(loaded, str(path), frames=facts.frames, size=facts.sides)
         shape = tuple(keras.tree.flatten(loaded.outputs)[0].shape[1:])
         if card.outputs.value is None:
@@ -170,7 +191,7 @@ def open_model(
         kept = ("given",) if snapshots is not None else ("given", "measured")
         forgotten = {name: type(fact)() for name, fact in stored.facts.items() if fact.source not in kept}
         stored = stored.model_copy(update=forgotten)
-    card = card.model_copy(update={"model": path.name, "digest": file_digest(path)})
+    card = card.model_copy(update={"model": path.name, "digest": "" if in_memory is not None else file_digest(path)})
     card = with_given(card, stored, facts)
     if facts.inputs:
         card = with_roles(card, facts.inputs, path)

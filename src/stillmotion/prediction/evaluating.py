@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from stillmotion.clips import OpenedVideos, SkippedVideo
-from stillmotion.data import Video, Videos
+from stillmotion.data import Part, Video, Videos, as_videos, shared_videos
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.prediction.clip_models import ClipModel
@@ -14,10 +15,16 @@ from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.tables import evaluation_rows, write_rows
 from stillmotion.prediction.videos import predict
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import Run, write_run
+from stillmotion.runs import Run, as_run, write_run
 
 
-def evaluate(run: Run, test: Videos | OpenedVideos, *, cost: bool = True, progress: Progress = no_progress) -> Run:
+def evaluate(
+    run: Run | str | Path,
+    test: Videos | OpenedVideos | str | Path,
+    *,
+    cost: bool = True,
+    progress: Progress = no_progress,
+) -> Run:
     """Predict the test videos and record the result in the run's folder.
 
     Writes predictions.parquet, and puts the test part and the model's costs into run.json. A run has one test part:
@@ -25,8 +32,9 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, cost: bool = True, progre
     time stays in the part, and is listed as skipped.
 
     Args:
-        run: a finished run.
-        test: labeled videos; none of their groups may have been trained or validated on.
+        run: a finished run, or its folder.
+        test: labeled videos, or their folder or table, that were neither trained nor validated on. If some of their
+            groups were, a verdict on the run is withheld and says so.
         cost: whether the model's costs are measured; otherwise the record keeps those that it has.
         progress: receives the number of videos done.
 
@@ -34,9 +42,18 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, cost: bool = True, progre
         The run with its new record.
 
     Raises:
-        StillmotionError: a video without a label or with one that the run does not know, no readable video, or another
-            process is working in the run's folder.
+        UsageError: there is no such run or data set.
+        StillmotionError: a video that was trained or validated on, without a label or with one that the run does not
+            know, no readable video, or another process is working in the run's folder.
+
+    Examples:
+        >>> run = sm.evaluate("runs/motion", "test-clips/")
+        >>> sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy.value <= 1
+        True
     """
+    run = as_run(run)
+    test = test if isinstance(test, OpenedVideos) else as_videos(test)
+    _check_held_out(run, as_videos(test))
     with folder_lock(run.folder):
         predictions, skipped = predict_labeled(run, test, progress=progress)
         write_rows(evaluation_rows(predictions), run.predictions_file)
@@ -46,7 +63,7 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, cost: bool = True, progre
         # A share that is not mounted must not shrink the test part for good.
         kept = set(data.part("test")) if data.root in (root, str(test.root)) else set()
         kept |= {_as_test(prediction.video) for prediction in predictions}
-        videos = test.videos if isinstance(test, OpenedVideos) else test
+        videos = as_videos(test)
         given = list(dict.fromkeys(_as_test(video) for video in [*videos, *(video.video for video in skipped)]))
         names = {video.name for video in given}
         skipped_before = [(name, reason) for name, reason in data.skipped if name not in names]
@@ -54,11 +71,24 @@ def evaluate(run: Run, test: Videos | OpenedVideos, *, cost: bool = True, progre
         data = dataclasses.replace(
             data,
             root=root,
+            train_root=data.train_root or ("" if data.root == root else data.root),
             videos=trained_on + tuple(video for video in given if video in kept),
             skipped=tuple(dict.fromkeys([*skipped_before, *skipped_now])),
         )
         record = dataclasses.replace(run.record, data=data, cost=measure_cost(run) if cost else run.record.cost)
         return write_run(dataclasses.replace(run, record=record))
+
+
+def _check_held_out(run: Run, test: Videos) -> None:
+    """Refuse videos that the run has learned from. To test it on them all the same is what `run_evaluation` is for."""
+    parts: tuple[tuple[Part, str], ...] = (("train", "trained"), ("validation", "validated"))
+    for part, done in parts:
+        seen = shared_videos(run.record.data.part(part), test)
+        if seen:
+            raise StillmotionError(
+                f"{run.folder}: was {done} on {len(seen)} of these {len(test)} videos ({seen[0]}, ...); test it on "
+                "others, such as the third part that `split` gives"
+            )
 
 
 def record_cost(run: Run) -> Run:
@@ -84,7 +114,7 @@ def _as_test(video: Video) -> Video:
 
 
 def predict_labeled(
-    run: Run | ClipModel, test: Videos | OpenedVideos, *, progress: Progress = no_progress
+    run: Run | ClipModel, test: Videos | OpenedVideos | str | Path, *, progress: Progress = no_progress
 ) -> tuple[list[VideoPrediction], list[SkippedVideo]]:
     """Predict labeled videos; nothing is recorded.
 
@@ -99,7 +129,8 @@ def predict_labeled(
     Raises:
         StillmotionError: a video without a label or with one that the run does not know, or no readable video.
     """
-    videos = test.videos if isinstance(test, OpenedVideos) else test
+    test = test if isinstance(test, OpenedVideos) else as_videos(test)
+    videos = as_videos(test)
     unknown = sorted(set(videos.labels) - set(run.labels))
     if unknown or any(video.label is None for video in videos):
         raise StillmotionError(

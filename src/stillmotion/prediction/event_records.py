@@ -20,6 +20,12 @@ class Event:
             because an event lasts until the exit threshold. Of unknown events, the mean of the smoothed distance.
         entry_confidence: the smoothed probability with which the event began.
         peak_confidence: the highest smoothed probability of the event.
+
+    Examples:
+        >>> result = sm.stream_to("runs/motion", "new.mp4", events="events.csv")
+        >>> event = sm.Event(1.0, 2.5, "jam", 0.8, 0.65, 0.9)
+        >>> event.end_seconds - event.start_seconds
+        1.5
     """
 
     start_seconds: float
@@ -38,6 +44,10 @@ class EventNotice:
         state: "began" as soon as the event is long enough to count, "ongoing" at an interval, or "ended".
         event: the event so far; it has its last window when it has ended.
         id: the same in all notices of an event, and in those of no other event.
+
+    Examples:
+        >>> for update in sm.stream_updates("runs/motion", "new.mp4", events=True):
+        ...     ended = [notice.event for notice in update.notices if notice.state == "ended"]
     """
 
     state: Literal["began", "ongoing", "ended"]

@@ -53,6 +53,11 @@ class EventDetector:
     Raises:
         UsageError: the exit threshold is above the enter threshold, a threshold for a label that is not there, such a
             label in `only`, or the labels cannot be read.
+
+    Examples:
+        >>> detector = sm.EventDetector(["calm", "jam"], enter_threshold={"jam": 0.8}, min_duration_seconds=1)
+        >>> for prediction in sm.stream("runs/motion", "new.mp4"):
+        ...     events = detector.push(prediction)
     """
 
     def __init__(

@@ -4,34 +4,34 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
+from stillmotion.clips import ClipSpec, Segment, open_videos
 from stillmotion.decoding import Framing
-from stillmotion.errors import StillmotionError, UsageError, last_line
-from stillmotion.exporting import ExportFormat, Program, Runner, Tensor, check_format, distance
+from stillmotion.errors import UsageError
+from stillmotion.exporting import Program, Tensor, check_format
 from stillmotion.exporting.example import write_example
-from stillmotion.files import make_folder, write_json
+from stillmotion.files import as_path, make_folder, write_json
 from stillmotion.models.adapters import adapt
 from stillmotion.models.cards import ModelCard
 from stillmotion.models.given_facts import GivenFacts
 from stillmotion.prediction.black_boxes import BlackBox
 from stillmotion.prediction.clip_models import check_complete
-from stillmotion.prediction.describing import DescribedModel, open_model
+from stillmotion.prediction.describing import IN_MEMORY, DescribedModel, open_model
+from stillmotion.prediction.inputs import find_inputs
 from stillmotion.prediction.own_test import OwnTest, read_own_test
+from stillmotion.prediction.parity import TOLERANCE, WINDOWS, gather_pixels, window_frames, write_and_compare
 from stillmotion.runs import EXPORTS_FOLDER, Run, versions
 from stillmotion.streaming import stream_program
 
-# How far the exported model's predictions may be from the model's own.
-TOLERANCE = 1e-4
-# How many windows of noise are compared.
-WINDOWS = 8
+# Where outputs vary by less than so many times the difference that is allowed, their agreement says little.
+TELLING = 100
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,28 @@ class Export:
         folder: where everything is.
         file: the exported model.
         max_difference: the largest difference between its predictions and the model's own.
-        windows: how many windows of noise were compared.
+        variation: by how much the model's own vary over the windows that were compared, at most.
+        windows: how many windows were compared.
+        real_windows: how many of them are from videos; the others are noise.
         test: how well a run did on its own test part; None for other models, and runs that were not tested.
     """
 
     folder: Path
     file: Path
     max_difference: float
+    variation: float
     windows: int
+    real_windows: int
     test: OwnTest | None = None
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the predictions that agree differ enough from each other for that to mean something."""
+        return self.variation >= TELLING * TOLERANCE
 
 
 def export_model(
-    run: Run | str | Path | DescribedModel,
+    run: Run | keras.Model | str | Path | DescribedModel,
     format: str,
     out: str | Path | None = None,
     *,
@@ -72,18 +81,23 @@ def export_model(
     custom_objects: str | Mapping[str, Any] | None = None,
     unsafe: bool = False,
     snapshots: str | Path | None = None,
+    videos: str | Path | Sequence[str | Path] = (),
     card: ModelCard | None = None,
 ) -> Export:
     """Write a model in another format, with `export.json`, which describes it, and `use_it.py`, which runs it.
+
+    What was written is read back, and compared with the model on windows of `videos`, or of those that a run was tested
+    and validated on, and on noise of every contrast.
 
     What is written takes what a camera gives, uint8 RGB of the model's size: what the model's card says of its range,
     channels and outputs becomes part of it. `export.json` says how a frame of another aspect ratio gets that size.
 
     Args:
-        run: a run, its folder, any model's file (see `describe_model`), or a model that is described already. A run is
+        run: a run, its folder, any model or its file (see `describe_model`), or one that is described already. A run is
             fed as it was trained: of the facts below, none can be given.
         format: a name in `stillmotion.exporting.FORMATS`.
-        out: a folder. By default in the run's `exports/`, or in `NAME-exports/` beside the model's file.
+        out: a folder. By default in the run's `exports/`, or in `NAME-exports/` beside the model's file; a model in
+            memory needs one.
         stream: export the step of a stream instead of the whole model. It takes `hop` new frames and a state, and
             returns the prediction of the window that ends with these frames and the next state. The first state is all
             zeros.
@@ -100,6 +114,7 @@ def export_model(
         custom_objects: custom layers and functions.
         unsafe: whether code inside the file may run.
         snapshots: a folder of pictures such as the model was trained on.
+        videos: videos or pictures to compare predictions on.
         card: its card; by default the one beside the model, if there is one.
 
     Returns:
@@ -110,6 +125,11 @@ def export_model(
             the model's answers and is not known.
         StillmotionError: the format cannot hold the model, its converter is not installed, or predictions differ by
             more than 1e-4.
+
+    Examples:
+        >>> export = sm.export_model("runs/motion", "onnx")
+        >>> export.max_difference < 1e-4
+        True
     """
     target = check_format(format)
     facts = GivenFacts(
@@ -132,12 +152,14 @@ def export_model(
     check_complete(loaded)
     card = loaded.card
     model = loaded.model if loaded.run else adapt(loaded.model, card, clips=False)
-    window = _window_frames(model)
+    window = window_frames(model)
     if not 1 <= hop <= window:
         raise UsageError(f"hop is {hop}; expected 1 to {window}, the frames of a window")
     program = stream_program(model, hop=hop) if stream else _whole_program(model, 1 if not target.any_batch else None)
     if out is not None:
-        folder = Path(out)
+        folder = as_path(out, "a folder")
+    elif loaded.file.parent == Path(IN_MEMORY):
+        raise UsageError(f"{loaded.file}: give the folder to export it to, `out`")
     else:
         exports = (
             loaded.run.folder / EXPORTS_FOLDER if loaded.run else loaded.file.with_name(f"{loaded.file.stem}-exports")
@@ -145,7 +167,11 @@ def export_model(
         folder = exports / (f"{format}-stream" if stream else format)
     make_folder(folder)
     with tempfile.TemporaryDirectory() as temporary:
-        max_difference = _write_and_compare(target, format, model, program, Path(temporary), hop if stream else None)
+        length = window if not stream else (-(-window // hop) + WINDOWS - 1) * hop
+        spec = ClipSpec(length, card.rate.value or "spread", _sides(model), framing=card.framing.value or "stretch")
+        pixels = gather_pixels(spec, list(_videos(loaded, videos)), 1 if stream else WINDOWS)
+        parity = write_and_compare(target, format, model, program, Path(temporary), pixels, hop if stream else None)
+        np.save(Path(temporary, "sample.npy"), pixels.noise[0][: window + 2 * hop] if stream else pixels.noise[0])
         shutil.copytree(temporary, folder, dirs_exist_ok=True)
     test = read_own_test(loaded.run) if loaded.run else None
     about = {
@@ -158,88 +184,56 @@ def export_model(
         "frames": window,
         "rate": card.rate.value if card.kind == "clip" else None,
         "framing": card.framing.value,
+        "preprocessing": _recipe(loaded, window, _sides(model)),
         "card": card.model_dump(mode="json"),
         **({"hop": hop} if stream else {}),
         "test": None if test is None else {**asdict(test), "warning": test.warning},
-        "parity": {
-            "max_difference": max_difference,
-            "allowed": TOLERANCE,
-            "windows": WINDOWS,
-            "against": keras.backend.backend(),
-        },
+        "parity": {**asdict(parity), "allowed": TOLERANCE, "against": keras.backend.backend()},
         "versions": versions(keras.backend.backend(), keras.__version__),
     }
     write_json(folder / "export.json", about)
     sizes = tuple(int(side or 0) for side in model.input_shape[1:])
     example = write_example(target.needs, target.opening, sizes, stream=stream)
     (folder / "use_it.py").write_text(example, encoding="utf-8")
-    return Export(folder, folder / target.file, max_difference, WINDOWS, test)
+    return Export(folder, folder / target.file, **asdict(parity), test=test)
 
 
-def _write_and_compare(
-    target: ExportFormat, format: str, model: keras.Model, program: Program, folder: Path, hop: int | None
-) -> float:
-    """Write the program into a folder, run what was written, and return how far it is from the model."""
-    file = folder / target.file
-    try:
-        target.write(program, file)
-        run = target.load(file)
-        difference = _compare_whole(model, program, run) if hop is None else _compare_stream(model, program, run, hop)
-    except StillmotionError as error:
-        raise type(error)(f"not exported: {error}") from None
-    except Exception as error:  # Converters raise errors of every kind.
-        raise StillmotionError(
-            f"not exported: {format} cannot hold this model ({type(error).__name__}: {last_line(error)})"
-        ) from error
-    # Not `>`: a difference that is not a number is refused too.
-    if not difference <= TOLERANCE:
-        raise StillmotionError(
-            f"not exported: in {format} its predictions differ by {difference:.1e}; {TOLERANCE:.0e} is allowed"
-        )
-    return difference
+def _recipe(loaded: DescribedModel, frames: int, sides: tuple[int, int]) -> dict[str, Any]:
+    """How videos become what the model takes, for programs in other languages, too."""
+    card, run = loaded.card, loaded.run
+    rate = card.rate.value or (1.0 if frames == 1 else "spread")
+    seconds = (run.record.data.typical_seconds or None) if run else None
+    return {
+        "color": "RGB",
+        "levels": "0..255",
+        "height": sides[0],
+        "width": sides[1],
+        "framing": card.framing.value or "stretch",
+        "resize": "average of areas (SWS_AREA in FFmpeg, INTER_AREA in OpenCV), after turning frames upright",
+        "frames": frames,
+        "rate": rate,
+        "window_seconds": seconds if rate == "spread" else frames / rate,
+        "sampling": "a window is cut into equal slots; a clip shows the frame that is on screen in the middle of each",
+        "windows": "evenly over the video, without gaps, one if rate is spread; a video's prediction is their mean",
+    }
 
 
-def _window_frames(model: keras.Model) -> int:
-    shape = model.input_shape
-    return int(shape[1] or 1) if len(shape) == 5 else 1
+def _videos(loaded: DescribedModel, given: str | Path | Sequence[str | Path]) -> Iterator[Segment]:
+    """The videos to compare predictions on: those that are given, or those of a run that are still there."""
+    if given:
+        yield from open_videos(find_inputs([given] if isinstance(given, str | Path) else given))
+    elif loaded.run:
+        data = loaded.run.record.data
+        for video in (*data.part("test")[:WINDOWS], *data.part("validation")[:WINDOWS]):
+            yield from open_videos(data.part(video.part or "test").only([video]))
+
+
+def _sides(model: keras.Model) -> tuple[int, int]:
+    height, width = model.input_shape[-3:-1]
+    return int(height), int(width)
 
 
 def _whole_program(model: keras.Model, batch: int | None) -> Program:
     (clip,) = model.inputs
     tensor = Tensor("clip", (batch, *clip.shape[1:]), clip.dtype)
     return Program(model, lambda clips: [model(clips, training=False)], (tensor,), ("probabilities",))
-
-
-def _noise(shape: Sequence[int], dtype: str) -> NDArray[Any]:
-    """Noise of every contrast, because on plain noise a model predicts nearly the same for all clips."""
-    rng = np.random.default_rng(0)
-    contrast = rng.uniform(0, 1, (shape[0], *[1] * (len(shape) - 1)))
-    return np.asarray(rng.uniform(0, 255, shape) * contrast + 128 * (1 - contrast)).astype(dtype)
-
-
-def _compare_whole(model: keras.Model, program: Program, run: Runner) -> float:
-    (clip,) = program.inputs
-    windows = _noise((WINDOWS, *(int(side or 0) for side in clip.shape[1:])), clip.dtype)
-    size = WINDOWS if clip.shape[0] is None else 1
-    parts = [np.array(run({"clip": windows[at : at + size]})["probabilities"]) for at in range(0, WINDOWS, size)]
-    if size > 1:
-        # One clip alone must give the same as in a batch.
-        parts[0][:1] = run({"clip": windows[:1]})["probabilities"]
-    return distance(np.concatenate(parts), model.predict_on_batch(windows))
-
-
-def _compare_stream(model: keras.Model, program: Program, run: Runner, hop: int) -> float:
-    frames, *states = program.inputs
-    window = _window_frames(model)
-    steps = -(-window // hop) + WINDOWS - 1
-    video = _noise((steps * hop, *(int(side or 0) for side in frames.shape[2:])), frames.dtype)
-    state = {tensor.name: np.zeros([int(side or 0) for side in tensor.shape], tensor.dtype) for tensor in states}
-    ends = range(hop, len(video) + 1, hop)
-    probabilities = []
-    for end in ends:
-        outputs = run({"frames": video[None, end - hop : end], **state})
-        state = {name: np.array(outputs[f"next_{name}"]) for name in state}
-        probabilities.append(np.array(outputs["probabilities"])[0, 0])
-    windows = np.stack([video[end - window : end] for end in ends[-WINDOWS:]])
-    expected = model.predict_on_batch(windows if len(model.input_shape) == 5 else windows[:, 0])
-    return distance(probabilities[-WINDOWS:], expected)

@@ -11,11 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
+
 from stillmotion.clips import cap_rate
 from stillmotion.decoding.live import Source, find_source, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.resizing import upright_sides
 from stillmotion.models.cards import ModelCard
+from stillmotion.models.inference import model_lock
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.event_records import Event, EventNotice, ended_events
 from stillmotion.prediction.events import EventDetector
@@ -40,6 +43,10 @@ class StreamUpdate:
         frame: the frame.
         predictions: of the windows that are complete with it.
         notices: which events begin, go on or end with it, or, if it starts a new recording, ended before it.
+
+    Examples:
+        >>> for update in sm.stream_updates("runs/motion", "new.mp4", events=True):
+        ...     times = [prediction.seconds for prediction in update.predictions]
     """
 
     frame: SourceFrame
@@ -53,8 +60,8 @@ class StreamUpdate:
 
 
 def stream(
-    run: ClipModel | Run | str | Path,
-    source: str | Path | Source,
+    run: ClipModel | Run | keras.Model | str | Path,
+    source: str | Path | int | Source,
     *,
     hop: int | None = None,
     every_frame: bool = False,
@@ -69,7 +76,7 @@ def stream(
     of it, as in `predict`.
 
     Args:
-        run: a run, its folder, a `.keras` file, or a model from `load_clip_model`.
+        run: a run, its folder, any clip or image model or its file, or a model from `load_clip_model`.
         source: a file, a camera's number, a URL, or `-` for standard input.
         hop: the model's frames from one window to the next. By default 1; for a live source as many as this machine
             needs to keep up.
@@ -87,6 +94,11 @@ def stream(
         UsageError: see `load_clip_model`, `find_source` and `stream_model`.
         UnreadableVideoError: the source cannot be opened.
         StillmotionError: the model cannot be loaded.
+
+    Examples:
+        >>> model = sm.load_clip_model("runs/motion")
+        >>> for prediction in sm.stream(model, "new.mp4"):  # or 0 for a camera, or a URL
+        ...     seconds, label = prediction.seconds, prediction.label
     """
     if isinstance(run, ClipModel):
         model = run
@@ -98,8 +110,8 @@ def stream(
 
 
 def stream_updates(
-    run: ClipModel | Run | str | Path,
-    source: str | Path | Source,
+    run: ClipModel | Run | keras.Model | str | Path,
+    source: str | Path | int | Source,
     *,
     events: EventDetector | bool = False,
     hop: int | None = None,
@@ -132,13 +144,19 @@ def stream_updates(
         UsageError: see `stream`.
         UnreadableVideoError: the source cannot be opened.
         StillmotionError: the model cannot be loaded.
+
+    Examples:
+        >>> updates = list(sm.stream_updates("runs/motion", "new.mp4", events=True))
+        >>> sum(len(update.predictions) for update in updates)
+        5
     """
     model = run if isinstance(run, ClipModel) else load_clip_model(run)
     source = source if isinstance(source, Source) else find_source(source)
     detector = EventDetector(model.labels, outputs=model.outputs) if events is True else events or None
     stats = stats or StreamStats()
     live = source.live or realtime
-    divided = divide_model(model, hop, live=live)
+    with model_lock(model.model):
+        divided = divide_model(model, hop, live=live)
     stats.hop = divided.hop
     predictor = WindowPredictor(
         model,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from stillmotion.prediction.records import Probabilities
 from stillmotion.prediction.run_models import RunModel, load_run_model
 from stillmotion.prediction.tables import write_columns
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import Run
+from stillmotion.runs import Run, as_run
 
 # Long videos are predicted at this many times at most.
 MAX_TIMES = 64
@@ -29,7 +30,9 @@ DEFAULT_FRAMES = ClipSpec().frames
 Seconds = NDArray[np.float64]
 
 
-def predict_over_time(run: Run, videos: Videos | OpenedVideos, *, progress: Progress = no_progress) -> Run:
+def predict_over_time(
+    run: Run | str | Path, videos: Videos | OpenedVideos | str | Path, *, progress: Progress = no_progress
+) -> Run:
     """Predict each video at several times, and write over_time.parquet in the run's folder.
 
     A still model predicts the frame shown at a time, on its own. A motion model predicts the window that ends at that
@@ -37,17 +40,24 @@ def predict_over_time(run: Run, videos: Videos | OpenedVideos, *, progress: Prog
     fill the clip. No prediction sees a later frame.
 
     Args:
-        run: a finished run.
-        videos: the videos; those that cannot be read are skipped.
+        run: a finished run, or its folder.
+        videos: the videos, or their folder or table; those that cannot be read are skipped.
         progress: receives the number of videos done.
 
     Returns:
         The run. The table has one row per video and time: `video`, `seconds`, and `prob_<label>` for each label.
 
     Raises:
+        UsageError: there is no such run or data set.
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
+
+    Examples:
+        >>> run = sm.predict_over_time("runs/motion", "test-clips/")
+        >>> run.over_time_file.exists()
+        True
     """
-    still = FAMILIES[run.recipe.family].kind == "still"
+    run = as_run(run)
+    still = run.recipe.family in FAMILIES and FAMILIES[run.recipe.family].kind == "still"
     loaded = load_run_model(run, features=True, single_frames=still)
     segments = open_videos(videos).segments
     if still:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -15,7 +16,7 @@ from stillmotion.models.inference import predict_in_batches
 from stillmotion.prediction.run_models import load_run_model
 from stillmotion.prediction.tables import probability_columns, write_rows
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import Run
+from stillmotion.runs import Run, as_run
 
 FrameIndices = NDArray[np.intp]
 
@@ -37,7 +38,11 @@ PERTURBATIONS: Mapping[str, Callable[[int, np.random.Generator], FrameIndices]] 
 
 
 def evaluate_perturbed(
-    run: Run, test: Videos | OpenedVideos, *, seed: int = 0, progress: Progress = no_progress
+    run: Run | str | Path,
+    test: Videos | OpenedVideos | str | Path,
+    *,
+    seed: int = 0,
+    progress: Progress = no_progress,
 ) -> Run:
     """Predict the test videos with their frames in other orders, and write perturbed.parquet in the run's folder.
 
@@ -46,8 +51,8 @@ def evaluate_perturbed(
     clips with `ClipSpec(order="shuffled")` or `order="frozen"`.
 
     Args:
-        run: a finished run of a motion family.
-        test: labeled videos; those that cannot be read are skipped.
+        run: a finished run of a motion family, or its folder.
+        test: labeled videos, or their folder or table; those that cannot be read are skipped.
         seed: random seed for shuffling.
         progress: receives the number of videos done.
 
@@ -56,8 +61,15 @@ def evaluate_perturbed(
         `PERTURBATIONS`), and `prob_<label>` for each label, the mean over up to 4 windows.
 
     Raises:
+        UsageError: there is no such run or data set.
         StillmotionError: the run's model cannot be loaded, or the table cannot be written.
+
+    Examples:
+        >>> run = sm.evaluate_perturbed("runs/motion", "test-clips/")
+        >>> run.perturbed_file.exists()
+        True
     """
+    run = as_run(run)
     loaded, spec = load_run_model(run, features=True), run.recipe.spec
     rows = []
     segments = open_videos(test).segments

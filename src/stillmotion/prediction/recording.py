@@ -47,6 +47,11 @@ class StreamResult:
         no_event: if there were none, how close the predictions came to one, in one line.
         webhook_failures: how many posts the webhook did not receive.
         webhook_error: the last reason.
+
+    Examples:
+        >>> result = sm.stream_to("runs/motion", "new.mp4", predictions="predictions.csv")
+        >>> [path.name for path in result.files]
+        ['predictions.csv']
     """
 
     stats: StreamStats = field(default_factory=StreamStats)
@@ -104,6 +109,9 @@ def stream_to(
         UsageError: two outputs with the same name, one that exists, an unknown ending, or see `stream`.
         UnreadableVideoError: the source cannot be opened.
         StillmotionError: the model cannot be loaded, or a file cannot be written.
+
+    Examples:
+        >>> result = sm.stream_to("runs/motion", "new.mp4", events="events.jsonl", video="labeled.mp4")
     """
     source = source if isinstance(source, Source) else find_source(source)
     paths = [Path(path) for path in (predictions, events, video) if path is not None]

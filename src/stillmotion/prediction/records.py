@@ -57,6 +57,11 @@ class VideoPrediction:
         outputs: what the model's outputs are; see `ModelCard`.
         window_distances: float64 `(windows,)`, how unlike the clips of the run's training each window is; None if the
             run does not remember them.
+
+    Examples:
+        >>> (result,) = sm.predict("runs/motion", "new.mp4")
+        >>> result.probabilities.shape, len(result.windows)
+        ((2,), 2)
     """
 
     video: Video

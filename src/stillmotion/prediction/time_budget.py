@@ -17,6 +17,11 @@ class LabelTime:
         events: how many there were.
         seconds: how long they were in all.
         longest_seconds: the longest of them.
+
+    Examples:
+        >>> entry = sm.LabelTime("jam", events=2, seconds=7.5, longest_seconds=5.0)
+        >>> entry.seconds / entry.events
+        3.75
     """
 
     label: str
@@ -33,6 +38,12 @@ def time_budget(events: Iterable[Event]) -> tuple[LabelTime, ...]:
 
     Returns:
         One entry for each label that has events, those that took longest first.
+
+    Examples:
+        >>> events = [sm.Event(1.0, 3.5, "jam", 0.8, 0.65, 0.9), sm.Event(9.0, 14.0, "jam", 0.8, 0.7, 0.9)]
+        >>> (entry,) = sm.time_budget(events)
+        >>> entry.seconds
+        7.5
     """
     spans: dict[str, list[float]] = {}
     for event in events:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -22,7 +23,7 @@ from stillmotion.clips import (
     even_windows,
     open_videos,
 )
-from stillmotion.data import Videos
+from stillmotion.data import Video, Videos
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.models.cards import ModelCard, Outputs
 from stillmotion.models.given_facts import GivenFacts
@@ -30,7 +31,7 @@ from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
 from stillmotion.prediction.clip_models import ClipModel, as_clip_model
 from stillmotion.prediction.describing import DescribedModel, open_model
 from stillmotion.prediction.framing import FramingNote
-from stillmotion.prediction.inputs import find_inputs
+from stillmotion.prediction.memory_inputs import ClipSegment, Input, MemoryInput, find_sources
 from stillmotion.prediction.own_test import warn_of_weakness
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.run_models import RunModel, load_run_model
@@ -53,8 +54,8 @@ class _Pending:
 
 
 def predict(
-    run: Run | ClipModel | str | Path,
-    videos: Videos | OpenedVideos | str | Path | Sequence[str | Path],
+    run: Run | ClipModel | keras.Model | str | Path,
+    videos: Videos | OpenedVideos | Input | Sequence[Input],
     *,
     cache: bool = False,
     card: ModelCard | None = None,
@@ -65,10 +66,11 @@ def predict(
     A picture is a video of one frame; its clip repeats that frame.
 
     Args:
-        run: a finished run or its folder, any model's file whose card says how it is fed, or a model from
-            `load_clip_model`.
-        videos: a data set, or the paths of videos, images, folders of them and tables, in any mixture. Each video is
-            opened when its turn comes, unless they are open already.
+        run: a finished run or its folder, a model or its file whose card says how it is fed, or a model from
+            `load_clip_model`, which is loaded once for all calls.
+        videos: a data set, or, in any mixture: paths of videos, images, folders of them and tables; the bytes of a
+            video or image, or a file that is open for reading; NumPy arrays, each a clip, a picture or a batch of
+            clips, uint8 RGB of the model's size. Each video is opened when its turn comes, unless it is open already.
         cache: whether decoded frames, or their features for a frozen backbone, are kept in the cache on disk, for when
             several models see the same videos.
         card: how the model is fed; by default the card beside it, if there is one.
@@ -78,12 +80,17 @@ def predict(
         For each video in order, its prediction, or why it was skipped.
 
     Raises:
-        UsageError: there is no such file or folder, or see `load_clip_model`.
+        UsageError: there is no such file or folder, an array that the model does not take, or see `load_clip_model`.
         StillmotionError: the model cannot be loaded, or does not fit its record; or a folder without videos.
+
+    Examples:
+        >>> for result in sm.predict("runs/motion", ["new.mp4", "stills/"]):
+        ...     if isinstance(result, sm.VideoPrediction):
+        ...         label, probability = result.label, result.probability
     """
-    if not isinstance(videos, (Videos, OpenedVideos)):
-        videos = find_inputs([videos] if isinstance(videos, (str, Path)) else videos)
-    loaded, spec, labels, outputs, described = _load(run, card, features=cache)
+    sources = videos if isinstance(videos, (Videos, OpenedVideos)) else find_sources(videos)
+    from_files = isinstance(sources, (Videos, OpenedVideos))
+    loaded, spec, labels, outputs, described = _load(run, card, features=cache and from_files)
     framing = FramingNote(described)
     record = partial(VideoPrediction, labels=labels, outputs=outputs)
     model = loaded.model
@@ -92,7 +99,7 @@ def predict(
     if isinstance(videos, OpenedVideos):
         loaded.extract([(s.file, window, spec) for s in videos for window in even_windows(spec, s.window)], progress)
     pending: list[_Pending] = []
-    for segment in _open_one_by_one(videos):
+    for segment in _open_one_by_one(sources, spec):
         if isinstance(segment, SkippedVideo):
             yield from _predict_pending(model, pending, record)
             yield segment
@@ -103,7 +110,10 @@ def predict(
         windows = even_windows(spec, segment.window)
         if len(windows) <= WINDOWS_AT_ONCE:
             try:
-                clips = loaded.read(segment.file, windows, spec, cache=cache)
+                if isinstance(segment, ClipSegment):
+                    clips = segment.clip[None]
+                else:
+                    clips = loaded.read(segment.file, windows, spec, cache=cache)
             except UnreadableVideoError as error:
                 yield from _predict_pending(model, pending, record)
                 yield SkippedVideo(segment.video, str(error))
@@ -116,7 +126,7 @@ def predict(
 
 
 def _load(
-    run: Run | ClipModel | str | Path, card: ModelCard | None, *, features: bool
+    run: Run | ClipModel | keras.Model | str | Path, card: ModelCard | None, *, features: bool
 ) -> tuple[RunModel, ClipSpec, tuple[str, ...], Outputs, DescribedModel | None]:
     """The model, its clips, labels and kind of outputs, and its description; that of a run may take cached features."""
     if features and card is None and isinstance(run, Run) and frozen_backbone(run.recipe):
@@ -133,16 +143,23 @@ def _load(
     return RunModel(run.model, None), spec, run.labels, run.outputs, run.described
 
 
-def _open_one_by_one(videos: Videos | OpenedVideos) -> Iterator[Segment | SkippedVideo]:
+def _open_one_by_one(
+    videos: Videos | OpenedVideos | Sequence[Video | MemoryInput], spec: ClipSpec
+) -> Iterator[Segment | SkippedVideo]:
     """The videos in order, each opened when its turn comes, so that the first prediction does not wait for the last."""
     if isinstance(videos, OpenedVideos):
         yield from videos.skipped
         yield from videos.segments
         return
-    for video in videos:
-        opened = open_videos(videos.only([video]))
-        yield from opened.skipped
-        yield from opened.segments
+    root = videos.root if isinstance(videos, Videos) else Path()
+    with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        for video in videos:
+            if isinstance(video, MemoryInput):
+                yield video.open(spec, Path(folder))
+                continue
+            opened = open_videos(Videos(root, (video,)))
+            yield from opened.skipped
+            yield from opened.segments
 
 
 def _predict_pending(

@@ -35,6 +35,10 @@ def write_report(comparison: str | Path | Comparison, out: str | Path | None = N
     Raises:
         UsageError: `out` does not end in .html or .htm, or a comparison is given without `out`.
         StillmotionError: the folder holds no comparison, or the page cannot be written.
+
+    Examples:
+        >>> sm.write_report("comparison").name
+        'report.html'
     """
     path = _choose_path(comparison, out, "report.html")
     return _write(render_report(replace(_read(comparison, path), pictures=pictures)), path)
@@ -55,6 +59,10 @@ def write_summary(comparison: str | Path | Comparison, out: str | Path | None = 
     Raises:
         UsageError: as for `write_report`.
         StillmotionError: as for `write_report`.
+
+    Examples:
+        >>> sm.write_summary("comparison").name
+        'summary.html'
     """
     path = _choose_path(comparison, out, "summary.html")
     return _write(_checked(_read(comparison, path), render_summary), path)

@@ -11,13 +11,14 @@ from stillmotion.runs.layout import (
     delete_unfinished,
 )
 from stillmotion.runs.memory import MAX_CLIPS, ClipMemory, make_memory, read_memory, write_memory
-from stillmotion.runs.recipe import Recipe
+from stillmotion.runs.recipe import ADOPTED, Precision, Recipe
 from stillmotion.runs.run import (
     CostRecord,
     DataRecord,
     Run,
     RunRecord,
     TrainingRecord,
+    as_run,
     delete_run,
     read_run,
     versions,
@@ -25,6 +26,7 @@ from stillmotion.runs.run import (
 )
 
 __all__ = [
+    "ADOPTED",
     "COMPARISON_FILE",
     "EXPORTS_FOLDER",
     "MAX_CLIPS",
@@ -36,10 +38,12 @@ __all__ = [
     "ClipMemory",
     "CostRecord",
     "DataRecord",
+    "Precision",
     "Recipe",
     "Run",
     "RunRecord",
     "TrainingRecord",
+    "as_run",
     "delete_run",
     "delete_unfinished",
     "make_memory",

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from stillmotion.data import Part, Video, Videos
+from stillmotion.data import Part, Video, Videos, shared_groups
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.files import write_json
+from stillmotion.files import as_path, write_json
 from stillmotion.runs import layout
 from stillmotion.runs.recipe import Recipe
 
@@ -35,6 +35,7 @@ class DataRecord:
 
     Attributes:
         root: the folder that paths are relative to.
+        train_root: that of the train and validation parts, where the test part has another; else empty.
         fingerprint: a hash of the videos of the train and validation parts.
         videos: those that were used; the test part keeps those that the last evaluation could not read.
         skipped: names of those that were not used, and why.
@@ -46,10 +47,16 @@ class DataRecord:
     videos: tuple[Video, ...]
     skipped: tuple[tuple[str, str], ...] = ()
     typical_seconds: float = 0.0
+    train_root: str = ""
 
     def part(self, part: Part) -> Videos:
         """The videos of one part."""
-        return Videos(Path(self.root), tuple(video for video in self.videos if video.part == part))
+        root = self.root if part == "test" else self.train_root or self.root
+        return Videos(Path(root), tuple(video for video in self.videos if video.part == part))
+
+    def shared_groups(self, first: Part, second: Part) -> tuple[str, ...]:
+        """Groups that have videos in two of the parts, which should not be."""
+        return shared_groups(self.part(first), self.part(second))
 
 
 @dataclass(frozen=True)
@@ -118,6 +125,13 @@ class Run:
     Attributes:
         folder: where the files are.
         record: the content of run.json.
+
+    Examples:
+        >>> run = sm.read_run("runs/motion")
+        >>> run
+        Run('runs/motion', family='conv3d', seed=0)
+        >>> run.labels
+        ('left', 'right')
     """
 
     folder: Path
@@ -182,8 +196,12 @@ def read_run(folder: str | Path) -> Run:
     Raises:
         UsageError: there is no such folder.
         StillmotionError: it is not a run, is not finished, or was written by a later version of stillmotion.
+
+    Examples:
+        >>> sm.read_run("runs/motion").recipe.family
+        'conv3d'
     """
-    path = Path(folder)
+    path = as_path(folder, "a run or its folder")
     if path.name == layout.MODEL_FILE:
         path = path.parent
     if not path.exists():
@@ -199,6 +217,11 @@ def read_run(folder: str | Path) -> Run:
     if record.training is None:
         raise StillmotionError(f"{path}: this training is not finished; run the same 'train' command again to resume")
     return Run(path, record)
+
+
+def as_run(run: Run | str | Path) -> Run:
+    """A run as it is, or read from its folder; see `read_run`."""
+    return run if isinstance(run, Run) else read_run(run)
 
 
 def delete_run(folder: Path) -> None:

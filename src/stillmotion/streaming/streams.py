@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
@@ -15,7 +16,9 @@ from numpy.typing import NDArray
 
 from stillmotion.data import read_class_names
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import describe_value
 from stillmotion.models.cards import count_labels
+from stillmotion.models.inference import model_lock
 from stillmotion.models.keras_graph import iter_layers
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.checking import compare_with_model
@@ -44,6 +47,11 @@ class WindowPrediction:
             such as "a + b".
         distance: how unlike the clips of the run's training the window is, where the run remembers them; see
             `unlike_training`.
+
+    Examples:
+        >>> predictions = list(sm.stream("runs/motion", "new.mp4"))
+        >>> predictions[0].index, round(predictions[0].seconds, 1)
+        (0, 0.4)
     """
 
     probabilities: NDArray[np.float32]
@@ -101,6 +109,7 @@ class StreamModel:
     _steps: dict[int, Step] = field(default_factory=dict)  # By the number of windows that they advance.
     _kept: list[Any] = field(default_factory=list)  # In the form that the engine returned it in.
     _open: dict[Hashable, _Stream] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
         clip = self.plan.graph.specs[self.plan.graph.input]
@@ -131,6 +140,8 @@ class StreamModel:
     def push(self, frames: Any, seconds: Any = None) -> Any:
         """Feed new frames, and get a prediction for each window that they complete.
 
+        Threads that share the model take turns. Those that feed one stream must agree on the order of its frames.
+
         Args:
             frames: `(n, height, width, 3)`, where n may be 0. For several streams, a mapping from names of your choice
                 to such frames. A new name begins a new stream.
@@ -142,6 +153,10 @@ class StreamModel:
         Raises:
             UsageError: frames of another shape, another number of times, or more streams than the model was made for.
         """
+        with self._lock:
+            return self._push(frames, seconds)
+
+    def _push(self, frames: Any, seconds: Any) -> Any:
         several = isinstance(frames, Mapping)
         frames_by_name = frames if several else {_ONLY_STREAM: frames}
         times_by_name = (seconds or {}) if several else {_ONLY_STREAM: seconds}
@@ -164,7 +179,8 @@ class StreamModel:
         Args:
             name: the stream's name, if there are several.
         """
-        self._open.pop(name, None)
+        with self._lock:
+            self._open.pop(name, None)
 
     def _windows_ready(self, stream: _Stream) -> int:
         return len(stream.waiting) // self.plan.hop
@@ -241,8 +257,9 @@ class StreamModel:
     def _step(self, windows: int) -> Step:
         """What advances this many windows, compiled when it is first needed."""
         if windows not in self._steps:
-            block = Block(self.model, self.plan, windows)
-            self._steps[windows] = ENGINES[self.engine].compile(block, self.streams)
+            with model_lock(self.model):
+                block = Block(self.model, self.plan, windows)
+                self._steps[windows] = ENGINES[self.engine].compile(block, self.streams)
             if not self._kept:
                 self._kept = [np.zeros(spec.shape, spec.dtype) for spec in block.specs(self.streams)[1]]
         return self._steps[windows]
@@ -316,11 +333,20 @@ def stream_model(
         The stream model.
 
     Raises:
-        UsageError: a hop below 1, a start below 0, or a model that cannot be streamed, because it has several inputs or
-            outputs, an unknown number of frames, or is stateful with windows that do not follow one another, several
-            streams or another engine.
+        UsageError: no Keras model, a hop below 1, a start below 0, or a model that cannot be streamed, because it has
+            several inputs or outputs, an unknown number of frames, or is stateful with windows that do not follow one
+            another, several streams or another engine.
         StillmotionError: the engine is not installed, or its predictions differ by more than 1e-4.
+
+    Examples:
+        >>> model = keras.saving.load_model("runs/motion/model.keras")
+        >>> stream = sm.stream_model(model, labels=["left", "right"])
+        >>> predictions = stream.push(np.zeros((6, 16, 16, 3), np.uint8))
+        >>> len(predictions)
+        3
     """
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"expected a Keras model, not {describe_value(model)}; `load_clip_model` loads one")
     if engine not in ENGINES:
         raise UsageError(f"no engine {engine!r}: choose from {', '.join(ENGINES)}")
     if hop < 1 or start < 0 or streams < 1:

@@ -1,4 +1,8 @@
 from .batches import TrainingClips as TrainingClips, ValidationClips as ValidationClips
+from .directory_dataset import (
+    VideoDataset as VideoDataset,
+    video_dataset_from_directory as video_dataset_from_directory,
+)
 from .efforts import (
     EFFORTS as EFFORTS,
     TRIAL_FRACTION as TRIAL_FRACTION,
@@ -13,6 +17,7 @@ from .efforts import (
 )
 from .fitting import train as train
 from .recipes import (
+    FamilySettings as FamilySettings,
     frozen_backbone as frozen_backbone,
     make_recipe as make_recipe,
     suit_epochs as suit_epochs,

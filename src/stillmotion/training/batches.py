@@ -29,6 +29,7 @@ from stillmotion.decoding import DecodedFrames, Seconds
 from stillmotion.features import read_feature_clips
 from stillmotion.models import pretrained_backbone
 from stillmotion.runs import Recipe
+from stillmotion.training.own_parts import NO_OWN_PARTS, OwnParts, augment_clip
 
 # Validation runs in every epoch, so it looks at this many windows per video at most. The test looks at all of them.
 VALIDATION_WINDOWS = 8
@@ -57,14 +58,24 @@ class TrainingClips(keras.utils.PyDataset):
         labels: the class names, in the order of the model's outputs.
         recipe: gives the clips, the augmentation, the batch size and the seed.
         epoch: the first epoch, counted from 0.
+        own: a user's class weights and augmentation.
     """
 
-    def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe, epoch: int = 0) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        labels: Sequence[str],
+        recipe: Recipe,
+        epoch: int = 0,
+        own: OwnParts = NO_OWN_PARTS,
+    ) -> None:
         super().__init__(workers=1)
-        self.recipe, self.epoch = recipe, epoch
+        self.recipe, self.epoch, self.own = recipe, epoch, own
         self.segments = [segment for segment in segments for _ in range(self.clips_of(segment))]
         self.targets = one_hot(self.segments, labels)
         self.weights = balanced_weights(self.segments)
+        if own.class_weights is not None:
+            self.weights = np.array([own.class_weights[s.video.label or ""] for s in self.segments], np.float32)
         self.batch_size = min(recipe.batch_size, len(self.segments))
         # To find an entry of the cache takes as long as to augment a clip.
         self._pool = lru_cache(OPEN_POOLS)(self._open_pool)
@@ -97,7 +108,10 @@ class TrainingClips(keras.utils.PyDataset):
         segment, spec = self.segments[index], self.recipe.spec
         window = random_window(spec, segment.window, rng)
         times = rng.uniform(*window, size=1) if draws_any_frame(self.recipe) else frame_times(spec, window)
-        return augment(self._pool(segment).shown_at(times), self.recipe.augment, rng)
+        shown = self._pool(segment).shown_at(times)
+        if self.own.augmentation is not None:
+            return augment_clip(self.own.augmentation, shown, rng)
+        return augment(shown, self.recipe.augment, rng)
 
     def _open_pool(self, segment: Segment) -> DecodedFrames:
         """The frames that clips of a segment are made of, mapped into memory."""
@@ -115,8 +129,15 @@ class TrainingFeatures(TrainingClips):
     The windows are those of evaluation, whose frames went through the backbone once. They are kept in memory.
     """
 
-    def __init__(self, segments: Sequence[Segment], labels: Sequence[str], recipe: Recipe, epoch: int = 0) -> None:
-        super().__init__(segments, labels, recipe, epoch)
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        labels: Sequence[str],
+        recipe: Recipe,
+        epoch: int = 0,
+        own: OwnParts = NO_OWN_PARTS,
+    ) -> None:
+        super().__init__(segments, labels, recipe, epoch, own)
         backbone = str(pretrained_backbone(recipe.options))
         spec = training_spec(recipe)
         self.features = np.concatenate(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import logging
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
@@ -16,14 +17,23 @@ import numpy as np
 from stillmotion.clips import (
     ClipSpec,
     OpenedVideos,
+    Segment,
     choose_rate,
     open_videos,
     trim_cache,
 )
-from stillmotion.data import Videos, check_labeled
-from stillmotion.errors import StillmotionError
-from stillmotion.files import atomic_write, folder_lock, make_folder
-from stillmotion.models import default_size, deployed_model, join_backbone, pretrained_backbone, snapshot_model
+from stillmotion.data import Videos, as_videos, check_labeled, shared_videos
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import as_path, atomic_write, folder_lock, make_folder
+from stillmotion.models import (
+    SMALL,
+    Builder,
+    default_size,
+    deployed_model,
+    join_backbone,
+    pretrained_backbone,
+    snapshot_model,
+)
 from stillmotion.models.pretrained import build_backbone, weights_id
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import (
@@ -41,8 +51,9 @@ from stillmotion.runs import (
     write_run,
 )
 from stillmotion.training.checkpoints import TrainingState
+from stillmotion.training.own_parts import Augmentation, OwnParts
 from stillmotion.training.phases import TrainingPhases
-from stillmotion.training.recipes import make_recipe, suit_epochs
+from stillmotion.training.recipes import TrainingSettings, frozen_backbone, make_recipe, suit_epochs
 from stillmotion.training.remembering import remember_clips
 from stillmotion.training.resuming import find_training, fingerprint_segments, identify_training
 
@@ -50,16 +61,21 @@ log = logging.getLogger(__name__)
 
 
 def train(
-    family: str | Recipe,
-    train: Videos | OpenedVideos,
-    validation: Videos | OpenedVideos,
+    family: str | Builder | Recipe,
+    train: Videos | OpenedVideos | str | Path,
+    validation: Videos | OpenedVideos | str | Path,
     *,
     out: str | Path,
     spec: ClipSpec | None = None,
     overwrite: bool = False,
     tensorboard: bool = False,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    optimizer: keras.optimizers.Optimizer | None = None,
+    loss: keras.losses.Loss | Callable[..., Any] | str | None = None,
+    class_weights: Mapping[str, float] | None = None,
+    augmentation: Augmentation | None = None,
     progress: Progress = no_progress,
-    **settings: Any,
+    **settings: Unpack[TrainingSettings],
 ) -> Run:
     """Train one model, and leave its run in a folder.
 
@@ -67,15 +83,22 @@ def train(
     it had not been interrupted. If it is finished, the same call returns the run.
 
     Args:
-        family: a family's name, or a whole recipe.
-        train: labeled videos to learn from.
-        validation: labeled videos that choose the epoch whose weights are kept, and when to stop. None of their
-            groups may be in `train`.
+        family: a family's name; a function of your own, `build(frames, height, width, classes, **options)`, or its name
+            "package.module:function" (see `make_recipe`); or a whole recipe.
+        train: labeled videos to learn from, or their folder or table.
+        validation: likewise; they choose the epoch whose weights are kept, and when to stop. None of them may be
+            in `train`. If some of their groups are, a verdict on the run warns of it.
         out: the run's folder.
         spec: what a clip is; by default 16 frames of 64x64, or of what a pretrained backbone is made for, at the rate
             that suits the videos. A recipe has its own.
         overwrite: whether another training in `out` is deleted; files that are not the run's are kept.
         tensorboard: whether logs for TensorBoard are written to `out/tensorboard`.
+        callbacks: your own Keras callbacks.
+        optimizer: an optimizer of your own. A moving average of the weights is validated and kept, as with ours.
+        loss: a loss of your own, of one-hot labels and probabilities: what `compile` takes.
+        class_weights: by label; by default they give every label the same total.
+        augmentation: a function of your own in place of `augment`, from a clip, uint8 `(frames, height, width, 3)`, and
+            a NumPy random generator to such a clip.
         progress: receives the steps done, with the figures of the last finished epoch.
         **settings: the family's options and other fields of the recipe, as `make_recipe` takes them.
 
@@ -83,17 +106,29 @@ def train(
         The finished run. Videos that cannot be read are skipped and listed in its record.
 
     Raises:
-        UsageError: an unknown family or setting.
-        StillmotionError: no readable video, labels that do not agree, a loss that is never finite, another training in
-            `out`, another process working in it, or a folder that cannot be written to, holds the data set or is that
-            of a comparison.
+        UsageError: an unknown family or setting, or a part of your own that does not fit.
+        StillmotionError: a video in both parts, no readable video, labels that do not agree, a loss that is never
+            finite, another training in `out`, another process working in it, or a folder that cannot be written to,
+            holds the data set or is that of a comparison.
+
+    Examples:
+        >>> train, validation, test = sm.split("clips/")
+        >>> run = sm.train("frame_pool", train, validation, out="runs/mine", pool="attention", epochs=30)
+        >>> run = sm.evaluate(run, test)
     """
-    folder = Path(out)
+    train, validation = (part if isinstance(part, OpenedVideos) else as_videos(part) for part in (train, validation))
+    folder = as_path(out, "the run's folder")
     _check_run_folder(folder, (train.root, validation.root))
 
     # Open the videos.
-    check_labeled(train.videos if isinstance(train, OpenedVideos) else train)
+    check_labeled(as_videos(train))
     parts = {"train": open_videos(train), "validation": open_videos(validation)}
+    both = shared_videos(parts["train"].videos, parts["validation"].videos)
+    if both:
+        raise StillmotionError(
+            f"{len(both)} videos are in the train part and in the validation part ({both[0]}, ...); give two parts, "
+            "such as the first two that `split` gives"
+        )
     skipped = [video for part in parts.values() for video in part.skipped]
     train_segments, validation_segments = parts["train"].segments, parts["validation"].segments
     for name, part in parts.items():
@@ -110,9 +145,16 @@ def train(
     else:
         own_rates = [segment.facts.rate for segment in train_segments if segment.seconds > 0]
         rate = choose_rate(durations, ClipSpec().frames, own_rates)[0]
-        spec = spec or ClipSpec(rate=rate, size=default_size(settings))
+        size = default_size({"backbone": settings.get("backbone", SMALL)})
+        spec = spec or ClipSpec(rate=rate, size=size)
         recipe = make_recipe(family, spec=spec, **settings)
         recipe = recipe if "epochs" in settings else suit_epochs(recipe, train_segments)
+
+    own = OwnParts(callbacks, optimizer, loss, class_weights, augmentation)
+    own.check(labels, on_pixels=frozen_backbone(recipe) is None, finetune=recipe.finetune)
+    if recipe.own and set(recipe.own) != set(own.description()):
+        raise UsageError(f"the recipe was made with parts of a user's own: give {', '.join(recipe.own)} again")
+    recipe = dataclasses.replace(recipe, own=own.description())
 
     # Find out whether this training has been started before.
     data = DataRecord(
@@ -120,7 +162,10 @@ def train(
         fingerprint=fingerprint_segments(train_segments, validation_segments),
         videos=tuple(
             [dataclasses.replace(segment.video, part="train") for segment in train_segments]
-            + [dataclasses.replace(segment.video, part="validation") for segment in validation_segments]
+            + [
+                dataclasses.replace(segment.video, part="validation", path=_relative_path(segment, train.root))
+                for segment in validation_segments
+            ]
         ),
         skipped=tuple((video.video.name, video.reason) for video in skipped),
         typical_seconds=float(np.median(durations)),
@@ -148,7 +193,7 @@ def train(
         # Decode each video once. If the backbone is pretrained, each frame goes through it once.
         trim_cache()
         phases = TrainingPhases(
-            recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress
+            recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress, own
         )
         phases.fill_cache()
         memory = remember_clips([*train_segments, *validation_segments], recipe.spec, progress)
@@ -201,6 +246,13 @@ def _check_run_folder(folder: Path, roots: Sequence[Path]) -> None:
             raise StillmotionError(f"{folder}: holds the data set ({root}); choose another folder for the run")
     if (folder / COMPARISON_FILE).exists():
         raise StillmotionError(f"{folder}: holds a comparison; choose another folder for the run")
+
+
+def _relative_path(segment: Segment, root: Path) -> str:
+    """The path of a video from the data set's root, which the validation part may not be below."""
+    if segment.file == root / segment.video.path:
+        return segment.video.path
+    return Path(os.path.relpath(segment.file, root)).as_posix()
 
 
 def _save(model: keras.Model, path: Path) -> None:

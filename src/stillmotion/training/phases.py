@@ -31,7 +31,8 @@ from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, 
 from stillmotion.training.finetuning import FINETUNE_EPOCHS, FINETUNE_LEARNING_RATE, unfreeze_last_stages
 from stillmotion.training.fused_normalization import fused_normalization
 from stillmotion.training.graph_cleanup import release_tf_graphs
-from stillmotion.training.optimizer import make_optimizer
+from stillmotion.training.optimizer import ema_momentum, make_optimizer
+from stillmotion.training.own_parts import NO_OWN_PARTS, OwnParts
 from stillmotion.training.progress_callback import ProgressCallback
 
 
@@ -48,6 +49,7 @@ class TrainingPhases:
         state: how far the training has come; it is updated.
         tensorboard: whether logs for TensorBoard are written.
         progress: receives the steps done.
+        own: a user's own parts.
     """
 
     recipe: Recipe
@@ -58,6 +60,7 @@ class TrainingPhases:
     state: TrainingState
     tensorboard: bool
     progress: Progress
+    own: OwnParts = NO_OWN_PARTS
 
     def fill_cache(self) -> None:
         """Decode all frames that the training will use, and run them through a pretrained backbone, into the cache."""
@@ -96,7 +99,7 @@ class TrainingPhases:
         """
         recipe, spec = self.recipe, self.recipe.spec
         keras.config.set_dtype_policy(recipe.precision)
-        clips = TrainingClips(self.train, self.labels, recipe, epoch=self.state.epochs)
+        clips = TrainingClips(self.train, self.labels, recipe, epoch=self.state.epochs, own=self.own)
         model = build_model(
             recipe.family,
             frames=spec.frames,
@@ -126,7 +129,7 @@ class TrainingPhases:
         recipe = self.recipe
         grid, (top,) = (output.shape[1:] for output in backbone.outputs)
         keras.config.set_dtype_policy(recipe.precision)
-        clips = TrainingFeatures(self.train, self.labels, recipe, epoch=self.state.epochs)
+        clips = TrainingFeatures(self.train, self.labels, recipe, epoch=self.state.epochs, own=self.own)
         head = build_head(
             recipe.family,
             frames=recipe.spec.frames,
@@ -160,7 +163,7 @@ class TrainingPhases:
         model = join_backbone(recipe.family, backbone, head)
         if not state.head_epochs:
             self._checkpoints().begin_finetuning(model)
-        clips = TrainingClips(self.train, self.labels, recipe, epoch=state.epochs)
+        clips = TrainingClips(self.train, self.labels, recipe, epoch=state.epochs, own=self.own)
         held_out = ValidationClips(self.validation, self.labels, recipe)
         self._fit(model, clips, held_out, state.head_epochs + FINETUNE_EPOCHS, finetunes=True)
 
@@ -178,8 +181,8 @@ class TrainingPhases:
         steps = (epochs - state.head_epochs) * len(clips)
         peak = FINETUNE_LEARNING_RATE if finetunes else recipe.learning_rate
         model.compile(
-            optimizer=make_optimizer(recipe, steps, learning_rate=peak),
-            loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+            optimizer=self._own_optimizer(steps) or make_optimizer(recipe, steps, learning_rate=peak),
+            loss=self.own.loss or keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
         # TensorFlow traces the training step a second time if there are variables that the first has made.
@@ -202,6 +205,7 @@ class TrainingPhases:
             ]
             if self.tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(self.folder / TENSORBOARD_FOLDER))
+            callbacks.extend(self.own.callbacks)
             in_bfloat16 = bfloat16_products() if recipe.precision == "float32" else nullcontext()
             with release_tf_graphs(), fused_normalization(model), in_bfloat16:
                 model.fit(
@@ -221,6 +225,13 @@ class TrainingPhases:
                 f"{self.folder}: training diverged (the loss is not finite); use a smaller learning rate"
             )
         load_variables(checkpoints.best_file, model.weights)
+
+    def _own_optimizer(self, steps: int) -> keras.optimizers.Optimizer | None:
+        """The user's optimizer, with a moving average of the weights, by which every training is validated."""
+        optimizer = self.own.optimizer
+        if optimizer is not None and not optimizer.use_ema:
+            optimizer.use_ema, optimizer.ema_momentum = True, ema_momentum(steps)
+        return optimizer
 
     def _checkpoints(self) -> CheckpointCallback:
         # Fine-tuning has few epochs, and takes all of them.

@@ -4,43 +4,101 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from stillmotion.clips import ClipSpec, Segment, clips_per_epoch
+from stillmotion.clips import Augment, ClipSpec, Segment, clips_per_epoch
 from stillmotion.errors import UsageError
-from stillmotion.models import FAMILIES, check_options, default_size, pretrained_backbone
-from stillmotion.runs import Recipe
+from stillmotion.models import FAMILIES, Builder, Options, check_options, default_size, find_family, pretrained_backbone
+from stillmotion.models.own_families import Kind, register
+from stillmotion.runs import Precision, Recipe
 
 # Few clips take many epochs, and many clips few: about this many training steps, within these bounds.
 STEPS = 420
 MIN_EPOCHS = 20
 
 
-def make_recipe(family: str, **settings: Any) -> Recipe:
+class FamilySettings(TypedDict, total=False):
+    """The families' options, and the fields of `Recipe` that say how a model is trained on given clips."""
+
+    moment: str
+    pool: str
+    head: str
+    rnn: str
+    bidirectional: bool
+    factored: bool
+    causal: bool
+    input: str
+    backbone: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    label_smoothing: float
+    patience: int
+    precision: Precision
+    finetune: bool
+    kind: Kind
+    options: Options
+
+
+class TrainingSettings(FamilySettings, total=False):
+    """The same with the fields that say how clips are drawn."""
+
+    preset: str
+    augment: Augment
+    seed: int
+
+
+class RecipeSettings(TrainingSettings, total=False):
+    """The same with what a clip is: all that `make_recipe` takes."""
+
+    spec: ClipSpec
+
+
+def make_recipe(family: str | Builder, **given: Unpack[RecipeSettings]) -> Recipe:
     """Make a recipe from a family's name and settings.
 
     Args:
-        family: a name in `stillmotion.FAMILIES`.
-        **settings: the family's options, such as `rnn="lstm"`, and fields of `Recipe`, such as `epochs=30`. For a
-            family that sees one frame, the clips of `spec` become clips of one frame from windows as long.
+        family: a name in `stillmotion.FAMILIES`; or a function of your own, `build(frames, height, width, classes,
+            **options)`, that returns a Keras model from `(batch, frames, height, width, 3)`, levels of 0 to 255, to
+            probabilities; or the function's name, "package.module:function", which other processes can import.
+        **given: the family's options, such as `rnn="lstm"`, and fields of `Recipe`, such as `epochs=30`. Options of
+            your own function are given as `options={...}`; `kind="still"` says that its models do not look at the order
+            of frames. For a family that sees one frame, the clips of `spec` become clips of one frame from windows as
+            long.
 
     Returns:
         The recipe, with defaults for whatever is not given.
 
     Raises:
         UsageError: an unknown family, setting or value, or fine-tuning without a pretrained backbone.
+
+    Examples:
+        >>> recipe = sm.make_recipe("frame_pool", pool="attention", spec=sm.ClipSpec(frames=8))
+        >>> recipe.spec.frames
+        8
     """
+    settings: dict[str, Any] = {**given}
+    kind = settings.pop("kind", None)
+    if callable(family):
+        family = register(family, kind or "motion")
+    elif kind is not None and find_family(family).kind != kind:
+        raise UsageError(f"{family} is a {find_family(family).kind} family")
+    own = settings.pop("options", {})
+    if family in FAMILIES:
+        settings = {**own, **settings}
     allowed = FAMILIES[family].options if family in FAMILIES else {}
     options = check_options(family, {name: settings.pop(name) for name in list(settings) if name in allowed})
+    options |= {} if family in FAMILIES else own
     unknown = settings.keys() - {field.name for field in dataclasses.fields(Recipe)}
     if unknown:
         raise UsageError(f"{family} has no setting {sorted(unknown)[0]!r}")
     if settings.get("finetune") and pretrained_backbone(options) is None:
         raise UsageError(f"{family}: fine-tuning takes a pretrained backbone, such as efficientnet-lite0")
     if pretrained_backbone(options) is not None:
-        settings = {**FAMILIES[family].head_settings, **settings}
+        settings = {**find_family(family).head_settings, **settings}
     settings.setdefault("spec", ClipSpec(size=default_size(options)))
-    if FAMILIES[family].rung == "one frame":
+    if find_family(family).rung == "one frame":
         settings["spec"] = _with_one_frame(settings["spec"])
     return Recipe(family, options, **settings)
 

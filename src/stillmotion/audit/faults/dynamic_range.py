@@ -60,6 +60,11 @@ def tone_map(
 
     Raises:
         UsageError: an unknown transfer function, gamut or curve.
+
+    Examples:
+        >>> picture = np.full((4, 4, 3), 128, np.uint8)  # as a decoder gives an HDR frame
+        >>> sm.tone_map(picture, transfer="HLG").shape
+        (4, 4, 3)
     """
     for name, value, known in (
         ("transfer", transfer, ("HLG", "PQ", "SDR")),

@@ -48,6 +48,10 @@ def build_backbone(name: str, height: int, width: int) -> keras.Model:
     Raises:
         UsageError: there is no backbone of this name, or it cannot take pictures of this size.
         StillmotionError: its weights are not here and cannot be fetched, or are not what they should be.
+
+    Examples:
+        >>> backbone = sm.build_backbone("efficientnet-lite0", 224, 224)
+        >>> grid, top = backbone.predict(pictures)
     """
     backbone = find_backbone(name)
     backbone.check_installed()

@@ -59,6 +59,10 @@ class Backbone:
         weights: the file of weights, if it comes in a package.
         own_model: the user's own model, if it is one.
         layer: the layer at which the user's own model is cut.
+
+    Examples:
+        >>> sm.BACKBONES["efficientnet-lite0"].side
+        224
     """
 
     name: str
@@ -147,6 +151,10 @@ def available_backbones() -> list[str]:
 
     Returns:
         Their names, in the order of the table.
+
+    Examples:
+        >>> set(sm.available_backbones()) <= set(sm.BACKBONES)
+        True
     """
     return [name for name, backbone in BACKBONES.items() if backbone.weights and backbone.weights.path()]
 

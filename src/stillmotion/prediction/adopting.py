@@ -1,0 +1,98 @@
+"""Make a run of a model that was trained elsewhere, so that it is tested and compared like ours."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from stillmotion.clips import OpenedVideos
+from stillmotion.data import Videos
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import as_path, atomic_write, folder_lock
+from stillmotion.models.cards import ModelCard
+from stillmotion.models.own_families import sees_order
+from stillmotion.prediction.black_boxes import AdaptedBlackBox
+from stillmotion.prediction.clip_models import ClipModel, load_clip_model
+from stillmotion.prediction.evaluating import predict_labeled
+from stillmotion.runs import (
+    ADOPTED,
+    RECORD_FILE,
+    DataRecord,
+    Recipe,
+    Run,
+    RunRecord,
+    TrainingRecord,
+    versions,
+    write_run,
+)
+
+
+def adopt_model(
+    model: ClipModel | keras.Model | str | Path,
+    out: str | Path,
+    *,
+    validation: Videos | OpenedVideos | str | Path | None = None,
+    card: ModelCard | None = None,
+) -> Run:
+    """Make a run of a model that was trained elsewhere, to test it and compare it beside others.
+
+    The run's model takes what ours take, by what the card says. Whether it is a still or a motion model is found out: a
+    motion model predicts something else for the frames in reverse order.
+
+    Args:
+        model: a Keras model or its file, or a model from `load_clip_model`.
+        out: the run's folder.
+        validation: labeled videos whose accuracy chooses among models of a kind, or their folder or table.
+        card: how the model is fed; by default the card beside it.
+
+    Returns:
+        The run, which is still to be evaluated. It does not know what the model was trained on, and a verdict on it
+        says so.
+
+    Raises:
+        UsageError: no such model, something that changes its answers and is not known, or one whose outputs are not
+            labels of which each video has one.
+        StillmotionError: the folder holds a run already, or cannot be written to.
+
+    Examples:
+        >>> card = sm.describe_model("model.keras", rate=8, labels=["left", "right"])
+        >>> run = sm.adopt_model("model.keras", "runs/mine", card=card)
+        >>> run = sm.evaluate(run, "test-clips/")
+    """
+    loaded = model if isinstance(model, ClipModel) else load_clip_model(model, card=card)
+    if isinstance(loaded.model, AdaptedBlackBox) or loaded.outputs in ("regression", "independent sigmoids"):
+        raise UsageError(f"{loaded.model.name}: only Keras models of labels of which each video has one are compared")
+    described = loaded.described
+    name = described.file.stem if described else str(loaded.model.name)
+    kind = "" if loaded.frames > 1 and sees_order(loaded.model) else "still="
+    recipe = Recipe(f"{kind}{re.sub(r'[^A-Za-z0-9]', '_', f'_{name}')}{ADOPTED}", spec=loaded.spec)
+    order = np.argsort(loaded.labels)
+    labels = tuple(loaded.labels[place] for place in order)
+    folder = as_path(out, "the run's folder")
+    with folder_lock(folder):
+        if (folder / RECORD_FILE).exists():
+            raise StillmotionError(f"{folder}: holds a run; choose another folder")
+        # Ours have their labels in this order, and only predictions with the same labels are compared.
+        sorted_outputs = keras.ops.take(loaded.model.outputs[0], order, axis=-1)
+        with atomic_write(folder / "model.keras") as part:
+            keras.Model(loaded.model.inputs, sorted_outputs, name="adopted").save(part)
+        accuracy, loss = _validate(loaded, validation)
+        data = DataRecord("", described.card.digest if described else "", ())
+        made_by = versions(keras.backend.backend(), keras.__version__)
+        return write_run(
+            Run(folder, RunRecord(recipe, labels, data, made_by, TrainingRecord(0, 0, 0.0, loss, accuracy)))
+        )
+
+
+def _validate(model: ClipModel, validation: Videos | OpenedVideos | str | Path | None) -> tuple[float, float]:
+    """Accuracy and loss on the validation part; 0 if there is none."""
+    if validation is None:
+        return 0.0, 0.0
+    predictions, _ = predict_labeled(model, validation)
+    right = [model.labels.index(one.video.label or "") for one in predictions]
+    of_right = np.array([one.probabilities[place] for one, place in zip(predictions, right, strict=True)])
+    accuracy = np.mean([one.label == one.video.label for one in predictions])
+    return float(accuracy), float(-np.log(np.maximum(of_right, 1e-7)).mean())

@@ -1,0 +1,86 @@
+"""A model that was trained elsewhere becomes a run: it predicts the same, and is tested and compared like ours."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import stillmotion as sm
+from helpers.media import noise, write_video
+from stillmotion.comparison import kind_of
+
+pytestmark = pytest.mark.backend
+
+
+def own_model(frames: int, *, ordered: bool) -> keras.Model:
+    """Of images for one frame. Where order counts, on all pixels; else on their mean over time."""
+    shape = (16, 16, 3) if frames == 1 else (frames, 16, 16, 3)
+    pictures = keras.Input(shape)
+    x = layers.Flatten()(pictures) if ordered else layers.Flatten()(keras.ops.mean(pictures, axis=1))
+    return keras.Model(pictures, layers.Dense(2)(x), name="own")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    for number in range(4):
+        path = tmp_path / "data" / ("left", "right")[number % 2] / f"{number}.mp4"
+        write_video(path, noise(4, 16, 16, seed=number))
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize(("frames", "ordered", "kind"), [(1, True, "still"), (4, False, "still"), (4, True, "motion")])
+def test_an_adopted_model_predicts_as_before_with_its_labels_in_our_order(
+    frames: int, ordered: bool, kind: str, data: Path, tmp_path: Path
+) -> None:
+    loaded = sm.load_clip_model(
+        own_model(frames, ordered=ordered), channels="bgr", input_range="0..1", outputs="logits", rate=10,
+        labels=["right", "left"], framing="crop",
+    )  # fmt: skip
+    run = sm.evaluate(sm.adopt_model(loaded, tmp_path / "run", validation=data), data)
+    assert (run.labels, kind_of(run.recipe.family)) == (("left", "right"), kind)
+    for adopted, own in zip(
+        sm.predict(run, sm.read_videos(data)), sm.predict(loaded, sm.read_videos(data)), strict=True
+    ):
+        assert isinstance(adopted, sm.VideoPrediction) and isinstance(own, sm.VideoPrediction)
+        np.testing.assert_allclose(adopted.probabilities, own.probabilities[::-1], atol=1e-5)
+    training = run.record.training
+    assert training is not None
+    accuracy = sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy.value
+    assert training.validation_accuracy == accuracy
+    assert training.validation_loss > 0
+    with pytest.raises(sm.StillmotionError, match="holds a run; choose another folder"):
+        sm.adopt_model(loaded, run.folder)
+
+
+def test_a_verdict_on_adopted_models_says_that_their_training_is_unknown(data: Path, tmp_path: Path) -> None:
+    runs = {}
+    for name, frames in (("mine", 4), ("frames", 1)):
+        model = sm.load_clip_model(
+            own_model(frames, ordered=True),
+            channels="rgb",
+            input_range="0..1",
+            outputs="logits",
+            rate=10,
+            labels=["left", "right"],
+        )
+        runs[name] = [sm.evaluate(sm.adopt_model(model, tmp_path / name), data, cost=False)]
+    verdict = sm.compare_runs(runs).verdict
+    assert verdict is not None and (verdict.still, verdict.motion) == ("frames", "mine")
+    warning = next(warning for warning in verdict.warnings if warning.code == "training_unknown")
+    assert warning.names == ("mine", "frames") and "what mine and frames learned from is not known" in warning.text
+
+
+def test_what_is_no_choice_of_a_label_is_not_adopted(tmp_path: Path) -> None:
+    model = sm.load_clip_model(
+        own_model(1, ordered=True), channels="rgb", input_range="0..1", outputs="regression", rate=1
+    )
+    with pytest.raises(sm.UsageError, match="only Keras models of labels"):
+        sm.adopt_model(model, tmp_path / "run")
+    box = dataclasses.replace(model, outputs="independent sigmoids")
+    with pytest.raises(sm.UsageError, match="only Keras models of labels"):
+        sm.adopt_model(box, tmp_path / "run")
