@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import stillmotion
 from stillmotion.audit.faults import FAULTS
-from stillmotion.cli import COMMANDS, app
+from stillmotion.cli import COMMANDS, GROUPS, app
 from stillmotion.data import formats
 from stillmotion.exporting import FORMATS
 from stillmotion.models import FAMILIES
@@ -32,13 +32,21 @@ PAGES = [
 ]
 
 
+def every_command() -> dict[str, Any]:
+    """The parser of each command, those of groups as `group command`."""
+    commands = {name: COMMAND_LINE.commands[name] for name in COMMANDS}
+    for group in GROUPS:
+        commands |= {f"{group} {name}": parser for name, parser in COMMAND_LINE.commands[group].commands.items()}
+    return commands
+
+
 def help_of(command: str) -> str:
-    result = CliRunner().invoke(app, [command, "--help"])
+    result = CliRunner().invoke(app, [*command.split(), "--help"])
     assert result.exit_code == 0
     return " ".join(result.stdout.replace("│", " ").split())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", every_command())
 def test_help_has_an_example_and_options_with_help(command: str) -> None:
     assert f"Example: stillmotion {command}" in help_of(command)
 
@@ -47,7 +55,7 @@ def test_no_help_has_markup() -> None:
     """Square brackets vanish: a default is given as show_default."""
     assert [
         (name, option.name)
-        for name, parser in COMMAND_LINE.commands.items()
+        for name, parser in every_command().items()
         for option in parser.params
         if "[" in (getattr(option, "help", "") or "")
     ] == []
@@ -88,7 +96,7 @@ def test_every_class_name_is_defined_once() -> None:
 def test_an_option_means_the_same_in_every_command() -> None:
     """The first clause of its help says what it is. `--out` is where a command writes, a folder or a file."""
     meanings: dict[str, dict[tuple[object, ...], list[str]]] = {}
-    for command, parser in COMMAND_LINE.commands.items():
+    for command, parser in every_command().items():
         for option in parser.params:
             if option.param_type_name == "option" and option.opts[0] != "--out":
                 meaning = (re.split(r"[,;.:]", option.help)[0], option.is_flag)
@@ -142,7 +150,7 @@ def test_no_module_hides_a_public_function() -> None:
     assert not modules & set(PUBLIC)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", every_command())
 def test_every_command_is_in_the_docs(command: str) -> None:
     assert any(f"stillmotion {command}" in page.read_text(encoding="utf-8") for page in PAGES)
 
@@ -161,17 +169,20 @@ def test_options_that_the_docs_name_exist() -> None:
     """A line or span `stillmotion COMMAND ... --flag` names flags of the command; a span `--flag`, of any command."""
     flags = {
         command: {flag for option in parser.params for flag in (*option.opts, *option.secondary_opts)} | {"--help"}
-        for command, parser in COMMAND_LINE.commands.items()
+        for command, parser in every_command().items()
     }
+    command_name = rf"((?:(?:{'|'.join(GROUPS)}) )?[a-z-]+)"
     checked = 0
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         blocks = re.findall(r"^ *```.*?^ *```", text, re.MULTILINE | re.DOTALL)
         spans = re.findall(r"`([^`]+)`", re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL))
-        calls = re.findall(r"^ *(?:\$ )?stillmotion ([a-z-]+)(.*)$", "\n".join(blocks), re.MULTILINE)
-        calls += [call for span in spans for call in re.findall(r"^stillmotion\s+([a-z-]+)(.*)$", span, re.DOTALL)]
+        calls = re.findall(rf"^ *(?:\$ )?stillmotion {command_name}(.*)$", "\n".join(blocks), re.MULTILINE)
+        calls += [
+            call for span in spans for call in re.findall(rf"^stillmotion\s+{command_name}(.*)$", span, re.DOTALL)
+        ]
         for command, rest in calls:
-            assert command in COMMANDS, f"{page.name}: {command}"
+            assert command in flags, f"{page.name}: {command}"
             for flag in re.findall(r"--[a-z-]+", rest.split("#")[0]):
                 assert flag in flags[command], f"{page.name}: {command} has no {flag}"
         for span in spans:
@@ -194,8 +205,8 @@ def test_tables_and_folders_agree() -> None:
     assert {file.stem for file in builders if "\ndef build(\n" in file.read_text()} == set(FAMILIES)
     assert stems("audit/faults/*.py") - {"fault"} == set(FAULTS)
     assert stems("reports/sections/*.py") == stems("reports/sections/*.html") == set(SECTIONS)
-    shared = {"backend", "console", "live_view", "model_facts", "options", "signals"}
-    assert stems("cli/*.py") - shared == {command.replace("-", "_") for command in COMMANDS}
+    shared = {"backend", "console", "detectors", "live_view", "model_facts", "options", "signals"}
+    assert stems("cli/*.py") - shared == {command.replace("-", "_") for command in (*COMMANDS, *GROUPS)}
 
 
 def stems(pattern: str) -> set[str]:

@@ -1,3 +1,12 @@
+from .anomaly import (
+    Detector as Detector,
+    DetectorEvaluation as DetectorEvaluation,
+    Score as Score,
+    evaluate_detector as evaluate_detector,
+    fit_anomaly_detector as fit_anomaly_detector,
+    load_detector as load_detector,
+    score_source as score_source,
+)
 from .audit import Audit as Audit, audit_model as audit_model, read_audit as read_audit, tone_map as tone_map
 from .clips import (
     Augment as Augment,
@@ -32,7 +41,7 @@ from .data import (
     split as split,
     split_folds as split_folds,
 )
-from .demo import make_demo_data as make_demo_data
+from .demo import make_anomaly_data as make_anomaly_data, make_demo_data as make_demo_data
 from .errors import (
     CancelledError as CancelledError,
     StillmotionError as StillmotionError,

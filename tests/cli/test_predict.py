@@ -7,12 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 from PIL import Image
 
 import stillmotion as sm
 from helpers.media import noise, write_video
 from stillmotion.audit.snapshots import read_snapshots
-from stillmotion.cli import predict as command
+from stillmotion.cli import app, predict as command
 from stillmotion.data import PARTS, Video
 from stillmotion.files import make_folder
 from stillmotion.prediction import find_inputs, prediction_rows
@@ -20,6 +21,8 @@ from stillmotion.runs import DataRecord, Recipe, Run, RunRecord, TrainingRecord,
 
 pytestmark = pytest.mark.backend
 SPEC = sm.ClipSpec(frames=2, rate=4.0, size=16)
+
+CONTEXT = typer.Context(typer.main.get_command(app))
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_the_command_writes_what_the_library_predicts(
     assert [type(result) for result in results] == [sm.SkippedVideo, sm.VideoPrediction, sm.VideoPrediction]
     assert [len(prediction.windows) for prediction in predictions] == [2, 1]
     with pytest.raises(sm.StillmotionError, match="1 of 3 inputs could not be read"):
-        command.predict(run.folder, inputs, tmp_path / "t.csv")
+        command.predict(CONTEXT, run.folder, inputs, tmp_path / "t.csv")
     with (tmp_path / "t.csv").open(newline="") as file:
         assert list(csv.DictReader(file)) == [
             {name: str(cell) for name, cell in row.items()} for row in prediction_rows(predictions)
@@ -76,7 +79,7 @@ def test_an_input_is_not_replaced(run: Run, inputs: list[Path], tmp_path: Path, 
     (tmp_path / "link.csv").symlink_to(table)
     (tmp_path / "x.csv").symlink_to(video)
     with pytest.raises(sm.UsageError, match=rf"{name}: it is one of the inputs"):
-        command.predict(run.folder, [table], tmp_path / name)
+        command.predict(CONTEXT, run.folder, [table], tmp_path / name)
     assert table.read_text() == f"path\n{video}\n" and video.stat().st_size > 0
 
 
@@ -103,7 +106,7 @@ def test_without_a_table_the_windows_and_the_video_are_printed(
     run: Run, inputs: list[Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(inputs[0])
-    command.predict(run.folder, [Path("x.mp4"), Path("../still.png")])
+    command.predict(CONTEXT, run.folder, [Path("x.mp4"), Path("../still.png")])
     heading, *rows = capsys.readouterr().out.splitlines()
     assert heading.split() == ["video", "seconds", "label", "probability"]
     assert [row.split()[:-2][-3:] for row in rows] == [
@@ -122,7 +125,7 @@ def test_a_motion_model_warns_of_still_images(
 ) -> None:
     """Its record says which family it is; to a motion model an image is a video in which nothing moves."""
     write_run(Run(run.folder, replace(run.record, recipe=replace(run.recipe, family=family))))
-    command.predict(run.folder, [inputs[1], inputs[0] / "x.mp4"])
+    command.predict(CONTEXT, run.folder, [inputs[1], inputs[0] / "x.mp4"])
     errors = capsys.readouterr().err
     assert ("still.png is a still image" in errors) == warned
     assert "x.mp4 is a still image" not in errors

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from stillmotion.cli import (
+    anomaly,
     audit,
     compare,
     convert,
@@ -48,6 +49,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "convert": convert.convert,
     "make-demo-data": make_demo_data.make_demo_data,
 }
+# Commands that have commands of their own.
+GROUPS = {"anomaly": anomaly.app}
 
 INTERRUPTED = 130  # what Typer makes of KeyboardInterrupt
 
@@ -60,6 +63,8 @@ app = typer.Typer(
 )
 for name, command in COMMANDS.items():
     app.command(name)(command)
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
 
 
 def _version(wanted: bool) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
+from stillmotion.cli.detectors import find_detector, predict_with_detector
 from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import FAMILIES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 @takes_facts()
 def predict(
+    context: typer.Context,
     model: options.ModelPath,
     paths: Annotated[
         list[Path],
@@ -44,8 +46,13 @@ def predict(
 ) -> None:
     """Predict the labels of videos and images: of each window, and of the whole video.
 
+    With an anomaly detector: score how unusual each frame is.
+
     Example: stillmotion predict runs/cnn_rnn new.mp4 archive/ --out predictions.csv
     """
+    detector = find_detector(context, model, ("model", "paths", "out_file", "frame_rate"))
+    if detector is not None:
+        return predict_with_detector(detector, paths, out_file, frame_rate)
     check_model(model, facts)
     load_backend()
     from stillmotion.prediction import (

@@ -14,6 +14,7 @@ import typer
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import err, interrupted, note, out, shown
+from stillmotion.cli.detectors import find_detector, stream_with_detector
 from stillmotion.cli.live_view import LiveView, budget_table, describe_stats
 from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import UsageError
@@ -21,6 +22,7 @@ from stillmotion.errors import UsageError
 
 @takes_facts()
 def stream(
+    context: typer.Context,
     model: options.ModelPath,
     source: Annotated[
         str,
@@ -139,6 +141,8 @@ def stream(
 ) -> None:
     """Label a file, camera or network stream as it plays, computing only what is new in each frame.
 
+    With an anomaly detector: say when it is unusual. --out gets scores, and --events gets alarms.
+
     Example: stillmotion stream runs/cnn_rnn rtsp://camera/line --events events.csv
     """
     from stillmotion.decoding.live import find_source
@@ -152,6 +156,20 @@ def stream(
         options.read_threshold(text, name)
         for text, name in ((enter_threshold, "--enter-threshold"), (exit_threshold, "--exit-threshold"))
     )
+    usable = "model source out_file events_file replace start end every_frame realtime raw_video"
+    anomalies = find_detector(context, model, usable.split())
+    if anomalies is not None:
+        with stopping_between_frames():
+            return stream_with_detector(
+                anomalies,
+                frames_from,
+                out_file,
+                events_file,
+                replace=replace,
+                stop=interrupted,
+                every_frame=every_frame,
+                realtime=realtime,
+            )
     check_model(model, facts, streamed=True)
     load_backend()
     from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to, time_budget

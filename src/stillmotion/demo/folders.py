@@ -78,15 +78,23 @@ def make_demo_data(
         raise UsageError(f"seed {seed} is negative: choose 0 or more")
     folder = Path(folder)
     try:
-        _claim(folder, {"kind": kind, "videos": videos, "seed": seed})
+        claim_folder(folder, {"kind": kind, "videos": videos, "seed": seed})
         return _fill(folder, kind, videos, seed, progress)
     except OSError as error:
         reason = error.strerror or str(error)
         raise StillmotionError(f"{folder}: cannot write demo data ({reason}): name another folder") from error
 
 
-def _claim(folder: Path, settings: dict[str, object]) -> None:
-    """Make the folder and write down what it is for; refuse one that holds something else."""
+def claim_folder(folder: Path, settings: dict[str, object]) -> None:
+    """Make a folder and write down what it is for.
+
+    Args:
+        folder: new, empty, or left by an earlier call.
+        settings: the arguments of the call.
+
+    Raises:
+        StillmotionError: the folder holds something else.
+    """
     file = folder / _SETTINGS_FILE
     if folder.is_dir() and any(folder.iterdir()):
         try:

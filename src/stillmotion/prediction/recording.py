@@ -117,7 +117,7 @@ def stream_to(
     paths = [Path(path) for path in (predictions, events, video) if path is not None]
     check_outputs(paths, source)
     if not replace:
-        _check_not_there(paths)
+        check_not_there(paths)
     model = run if isinstance(run, ClipModel) else load_clip_model(run)
     stats = stats or StreamStats()
     detector = detector or EventDetector(model.labels, outputs=model.outputs)
@@ -196,7 +196,7 @@ def _clock(frame: SourceFrame) -> datetime:
     return datetime.now().astimezone() - timedelta(seconds=time.monotonic() - frame.arrived)
 
 
-def _check_not_there(paths: Sequence[Path]) -> None:
+def check_not_there(paths: Sequence[Path]) -> None:
     """Refuse to replace what an earlier stream has written. Raises UsageError."""
     for path in paths:
         if path.is_file() and path.stat().st_size:

@@ -1,0 +1,5 @@
+"""What is unusual, learned from normal footage alone: by look and by motion."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

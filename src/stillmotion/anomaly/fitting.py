@@ -1,0 +1,189 @@
+"""Learn what is normal. Read `fit_anomaly_detector` from top to bottom."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillmotion.anomaly.detector import (
+    KINDS,
+    Detector,
+    DetectorRecord,
+    Kind,
+    NormalFootage,
+    is_detector,
+    load_detector,
+)
+from stillmotion.anomaly.footage import (
+    MeasuredRecording,
+    content_hash,
+    find_recordings,
+    measure_recordings,
+    unfinished_folder,
+)
+from stillmotion.anomaly.frame_scores import CellScales, SmoothedScores
+from stillmotion.anomaly.measuring import import_opencv, prepare
+from stillmotion.anomaly.memory import Distances, MemoryBuilder
+from stillmotion.anomaly.promise import HeldOut, choose_threshold, count_stretches, read_promise
+from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import folder_lock
+from stillmotion.models.pretrained import build_backbone, find_backbone, weights_id
+from stillmotion.progress import Progress, no_progress
+
+BACKBONE = "efficientnet-lite0"
+RATE = 8.0
+FOLDS = 5
+# The distance that only so many of the frames of held-out normal footage exceed.
+USUAL = 0.99
+UNFINISHED_FOLDER = "unfinished"
+# Less than this cannot be divided into stretches that differ.
+MINIMUM_SECONDS = 20.0
+
+
+def fit_anomaly_detector(
+    normal: str | Path,
+    *,
+    out: str | Path,
+    promise: str = "1/hour",
+    backbone: str = BACKBONE,
+    rate: float = RATE,
+    group: str | None = None,
+    overwrite: bool = False,
+    progress: Progress = no_progress,
+) -> Detector:
+    """Learn from normal footage what is normal, and choose thresholds that keep a promise about false alarms.
+
+    If the call is interrupted, the same call goes on where it was.
+
+    Args:
+        normal: a folder of videos, at any depth, or one video. There must be nothing unusual in them.
+        out: the detector's folder.
+        promise: how many false alarms are acceptable: "1/hour", "2/day".
+        backbone: see `stillmotion.models.pretrained`.
+        rate: frames per second that are looked at.
+        group: a regular expression; what it matches in a video's path names its group. Recordings of one group, such as
+            those of one day, are held out together.
+        overwrite: whether another detector in `out` is replaced.
+        progress: receives the number of videos measured.
+
+    Returns:
+        The detector.
+
+    Raises:
+        UsageError: there is no video, or an argument makes no sense.
+        StillmotionError: there are less than 20 seconds of footage, the backbone's weights or OpenCV are missing, or
+            the folder cannot be written to or holds another detector.
+
+    Examples:
+        >>> detector = sm.fit_anomaly_detector("normal/", out="detector", promise="1/hour")
+        >>> detector.record.keeps_promise
+        False
+    """
+    promised = read_promise(promise)
+    if not 1 <= rate <= 60:
+        raise UsageError(f"rate is {rate:g}; expected 1 to 60 frames per second")
+    recordings = find_recordings(Path(normal), group)
+    side = find_backbone(backbone).side
+    import_opencv()
+    folder = Path(out)
+    with folder_lock(folder):
+        if is_detector(folder) and not overwrite:
+            raise StillmotionError(f"{folder}: holds a detector; choose another folder, or overwrite it")
+        unfinished = unfinished_folder(folder / UNFINISHED_FOLDER, recordings, weights_id(backbone), rate)
+        model = prepare(build_backbone(backbone, side, side))
+        measured = measure_recordings(recordings, model, rate, unfinished, progress)
+
+        # Score each recording by a memory of the others.
+        folds = _divide(measured, rate)
+        distances = _hold_out(measured, folds, rate, progress)
+        scales = _usual_distances([frame for recording in distances for frame in recording])
+        scores = {kind: [_smoothed(kind, recording, scales, rate) for recording in distances] for kind in KINDS}
+        footage = _describe(measured, rate)
+        thresholds = {
+            kind: choose_threshold(scores[kind], rate, footage.held_out, promised.per_hour / len(KINDS))
+            for kind in KINDS
+        }
+
+        # The detector remembers all of them.
+        builder = MemoryBuilder()
+        for recording in measured:
+            for measures, stack in recording.read(rate):
+                builder.add(measures, stack)
+        record = DetectorRecord(backbone, rate, str(promised), promised.per_hour, footage, thresholds)
+        Detector(folder, record, builder.build(), scales).save(model)
+        shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
+    return load_detector(folder)
+
+
+def _describe(measured: Sequence[MeasuredRecording], rate: float) -> NormalFootage:
+    """What the detector is learned from, and how much it is."""
+    stretches: Counter[str] = Counter()
+    for part in measured:
+        stretches[part.recording.group] += count_stretches(part.frames, rate)
+    hours = sum(part.frames for part in measured) / rate / 3600
+    single = len(stretches) == 1
+    return NormalFootage(
+        tuple(part.recording.name for part in measured),
+        tuple(content_hash(part.recording.file) for part in measured),
+        "stretch" if single else "group",
+        HeldOut(stretches.total() if single else len(stretches), 1 if single else max(stretches.values()), hours),
+    )
+
+
+def _divide(measured: Sequence[MeasuredRecording], rate: float) -> list[NDArray[np.intp]]:
+    """Which fold each frame of each recording belongs to: by group, or by stretches of time if there is one group."""
+    total = sum(part.frames for part in measured)
+    if total < MINIMUM_SECONDS * rate:
+        raise StillmotionError(
+            f"{total / rate:.0f} seconds of normal footage are too few to learn from; {MINIMUM_SECONDS:.0f} are the "
+            "least, and an hour is a beginning"
+        )
+    groups = sorted({part.recording.group for part in measured})
+    if len(groups) == 1:
+        ends = np.cumsum([part.frames for part in measured])
+        return np.split(np.arange(total) * FOLDS // total, ends[:-1])
+    fold_of = {group: number % FOLDS for number, group in enumerate(groups)}
+    return [np.full(part.frames, fold_of[part.recording.group], np.intp) for part in measured]
+
+
+def _hold_out(
+    measured: Sequence[MeasuredRecording], folds: Sequence[NDArray[np.intp]], rate: float, progress: Progress
+) -> list[list[Distances]]:
+    """The distances of each frame from a memory of the other folds."""
+    builders = {int(number): MemoryBuilder(int(number)) for number in np.unique(np.concatenate(folds))}
+    for part, own in zip(measured, folds, strict=True):
+        for (measures, stack), fold in zip(part.read(rate), own, strict=True):
+            for number, builder in builders.items():
+                if number != fold:
+                    builder.add(measures, stack)
+    if not all(builder.has_motion for builder in builders.values()):
+        raise StillmotionError("the recordings are too short: each must last for 2 seconds or more")
+    memories = {number: builder.build() for number, builder in builders.items()}
+    held_out: list[list[Distances]] = []
+    for part, own in zip(measured, folds, strict=True):
+        frames = zip(part.read(rate), own, strict=True)
+        held_out.append([memories[int(fold)].distances(measures, stack) for (measures, stack), fold in frames])
+        progress("scoring what was held out", len(held_out), len(measured))
+    return held_out
+
+
+def _usual_distances(distances: Sequence[Distances]) -> CellScales:
+    """The distance that held-out normal footage rarely exceeds, for each cell; at least half of the typical one."""
+    patches = np.quantile([item.patches for item in distances], USUAL, axis=0)
+    motion = np.quantile([item.motion for item in distances if item.motion is not None], USUAL, axis=0)
+    return CellScales(
+        np.maximum(patches, np.median(patches) / 2).astype(np.float32),
+        float(np.quantile([item.top for item in distances], USUAL)) or 1.0,
+        np.maximum(motion, max(float(np.median(motion)) / 2, 1e-6)).astype(np.float32),
+    )
+
+
+def _smoothed(kind: Kind, distances: Sequence[Distances], scales: CellScales, rate: float) -> NDArray[np.float64]:
+    """The scores of a recording, smoothed as in use."""
+    smoothed = SmoothedScores(scales, rate)
+    return np.array([getattr(smoothed.push(frame), kind) for frame in distances])

@@ -1,0 +1,200 @@
+"""Normal footage: its recordings, and their measures on disk.
+
+Each recording is measured once, several at a time. Its measures are written as they come, some frames per array, so
+that a recording of a day fits into memory; they are read in the same way. A file is complete or not there, so an
+interrupted call goes on with the recordings that are missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stillmotion.anomaly.measuring import Floats, FrameMeasurer, Measures, measure_source
+from stillmotion.anomaly.memory import MotionStack
+from stillmotion.clips import thread_map
+from stillmotion.data.grouping import make_grouping_rule
+from stillmotion.data.media import check_exists, find_media, is_image
+from stillmotion.decoding.live import find_source
+from stillmotion.errors import StillmotionError, UnreadableVideoError
+from stillmotion.files import atomic_write
+from stillmotion.progress import Progress, no_progress
+
+# Frames per array on disk.
+CHUNK = 500
+_HASHED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording of normal footage.
+
+    Attributes:
+        name: relative to the footage's folder.
+        file: the video.
+        group: recordings of one group are held out together.
+    """
+
+    name: str
+    file: Path
+    group: str
+
+
+def find_recordings(normal: Path, group: str | None = None) -> list[Recording]:
+    """Find the recordings of normal footage.
+
+    Args:
+        normal: a folder or a video.
+        group: a regular expression; what it matches in a video's path names its group.
+
+    Returns:
+        The recordings, sorted by path.
+
+    Raises:
+        UsageError: there is no such file or folder, or `group` makes no sense.
+        StillmotionError: there is no video in the folder.
+    """
+    check_exists(normal)
+    root = normal if normal.is_dir() else normal.parent
+    files = [file for file in find_media(normal) if not is_image(file)] if normal.is_dir() else [normal]
+    if not files:
+        raise StillmotionError(f"{normal}: no videos in this folder")
+    rule = make_grouping_rule(group)
+    names = [file.relative_to(root) for file in files]
+    return [Recording(name.as_posix(), file, rule.group_of(name)) for name, file in zip(names, files, strict=True)]
+
+
+@dataclass(frozen=True)
+class MeasuredRecording:
+    """The measures of a recording, on disk.
+
+    Attributes:
+        recording: which one.
+        file: where they are.
+        frames: how many.
+    """
+
+    recording: Recording
+    file: Path
+    frames: int
+
+    def read(self, rate: float) -> Iterator[tuple[Measures, Floats | None]]:
+        """Read each frame, with the movement up to it, see `MotionStack`."""
+        stack = MotionStack(rate)
+        with self.file.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            for number in range(-(-self.frames // CHUNK)):
+                for seconds, starts, *floats in archive[f"frames{number}"]:
+                    patches, top, flow = (part.astype(np.float32) for part in floats)
+                    measures = Measures(float(seconds), bool(starts), patches, top, flow)
+                    yield measures, stack.push(measures)
+
+
+def measure_recordings(
+    recordings: Sequence[Recording], model: Any, rate: float, folder: Path, progress: Progress = no_progress
+) -> list[MeasuredRecording]:
+    """Measure recordings on as many threads as there are cores; those that are in the folder already are read.
+
+    Args:
+        recordings: what to measure.
+        model: see `FrameMeasurer`.
+        rate: frames per second.
+        folder: where the measures are kept.
+        progress: receives the number of recordings measured.
+
+    Returns:
+        The recordings that can be read and show something.
+
+    Raises:
+        StillmotionError: no recording can be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def measure(number: int) -> int | UnreadableVideoError:
+        file = folder / f"{number:05d}.npz"
+        try:
+            frames = _count(file)
+            if frames is None:
+                measured = measure_source(FrameMeasurer(model, rate), find_source(recordings[number].file))
+                frames = store_measures(file, (part.measures for part in measured))
+            return frames
+        except UnreadableVideoError as error:
+            return error
+
+    counts = thread_map(measure, range(len(recordings)), progress, "measuring")
+    measured = [
+        MeasuredRecording(recording, folder / f"{number:05d}.npz", frames)
+        for number, (recording, frames) in enumerate(zip(recordings, counts, strict=True))
+        if isinstance(frames, int) and frames
+    ]
+    if not measured:
+        raise StillmotionError(f"none of {len(recordings)} videos can be read: {counts[0]}")
+    return measured
+
+
+def store_measures(file: Path, frames: Iterable[Measures]) -> int:
+    """Write the measures of a recording.
+
+    Args:
+        file: an .npz file.
+        frames: as they come; no more than 500 of them are kept in memory.
+
+    Returns:
+        How many there were.
+    """
+    coming, count = iter(frames), 0
+    with atomic_write(file) as part, zipfile.ZipFile(part, "w") as archive:
+        while chunk := list(islice(coming, CHUNK)):
+            kinds = [("seconds", "f8"), ("starts", "?")]
+            halves = [(name, "f2", getattr(chunk[0], name).shape) for name in ("patches", "top", "flow")]
+            with archive.open(f"frames{count // CHUNK}.npy", "w", force_zip64=True) as opened:
+                np.lib.format.write_array(opened, np.array(chunk, [*kinds, *halves]), allow_pickle=False)
+            count += len(chunk)
+        with archive.open("count.npy", "w") as opened:
+            np.lib.format.write_array(opened, np.array(count), allow_pickle=False)
+    return count
+
+
+def _count(file: Path) -> int | None:
+    """How many frames are stored in a file; None if it is not there, or damaged."""
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
+            return int(archive["count"])
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def unfinished_folder(folder: Path, recordings: Sequence[Recording], weights: str, rate: float) -> Path:
+    """The folder in which the measures of just these recordings are kept; those of others are deleted.
+
+    Args:
+        folder: where such folders are.
+        recordings: which files, in their present state.
+        weights: identifies the backbone, see `weights_id`.
+        rate: frames per second.
+
+    Returns:
+        The folder, which need not exist.
+    """
+    digest = hashlib.sha256(f"{weights} {rate}".encode())
+    for recording in recordings:
+        status = recording.file.stat()
+        digest.update(f"{recording.file.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    name = digest.hexdigest()[:16]
+    for other in folder.iterdir() if folder.is_dir() else ():
+        if other.name != name:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder / name
+
+
+def content_hash(file: Path) -> str:
+    """A hash by which a video is known again under another name: of its size and its first megabyte."""
+    with file.open("rb") as opened:
+        return hashlib.sha256(f"{file.stat().st_size} ".encode() + opened.read(_HASHED_BYTES)).hexdigest()[:32]

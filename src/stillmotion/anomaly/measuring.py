@@ -1,0 +1,177 @@
+"""What is measured in each frame: how each part of the picture looks, and how it moves.
+
+The picture is divided into a grid of cells. For each cell a frozen backbone gives features of a middle stage, and dense
+optical flow (DIS, Kroeger et al. 2016) gives direction and speed. Files and live sources are measured by the same code,
+one frame after the other, so that a stream gives what the file gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillmotion.clips.resampling import FrameResampler
+from stillmotion.decoding import Images
+from stillmotion.decoding.live import Source, SourceStats, read_source
+from stillmotion.decoding.prefetch import SourceFrame
+from stillmotion.decoding.resizing import Resizer
+from stillmotion.errors import StillmotionError
+
+Floats = NDArray[np.float32]
+
+# Flow is computed on pictures of this side: what moves by less than a pixel of them is noise.
+FLOW_SIDE = 112
+# What is measured of the movement in a cell.
+FLOW_MEASURES = ("to the right", "downward", "speed", "change")
+
+# On TensorFlow 2.21, one of some thousand calls of a model from several threads returns garbage. The backend uses all
+# cores by itself; what threads are for is decoding.
+_MODEL_LOCK = Lock()
+
+
+class Measures(NamedTuple):
+    """What was measured in a frame.
+
+    Attributes:
+        seconds: when the frame's slot ends.
+        starts: whether the frame is the first of a recording: nothing moved before it.
+        patches: float32 `(cells, channels)`, the look of each cell, row by row.
+        top: float32 `(features,)`, the look of the whole picture.
+        flow: float32 `(cells, 4)`, see `FLOW_MEASURES`; in sides of the picture per second, and levels of 0 to 1.
+    """
+
+    seconds: float
+    starts: bool
+    patches: Floats
+    top: Floats
+    flow: Floats
+
+
+class FrameMeasurer:
+    """Measures frames, one after the other. Threads may share a model, but each needs a measurer of its own.
+
+    Args:
+        model: a backbone that `prepare` has prepared.
+        rate: frames per second.
+    """
+
+    def __init__(self, model: Any, rate: float) -> None:
+        self._cv2 = import_opencv()
+        self._model, self.rate = model, rate
+        self.side = int(model.inputs[0].shape[1])
+        self._flow: Any = self._cv2.DISOpticalFlow.create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._last: NDArray[np.uint8] | None = None
+
+    @property
+    def cells(self) -> int:
+        """Rows and columns of the grid."""
+        return int(self._model.outputs[0].shape[1])
+
+    def __call__(self, image: Images, seconds: float, *, starts: bool) -> Measures:
+        """Measure the next frame.
+
+        Args:
+            image: uint8 RGB `(side, side, 3)`.
+            seconds: when its slot ends.
+            starts: whether it begins a recording.
+
+        Returns:
+            The measures.
+        """
+        with _MODEL_LOCK:
+            grid, top = (np.asarray(output)[0] for output in self._model.predict_on_batch(image[None]))
+        gray = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
+        gray = self._cv2.resize(gray, (FLOW_SIDE, FLOW_SIDE), interpolation=self._cv2.INTER_AREA)
+        before = gray if starts or self._last is None else self._last
+        flow = self._flow.calc(before, gray, None) * (self.rate / FLOW_SIDE)
+        change = np.abs(gray.astype(np.float32) - before) / 255
+        measures = np.stack([flow[..., 0], flow[..., 1], np.hypot(flow[..., 0], flow[..., 1]), change], axis=-1)
+        self._last = gray
+        cells = self._cv2.resize(measures, (self.cells, self.cells), interpolation=self._cv2.INTER_AREA)
+        return Measures(
+            seconds,
+            starts,
+            grid.reshape(-1, grid.shape[-1]).astype(np.float32),
+            top.astype(np.float32),
+            cells.reshape(-1, len(FLOW_MEASURES)).astype(np.float32),
+        )
+
+
+class MeasuredFrame(NamedTuple):
+    """A frame of a source at the detector's rate.
+
+    Attributes:
+        frame: as the source gave it.
+        measures: see `Measures`.
+    """
+
+    frame: SourceFrame
+    measures: Measures
+
+
+def measure_source(
+    measurer: FrameMeasurer, source: Source, *, stats: SourceStats | None = None, **reading: Any
+) -> Iterator[MeasuredFrame]:
+    """Measure the frames of a source at the measurer's rate, as they arrive.
+
+    Args:
+        measurer: measures the frames.
+        source: see `find_source`.
+        stats: kept up to date.
+        **reading: further arguments of `read_source`.
+
+    Yields:
+        One measured frame per slot of `1 / rate` seconds.
+
+    Raises:
+        UnreadableVideoError: the source cannot be opened, or has no picture at all.
+    """
+    stats = stats or SourceStats()
+    resize = Resizer(measurer.side, measurer.side)
+    resampler: FrameResampler[SourceFrame] = FrameResampler(measurer.rate, source.start_seconds)
+    starts, last, pushed = True, 0.0, False
+    with closing(read_source(source, stats=stats, **reading)) as frames:
+        for frame in frames:
+            if frame.starts_recording and pushed:
+                resampler, starts = FrameResampler(measurer.rate, frame.seconds), True
+            for end, shown in resampler.push(frame.seconds, frame):
+                yield MeasuredFrame(shown, measurer(resize(shown.frame), end, starts=starts))
+                starts = False
+            last, pushed = frame.seconds, True
+    last_end = last + 1 / stats.rate
+    for end, shown in resampler.flush(last_end if source.end_seconds is None else min(last_end, source.end_seconds)):
+        yield MeasuredFrame(shown, measurer(resize(shown.frame), end, starts=starts))
+        starts = False
+
+
+def import_opencv() -> Any:
+    """OpenCV, which is optional.
+
+    Raises:
+        StillmotionError: it is not installed.
+    """
+    try:
+        import cv2
+    except ImportError:
+        raise StillmotionError(
+            'anomaly detectors need OpenCV for optical flow: pip install "stillmotion[anomaly]"'
+        ) from None
+    return cv2
+
+
+def prepare(model: Any) -> Any:
+    """Compile a backbone, so that threads find it compiled and the first frame of a camera does not wait.
+
+    Args:
+        model: see `build_backbone`.
+
+    Returns:
+        The same model.
+    """
+    model.predict_on_batch(np.zeros((1, *model.inputs[0].shape[1:]), np.uint8))
+    return model

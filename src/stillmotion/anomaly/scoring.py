@@ -1,0 +1,122 @@
+"""Score a file, camera or network stream, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import isqrt
+from pathlib import Path
+from typing import Any
+
+from stillmotion.anomaly.alarms import Alarm, AlarmFinder, Level
+from stillmotion.anomaly.detector import Detector, FrameScorer, Kind, load_detector
+from stillmotion.anomaly.measuring import FLOW_MEASURES, measure_source
+from stillmotion.decoding.live import Source, find_source
+from stillmotion.decoding.prefetch import SourceFrame
+
+
+@dataclass(frozen=True)
+class Score:
+    """How unusual a frame is.
+
+    Attributes:
+        seconds: when the frame's slot ends.
+        level: the higher of `look` and `motion`.
+        look: how unusual the look is: 0 is typical, 1 is the threshold that keeps the promise. It is 0 for the first
+            half second of a recording, in which it is not known.
+        motion: how unusual the movement is, likewise; not known for a second and a half.
+        speed: how much moves: the mean over the picture, in sides of the picture per second.
+        cell: row and column of the most unusual cell, from the upper left of a grid of 7 x 7.
+        raised: the alarm that is raised by this frame.
+        ended: the alarm that ends with it, or ended with the recording before it.
+        frame: the frame itself.
+
+    Examples:
+        >>> [score.seconds for score in sm.score_source("detector", "new.mp4") if score.level >= 1]
+        [2.5]
+    """
+
+    seconds: float
+    level: float
+    look: float
+    motion: float
+    speed: float
+    cell: tuple[int, int]
+    raised: Alarm | None = None
+    ended: Alarm | None = None
+    frame: SourceFrame | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the two is higher."""
+        return "motion" if self.motion > self.look else "look"
+
+
+def score_source(detector: Detector | str | Path, source: str | Path | Source, **reading: Any) -> Iterator[Score]:
+    """Score each frame of a source as it arrives. A file gives the same scores as a stream of it.
+
+    An alarm that is open at the end of a file ends with its last frame: the last score has it.
+
+    Args:
+        detector: a detector or its folder.
+        source: a file, a camera's number, a URL, or `-` for standard input.
+        **reading: further arguments of `read_source`.
+
+    Yields:
+        One score for each slot of `1 / rate` seconds.
+
+    Raises:
+        UsageError: there is no such detector or source.
+        UnreadableVideoError: the source cannot be opened.
+        StillmotionError: the detector is damaged, or its backbone is not here.
+
+    Examples:
+        >>> for score in sm.score_source("detector", "new.mp4"):
+        ...     print(score.seconds, score.kind, score.cell)
+        2.5 motion (3, 4)
+    """
+    detector = detector if isinstance(detector, Detector) else load_detector(detector)
+    source = source if isinstance(source, Source) else find_source(source)
+    thresholds = detector.record.thresholds
+    scorer = FrameScorer(detector)
+    finder = AlarmFinder(detector.record.rate)
+    last: Score | None = None
+    for frame, measures in measure_source(detector.measurer(), source, **reading):
+        ended_before = finder.flush() if measures.starts else None
+        score, side = scorer.push(measures), isqrt(len(measures.patches))
+        look = Level(thresholds["look"].level(score.look), "look", divmod(score.look_cell, side))
+        motion = Level(thresholds["motion"].level(score.motion), "motion", divmod(score.motion_cell, side))
+        raised, ended = finder.push(measures.seconds, (look, motion))
+        if last is not None:
+            yield last
+        highest, speed = max(look, motion), float(measures.flow[:, FLOW_MEASURES.index("speed")].mean())
+        last = Score(
+            measures.seconds,
+            highest.value,
+            look.value,
+            motion.value,
+            speed,
+            highest.cell,
+            raised,
+            ended_before or ended,
+            frame,
+        )
+    if last is not None:
+        yield replace(last, ended=finder.flush() or last.ended)
+
+
+SCORE_COLUMNS = ("seconds", "level", "look", "motion", "speed", "row", "column", "alarm")
+ALARM_COLUMNS = ("start_seconds", "raised_seconds", "end_seconds", "kind", "peak", "row", "column")
+
+
+def score_row(score: Score, *, in_alarm: bool) -> dict[str, Any]:
+    """A score as a row of a table, see `SCORE_COLUMNS`; the most unusual cell is counted from the upper left."""
+    numbers = (score.seconds, score.level, score.look, score.motion, score.speed)
+    return dict(zip(SCORE_COLUMNS, (*(round(number, 3) for number in numbers), *score.cell, in_alarm), strict=True))
+
+
+def alarm_row(alarm: Alarm) -> dict[str, Any]:
+    """An alarm that has ended as a row of a table, see `ALARM_COLUMNS`."""
+    times = (alarm.start_seconds, alarm.raised_seconds, alarm.end_seconds or alarm.raised_seconds)
+    row = (*(round(seconds, 3) for seconds in times), alarm.kind, round(alarm.peak, 3), *alarm.cell)
+    return dict(zip(ALARM_COLUMNS, row, strict=True))

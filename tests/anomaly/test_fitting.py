@@ -1,0 +1,251 @@
+"""Fit a detector on small videos, resume it, and score with it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import stillmotion as sm
+from helpers.backbones import write_backbone
+from helpers.commands import run_command
+from helpers.media import write_lossy_video
+from stillmotion.anomaly import fitting, footage, memory
+from stillmotion.anomaly.detector import Detector
+from stillmotion.anomaly.fitting import fit_anomaly_detector
+from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recordings, measure_recordings
+from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_source, prepare
+from stillmotion.anomaly.promise import HeldOut
+from stillmotion.decoding.live import find_source
+from stillmotion.models.pretrained import build_backbone
+
+pytestmark = pytest.mark.backend
+RATE = 8
+SECONDS = 6
+
+
+def write_belt(path: Path, *, seconds: float = SECONDS, seed: int = 0, stop: float = 99, color: float = 99) -> Path:
+    """A square that moves to the right, until it stops or changes its color."""
+    rng = np.random.default_rng(seed)
+    pictures = np.full((round(seconds * RATE), 32, 32, 3), 60, np.uint8)
+    x = 8 * seed
+    for number, picture in enumerate(pictures):
+        x += 3 if number < stop * RATE else 0
+        picture[12:22, (x + np.arange(10)) % 32] = (230, 230, 230) if number < color * RATE else (230, 0, 0)
+        picture += rng.integers(0, 6, picture.shape, dtype=np.uint8)
+    return write_lossy_video(path, pictures, rate=RATE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_memory() -> Iterator[None]:
+    """Fewer entries than usual, which is quicker."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "PATCHES", 300)
+        yield
+
+
+@pytest.fixture(scope="module")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return write_backbone(tmp_path_factory.mktemp("backbone"))
+
+
+@pytest.fixture(scope="module")
+def normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("normal")
+    for number in range(4):
+        write_belt(folder / f"day{number % 2}" / f"belt{number}.mp4", seed=number)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def detector(normal: Path, backbone: str) -> Detector:
+    return fit_anomaly_detector(normal, out=normal.parent / "detector", backbone=backbone)
+
+
+def without_folder(detector: Detector) -> tuple[Any, ...]:
+    known, scales = detector.memory, detector.scales
+    arrays = (known.patches, known.top, known.motion, known.motion_scale, scales.patches, scales.motion)
+    return detector.record, scales.top, *(array.tobytes() for array in arrays)
+
+
+def test_a_detector_says_what_it_was_learned_from(detector: Detector) -> None:
+    footage = detector.record.footage
+    assert footage.recordings == ("day0/belt0.mp4", "day0/belt2.mp4", "day1/belt1.mp4", "day1/belt3.mp4")
+    assert footage.held_out_by == "group"
+    assert footage.held_out == HeldOut(4, 1, 4 * SECONDS / 3600)
+    assert not detector.record.keeps_promise
+    assert detector.record.expected_per_hour == pytest.approx(2 * (1 / 5) * (3600 / SECONDS))
+    assert detector.record.recordings_needed == 1199  # 2 / 1200 of recordings that last 1 / 600 hours
+    assert detector.record.hours_needed == pytest.approx(1199 / 600)
+
+
+def test_stops_and_colors_are_far_above_normal_footage_and_alarm(detector: Detector, tmp_path: Path) -> None:
+    """Half a minute of footage gives a threshold that normal footage may exceed somewhat."""
+    highest, alarms = {}, {}
+    for name, changes in {"normal": {}, "stop": {"stop": 3.0}, "color": {"color": 3.0}}.items():
+        scores = list(sm.score_source(detector, write_belt(tmp_path / f"{name}.mp4", seed=9, **changes)))
+        assert [score.seconds for score in scores] == pytest.approx(np.arange(1, 49) / RATE)
+        highest[name] = max(score.look for score in scores), max(score.motion for score in scores)
+        raised, alarms[name] = [s.raised for s in scores if s.raised], [s.ended for s in scores if s.ended]
+        assert [alarm.start_seconds for alarm in raised] == [alarm.start_seconds for alarm in alarms[name]]
+    assert max(highest["normal"]) < 3
+    assert highest["stop"][1] > 15 and highest["stop"][0] < 3
+    assert highest["color"][0] > 15
+    (stop,), (color,) = alarms["stop"], alarms["color"]
+    assert stop.kind == "motion" and 3 < stop.raised_seconds < 4 and stop.end_seconds == 6.0
+    assert color.kind == "look" and color.raised_seconds < 4
+    assert 2 <= color.cell[0] <= 5  # rows 12 to 22 of 32, on a grid of 7
+
+
+def test_a_file_and_its_stream_have_the_same_scores(detector: Detector, tmp_path: Path) -> None:
+    file = write_belt(tmp_path / "belt.mp4", seconds=3, stop=1.5)
+    whole, streamed = (
+        [(score.seconds, score.look, score.motion, score.cell) for score in sm.score_source(given, file, **reading)]
+        for given, reading in ((detector, {}), (detector.folder, {"realtime": True, "every_frame": True}))
+    )
+    assert len(whole) == 24 and whole == streamed
+
+
+def test_the_first_moments_are_not_scored(detector: Detector, tmp_path: Path) -> None:
+    scores = list(sm.score_source(detector, write_belt(tmp_path / "belt.mp4", seconds=3, color=0)))
+    assert [score.look != 0 for score in scores] == [n >= 3 for n in range(24)]  # 4 frames are half a second
+    assert [score.motion != 0 for score in scores] == [n >= 11 for n in range(24)]  # 8 more, and one before them
+
+
+def test_an_interrupted_call_goes_on_and_gives_the_same_detector(
+    detector: Detector, normal: Path, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(fitting, "_hold_out", stop)
+        fit_anomaly_detector(normal, out=tmp_path / "d", backbone=backbone)
+    (kept,) = (tmp_path / "d" / "unfinished").iterdir()
+    assert len(list(kept.iterdir())) == 4
+    (kept / "00002.npz").write_bytes(b"damaged")
+    measured: list[str] = []
+
+    def spied(*args: Any, **more: Any) -> Any:
+        measured.append(Path(args[1].name).name)
+        return measure(*args, **more)
+
+    measure = measure_source
+    monkeypatch.setattr(footage, "measure_source", spied)
+    resumed = fit_anomaly_detector(normal, out=tmp_path / "d", backbone=backbone)
+    assert measured == ["belt1.mp4"]
+    assert without_folder(resumed) == without_folder(detector)
+    assert sorted(path.name for path in (tmp_path / "d").iterdir() if path.name != ".lock") == [
+        "backbone.keras",
+        "detector.json",
+        "memory.npz",
+    ]
+
+
+def test_recordings_measured_side_by_side_are_measured_as_one_by_one(
+    normal: Path, backbone: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(footage, "CHUNK", 10)  # several arrays for each recording
+    model = prepare(build_backbone(backbone, 16, 16))
+    recordings = find_recordings(normal)
+    together = measure_recordings(recordings, model, RATE, tmp_path / "measures")
+    for recording, measured in zip(recordings, together, strict=True):
+        source = find_source(recording.file)
+        alone = [frame.measures for frame in measure_source(FrameMeasurer(model, RATE), source)]
+        read = [measures for measures, _ in measured.read(RATE)]
+        assert [frame[:2] for frame in read] == [frame[:2] for frame in alone]
+        for place in range(2, len(Measures._fields)):
+            expected = np.array([frame[place] for frame in alone], np.float16)
+            assert np.array_equal(np.array([frame[place] for frame in read], np.float16), expected)
+
+
+def test_groups_are_held_out_together_and_single_ones_by_stretches(tmp_path: Path) -> None:
+    def measured(*groups: str) -> list[MeasuredRecording]:
+        return [MeasuredRecording(Recording(f"{n}.mp4", file, group), file, 90) for n, group in enumerate(groups)]
+
+    file = write_belt(tmp_path / "belt.mp4", seconds=1)
+    days = measured("monday", "monday", "tuesday")
+    assert [set(fold.tolist()) for fold in fitting._divide(days, RATE)] == [{0}, {0}, {1}]
+    assert fitting._describe(days, RATE).held_out == HeldOut(2, 2, 270 / 8 / 3600)
+    one_day = measured("monday", "monday")
+    assert [sorted(set(fold.tolist())) for fold in fitting._divide(one_day, RATE)] == [[0, 1, 2], [2, 3, 4]]
+    assert fitting._describe(one_day, RATE).held_out == HeldOut(2, 1, 180 / 8 / 3600)
+    assert fitting._describe(one_day, RATE).held_out_by == "stretch"
+
+
+def test_wrong_calls_are_refused(detector: Detector, normal: Path, backbone: str, tmp_path: Path) -> None:
+    with pytest.raises(sm.UsageError, match="1 to 60 frames per second"):
+        fit_anomaly_detector(normal, out=tmp_path, rate=0.5)
+    with pytest.raises(sm.UsageError, match="no such file"):
+        fit_anomaly_detector(tmp_path / "nowhere", out=tmp_path)
+    with pytest.raises(sm.StillmotionError, match="holds a detector"):
+        fit_anomaly_detector(normal, out=detector.folder, backbone=backbone)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(sm.StillmotionError, match="no videos"):
+        fit_anomaly_detector(tmp_path / "empty", out=tmp_path / "d", backbone=backbone)
+    short = write_belt(tmp_path / "short.mp4", seconds=2)
+    with pytest.raises(sm.StillmotionError, match="2 seconds of normal footage are too few"):
+        fit_anomaly_detector(short, out=tmp_path / "d", backbone=backbone)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    with pytest.raises(sm.StillmotionError, match="none of 1 videos can be read"):
+        fit_anomaly_detector(tmp_path / "broken.mp4", out=tmp_path / "d", backbone=backbone)
+
+
+def test_a_damaged_detector_says_so(detector: Detector, tmp_path: Path) -> None:
+    with pytest.raises(sm.UsageError, match="not a detector"):
+        sm.load_detector(tmp_path)
+    for name, content in (("detector.json", b"{}"), ("memory.npz", b""), ("memory.npz", b"PK no archive")):
+        damaged = Path(shutil.copytree(detector.folder, tmp_path / "damaged", dirs_exist_ok=True))
+        (damaged / name).write_bytes(content)
+        with pytest.raises(sm.StillmotionError, match="damaged detector; fit it again"):
+            sm.load_detector(damaged)
+    shutil.copytree(detector.folder, damaged, dirs_exist_ok=True)
+    (damaged / "backbone.keras").unlink()
+    with pytest.raises(sm.StillmotionError, match="no such model"):
+        sm.load_detector(damaged).measurer()
+
+
+def test_the_backbone_in_the_folder_is_a_plain_keras_model(detector: Detector) -> None:
+    import keras
+
+    model = keras.models.load_model(detector.folder / "backbone.keras")
+    assert model.input_shape == (None, 16, 16, 3)
+    assert json.loads((detector.folder / "detector.json").read_text())["rate"] == RATE
+
+
+def test_predict_writes_a_score_for_each_frame_and_stream_writes_alarms(detector: Detector, tmp_path: Path) -> None:
+    file = write_belt(tmp_path / "belt.mp4", seed=9, stop=3.0)
+    done = run_command("predict", detector.folder, file, "--out", tmp_path / "scores.csv")
+    assert done.returncode == 0, done.stderr
+    assert "by motion" in done.stdout
+    rows = list(csv.DictReader((tmp_path / "scores.csv").read_text().splitlines()))
+    expected = list(sm.score_source(detector, file))
+    assert [float(row["level"]) for row in rows] == pytest.approx([score.level for score in expected], abs=1e-3)
+    assert [(int(row["row"]), int(row["column"])) for row in rows] == [score.cell for score in expected]
+    (alarm,) = (score.raised for score in expected if score.raised)
+    assert [row["alarm"] == "True" for row in rows] == [
+        alarm.raised_seconds <= score.seconds < 6.0 for score in expected
+    ]
+    done = run_command("stream", detector.folder, file, "--events", tmp_path / "alarms.csv", "--out", "-")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["level"] for line in done.stdout.splitlines()] == [float(row["level"]) for row in rows]
+    assert f"{alarm.raised_seconds:.1f} s: alarm, by motion" in done.stderr
+    (written,) = csv.DictReader((tmp_path / "alarms.csv").read_text().splitlines())
+    assert float(written["raised_seconds"]) == alarm.raised_seconds and float(written["end_seconds"]) == 6.0
+    assert (
+        "is there already" in run_command("stream", detector.folder, file, "--events", tmp_path / "alarms.csv").stderr
+    )
+    wrong = run_command("stream", detector.folder, file, "--smoothing", "2")
+    assert (wrong.returncode, "--smoothing has no meaning for an anomaly detector" in wrong.stderr) == (2, True)
+
+
+def test_a_part_of_a_file_is_scored_at_its_own_times(detector: Detector, tmp_path: Path) -> None:
+    file = write_belt(tmp_path / "belt.mp4", seconds=4)
+    scores = list(sm.score_source(detector, find_source(file, start=1.0, end=3.0)))
+    assert [score.seconds for score in scores] == pytest.approx(1 + np.arange(1, 17) / RATE)

@@ -1,0 +1,94 @@
+"""`stillmotion anomaly`: what it says about promises, and about what was found and missed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from helpers.commands import run_command
+from stillmotion.anomaly.alarms import Alarm
+from stillmotion.anomaly.detector import Detector, DetectorRecord, NormalFootage
+from stillmotion.anomaly.evaluating import Curve, DetectorEvaluation, FalseAlarm, FoundFault, TrueFault
+from stillmotion.anomaly.frame_scores import CellScales
+from stillmotion.anomaly.memory import Memory
+from stillmotion.anomaly.promise import HeldOut, Threshold
+
+ONE = np.ones(1, np.float32)
+THRESHOLDS = {"look": Threshold(1.0, 0.5, 0), "motion": Threshold(1.0, 0.5, 1)}
+
+
+def detector(held_out: HeldOut, *, recordings: int = 24, by: Any = "group") -> Detector:
+    footage = NormalFootage(("a.mp4",) * recordings, ("",) * recordings, by, held_out)
+    record = DetectorRecord("efficientnet-lite0", 8.0, "2/hour", 2.0, footage, THRESHOLDS)  # type: ignore[arg-type]
+    return Detector(Path("d"), record, Memory(ONE, ONE, ONE, ONE), CellScales(ONE, 1.0, ONE))
+
+
+def fitted(monkeypatch: pytest.MonkeyPatch, result: Detector) -> str:
+    monkeypatch.setattr("stillmotion.anomaly.fit_anomaly_detector", lambda *_, **__: result, raising=False)
+    monkeypatch.setattr("stillmotion.cli.anomaly.load_backend", lambda: None)
+    done = run_command("anomaly", "fit", "normal", "--out", "d")
+    assert done.returncode == 0, done.stderr
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def test_a_promise_that_is_kept_says_what_to_expect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """23 recordings of 5 minutes: (0 + 1) / 24 and (1 + 1) / 24 of the new ones, each of which lasts 1 / 12 hours."""
+    text = fitted(monkeypatch, detector(HeldOut(23, 1, 23 / 12), recordings=23))
+    assert "learned from 23 recordings, 115 minutes of normal footage" in text
+    assert "promise 2/hour: kept. Thresholds come from 23 recordings, each held out, with 1 false alarm." in text
+    assert "expect at most 1.5 per hour; alarms within 5 minutes count once" in text
+    assert "takes" not in text
+
+
+def test_a_promise_without_enough_footage_says_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = fitted(monkeypatch, detector(HeldOut(3, 2, 0.5)))
+    assert "promise 2/hour: not enough footage to keep it. Thresholds come from 3 groups of recordings" in text
+    assert "the promise takes 11 groups of recordings like these, 110 minutes" in text
+
+
+def test_footage_of_one_group_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = fitted(monkeypatch, detector(HeldOut(23, 1, 23 / 12), recordings=1, by="stretch"))
+    assert "Another day may look different: add recordings of several days" in text
+    assert "come from 23 stretches" in text
+
+
+def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    alarm = Alarm(3.0, 3.5, 5.0, "motion", 2.0)
+    result = DetectorEvaluation(
+        (
+            FoundFault("a.mp4", TrueFault(3, 6, "stop"), alarm, 0.5),
+            FoundFault("b.mp4", TrueFault(7, 9, "jam"), None, None),
+        ),
+        (FalseAlarm("b.mp4", replace(alarm, start_seconds=40.25)),),
+        1,
+        0.5,
+        (0.5, 0.1, 0.9),
+        {"look or motion": Curve(0.9, 0.85, None)},
+        ("c.mp4: broken",),
+    )
+    monkeypatch.setattr("stillmotion.anomaly.evaluate_detector", lambda *_, **__: result, raising=False)
+    monkeypatch.setattr("stillmotion.anomaly.load_detector", lambda _: None, raising=False)
+    monkeypatch.setattr("stillmotion.cli.anomaly.load_backend", lambda: None)
+    done = run_command("anomaly", "test", "d", "truth.csv")
+    text = " ".join((done.stdout + done.stderr).split())
+    assert "skipped: c.mp4: broken" in text
+    assert "faults found: 1 of 2, 50% (95 % interval 10% to 90%), typically after 0.5 s" in text
+    assert "false alarms: 1 in 30 minutes of normal footage; counted once in 5 minutes, at most 9.49 per hour" in text
+    assert "look or motion 0.90 0.85" in text
+    assert "missed: b.mp4 at 7.0 s: jam" in text
+    assert "false alarms: b.mp4 at 40.2 s, by motion" in text
+
+
+def test_wrong_calls_are_refused(tmp_path: Path) -> None:
+    for words, message in (
+        (("anomaly", "fit", tmp_path, "--promise", "rarely"), "expected a number of false alarms"),
+        (("anomaly", "test", tmp_path, tmp_path), "not a detector"),
+        (("make-demo-data", tmp_path, "--kind", "anomaly", "--videos", "3"), "--videos has no meaning"),
+        (("make-demo-data", tmp_path, "--minutes", "3"), "--minutes has no meaning"),
+    ):
+        done = run_command(*words)
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr

@@ -1,0 +1,74 @@
+"""Recordings of a running line: what is written, that it is reproducible, and that faults are where they are said."""
+
+from __future__ import annotations
+
+import csv
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stillmotion.demo import line_folders, make_anomaly_data
+from stillmotion.demo.line import FAULTS, NUISANCES, draw_line, plan_happenings, render_recording
+from stillmotion.errors import StillmotionError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recordings of 14 seconds with one happening each: a fault lasts 6 seconds, with 3 around it."""
+    monkeypatch.setattr(line_folders, "RECORDING_SECONDS", 14.0)
+    monkeypatch.setattr(line_folders, "HAPPENINGS", 1)
+
+
+def decode(path: Path) -> NDArray[np.uint8]:
+    with av.open(str(path)) as video:
+        return np.stack([frame.to_ndarray(format="gray") for frame in video.decode(video=0)])
+
+
+def test_the_folder_holds_normal_footage_tests_and_the_truth_and_is_completed(tmp_path: Path) -> None:
+    first = make_anomaly_data(tmp_path / "a", minutes=1, seed=3)
+    assert [path.relative_to(tmp_path / "a").as_posix() for path in first] == [
+        "normal/recording000.mp4",
+        "test/recording000.mp4",
+    ]
+    truth = tmp_path / "a" / "test" / "truth.csv"
+    rows = list(csv.DictReader(truth.read_text().splitlines()))
+    assert len(rows) == 1 and rows[0]["path"] == "recording000.mp4"
+    assert rows[0]["label"] == ("normal" if rows[0]["what"] in NUISANCES else rows[0]["what"])
+    before = truth.read_bytes(), [path.read_bytes() for path in first]
+    for path in (truth, first[1]):
+        path.unlink()  # as an interrupted call leaves it
+    again = make_anomaly_data(tmp_path / "a", minutes=1, seed=3)
+    assert (truth.read_bytes(), [path.read_bytes() for path in again]) == before
+    assert sorted(path.name for path in (tmp_path / "a" / "test").iterdir()) == ["recording000.mp4", "truth.csv"]
+    with pytest.raises(StillmotionError, match="other demo data"):
+        make_anomaly_data(tmp_path / "a", minutes=2, seed=3)
+
+
+def test_all_faults_and_nuisances_come_in_turn(tmp_path: Path) -> None:
+    tasks = line_folders._plan(tmp_path, 24, 0)
+    shown = [name for task in tasks for name in task.names]
+    assert len(tasks) == 24 + 20  # no more than 20 tests
+    assert {*shown} == {*NUISANCES, *(name for names in FAULTS.values() for name in names)}
+    assert max(map(shown.count, shown)) - min(map(shown.count, shown)) == 1
+
+
+def test_the_belt_stands_still_while_it_is_stopped() -> None:
+    rng = np.random.default_rng(0)
+    (stop,) = plan_happenings(["stop"], 14.0, rng)
+    frames = [frame[60:80, :, 1].astype(float) for frame, _ in render_recording(draw_line(0), 14.0, [stop], rng)]
+    assert len(frames) == 14 * 12
+    change = np.array([np.abs(a - b).mean() for a, b in pairwise(frames)])
+    times = np.arange(1, len(frames)) / 12
+    stopped = (times > stop.start_seconds + 0.1) & (times < stop.end_seconds - 0.1)
+    assert change[stopped].mean() < 0.7 * change[~stopped].mean()
+
+
+def test_wrong_calls_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="expected 1 or more"):
+        make_anomaly_data(tmp_path, minutes=0)
+    with pytest.raises(UsageError, match="negative"):
+        make_anomaly_data(tmp_path, minutes=1, seed=-1)
