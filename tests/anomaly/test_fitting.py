@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -52,6 +53,8 @@ def small_memory() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same random weights in each run."""
+    keras.utils.set_random_seed(1)
     return write_backbone(tmp_path_factory.mktemp("backbone"))
 
 
