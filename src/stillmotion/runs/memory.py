@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,9 +131,11 @@ def read_memory(run: Run) -> ClipMemory | None:
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             memory = ClipMemory(
-                arrays["clips"].astype(np.float32), arrays["center"], arrays["scale"], float(arrays["threshold"])
+                *(arrays[name].astype(np.float32) for name in ("clips", "center", "scale")), float(arrays["threshold"])
             )
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile):
+    except Exception:  # A damaged file may raise anything, of the archive, of what is packed in it, or of an array.
         return None
-    sizes = {memory.clips.shape[-1], *memory.center.shape, *memory.scale.shape, sum(PARTS.values())}
-    return memory if len(sizes) == 1 and memory.threshold > 0 else None
+    numbers = (sum(PARTS.values()),)
+    whole = memory.clips.ndim == 2 and memory.clips.size and memory.clips.shape[1:] == numbers
+    whole = whole and memory.center.shape == memory.scale.shape == numbers
+    return memory if whole and memory.threshold > 0 else None
