@@ -58,7 +58,10 @@ def test_it_says_in_plain_words_what_was_found(comparison: Comparison, tmp_path:
     perfect = replace(comparison.models["dense motion"], accuracy=replace(accuracy, value=1.0))
     text = text_of(replace(comparison, models={**comparison.models, "dense motion": perfect}), tmp_path)
     assert f"it made no mistake in the test, and with other recordings perhaps {most} in 100." in text
-    assert "Proving that it sees the action: the brightness can also tell the label. If that is not what the labels mean" in text
+    assert (
+        "Proving that it sees the action: the brightness can also tell the label. If that is not what the labels mean"
+        in text
+    )
     assert "Videos of anything else" in text
 
 

@@ -1,6 +1,6 @@
 """What two parts of a data set have in common, though they should not.
 
-Files are compared by where they are, with links followed. So it does not matter which folders the paths are relative to.
+Files are compared by where they are, with links followed, whatever folders the paths are relative to.
 """
 
 from __future__ import annotations

@@ -73,7 +73,9 @@ def read_own_test(run: Run) -> OwnTest | None:
         names, labels, groups = (table.column(name).to_pylist() for name in ("video", "label", "group"))
         windows = np.column_stack([table.column(probability_column(label)).to_numpy() for label in run.labels])
         windows = windows.astype(float)
-        rows = {name: number for number, name in enumerate(names)}  # One row of each video; its truth is in all of them.
+        rows = {
+            name: number for number, name in enumerate(names)
+        }  # One row of each video; its truth is in all of them.
         truth = np.array([run.labels.index(labels[row]) for row in rows.values()])
     except (OSError, KeyError, ValueError, TypeError, pa.ArrowException):
         return None
