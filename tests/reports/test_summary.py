@@ -103,8 +103,8 @@ def test_that_the_test_is_new_is_said_only_if_it_is_known(comparison: Comparison
     summary, accuracy = pages(comparison)
     assert new in summary and in_report in accuracy
 
-    for code, leaked in (("test_not_held_out", ()), ("videos_as_groups", ("monday",))):
-        summary, accuracy = pages(with_warning(comparison, code, leaked))
+    for leaked in (with_warning(comparison, "test_not_held_out"), with_warning(comparison, "few_groups", ("monday",))):
+        summary, accuracy = pages(leaked)
         assert "30 recordings, some of which models had seen before." in summary and new not in summary
         assert "May be used for Nothing yet: models had seen some of the test recordings before." in summary
         assert "May not be used for Any decision, however small." in summary

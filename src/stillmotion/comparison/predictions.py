@@ -65,8 +65,8 @@ class Predictions:
             raise UsageError(f"the video {twice!r} is there twice; give each the mean of its windows")
         if missing is not None:
             raise UsageError(
-                f"the group of the video {self.videos[missing]!r} is missing; give the video's name if it is a recording "
-                "of its own"
+                f"the group of the video {self.videos[missing]!r} is missing; give the video's name if it is a "
+                "recording of its own"
             )
         if len(set(self.labels)) < classes:
             label, _ = Counter(self.labels).most_common(1)[0]

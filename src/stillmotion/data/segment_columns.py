@@ -41,7 +41,8 @@ _ALL_UNITS = (
 # Not with any side, nor any word behind it: "toms", "endangered" and "stops" are no times.
 _GLUED = re.compile(
     rf"^({'|'.join({*_SIDES} - {'from', 'to', 'until'})})"
-    rf"({'|'.join(unit for unit in _ALL_UNITS if len(unit) > 1)}|time|stamp|timestamp|timecode|date|datetime|pos|position|point|index|idx)$"
+    rf"({'|'.join(unit for unit in _ALL_UNITS if len(unit) > 1)}|time|"
+    "stamp|timestamp|timecode|date|datetime|pos|position|point|index|idx)$"
 )
 _FPS = "fps"
 USAGE = (
