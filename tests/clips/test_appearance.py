@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 
 from helpers.media import Pictures, write_video
-from stillmotion.clips import AppearanceWindow, ClipSpec, cached_appearance, clip_appearance, open_videos, read_clips
+from stillmotion.clips import (
+    AppearanceWindow,
+    ClipSpec,
+    appearance,
+    cache,
+    cached_appearance,
+    clip_appearance,
+    open_videos,
+    read_clips,
+)
 from stillmotion.clips.appearance import PARTS
 from stillmotion.data import Video, Videos
 
@@ -77,6 +86,20 @@ def test_shares_and_means_are_those_of_the_pixels() -> None:
     edges = part_of(picture, "edges").reshape(4, 4, 8) ** 2
     assert edges.sum() == pytest.approx(1 / 63) and edges[:, 1, 0].sum() == pytest.approx(1 / 63)
     assert not part_of(picture, "movement").any() and not part_of(picture, "changes").any()
+
+
+def test_frames_that_are_cached_are_not_decoded_again_and_others_are_not_cached(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_video(tmp_path / "a.mp4", scene(0), rate=10)
+    (segment,) = open_videos(Videos(tmp_path, (Video("a.mp4", "x"),)))
+    spec = ClipSpec(frames=4, size=32)
+    monkeypatch.setattr(appearance, "store_entry", lambda entry, arrays: None)
+    first = cached_appearance(segment, segment.window, spec)
+    assert not list(cache.cache_folder().rglob("*"))
+    read_clips(file, [segment.window], spec, cache=True)
+    monkeypatch.setattr(cache, "read_frames", None)
+    np.testing.assert_array_equal(cached_appearance(segment, segment.window, spec), first)
 
 
 def test_a_described_clip_is_not_read_again(tmp_path: Path) -> None:

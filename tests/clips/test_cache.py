@@ -36,7 +36,21 @@ def test_reading_parses_no_syntax_tree(tmp_path: Path, monkeypatch: pytest.Monke
     assert load_entry(tmp_path / "entry") is not None
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01\x00\x05\x00abcde", b"noise" * 40])
+def header(text: str) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        header("abcde"),
+        b"noise" * 40,
+        b"\x93NUMPY\x01\x00\x05",  # broken off in the length of the header
+        header("{'descr': 'no type', 'fortran_order': False, 'shape': (1,), }") + bytes(8),
+        header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999999999,), }") + bytes(8),
+    ],
+)
 def test_a_damaged_entry_is_no_entry(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "entry").write_bytes(damage)
     assert load_entry(tmp_path / "entry") is None

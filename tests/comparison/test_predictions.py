@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -6,8 +7,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
-from stillmotion.comparison import read_predictions
-from stillmotion.errors import StillmotionError
+from stillmotion.comparison import Predictions, read_predictions
+from stillmotion.errors import StillmotionError, UsageError
 
 TABLE = {
     "video": ["1", "0", "1"],
@@ -54,3 +55,23 @@ def test_missing_and_broken_files(tmp_path: Path) -> None:
     (tmp_path / "text.parquet").write_text("hello")
     with pytest.raises(StillmotionError, match="not a readable table"):
         read_predictions(tmp_path / "text.parquet")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"truth": [0.9, 1]}, "truth holds numbers of labels, from 0 to 1"),
+        ({"truth": [float("nan"), 1]}, "truth holds numbers of labels, from 0 to 1"),
+        ({"truth": [0, 2]}, "truth holds numbers of labels, from 0 to 1"),
+        ({"groups": [None, None]}, "the group of the video 'a' is missing; give the video's name if"),
+        ({"groups": ["monday", ""]}, "the group of the video 'b' is missing"),
+        ({"groups": ["monday", float("nan")]}, "the group of the video 'b' is missing"),
+        ({"labels": ["x", "x"]}, "the label 'x' is there twice"),
+    ],
+)
+def test_predictions_made_by_hand_are_not_bent(change: dict[str, Any], words: str) -> None:
+    given = {"videos": "ab", "groups": [1, 2], "labels": "xy", "truth": [0.0, 1], "probabilities": [[1, 0], [0, 1]]}
+    predictions = Predictions(**given)  # type: ignore[arg-type]
+    assert predictions.groups == ("1", "2") and predictions.truth.tolist() == [0, 1]
+    with pytest.raises(UsageError, match=words):
+        Predictions(**{**given, **change})

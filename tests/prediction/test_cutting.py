@@ -31,14 +31,23 @@ def test_a_clip_goes_from_a_window_before_the_event_to_its_end(tmp_path: Path) -
     video = write_light_video(tmp_path / "a day.mp4")
     clips = EventClips(tmp_path / "clips", find_source(video), 0.4)
     path = clips.cut(event(2.4, 3.0))
-    assert path == tmp_path / "clips" / "light" / "a day_2.00-3.00s.mp4"
+    assert path == tmp_path / "clips" / "light" / "a day_2.00-3.00.mp4"
     assert len(levels(path)) == 10 and np.allclose(levels(path), 230, atol=6)
     assert len(levels(clips.cut(event(1.9, 2.2)))) == 7
     # Not from before the part that was streamed.
     late = EventClips(tmp_path / "late", find_source(video, start=2.3), 0.4).cut(event(2.4, 3.0))
-    assert late.name == "a day_2.30-3.00s.mp4" and len(levels(late)) == 7
+    assert late.name == "a day_2.30-3.00.mp4" and len(levels(late)) == 7
     read = sm.read_videos(tmp_path / "clips")
     assert read.labels == ("light",) and len(read) == 2
+
+
+def test_clips_of_one_source_are_one_group(tmp_path: Path) -> None:
+    for name in ("a day.mp4", "night-2.mp4"):
+        clips = EventClips(tmp_path / "clips", find_source(write_light_video(tmp_path / name)), 0.4, replace=True)
+        for label, start in (("light", 2.4), ("light", 3.2), ("dark", 1.0)):
+            clips.cut(event(start, start + 0.4, label))
+    read = sm.read_videos(tmp_path / "clips")
+    assert len(read) == 6 and read.groups == ("a day", "night-2")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 import stillmotion as sm
 from helpers.commands import run_command
@@ -96,3 +98,15 @@ def test_an_export_says_and_stores_it(motion_run: sm.Run, tmp_path: Path) -> Non
     about = json.loads((tmp_path / "out" / "export.json").read_text())
     assert about["test"]["warning"] and f"warning: {about['test']['warning']}" in done.stderr.splitlines()
     assert about["test"]["accuracy"] == pytest.approx(0.7) and not about["test"]["beats_guessing"]
+
+
+@pytest.mark.parametrize("column", ["label", "prob_left"])
+@pytest.mark.parametrize("value", ["another", None])
+def test_a_damaged_table_is_no_test(motion_run: sm.Run, tmp_path: Path, column: str, value: str | None) -> None:
+    tested = run_tested_with(motion_run, tmp_path / "run", WEAK)
+    table = parquet.read_table(tested.predictions_file)
+    number = table.column_names.index(column)
+    parquet.write_table(
+        table.set_column(number, column, pa.array([value] * len(table), pa.string())), tested.predictions_file
+    )
+    assert read_own_test(tested) is None

@@ -164,3 +164,15 @@ def test_unknown_has_a_threshold_like_labels() -> None:
     detector = EventDetector(["a", "b"], smoothing_seconds=0, enter_threshold={"unknown": 1.5})
     events = [event for window in windows([1.2, 1.2, 1.6, 1.4]) for event in detector.push(window)] + detector.flush()
     assert [(event.label, event.start_seconds) for event in events] == [("a", 0), ("unknown", 2)]
+
+
+def test_a_label_called_unknown_is_a_label() -> None:
+    labels, thresholds = ["unknown", "b"], {"unknown": 0.7, "unknown footage": 1.5}
+    for only, expected in (
+        (None, [("unknown", 0), ("unknown footage", 2)]),
+        (["unknown"], [("unknown", 0)]),
+        (["unknown footage"], [("unknown footage", 2)]),
+    ):
+        detector = EventDetector(labels, smoothing_seconds=0, enter_threshold=thresholds, only=only)
+        events = [event for it in windows([1.2, 1.2, 1.6, 1.4]) for event in detector.push(it)] + detector.flush()
+        assert [(event.label, event.start_seconds) for event in events] == expected

@@ -10,9 +10,13 @@ import pytest
 
 from helpers.comparisons import fabricate, fabricate_ladder
 from stillmotion.cli.report import report
-from stillmotion.comparison import Comparison, read_comparison
+from stillmotion.comparison import Comparison, VerdictWarning, read_comparison
+from stillmotion.comparison.verdict import WarningCode
 from stillmotion.errors import UsageError
 from stillmotion.reports import write_summary
+from stillmotion.reports.records import Record
+from stillmotion.reports.rendering import render_section
+from stillmotion.reports.sections.accuracy import ACCURACY
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +58,10 @@ def test_it_says_in_plain_words_what_was_found(comparison: Comparison, tmp_path:
     perfect = replace(comparison.models["dense motion"], accuracy=replace(accuracy, value=1.0))
     text = text_of(replace(comparison, models={**comparison.models, "dense motion": perfect}), tmp_path)
     assert f"it made no mistake in the test, and with other recordings perhaps {most} in 100." in text
-    assert "Proving that it sees the action: the brightness can also tell the label" in text
+    assert (
+        "Proving that it sees the action: the brightness can also tell the label. If that is not what the labels mean"
+        in text
+    )
     assert "Videos of anything else" in text
 
 
@@ -76,6 +83,42 @@ def test_of_a_model_that_only_guesses_nothing_may_be_used(tmp_path: Path) -> Non
     assert "May be used for Nothing yet: guessing may be as good." in text
     assert "May not be used for Any decision, however small." in text
     assert "Videos found" not in text
+
+
+def with_warning(comparison: Comparison, code: WarningCode, leaked: tuple[str, ...] = ()) -> Comparison:
+    verdict = comparison.verdict
+    assert verdict is not None
+    return replace(
+        comparison, verdict=replace(verdict, leaked_groups=leaked, warnings=(VerdictWarning(code, "so it is"),))
+    )
+
+
+def test_that_the_test_is_new_is_said_only_if_it_is_known(comparison: Comparison, tmp_path: Path) -> None:
+    def pages(comparison: Comparison) -> tuple[str, str]:
+        accuracy = render_section(ACCURACY, Record(comparison))
+        assert accuracy is not None
+        return text_of(comparison, tmp_path), re.sub(r"\s+", " ", accuracy.body)
+
+    new, in_report = "which the models had not seen before", "No model saw the test videos in training."
+    summary, accuracy = pages(comparison)
+    assert new in summary and in_report in accuracy
+
+    for leaked in (with_warning(comparison, "test_not_held_out"), with_warning(comparison, "few_groups", ("monday",))):
+        summary, accuracy = pages(leaked)
+        assert "30 recordings, some of which models had seen before." in summary and new not in summary
+        assert "May be used for Nothing yet: models had seen some of the test recordings before." in summary
+        assert "May not be used for Any decision, however small." in summary
+        assert "Models saw recordings of the test in training, so" in accuracy and in_report not in accuracy
+
+    for unknown in (with_warning(comparison, "training_unknown"), replace(comparison, verdict=None)):
+        summary, accuracy = pages(unknown)
+        assert "30 recordings; whether the models had seen them before is not known." in summary and new not in summary
+        assert "Videos like those that were tested" in summary
+        assert "Whether a model saw test videos in training is not known." in accuracy and in_report not in accuracy
+
+    summary, accuracy = pages(with_warning(comparison, "validation_not_held_out"))
+    assert new in summary and in_report in accuracy
+    assert "Recordings that models had learned from were also used to choose among them." in summary
 
 
 def test_one_model_and_few_recordings(tmp_path: Path) -> None:

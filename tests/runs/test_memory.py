@@ -95,3 +95,29 @@ def test_a_memory_is_read_as_it_was_written_and_deleted_with_its_run(tmp_path: P
     assert read_memory(run) is None
     delete_run(tmp_path)
     assert not file.exists()
+
+
+def test_a_damaged_memory_is_none(tmp_path: Path) -> None:
+    """Whatever byte is wrong, nothing else is raised; most are noticed by a checksum."""
+    memory = made(*clips_of(np.random.default_rng(3), 20))
+    run = Run(tmp_path, RunRecord(Recipe("conv3d"), ("a", "b"), DataRecord(str(tmp_path), "", ())))
+    write_memory(memory, run)
+    file = tmp_path / "memory.npz"
+    whole = file.read_bytes()
+    places = [*range(0, 200, 4), *range(200, len(whole), len(whole) // 25), *range(len(whole) - 250, len(whole), 5)]
+    lost = 0
+    for place in places:
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        lost += read_memory(run) is None
+    assert lost > len(places) / 2
+
+    right = {"clips": memory.clips, "center": memory.center, "scale": memory.scale, "threshold": memory.threshold}
+    for wrong in (
+        {"clips": memory.clips[0]}, {"clips": memory.clips[:0]}, {"clips": np.float32(1)}, {"center": np.float32(0)},
+        {"scale": memory.scale[:-1]}, {"threshold": np.ones(2)}, {"center": np.array(["a"] * SIZE)},
+    ):  # fmt: skip
+        np.savez(file, **{**right, **wrong})
+        assert read_memory(run) is None
+    np.save(tmp_path / "clips.npy", memory.clips)
+    file.write_bytes((tmp_path / "clips.npy").read_bytes())  # not an archive
+    assert read_memory(run) is None

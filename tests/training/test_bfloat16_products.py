@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stillmotion.training import bfloat16_products as module
-from stillmotion.training.bfloat16_products import bfloat16_products, cpu_multiplies_bfloat16
+from stillmotion.training.bfloat16_products import bfloat16_products, cpu_multiplies_bfloat16, has_bfloat16_products
 
 tensorflow_only = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's own option")
 
@@ -46,4 +46,8 @@ def test_products_are_rounded_inside_the_context_only_and_on_such_cpus_only(
     assert product() == exact
     with bfloat16_products():
         assert product() == (1.0 if has_bfloat16 else exact)
+        assert has_bfloat16_products("float32") is has_bfloat16
+    with bfloat16_products("mixed_bfloat16"):
+        assert product() == exact
+        assert not has_bfloat16_products("mixed_bfloat16")
     assert product() == exact

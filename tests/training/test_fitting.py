@@ -25,6 +25,7 @@ from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
 from stillmotion.runs import TrainingRecord
 from stillmotion.training import ValidationClips, train
+from stillmotion.training.bfloat16_products import has_bfloat16_products
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState
 
 pytestmark = pytest.mark.backend
@@ -97,6 +98,11 @@ def test_the_weights_that_are_kept_are_the_averaged_ones_of_the_best_epoch(
     contrary = swap_labels(shades[1], "dark", "bright")
     for run, validation in ((easy_run, shades[1]), (contrary_run, contrary)):
         assert validation_loss(run, validation) == pytest.approx(finished_training(run).validation_loss, abs=1e-3)
+
+
+def test_the_run_says_that_products_were_in_bfloat16(easy_run: sm.Run) -> None:
+    expected = "bfloat16" if has_bfloat16_products(easy_run.recipe.precision) else None
+    assert easy_run.record.versions.get("products") == expected
 
 
 def test_the_learning_rate_is_at_its_peak_after_a_tenth_and_then_falls_along_a_cosine(easy_run: sm.Run) -> None:

@@ -103,7 +103,7 @@ def compare(
         typer.Option(
             metavar="PLACE",
             help="Where trainings run side by side: local (as many as cores and memory allow), processes:N, ray, or "
-            "ray://HOST:PORT. The results do not depend on it.",
+            "ray://HOST:PORT. On equal machines, results do not depend on it.",
         ),
     ] = "local",
 ) -> None:

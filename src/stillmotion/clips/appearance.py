@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.clips.cache import entry_path, load_entry, store_entry
-from stillmotion.clips.extraction import Segment, read_clips
-from stillmotion.clips.sampling import Window
+from stillmotion.clips.cache import cached_frames, entry_path, load_entry, store_entry
+from stillmotion.clips.extraction import Segment
+from stillmotion.clips.sampling import Window, frame_times
 from stillmotion.clips.spec import ClipSpec
 from stillmotion.decoding import Images
 
@@ -70,7 +70,10 @@ def cached_appearance(segment: Segment, window: Window, spec: ClipSpec) -> Appea
     entry = entry_path("appearance", segment.file, spec.height, spec.width, detail)
     arrays = load_entry(entry)
     if arrays is None:
-        arrays = [clip_appearance(read_clips(segment.file, [window], spec)[0])]
+        # A training has decoded the clips of validation already. Those that it draws from others are not these.
+        times = frame_times(spec, window)
+        frames = cached_frames(segment.file, times, spec.height, spec.width, spec.framing, store=False)
+        arrays = [clip_appearance(frames.shown_at(times))]
         store_entry(entry, arrays)
     return np.array(arrays[0])
 

@@ -45,7 +45,13 @@ def cache_folder() -> Path:
 
 
 def cached_frames(
-    path: Path, seconds: Sequence[float] | Seconds, height: int, width: int, framing: Framing = "stretch"
+    path: Path,
+    seconds: Sequence[float] | Seconds,
+    height: int,
+    width: int,
+    framing: Framing = "stretch",
+    *,
+    store: bool = True,
 ) -> DecodedFrames:
     """As `read_frames`, but decoded in the first call only and read from disk in later ones.
 
@@ -55,6 +61,7 @@ def cached_frames(
         height: of the frames, in pixels.
         width: likewise.
         framing: how a frame of another aspect ratio gets this size.
+        store: whether frames that are not in the cache are written to it.
 
     Returns:
         The frames that are on screen at the wanted times, each once, mapped into memory.
@@ -70,6 +77,8 @@ def cached_frames(
     arrays = load_entry(entry)
     if arrays is None:
         frames = read_frames(path, seconds, height, width, framing)
+        if not store:
+            return frames
         store_entry(entry, [frames.seconds, frames.images])
         arrays = load_entry(entry) or [frames.seconds, frames.images]
     return DecodedFrames(arrays[1], np.array(arrays[0]))
@@ -190,7 +199,7 @@ def load_entry(entry: Path) -> list[NDArray[Any]] | None:
                 file.seek(start + arrays[-1].nbytes)
         with suppress(OSError):  # It may be read-only.
             os.utime(entry)
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError, TypeError, OverflowError, EOFError, struct.error):
         return None
     return arrays
 

@@ -21,7 +21,7 @@ def with_overlaps(verdict: Verdict, runs: Mapping[str, Sequence[Run]]) -> Verdic
     Returns:
         The verdict, with a warning for each kind of overlap, and without an answer if there is one with the test part.
     """
-    data = [run.record.data for members in runs.values() for run in members]
+    data = {run.record.data for members in runs.values() for run in members}
     learned: tuple[Part, ...] = ("train", "validation")
     leaked = sorted({group for one in data for part in learned for group in one.shared_groups(part, "test")})
     validated = sorted({group for one in data for group in one.shared_groups("train", "validation")})

@@ -24,8 +24,9 @@ class Predictions:
         probabilities: `(n, classes)`, the mean over each video's windows.
 
     Raises:
-        UsageError: another number of groups, truths or rows than of videos, a truth that is no label's number, or
-            probabilities that are not from 0 to 1 and do not add up to 1.
+        UsageError: another number of groups, truths or rows than of videos, a group that is missing, a label that is
+            there twice, a truth that is no label's number, or probabilities that are not from 0 to 1 and do not add up
+            to 1.
 
     Examples:
         >>> still = sm.Predictions(
@@ -43,14 +44,16 @@ class Predictions:
     probabilities: Floats
 
     def __post_init__(self) -> None:
+        # None, "" and pandas' NaN, which would all be one group.
+        groups = tuple(self.groups)
+        missing = next((row for row, group in enumerate(groups) if group in (None, "") or group != group), None)
+        object.__setattr__(self, "groups", groups)
         for name in ("videos", "groups", "labels"):
             object.__setattr__(self, name, tuple(map(str, getattr(self, name))))
         try:
-            truth, probabilities = np.asarray(self.truth, np.intp), np.asarray(self.probabilities, float)
+            truth, probabilities = np.asarray(self.truth, float), np.asarray(self.probabilities, float)
         except (TypeError, ValueError) as error:
             raise UsageError(f"truth or probabilities are no numbers ({error})") from None
-        object.__setattr__(self, "truth", truth)
-        object.__setattr__(self, "probabilities", probabilities)
         count, classes = len(self.videos), len(self.labels)
         if len(self.groups) != count or truth.shape != (count,) or probabilities.shape != (count, classes):
             raise UsageError(
@@ -60,8 +63,18 @@ class Predictions:
         twice = next((video for video, times in Counter(self.videos).items() if times > 1), None)
         if twice is not None:
             raise UsageError(f"the video {twice!r} is there twice; give each the mean of its windows")
-        if ((truth < 0) | (truth >= classes)).any():
+        if missing is not None:
+            raise UsageError(
+                f"the group of the video {self.videos[missing]!r} is missing; give the video's name if it is a "
+                "recording of its own"
+            )
+        if len(set(self.labels)) < classes:
+            label, _ = Counter(self.labels).most_common(1)[0]
+            raise UsageError(f"the label {label!r} is there twice; give each label one column")
+        if not np.isin(truth, range(classes)).all():
             raise UsageError(f"truth holds numbers of labels, from 0 to {classes - 1}")
+        object.__setattr__(self, "truth", truth.astype(np.intp))
+        object.__setattr__(self, "probabilities", probabilities)
         for row, reason in wrong_rows(probabilities):
             raise UsageError(f"a probability of the video {self.videos[row]!r} {reason}")
 

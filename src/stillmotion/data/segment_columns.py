@@ -4,6 +4,7 @@
     begin_ms,finish_ms     milliseconds
     start_frame,end_frame  frames, counted from 0, with a column `fps`
     start,duration         a length instead of an end
+    startTime, StartSec    and other ways to join the words
 
 The frame at the end is not part of the segment, as a second at its end is not.
 """
@@ -31,8 +32,20 @@ _UNITS: dict[tuple[str, ...], str] = {
     **{(word,): "milliseconds" for word in ("ms", "msec", "millisecond", "milliseconds")},
     **{(word,): "frames" for word in ("frame", "frames")},
 }
+# Beside numbers and units, these make a name that is no more than a time, though it does not say which.
+_TIME_WORDS = ("t", "time", "timestamp", "timecode", "in", "out", *_COMMON_WORDS)
+_ALL_UNITS = (
+    *(unit for (unit,) in filter(None, _UNITS)),
+    *("m", "min", "mins", "minute", "minutes", "h", "hour", "hours"),
+)
+# Not with any side, nor any word behind it: "toms", "endangered" and "stops" are no times.
+_GLUED = re.compile(
+    rf"^({'|'.join({*_SIDES} - {'from', 'to', 'until'})})"
+    rf"({'|'.join(unit for unit in _ALL_UNITS if len(unit) > 1)}|time|"
+    "stamp|timestamp|timecode|date|datetime|pos|position|point|index|idx)$"
+)
 _FPS = "fps"
-_USAGE = (
+USAGE = (
     "for segments, call the columns start and end (seconds, or times such as 0:02:35), or start_frame and end_frame "
     "(with a column fps); call it otherwise if it is something else"
 )
@@ -49,6 +62,11 @@ class SegmentColumns:
 
     columns: Mapping[str, str]
     units: Mapping[str, str]
+
+    @property
+    def complete(self) -> bool:
+        """Whether both ends of a segment are there."""
+        return "start" in self.columns and ("end" in self.columns or "duration" in self.columns)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,7 +101,8 @@ class SegmentColumns:
             return None
         if unit == "seconds":
             return _checked(parse_time(text), column, text, "seconds, or a time such as 0:02:35")
-        number = _checked(_number(text), column, text, f"a number of {unit}, 0 or more")
+        # In whole numbers, a comma separates thousands.
+        number = _checked(math.nan if "," in text else _number(text), column, text, f"a number of {unit}, 0 or more")
         if unit == "milliseconds":
             return number / 1000
         fps_text = _text(row[_FPS])
@@ -125,6 +144,19 @@ def find_segment_columns(names: Sequence[str]) -> SegmentColumns:
     return SegmentColumns(columns, units)
 
 
+def looks_like_time(name: str) -> bool:
+    """Whether a column that is not used may have been meant to be a segment's start or end.
+
+    Args:
+        name: of the column.
+
+    Returns:
+        True for `t0`, `in`, `timestamp`, `duration_min` and the like.
+    """
+    words = [word for word in _words(name) if not word.isdigit()]
+    return any(word in _TIME_WORDS for word in words) and all(word in (*_TIME_WORDS, *_ALL_UNITS) for word in words)
+
+
 def parse_time(text: str) -> float:
     """Read a time in seconds (12.5, 12,5, 12.5 s), or in minutes or hours (2:35.5, 0:02:35).
 
@@ -144,7 +176,7 @@ def parse_time(text: str) -> float:
     if not re.fullmatch(r"[0-5]?\d([.,]\d*)?", seconds) or any(int(part) > 59 for part in larger[1:]):
         return math.nan
     minutes = sum(int(part) * factor for part, factor in zip(reversed(larger), (1, 60), strict=False))
-    return 60 * minutes + _number(seconds)
+    return 60 * minutes + float(seconds.replace(",", "."))
 
 
 def _understand(name: str, names: Sequence[str]) -> tuple[str, str] | None:
@@ -158,11 +190,13 @@ def _understand(name: str, names: Sequence[str]) -> tuple[str, str] | None:
     paired = sides != ["offset"] or any("onset" in _words(other) for other in names)
     if len(sides) == 1 and tuple(units) in _UNITS and paired:
         return _SIDES[sides[0]], _UNITS[tuple(units)]
-    raise StillmotionError(f"column {name!r} looks like a time, but is not understood; {_USAGE}")
+    raise StillmotionError(f"column {name!r} looks like a time, but is not understood; {USAGE}")
 
 
 def _words(name: str) -> list[str]:
-    return [word for word in re.split(r"[^a-z0-9]+", name.lower()) if word]
+    """The words of a name, in lower case: of start_time, startTime, starttime and "Start (time)", start and time."""
+    separate = re.sub(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=[A-Za-z])(?=\d)", " ", name).lower()
+    return [word for glued in re.findall(r"[a-z\d]+", separate) for word in re.sub(_GLUED, r"\1 \2", glued).split()]
 
 
 def _text(cell: Any) -> str:
@@ -170,7 +204,9 @@ def _text(cell: Any) -> str:
 
 
 def _number(text: str) -> float:
-    """A number, with a decimal point or comma; NaN if it is none."""
+    """A number, with a decimal point or comma; NaN if it is none, or if the comma may separate thousands."""
+    if re.fullmatch(r"\d+,\d{3}", text):
+        return math.nan
     try:
         return float(text.replace(",", "."))
     except ValueError:
@@ -179,5 +215,6 @@ def _number(text: str) -> float:
 
 def _checked(value: float, column: str, text: str, expected: str) -> float:
     if not (math.isfinite(value) and value >= 0):
-        raise StillmotionError(f"{column} is {text!r}; expected {expected}")
+        comma = ", with a point for decimals and no comma" if "," in text else ""
+        raise StillmotionError(f"{column} is {text!r}; expected {expected}{comma}")
     return value

@@ -113,7 +113,8 @@ def run_comparison(
         include: files of models that were trained elsewhere, with their cards beside them (`describe_model`). They are
             tested beside ours. If a still and a motion model are among them, the verdict is about these.
         on: where trainings run side by side: "local", in as many processes as the cores and the free memory allow;
-            "processes:N"; "ray", on this machine's Ray cluster; or "ray://HOST:PORT". The results do not depend on it.
+            "processes:N"; "ray", on this machine's Ray cluster; or "ray://HOST:PORT". On equal machines, the
+            results do not depend on it.
         progress: receives the progress of the tasks at work.
         cancel: ends the work with `CancelledError` once it is set.
 

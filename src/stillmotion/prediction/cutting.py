@@ -21,7 +21,7 @@ class EventClips:
     A clip begins a window before the event's start, which is when its first window ends. It has no sound.
 
     Args:
-        folder: where the clips go: `LABEL/SOURCE_START-ENDs.mp4`.
+        folder: where the clips go: `LABEL/SOURCE_START-END.mp4`, which `read_videos` takes for parts of one recording.
         source: the file.
         window_seconds: how long the model's windows are.
         replace: whether the folder may hold files.
@@ -56,7 +56,7 @@ class EventClips:
         """
         start = max(self.source.start_seconds, event.start_seconds - self.window_seconds)
         folder = make_folder(self.folder / _file_name(event.label))
-        path = folder / f"{self._stem}_{start:.2f}-{event.end_seconds:.2f}s.mp4"
+        path = folder / f"{self._stem}_{start:.2f}-{event.end_seconds:.2f}.mp4"
         part = replace(self.source, start_seconds=start, end_seconds=event.end_seconds)
         with closing(AnnotatedVideo(path)) as clip, closing(read_source(part)) as frames:
             for frame in frames:

@@ -15,7 +15,7 @@ class Event:
     Attributes:
         start_seconds: the end of the first window of the event.
         end_seconds: the end of its last window.
-        label: the label, or "unknown" where windows are unlike the training clips.
+        label: the label, or "unknown" (see `EventDetector`) where windows are unlike the training clips.
         confidence: the mean of the label's smoothed probability over the event. It may be below the enter threshold,
             because an event lasts until the exit threshold. Of unknown events, the mean of the smoothed distance.
         entry_confidence: the smoothed probability with which the event began.

@@ -35,7 +35,8 @@ class EventDetector:
     that a regression returns; its thresholds are numbers of that kind, and have to be given.
 
     Where the smoothed distance of windows from the training clips is above 1, the event is "unknown", whatever the
-    model says, and events of labels end. The threshold can be given like those of labels.
+    model says, and events of labels end. The threshold can be given like those of labels. If "unknown" is one of the
+    labels, such an event is "unknown footage".
 
     Args:
         labels: class names in the order of the model's outputs; see `read_class_names`.
@@ -77,11 +78,14 @@ class EventDetector:
         regression = outputs == "regression"
         if exit_threshold is None and regression:
             exit_threshold = enter_threshold
+        unknown_label = UNKNOWN
+        while unknown_label in self.labels:  # A class of its own, which people have for "none of these".
+            unknown_label += " footage"
+        # The last one is that of unknown events.
+        self._names = (*self.labels, unknown_label)
         self._enter = self._thresholds(enter_threshold, inf if regression else ENTER_THRESHOLD)
         self._exit = self._thresholds(exit_threshold, inf if regression else EXIT_THRESHOLD)
-        # The last one is that of unknown events.
-        self._names = (*self.labels, UNKNOWN)
-        given = [it.get(UNKNOWN) if isinstance(it, Mapping) else None for it in (enter_threshold, exit_threshold)]
+        given = [it.get(unknown_label) if isinstance(it, Mapping) else None for it in (enter_threshold, exit_threshold)]
         limit = 1.0 if given[0] is None else given[0]
         self._enter = np.append(self._enter, limit)
         self._exit = np.append(self._exit, UNKNOWN_EXIT * limit if given[1] is None else given[1])
@@ -112,7 +116,7 @@ class EventDetector:
         return np.full(len(self.labels), default if given is None else given)
 
     def _check_known(self, labels: Sequence[str], what: str) -> Sequence[str]:
-        unknown = next((label for label in labels if label not in (*self.labels, UNKNOWN)), None)
+        unknown = next((label for label in labels if label not in self._names), None)
         if unknown is not None:
             raise UsageError(f"{what} {unknown!r}, which is none of the labels {', '.join(self.labels)}")
         return labels

@@ -72,13 +72,16 @@ def read_own_test(run: Run) -> OwnTest | None:
         table = parquet.read_table(run.predictions_file)
         names, labels, groups = (table.column(name).to_pylist() for name in ("video", "label", "group"))
         windows = np.column_stack([table.column(probability_column(label)).to_numpy() for label in run.labels])
-    except (OSError, KeyError, pa.ArrowInvalid):
+        windows = windows.astype(float)
+        rows = {
+            name: number for number, name in enumerate(names)
+        }  # One row of each video; its truth is in all of them.
+        truth = np.array([run.labels.index(labels[row]) for row in rows.values()])
+    except (OSError, KeyError, ValueError, TypeError, pa.ArrowException):
         return None
-    rows = {name: number for number, name in enumerate(names)}  # One row of each video; its truth is in all of them.
-    if not rows:
+    if not rows or not np.isfinite(windows).all():
         return None
     _, codes = group_codes([str(groups[row] or name) for name, row in rows.items()])
-    truth = np.array([run.labels.index(labels[row]) for row in rows.values()])
     numbers = {name: number for number, name in enumerate(rows)}
     sums = np.zeros((len(rows), len(run.labels)))
     np.add.at(sums, [numbers[name] for name in names], windows)

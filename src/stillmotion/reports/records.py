@@ -126,6 +126,20 @@ class Record:
         return f"{words}; may only guess" if guesses else words
 
     @property
+    def warned_of(self) -> frozenset[str]:
+        """The codes of the verdict's warnings."""
+        verdict = self.comparison.verdict
+        return frozenset(warning.code for warning in verdict.warnings) if verdict else frozenset()
+
+    @property
+    def test_is_new(self) -> bool | None:
+        """Whether no model has learned from recordings of the test; None if that is not known."""
+        verdict = self.comparison.verdict
+        if verdict and (verdict.leaked_groups or "test_not_held_out" in self.warned_of):
+            return False
+        return None if verdict is None or "training_unknown" in self.warned_of else True
+
+    @property
     def pair(self) -> tuple[str, str] | None:
         """The still and the motion family that the verdict compares; None without a verdict."""
         verdict = self.comparison.verdict

@@ -19,6 +19,12 @@ _ANSWERS = {
     "stills suffice": "To tell these labels apart, single pictures are enough. Seeing movement adds too little.",
     "undecided": "It is not clear yet whether a model has to see movement to tell these labels apart.",
 }
+# What is said of the test videos if no model has seen them, if one has, and if that is not known.
+_SEEN = {
+    True: ", which the models had not seen before",
+    False: ", some of which models had seen before",
+    None: "; whether the models had seen them before is not known",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def render_summary(record: Record) -> str:
             sees="" if guesses or chosen is None else record.sees(chosen),
             found=[] if result is None or guesses else _found(result),
             more_labels=max(0, len(data.labels) - MAX_LABELS),
-            may=_may(result, guesses=guesses),
+            may=_may(record, result, guesses=guesses),
             may_not=_may_not(record, result, guesses=guesses),
             doubts=_doubts(record),
         )
@@ -89,7 +95,7 @@ def _tested(record: Record) -> str:
     if not videos:
         return ""
     recordings = f" from {count(groups, 'recording')}" if groups else ""
-    return f"{count(videos, 'video')}{recordings}, which the models had not seen before"
+    return f"{count(videos, 'video')}{recordings}{_SEEN[record.test_is_new]}"
 
 
 def _bars(record: Record, chosen: str | None) -> list[_Bar]:
@@ -113,10 +119,12 @@ def _shortened(label: str) -> str:
     return label if len(label) <= MAX_CHARACTERS else f"{label[: MAX_CHARACTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _may(result: ModelResult | None, *, guesses: bool) -> list[str]:
+def _may(record: Record, result: ModelResult | None, *, guesses: bool) -> list[str]:
     """What the model may be used for."""
     if result is None or guesses:
         return ["Nothing yet: guessing may be as good."]
+    if record.test_is_new is False:
+        return ["Nothing yet: models had seen some of the test recordings before. Test on others."]
     # The complements of the numbers beside the bars, which are rounded.
     wrong, most = (100 - round(100 * share) for share in (result.accuracy.value, result.accuracy.low))
     perfect = result.accuracy.value == 1
@@ -129,7 +137,7 @@ def _may(result: ModelResult | None, *, guesses: bool) -> list[str]:
 
 def _may_not(record: Record, result: ModelResult | None, *, guesses: bool) -> list[str]:
     """What the model may not be used for, from the figures and in general."""
-    if result is None or guesses:
+    if result is None or guesses or record.test_is_new is False:
         return ["Any decision, however small."]
     lines = [
         f'Finding every "{label}": it missed {round(videos * (1 - recall))} of {count(videos, "video")}.'
@@ -139,8 +147,8 @@ def _may_not(record: Record, result: ModelResult | None, *, guesses: bool) -> li
     shortcuts = [shortcut.name for shortcut in record.comparison.shortcuts if shortcut.warns]
     if shortcuts:
         lines.append(
-            f"Proving that it sees the action: {' and '.join(shortcuts)} can also tell the label, unless that is what "
-            "the labels mean."
+            f"Proving that it sees the action: {' and '.join(shortcuts)} can also tell the label. If that is not "
+            "what the labels mean, it may have learned that instead."
         )
     return [
         *lines,
@@ -156,7 +164,11 @@ def _doubts(record: Record) -> list[str]:
     lines = []
     if 0 < groups < MIN_GROUPS:
         lines.append(f"The test is small ({count(groups, 'recording')}): take it as a first look.")
-    verdict = record.comparison.verdict
-    if verdict and any(warning.code == "videos_as_groups" for warning in verdict.warnings):
+    if "validation_not_held_out" in record.warned_of:
+        lines.append(
+            "Recordings that models had learned from were also used to choose among them. That favors those that learn "
+            "recordings by heart."
+        )
+    if "videos_as_groups" in record.warned_of:
         lines.append("Each video was counted as a recording of its own. If several show the same, the test is smaller.")
     return lines

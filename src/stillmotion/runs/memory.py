@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +89,8 @@ def _quantile(distances: Floats, codes: NDArray[np.int_]) -> float:
     """The distance that is exceeded by the share `FALSE_ALARMS`, where each recording counts as much as the others.
 
     One recording more is counted, further away than all: the new one, of which nothing is known (conformal prediction,
-    Vovk et al. 2005). So with fewer than 20 recordings, it is the largest distance.
+    Vovk et al. 2005). So with n recordings, fewer than 20, it is the largest distance, which
+    about one in n + 1 new recordings exceeds.
     """
     sizes = np.bincount(codes)
     order = np.argsort(distances)
@@ -131,10 +131,10 @@ def read_memory(run: Run) -> ClipMemory | None:
     path: Path = run.folder / MEMORY_FILE
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            memory = ClipMemory(
-                arrays["clips"].astype(np.float32), arrays["center"], arrays["scale"], float(arrays["threshold"])
-            )
-    except (OSError, KeyError, ValueError, EOFError, BadZipFile):
+            clips, center, scale = (arrays[name].astype(np.float32) for name in ("clips", "center", "scale"))
+            memory = ClipMemory(clips, center, scale, float(arrays["threshold"]))
+    except Exception:  # A damaged file may raise anything, of the archive, of what is packed in it, or of an array.
         return None
-    sizes = {memory.clips.shape[-1], *memory.center.shape, *memory.scale.shape, sum(PARTS.values())}
-    return memory if len(sizes) == 1 and memory.threshold > 0 else None
+    numbers = (sum(PARTS.values()),)
+    whole = clips.ndim == 2 and clips.size and clips.shape[1:] == center.shape == scale.shape == numbers
+    return memory if whole and memory.threshold > 0 else None

@@ -103,7 +103,7 @@ class RunRecord:
         recipe: everything that determined the training, except the videos.
         labels: the class names, in the order of the model's outputs.
         data: the videos.
-        versions: what made the run, such as "keras" and "python".
+        versions: what made the run, such as "keras" and "python"; "products" if training multiplied in bfloat16.
         training: how the training went; None as long as it is not finished.
         cost: what predictions cost; None until the run is evaluated.
         format: version of this file's format.

@@ -62,7 +62,7 @@ class WindowPrediction:
 
     @property
     def unlike_training(self) -> bool | None:
-        """Whether the window is less like the training clips than 95 % of those are like other recordings."""
+        """Whether the window is further from the training clips than 95 % of them are from other recordings."""
         return None if self.distance is None else self.distance > 1
 
     @property

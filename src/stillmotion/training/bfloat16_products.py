@@ -12,27 +12,40 @@ _OPTION = "auto_mixed_precision_onednn_bfloat16"
 
 
 @contextmanager
-def bfloat16_products() -> Iterator[None]:
+def bfloat16_products(precision: str = "float32") -> Iterator[None]:
     """Let TensorFlow convolve and multiply in bfloat16 inside of this context, as it does in TF32 on a GPU.
 
     A training step of our models takes a quarter to a third less time. Weights, their updates, statistics of
     normalization and the loss stay in float32, and so does every prediction of the trained model. Nothing happens on
-    other backends, beside a GPU, and on CPUs that would have to emulate bfloat16.
+    other backends, with another precision, beside a GPU, and on CPUs that would have to emulate bfloat16.
+
+    Args:
+        precision: Keras's dtype policy.
     """
-    if keras.backend.backend() != "tensorflow" or not cpu_multiplies_bfloat16():
+    if not has_bfloat16_products(precision):
         yield
         return
     import tensorflow as tf
 
-    if tf.config.list_physical_devices("GPU"):
-        yield
-        return
     before = tf.config.optimizer.get_experimental_options().get(_OPTION, False)
     tf.config.optimizer.set_experimental_options({_OPTION: True})
     try:
         yield
     finally:
         tf.config.optimizer.set_experimental_options({_OPTION: before})
+
+
+def has_bfloat16_products(precision: str) -> bool:
+    """Whether `bfloat16_products` changes anything here.
+
+    Args:
+        precision: Keras's dtype policy.
+    """
+    if precision != "float32" or keras.backend.backend() != "tensorflow" or not cpu_multiplies_bfloat16():
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
 
 
 def cpu_multiplies_bfloat16(root: Path = Path("/")) -> bool:

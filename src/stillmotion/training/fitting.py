@@ -50,6 +50,7 @@ from stillmotion.runs import (
     write_memory,
     write_run,
 )
+from stillmotion.training.bfloat16_products import has_bfloat16_products
 from stillmotion.training.checkpoints import TrainingState
 from stillmotion.training.own_parts import Augmentation, OwnParts
 from stillmotion.training.phases import TrainingPhases
@@ -216,6 +217,8 @@ def train(
             _save(snapshot, folder / "snapshot.keras")
         _write_history(folder / "history.csv", state)
         made_by = versions(keras.backend.backend(), keras.__version__)
+        if has_bfloat16_products(recipe.precision):
+            made_by["products"] = "bfloat16"
         if backbone is not None:
             made_by["backbone"] = weights_id(backbone)
         record = RunRecord(

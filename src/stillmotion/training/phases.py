@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -206,8 +205,7 @@ class TrainingPhases:
             if self.tensorboard:
                 callbacks.append(keras.callbacks.TensorBoard(self.folder / TENSORBOARD_FOLDER))
             callbacks.extend(self.own.callbacks)
-            in_bfloat16 = bfloat16_products() if recipe.precision == "float32" else nullcontext()
-            with release_tf_graphs(), fused_normalization(model), in_bfloat16:
+            with release_tf_graphs(), fused_normalization(model), bfloat16_products(recipe.precision):
                 model.fit(
                     clips,
                     validation_data=validation_clips,

@@ -20,7 +20,7 @@ from typing import Any
 
 from stillmotion.data.frame_folders import add_frame_rate
 from stillmotion.data.grouping import make_grouping_rule
-from stillmotion.data.segment_columns import SegmentColumns, find_segment_columns
+from stillmotion.data.segment_columns import USAGE, SegmentColumns, find_segment_columns, looks_like_time
 from stillmotion.data.tables import describe_columns, read_table
 from stillmotion.data.videos import Part, Video, Videos
 from stillmotion.errors import StillmotionError
@@ -75,6 +75,15 @@ def read(path: Path, group: str | None, frame_rate: float | None = None) -> Vide
     except StillmotionError as error:
         raise StillmotionError(f"{path}: {error}") from None
     ignored = [name for name in table.column_names if name not in (*COLUMNS, *times.names)]
+    like_times = [] if times.complete else [name for name in ignored if looks_like_time(name)]
+    if like_times:
+        log.warning(
+            "%s: columns that are not used, though they look like times: %s; %s",
+            path.name,
+            ", ".join(like_times),
+            USAGE,
+        )
+    ignored = [name for name in ignored if name not in like_times]
     if ignored:
         log.info("%s: columns that are not used: %s", path.name, ", ".join(ignored))
     # Segments of one file are one recording, unless the table says otherwise.
