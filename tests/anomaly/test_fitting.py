@@ -16,7 +16,7 @@ import pytest
 import stillmotion as sm
 from helpers.backbones import write_backbone
 from helpers.commands import run_command
-from helpers.media import write_lossy_video
+from helpers.media import write_video
 from stillmotion.anomaly import fitting, footage, memory
 from stillmotion.anomaly.detector import Detector
 from stillmotion.anomaly.fitting import fit_anomaly_detector
@@ -40,7 +40,7 @@ def write_belt(path: Path, *, seconds: float = SECONDS, seed: int = 0, stop: flo
         x += 3 if number < stop * RATE else 0
         picture[12:22, (x + np.arange(10)) % 32] = (230, 230, 230) if number < color * RATE else (230, 0, 0)
         picture += rng.integers(0, 6, picture.shape, dtype=np.uint8)
-    return write_lossy_video(path, pictures, rate=RATE)
+    return write_video(path, pictures, rate=RATE)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -97,8 +97,8 @@ def test_stops_and_colors_are_far_above_normal_footage_and_alarm(detector: Detec
         highest[name] = max(score.look for score in scores), max(score.motion for score in scores)
         raised, alarms[name] = [s.raised for s in scores if s.raised], [s.ended for s in scores if s.ended]
         assert [alarm.start_seconds for alarm in raised] == [alarm.start_seconds for alarm in alarms[name]]
-    assert max(highest["normal"]) < 3
-    assert highest["stop"][1] > 8 and highest["stop"][0] < 3
+    assert max(highest["normal"]) < 5
+    assert highest["stop"][1] > 8 and highest["stop"][0] < 5
     assert highest["color"][0] > 8
     stop, color = (max(alarms[name], key=lambda alarm: alarm.peak) for name in ("stop", "color"))
     assert stop.kind == "motion" and stop.raised_seconds < 4 and stop.end_seconds == 6.0
