@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,32 +123,6 @@ def test_a_training_is_summarized_and_a_trial_is_not(run: Run, fold: Fold) -> No
     assert task.summary(None) is None
     assert task.summary(replace(run, record=replace(run.record, training=None))) is None
     assert TrialTask(**settings, **parts).summary(run) is None
-
-
-@pytest.mark.parametrize(("kind", "said"), [(TrainTask, [False, True, False]), (TrialTask, [False] * 3)])
-def test_a_training_that_is_reused_says_so(
-    kind: type[TrainTask],
-    said: list[bool],
-    run: Run,
-    fold: Fold,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It is new at first, then found again, and then made anew. Of trials, which are many, nothing is said."""
-    written = iter([1, 1, 2])
-
-    def train(*_: object, **__: object) -> Run:
-        run.model_file.touch()
-        os.utime(run.model_file, ns=(0, next(written)))
-        return run
-
-    monkeypatch.setattr(training, "train", train)
-    task = kind(id="a", title="conv3d", folder=run.folder, recipe=RECIPE, train=fold.train, validation=fold.validation)
-    for reused in said:
-        caplog.clear()
-        with caplog.at_level("INFO", "stillmotion"):
-            task.run(no_progress)
-        assert ("conv3d: trained before, and reused" in caplog.messages) == reused
 
 
 def test_a_result_of_another_type_is_a_mistake(run: Run) -> None:

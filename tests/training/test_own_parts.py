@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -38,18 +39,22 @@ def own_logits(frames: int, height: int, width: int, classes: int) -> keras.Mode
     return keras.Model(clip, layers.Dense(classes)(layers.Flatten()(clip)))
 
 
+SEEN: list[int] = []
+
+
 def test_own_parts_are_used_and_recorded_and_a_resumed_call_finds_the_run(
-    shades: list[sm.Videos], tmp_path: Path
+    shades: list[sm.Videos], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     epochs: list[int] = []
-    seen: list[int] = []
+    SEEN.clear()
 
     class Count(keras.callbacks.Callback):
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             epochs.append(epoch)
 
     def darken(clip: Any, rng: np.random.Generator) -> Any:
-        seen.append(len(clip))
+        SEEN.append(len(clip))
         return clip // 2
 
     def train(**changed: Any) -> sm.Run:
@@ -60,10 +65,12 @@ def test_own_parts_are_used_and_recorded_and_a_resumed_call_finds_the_run(
         )  # fmt: skip
 
     run = train()
-    assert epochs == [0, 1] and set(seen) == {2}
+    assert epochs == [0, 1] and set(SEEN) == {2}
     assert run.recipe.options == {"units": 3} and kind_of(run.recipe.family) == "motion"
-    assert set(run.recipe.own) == {"optimizer", "loss", "class_weights", "augmentation"}
+    assert set(run.recipe.own) == {"optimizer", "loss", "class_weights", "augmentation", "family"}
+    assert not any("trained before" in message for message in caplog.messages)
     assert train() == sm.read_run(run.folder)  # nothing is trained again
+    assert f"{run.folder}: trained before, and reused" in caplog.messages
     assert epochs == [0, 1]
     with pytest.raises(sm.StillmotionError, match="holds a training with other settings"):
         train(loss="categorical_crossentropy")
@@ -132,3 +139,50 @@ def test_an_own_family_is_named_by_its_module(tmp_path: Path, monkeypatch: pytes
         build_model("own_module:nothing", **OWN)
     with pytest.raises(sm.UsageError, match="no family 'nothing'"):
         build_model("nothing", **OWN)
+
+
+def darkened_by(factor: float) -> Any:
+    return lambda clip, rng: (clip * factor).astype(np.uint8)
+
+
+def built_with(units: int) -> Any:
+    def build(frames: int, height: int, width: int, classes: int) -> keras.Model:
+        return own_motion(frames, height, width, classes, units)
+
+    return build
+
+
+def test_another_function_of_the_same_name_is_another_part(
+    shades: list[sm.Videos], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an edit, or of two lambdas."""
+    parts = [OwnParts(augmentation=darkened_by(factor)).description() for factor in (0.5, 0.5, 0.7)]
+    assert parts[0] == parts[1] != parts[2]
+    assert OwnParts(loss=lambda y, x: x).description() != OwnParts(loss=lambda y, x: y).description()
+    small, large, again = (sm.make_recipe(built_with(units)).family for units in (2, 3, 2))
+    assert small == again != large
+    assert build_model(small, **OWN).count_params() < build_model(large, **OWN).count_params()
+
+    # A function that is named, in a module that is edited.
+    (tmp_path / "own_edited.py").write_text(
+        "import keras\nUNITS = 2\n"
+        "def build(frames, height, width, classes):\n"
+        "    clip = keras.Input((frames, height, width, 3))\n"
+        "    x = keras.layers.Dense(UNITS)(keras.layers.Flatten()(clip))\n"
+        "    return keras.Model(clip, keras.layers.Dense(classes, 'softmax')(x / 255))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+
+    def train() -> sm.Run:
+        settings: Any = {"spec": sm.ClipSpec(frames=2, size=16), "epochs": 1}
+        return sm.train("own_edited:build", shades[0], shades[1], out=tmp_path / "run", **settings)
+
+    assert train() == train()
+    module = sys.modules["own_edited"]
+    given = sm.make_recipe(module.build).family
+    module.UNITS = 3  # type: ignore[attr-defined]
+    with pytest.raises(sm.StillmotionError, match="holds a training with other settings"):
+        train()
+    monkeypatch.setattr("stillmotion.models.own_families._registered", {})  # as in another process
+    with pytest.raises(sm.UsageError, match="is another one; make the recipe again"):
+        build_model(given, **OWN)

@@ -7,7 +7,6 @@ or returns the finished run, so an experiment that was interrupted resumes by ru
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +18,7 @@ from stillmotion.clips import ClipSpec, OpenedVideos, cached_frames, even_window
 from stillmotion.features import FeatureRequest, extract_features
 from stillmotion.inspection import Shortcut, find_shortcuts
 from stillmotion.progress import Progress
-from stillmotion.runs import MODEL_FILE, Recipe, Run, delete_run, read_run
-
-log = logging.getLogger(__name__)
+from stillmotion.runs import Recipe, Run, delete_run, read_run
 
 T = TypeVar("T")
 # What tasks returned, by their ids.
@@ -101,8 +98,7 @@ class TrainTask(Task):
 
     def run(self, progress: Progress) -> Run:
         """Train, resume, or return the finished run."""
-        before = self._trained_at()
-        run = training.train(
+        return training.train(
             self.recipe,
             self.train,
             self.validation,
@@ -111,14 +107,6 @@ class TrainTask(Task):
             tensorboard=self.tensorboard,
             progress=progress,
         )
-        if before is not None and before == self._trained_at() and self.summary(run):
-            log.info("%s: trained before, and reused", self.title)
-        return run
-
-    def _trained_at(self) -> int | None:
-        """When the model in the folder was written, in nanoseconds; None if there is none."""
-        model = self.folder / MODEL_FILE
-        return model.stat().st_mtime_ns if model.exists() else None
 
     def summary(self, result: object) -> str | None:
         """Epochs, time and validation accuracy."""

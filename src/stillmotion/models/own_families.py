@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from stillmotion.errors import UsageError
 from stillmotion.models.custom_objects import import_user_module
+from stillmotion.models.fingerprints import fingerprint, place_of
 
 if TYPE_CHECKING:
     import keras
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 Kind = Literal["still", "motion"]
 Builder = Callable[..., "keras.Model"]
 
-# "package.module:function", after "still=" if its models look at frames without their order.
-_NAME = re.compile(r"(?:(still|motion)=)?([A-Za-z_][\w.]*:[A-Za-z_<][\w.<>]*)")
+# "package.module:function", after "still=" if its models look at frames without their order, and before "#" and the
+# fingerprint of a function that was given itself.
+_NAME = re.compile(r"(?:(still|motion)=)?([A-Za-z_][\w.]*:[A-Za-z_<][\w.<>]*)(?:#(\w+))?")
 # How far outputs may differ for frames in another order if that does not count.
 _SAME = 1e-5
 _registered: dict[str, Builder] = {}
@@ -31,9 +33,10 @@ def register(build: Builder, kind: Kind) -> str:
         kind: whether its models look at frames without their order.
 
     Returns:
-        The name of the family; other processes import the function by it.
+        The name of the family, with a fingerprint: an edited function, or another of the same name, is another family.
+        Other processes import the function by it.
     """
-    place = f"{build.__module__}:{build.__qualname__}"
+    place = f"{place_of(build)}#{fingerprint(build)}"
     _registered[place] = build
     return f"still={place}" if kind == "still" else place
 
@@ -63,22 +66,30 @@ def build_own(
         The model.
 
     Raises:
-        UsageError: the function cannot be imported or called, its model takes or returns something else, or is of the
-            other kind.
+        UsageError: the function cannot be imported or called, or is not the one that was given; or its model takes or
+            returns something else, or is of the other kind.
     """
     match = _NAME.fullmatch(name)
     assert match is not None  # see `own_kind`
-    module, _, function = match[2].partition(":")
-    try:
-        build = _registered.get(match[2]) or attrgetter(function)(import_user_module(module, "family"))
-    except AttributeError as error:
-        raise UsageError(f"family {name}: cannot be imported ({error})") from None
+    build = _registered.get(f"{match[2]}#{match[3]}") or _import(name, match[2], match[3])
     try:
         model = build(frames=frames, height=height, width=width, classes=classes, **options)
     except TypeError as error:
         raise UsageError(f"family {name}: build(frames, height, width, classes, **options) fails ({error})") from error
     _check(name, model, (frames, height, width, 3), classes)
     return model
+
+
+def _import(name: str, place: str, given: str | None) -> Builder:
+    """Import a function, and check that it is the one that was given. Raises UsageError."""
+    module, _, function = place.partition(":")
+    try:
+        build: Builder = attrgetter(function)(import_user_module(module, "family"))
+    except AttributeError as error:
+        raise UsageError(f"family {name}: cannot be imported ({error})") from None
+    if given is not None and fingerprint(build) != given:
+        raise UsageError(f"family {name}: the function that its name imports is another one; make the recipe again")
+    return build
 
 
 def sees_order(model: Any) -> bool:
