@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -84,3 +85,25 @@ def test_what_is_no_choice_of_a_label_is_not_adopted(tmp_path: Path) -> None:
     box = dataclasses.replace(model, outputs="independent sigmoids")
     with pytest.raises(sm.UsageError, match="only Keras models of labels"):
         sm.adopt_model(box, tmp_path / "run")
+
+
+def changes_model(frames: int, weight: float = 1.0) -> keras.Model:
+    """The mean size of the changes from frame to frame: the same backwards, and for two frames in both orders."""
+    clip = keras.Input((frames, 16, 16, 3))
+    changes = layers.Flatten()(keras.ops.mean(keras.ops.abs(clip[:, 1:] - clip[:, :-1]), axis=1))
+    x = layers.Dense(2, kernel_initializer=keras.initializers.RandomNormal(0, 0.02 * weight, seed=1))(changes)
+    return keras.Model(clip, x, name="changes")
+
+
+@pytest.mark.parametrize("frames", [2, 3])
+def test_a_model_of_changes_is_a_motion_model(frames: int, tmp_path: Path) -> None:
+    facts: Any = {"channels": "rgb", "input_range": "0..1", "outputs": "logits", "rate": 10, "labels": ["a", "b"]}
+    loaded = sm.load_clip_model(changes_model(frames), **facts)
+    run = sm.adopt_model(loaded, tmp_path / "run")
+    assert kind_of(run.recipe.family) == "motion"
+    with pytest.raises(sm.UsageError, match="is called still, but"):
+        sm.adopt_model(loaded, tmp_path / "other", kind="still")
+    constant = sm.load_clip_model(changes_model(frames, weight=0), **facts)
+    with pytest.raises(sm.UsageError, match="hardly vary, so its kind cannot be found out; give kind="):
+        sm.adopt_model(constant, tmp_path / "other")
+    assert kind_of(sm.adopt_model(constant, tmp_path / "other", kind="still").recipe.family) == "still"

@@ -85,7 +85,7 @@ def run_training(
         settings["preset"] = preset
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     kind: Any = settings.pop("kind", None)
-    family = register(family, kind or "motion") if callable(family) else family
+    family = register(family, kind) if callable(family) else family
     folder = Path(out) if out is not None else default_run_folder(family)
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening

@@ -13,7 +13,7 @@ from stillmotion.data import Videos
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import as_path, atomic_write, folder_lock
 from stillmotion.models.cards import ModelCard
-from stillmotion.models.own_families import sees_order
+from stillmotion.models.own_families import Kind, check_kind, find_kind
 from stillmotion.prediction.black_boxes import AdaptedBlackBox
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.evaluating import predict_labeled
@@ -36,25 +36,27 @@ def adopt_model(
     *,
     validation: Videos | OpenedVideos | str | Path | None = None,
     card: ModelCard | None = None,
+    kind: Kind | None = None,
 ) -> Run:
     """Make a run of a model that was trained elsewhere, to test it and compare it beside others.
 
     The run's model takes what ours take, by what the card says. Whether it is a still or a motion model is found out: a
-    motion model predicts something else for the frames in reverse order.
+    motion model predicts something else for the frames of noise in another order, or cannot tell still pictures apart.
 
     Args:
         model: a Keras model or its file, or a model from `load_clip_model`.
         out: the run's folder.
         validation: labeled videos whose accuracy chooses among models of a kind, or their folder or table.
         card: how the model is fed; by default the card beside it.
+        kind: "still" or "motion", where that cannot be found out.
 
     Returns:
         The run, which is still to be evaluated. It does not know what the model was trained on, and a verdict on it
         says so.
 
     Raises:
-        UsageError: no such model, something that changes its answers and is not known, or one whose outputs are not
-            labels of which each video has one.
+        UsageError: no such model, something that changes its answers and is not known, one whose outputs are not
+            labels of which each video has one, or a kind that is wrong or cannot be found out.
         StillmotionError: the folder holds a run already, or cannot be written to.
 
     Examples:
@@ -67,8 +69,9 @@ def adopt_model(
         raise UsageError(f"{loaded.model.name}: only Keras models of labels of which each video has one are compared")
     described = loaded.described
     name = described.file.stem if described else str(loaded.model.name)
-    kind = "" if loaded.frames > 1 and sees_order(loaded.model) else "still="
-    recipe = Recipe(f"{kind}{re.sub(r'[^A-Za-z0-9]', '_', f'_{name}')}{ADOPTED}", spec=loaded.spec)
+    found = find_kind(loaded.model) if loaded.frames > 1 else "still"
+    still = "still=" if check_kind(name, found, kind) == "still" else ""
+    recipe = Recipe(f"{still}{re.sub(r'[^A-Za-z0-9]', '_', f'_{name}')}{ADOPTED}", spec=loaded.spec)
     order = np.argsort(loaded.labels)
     labels = tuple(loaded.labels[place] for place in order)
     folder = as_path(out, "the run's folder")

@@ -81,7 +81,7 @@ def make_recipe(family: str | Builder, **given: Unpack[RecipeSettings]) -> Recip
     settings: dict[str, Any] = {**given}
     kind = settings.pop("kind", None)
     if callable(family):
-        family = register(family, kind or "motion")
+        family = register(family, kind)
     elif kind is not None and find_family(family).kind != kind:
         raise UsageError(f"{family} is a {find_family(family).kind} family")
     own = settings.pop("options", {})
