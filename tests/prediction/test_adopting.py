@@ -53,7 +53,7 @@ def test_an_adopted_model_predicts_as_before_with_its_labels_in_our_order(
     assert training is not None
     accuracy = sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy.value
     assert training.validation_accuracy == accuracy
-    assert training.validation_loss > 0
+    assert training.validation_loss is not None and training.validation_loss > 0
     with pytest.raises(sm.StillmotionError, match="holds a run; choose another folder"):
         sm.adopt_model(loaded, run.folder)
 
@@ -101,6 +101,8 @@ def test_a_model_of_changes_is_a_motion_model(frames: int, tmp_path: Path) -> No
     loaded = sm.load_clip_model(changes_model(frames), **facts)
     run = sm.adopt_model(loaded, tmp_path / "run")
     assert kind_of(run.recipe.family) == "motion"
+    training = sm.read_run(run.folder).record.training
+    assert training is not None and training.validation_accuracy is None  # no videos to know it from
     with pytest.raises(sm.UsageError, match="is called still, but"):
         sm.adopt_model(loaded, tmp_path / "other", kind="still")
     constant = sm.load_clip_model(changes_model(frames, weight=0), **facts)

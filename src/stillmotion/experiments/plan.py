@@ -218,6 +218,7 @@ class ComparisonPlan:
         """A candidate's accuracy on the validation part, and its loss with a minus: the higher the better."""
         training = result_of(results, _train_id(self.run(candidate)), Run).record.training
         assert training is not None  # a finished run has its record
+        assert training.validation_accuracy is not None and training.validation_loss is not None
         return training.validation_accuracy, -training.validation_loss
 
     def run(self, candidate: Candidate, seed: int | None = None) -> PlannedRun:

@@ -111,7 +111,7 @@ class TrainTask(Task):
     def summary(self, result: object) -> str | None:
         """Epochs, time and validation accuracy."""
         record = result.record.training if isinstance(result, Run) else None
-        if record is None:
+        if record is None or record.validation_accuracy is None:
             return None
         return (
             f"{self.title}: {record.epochs} epochs in {record.seconds:.0f} s, "

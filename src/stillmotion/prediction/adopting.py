@@ -46,7 +46,9 @@ def adopt_model(
     Args:
         model: a Keras model or its file, or a model from `load_clip_model`.
         out: the run's folder.
-        validation: labeled videos whose accuracy chooses among models of a kind, or their folder or table.
+        validation: labeled videos whose accuracy chooses among models of a kind, or their folder or table. If they are
+            not given, the test videos choose among models that are compared with this one, and the verdict is corrected
+            for that.
         card: how the model is fed; by default the card beside it.
         kind: "still" or "motion", where that cannot be found out.
 
@@ -90,10 +92,12 @@ def adopt_model(
         )
 
 
-def _validate(model: ClipModel, validation: Videos | OpenedVideos | str | Path | None) -> tuple[float, float]:
-    """Accuracy and loss on the validation part; 0 if there is none."""
+def _validate(
+    model: ClipModel, validation: Videos | OpenedVideos | str | Path | None
+) -> tuple[float | None, float | None]:
+    """Accuracy and loss on the validation part; None if there is none."""
     if validation is None:
-        return 0.0, 0.0
+        return None, None
     predictions, _ = predict_labeled(model, validation)
     right = [model.labels.index(one.video.label or "") for one in predictions]
     of_right = np.array([one.probabilities[place] for one, place in zip(predictions, right, strict=True)])
