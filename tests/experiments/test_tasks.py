@@ -14,6 +14,7 @@ from stillmotion import prediction, training
 from stillmotion.experiments import (
     CountEpochsTask,
     EvaluateTask,
+    IncludeTask,
     MeasureCostTask,
     MeasureMemoryTask,
     PerturbTask,
@@ -113,6 +114,15 @@ def test_memory_is_that_of_the_run_of_the_folder(monkeypatch: pytest.MonkeyPatch
     task = MeasureMemoryTask(id="a", title="", folder=run.folder)
     assert task.run(no_progress) == 123.0
     assert measure.calls == [((run,), {})]
+
+
+def test_an_included_model_is_tested_without_its_cost(monkeypatch: pytest.MonkeyPatch, run: Run, fold: Fold) -> None:
+    """Other tasks are at work beside it."""
+    replaced(monkeypatch, prediction, "adopt_model", run)
+    spy = replaced(monkeypatch, prediction, "evaluate", run)
+    place: dict[str, Any] = {"id": "a", "title": "", "folder": run.folder / "adopted"}
+    IncludeTask(**place, model=Path("a.keras"), validation=fold.validation, test=fold.test).run(no_progress)
+    assert spy.calls[0][1]["cost"] is False
 
 
 def test_a_training_is_summarized_and_a_trial_is_not(run: Run, fold: Fold) -> None:

@@ -128,7 +128,7 @@ class FabricatingExecutor:
             train = TrainTask(
                 recipe=recipe, train=empty, validation=empty, id=place[0], title=place[1], folder=place[2]
             )
-            test = EvaluateTask(test=task.test, id=place[0], title=place[1], folder=place[2])
+            test = EvaluateTask(test=task.test, cost=False, id=place[0], title=place[1], folder=place[2])
             return self._evaluate(self._train(train), test)
         run = read_run(task.folder)
         if isinstance(task, MeasureCostTask):

@@ -247,9 +247,14 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
     planned = plan.runs(chosen)
     runs = plan.tested(planned, executor.run(plan.test(planned, trained)))
     included = plan.included()
-    tested = executor.run(included)
+    costs = plan.included_costs(included)
+    tested = executor.run([*included, *costs])
+    measured = {task.folder: task.id for task in costs}
     for number, task in enumerate(included):
-        run, fold = result_of(tested, task.id, Run), plan.dataset.folds[number % len(plan.dataset.folds)]
+        run, fold = (
+            result_of(tested, measured.get(task.folder, task.id), Run),
+            plan.dataset.folds[number % len(plan.dataset.folds)],
+        )
         recipe = replace(run.recipe, seed=plan.seeds[0])
         runs.setdefault(task.model.stem, []).append(run)
         planned.append(PlannedRun(task.model.stem, recipe, fold, run.folder, task.title))

@@ -252,15 +252,7 @@ class ComparisonPlan:
             (run.recipe.family, tuple(sorted(run.recipe.options.items())), run.recipe.spec): run
             for run in reversed(runs)
         }
-        tasks += [
-            MeasureCostTask(
-                id=f"cost/{run.folder.name}",
-                title=f"{run.title}, cost",
-                folder=run.folder,
-                after=(_evaluate_id(run),),
-            )
-            for run in first.values()
-        ]
+        tasks += [_cost_task(run.folder, run.title, after=_evaluate_id(run)) for run in first.values()]
         return tasks
 
     def included(self) -> list[IncludeTask]:
@@ -278,11 +270,16 @@ class ComparisonPlan:
             for number, fold in enumerate(self.dataset.folds)
         ]
 
+    def included_costs(self, included: Sequence[IncludeTask]) -> list[MeasureCostTask]:
+        """Tasks that measure the costs of these models, of each on the first fold, with the machine to itself."""
+        first = {task.model: task for task in reversed(included)}
+        return [_cost_task(task.folder, task.title, after=task.id) for task in first.values()]
+
     def tested(self, runs: Sequence[PlannedRun], results: Results) -> dict[str, list[Run]]:
         """The tested runs of each model, with their costs where those were measured."""
         models: dict[str, list[Run]] = {}
         for run in runs:
-            measured = f"cost/{run.folder.name}"
+            measured = _cost_id(run.folder)
             result = result_of(results, measured if measured in results else _evaluate_id(run), Run)
             models.setdefault(run.model, []).append(result)
         return models
@@ -402,6 +399,14 @@ def _evaluate_task(run: PlannedRun, after: tuple[str, ...], *, cost: bool = Fals
     return EvaluateTask(
         id=_evaluate_id(run), title=run.title, folder=run.folder, after=after, test=run.fold.test, cost=cost
     )
+
+
+def _cost_task(folder: Path, title: str, *, after: str) -> MeasureCostTask:
+    return MeasureCostTask(id=_cost_id(folder), title=f"{title}, cost", folder=folder, after=(after,))
+
+
+def _cost_id(folder: Path) -> str:
+    return f"cost/{folder.name}"
 
 
 def _train_id(run: PlannedRun) -> str:

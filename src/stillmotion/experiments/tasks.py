@@ -271,7 +271,7 @@ class IncludeTask(Task):
         """Adopt and test it anew, because the model may have changed."""
         delete_run(self.folder)
         run = prediction.adopt_model(self.model, self.folder, validation=self.validation)
-        return prediction.evaluate(run, self.test, progress=progress)
+        return prediction.evaluate(run, self.test, cost=False, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)
