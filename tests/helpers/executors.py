@@ -14,6 +14,7 @@ from stillmotion.clips import OpenedVideos, Segment
 from stillmotion.data import Part, Video, split, split_folds
 from stillmotion.decoding import VideoFacts
 from stillmotion.experiments import (
+    CheckIncludedTask,
     CountEpochsTask,
     DecodeTask,
     EvaluateTask,
@@ -118,7 +119,7 @@ class FabricatingExecutor:
             return 321.0
         if isinstance(task, FindShortcutsTask):
             return self.shortcuts
-        if isinstance(task, DecodeTask | ExtractFeaturesTask):
+        if isinstance(task, CheckIncludedTask | DecodeTask | ExtractFeaturesTask):
             return None
         if isinstance(task, IncludeTask):
             kind = "still=" if "still" in task.model.stem else ""

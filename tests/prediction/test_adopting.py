@@ -14,6 +14,8 @@ from keras import layers
 import stillmotion as sm
 from helpers.media import noise, write_video
 from stillmotion.comparison import kind_of
+from stillmotion.models.card_files import card_file, write_card
+from stillmotion.prediction import check_adoptable
 
 pytestmark = pytest.mark.backend
 
@@ -85,6 +87,18 @@ def test_what_is_no_choice_of_a_label_is_not_adopted(tmp_path: Path) -> None:
     box = dataclasses.replace(model, outputs="independent sigmoids")
     with pytest.raises(sm.UsageError, match="only Keras models of labels"):
         sm.adopt_model(box, tmp_path / "run")
+
+
+def test_a_model_is_checked_before_it_is_adopted(tmp_path: Path) -> None:
+    file = tmp_path / "mine.keras"
+    own_model(1, ordered=True).save(file)
+    with pytest.raises(sm.UsageError):
+        check_adoptable(file, ["left", "right"])  # without a card
+    card = sm.describe_model(file, channels="rgb", input_range="0..1", outputs="logits", rate=8, labels=["a", "left"])
+    write_card(card, card_file(file))
+    with pytest.raises(sm.UsageError, match=r"has the labels \['a', 'left'\]; the videos have \['left', 'right'\]"):
+        check_adoptable(file, ["left", "right"])
+    check_adoptable(file, ["left", "a"])
 
 
 def changes_model(frames: int, weight: float = 1.0) -> keras.Model:

@@ -232,6 +232,7 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
     """
     # What each contender is given: epochs by the time budget, the rest by the search on the validation part.
     settings, candidates = plan.settings, plan.candidates()
+    executor.run(plan.check_included())
     executor.run(plan.prepare(candidates))
     candidates = plan.with_epochs(candidates, executor.run(plan.count_epochs(candidates)))
     candidates = plan.with_settings(candidates, executor.run(plan.try_settings(candidates)))

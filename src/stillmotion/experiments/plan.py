@@ -18,6 +18,7 @@ from stillmotion.experiments.contenders import Contender
 from stillmotion.experiments.datasets import Dataset, Fold
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.experiments.tasks import (
+    CheckIncludedTask,
     CountEpochsTask,
     DecodeTask,
     EvaluateTask,
@@ -254,6 +255,14 @@ class ComparisonPlan:
         }
         tasks += [_cost_task(run.folder, run.title, after=_evaluate_id(run)) for run in first.values()]
         return tasks
+
+    def check_included(self) -> list[CheckIncludedTask]:
+        """Tasks that check models which were trained elsewhere, before any training."""
+        labels = self.dataset.opened.videos.labels
+        return [
+            CheckIncludedTask(id=f"check/{file.stem}", title=file.stem, folder=Path(), model=file, labels=labels)
+            for file in self.include
+        ]
 
     def included(self) -> list[IncludeTask]:
         """Tasks that test models which were trained elsewhere, on every fold."""

@@ -254,6 +254,23 @@ class EvaluateTask(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckIncludedTask(Task):
+    """Check a model that was trained elsewhere before hours of training: its card, its labels and its kind.
+
+    Attributes:
+        model: its file, with its card beside it.
+        labels: those of the data set.
+    """
+
+    model: Path
+    labels: tuple[str, ...]
+
+    def run(self, progress: Progress) -> None:
+        """Load it, and refuse what cannot be compared."""
+        prediction.check_adoptable(self.model, self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
 class IncludeTask(Task):
     """Make a run of a model that was trained elsewhere, and test it.
 

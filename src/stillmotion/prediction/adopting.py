@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -67,12 +68,8 @@ def adopt_model(
         >>> run = sm.evaluate(run, "test-clips/")
     """
     loaded = model if isinstance(model, ClipModel) else load_clip_model(model, card=card)
-    if isinstance(loaded.model, AdaptedBlackBox) or loaded.outputs in ("regression", "independent sigmoids"):
-        raise UsageError(f"{loaded.model.name}: only Keras models of labels of which each video has one are compared")
-    described = loaded.described
-    name = described.file.stem if described else str(loaded.model.name)
-    found = find_kind(loaded.model) if loaded.frames > 1 else "still"
-    still = "still=" if check_kind(name, found, kind) == "still" else ""
+    described, name = loaded.described, _name(loaded)
+    still = "still=" if _check(loaded, kind) == "still" else ""
     recipe = Recipe(f"{still}{re.sub(r'[^A-Za-z0-9]', '_', f'_{name}')}{ADOPTED}", spec=loaded.spec)
     order = np.argsort(loaded.labels)
     labels = tuple(loaded.labels[place] for place in order)
@@ -90,6 +87,34 @@ def adopt_model(
         return write_run(
             Run(folder, RunRecord(recipe, labels, data, made_by, TrainingRecord(0, 0, 0.0, loss, accuracy)))
         )
+
+
+def check_adoptable(model: str | Path, labels: Sequence[str]) -> None:
+    """Check that a model can be compared on a data set, before anything is trained.
+
+    Args:
+        model: its file, with its card beside it.
+        labels: those of the data set.
+
+    Raises:
+        UsageError: see `adopt_model`; or it has other labels.
+        StillmotionError: see `load_clip_model`.
+    """
+    loaded = load_clip_model(model)
+    _check(loaded, None)
+    if set(loaded.labels) != set(labels):
+        raise UsageError(f"{model}: has the labels {sorted(loaded.labels)}; the videos have {sorted(labels)}")
+
+
+def _check(model: ClipModel, kind: Kind | None) -> Kind:
+    """The kind of a model that is one of those that are compared. Raises UsageError."""
+    if isinstance(model.model, AdaptedBlackBox) or model.outputs in ("regression", "independent sigmoids"):
+        raise UsageError(f"{model.model.name}: only Keras models of labels of which each video has one are compared")
+    return check_kind(_name(model), find_kind(model.model) if model.frames > 1 else "still", kind)
+
+
+def _name(model: ClipModel) -> str:
+    return model.described.file.stem if model.described else str(model.model.name)
 
 
 def _validate(
