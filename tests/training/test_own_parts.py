@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,18 @@ def test_own_parts_are_used_and_recorded_and_a_resumed_call_finds_the_run(
         SEEN.append(len(clip))
         return clip // 2
 
+    optimizer = keras.optimizers.SGD(0.01)
+
     def train(**changed: Any) -> sm.Run:
         return sm.train(
             own_motion, shades[0], shades[1], out=tmp_path / "run", spec=sm.ClipSpec(frames=2, size=16), epochs=2,
-            options={"units": 3}, callbacks=[Count()], optimizer=keras.optimizers.SGD(0.01), augmentation=darken,
+            options={"units": 3}, callbacks=[Count()], optimizer=optimizer, augmentation=darken,
             **{"loss": "mean_squared_error", "class_weights": {"dark": 1, "bright": 2}, **changed},
         )  # fmt: skip
 
     run = train()
     assert epochs == [0, 1] and set(SEEN) == {2}
+    assert not optimizer.use_ema and not optimizer.built  # a copy was trained with
     assert run.recipe.options == {"units": 3} and kind_of(run.recipe.family) == "motion"
     assert set(run.recipe.own) == {"optimizer", "loss", "class_weights", "augmentation", "family"}
     assert not any("trained before" in message for message in caplog.messages)
@@ -128,7 +132,16 @@ def test_an_own_family_is_named_by_its_module(tmp_path: Path, monkeypatch: pytes
         "    clip = keras.Input((frames, height, width, 3))\n"
         "    return keras.Model(clip, layers.Dense(classes, 'softmax')(layers.GlobalMaxPooling3D()(clip)))\n"
     )
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/own_other.py").write_text((tmp_path / "own_module.py").read_text())
     monkeypatch.chdir(tmp_path)
+    for place in ("src/own_other.py", "./own_module.py", str(tmp_path / "own_module.py")):
+        assert build_model(f"still={place}:build", **OWN).output_shape == (None, 2)
+    assert sm.make_recipe("own_module:build", kind="still").family == "still=own_module:build"
+    with pytest.raises(sm.UsageError, match="is a still family"):
+        sm.make_recipe("still=own_module:build", kind="motion")
+    partly = sm.make_recipe(partial(own_motion, units=5)).family
+    assert build_model(partly, **OWN).layers[-2].units == 5
     model = build_model("still=own_module:build", **OWN)
     assert model.output_shape == (None, 2)
     recipe = sm.make_recipe("still=own_module:build", options={"depth": 3})

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 Kind = Literal["still", "motion"]
 Builder = Callable[..., "keras.Model"]
 
-# "package.module:function", after "still=" if its models look at frames without their order, and before "#" and the
-# fingerprint of a function that was given itself.
-_NAME = re.compile(r"(?:(still|motion)=)?([A-Za-z_][\w.]*:[A-Za-z_<][\w.<>]*)(?:#(\w+))?")
+# "package.module:function" or "file.py:function", after "still=" if its models look at frames without their order, and
+# before "#" and the fingerprint of a function that was given itself.
+_NAME = re.compile(r"(?:(still|motion)=)?((?:[^=#]+\.py|[A-Za-z_][\w.]*):[A-Za-z_<][\w.<>]*)(?:#(\w+))?")
 # How far outputs may differ for frames in another order if that does not count, and how far they must differ between
 # clips to say something.
 _SAME, _VARIED = 1e-5, 1e-4
@@ -84,7 +84,7 @@ def build_own(
 
 def _import(name: str, place: str, given: str | None) -> Builder:
     """Import a function, and check that it is the one that was given. Raises UsageError."""
-    module, _, function = place.partition(":")
+    module, _, function = place.rpartition(":")
     try:
         build: Builder = attrgetter(function)(import_user_module(module, "family"))
     except AttributeError as error:
