@@ -16,6 +16,7 @@ import stillmotion as sm
 from stillmotion.clips import open_videos
 from stillmotion.comparison import kind_of
 from stillmotion.models import build_model
+from stillmotion.models.fingerprints import fingerprint
 from stillmotion.training.batches import TrainingClips
 from stillmotion.training.own_parts import OwnParts
 
@@ -172,6 +173,9 @@ def test_another_function_of_the_same_name_is_another_part(
     parts = [OwnParts(augmentation=darkened_by(factor)).description() for factor in (0.5, 0.5, 0.7)]
     assert parts[0] == parts[1] != parts[2]
     assert OwnParts(loss=lambda y, x: x).description() != OwnParts(loss=lambda y, x: y).description()
+    layer, alike, other = (layers.RandomFlip(mode, seed=1) for mode in ("horizontal", "horizontal", "vertical"))
+    called = [fingerprint(partial(np.add, one)) for one in (layer, alike, other, keras, Path("a"), Path("b"))]
+    assert called[0] == called[1] and len(set(called)) == 5
     small, large, again = (sm.make_recipe(built_with(units)).family for units in (2, 3, 2))
     assert small == again != large
     assert build_model(small, **OWN).count_params() < build_model(large, **OWN).count_params()

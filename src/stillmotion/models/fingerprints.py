@@ -7,14 +7,15 @@ import json
 import re
 from collections.abc import Mapping
 from functools import partial
-from types import CodeType, FunctionType, MethodType
+from pathlib import PurePath
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
-_PLAIN = (str, bytes, int, float, complex, type(None), type(...))
+_PLAIN = (str, bytes, int, float, complex, type(None), type(...), PurePath)
 # Packages whose classes are known by their names.
-_LIBRARIES = ("builtins", "keras", "numpy")
+_LIBRARIES = ("builtins", "keras", "numpy", "tensorflow", "torch", "jax", "jaxlib")
 # Where the configuration of a Keras model names its layers. Keras counts the names up over all models of a process.
 _NAMED = ("name", "keras_history", "input_layers", "output_layers")
 
@@ -79,10 +80,19 @@ def _content(value: Any, seen: set[int]) -> object:
         parts = (value.__code__, value.__defaults__, value.__kwdefaults__, cells, _called_by_name(value))
         return place_of(value), [_content(part, seen) for part in parts]
     if isinstance(value, type):
-        own = value.__module__.partition(".")[0] not in _LIBRARIES
-        methods = {name: one for name, one in vars(value).items() if isinstance(one, FunctionType)} if own else {}
-        return place_of(value), _content(methods, seen)
-    return _content(type(value), seen), _content(getattr(value, "__dict__", {}), seen)
+        methods = {name: one for name, one in vars(value).items() if isinstance(one, FunctionType)}
+        return place_of(value), _content(methods if _is_own(value) else {}, seen)
+    if isinstance(value, ModuleType):
+        return value.__name__
+    if hasattr(value, "get_config"):  # of Keras
+        held = _without_numbers(value.get_config(), {}, named=False)
+    else:
+        held = getattr(value, "__dict__", {}) if _is_own(type(value)) else {}
+    return _content(type(value), seen), _content(held, seen)
+
+
+def _is_own(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] not in _LIBRARIES
 
 
 def _called_by_name(function: FunctionType) -> dict[str, Any]:
