@@ -119,7 +119,10 @@ def test_without_a_table_the_windows_and_the_video_are_printed(
     assert "still.png" in rows[3]
 
 
-@pytest.mark.parametrize(("family", "warned"), [("frame_pool", False), ("conv3d", True)])
+@pytest.mark.parametrize(
+    ("family", "warned"),
+    [("frame_pool", False), ("conv3d", True), ("mine:build", True), ("still=_mine:adopted", False)],
+)
 def test_a_motion_model_warns_of_still_images(
     run: Run, inputs: list[Path], capsys: pytest.CaptureFixture[str], family: str, warned: bool
 ) -> None:

@@ -160,6 +160,24 @@ def test_the_family_with_the_best_validation_accuracy_then_the_lowest_loss_is_co
     assert [contrast.motion for contrast in verdict.contrasts] == ["cnn_rnn", "conv3d"]
 
 
+def test_a_model_without_validation_is_not_the_worst_but_unknown(tmp_path: Path) -> None:
+    """The test videos then choose, and the verdict is corrected for it."""
+    runs = [
+        write_run(tmp_path / "a", predictions(STILL), "frame_pool"),
+        write_run(tmp_path / "b", predictions(HALF), "cnn_rnn", validation=0.8),
+        write_run(tmp_path / "c", predictions(GOOD), "conv3d"),
+    ]
+    record = json.loads((tmp_path / "c/run.json").read_text())
+    record["training"] |= {"validation_loss": None, "validation_accuracy": None}
+    (tmp_path / "c/run.json").write_text(json.dumps(record))
+    comparison = compare_runs(runs)
+    assert comparison.models["conv3d"].validation_accuracy is None
+    assert comparison.verdict is not None and comparison.verdict.selected_by == "test_accuracy"
+    assert comparison.verdict.motion == "conv3d"
+    write_comparison(comparison, tmp_path)
+    write_report(tmp_path)
+
+
 def test_runs_that_were_not_checked_say_so(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / "a", predictions(STILL), "frame_pool"),

@@ -11,7 +11,7 @@ import pytest
 from helpers.executors import FabricatingExecutor
 from helpers.media import noise, write_video
 from stillmotion.experiments import InProcess
-from stillmotion.models import FAMILIES
+from stillmotion.models import find_family
 from stillmotion.progress import Progress
 
 
@@ -48,7 +48,7 @@ def executors(monkeypatch: pytest.MonkeyPatch) -> list[FabricatingExecutor]:
 
     def in_process(progress: Progress, cancel: threading.Event | None) -> ReportingExecutor:
         executor = ReportingExecutor(
-            lambda recipe: 0.5 if FAMILIES[recipe.family].kind == "still" else 1.0,
+            lambda recipe: 0.5 if find_family(recipe.family).kind == "still" else 1.0,
             in_process=InProcess(progress, cancel),
         )
         made.append(executor)

@@ -18,11 +18,13 @@ from stillmotion.comparison import SearchRecord, SkippedRecord
 from stillmotion.data import Video
 from stillmotion.errors import CancelledError
 from stillmotion.experiments import (
+    CheckIncludedTask,
     ComparisonPlan,
     ComparisonSettings,
     EvaluateTask,
     FindShortcutsTask,
     InProcess,
+    MeasureCostTask,
     MeasureMemoryTask,
     PerturbTask,
     PredictOverTimeTask,
@@ -85,6 +87,12 @@ def test_the_verdict_is_about_included_models_of_both_kinds(tmp_path: Path, effo
     assert "training_unknown" in {warning.code for warning in verdict.warnings}
     assert not any("adopted" in task.recipe.family for task in executor.of(TrainTask))
     assert any("my_motion" in str(task.folder) for task in executor.of(PerturbTask))
+    checks = [(task.model.stem, task.labels) for task in executor.of(CheckIncludedTask)]
+    assert checks == [("my_still", ("left", "right")), ("my_motion", ("left", "right"))]
+    assert executor.tasks[:2] == executor.of(CheckIncludedTask)  # before all trainings
+    # Their costs are measured once, as ours are: with the machine to itself.
+    costs = [task.folder.name for task in executor.of(MeasureCostTask) if "included" in task.folder.name]
+    assert len(costs) == 2 and all(comparison.models[name].cost.parameters for name in ("my_still", "my_motion"))
     one = replace(plan, include=plan.include[:1], folder=tmp_path / "one")
     beside = execute(one, executor).verdict
     # Of all still models, validation chooses; with folds, the test does.

@@ -80,6 +80,11 @@ def test_defaults_are_a_still_model_with_16_frames_of_64_pixels(
     assert names(training.train) == names(split(read_videos(recordings))[0])
 
 
+def test_the_kind_of_an_own_family_is_kept(recordings: Path, tmp_path: Path, executors: Executors) -> None:
+    run = run_training(recordings, "mine:build", kind="still", out=tmp_path / "run")
+    assert run.recipe.family == "still=mine:build"
+
+
 def test_the_classic_preset_sets_the_architecture_and_10_frames(
     recordings: Path, tmp_path: Path, executors: Executors
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from stillmotion import prediction, training
 from stillmotion.experiments import (
     CountEpochsTask,
     EvaluateTask,
+    IncludeTask,
     MeasureCostTask,
     MeasureMemoryTask,
     PerturbTask,
@@ -116,6 +116,15 @@ def test_memory_is_that_of_the_run_of_the_folder(monkeypatch: pytest.MonkeyPatch
     assert measure.calls == [((run,), {})]
 
 
+def test_an_included_model_is_tested_without_its_cost(monkeypatch: pytest.MonkeyPatch, run: Run, fold: Fold) -> None:
+    """Other tasks are at work beside it."""
+    replaced(monkeypatch, prediction, "adopt_model", run)
+    spy = replaced(monkeypatch, prediction, "evaluate", run)
+    place: dict[str, Any] = {"id": "a", "title": "", "folder": run.folder / "adopted"}
+    IncludeTask(**place, model=Path("a.keras"), validation=fold.validation, test=fold.test).run(no_progress)
+    assert spy.calls[0][1]["cost"] is False
+
+
 def test_a_training_is_summarized_and_a_trial_is_not(run: Run, fold: Fold) -> None:
     settings: Any = {"id": "a", "title": "conv3d, seed 5", "folder": run.folder, "recipe": RECIPE}
     parts: Any = {"train": fold.train, "validation": fold.validation}
@@ -124,32 +133,6 @@ def test_a_training_is_summarized_and_a_trial_is_not(run: Run, fold: Fold) -> No
     assert task.summary(None) is None
     assert task.summary(replace(run, record=replace(run.record, training=None))) is None
     assert TrialTask(**settings, **parts).summary(run) is None
-
-
-@pytest.mark.parametrize(("kind", "said"), [(TrainTask, [False, True, False]), (TrialTask, [False] * 3)])
-def test_a_training_that_is_reused_says_so(
-    kind: type[TrainTask],
-    said: list[bool],
-    run: Run,
-    fold: Fold,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """It is new at first, then found again, and then made anew. Of trials, which are many, nothing is said."""
-    written = iter([1, 1, 2])
-
-    def train(*_: object, **__: object) -> Run:
-        run.model_file.touch()
-        os.utime(run.model_file, ns=(0, next(written)))
-        return run
-
-    monkeypatch.setattr(training, "train", train)
-    task = kind(id="a", title="conv3d", folder=run.folder, recipe=RECIPE, train=fold.train, validation=fold.validation)
-    for reused in said:
-        caplog.clear()
-        with caplog.at_level("INFO", "stillmotion"):
-            task.run(no_progress)
-        assert ("conv3d: trained before, and reused" in caplog.messages) == reused
 
 
 def test_a_result_of_another_type_is_a_mistake(run: Run) -> None:

@@ -14,6 +14,7 @@ from stillmotion.clips import OpenedVideos, Segment
 from stillmotion.data import Part, Video, split, split_folds
 from stillmotion.decoding import VideoFacts
 from stillmotion.experiments import (
+    CheckIncludedTask,
     CountEpochsTask,
     DecodeTask,
     EvaluateTask,
@@ -118,7 +119,7 @@ class FabricatingExecutor:
             return 321.0
         if isinstance(task, FindShortcutsTask):
             return self.shortcuts
-        if isinstance(task, DecodeTask | ExtractFeaturesTask):
+        if isinstance(task, CheckIncludedTask | DecodeTask | ExtractFeaturesTask):
             return None
         if isinstance(task, IncludeTask):
             kind = "still=" if "still" in task.model.stem else ""
@@ -128,7 +129,7 @@ class FabricatingExecutor:
             train = TrainTask(
                 recipe=recipe, train=empty, validation=empty, id=place[0], title=place[1], folder=place[2]
             )
-            test = EvaluateTask(test=task.test, id=place[0], title=place[1], folder=place[2])
+            test = EvaluateTask(test=task.test, cost=False, id=place[0], title=place[1], folder=place[2])
             return self._evaluate(self._train(train), test)
         run = read_run(task.folder)
         if isinstance(task, MeasureCostTask):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +14,8 @@ from keras import layers
 import stillmotion as sm
 from helpers.media import noise, write_video
 from stillmotion.comparison import kind_of
+from stillmotion.models.card_files import card_file, write_card
+from stillmotion.prediction import check_adoptable
 
 pytestmark = pytest.mark.backend
 
@@ -52,7 +55,7 @@ def test_an_adopted_model_predicts_as_before_with_its_labels_in_our_order(
     assert training is not None
     accuracy = sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy.value
     assert training.validation_accuracy == accuracy
-    assert training.validation_loss > 0
+    assert training.validation_loss is not None and training.validation_loss > 0
     with pytest.raises(sm.StillmotionError, match="holds a run; choose another folder"):
         sm.adopt_model(loaded, run.folder)
 
@@ -84,3 +87,39 @@ def test_what_is_no_choice_of_a_label_is_not_adopted(tmp_path: Path) -> None:
     box = dataclasses.replace(model, outputs="independent sigmoids")
     with pytest.raises(sm.UsageError, match="only Keras models of labels"):
         sm.adopt_model(box, tmp_path / "run")
+
+
+def test_a_model_is_checked_before_it_is_adopted(tmp_path: Path) -> None:
+    file = tmp_path / "mine.keras"
+    own_model(1, ordered=True).save(file)
+    with pytest.raises(sm.UsageError):
+        check_adoptable(file, ["left", "right"])  # without a card
+    card = sm.describe_model(file, channels="rgb", input_range="0..1", outputs="logits", rate=8, labels=["a", "left"])
+    write_card(card, card_file(file))
+    with pytest.raises(sm.UsageError, match=r"has the labels \['a', 'left'\]; the videos have \['left', 'right'\]"):
+        check_adoptable(file, ["left", "right"])
+    check_adoptable(file, ["left", "a"])
+
+
+def changes_model(frames: int, weight: float = 1.0) -> keras.Model:
+    """The mean size of the changes from frame to frame: the same backwards, and for two frames in both orders."""
+    clip = keras.Input((frames, 16, 16, 3))
+    changes = layers.Flatten()(keras.ops.mean(keras.ops.abs(clip[:, 1:] - clip[:, :-1]), axis=1))
+    x = layers.Dense(2, kernel_initializer=keras.initializers.RandomNormal(0, 0.02 * weight, seed=1))(changes)
+    return keras.Model(clip, x, name="changes")
+
+
+@pytest.mark.parametrize("frames", [2, 3])
+def test_a_model_of_changes_is_a_motion_model(frames: int, tmp_path: Path) -> None:
+    facts: Any = {"channels": "rgb", "input_range": "0..1", "outputs": "logits", "rate": 10, "labels": ["a", "b"]}
+    loaded = sm.load_clip_model(changes_model(frames), **facts)
+    run = sm.adopt_model(loaded, tmp_path / "run")
+    assert kind_of(run.recipe.family) == "motion"
+    training = sm.read_run(run.folder).record.training
+    assert training is not None and training.validation_accuracy is None  # no videos to know it from
+    with pytest.raises(sm.UsageError, match="is called still, but"):
+        sm.adopt_model(loaded, tmp_path / "other", kind="still")
+    constant = sm.load_clip_model(changes_model(frames, weight=0), **facts)
+    with pytest.raises(sm.UsageError, match="hardly vary, so its kind cannot be found out; give kind="):
+        sm.adopt_model(constant, tmp_path / "other")
+    assert kind_of(sm.adopt_model(constant, tmp_path / "other", kind="still").recipe.family) == "still"

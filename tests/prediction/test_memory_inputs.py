@@ -12,6 +12,7 @@ from PIL import Image
 import stillmotion as sm
 from helpers.media import noise, write_video
 from stillmotion.clips import read_clips
+from stillmotion.errors import UnreadableVideoError
 from stillmotion.prediction import predict_labeled
 
 pytestmark = pytest.mark.backend
@@ -68,6 +69,25 @@ def test_bytes_that_are_no_video_are_skipped_by_name(motion_run: sm.Run) -> None
     (skipped,) = sm.predict(motion_run, b"no video")
     assert isinstance(skipped, sm.SkippedVideo)
     assert skipped.reason.startswith("input 0: ")
+
+
+def test_copies_are_deleted_after_use_and_not_named(
+    motion_run: sm.Run, video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Path] = []
+
+    def read(self: object, file: Path, *_: object, **__: object) -> None:
+        seen.append(file)
+        assert [one.name for one in file.parent.iterdir()] == [file.name]  # none of those before
+        raise UnreadableVideoError(f"{file}: broken")
+
+    monkeypatch.setattr("stillmotion.prediction.run_models.RunModel.read", read)
+    results = list(sm.predict(motion_run, [video.read_bytes()] * 2))
+    assert [result.reason for result in results if isinstance(result, sm.SkippedVideo)] == [
+        "input 0: broken",
+        "input 1: broken",
+    ]
+    assert len(seen) == 2
 
 
 def test_a_model_in_memory_needs_only_what_its_layers_do_not_say(video: Path) -> None:

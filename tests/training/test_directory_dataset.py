@@ -90,6 +90,11 @@ def test_clips_follow_from_seed_epoch_and_index(folder: Path) -> None:
         ({"subset": "validation"}, "validation_split and subset go together"),
         ({"validation_split": 1.5, "subset": "both"}, r"the share of the validation part is 1\.5"),
         ({"class_names": ["dark"]}, r"class_names is \['dark'\]; the labels are \['bright', 'dark'\]"),
+        ({"image_size": 16}, r"image_size is 16; expected \(height, width\)"),
+        ({"labels": [0.5] * 11}, "or one label for each of 11 videos"),
+        ({"labels": [0] * 11, "class_names": ["dark"]}, "and have no class_names"),
+        ({"labels": np.array([0] * 10 + [-1])}, "are 0 or more"),
+        ({"labels": None, "frame_rate": 10}, "frame rate"),
         ({"labels": ["a"]}, "or one label for each of 11 videos"),
         ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "give one of crop_to_aspect_ratio"),
         ({"directory": "nowhere"}, "nowhere: no such file or folder"),
@@ -106,6 +111,15 @@ def test_labels_are_given_or_there_are_none(folder: Path) -> None:
     names = ["odd", "even"] * 5 + ["odd"]
     given = load(folder, labels=names)
     assert given.class_names == ("even", "odd")
+    assert load(folder, labels=np.array(names)).class_names == ("even", "odd")
+
+
+@pytest.mark.parametrize("kind", [list, np.array])
+def test_whole_numbers_stay_as_they_are(folder: Path, kind: Any) -> None:
+    """Also where they are not in the order of their names, or some are missing."""
+    data = load(folder, labels=kind([10, 9, 2, 3, 4, 5, 6, 7, 8, 1, 1]), shuffle=False, batch_size=4)
+    assert (data.class_names[10], len(data.class_names)) == ("10", 11)
+    assert data[0][1].tolist() == [10, 9, 2, 3]
 
 
 def test_the_page_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

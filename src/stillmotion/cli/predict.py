@@ -16,7 +16,7 @@ from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.cli.detectors import find_detector, predict_with_detector
 from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.models import FAMILIES
+from stillmotion.models import find_family
 
 if TYPE_CHECKING:
     from stillmotion.prediction import VideoPrediction
@@ -97,7 +97,7 @@ def predict(
     if unlike:
         note(f"unlike the training clips: {unlike} of {len(predictions)} videos; do not rely on their labels")
     stills = [prediction.video.name for prediction in predictions if prediction.windows == ((0.0, 0.0),)]
-    if run and stills and FAMILIES[run.recipe.family].kind == "motion":
+    if run and stills and find_family(run.recipe.family).kind == "motion":
         others = f" (and {len(stills) - 1} more)" if len(stills) > 1 else ""
         note(
             f"warning: {stills[0]}{others} is a still image; {run.recipe.family} sees it as a video in which nothing "

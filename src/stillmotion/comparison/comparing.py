@@ -126,7 +126,10 @@ def compare_statistics(
         name: read_joined_predictions([tested.run for tested in members]) for name, members in by_model.items()
     }
     check_same_videos([training for trainings in predictions.values() for training in trainings])
-    validation = {name: mean_validation([tested.run for tested in members]) for name, members in by_model.items()}
+    validated = {name: mean_validation([tested.run for tested in members]) for name, members in by_model.items()}
+    # It chooses only among models that all have it.
+    known = None not in validated.values()
+    validation = {name: (one if one and known else (0.0, 0.0)) for name, one in validated.items()}
     models = {name: _model_result(members, predictions[name], seed, relative_to) for name, members in by_model.items()}
     kinds = {models[name].kind for name in about}
     rivals = {name: models[name] for name in about} if kinds == {"still", "motion"} else models
@@ -142,7 +145,7 @@ def compare_statistics(
             for kind in ("still", "motion")
         )
         # With folds, validation videos are test videos of others, so that only a pair that was named is not chosen.
-        chosen = None if crossed and (rivals is models or len(rivals) > 2) else (still, motion)
+        chosen = None if (crossed or not known) and (rivals is models or len(rivals) > 2) else (still, motion)
         verdict = decide_among(stills, motions, margin=margin, chosen=chosen, metric=metric, sequential=sequential)
         verdict = with_overlaps(
             verdict, {name: [tested.run for tested in members] for name, members in by_model.items()}
@@ -199,10 +202,10 @@ def _model_result(
     runs = [tested.run for tested in members]
     (family, _), *_ = Counter(run.recipe.family for run in runs).most_common(1)
     (spec, _), *_ = Counter(run.recipe.spec for run in runs).most_common(1)
-    trained = any(run.record.training for run in runs)
+    validation = mean_validation(runs)
     return replace(
         summarize_predictions(kind_of(family), predictions, seed=seed),
-        validation_accuracy=mean_validation(runs)[0] if trained else None,
+        validation_accuracy=validation[0] if validation else None,
         family=family,
         rung=FAMILIES[family].rung if family in FAMILIES else None,
         spec=spec,

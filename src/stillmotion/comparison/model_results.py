@@ -110,15 +110,14 @@ def summarize_cost(runs: Sequence[Run]) -> ModelCost:
     )
 
 
-def mean_validation(runs: Sequence[Run]) -> tuple[float, float]:
-    """Mean accuracy and mean loss on the validation part; 0 if unknown."""
+def mean_validation(runs: Sequence[Run]) -> tuple[float, float] | None:
+    """Mean accuracy and mean loss on the validation part; None if one of them is unknown."""
     trainings = [run.record.training for run in runs if run.record.training]
-    if not trainings:
-        return 0.0, 0.0
-    return (
-        fmean(training.validation_accuracy for training in trainings),
-        fmean(training.validation_loss for training in trainings),
-    )
+    accuracies = [one.validation_accuracy for one in trainings if one.validation_accuracy is not None]
+    losses = [one.validation_loss for one in trainings if one.validation_loss is not None]
+    if not runs or len(accuracies) < len(runs) or len(losses) < len(runs):
+        return None
+    return fmean(accuracies), fmean(losses)
 
 
 def _median(values: Iterable[float | None]) -> float | None:

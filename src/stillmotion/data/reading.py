@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from stillmotion.data.formats import FORMATS
+from stillmotion.data.frame_folders import merge_frames
 from stillmotion.data.grouping import make_grouping_rule
 from stillmotion.data.media import check_exists, find_media
 from stillmotion.data.videos import Video, Videos
@@ -49,26 +50,29 @@ def read_videos(data: str | Path, *, group: str | None = None, frame_rate: float
     raise UsageError(f"{path}: not a data set; expected {formats}")
 
 
-def list_videos(folder: str | Path, *, group: str | None = None) -> Videos:
+def list_videos(folder: str | Path, *, group: str | None = None, frame_rate: float | None = None) -> Videos:
     """List the videos below a folder, without labels.
 
     Args:
         folder: the folder.
         group: a regular expression; what it matches in a video's path names its group.
+        frame_rate: frames per second of videos that are folders of numbered frames.
 
     Returns:
         The videos, sorted by path.
 
     Raises:
-        UsageError: there is no such folder, or `group` is no regular expression.
+        UsageError: there is no such folder, `group` is no regular expression, or `frame_rate` is no rate or needless.
         StillmotionError: there is no video in it.
     """
     root = as_path(folder, "a folder of videos")
     check_exists(root)
     rule = make_grouping_rule(group)
-    paths = [file.relative_to(root) for file in find_media(root)]
+    paths: list[PurePath] = [file.relative_to(root) for file in find_media(root)]
     if not paths:
         raise StillmotionError(f"{root}: no videos or images in this folder")
+    if frame_rate is not None:
+        paths = merge_frames(root, paths, frame_rate, min_depth=2)
     videos = Videos(root, tuple(Video(path.as_posix(), group=rule.group_of(path)) for path in paths), rule.description)
     check_names(videos)
     return videos

@@ -17,6 +17,7 @@ from .executors import Executor as Executor, InProcess as InProcess, Processes a
 from .plan import Candidate as Candidate, ComparisonPlan as ComparisonPlan, PlannedRun as PlannedRun
 from .settings import ComparisonSettings as ComparisonSettings
 from .tasks import (
+    CheckIncludedTask as CheckIncludedTask,
     CountEpochsTask as CountEpochsTask,
     DecodeTask as DecodeTask,
     EvaluateTask as EvaluateTask,

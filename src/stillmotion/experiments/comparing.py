@@ -233,6 +233,7 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
     """
     # What each contender is given: epochs by the time budget, the rest by the search on the validation part.
     settings, candidates = plan.settings, plan.candidates()
+    executor.run(plan.check_included())
     executor.run(plan.prepare(candidates))
     candidates = plan.with_epochs(candidates, executor.run(plan.count_epochs(candidates)))
     candidates = plan.with_settings(candidates, executor.run(plan.try_settings(candidates)))
@@ -248,9 +249,14 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
     planned = plan.runs(chosen)
     runs = plan.tested(planned, executor.run(plan.test(planned, trained)))
     included = plan.included()
-    tested = executor.run(included)
+    costs = plan.included_costs(included)
+    tested = executor.run([*included, *costs])
+    measured = {task.folder: task.id for task in costs}
     for number, task in enumerate(included):
-        run, fold = result_of(tested, task.id, Run), plan.dataset.folds[number % len(plan.dataset.folds)]
+        run, fold = (
+            result_of(tested, measured.get(task.folder, task.id), Run),
+            plan.dataset.folds[number % len(plan.dataset.folds)],
+        )
         recipe = replace(run.recipe, seed=plan.seeds[0])
         runs.setdefault(task.model.stem, []).append(run)
         planned.append(PlannedRun(task.model.stem, recipe, fold, run.folder, task.title))

@@ -18,6 +18,7 @@ from stillmotion.experiments.contenders import Contender
 from stillmotion.experiments.datasets import Dataset, Fold
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.experiments.tasks import (
+    CheckIncludedTask,
     CountEpochsTask,
     DecodeTask,
     EvaluateTask,
@@ -218,6 +219,7 @@ class ComparisonPlan:
         """A candidate's accuracy on the validation part, and its loss with a minus: the higher the better."""
         training = result_of(results, _train_id(self.run(candidate)), Run).record.training
         assert training is not None  # a finished run has its record
+        assert training.validation_accuracy is not None and training.validation_loss is not None
         return training.validation_accuracy, -training.validation_loss
 
     def run(self, candidate: Candidate, seed: int | None = None) -> PlannedRun:
@@ -251,16 +253,16 @@ class ComparisonPlan:
             (run.recipe.family, tuple(sorted(run.recipe.options.items())), run.recipe.spec): run
             for run in reversed(runs)
         }
-        tasks += [
-            MeasureCostTask(
-                id=f"cost/{run.folder.name}",
-                title=f"{run.title}, cost",
-                folder=run.folder,
-                after=(_evaluate_id(run),),
-            )
-            for run in first.values()
-        ]
+        tasks += [_cost_task(run.folder, run.title, after=_evaluate_id(run)) for run in first.values()]
         return tasks
+
+    def check_included(self) -> list[CheckIncludedTask]:
+        """Tasks that check models which were trained elsewhere, before any training."""
+        labels = self.dataset.opened.videos.labels
+        return [
+            CheckIncludedTask(id=f"check/{file.stem}", title=file.stem, folder=Path(), model=file, labels=labels)
+            for file in self.include
+        ]
 
     def included(self) -> list[IncludeTask]:
         """Tasks that test models which were trained elsewhere, on every fold."""
@@ -277,11 +279,16 @@ class ComparisonPlan:
             for number, fold in enumerate(self.dataset.folds)
         ]
 
+    def included_costs(self, included: Sequence[IncludeTask]) -> list[MeasureCostTask]:
+        """Tasks that measure the costs of these models, of each on the first fold, with the machine to itself."""
+        first = {task.model: task for task in reversed(included)}
+        return [_cost_task(task.folder, task.title, after=task.id) for task in first.values()]
+
     def tested(self, runs: Sequence[PlannedRun], results: Results) -> dict[str, list[Run]]:
         """The tested runs of each model, with their costs where those were measured."""
         models: dict[str, list[Run]] = {}
         for run in runs:
-            measured = f"cost/{run.folder.name}"
+            measured = _cost_id(run.folder)
             result = result_of(results, measured if measured in results else _evaluate_id(run), Run)
             models.setdefault(run.model, []).append(result)
         return models
@@ -401,6 +408,14 @@ def _evaluate_task(run: PlannedRun, after: tuple[str, ...], *, cost: bool = Fals
     return EvaluateTask(
         id=_evaluate_id(run), title=run.title, folder=run.folder, after=after, test=run.fold.test, cost=cost
     )
+
+
+def _cost_task(folder: Path, title: str, *, after: str) -> MeasureCostTask:
+    return MeasureCostTask(id=_cost_id(folder), title=f"{title}, cost", folder=folder, after=(after,))
+
+
+def _cost_id(folder: Path) -> str:
+    return f"cost/{folder.name}"
 
 
 def _train_id(run: PlannedRun) -> str:

@@ -7,7 +7,6 @@ or returns the finished run, so an experiment that was interrupted resumes by ru
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +18,7 @@ from stillmotion.clips import ClipSpec, OpenedVideos, cached_frames, even_window
 from stillmotion.features import FeatureRequest, extract_features
 from stillmotion.inspection import Shortcut, find_shortcuts
 from stillmotion.progress import Progress
-from stillmotion.runs import MODEL_FILE, Recipe, Run, delete_run, read_run
-
-log = logging.getLogger(__name__)
+from stillmotion.runs import Recipe, Run, delete_run, read_run
 
 T = TypeVar("T")
 # What tasks returned, by their ids.
@@ -101,8 +98,7 @@ class TrainTask(Task):
 
     def run(self, progress: Progress) -> Run:
         """Train, resume, or return the finished run."""
-        before = self._trained_at()
-        run = training.train(
+        return training.train(
             self.recipe,
             self.train,
             self.validation,
@@ -111,19 +107,11 @@ class TrainTask(Task):
             tensorboard=self.tensorboard,
             progress=progress,
         )
-        if before is not None and before == self._trained_at() and self.summary(run):
-            log.info("%s: trained before, and reused", self.title)
-        return run
-
-    def _trained_at(self) -> int | None:
-        """When the model in the folder was written, in nanoseconds; None if there is none."""
-        model = self.folder / MODEL_FILE
-        return model.stat().st_mtime_ns if model.exists() else None
 
     def summary(self, result: object) -> str | None:
         """Epochs, time and validation accuracy."""
         record = result.record.training if isinstance(result, Run) else None
-        if record is None:
+        if record is None or record.validation_accuracy is None:
             return None
         return (
             f"{self.title}: {record.epochs} epochs in {record.seconds:.0f} s, "
@@ -266,6 +254,23 @@ class EvaluateTask(Task):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckIncludedTask(Task):
+    """Check a model that was trained elsewhere before hours of training: its card, its labels and its kind.
+
+    Attributes:
+        model: its file, with its card beside it.
+        labels: those of the data set.
+    """
+
+    model: Path
+    labels: tuple[str, ...]
+
+    def run(self, progress: Progress) -> None:
+        """Load it, and refuse what cannot be compared."""
+        prediction.check_adoptable(self.model, self.labels)
+
+
+@dataclass(frozen=True, kw_only=True)
 class IncludeTask(Task):
     """Make a run of a model that was trained elsewhere, and test it.
 
@@ -283,7 +288,7 @@ class IncludeTask(Task):
         """Adopt and test it anew, because the model may have changed."""
         delete_run(self.folder)
         run = prediction.adopt_model(self.model, self.folder, validation=self.validation)
-        return prediction.evaluate(run, self.test, progress=progress)
+        return prediction.evaluate(run, self.test, cost=False, progress=progress)
 
 
 @dataclass(frozen=True, kw_only=True)

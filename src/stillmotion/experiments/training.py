@@ -18,10 +18,9 @@ from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evalua
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.files import check_folder
 from stillmotion.models import Builder, check_backbone, default_size
-from stillmotion.models.own_families import register
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run
-from stillmotion.training import FamilySettings, make_recipe, suit_epochs
+from stillmotion.training import FamilySettings, make_recipe, name_family, suit_epochs
 
 
 def run_training(
@@ -84,8 +83,7 @@ def run_training(
     if preset != "standard":
         settings["preset"] = preset
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
-    kind: Any = settings.pop("kind", None)
-    family = register(family, kind or "motion") if callable(family) else family
+    family = name_family(family, settings.pop("kind", None))
     folder = Path(out) if out is not None else default_run_folder(family)
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening

@@ -40,6 +40,11 @@ class ClipSegment(Segment):
 
 
 @dataclass(frozen=True, eq=False)
+class CopiedSegment(Segment):
+    """A file from memory; its path is that of a copy, which says nothing to its user."""
+
+
+@dataclass(frozen=True, eq=False)
 class MemoryInput:
     """An input that is not read from a path.
 
@@ -134,4 +139,4 @@ def _open_file(name: str, given: bytes | BinaryIO, folder: Path) -> Segment | Sk
     for skipped in opened.skipped:
         return SkippedVideo(Video(name), skipped.reason.replace(str(copy), name))
     (segment,) = opened.segments
-    return Segment(Video(name), copy, segment.facts, segment.window)
+    return CopiedSegment(Video(name), copy, segment.facts, segment.window)

@@ -31,7 +31,7 @@ from stillmotion.models.inference import BATCH_SIZE, predict_in_batches
 from stillmotion.prediction.clip_models import ClipModel, as_clip_model
 from stillmotion.prediction.describing import DescribedModel, open_model
 from stillmotion.prediction.framing import FramingNote
-from stillmotion.prediction.memory_inputs import ClipSegment, Input, MemoryInput, find_sources
+from stillmotion.prediction.memory_inputs import ClipSegment, CopiedSegment, Input, MemoryInput, find_sources
 from stillmotion.prediction.own_test import warn_of_weakness
 from stillmotion.prediction.records import VideoPrediction
 from stillmotion.prediction.run_models import RunModel, load_run_model
@@ -104,7 +104,8 @@ def predict(
             yield from _predict_pending(model, pending, record)
             yield segment
             continue
-        framing.see(str(segment.file), segment.facts.height, segment.facts.width)
+        shown = segment.video.path if isinstance(segment, CopiedSegment) else str(segment.file)
+        framing.see(shown, segment.facts.height, segment.facts.width)
         if sum(len(video.windows) for video in pending) >= BATCH_SIZE:
             yield from _predict_pending(model, pending, record)
         windows = even_windows(spec, segment.window)
@@ -116,7 +117,7 @@ def predict(
                     clips = loaded.read(segment.file, windows, spec, cache=cache)
             except UnreadableVideoError as error:
                 yield from _predict_pending(model, pending, record)
-                yield SkippedVideo(segment.video, str(error))
+                yield SkippedVideo(segment.video, str(error).replace(str(segment.file), shown))
                 continue
             pending.append(_Pending(segment, windows, clips, _distances(memory, clips)))
         else:
@@ -156,6 +157,8 @@ def _open_one_by_one(
         for video in videos:
             if isinstance(video, MemoryInput):
                 yield video.open(spec, Path(folder))
+                for copy in Path(folder).iterdir():  # It has been read.
+                    copy.unlink()
                 continue
             opened = open_videos(Videos(root, (video,)))
             yield from opened.skipped

@@ -67,15 +67,15 @@ class TrainingRecord:
         epochs: number of epochs that were trained.
         best_epoch: the one with the lowest validation loss, counted from 1; its weights are the model's.
         seconds: time spent on epochs, over all interruptions.
-        validation_loss: of the best epoch.
-        validation_accuracy: of the best epoch, from 0 to 1.
+        validation_loss: of the best epoch; None if unknown, as of a model that was trained elsewhere.
+        validation_accuracy: of the best epoch, from 0 to 1; likewise.
     """
 
     epochs: int
     best_epoch: int
     seconds: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from .recipes import (
     FamilySettings as FamilySettings,
     frozen_backbone as frozen_backbone,
     make_recipe as make_recipe,
+    name_family as name_family,
     suit_epochs as suit_epochs,
 )
 from .timing import epochs_that_fit as epochs_that_fit, epochs_within as epochs_within

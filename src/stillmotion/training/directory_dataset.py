@@ -122,7 +122,7 @@ class VideoDataset(keras.utils.PyDataset):
 
 def video_dataset_from_directory(
     directory: str | Path,
-    labels: Literal["inferred"] | Sequence[str] | None = "inferred",
+    labels: Literal["inferred"] | Sequence[str | int] | None = "inferred",
     label_mode: LabelMode | None = "int",
     class_names: Sequence[str] | None = None,
     batch_size: int = 8,
@@ -143,7 +143,8 @@ def video_dataset_from_directory(
 ) -> VideoDataset | tuple[VideoDataset, VideoDataset]:
     """Load labeled clips from a folder of videos, for `fit`, `evaluate` and `predict` of any Keras model.
 
-    What `keras.utils.image_dataset_from_directory` is for images, with its arguments: clips are float32
+    What `keras.utils.image_dataset_from_directory` is for images, with its arguments but for `color_mode`,
+    `interpolation`, `follow_links`, `data_format` and `verbose`: clips are float32
     `(batch, frames, height, width, 3)`, RGB from 0 to 255. Videos of one group, such as one recording, are never split
     between training and validation. What is drawn follows from the seed, the epoch and the number of the clip; pass
     `shuffle=False` to `fit`, which would shuffle once more. Videos are decoded once, into the cache, and batches are
@@ -152,7 +153,7 @@ def video_dataset_from_directory(
     Args:
         directory: a folder with one folder per label, or a table.
         labels: "inferred" from the folders; None for videos without labels; or one label per video, in the order of
-            their paths.
+            their paths: names, or whole numbers, which stay as they are, so that 10 comes after 9.
         label_mode: "int"; "categorical" for one-hot labels; "binary" for 0 and 1 as float32 `(batch, 1)`; None for
             clips without labels.
         class_names: the labels in the order of their numbers; by default sorted.
@@ -197,13 +198,20 @@ def video_dataset_from_directory(
         raise UsageError("validation_split and subset go together: give both, or none")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise UsageError("frames are cropped or padded: give one of crop_to_aspect_ratio and pad_to_aspect_ratio")
+    sides: Any = image_size
+    if not isinstance(sides, Sequence) or len(sides) != 2:
+        raise UsageError(f"image_size is {image_size!r}; expected (height, width)")
     framing: Any = "crop" if crop_to_aspect_ratio else "letterbox" if pad_to_aspect_ratio else "stretch"
     spec = ClipSpec(frames, rate, tuple(image_size), framing=framing)
+    if labels is not None and not isinstance(labels, str):
+        labels = [one.item() if isinstance(one, np.generic) else one for one in labels]
     videos = _with_labels(Path(directory), labels, group, frame_rate)
     if labels is None:
         label_mode = None
     names = tuple(class_names) if class_names is not None else videos.labels
-    if label_mode is not None and set(names) != set(videos.labels):
+    if labels is not None and all(isinstance(one, int) for one in labels):
+        names = _number_names(labels, class_names)
+    elif label_mode is not None and set(names) != set(videos.labels):
         raise UsageError(f"class_names is {list(names)}; the labels are {list(videos.labels)}")
     if label_mode == "binary" and len(names) != 2:
         raise UsageError(f"label_mode is 'binary', and there are {len(names)} labels")
@@ -235,16 +243,26 @@ def video_dataset_from_directory(
     return load(parts[subset == "validation"], training=subset == "training")
 
 
+def _number_names(labels: Sequence[str | int], class_names: Sequence[str] | None) -> tuple[str, ...]:
+    """The names of whole numbers, of which each is in its own place. Raises UsageError."""
+    if class_names is not None or min(map(int, labels)) < 0:
+        raise UsageError("labels that are whole numbers are 0 or more, and have no class_names")
+    return tuple(map(str, range(max(map(int, labels)) + 1)))
+
+
 def _with_labels(
-    directory: Path, labels: Literal["inferred"] | Sequence[str] | None, group: str | None, frame_rate: float | None
+    directory: Path,
+    labels: Literal["inferred"] | Sequence[str | int] | None,
+    group: str | None,
+    frame_rate: float | None,
 ) -> Videos:
     """The videos of a folder with the labels that are wanted."""
     if labels == "inferred":
         return read_videos(directory, group=group, frame_rate=frame_rate)
-    videos = list_videos(directory, group=group)
+    videos = list_videos(directory, group=group, frame_rate=frame_rate)
     if labels is None:
         return videos
-    if isinstance(labels, str) or len(labels) != len(videos):
+    if isinstance(labels, str) or len(labels) != len(videos) or not all(isinstance(one, str | int) for one in labels):
         raise UsageError(f"labels: expected 'inferred', None, or one label for each of {len(videos)} videos")
     given = zip(videos, labels, strict=True)
     labeled: list[Video] = [dataclasses.replace(video, label=str(label)) for video, label in given]

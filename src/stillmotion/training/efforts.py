@@ -168,7 +168,7 @@ def describe_trial(change: Change, run: Run) -> Trial:
         StillmotionError: the run is not finished.
     """
     recipe, training = run.recipe, run.record.training
-    if training is None:
+    if training is None or training.validation_accuracy is None or training.validation_loss is None:
         raise StillmotionError(f"{run.folder}: this training is not finished")
     return Trial(
         name=change.name,

@@ -26,14 +26,17 @@ from stillmotion.data import Videos, as_videos, check_labeled, shared_videos
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import as_path, atomic_write, folder_lock, make_folder
 from stillmotion.models import (
+    FAMILIES,
     SMALL,
     Builder,
+    build_model,
     default_size,
     deployed_model,
     join_backbone,
     pretrained_backbone,
     snapshot_model,
 )
+from stillmotion.models.fingerprints import fingerprint_model
 from stillmotion.models.pretrained import build_backbone, weights_id
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import (
@@ -153,9 +156,11 @@ def train(
 
     own = OwnParts(callbacks, optimizer, loss, class_weights, augmentation)
     own.check(labels, on_pixels=frozen_backbone(recipe) is None, finetune=recipe.finetune)
-    if recipe.own and set(recipe.own) != set(own.description()):
-        raise UsageError(f"the recipe was made with parts of a user's own: give {', '.join(recipe.own)} again")
-    recipe = dataclasses.replace(recipe, own=own.description())
+    described = own.description()
+    given = [part for part in recipe.own if part != "family"]
+    if given and set(given) != set(described):
+        raise UsageError(f"the recipe was made with parts of a user's own: give {', '.join(given)} again")
+    recipe = dataclasses.replace(recipe, own=described | _describe_own_family(recipe, len(labels)))
 
     # Find out whether this training has been started before.
     data = DataRecord(
@@ -176,6 +181,7 @@ def train(
     # training, that is reported, or overwritten, once the folder is locked.
     with suppress(StillmotionError):
         if finished := find_training(folder, identity)[0]:
+            log.info("%s: trained before, and reused", folder)
             return finished
     with folder_lock(folder):
         try:
@@ -186,6 +192,7 @@ def train(
             delete_run(folder)
             run, state = None, TrainingState(identity)
         if run:
+            log.info("%s: trained before, and reused", folder)
             return run
         if state.epochs:
             log.info("%s: resumes after epoch %d", folder, state.epochs)
@@ -240,6 +247,15 @@ def train(
         write_run(run)
         delete_unfinished(unfinished)
         return run
+
+
+def _describe_own_family(recipe: Recipe, classes: int) -> dict[str, str]:
+    """What a user's function builds, by which a training is recognized: its name stays when it is edited."""
+    if recipe.family in FAMILIES:
+        return {}
+    spec = recipe.spec
+    size = {"frames": spec.frames, "height": spec.height, "width": spec.width}
+    return {"family": fingerprint_model(build_model(recipe.family, **size, classes=classes, options=recipe.options))}
 
 
 def _check_run_folder(folder: Path, roots: Sequence[Path]) -> None:

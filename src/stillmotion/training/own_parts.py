@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stillmotion.decoding import Images
 from stillmotion.errors import UsageError
 from stillmotion.files import describe_value
+from stillmotion.models.fingerprints import fingerprint, place_of
 
 # A clip, uint8 `(frames, height, width, 3)`, and a random generator -> another clip of the same kind.
 Augmentation = Callable[[Images, np.random.Generator], Images]
@@ -86,5 +87,6 @@ def _describe(part: Any) -> str:
         return json.dumps(part, sort_keys=True)
     if hasattr(part, "get_config"):
         config = {name: value for name, value in part.get_config().items() if name != "name"}  # Keras counts names up.
-        return f"{type(part).__qualname__} {json.dumps(config, sort_keys=True, default=str)}"
-    return f"{part.__module__}:{part.__qualname__}" if hasattr(part, "__qualname__") else type(part).__qualname__
+        described = json.dumps(config, sort_keys=True, default=str)
+        return f"{type(part).__qualname__} {described} #{fingerprint(type(part))}"
+    return f"{place_of(part)} #{fingerprint(part)}"

@@ -225,11 +225,13 @@ class TrainingPhases:
         load_variables(checkpoints.best_file, model.weights)
 
     def _own_optimizer(self, steps: int) -> keras.optimizers.Optimizer | None:
-        """The user's optimizer, with a moving average of the weights, by which every training is validated."""
-        optimizer = self.own.optimizer
-        if optimizer is not None and not optimizer.use_ema:
-            optimizer.use_ema, optimizer.ema_momentum = True, ema_momentum(steps)
-        return optimizer
+        """A copy of the user's optimizer, with a moving average of the weights, which every training validates."""
+        if self.own.optimizer is None:
+            return None
+        config = self.own.optimizer.get_config()
+        if not config["use_ema"]:
+            config |= {"use_ema": True, "ema_momentum": ema_momentum(steps)}
+        return type(self.own.optimizer).from_config(config)
 
     def _checkpoints(self) -> CheckpointCallback:
         # Fine-tuning has few epochs, and takes all of them.

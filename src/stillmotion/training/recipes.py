@@ -79,11 +79,7 @@ def make_recipe(family: str | Builder, **given: Unpack[RecipeSettings]) -> Recip
         8
     """
     settings: dict[str, Any] = {**given}
-    kind = settings.pop("kind", None)
-    if callable(family):
-        family = register(family, kind or "motion")
-    elif kind is not None and find_family(family).kind != kind:
-        raise UsageError(f"{family} is a {find_family(family).kind} family")
+    family = name_family(family, settings.pop("kind", None))
     own = settings.pop("options", {})
     if family in FAMILIES:
         settings = {**own, **settings}
@@ -101,6 +97,31 @@ def make_recipe(family: str | Builder, **given: Unpack[RecipeSettings]) -> Recip
     if find_family(family).rung == "one frame":
         settings["spec"] = _with_one_frame(settings["spec"])
     return Recipe(family, options, **settings)
+
+
+def name_family(family: str | Builder, kind: Kind | None = None) -> str:
+    """The name of a family, for a function of a user's own with what is said of its kind.
+
+    Args:
+        family: a family's name or a function; see `make_recipe`.
+        kind: what is said of its kind.
+
+    Returns:
+        The name.
+
+    Raises:
+        UsageError: an unknown family, or one of the other kind.
+    """
+    if callable(family):
+        return register(family, kind)
+    known = find_family(family)
+    if kind is None or family.startswith(f"{kind}="):
+        return family
+    if family not in FAMILIES and not family.startswith(("still=", "motion=")):
+        return f"{kind}={family}"
+    if known.kind != kind:
+        raise UsageError(f"{family} is a {known.kind} family")
+    return family
 
 
 def suit_epochs(recipe: Recipe, segments: Sequence[Segment]) -> Recipe:
