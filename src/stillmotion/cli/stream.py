@@ -80,7 +80,10 @@ def stream(
     ] = None,
     unknown: Annotated[
         bool,
-        typer.Option("--unknown/--no-unknown", help="Whether what is unlike the training clips is an event 'unknown'."),
+        typer.Option(
+            "--unknown/--no-unknown",
+            help="Whether what is unlike the training clips is an event 'unknown'; with --only, name it there.",
+        ),
     ] = True,
     replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
     start: Annotated[
@@ -172,12 +175,15 @@ def stream(
             )
     check_model(model, facts, streamed=True)
     load_backend()
+    from stillmotion.models.cards import find_run
     from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to, time_budget
 
     videos = [Path(source)] if not frames_from.live and Path(source).is_file() else []
     clip_model = load_clip_model(model, **facts, engine=engine, snapshots=snapshots, videos=videos)
     if clip_model.note:
         note(clip_model.note)
+    if events_file and unknown and clip_model.memory is None and find_run(model):
+        note("this run does not remember its training clips, so what is unlike them is not reported as 'unknown'")
     detector = EventDetector(
         clip_model.labels,
         smoothing_seconds=smoothing,
