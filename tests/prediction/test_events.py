@@ -152,6 +152,17 @@ def test_after_flush_nothing_of_the_last_recording_is_averaged() -> None:
     assert event.confidence == pytest.approx(0.9)
 
 
+def test_an_event_ends_below_two_thirds_of_a_low_enter_threshold() -> None:
+    """With many labels, averages are low, and an exit threshold of 0.4 would be above the enter threshold."""
+    for enter, leave in ((0.3, 0.2), (0.6, 0.4), (0.9, 0.4)):
+        for averages, lasts in (([enter + 0.01, leave + 0.01], True), ([enter + 0.01, leave - 0.01], False)):
+            detector = EventDetector(["jam", "calm"], enter_threshold={"jam": enter, "calm": 0.99}, smoothing_seconds=0)
+            for number, average in enumerate(averages):
+                probabilities = np.array([average, 0.0], np.float32)
+                ended = detector.push(WindowPrediction(probabilities, number, float(number), "jam"))
+            assert bool(detector._open) == lasts and not (lasts and ended)
+
+
 def test_wrong_thresholds_and_predictions_without_times_are_refused() -> None:
     with pytest.raises(UsageError, match=r"the exit threshold is 0\.7, above the enter threshold, 0\.6"):
         EventDetector(JAM_LABELS, exit_threshold=0.7)

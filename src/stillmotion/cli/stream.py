@@ -135,7 +135,7 @@ def stream(
             "--exit-threshold",
             metavar="NUMBER|LABEL=NUMBER,...",
             help="Probability below which an event ends; also one for each label.",
-            show_default="0.4",
+            show_default="0.4, or two thirds of the enter threshold if that is less",
         ),
     ] = None,
     min_duration: Annotated[

@@ -43,8 +43,8 @@ class EventDetector:
         smoothing_seconds: how long probabilities are averaged; 0 takes each prediction as it is.
         enter_threshold: smoothed probability at which an event begins; or a mapping with one for each label. By default
             0.6, and no events for a regression.
-        exit_threshold: smoothed probability below which an event ends, likewise. By default 0.4, or the enter threshold
-            if only that is given for a regression.
+        exit_threshold: smoothed probability below which an event ends, likewise. By default 0.4, or two thirds of the
+            enter threshold if that is less; for a regression, the enter threshold.
         min_duration_seconds: events shorter than this are ignored.
         outputs: what the model's outputs are; see `ModelCard`.
         only: the labels whose events are reported; by default all. Events of the others still end those of these.
@@ -83,8 +83,10 @@ class EventDetector:
             unknown_label += " footage"
         # The last one is that of unknown events.
         self._names = (*self.labels, unknown_label)
-        self._enter = self._thresholds(enter_threshold, inf if regression else ENTER_THRESHOLD)
-        self._exit = self._thresholds(exit_threshold, inf if regression else EXIT_THRESHOLD)
+        everywhere = np.ones(len(self.labels))
+        self._enter = self._thresholds(enter_threshold, everywhere * (inf if regression else ENTER_THRESHOLD))
+        usual = inf * everywhere if regression else np.minimum(EXIT_THRESHOLD, self._enter * 2 / 3)
+        self._exit = self._thresholds(exit_threshold, usual)
         given = [it.get(unknown_label) if isinstance(it, Mapping) else None for it in (enter_threshold, exit_threshold)]
         limit = 1.0 if given[0] is None else given[0]
         self._enter = np.append(self._enter, limit)
@@ -108,12 +110,14 @@ class EventDetector:
         self._found = False
         self._ids, self._begun = uuid.uuid4().hex[:12], 0
 
-    def _thresholds(self, given: float | Mapping[str, float] | None, default: float) -> NDArray[np.float64]:
+    def _thresholds(self, given: float | Mapping[str, float] | None, usual: NDArray[np.float64]) -> NDArray[np.float64]:
         """One threshold for each label."""
+        if given is None:
+            return usual
         if isinstance(given, Mapping):
             self._check_known(list(given), "a threshold for")
-            return np.array([given.get(label, default) for label in self.labels])
-        return np.full(len(self.labels), default if given is None else given)
+            return np.array([given.get(label, value) for label, value in zip(self.labels, usual, strict=True)])
+        return np.full(len(self.labels), given)
 
     def _check_known(self, labels: Sequence[str], what: str) -> Sequence[str]:
         unknown = next((label for label in labels if label not in self._names), None)
