@@ -106,6 +106,11 @@ def test_the_example_predicts_videos_and_pictures_as_stillmotion_does(framing: A
     video = write_video(tmp_path / "video.mp4", noise(11, 32, 48))  # 1.1 s: three windows of 0.5 s
     Image.fromarray(noise(1, 32, 48)[0]).save(tmp_path / "picture.png")
     sources = [video, tmp_path / "picture.png", export.folder / "sample.npy"]
+    missing = subprocess.run(
+        [sys.executable, str(export.folder / "use_it.py"), "nowhere.mp4"], capture_output=True, text=True, timeout=120
+    )
+    assert missing.returncode == 1
+    assert missing.stderr.startswith("nowhere.mp4: no such file; give a video, a picture, or 0 for the first camera")
     printed = run_examples(*((export.folder / "use_it.py", source) for source in sources))
     model = sm.load_clip_model(file, card=card)
     clip = np.load(export.folder / "sample.npy")

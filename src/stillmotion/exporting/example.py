@@ -50,6 +50,8 @@ def watch(camera):
 
 
 source = sys.argv[1] if len(sys.argv) > 1 else str(HERE / "sample.npy")
+if not (source.isdecimal() or "://" in source or Path(source).is_file()):
+    sys.exit(f"{source}: no such file; give a video, a picture, or 0 for the first camera")
 if source.endswith(".npy"):
     clip = np.load(source)
     show(predict(clip if clip.ndim == 4 else clip[None]))
@@ -83,6 +85,8 @@ def at_rate(arriving, rate):
 
 
 source = sys.argv[1] if len(sys.argv) > 1 else str(HERE / "sample.npy")
+if not (source.isdecimal() or "://" in source or Path(source).is_file()):
+    sys.exit(f"{source}: no such file; give a video, a picture, or 0 for the first camera")
 if source.endswith(".npy"):
     arriving = iter(np.load(source))
 else:
