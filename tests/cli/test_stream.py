@@ -203,7 +203,7 @@ def test_an_rtsp_server_dies_changes_stalls_and_comes_back(model: Path, tmp_path
         (["absent", "0"], 2, "absent: no such run folder"),
         (["light.keras", "a.mp4", "--rate", "10", "--video", "a.mp4"], 2, "a.mp4: named twice; it would be over"),
         (["light.keras", "a.mp4", "--rate", "10", "--out", "b.csv", "--events", "b.csv"], 2, "b.csv: named twice"),
-        (["light.keras", "a.mp4", "--rate", "10", "--enter-threshold", "0.3"], 2, "exit threshold is 0.4, above the"),
+        (["light.keras", "a.mp4", "--rate", "10", "--exit-threshold", "0.7"], 2, "exit threshold is 0.7, above the"),
         (
             ["light.keras", "a.mp4"],
             2,
