@@ -30,6 +30,16 @@ def test_all_frames_of_a_clip_are_varied_alike() -> None:
     assert (varied == varied[:1]).all()
 
 
+def test_each_frame_is_varied_as_if_it_were_alone() -> None:
+    """Frames are resized side by side and below each other; none takes pixels of its neighbor."""
+    clip = noise(5)
+    together, alone = (
+        np.concatenate([augment(part, Augment(crop=0.5), np.random.default_rng(3)) for part in parts])
+        for parts in ([clip], np.split(clip, 5))
+    )
+    assert np.array_equal(together, alone)
+
+
 def test_a_generator_of_the_same_seed_gives_the_same_clip() -> None:
     first, repeated, different = (augment(noise(3), Augment(), np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(first, repeated)

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.console import bar, note, out, shown
+from stillmotion.cli.console import bar, note, out, print_list, shown
 
 if TYPE_CHECKING:
     from stillmotion.anomaly import Detector, DetectorEvaluation
@@ -20,7 +20,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Find what is unusual, learned from normal footage alone, by look and by motion.",
 )
-MAX_LINES = 20
 
 
 @app.command()
@@ -158,21 +157,11 @@ def _print_test(result: DetectorEvaluation) -> None:
         table.add_row(escape(name), *("" if area is None else f"{area:.2f}" for area in areas))
     out.print(table)
     missed = [fault for fault in result.faults if fault.alarm is None]
-    _print_list("missed", [f"{f.recording} at {f.fault.start_seconds:.1f} s: {f.fault.label}" for f in missed])
-    _print_list(
+    print_list("missed", [f"{f.recording} at {f.fault.start_seconds:.1f} s: {f.fault.label}" for f in missed])
+    print_list(
         "false alarms",
         [f"{f.recording} at {f.alarm.start_seconds:.1f} s, by {f.alarm.kind}" for f in result.false_alarms],
     )
-
-
-def _print_list(heading: str, lines: list[str]) -> None:
-    if not lines:
-        return
-    out.print(f"[bold]{heading}:[/bold]")
-    for line in lines[:MAX_LINES]:
-        out.print(f"  {line}", markup=False)
-    if len(lines) > MAX_LINES:
-        out.print(f"  and {len(lines) - MAX_LINES} more")
 
 
 def _hours(hours: float) -> str:

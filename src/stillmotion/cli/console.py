@@ -7,7 +7,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ PARAMETERS = re.compile(
     "unsafe)`"
 )
 PIPE_WIDTH = 1000  # characters of a line where there is no terminal
+MAX_LINES = 20  # of a list
 LINE_INTERVAL_SECONDS = 30.0  # between lines of progress where there is no terminal
 
 
@@ -179,3 +180,14 @@ def _format_figures(figures: Mapping[str, float]) -> str:
     if "val_accuracy" not in figures:
         return ""
     return f"epoch {figures['epoch']:.0f}: validation {figures['val_accuracy']:.0%}, loss {figures['val_loss']:.3f}"
+
+
+def print_list(heading: str, lines: Sequence[str]) -> None:
+    """Print a heading with the number of lines, and the first of them; nothing if there are none."""
+    if not lines:
+        return
+    out.print(f"[bold]{len(lines)} {heading}:[/bold]")
+    for line in lines[:MAX_LINES]:
+        out.print(f"  {line}", markup=False)
+    if len(lines) > MAX_LINES:
+        out.print(f"  and {len(lines) - MAX_LINES} more")

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from stillmotion.cli import options
-from stillmotion.cli.console import bar, out, shown
+from stillmotion.cli.console import bar, out, print_list, shown
 from stillmotion.clips import choose_rate
 from stillmotion.errors import StillmotionError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from stillmotion.inspection import Inspection
 
 FRAMES = 16
-MAX_LINES = 20
 
 
 def inspect(
@@ -80,25 +79,25 @@ def _print_contents(inspection: Inspection) -> None:
 
 def _print_problems(inspection: Inspection) -> None:
     """Print each kind of problem with its videos."""
-    _print_list("videos are skipped", [skipped.reason for skipped in inspection.skipped])
-    _print_list(
+    print_list("videos are skipped", [skipped.reason for skipped in inspection.skipped])
+    print_list(
         "videos end before their headers say",
         [f"{s.file}: {s.facts.seconds:.3g} s of {s.facts.header_seconds:.3g} s" for s in inspection.ends_early],
     )
-    _print_list(
+    print_list(
         "pairs of videos show the same, but have two labels or are in two parts of the split",
         [
             f"{pair.first.video.name} ({pair.first.video.label}), {pair.second.video.name} ({pair.second.video.label})"
             for pair in inspection.duplicates
         ],
     )
-    _print_list(
+    print_list(
         "pairs of videos are copies or overlap, under another label or in another group",
         [f"{first.video.name}, {second.video.name}" for first, second in inspection.copies],
     )
     few_groups = [f"{label!r}: {count}" for label, count in inspection.few_groups.items()]
-    _print_list("labels have too few groups to split (at least 3 are needed)", few_groups)
-    _print_list("groups are in more than one part of the table's split", inspection.straddling)
+    print_list("labels have too few groups to split (at least 3 are needed)", few_groups)
+    print_list("groups are in more than one part of the table's split", inspection.straddling)
     if inspection.alike_names:
         out.print(f"{inspection.alike_names.question} (--group)", markup=False)
     elif inspection.each_its_own_group:
@@ -110,17 +109,6 @@ def _print_problems(inspection: Inspection) -> None:
         )
     if len(inspection.videos.labels) < 2:
         out.print("there are fewer than two labels, so there is nothing to classify")
-
-
-def _print_list(heading: str, lines: Sequence[str]) -> None:
-    """Print a heading with the number of lines, and the first of them; nothing if there are none."""
-    if not lines:
-        return
-    out.print(f"[bold]{len(lines)} {heading}:[/bold]")
-    for line in lines[:MAX_LINES]:
-        out.print(f"  {line}", markup=False)
-    if len(lines) > MAX_LINES:
-        out.print(f"  and {len(lines) - MAX_LINES} more")
 
 
 def _range(values: Sequence[float]) -> str:
