@@ -243,7 +243,7 @@ def execute(plan: ComparisonPlan, executor: Executor) -> Comparison:
 
     # The contenders, of which validation chooses; tests of the chosen ones, and the verdict of their statistics alone.
     shortcuts = FindShortcutsTask(id="shortcuts", title="shortcuts", folder=plan.folder, videos=plan.dataset.opened)
-    trained = executor.run([*plan.compete(candidates), shortcuts])
+    trained = executor.run([shortcuts, *plan.compete(candidates)])
     chosen = plan.choose(candidates, trained)
     _log_choices(candidates, chosen)
     planned = plan.runs(chosen)

@@ -203,8 +203,9 @@ class ComparisonPlan:
         ]
 
     def compete(self, candidates: Sequence[Candidate]) -> list[Task]:
-        """Tasks that train every candidate with the first seed. Those of the highest rung take longest, and begin."""
-        return [train_task(self.run(one), overwrite=self.overwrite) for one in reversed(candidates)]
+        """Tasks that train every candidate with the first seed. Those that take longest begin: pixels, highest rungs."""
+        longest_first = sorted(reversed(candidates), key=lambda one: frozen_backbone(one.recipe) is not None)
+        return [train_task(self.run(one), overwrite=self.overwrite) for one in longest_first]
 
     def choose(self, candidates: Sequence[Candidate], results: Results) -> list[Candidate]:
         """The best candidate of each model and fold: the highest validation accuracy, then the lowest loss."""
