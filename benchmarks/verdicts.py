@@ -17,6 +17,9 @@ are tested on; of 60, all in three folds, as stills can suffice only with 55 gro
 interrupted, run the same command again to resume. `--families frame_pool,conv3d` compares chosen families instead of
 the rungs of the ladder; KERAS_BACKEND chooses the backend. `--processes` judges several sets side by side, with the
 cores divided among them.
+
+Each set's row is written into a file of `--rows` as soon as it is judged, and a set that has a row is not judged again.
+The battery takes hours; the rows of the published table lie in benchmarks/results/verdicts.
 """
 
 from __future__ import annotations
@@ -237,9 +240,9 @@ def write(path: Path, clip: np.ndarray) -> None:
         container.mux(stream.encode())
 
 
-def judge(data_set: DataSet, out: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """Compare as `stillmotion compare` does, and score; the result is written, so that it is not done again."""
-    file, folder = out / f"{data_set.name}.json", out / data_set.name
+def judge(data_set: DataSet, out: Path, rows: Path, settings: dict[str, Any]) -> dict[str, Any]:
+    """Compare as `stillmotion compare` does, and score; the row is written, so that it is not done again."""
+    file, folder = rows / f"{data_set.name}.json", out / data_set.name
     if file.exists():
         return json.loads(file.read_text())
     import keras
@@ -281,6 +284,7 @@ def judge(data_set: DataSet, out: Path, settings: dict[str, Any]) -> dict[str, A
         "sentence": verdict.sentence,
         "power": power(data_set, verdict.videos, verdict.groups),
         "warnings": [shortcut.kind for shortcut in comparison.shortcuts if shortcut.warns],
+        "version": sm.__version__,
     }
     shutil.rmtree(folder)
     file.write_text(json.dumps(result, indent=1))
@@ -359,6 +363,7 @@ def cell(value: Any) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("battery"), help="folder for the results")
+    parser.add_argument("--rows", type=Path, default=None, help="folder for the rows of the table; by default --out")
     parser.add_argument("--only", default="", help="only sets whose name contains this, or one of several with commas")
     parser.add_argument("--first", type=int, default=None, help="number of sets to run")
     parser.add_argument("--families", default="", help="families to compare instead of the ladder's rungs")
@@ -369,7 +374,9 @@ def main() -> None:
     options = parser.parse_args()
     wanted = options.only.split(",")
     sets = [data_set for data_set in battery() if any(part in data_set.name for part in wanted)][: options.first]
-    options.out.mkdir(parents=True, exist_ok=True)
+    rows_folder = options.rows or options.out
+    for folder in (options.out, rows_folder):
+        folder.mkdir(parents=True, exist_ok=True)
     if options.render_only:
         for data_set in sets:
             print(write_videos(data_set, options.out / data_set.name))
@@ -378,7 +385,7 @@ def main() -> None:
     settings |= {"epochs": options.epochs} if options.epochs else {}
     settings |= {"on": "processes:1"} if options.processes > 1 else {}  # of each comparison
     work = partial(find_shortcuts, out=options.out) if options.shortcuts_only else partial(
-        judge, out=options.out, settings=settings
+        judge, out=options.out, rows=rows_folder, settings=settings
     )  # fmt: skip
     rows = []
     for row in judge_all(work, sets, options.processes):

@@ -52,7 +52,7 @@ def replaced(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, result: ob
 
 
 @pytest.mark.parametrize("kind", [TrainTask, TrialTask])
-@pytest.mark.parametrize("given", [{}, {"overwrite": True}, {"tensorboard": True}])
+@pytest.mark.parametrize("given", [{}, {"overwrite": True}, {"tensorboard": True}, {"devices": "all"}])
 def test_a_training_gets_its_recipe_and_parts(
     monkeypatch: pytest.MonkeyPatch, run: Run, fold: Fold, kind: type[TrainTask], given: dict[str, Any]
 ) -> None:
@@ -61,7 +61,8 @@ def test_a_training_gets_its_recipe_and_parts(
         id="a", title="", folder=run.folder, recipe=RECIPE, train=fold.train, validation=fold.validation, **given
     )
     assert task.run(no_progress) is run
-    settings = {"out": run.folder, "overwrite": False, "tensorboard": False, "progress": no_progress, **given}
+    settings = {"out": run.folder, "overwrite": False, "tensorboard": False, "devices": 1, "progress": no_progress}
+    settings |= given
     assert train.calls == [((RECIPE, fold.train, fold.validation), settings)]
 
 

@@ -7,14 +7,19 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 from stillmotion.errors import StillmotionError
 
 
-def load_backend() -> None:
+def load_backend(devices: int | Literal["all"] = 1) -> None:
     """Import Keras and its backend.
 
+    Args:
+        devices: how many a training will use. Other processes have to be met before the backend computes anything.
+
     Raises:
+        UsageError: there are not as many devices.
         StillmotionError: the backend is not installed, with the command that installs it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -25,6 +30,10 @@ def load_backend() -> None:
         with silent():
             import keras
 
+            if devices != 1:
+                from stillmotion.training import find_devices
+
+                find_devices(devices)
             keras.ops.zeros(1)
         # TensorFlow warns of retracing; a process that trains several models traces each of them once.
         logging.getLogger("tensorflow").setLevel(logging.ERROR)

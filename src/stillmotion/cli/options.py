@@ -181,6 +181,15 @@ def read_rate(text: str) -> Rate | Literal["auto"]:
     return rate
 
 
+def read_devices(text: str) -> int | Literal["all"]:
+    """`all` or a number. Raises UsageError."""
+    if text == "all":
+        return "all"
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"--devices {text!r}: expected all, or a number from 1")
+    return int(text)
+
+
 def read_size(text: str) -> int | tuple[int, int]:
     """`64` or `48x64`, in pixels. Raises UsageError."""
     try:

@@ -70,6 +70,10 @@ def train(
     seed: options.Seed = 0,
     tensorboard: options.Tensorboard = False,
     overwrite: options.Overwrite = False,
+    devices: Annotated[
+        str,
+        typer.Option(metavar="N|all", help="Devices that each batch is divided among, on JAX; see docs/scaling.md."),
+    ] = "1",
 ) -> None:
     """Train one model and test it. The run's folder holds model.keras and everything that made it.
 
@@ -94,6 +98,7 @@ def train(
         raise UsageError(f"--option: {family} has no option {unknown[0]!r}; choose from {', '.join(known)}")
     check_options(family, options_)
     check_backbone(options_)
+    devices_ = options.read_devices(devices)
     rate_, fractions = options.read_rate(rate), options.read_split(split)
     size_ = None if size is None else options.read_size(size)
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "precision": precision}
@@ -103,7 +108,7 @@ def train(
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = out_folder or default_run_folder(family)
     check_folder(folder)
-    load_backend()
+    load_backend(devices=devices_)
     with bar() as progress:
         run = run_training(
             videos,
@@ -118,6 +123,7 @@ def train(
             seed=seed,
             tensorboard=tensorboard,
             overwrite=overwrite,
+            devices=devices_,
             progress=progress,
             finetune=finetune,
             **settings,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from stillmotion.clips import ClipSpec
 from stillmotion.experiments.contenders import Contender
@@ -203,7 +203,7 @@ class ComparisonPlan:
         ]
 
     def compete(self, candidates: Sequence[Candidate]) -> list[Task]:
-        """Tasks that train every candidate with the first seed. Those that take longest begin: pixels, highest rungs."""
+        """Tasks that train every candidate with the first seed. Those that take longest begin: pixels, high rungs."""
         longest_first = sorted(reversed(candidates), key=lambda one: frozen_backbone(one.recipe) is not None)
         return [train_task(self.run(one), overwrite=self.overwrite) for one in longest_first]
 
@@ -362,13 +362,16 @@ def prepare(recipes: Iterable[Recipe], fold: Fold, name: str = "") -> list[Task]
     return [*decoding, *extraction]
 
 
-def train_task(run: PlannedRun, *, overwrite: bool, tensorboard: bool = False) -> TrainTask:
+def train_task(
+    run: PlannedRun, *, overwrite: bool, tensorboard: bool = False, devices: int | Literal["all"] = 1
+) -> TrainTask:
     """The task that trains a run; it sees no test video.
 
     Args:
         run: the run.
         overwrite: whether another training in its folder is deleted.
         tensorboard: whether TensorBoard logs are written.
+        devices: how many devices each batch is divided among.
     """
     return TrainTask(
         id=_train_id(run),
@@ -379,11 +382,17 @@ def train_task(run: PlannedRun, *, overwrite: bool, tensorboard: bool = False) -
         validation=run.fold.validation,
         overwrite=overwrite,
         tensorboard=tensorboard,
+        devices=devices,
     )
 
 
 def train_and_evaluate(
-    run: PlannedRun, *, overwrite: bool, tensorboard: bool = False, cost: bool = False
+    run: PlannedRun,
+    *,
+    overwrite: bool,
+    tensorboard: bool = False,
+    devices: int | Literal["all"] = 1,
+    cost: bool = False,
 ) -> tuple[Task, Task]:
     """The two tasks of a run.
 
@@ -391,12 +400,13 @@ def train_and_evaluate(
         run: the run.
         overwrite: whether another training in its folder is deleted.
         tensorboard: whether TensorBoard logs are written.
+        devices: how many devices each batch is divided among.
         cost: whether the test measures what a prediction costs.
 
     Returns:
         The training, and the test, which depends on it.
     """
-    training = train_task(run, overwrite=overwrite, tensorboard=tensorboard)
+    training = train_task(run, overwrite=overwrite, tensorboard=tensorboard, devices=devices)
     return training, _evaluate_task(run, after=(training.id,), cost=cost)
 
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from stillmotion import prediction, training
 from stillmotion.clips import ClipSpec, OpenedVideos, cached_frames, even_windows, frame_times, thread_map
@@ -95,6 +95,7 @@ class TrainTask(Task):
     validation: OpenedVideos
     overwrite: bool = False
     tensorboard: bool = False
+    devices: int | Literal["all"] = 1
 
     def run(self, progress: Progress) -> Run:
         """Train, resume, or return the finished run."""
@@ -105,6 +106,7 @@ class TrainTask(Task):
             out=self.folder,
             overwrite=self.overwrite,
             tensorboard=self.tensorboard,
+            devices=self.devices,
             progress=progress,
         )
 

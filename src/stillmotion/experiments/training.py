@@ -14,13 +14,13 @@ from stillmotion.data.splitting import FRACTIONS
 from stillmotion.experiments.choices import Preset
 from stillmotion.experiments.datasets import open_dataset, read_labeled
 from stillmotion.experiments.executors import InProcess
-from stillmotion.experiments.plan import PlannedRun, evaluated, train_and_evaluate
+from stillmotion.experiments.plan import PlannedRun, train_and_evaluate
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.files import check_folder
 from stillmotion.models import Builder, check_backbone, default_size
 from stillmotion.progress import Progress, no_progress
-from stillmotion.runs import Run
-from stillmotion.training import FamilySettings, make_recipe, name_family, suit_epochs
+from stillmotion.runs import Run, read_run
+from stillmotion.training import FamilySettings, find_devices, make_recipe, name_family, suit_epochs
 
 
 def run_training(
@@ -39,6 +39,7 @@ def run_training(
     seed: int = 0,
     tensorboard: bool = False,
     overwrite: bool = False,
+    devices: int | Literal["all"] = 1,
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
     **given: Unpack[FamilySettings],
@@ -60,6 +61,8 @@ def run_training(
         seed: of the split and of the training.
         tensorboard: whether TensorBoard logs are written into the run.
         overwrite: whether another training in `out` is deleted.
+        devices: how many devices each batch is divided among, or "all", on JAX; see `train`. Of several processes, the
+            first one tests the model.
         progress: receives the progress of the work.
         cancel: ends the work with `CancelledError` once it is set.
         **given: the family's options and other fields of `Recipe`, such as `epochs` or `learning_rate`.
@@ -76,6 +79,7 @@ def run_training(
         >>> run = sm.run_training("clips/", "cnn_rnn", out="runs/cnn_rnn", rnn="lstm")
         >>> accuracy = sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy
     """
+    on = find_devices(devices)
     settings: dict[str, Any] = {**given}
     check_backbone(settings)
     size = default_size(settings) if size is None else size
@@ -88,7 +92,7 @@ def run_training(
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening
     check_folder(folder)
-    executor = InProcess(progress, cancel)
+    executor = InProcess(progress if on.first else no_progress, cancel)
     dataset = open_dataset(
         videos,
         fractions=fractions,
@@ -101,8 +105,12 @@ def run_training(
     if "epochs" not in settings:
         recipe = suit_epochs(recipe, dataset.folds[0].train.segments)
     planned = PlannedRun(family, recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
-    results = executor.run(train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard, cost=True))
-    return evaluated([planned], results)[0]
+    training, test = train_and_evaluate(
+        planned, overwrite=overwrite, tensorboard=tensorboard, devices=devices, cost=True
+    )
+    executor.run([training, test] if on.first else [training])
+    on.wait("the run is tested")
+    return read_run(folder)
 
 
 def default_run_folder(family: str) -> Path:

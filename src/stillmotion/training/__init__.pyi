@@ -1,4 +1,5 @@
 from .batches import TrainingClips as TrainingClips, ValidationClips as ValidationClips
+from .devices import Devices as Devices, find_devices as find_devices
 from .directory_dataset import (
     VideoDataset as VideoDataset,
     video_dataset_from_directory as video_dataset_from_directory,

@@ -29,6 +29,7 @@ from stillmotion.decoding import DecodedFrames, Seconds
 from stillmotion.features import read_feature_clips
 from stillmotion.models import pretrained_backbone
 from stillmotion.runs import Recipe
+from stillmotion.training.devices import ONE_DEVICE, Devices
 from stillmotion.training.own_parts import NO_OWN_PARTS, OwnParts, augment_clip
 
 # Validation runs in every epoch, so it looks at this many windows per video at most. The test looks at all of them.
@@ -59,6 +60,10 @@ class TrainingClips(keras.utils.PyDataset):
         recipe: gives the clips, the augmentation, the batch size and the seed.
         epoch: the first epoch, counted from 0.
         own: a user's class weights and augmentation.
+        devices: what batches are divided among; each process gets its own part of them.
+
+    Raises:
+        StillmotionError: a batch cannot be divided.
     """
 
     def __init__(
@@ -68,15 +73,17 @@ class TrainingClips(keras.utils.PyDataset):
         recipe: Recipe,
         epoch: int = 0,
         own: OwnParts = NO_OWN_PARTS,
+        devices: Devices = ONE_DEVICE,
     ) -> None:
         super().__init__(workers=1)
-        self.recipe, self.epoch, self.own = recipe, epoch, own
+        self.recipe, self.epoch, self.own, self.devices = recipe, epoch, own, devices
         self.segments = [segment for segment in segments for _ in range(self.clips_of(segment))]
         self.targets = one_hot(self.segments, labels)
         self.weights = balanced_weights(self.segments)
         if own.class_weights is not None:
             self.weights = np.array([own.class_weights[s.video.label or ""] for s in self.segments], np.float32)
         self.batch_size = min(recipe.batch_size, len(self.segments))
+        devices.check_batch(self.batch_size)
         # To find an entry of the cache takes as long as to augment a clip.
         self._pool = lru_cache(OPEN_POOLS)(self._open_pool)
 
@@ -85,7 +92,7 @@ class TrainingClips(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> Batch:
         order = np.random.default_rng((self.recipe.seed, self.epoch)).permutation(len(self.segments))
-        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
+        chosen = self.devices.share(order[index * self.batch_size : (index + 1) * self.batch_size])
         return np.stack([self.clip(int(i)) for i in chosen]), self.targets[chosen], self.weights[chosen]
 
     def clips_of(self, segment: Segment) -> int:
@@ -136,8 +143,9 @@ class TrainingFeatures(TrainingClips):
         recipe: Recipe,
         epoch: int = 0,
         own: OwnParts = NO_OWN_PARTS,
+        devices: Devices = ONE_DEVICE,
     ) -> None:
-        super().__init__(segments, labels, recipe, epoch, own)
+        super().__init__(segments, labels, recipe, epoch, own, devices)
         backbone = str(pretrained_backbone(recipe.options))
         spec = training_spec(recipe)
         self.features = np.concatenate(

@@ -89,10 +89,12 @@ class CheckpointCallback(keras.callbacks.Callback):
         state: the state to continue, which is updated.
         patience: number of epochs without a lower validation loss after which training stops.
         seed: the recipe's seed.
+        writes: whether files are written; of several processes that train together, one does that.
     """
 
-    def __init__(self, folder: Path, state: TrainingState, patience: int, seed: int) -> None:
+    def __init__(self, folder: Path, state: TrainingState, patience: int, seed: int, *, writes: bool = True) -> None:
         super().__init__()
+        self.writes = writes
         self.folder, self.state, self.patience, self.seed = folder, state, patience, seed
         self.swap_averaged_weights = SwapAveragedWeights()
         self.epoch_start = 0.0
@@ -122,6 +124,8 @@ class CheckpointCallback(keras.callbacks.Callback):
         """
         files = [self.latest_file, self.best_file]
         self.state.head_epochs = self.state.epochs
+        if not self.writes:
+            return
         save_variables(self.best_file, model.weights)
         write_json(self.folder / STATE_FILE, asdict(self.state))
         for file in files:
@@ -155,13 +159,13 @@ class CheckpointCallback(keras.callbacks.Callback):
             self.swap_averaged_weights.on_test_begin()
             self._best_weights = [np.array(keras.ops.convert_to_numpy(weight)) for weight in self.model.weights]
             self.swap_averaged_weights.on_test_end()
-        if time.perf_counter() >= self._save_after:
+        if self.writes and time.perf_counter() >= self._save_after:
             self._save()
         if self.state.epochs_since_best >= self.patience:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
-        if self._saved_epochs != self.state.epochs:
+        if self.writes and self._saved_epochs != self.state.epochs:
             self._save()
 
     def _save(self) -> None:

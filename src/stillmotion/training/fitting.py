@@ -7,9 +7,9 @@ import dataclasses
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import keras
 import numpy as np
@@ -55,6 +55,7 @@ from stillmotion.runs import (
 )
 from stillmotion.training.bfloat16_products import has_bfloat16_products
 from stillmotion.training.checkpoints import TrainingState
+from stillmotion.training.devices import find_devices
 from stillmotion.training.own_parts import Augmentation, OwnParts
 from stillmotion.training.phases import TrainingPhases
 from stillmotion.training.recipes import TrainingSettings, frozen_backbone, make_recipe, suit_epochs
@@ -78,6 +79,7 @@ def train(
     loss: keras.losses.Loss | Callable[..., Any] | str | None = None,
     class_weights: Mapping[str, float] | None = None,
     augmentation: Augmentation | None = None,
+    devices: int | Literal["all"] = 1,
     progress: Progress = no_progress,
     **settings: Unpack[TrainingSettings],
 ) -> Run:
@@ -103,6 +105,8 @@ def train(
         class_weights: by label; by default they give every label the same total.
         augmentation: a function of your own in place of `augment`, from a clip, uint8 `(frames, height, width, 3)`, and
             a NumPy random generator to such a clip.
+        devices: how many devices each batch is divided among, or "all", on JAX. Several processes, which Keras's
+            KERAS_DISTRIBUTION variables connect, use "all" and share `out`.
         progress: receives the steps done, with the figures of the last finished epoch.
         **settings: the family's options and other fields of the recipe, as `make_recipe` takes them.
 
@@ -110,7 +114,7 @@ def train(
         The finished run. Videos that cannot be read are skipped and listed in its record.
 
     Raises:
-        UsageError: an unknown family or setting, or a part of your own that does not fit.
+        UsageError: an unknown family or setting, a part of your own that does not fit, or devices that are not there.
         StillmotionError: a video in both parts, no readable video, labels that do not agree, a loss that is never
             finite, another training in `out`, another process working in it, or a folder that cannot be written to,
             holds the data set or is that of a comparison.
@@ -120,6 +124,7 @@ def train(
         >>> run = sm.train("frame_pool", train, validation, out="runs/mine", pool="attention", epochs=30)
         >>> run = sm.evaluate(run, test)
     """
+    on = find_devices(devices)
     train, validation = (part if isinstance(part, OpenedVideos) else as_videos(part) for part in (train, validation))
     folder = as_path(out, "the run's folder")
     _check_run_folder(folder, (train.root, validation.root))
@@ -183,14 +188,18 @@ def train(
         if finished := find_training(folder, identity)[0]:
             log.info("%s: trained before, and reused", folder)
             return finished
-    with folder_lock(folder):
+    with folder_lock(folder) if on.first else nullcontext():
+        if not on.first:
+            on.wait("the folder is ready")
         try:
             run, state = find_training(folder, identity)
         except StillmotionError:
-            if not overwrite:
+            if not overwrite or not on.first:
                 raise
             delete_run(folder)
             run, state = None, TrainingState(identity)
+        if on.first:
+            on.wait("the folder is ready")
         if run:
             log.info("%s: trained before, and reused", folder)
             return run
@@ -201,28 +210,23 @@ def train(
         # Decode each video once. If the backbone is pretrained, each frame goes through it once.
         trim_cache()
         phases = TrainingPhases(
-            recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress, own
+            recipe, labels, train_segments, validation_segments, folder, state, tensorboard, progress, on, own
         )
         phases.fill_cache()
         memory = remember_clips([*train_segments, *validation_segments], recipe.spec, progress)
 
         # Fit a whole model on pixels; or a head on features, and then perhaps the last stages of its backbone.
         backbone = pretrained_backbone(recipe.options)
-        if backbone is None:
-            model = deployed_model(recipe.family, phases.fit_model(), recipe.options)
-        else:
-            network = build_backbone(backbone, recipe.spec.height, recipe.spec.width)
-            head = phases.fit_head(network)
-            if recipe.finetune:
-                phases.finetune(network, head)
-            model = join_backbone(recipe.family, network, deployed_model(recipe.family, head, recipe.options))
+        with on.scope():
+            if backbone is None:
+                model = deployed_model(recipe.family, phases.fit_model(), recipe.options)
+            else:
+                network = build_backbone(backbone, recipe.spec.height, recipe.spec.width)
+                head = phases.fit_head(network)
+                if recipe.finetune:
+                    phases.finetune(network, head)
+                model = join_backbone(recipe.family, network, deployed_model(recipe.family, head, recipe.options))
 
-        # Save the weights of the best epoch. run.json is written last, because it says that the run is complete.
-        _save(model, folder / "model.keras")
-        snapshot = snapshot_model(recipe.family, model)
-        if snapshot is not None:
-            _save(snapshot, folder / "snapshot.keras")
-        _write_history(folder / "history.csv", state)
         made_by = versions(keras.backend.backend(), keras.__version__)
         if has_bfloat16_products(recipe.precision):
             made_by["products"] = "bfloat16"
@@ -242,10 +246,18 @@ def train(
             ),
         )
         run = Run(folder, record)
-        if memory is not None:
-            write_memory(memory, run)
-        write_run(run)
-        delete_unfinished(unfinished)
+        if on.first:
+            # The weights of the best epoch. run.json is written last, because it says that the run is complete.
+            _save(model, folder / "model.keras")
+            snapshot = snapshot_model(recipe.family, model)
+            if snapshot is not None:
+                _save(snapshot, folder / "snapshot.keras")
+            _write_history(folder / "history.csv", state)
+            if memory is not None:
+                write_memory(memory, run)
+            write_run(run)
+            delete_unfinished(unfinished)
+        on.wait("the run is written")
         return run
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import keras
 
@@ -27,12 +28,15 @@ from stillmotion.training.batches import (
 )
 from stillmotion.training.bfloat16_products import bfloat16_products
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
+from stillmotion.training.devices import ONE_DEVICE, Devices
 from stillmotion.training.finetuning import FINETUNE_EPOCHS, FINETUNE_LEARNING_RATE, unfreeze_last_stages
 from stillmotion.training.fused_normalization import fused_normalization
 from stillmotion.training.graph_cleanup import release_tf_graphs
 from stillmotion.training.optimizer import ema_momentum, make_optimizer
 from stillmotion.training.own_parts import NO_OWN_PARTS, OwnParts
 from stillmotion.training.progress_callback import ProgressCallback
+
+T = TypeVar("T", bound=TrainingClips)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class TrainingPhases:
         state: how far the training has come; it is updated.
         tensorboard: whether logs for TensorBoard are written.
         progress: receives the steps done.
+        devices: what the batches are divided among.
         own: a user's own parts.
     """
 
@@ -59,6 +64,7 @@ class TrainingPhases:
     state: TrainingState
     tensorboard: bool
     progress: Progress
+    devices: Devices = ONE_DEVICE
     own: OwnParts = NO_OWN_PARTS
 
     def fill_cache(self) -> None:
@@ -98,7 +104,7 @@ class TrainingPhases:
         """
         recipe, spec = self.recipe, self.recipe.spec
         keras.config.set_dtype_policy(recipe.precision)
-        clips = TrainingClips(self.train, self.labels, recipe, epoch=self.state.epochs, own=self.own)
+        clips = self._clips(TrainingClips)
         model = build_model(
             recipe.family,
             frames=spec.frames,
@@ -128,7 +134,7 @@ class TrainingPhases:
         recipe = self.recipe
         grid, (top,) = (output.shape[1:] for output in backbone.outputs)
         keras.config.set_dtype_policy(recipe.precision)
-        clips = TrainingFeatures(self.train, self.labels, recipe, epoch=self.state.epochs, own=self.own)
+        clips = self._clips(TrainingFeatures)
         head = build_head(
             recipe.family,
             frames=recipe.spec.frames,
@@ -162,7 +168,8 @@ class TrainingPhases:
         model = join_backbone(recipe.family, backbone, head)
         if not state.head_epochs:
             self._checkpoints().begin_finetuning(model)
-        clips = TrainingClips(self.train, self.labels, recipe, epoch=state.epochs, own=self.own)
+            self.devices.wait("fine-tuning begins")
+        clips = self._clips(TrainingClips)
         held_out = ValidationClips(self.validation, self.labels, recipe)
         self._fit(model, clips, held_out, state.head_epochs + FINETUNE_EPOCHS, finetunes=True)
 
@@ -202,7 +209,8 @@ class TrainingPhases:
                 checkpoints,
                 ProgressCallback(self.progress, epochs, len(clips)),
             ]
-            if self.tensorboard:
+            callbacks.extend(self.devices.callbacks())
+            if self.tensorboard and self.devices.first:
                 callbacks.append(keras.callbacks.TensorBoard(self.folder / TENSORBOARD_FOLDER))
             callbacks.extend(self.own.callbacks)
             with release_tf_graphs(), fused_normalization(model), bfloat16_products(recipe.precision):
@@ -218,11 +226,19 @@ class TrainingPhases:
 
         # Without a finite loss no epoch is the best. The state is of no use to another learning rate.
         if not math.isfinite(state.best["val_loss"]):
-            delete_unfinished(self.folder / UNFINISHED_FOLDER)
+            if self.devices.first:
+                delete_unfinished(self.folder / UNFINISHED_FOLDER)
             raise StillmotionError(
                 f"{self.folder}: training diverged (the loss is not finite); use a smaller learning rate"
             )
+        self.devices.wait(f"{checkpoints.best_file.name} is written")
         load_variables(checkpoints.best_file, model.weights)
+        self.devices.wait(f"{checkpoints.best_file.name} is read")
+
+    def _clips(self, kind: Callable[..., T]) -> T:
+        """The clips that are learned from, from wherever the training has come to."""
+        epoch = self.state.epochs
+        return kind(self.train, self.labels, self.recipe, epoch=epoch, own=self.own, devices=self.devices)
 
     def _own_optimizer(self, steps: int) -> keras.optimizers.Optimizer | None:
         """A copy of the user's optimizer, with a moving average of the weights, which every training validates."""
@@ -236,4 +252,6 @@ class TrainingPhases:
     def _checkpoints(self) -> CheckpointCallback:
         # Fine-tuning has few epochs, and takes all of them.
         patience = self.recipe.patience + (self.state.epochs + FINETUNE_EPOCHS if self.state.head_epochs else 0)
-        return CheckpointCallback(self.folder / UNFINISHED_FOLDER, self.state, patience, self.recipe.seed)
+        return CheckpointCallback(
+            self.folder / UNFINISHED_FOLDER, self.state, patience, self.recipe.seed, writes=self.devices.first
+        )
