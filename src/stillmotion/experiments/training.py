@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
+from stillmotion import training
 from stillmotion.clips import Augment, OpenedVideos, Rate
 from stillmotion.data import Videos
 from stillmotion.data.splitting import FRACTIONS
@@ -20,7 +21,7 @@ from stillmotion.files import check_folder
 from stillmotion.models import Builder, check_backbone, default_size
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import Run, read_run
-from stillmotion.training import FamilySettings, find_devices, make_recipe, name_family, suit_epochs
+from stillmotion.training import FamilySettings, make_recipe, name_family, suit_epochs
 
 
 def run_training(
@@ -79,7 +80,6 @@ def run_training(
         >>> run = sm.run_training("clips/", "cnn_rnn", out="runs/cnn_rnn", rnn="lstm")
         >>> accuracy = sm.compute_metrics(sm.read_predictions(run.predictions_file)).accuracy
     """
-    on = find_devices(devices)
     settings: dict[str, Any] = {**given}
     check_backbone(settings)
     size = default_size(settings) if size is None else size
@@ -92,6 +92,7 @@ def run_training(
     augment = Augment(flip=flip)
     make_recipe(family, spec=common.spec("spread"), augment=augment, seed=seed, **settings)  # refuse before opening
     check_folder(folder)
+    on = training.find_devices(devices)  # which imports Keras
     executor = InProcess(progress if on.first else no_progress, cancel)
     dataset = open_dataset(
         videos,
@@ -105,10 +106,8 @@ def run_training(
     if "epochs" not in settings:
         recipe = suit_epochs(recipe, dataset.folds[0].train.segments)
     planned = PlannedRun(family, recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
-    training, test = train_and_evaluate(
-        planned, overwrite=overwrite, tensorboard=tensorboard, devices=devices, cost=True
-    )
-    executor.run([training, test] if on.first else [training])
+    train, test = train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard, devices=devices, cost=True)
+    executor.run([train, test] if on.first else [train])
     on.wait("the run is tested")
     return read_run(folder)
 
