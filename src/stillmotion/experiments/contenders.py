@@ -40,6 +40,9 @@ VARIANTS: Mapping[str, Variants] = MappingProxyType(
         "frame_sequence": Variants("head", (), ("gru",), ("gru", "convolution", "transformer")),
     }
 )
+# What families without such variants are given on the ladder. (2+1)D sees the differences of frames alone, as places
+# are learned by heart otherwise; CNN-RNN sees the frames, too.
+INPUTS: Mapping[str, str] = MappingProxyType({"conv3d": "difference"})
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ def on_ladder(backbones: Sequence[str], given: Options) -> list[Contender]:
             continue
         known = _known(family, given)
         if family not in VARIANTS:
-            contenders.append(Contender(description.rung, family, family, known))
+            chosen = {"input": INPUTS[family]} if family in INPUTS and given.get("preset") != "classic" else {}
+            contenders.append(Contender(description.rung, family, family, chosen | known))
             continue
         option, small, alone, pretrained = VARIANTS[family]
         for backbone in backbones:
