@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stillmotion.anomaly.alarms import Alarm, AlarmFinder, Level
 from stillmotion.anomaly.detector import Detector, FrameScorer, Kind, load_detector
 from stillmotion.anomaly.measuring import FLOW_MEASURES, measure_source
+from stillmotion.anomaly.promise import Threshold
 from stillmotion.decoding.live import Source, find_source
 from stillmotion.decoding.prefetch import SourceFrame
 
@@ -30,6 +34,7 @@ class Score:
         raised: the alarm that is raised by this frame.
         ended: the alarm that ends with it, or ended with the recording before it.
         frame: the frame itself.
+        cells: float32 `(7, 7)`, how unusual each cell of this frame is by the higher of the two.
 
     Examples:
         >>> [score.seconds for score in sm.score_source("detector", "new.mp4") if score.level >= 1]
@@ -45,6 +50,7 @@ class Score:
     raised: Alarm | None = None
     ended: Alarm | None = None
     frame: SourceFrame | None = None
+    cells: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def kind(self) -> Kind:
@@ -60,7 +66,7 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
     Args:
         detector: a detector or its folder.
         source: a file, a camera's number, a URL, or `-` for standard input.
-        **reading: further arguments of `read_source`.
+        **reading: further arguments of `measure_source` and `read_source`.
 
     Yields:
         One score for each slot of `1 / rate` seconds.
@@ -100,9 +106,17 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
             raised,
             ended_before or ended,
             frame,
+            _cell_levels(score.motion_cells, thresholds["motion"], side)
+            if motion > look
+            else _cell_levels(score.look_cells, thresholds["look"], side),
         )
     if last is not None:
         yield replace(last, ended=finder.flush() or last.ended)
+
+
+def _cell_levels(cells: NDArray[np.float32] | None, threshold: Threshold, side: int) -> NDArray[np.float32] | None:
+    """The level of each cell, as if the whole frame were like it."""
+    return None if cells is None else np.array([threshold.level(cell) for cell in cells], np.float32).reshape(side, side)
 
 
 SCORE_COLUMNS = ("seconds", "level", "look", "motion", "speed", "row", "column", "alarm")
