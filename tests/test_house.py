@@ -205,7 +205,10 @@ def test_tables_and_folders_agree() -> None:
     assert {file.stem for file in builders if "\ndef build(\n" in file.read_text()} == set(FAMILIES)
     assert stems("audit/faults/*.py") - {"fault"} == set(FAULTS)
     assert stems("reports/sections/*.py") == stems("reports/sections/*.html") == set(SECTIONS)
-    shared = {"backend", "console", "detectors", "live_view", "model_facts", "options", "signals"}
+    shared = {"backend", "console", "detectors", "live_view", "model_facts", "options", "signals"} | {
+        "detector_view",
+        "model_view",
+    }
     assert stems("cli/*.py") - shared == {command.replace("-", "_") for command in (*COMMANDS, *GROUPS)}
 
 

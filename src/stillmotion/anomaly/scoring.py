@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
@@ -58,7 +58,9 @@ class Score:
         return "motion" if self.motion > self.look else "look"
 
 
-def score_source(detector: Detector | str | Path, source: str | Path | Source, **reading: Any) -> Iterator[Score]:
+def score_source(
+    detector: Detector | str | Path, source: str | Path | Source, **reading: Any
+) -> Generator[Score, None, None]:
     """Score each frame of a source as it arrives. A file gives the same scores as a stream of it.
 
     An alarm that is open at the end of a file ends with its last frame: the last score has it.
@@ -116,7 +118,9 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
 
 def _cell_levels(cells: NDArray[np.float32] | None, threshold: Threshold, side: int) -> NDArray[np.float32] | None:
     """The level of each cell, as if the whole frame were like it."""
-    return None if cells is None else np.array([threshold.level(cell) for cell in cells], np.float32).reshape(side, side)
+    return (
+        None if cells is None else np.array([threshold.level(cell) for cell in cells], np.float32).reshape(side, side)
+    )
 
 
 SCORE_COLUMNS = ("seconds", "level", "look", "motion", "speed", "row", "column", "alarm")

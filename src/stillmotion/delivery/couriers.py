@@ -158,10 +158,6 @@ class Notifier:
         for thread in began:
             thread.join()
         self.undelivered = {
-            courier.receiver.name: count
-            for courier in self.couriers
-            if (count := courier.given_up + courier.waiting)
+            courier.receiver.name: count for courier in self.couriers if (count := courier.given_up + courier.waiting)
         }
         self.outbox.close()
-
-

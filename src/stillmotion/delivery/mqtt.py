@@ -195,10 +195,9 @@ def import_paho() -> Any:
     Raises:
         StillmotionError: it is not installed, or too old.
     """
-    try:
+    with suppress(ImportError):
         from paho.mqtt import client
-    except ImportError:
-        client = None
-    if not hasattr(client, "CallbackAPIVersion"):
-        raise StillmotionError('MQTT needs paho-mqtt 2: pip install "stillmotion[mqtt]"')
-    return client
+
+        if hasattr(client, "CallbackAPIVersion"):
+            return client
+    raise StillmotionError('MQTT needs paho-mqtt 2: pip install "stillmotion[mqtt]"')

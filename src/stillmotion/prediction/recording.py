@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from stillmotion.decoding.live import Source, find_source
-from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.delivery.couriers import Notifier
 from stillmotion.delivery.webhooks import Webhook
 from stillmotion.prediction.annotation import AnnotatedVideo
@@ -24,6 +22,7 @@ from stillmotion.prediction.outputs import check_stream_outputs
 from stillmotion.prediction.sinks import (
     EVENT_COLUMNS,
     Sink,
+    clock_time,
     event_row,
     notice_row,
     open_sink,
@@ -189,8 +188,3 @@ def _post(hook: Notifier, update: StreamUpdate, source: str, run: str, *, live: 
         now = clock_time(update.frame) if live else datetime.now().astimezone()
         seconds = update.frame.seconds if live else None
         hook.write(notice_row(notice, source=source, run=run, now=now, now_seconds=seconds))
-
-
-def clock_time(frame: SourceFrame) -> datetime:
-    """When a frame arrived, in local time."""
-    return datetime.now().astimezone() - timedelta(seconds=time.monotonic() - frame.arrived)

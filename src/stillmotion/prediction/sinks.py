@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 import av
 import numpy as np
 
+from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.cards import Outputs
 from stillmotion.prediction.event_records import Event, EventNotice
@@ -84,6 +86,11 @@ def notice_row(notice: EventNotice, *, source: str, run: str, now: datetime, now
         "run": run,
         **event_row(notice.event),
     }
+
+
+def clock_time(frame: SourceFrame) -> datetime:
+    """When a frame arrived, in local time."""
+    return datetime.now().astimezone() - timedelta(seconds=time.monotonic() - frame.arrived)
 
 
 class JsonLines:
