@@ -69,6 +69,8 @@ class DetectorView(LiveView):
         rows.append(draw_sparkline([(level / _HIGHEST, _ALARM if level >= 1 else _NORMAL) for level in shown]))
         if self.alarms:
             rows += [Text(), self._last_alarms()]
+        if self.stats.undelivered:
+            rows.append(Text())
         for name, count in self.stats.undelivered.items():
             why = self.stats.errors.get(name)
             notices = "notice waits" if count == 1 else "notices wait"

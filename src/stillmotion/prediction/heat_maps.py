@@ -11,11 +11,13 @@ from stillmotion.decoding import Images
 from stillmotion.decoding.resizing import Resizer, upright_sides
 from stillmotion.prediction.annotation import draw_label
 
-# Pixels of the longer side, at most.
-PICTURE_SIDE = 1920
+# Pixels of the longer side, at most; and of a heat map, at least.
+PICTURE_SIDE, SMALLEST_SIDE = 1920, 640
 # Cells that are at least this unusual, compared with the most unusual one, are lit.
 LIT = 0.5
-_COLOR = (255, 90, 30)
+# How much of its color the least unusual of them keeps, and how bright all else is.
+_FAINT, _DARK = 0.5, 0.35
+_LINE = (255, 100, 30)
 
 
 def read_picture(frame: VideoFrame) -> Images:
@@ -33,40 +35,56 @@ def read_picture(frame: VideoFrame) -> Images:
 
 
 def draw_heat_map(picture: Images, cells: NDArray[np.float32], cell: tuple[int, int], text: str = "") -> Images:
-    """Show where a picture is unusual: there it keeps its colors, framed; all else is gray and dark.
+    """Show where a picture is unusual: there it keeps its colors; all else is gray and dark.
 
-    The more unusual a cell is, the stronger its frame is colored. The most unusual one has a white frame, too.
+    The more unusual a cell is, the more of its colors it keeps. A line surrounds the unusual ones, and the most unusual
+    one has a white frame.
 
     Args:
         picture: uint8 RGB `(height, width, 3)`.
         cells: `(rows, columns)`, how unusual each part of the picture is.
         cell: row and column of the most unusual cell.
-        text: one line on top.
+        text: one line above the picture.
 
     Returns:
-        A new picture.
+        A new picture, larger if the given one is small.
     """
-    height, width = picture.shape[:2]
+    image = Image.fromarray(picture)
+    if max(image.size) < SMALLEST_SIDE:
+        scale = SMALLEST_SIDE / max(image.size)
+        image = image.resize((round(scale * image.width), round(scale * image.height)), Image.Resampling.BICUBIC)
+    width, height = image.size
     strength = np.clip(cells / max(float(cells.max()), 1e-6), 0, 1)
     strength[cell] = 1.0
     lit = strength >= LIT
-    rows, columns = (np.linspace(0, side, count + 1).round().astype(int) for side, count in
-                     zip((height, width), cells.shape, strict=True))  # fmt: skip
-    mask = Image.fromarray((255 * lit).astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
+    color = np.where(lit, _FAINT + (1 - _FAINT) * (strength - LIT) / (1 - LIT), 0)
+    mask = Image.fromarray((255 * color).astype(np.uint8)).resize((width, height), Image.Resampling.NEAREST)
     mask = mask.filter(ImageFilter.GaussianBlur(min(height, width) / 150))
-    image = Image.fromarray(picture)
-    dark = image.convert("L").point(lambda level: round(0.35 * level)).convert("RGB")
+    dark = image.convert("L").point([round(_DARK * level) for level in range(256)]).convert("RGB")
     image = Image.composite(image, dark, mask)
-    draw = ImageDraw.Draw(image, "RGBA")
+    draw = ImageDraw.Draw(image)
     line = max(2, round(min(height, width) / 140))
-    for row, column in sorted(zip(*np.nonzero(lit), strict=True), key=lambda place: strength[place]):
-        alpha = round(60 + 195 * (strength[row, column] - LIT) / (1 - LIT))
-        box = (columns[column], rows[row], columns[column + 1] - 1, rows[row + 1] - 1)
-        draw.rectangle(box, outline=(*_COLOR, alpha), width=line)
+    ys, xs = (
+        np.linspace(0, side - 1, count + 1).round().astype(int).tolist()
+        for side, count in zip((height, width), cells.shape, strict=True)
+    )
+    around = np.pad(lit, 1)
+    for row, column in np.argwhere(lit):
+        left, top, right, bottom = xs[column], ys[row], xs[column + 1], ys[row + 1]
+        for neighbor, side in (
+            (around[row, column + 1], (left, top, right, top)),
+            (around[row + 2, column + 1], (left, bottom, right, bottom)),
+            (around[row + 1, column], (left, top, left, bottom)),
+            (around[row + 1, column + 2], (right, top, right, bottom)),
+        ):
+            if not neighbor:
+                draw.line(side, fill=_LINE, width=line)
     row, column = cell
-    box = (columns[column], rows[row], columns[column + 1] - 1, rows[row + 1] - 1)
-    draw.rectangle(box, outline=(255, 255, 255, 255), width=line)
-    inner = tuple(edge + sign * line for edge, sign in zip(box, (1, 1, -1, -1), strict=True))
-    draw.rectangle(inner, outline=(*_COLOR, 255), width=line)
-    marked = np.asarray(image)
-    return draw_label(marked, text, None) if text else marked
+    draw.rectangle((xs[column], ys[row], xs[column + 1], ys[row + 1]), outline=(255, 255, 255), width=line)
+    return _put_above(text, np.asarray(image)) if text else np.asarray(image)
+
+
+def _put_above(text: str, picture: Images) -> Images:
+    """A picture with a strip above it that holds a line of text."""
+    strip = max(10, len(picture) // 16) * 3 // 2
+    return draw_label(np.pad(picture, ((strip, 0), (0, 0), (0, 0))), text, None)
