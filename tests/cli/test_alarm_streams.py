@@ -73,7 +73,8 @@ def test_alarms_of_a_file_go_to_a_folder_and_a_webhook_once(detector: Path, vide
         done = run_command(*words)
         assert done.returncode == 0, done.stderr
         table = rows(tmp_path / "alarms" / "alarms.csv")
-        assert [round(float(row["start_seconds"])) for row in table] == [4, 12]
+        for row, red in zip(table, (5, 13), strict=True):
+            assert float(row["start_seconds"]) < red < float(row["end_seconds"])
         assert [row["folder"] for row in table] == [
             path.parent.name for path in sorted(tmp_path.glob("alarms/*/clip.mp4"))
         ]
@@ -108,7 +109,7 @@ def test_killed_and_without_a_broker_no_alarm_is_lost_and_none_doubled(
     folder = tmp_path / "alarms"
     words: list[str | Path] = ["stream", detector, video, "--alarms", folder]
     words += ["--mqtt", f"mqtt://me:secret@127.0.0.1:{server.port}/line"]
-    running = start_command(*words, "--realtime")
+    running = start_command(*words, "--realtime", "--every-frame")
     try:
         wait_for(lambda: running.poll() is not None or len(list(folder.glob("*/clip.mp4"))) == 2, seconds=180)
     finally:
@@ -162,16 +163,17 @@ def test_a_broker_that_dies_during_the_stream_gets_everything(
 def test_what_does_not_fit_is_refused(detector: Path, video: Path, tmp_path: Path) -> None:
     alarms: list[str | Path] = ["--alarms", tmp_path / "alarms"]
     (tmp_path / "file").touch()
-    for status, message, *words in (
-        (2, "--clips has no meaning for an anomaly detector", "--clips", tmp_path / "clips"),
-        (2, "name a folder for them with --alarms", "--webhook", "http://host/a"),
-        (2, "name a folder for them with --alarms", "--mqtt", "host/a"),
-        (2, "mqtt: expected an address like", *alarms, "--mqtt", "me:secret@host"),
-        (2, "webhook: expected an address like", *alarms, "--webhook", "secret"),
-        (1, "is a file", "--alarms", tmp_path / "file" / "alarms"),
-        (2, "named twice", "--out", tmp_path / "a.csv", "--events", tmp_path / "a.csv"),
-    ):
-        assert_refused(status, str(message), "stream", detector, video, *words)
+    calls: list[tuple[int, str, list[str | Path]]] = [
+        (2, "--clips has no meaning for an anomaly detector", ["--clips", tmp_path / "clips"]),
+        (2, "name a folder for them with --alarms", ["--webhook", "http://host/a"]),
+        (2, "name a folder for them with --alarms", ["--mqtt", "host/a"]),
+        (2, "mqtt: expected an address like", [*alarms, "--mqtt", "me:secret@host"]),
+        (2, "webhook: expected an address like", [*alarms, "--webhook", "secret"]),
+        (1, "is a file", ["--alarms", tmp_path / "file" / "alarms"]),
+        (2, "named twice", ["--out", tmp_path / "a.csv", "--events", tmp_path / "a.csv"]),
+    ]
+    for status, message, words in calls:
+        assert_refused(status, message, "stream", detector, video, *words)
         assert "secret" not in run_command("stream", detector, video, *words).stderr
     assert not (tmp_path / "alarms").exists()
     (tmp_path / "alarms").mkdir()

@@ -66,12 +66,13 @@ class Subscriber:
     """Listens to a topic and all below it, and keeps what it hears."""
 
     def __init__(self, port: int, topic: str, user: str = "", password: str = "") -> None:
-        from paho.mqtt import client
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
 
         self.topic = topic
         self.heard: list[tuple[str, str, bool]] = []
         self.ready = threading.Event()
-        self.client: Any = client.Client(client.CallbackAPIVersion.VERSION2)
+        self.client: Any = Client(CallbackAPIVersion.VERSION2)
         if user:
             self.client.username_pw_set(user, password)
         self.client.reconnect_delay_set(1, 1)

@@ -45,10 +45,11 @@ def stream(
     kill_at: float | None = None,
     stop_at: float | None = None,
     began: datetime = NOON,
+    live: bool | None = None,
 ) -> list[AlarmRecord]:
     """Stream an imagined camera; what was notified."""
     notified: list[AlarmRecord] = []
-    names = AlarmNames(source, make_detector(), live=source.live)
+    names = AlarmNames(source, make_detector(), live=source.live if live is None else live)
     folders = AlarmFolders(folder, names, notified.append)
     for score in scores_of(levels):
         if kill_at is not None and score.seconds >= kill_at:
@@ -209,6 +210,15 @@ def test_an_alarm_that_a_kill_cut_off_is_found_again_in_the_file(tmp_path: Path,
     assert clip_times(out / began.folder / "clip.mp4")[-1] == pytest.approx(27.9, abs=0.3)
 
 
+def test_a_file_that_was_played_by_the_clock_is_known_again(tmp_path: Path, video: Source) -> None:
+    out, levels = tmp_path / "alarms", levels_with_alarms(40, (8, 12))
+    (began,) = stream(out, levels, source=video, live=True, kill_at=10)
+    assert began.folder == "2026-05-04_12-00-08.000"
+    ended = stream(out, levels, source=video)[-1]
+    assert (ended.id, ended.folder, ended.state) == (began.id, began.folder, "ended")
+    assert len(rows(out)) == 1
+
+
 def test_an_alarm_that_ctrl_c_cut_off_is_found_again_in_the_file(tmp_path: Path, video: Source) -> None:
     out, levels = tmp_path / "alarms", levels_with_alarms(40, (8, 12))
     stopped = stream(out, levels[: 10 * RATE], source=video, stop_at=9.8)[-1]
@@ -226,6 +236,7 @@ def test_another_version_of_the_file_has_alarms_of_its_own(tmp_path: Path, video
     assert [record.folder for record in stream(out, levels, source=video)][:1] == ["day one_00-00-08.000-2"]
     other = AlarmNames(video, replace(make_detector(), record=replace(make_detector().record, rate=4.0)), live=False)
     assert other.session != AlarmNames(video, make_detector(), live=False).session
+    assert not AlarmNames(video, make_detector(), live=True, drops=True).repeatable
 
 
 def test_a_table_of_something_else_is_left_alone(tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ class AlarmFolders:
         self._recorder = ClipRecorder()
         self._open: _OpenAlarm | None = None
         self._peak: Score | None = None
+        # Those of alarms that an earlier stream of the same file found, by id.
+        self._folders: dict[str, str] = {}
         self._close_left_open(of_this_file=False)
 
     def see(self, frame: SourceFrame) -> None:
@@ -150,6 +152,8 @@ class AlarmFolders:
 
     def _free_name(self, record: AlarmRecord) -> str:
         """The name of a folder that holds no other alarm."""
+        if record.id in self._folders:
+            return self._folders[record.id]
         name, number = record.folder, 1
         while (other := self._read(self.folder / name)) is not None and other.id != record.id:
             number += 1
@@ -160,10 +164,13 @@ class AlarmFolders:
         """Complete the alarms that an earlier stream did not complete, because it was killed."""
         for path in sorted(self.folder.glob(f"*/{ALARM_FILE}")):
             record = self._read(path.parent)
-            if record is None or (record.id in self._table.states and record.state != "open"):
+            if record is None:
                 continue
             same_file = self.names.repeatable and record.id.startswith(f"{self.names.session}-")
-            if same_file != of_this_file:
+            if same_file:
+                self._folders[record.id] = path.parent.name
+            done = record.id in self._table.states and record.state != "open"
+            if done or same_file != of_this_file:
                 continue
             self._notify(replace(record, state="open"))
             self._finish(path.parent, replace(record, state="interrupted") if record.state == "open" else record)

@@ -81,15 +81,17 @@ class AlarmNames:
         source: where the frames come from.
         detector: what finds the alarms.
         live: whether frames come by the clock.
+        drops: whether frames may be dropped, so that a file does not give the same alarms again.
     """
 
-    def __init__(self, source: Source, detector: Detector, *, live: bool) -> None:
+    def __init__(self, source: Source, detector: Detector, *, live: bool, drops: bool = False) -> None:
         self.source, self.detector = str(source), detector.folder.resolve().name
         self.live = live
         name = PurePosixPath(Path(self.source.rpartition("://")[2]).as_posix())
         self._stem = file_name(name.stem if source.kind == "file" else self.source)
-        self.session = _file_identity(source, detector) or uuid.uuid4().hex[:12]
-        self.repeatable = _file_identity(source, detector) is not None
+        identity = None if drops else _file_identity(source, detector)
+        self.session = identity or uuid.uuid4().hex[:12]
+        self.repeatable = identity is not None
 
     def record(
         self, alarm: Alarm, state: State, clock: Callable[[float], datetime], folder: str | None = None

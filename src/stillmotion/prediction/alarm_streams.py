@@ -136,7 +136,7 @@ def stream_alarms(
     detector.measurer()  # Loads the backbone: what is missing is said before anything is written.
     live = source.live or realtime
     stats, stop = stats or AlarmStreamStats(), stop or threading.Event()
-    names = AlarmNames(source, detector, live=live)
+    names = AlarmNames(source, detector, live=live, drops=live and not every_frame)
     ended: list[Alarm] = []
     in_alarm = False
     arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
