@@ -15,7 +15,7 @@ from stillmotion.prediction.alarm_streams import AlarmStreamStats
 
 def show(levels: list[float], stats: AlarmStreamStats | None = None, *, width: int = 80, live: bool = False) -> str:
     console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-    view = DetectorView("rtsp://camera/line", stats or AlarmStreamStats(), console, live=live)
+    view = DetectorView("rtsp://camera/line", stats or AlarmStreamStats(), console, ("look", "motion"), live=live)
     for score in scores_of(levels):
         view.update(score)
     console.file = file = io.StringIO()
@@ -34,7 +34,7 @@ def test_it_shows_the_state_the_scores_and_the_last_alarms() -> None:
 def test_an_alarm_that_is_on_is_shown() -> None:
     levels = levels_with_alarms(10, (8, 10))
     console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
-    view = DetectorView("0", AlarmStreamStats(), console, live=False)
+    view = DetectorView("0", AlarmStreamStats(), console, ("look", "motion"), live=False)
     for score in list(scores_of(levels))[:-1]:
         view.update(score)
     console.file = file = io.StringIO()

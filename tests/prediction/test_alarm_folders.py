@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -84,6 +85,9 @@ def test_an_alarm_has_a_clip_pictures_and_a_row(tmp_path: Path) -> None:
     assert times[-1] == pytest.approx(13.875 + 5, abs=0.3)
     assert np.asarray(Image.open(folder / "frame.jpg")).mean() == pytest.approx(4 * 13, abs=2)  # the peak
     alarm = json.loads((folder / "alarm.json").read_text())
+    words = shlex.split(alarm.pop("if_normal"))
+    assert words[:3] == ["stillmotion", "anomaly", "add"] and Path(words[3]).name == "detector"
+    assert words[4:] == [str(folder / "clip.mp4"), "--acknowledged"]
     assert alarm == {
         "id": ended.id, "folder": folder.name, "state": "ended", "start_time": "2026-05-04T12:00:12.000+02:00",
         "end_time": "2026-05-04T12:00:13.875+02:00", "start_seconds": 12.0, "raised_seconds": 12.125,

@@ -14,6 +14,7 @@ from helpers.streams import LIGHT_LABELS, receiver, write_light_model, write_lig
 from stillmotion.decoding.live import find_source
 from stillmotion.errors import UsageError
 from stillmotion.prediction import ClipModel, EventDetector, load_clip_model, stream_to
+from stillmotion.prediction.outputs import check_not_there
 
 pytestmark = pytest.mark.backend
 

@@ -108,9 +108,9 @@ def score_source(
             raised,
             ended_before or ended,
             frame,
-            _cell_levels(score.motion_cells, thresholds["motion"], side)
-            if motion > look
-            else _cell_levels(score.look_cells, thresholds["look"], side),
+            _cell_levels(
+                getattr(score, f"{highest.kind}_cells"), thresholds["motion" if motion > look else "look"], side
+            ),
         )
     if last is not None:
         yield replace(last, ended=finder.flush() or last.ended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,15 @@ class DetectorView(LiveView):
         title: where the frames come from.
         stats: kept up to date by the stream.
         console: where it is shown.
+        kinds: of scores, such as "look".
         live: whether times are shown by the clock.
     """
 
-    def __init__(self, title: str, stats: AlarmStreamStats, console: Console, *, live: bool) -> None:
+    def __init__(
+        self, title: str, stats: AlarmStreamStats, console: Console, kinds: Sequence[str], *, live: bool
+    ) -> None:
         super().__init__(title, console)
-        self.stats, self.by_clock = stats, live
+        self.stats, self.kinds, self.by_clock = stats, kinds, live
         self.history: deque[float] = deque(maxlen=HISTORY)
         self.latest: Score | None = None
         self.open: Alarm | None = None
@@ -97,7 +101,7 @@ class DetectorView(LiveView):
         table = Table.grid(padding=(0, 1))
         for justify in ("left", "left", "right"):
             table.add_column(justify=justify, no_wrap=True)
-        levels = {"look": score.look, "motion": score.motion}
+        levels: dict[str, float] = {kind: getattr(score, kind) for kind in self.kinds}
         longest = max(map(len, levels))
         space = inside - longest - 8
         middle = space // 2

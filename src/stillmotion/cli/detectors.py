@@ -107,7 +107,8 @@ def stream_with_detector(
     stats = AlarmStreamStats()
     # Rows may be printed for another program: the view must not be mixed with them.
     console = err if Path("-") in (outputs["scores"], outputs["events"]) else out
-    with DetectorView(str(source), stats, console, live=source.live or realtime) as view:
+    kinds = tuple(detector.record.thresholds)
+    with DetectorView(str(source), stats, console, kinds, live=source.live or realtime) as view:
         result = stream_alarms(detector, source, stop=stop, on_score=view.update, stats=stats, **reading, **outputs)
     note(", ".join(describe_alarm_stats(stats)))
     if not result.alarms:
@@ -122,6 +123,7 @@ def stream_with_detector(
         note(f"written: {shown(path)}")
     if outputs["alarms"] is not None and result.alarms:
         note(f"alarms: {shown(outputs['alarms'] / 'alarms.csv')}, with a folder for each")
+        note("next: look at the where.jpg of each; the alarm.json of one that is none says how to make it normal")
 
 
 def _with_state(scores: Iterator[Score]) -> Iterator[tuple[Score, bool]]:

@@ -13,11 +13,13 @@ alarms/
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from stillmotion.anomaly import Score
@@ -28,7 +30,10 @@ from stillmotion.prediction.alarm_records import AlarmNames, AlarmRecord, State
 from stillmotion.prediction.alarm_table import AlarmTable
 from stillmotion.prediction.heat_maps import draw_heat_map, read_picture
 
-ALARM_FILE, TABLE_FILE, OUTBOX_FILE = "alarm.json", "alarms.csv", "outbox.sqlite"
+ALARM_FILE, CLIP_FILE = "alarm.json", "clip.mp4"
+TABLE_FILE, OUTBOX_FILE = "alarms.csv", "outbox.sqlite"
+# The key of alarm.json that says what to do if the alarm was none.
+_IF_NORMAL = "if_normal"
 
 
 @dataclass
@@ -114,7 +119,7 @@ class AlarmFolders:
         self._notify(record)
         self._open = alarm
         self._draw(alarm)
-        alarm.clip = self._recorder.begin(alarm.folder / "clip.mp4", record.start_seconds)
+        alarm.clip = self._recorder.begin(alarm.folder / CLIP_FILE, record.start_seconds)
 
     def _end(self, record: AlarmRecord) -> None:
         alarm, self._open = self._open, None
@@ -132,19 +137,22 @@ class AlarmFolders:
         self._table.append(record)
 
     def _write(self, folder: Path, record: AlarmRecord) -> None:
-        write_json(folder / ALARM_FILE, asdict(record))
+        detector, clip = (shlex.quote(str(path)) for path in (self.names.detector_folder, folder.resolve() / CLIP_FILE))
+        command = f"stillmotion anomaly add {detector} {clip} --acknowledged"
+        write_json(folder / ALARM_FILE, {**asdict(record), _IF_NORMAL: command})
 
     def _draw(self, alarm: _OpenAlarm) -> None:
         """Write the pictures of the most unusual frame so far."""
         score = self._peak
-        if score is None or score is alarm.drawn or score.frame is None or score.cells is None:
+        if score is None or score is alarm.drawn or score.frame is None:
             return
+        cells = np.zeros((7, 7), np.float32) if score.cells is None else score.cells
         picture = read_picture(score.frame.frame)
         when = alarm.record.start_time or f"{score.seconds:.1f} s"
         text = f"{score.kind}, level {score.level:.1f}, {when.replace('T', ' ')[:19]}"
         for name, pixels in (
             ("frame.jpg", picture),
-            ("where.jpg", draw_heat_map(picture, score.cells, score.cell, text)),
+            ("where.jpg", draw_heat_map(picture, cells, score.cell, text)),
         ):
             with atomic_write(alarm.folder / name) as part:
                 Image.fromarray(pixels).save(part, quality=90)
@@ -178,6 +186,8 @@ class AlarmFolders:
     def _read(self, folder: Path) -> AlarmRecord | None:
         """The alarm of a folder; None if it holds none."""
         try:
-            return AlarmRecord(**json.loads((folder / ALARM_FILE).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            content = json.loads((folder / ALARM_FILE).read_text(encoding="utf-8"))
+            content.pop(_IF_NORMAL, None)
+            return AlarmRecord(**content)
+        except (OSError, ValueError, TypeError, AttributeError):
             return None

@@ -85,7 +85,8 @@ class AlarmNames:
     """
 
     def __init__(self, source: Source, detector: Detector, *, live: bool, drops: bool = False) -> None:
-        self.source, self.detector = str(source), detector.folder.resolve().name
+        self.detector_folder = detector.folder.resolve()
+        self.source, self.detector = str(source), self.detector_folder.name
         self.live = live
         name = PurePosixPath(Path(self.source.rpartition("://")[2]).as_posix())
         self._stem = file_name(name.stem if source.kind == "file" else self.source)
