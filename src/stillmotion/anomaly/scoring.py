@@ -98,6 +98,7 @@ def score_source(
         if last is not None:
             yield last
         highest, speed = max(look, motion), float(measures.flow[:, FLOW_MEASURES.index("speed")].mean())
+        cells = score.motion_cells if motion > look else score.look_cells
         last = Score(
             measures.seconds,
             highest.value,
