@@ -47,6 +47,7 @@ def stream(
     stop_at: float | None = None,
     began: datetime = NOON,
     live: bool | None = None,
+    late_at_end: float = 0.0,
 ) -> list[AlarmRecord]:
     """Stream an imagined camera; what was notified."""
     notified: list[AlarmRecord] = []
@@ -57,7 +58,8 @@ def stream(
             return notified
         folders.see(make_frame(score.seconds))
         stopped = stop_at is not None and score.seconds >= stop_at
-        folders.push(score, partial(clock, began), stopped=stopped)
+        now = began + timedelta(seconds=late_at_end if score.ended else 0)
+        folders.push(score, partial(clock, now), stopped=stopped)
     folders.close()
     return notified
 
@@ -113,6 +115,11 @@ def test_a_notice_says_what_a_receiver_needs(tmp_path: Path) -> None:
     assert not began["interrupted"] and not ended["interrupted"]
     assert datetime.fromisoformat(began["time"]).tzinfo is not None
     assert "secret" not in json.dumps([began, ended])
+
+
+def test_both_notices_of_an_alarm_give_the_same_start_though_frames_come_late(tmp_path: Path) -> None:
+    began, ended = stream(tmp_path, levels_with_alarms(20, (8, 9)), late_at_end=0.2)
+    assert ended.start_time == began.start_time == "2026-05-04T12:00:08.000+02:00"
 
 
 def test_alarms_close_to_each_other_have_clips_that_overlap(tmp_path: Path) -> None:

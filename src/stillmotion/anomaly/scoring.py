@@ -109,9 +109,7 @@ def score_source(
             raised,
             ended_before or ended,
             frame,
-            _cell_levels(
-                getattr(score, f"{highest.kind}_cells"), thresholds["motion" if motion > look else "look"], side
-            ),
+            _cell_levels(cells, thresholds["motion" if motion > look else "look"], side),
         )
     if last is not None:
         yield replace(last, ended=finder.flush() or last.ended)

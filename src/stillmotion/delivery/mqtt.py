@@ -181,7 +181,7 @@ class Broker:
 
     def _on_disconnect(self, client: object, data: object, flags: object, reason: Any, properties: object) -> None:
         self._connected = False
-        if not self.error:
+        if reason.is_failure and not self.error:
             self.error = f"the connection to the broker broke: {reason}"
 
     def _on_publish(self, client: object, data: object, number: int, reason: Any, properties: object) -> None:

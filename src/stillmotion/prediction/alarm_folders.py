@@ -95,7 +95,9 @@ class AlarmFolders:
         """
         if score.ended is not None and self._open is not None:
             state: State = "interrupted" if stopped else "ended"
-            self._end(self.names.record(score.ended, state, clock, self._open.record.folder))
+            record = self.names.record(score.ended, state, clock, self._open.record.folder)
+            # The clock time of the same moment would differ by how much frames are late.
+            self._end(replace(record, start_time=self._open.record.start_time))
             self._peak = None
         if self._open is None and score.level < 1:
             self._peak = None
