@@ -186,6 +186,25 @@ def test_an_alarm_that_was_on_when_the_stream_was_killed_is_completed_by_the_nex
     assert stream(tmp_path, [0.0] * 8) == []  # once
 
 
+@pytest.mark.parametrize("state", ["open", "ended"])
+def test_an_alarm_is_in_the_table_only_once_its_notice_is_on_disk(state: str, tmp_path: Path) -> None:
+    """Otherwise one that is killed in between is never sent."""
+    names = AlarmNames(CAMERA, make_detector(), live=True)
+
+    def fail(record: AlarmRecord) -> None:
+        if record.state == state:
+            raise StillmotionError("the disk is full")
+
+    folders = AlarmFolders(tmp_path, names, fail)
+    with pytest.raises(StillmotionError, match="the disk is full"):
+        for score in scores_of(levels_with_alarms(20, (8, 9))):
+            folders.see(make_frame(score.seconds))
+            folders.push(score, partial(clock, NOON))
+    assert rows(tmp_path) == []
+    assert [record.state for record in stream(tmp_path, [0.0] * 8)] == ["open", "interrupted"]
+    assert len(rows(tmp_path)) == 1
+
+
 @pytest.mark.parametrize("lost", ["notify", "row"])
 def test_what_was_lost_between_two_writes_is_made_up_for(lost: str, tmp_path: Path) -> None:
     stream(tmp_path, levels_with_alarms(20, (8, 9)))
