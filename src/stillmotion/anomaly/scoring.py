@@ -109,7 +109,7 @@ def score_source(
             raised,
             ended_before or ended,
             frame,
-            _cell_levels(cells, thresholds["motion" if motion > look else "look"], side),
+            cells=_cell_levels(cells, thresholds["motion" if motion > look else "look"], side),
         )
     if last is not None:
         yield replace(last, ended=finder.flush() or last.ended)
