@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from stillmotion.anomaly import Alarm, Detector, Score, load_detector, score_source
 from stillmotion.anomaly.scoring import ALARM_COLUMNS, SCORE_COLUMNS, alarm_row, score_row
@@ -170,7 +171,12 @@ def stream_alarms(
             if folders:
                 folders.see(frame)
 
-        reading = {"every_frame": every_frame, "realtime": realtime, "stats": stats.source, "stop": stop}
+        reading: dict[str, Any] = {
+            "every_frame": every_frame,
+            "realtime": realtime,
+            "stats": stats.source,
+            "stop": stop,
+        }
         for score in stack.enter_context(closing(score_source(detector, source, on_frame=see, **reading))):
             frame = score.frame
             assert frame is not None
