@@ -74,6 +74,7 @@ from .models.pretrained import (
     build_backbone as build_backbone,
 )
 from .prediction import (
+    AlarmStreamResult as AlarmStreamResult,
     Event as Event,
     EventDetector as EventDetector,
     EventNotice as EventNotice,
@@ -91,6 +92,7 @@ from .prediction import (
     predict as predict,
     predict_over_time as predict_over_time,
     stream as stream,
+    stream_alarms as stream_alarms,
     stream_to as stream_to,
     stream_updates as stream_updates,
     time_budget as time_budget,

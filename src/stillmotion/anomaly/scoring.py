@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stillmotion.anomaly.alarms import Alarm, AlarmFinder, Level
 from stillmotion.anomaly.detector import Detector, FrameScorer, Kind, load_detector
 from stillmotion.anomaly.measuring import FLOW_MEASURES, measure_source
+from stillmotion.anomaly.promise import Threshold
 from stillmotion.decoding.live import Source, find_source
 from stillmotion.decoding.prefetch import SourceFrame
 
@@ -30,6 +34,7 @@ class Score:
         raised: the alarm that is raised by this frame.
         ended: the alarm that ends with it, or ended with the recording before it.
         frame: the frame itself.
+        cells: float32 `(7, 7)`, how unusual each cell of this frame is by the higher of the two.
 
     Examples:
         >>> [score.seconds for score in sm.score_source("detector", "new.mp4") if score.level >= 1]
@@ -45,6 +50,7 @@ class Score:
     raised: Alarm | None = None
     ended: Alarm | None = None
     frame: SourceFrame | None = None
+    cells: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def kind(self) -> Kind:
@@ -52,7 +58,9 @@ class Score:
         return "motion" if self.motion > self.look else "look"
 
 
-def score_source(detector: Detector | str | Path, source: str | Path | Source, **reading: Any) -> Iterator[Score]:
+def score_source(
+    detector: Detector | str | Path, source: str | Path | Source, **reading: Any
+) -> Generator[Score, None, None]:
     """Score each frame of a source as it arrives. A file gives the same scores as a stream of it.
 
     An alarm that is open at the end of a file ends with its last frame: the last score has it.
@@ -60,7 +68,7 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
     Args:
         detector: a detector or its folder.
         source: a file, a camera's number, a URL, or `-` for standard input.
-        **reading: further arguments of `read_source`.
+        **reading: further arguments of `measure_source` and `read_source`.
 
     Yields:
         One score for each slot of `1 / rate` seconds.
@@ -90,6 +98,7 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
         if last is not None:
             yield last
         highest, speed = max(look, motion), float(measures.flow[:, FLOW_MEASURES.index("speed")].mean())
+        cells = score.motion_cells if motion > look else score.look_cells
         last = Score(
             measures.seconds,
             highest.value,
@@ -100,9 +109,17 @@ def score_source(detector: Detector | str | Path, source: str | Path | Source, *
             raised,
             ended_before or ended,
             frame,
+            cells=_cell_levels(cells, thresholds["motion" if motion > look else "look"], side),
         )
     if last is not None:
         yield replace(last, ended=finder.flush() or last.ended)
+
+
+def _cell_levels(cells: NDArray[np.float32] | None, threshold: Threshold, side: int) -> NDArray[np.float32] | None:
+    """The level of each cell, as if the whole frame were like it."""
+    return (
+        None if cells is None else np.array([threshold.level(cell) for cell in cells], np.float32).reshape(side, side)
+    )
 
 
 SCORE_COLUMNS = ("seconds", "level", "look", "motion", "speed", "row", "column", "alarm")
