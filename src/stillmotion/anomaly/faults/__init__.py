@@ -1,0 +1,62 @@
+"""Faults that are made from normal footage. A fault is a function and its row in `FAULTS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from stillmotion.anomaly.faults import look, motion, sequence
+from stillmotion.anomaly.faults.scene import FaultyScene, Scene, as_recorded
+
+FaultKind = Literal["look", "motion", "sequence"]
+MakeFault = Callable[[Scene, float, np.random.Generator], FaultyScene | None]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault that can be put into normal footage.
+
+    Attributes:
+        name: what it is called.
+        kind: what is wrong: how something looks, how it moves, or what happens when.
+        make: puts it into a scene at a strength; returns None where it cannot be made.
+        strengths: from weak to strong, with their names.
+    """
+
+    name: str
+    kind: FaultKind
+    make: MakeFault
+    strengths: dict[str, float]
+
+
+_SECONDS = {"for 1 s": 1.0, "for 2 s": 2.0, "for 4 s": 4.0}
+_SIZES = {"7 % of the picture's side": 0.07, "12 %": 0.12, "20 %": 0.2}
+_DISTANCES = {"by 3 % of the picture's side": 0.03, "by 6 %": 0.06, "by 10 %": 0.1}
+_OPACITIES = {"faint": 0.25, "visible": 0.5, "strong": 0.8}
+
+_ALL = (
+    Fault("stop", "motion", motion.stop, _SECONDS),
+    Fault("stutter", "motion", motion.stutter, {"halts 30 % of the time": 0.3, "50 %": 0.5, "70 %": 0.7}),
+    Fault("reverse", "motion", motion.reverse, {"for 0.5 s": 0.5, "for 1 s": 1.0, "for 2 s": 2.0}),
+    Fault("faster", "motion", motion.change_speed, {"1.25 times": 1.25, "1.6 times": 1.6, "2.5 times": 2.5}),
+    Fault("slower", "motion", motion.change_speed, {"0.8 times": 0.8, "0.6 times": 0.6, "0.4 times": 0.4}),
+    Fault("skipped step", "sequence", sequence.skip_step, {"one": 1, "two in a row": 2}),
+    Fault("swapped steps", "sequence", sequence.swap_steps, {"two stations": 1}),
+    Fault("late step", "sequence", sequence.delay_step, {"by 0.3 s": 0.3, "by 0.6 s": 0.6, "by 1.2 s": 1.2}),
+    Fault("part missing", "look", look.remove_part, _SIZES),
+    Fault("part added", "look", look.add_part, _SIZES),
+    Fault(
+        "part misplaced", "look", look.move_part, {"by 3 % of the picture's side": 0.03, "by 6 %": 0.06, "by 10 %": 0.1}
+    ),
+    Fault("part turned", "look", look.turn_part, {"by 20°": 20.0, "by 45°": 45.0, "by 90°": 90.0}),
+    Fault("scratch", "look", look.scratch, _SIZES),
+    Fault("color change", "look", look.change_color, {"12 levels": 12.0, "25 levels": 25.0, "50 levels": 50.0}),
+    Fault("leak", "look", look.leak, _OPACITIES),
+    Fault("smoke", "look", look.smoke, _OPACITIES),
+)
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
+
+__all__ = ["FAULTS", "Fault", "FaultKind", "FaultyScene", "Scene", "as_recorded"]
