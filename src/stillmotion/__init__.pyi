@@ -1,11 +1,14 @@
 from .anomaly import (
     Detector as Detector,
     DetectorEvaluation as DetectorEvaluation,
+    FaultSimulation as FaultSimulation,
     Score as Score,
     evaluate_detector as evaluate_detector,
     fit_anomaly_detector as fit_anomaly_detector,
     load_detector as load_detector,
+    read_simulation as read_simulation,
     score_source as score_source,
+    simulate_faults as simulate_faults,
 )
 from .audit import Audit as Audit, audit_model as audit_model, read_audit as read_audit, tone_map as tone_map
 from .clips import (

@@ -91,9 +91,9 @@ class TriedScene:
             "delay_seconds": _delay(first, truth),
             "look_delay_seconds": _delay(look, truth),
             "motion_delay_seconds": _delay(motion, truth),
-            "look_peak": round(max(scores[number].look for number in during), 3),
-            "motion_peak": round(max(scores[number].motion for number in during), 3),
-            "located": self._located(first, made, offset),
+            "look_peak": round(float(max(scores[number].look for number in during)), 3),
+            "motion_peak": round(float(max(scores[number].motion for number in during)), 3),
+            "located": is_located(first, made, offset, isqrt(len(self.detector.memory.motion))),
             "picture": self._picture(made, measures, worst),
         }
 
@@ -121,22 +121,6 @@ class TriedScene:
             alarms.append(finder.push(score.seconds, (Level(value, kind, score.cell),))[1])
         return [alarm for alarm in (*alarms, finder.flush()) if alarm]
 
-    def _located(self, alarm: Alarm | None, made: FaultyScene, offset: float) -> bool | None:
-        """Whether the alarm's cell is in the fault or next to it, at any time that the alarm looks back on."""
-        if alarm is None or not made.boxes:
-            return None
-        side = isqrt(len(self.detector.memory.motion))
-        row, column = alarm.cell
-        since, until = alarm.start_seconds + offset - 1.0, (alarm.end_seconds or alarm.raised_seconds) + offset
-        for slot, (top, left, bottom, right) in made.boxes.items():
-            if since <= made.times[slot] <= until:
-                # The cell, grown by half a cell on each side, touches the box.
-                rows = top * side < row + 1.5 and bottom * side > row - 0.5
-                columns = left * side < column + 1.5 and right * side > column - 0.5
-                if rows and columns:
-                    return True
-        return False
-
     def _picture(self, made: FaultyScene, measures: Sequence[Measures], slot: int) -> Picture:
         """The frame at which a fault is most unusual, with and without it."""
         stack = MotionStack(self.scene.rate)
@@ -155,12 +139,37 @@ class TriedScene:
         )
 
 
+def is_located(alarm: Alarm | None, made: FaultyScene, offset: float, side: int) -> bool | None:
+    """Whether an alarm's cell is in a fault or next to it, at any time that the alarm looks back on.
+
+    Args:
+        alarm: the alarm; None if there is none.
+        made: the scene with the fault.
+        offset: when in the scene the time of the alarm begins.
+        side: rows and columns of cells.
+
+    Returns:
+        None if there is no alarm, or the fault is everywhere.
+    """
+    if alarm is None or not made.boxes:
+        return None
+    row, column = alarm.cell
+    since, until = alarm.start_seconds + offset - 1.0, (alarm.end_seconds or alarm.raised_seconds) + offset
+    for slot, (top, left, bottom, right) in made.boxes.items():
+        # Next to it: the box touches the cell or one of its neighbors.
+        rows = top * side < row + 2 and bottom * side > row - 1
+        columns = left * side < column + 2 and right * side > column - 1
+        if since <= made.times[slot] <= until and rows and columns:
+            return True
+    return False
+
+
 def _first(alarms: Sequence[Alarm], fault: TrueFault) -> Alarm | None:
     return next((alarm for alarm in alarms if overlaps(alarm, fault)), None)
 
 
 def _delay(alarm: Alarm | None, fault: TrueFault) -> float | None:
-    return None if alarm is None else round(max(0.0, alarm.raised_seconds - fault.start_seconds), 3)
+    return None if alarm is None else round(max(0.0, float(alarm.raised_seconds - fault.start_seconds)), 3)
 
 
 def _webp(image: Images) -> str:

@@ -98,7 +98,8 @@ def find_place(scene: Scene, size: float, rng: np.random.Generator) -> Place | N
                 break
             path.append(after)
         if len(path) >= LEAST_SECONDS * scene.rate:
-            return Place(scene, radius, first + np.arange(len(path)), np.array(path))
+            # Whole pixels: between them, a window would be blurred.
+            return Place(scene, radius, first + np.arange(len(path)), np.round(path))
     return None
 
 
