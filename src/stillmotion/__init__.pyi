@@ -101,7 +101,11 @@ from .prediction import (
     time_budget as time_budget,
 )
 from .progress import Progress as Progress
-from .reports import write_report as write_report, write_summary as write_summary
+from .reports import (
+    write_anomaly_report as write_anomaly_report,
+    write_report as write_report,
+    write_summary as write_summary,
+)
 from .runs import Recipe as Recipe, Run as Run, read_run as read_run
 from .streaming import WindowPrediction as WindowPrediction, stream_model as stream_model
 from .training import (
