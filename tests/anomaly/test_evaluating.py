@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillmotion.anomaly import evaluating
+from stillmotion.anomaly import curves, evaluating
 from stillmotion.anomaly.alarms import Alarm
 from stillmotion.anomaly.detector import Detector
 from stillmotion.anomaly.evaluating import DetectorEvaluation, evaluate_detector
@@ -126,7 +126,7 @@ def test_areas_are_within_recordings_over_all_frames_and_over_recordings(evaluat
 def test_decoded_frames_are_not_kept(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of an hour do not fit into memory."""
     kept: list[Score] = []
-    make = evaluating.collect_scores
+    make = curves.collect_scores
 
     def spied(truth: TrueRecording, scored: list[Score]) -> Any:
         kept.extend(scored)

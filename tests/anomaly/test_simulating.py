@@ -129,7 +129,6 @@ def test_an_interrupted_simulation_goes_on_and_gives_the_same(
         done.append(task.number)
         return try_faults(trial, task, seed)
 
-    monkeypatch.setattr(simulating, "thread_map", lambda work, tasks, *_: [work(task) for task in tasks])
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(simulating, "_try_faults", interrupted)
         sm.simulate_faults(detector, normal, per_fault=4, out=tmp_path)

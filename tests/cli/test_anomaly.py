@@ -67,7 +67,7 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
         1,
         0.5,
         (0.5, 0.1, 0.9),
-        {"look or motion": Curve(0.9, 0.85, None)},
+        {"look or motion": Curve(0.9, 0.85, None, (0.8, 0.95))},
         ("c.mp4: broken",),
     )
     monkeypatch.setattr("stillmotion.anomaly.evaluate_detector", lambda *_, **__: result, raising=False)
@@ -78,7 +78,7 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
     assert "skipped: c.mp4: broken" in text
     assert "faults found: 1 of 2, 50% (95 % interval 10% to 90%), typically after 0.5 s" in text
     assert "false alarms: 1 in 30 minutes of normal footage; counted once in 5 minutes, at most 9.49 per hour" in text
-    assert "look or motion 0.90 0.85" in text
+    assert "look or motion 0.90 (0.80 to 0.95) 0.85" in text
     assert "missed: b.mp4 at 7.0 s: jam" in text
     assert "false alarms: b.mp4 at 40.2 s, by motion" in text
 

@@ -36,7 +36,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Timeline:
+class LevelTimeline:
     """The scores of a recording over time.
 
     Attributes:
@@ -116,7 +116,7 @@ def measure_curve(recordings: Sequence[RecordingScores], name: str) -> Curve:
     )
 
 
-def make_timeline(recording: TrueRecording, scored: Sequence[Score], alarms: Sequence[Alarm]) -> Timeline:
+def make_timeline(recording: TrueRecording, scored: Sequence[Score], alarms: Sequence[Alarm]) -> LevelTimeline:
     """The scores of a recording over time, coarse enough to be drawn.
 
     Args:
@@ -133,7 +133,7 @@ def make_timeline(recording: TrueRecording, scored: Sequence[Score], alarms: Seq
         peaks = np.maximum.reduceat(np.array(values), starts)
         return tuple(round(float(peak), 3) for peak in peaks)
 
-    return Timeline(
+    return LevelTimeline(
         recording.name,
         str(recording.file),
         highest([score.seconds for score in scored]),

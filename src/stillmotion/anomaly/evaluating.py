@@ -15,7 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from stillmotion.anomaly.alarms import Alarm
-from stillmotion.anomaly.curves import Curve, RecordingScores, Timeline, collect_scores, make_timeline, measure_curve
+from stillmotion.anomaly.curves import (
+    Curve,
+    LevelTimeline,
+    RecordingScores,
+    collect_scores,
+    make_timeline,
+    measure_curve,
+)
 from stillmotion.anomaly.detector import Detector, load_detector
 from stillmotion.anomaly.footage import content_hash
 from stillmotion.anomaly.promise import STRETCH_SECONDS, rate_bound
@@ -84,7 +91,7 @@ class DetectorEvaluation:
     found: tuple[float, float, float] | None
     curves: dict[str, Curve]
     skipped: tuple[str, ...] = field(default=())
-    timelines: tuple[Timeline, ...] = field(default=())
+    timelines: tuple[LevelTimeline, ...] = field(default=())
 
     @property
     def disturbed_per_hour(self) -> float | None:
@@ -141,7 +148,7 @@ def evaluate_detector(
     disturbed = 0
     skipped: list[str] = []
     frames: list[RecordingScores] = []
-    timelines: list[Timeline] = []
+    timelines: list[LevelTimeline] = []
     for done, recording in enumerate(recordings):
         progress("testing", done, len(recordings))
         try:

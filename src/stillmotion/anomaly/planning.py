@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from stillmotion.anomaly.detector import Detector
-from stillmotion.anomaly.faults import FAULTS, Fault
+from stillmotion.anomaly.faults import FAULTS, FaultRecipe
 from stillmotion.anomaly.footage import Recording, content_hash
 from stillmotion.anomaly.promise import STRETCH_SECONDS
 from stillmotion.decoding import probe
@@ -51,7 +51,7 @@ class SimulationTask:
 
     number: int
     stretch: Stretch
-    faults: tuple[tuple[Fault, str], ...]
+    faults: tuple[tuple[FaultRecipe, str], ...]
 
 
 def find_stretches(detector: Detector, recordings: Sequence[Recording]) -> tuple[list[Stretch], list[str]]:
@@ -113,7 +113,7 @@ def plan_tasks(stretches: Sequence[Stretch], seed: int, per_fault: int) -> list[
     rng = np.random.default_rng((seed, 0))
     rounds = -(-per_fault // len(stretches))
     order = [stretches[place] for _ in range(rounds) for place in rng.permutation(len(stretches))]
-    dealt: list[list[tuple[Fault, str]]] = [[] for _ in order]
+    dealt: list[list[tuple[FaultRecipe, str]]] = [[] for _ in order]
     cases = [(fault, strength) for fault in FAULTS.values() for strength in fault.strengths]
     for number, case in enumerate(cases):
         for place in range(per_fault):

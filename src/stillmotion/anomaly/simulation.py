@@ -151,13 +151,18 @@ class SimulationVerdict:
         return "look suffices" if self.high < self.margin and self.look >= 0.5 else "undecided"
 
     @property
+    def figures(self) -> str:
+        """What the answer rests on, in words."""
+        faults = "simulated faults" if self.about == "all" else f"simulated faults of {self.about}"
+        return (
+            f"look alone finds {self.look:.0%} of the {faults}, look and motion together find {self.both:.0%}: "
+            f"{100 * self.difference:.0f} points more (95 % interval {100 * self.low:.0f} to {100 * self.high:.0f})"
+        )
+
+    @property
     def sentence(self) -> str:
         """The answer and what it rests on, in one sentence."""
-        faults = "simulated faults" if self.about == "all" else f"simulated faults of {self.about}"
-        figures = (
-            f"look alone finds {self.look:.0%} of the {faults}, look and motion together find {self.both:.0%}: "
-            f"{100 * self.difference:.0f} points more ({100 * self.low:.0f} to {100 * self.high:.0f})"
-        )
+        figures = self.figures
         if self.answer == "motion needed":
             return f"Motion is needed: {figures}."
         if self.answer == "look suffices":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
 from io import BytesIO
 from math import isqrt
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from stillmotion.anomaly.alarms import Alarm, AlarmFinder, Level
 from stillmotion.anomaly.detector import Detector, Kind
 from stillmotion.anomaly.faults.scene import FaultyScene, Scene, as_recorded
 from stillmotion.anomaly.measuring import Floats, FrameMeasurer, MeasuredFrame, Measures
-from stillmotion.anomaly.memory import MotionStack
+from stillmotion.anomaly.memory import Memory, MotionStack
 from stillmotion.anomaly.scoring import Score, score_measures
 from stillmotion.anomaly.simulation import Picture
 from stillmotion.anomaly.truth import TrueFault, overlaps
@@ -36,7 +36,6 @@ class FaultTrial:
         self.detector = detector
         self.side, self.rate = detector.measurer().side, detector.record.rate
         self._folds: dict[int | None, Detector] = {None: detector}
-        self._lock = Lock()
 
     def begin(self, scene: Scene, fold: int | None) -> TriedScene:
         """Take a scene.
@@ -48,11 +47,22 @@ class FaultTrial:
         Returns:
             What tries faults in it.
         """
-        with self._lock:
-            if fold not in self._folds:
-                assert fold is not None
-                self._folds[fold] = self.detector.without_fold(fold)
+        if fold not in self._folds:
+            assert fold is not None
+            self._folds[fold] = self.detector.without_fold(fold)
         return TriedScene(self._folds[fold], self.detector.measurer(), scene)
+
+
+class _LookMemory(Memory):
+    """A memory that computes the distances of the same look once: most frames of a scene are shown with each fault."""
+
+    def look_distances(self, measures: Measures) -> tuple[Floats, float]:
+        kept: dict[int, tuple[Floats, tuple[Floats, float]]] = self.__dict__.setdefault("kept", {})
+        key = id(measures.patches)
+        if key not in kept:
+            # The array is kept, too, so that no other gets its address.
+            kept[key] = measures.patches, super().look_distances(measures)
+        return kept[key][1]
 
 
 class TriedScene:
@@ -65,7 +75,9 @@ class TriedScene:
     """
 
     def __init__(self, detector: Detector, measurer: FrameMeasurer, scene: Scene) -> None:
-        self.detector, self.scene = detector, scene
+        known = detector.memory
+        memory = _LookMemory(known.patches, known.top, known.motion, known.motion_scale)
+        self.detector, self.scene = replace(detector, memory=memory), scene
         self._measurer = measurer
         self._looks: dict[int, tuple[Floats, Floats]] = {}
         scores, _ = self._score(as_recorded(scene))

@@ -135,9 +135,9 @@ def simulate(
     per_fault: Annotated[
         int, typer.Option(metavar="N", help="How often each fault is simulated at each strength.")
     ] = 10,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the random choices.")] = 0,
+    seed: Annotated[int, typer.Option(help="Random seed; other seeds give other faults.", min=0)] = 0,
     group: options.Group = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace a simulation that is there already.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
 ) -> None:
     """Find out which faults would be found, before anything has broken, and whether that needs motion.
 

@@ -14,7 +14,7 @@ from stillmotion.files import atomic_write, make_folder
 from stillmotion.reports.anomaly_pictures import Figure, picture_figures
 from stillmotion.reports.anomaly_timelines import RecordingView, view_recordings
 from stillmotion.reports.geometry import scale, ticks
-from stillmotion.reports.rendering import MINUS, environment
+from stillmotion.reports.rendering import MINUS, PERCENT, environment
 from stillmotion.reports.writing import page_script
 
 KIND_TITLES = {"look": "How something looks", "motion": "How something moves", "sequence": "What happens when"}
@@ -81,6 +81,8 @@ def render_anomaly_report(
             name=detector.folder.name,
             title=title,
             tone=tone,
+            lead=_lead(simulation) if simulation else "",
+            promised=_promised(detector.record.promise),
             record=detector.record,
             footage=detector.record.footage,
             simulation=simulation,
@@ -112,6 +114,19 @@ def _choose_title(simulation: FaultSimulation | None, evaluation: DetectorEvalua
     if not evaluation.faults:
         return false.capitalize(), "none"
     return f"{found} of {len(evaluation.faults)} faults found, {false}", "none"
+
+
+def _lead(simulation: FaultSimulation) -> str:
+    """What the answer rests on: the title says the answer already."""
+    figures = simulation.verdict.sentence.removeprefix("Motion is needed: ").removeprefix("Look suffices: ")
+    spaced = figures.replace(" %", "%").replace("%", PERCENT)
+    return spaced[0].upper() + spaced[1:]
+
+
+def _promised(promise: str) -> str:
+    """1/hour -> 1 false alarm per hour."""
+    alarms, per = promise.split("/")
+    return f"{alarms} false alarm{'' if alarms == '1' else 's'} per {per}"
 
 
 def _shares_by_kind(simulation: FaultSimulation) -> dict[str, list[Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stillmotion.anomaly import Alarm, DetectorEvaluation
-from stillmotion.anomaly.curves import Timeline
+from stillmotion.anomaly.curves import LevelTimeline
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.reports.geometry import polyline, scale, ticks
 from stillmotion.reports.sprite_sheets import SpriteSheet, read_sprite_sheet
@@ -81,7 +81,7 @@ def view_recordings(evaluation: DetectorEvaluation, *, pictures: bool) -> list[R
     missed = [fault.recording for fault in evaluation.faults if fault.alarm is None]
     false = [alarm.recording for alarm in evaluation.false_alarms]
 
-    def trouble(timeline: Timeline) -> tuple[int, int, bool]:
+    def trouble(timeline: LevelTimeline) -> tuple[int, int, bool]:
         return -missed.count(timeline.recording), -false.count(timeline.recording), not timeline.faults
 
     ordered = sorted(evaluation.timelines, key=trouble)[:MAX_VIEWS]
@@ -91,7 +91,7 @@ def view_recordings(evaluation: DetectorEvaluation, *, pictures: bool) -> list[R
     ]
 
 
-def _view(number: int, timeline: Timeline, evaluation: DetectorEvaluation, *, pictures: bool) -> RecordingView:
+def _view(number: int, timeline: LevelTimeline, evaluation: DetectorEvaluation, *, pictures: bool) -> RecordingView:
     end = max(timeline.seconds[-1], 0.1)
     x, y = scale(0.0, end), scale(0.0, TOP)
     found = {

@@ -16,7 +16,7 @@ MakeFault = Callable[[Scene, float, np.random.Generator], FaultyScene | None]
 
 
 @dataclass(frozen=True)
-class Fault:
+class FaultRecipe:
     """A kind of fault that can be put into normal footage.
 
     Attributes:
@@ -38,25 +38,25 @@ _DISTANCES = {"by 3 % of the picture's side": 0.03, "by 6 %": 0.06, "by 10 %": 0
 _OPACITIES = {"faint": 0.25, "visible": 0.5, "strong": 0.8}
 
 _ALL = (
-    Fault("stop", "motion", motion.stop, _SECONDS),
-    Fault("stutter", "motion", motion.stutter, {"halts 30 % of the time": 0.3, "50 %": 0.5, "70 %": 0.7}),
-    Fault("reverse", "motion", motion.reverse, {"for 0.5 s": 0.5, "for 1 s": 1.0, "for 2 s": 2.0}),
-    Fault("faster", "motion", motion.change_speed, {"1.25 times": 1.25, "1.6 times": 1.6, "2.5 times": 2.5}),
-    Fault("slower", "motion", motion.change_speed, {"0.8 times": 0.8, "0.6 times": 0.6, "0.4 times": 0.4}),
-    Fault("skipped step", "sequence", sequence.skip_step, {"one": 1, "two in a row": 2}),
-    Fault("swapped steps", "sequence", sequence.swap_steps, {"two stations": 1}),
-    Fault("late step", "sequence", sequence.delay_step, {"by 0.3 s": 0.3, "by 0.6 s": 0.6, "by 1.2 s": 1.2}),
-    Fault("part missing", "look", look.remove_part, _SIZES),
-    Fault("part added", "look", look.add_part, _SIZES),
-    Fault(
+    FaultRecipe("stop", "motion", motion.stop, _SECONDS),
+    FaultRecipe("stutter", "motion", motion.stutter, {"halts 30 % of the time": 0.3, "50 %": 0.5, "70 %": 0.7}),
+    FaultRecipe("reverse", "motion", motion.reverse, {"for 0.5 s": 0.5, "for 1 s": 1.0, "for 2 s": 2.0}),
+    FaultRecipe("faster", "motion", motion.change_speed, {"1.25 times": 1.25, "1.6 times": 1.6, "2.5 times": 2.5}),
+    FaultRecipe("slower", "motion", motion.change_speed, {"0.8 times": 0.8, "0.6 times": 0.6, "0.4 times": 0.4}),
+    FaultRecipe("skipped step", "sequence", sequence.skip_step, {"one": 1, "two in a row": 2}),
+    FaultRecipe("swapped steps", "sequence", sequence.swap_steps, {"two stations": 1}),
+    FaultRecipe("late step", "sequence", sequence.delay_step, {"by 0.3 s": 0.3, "by 0.6 s": 0.6, "by 1.2 s": 1.2}),
+    FaultRecipe("part missing", "look", look.remove_part, _SIZES),
+    FaultRecipe("part added", "look", look.add_part, _SIZES),
+    FaultRecipe(
         "part misplaced", "look", look.move_part, {"by 3 % of the picture's side": 0.03, "by 6 %": 0.06, "by 10 %": 0.1}
     ),
-    Fault("part turned", "look", look.turn_part, {"by 20°": 20.0, "by 45°": 45.0, "by 90°": 90.0}),
-    Fault("scratch", "look", look.scratch, _SIZES),
-    Fault("color change", "look", look.change_color, {"12 levels": 12.0, "25 levels": 25.0, "50 levels": 50.0}),
-    Fault("leak", "look", look.leak, _OPACITIES),
-    Fault("smoke", "look", look.smoke, _OPACITIES),
+    FaultRecipe("part turned", "look", look.turn_part, {"by 20°": 20.0, "by 45°": 45.0, "by 90°": 90.0}),
+    FaultRecipe("scratch", "look", look.scratch, _SIZES),
+    FaultRecipe("color change", "look", look.change_color, {"12 levels": 12.0, "25 levels": 25.0, "50 levels": 50.0}),
+    FaultRecipe("leak", "look", look.leak, _OPACITIES),
+    FaultRecipe("smoke", "look", look.smoke, _OPACITIES),
 )
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in _ALL}
+FAULTS: dict[str, FaultRecipe] = {fault.name: fault for fault in _ALL}
 
-__all__ = ["FAULTS", "Fault", "FaultKind", "FaultyScene", "Scene", "as_recorded"]
+__all__ = ["FAULTS", "FaultRecipe", "FaultKind", "FaultyScene", "Scene", "as_recorded"]
