@@ -23,7 +23,7 @@ def make_scene(*, noise: float = 2.0, lamps: bool = True) -> Scene:
     """A belt with dots that moves to the right in the lower half, and two lamps above it."""
     rng = np.random.default_rng(5)
     texture = rng.integers(60, 200, (40, 4 * SIDE)).astype(np.float32)
-    texture = (texture + np.roll(texture, 1, 1) + np.roll(texture, 1, 0)) / 3
+    texture = np.asarray((texture + np.roll(texture, 1, 1) + np.roll(texture, 1, 0)) / 3, np.float32)
     images = np.full((round(SECONDS * SOURCE_RATE), SIDE, SIDE, 3), 70, np.float32)
     seconds = np.arange(len(images)) / SOURCE_RATE
     for image, now in zip(images, seconds, strict=True):
@@ -42,10 +42,6 @@ def make_scene(*, noise: float = 2.0, lamps: bool = True) -> Scene:
 @pytest.fixture(scope="module")
 def scene() -> Scene:
     return make_scene()
-
-
-def shown_times(scene: Scene, shown: np.ndarray) -> np.ndarray:
-    return scene.seconds[shown]
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=str)
