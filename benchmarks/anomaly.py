@@ -118,16 +118,14 @@ def predict(out: Path, detector: sm.Detector, result: DetectorEvaluation) -> Non
         f"\n{len(simulation.faults)} faults simulated in {simulation.recordings} recordings, in "
         f"{time.process_time() - cpu:.0f} s of processor time."
     )
-    print(
-        "\n| simulated | made | found | by look | by motion | median delay, s | points at it |\n|---|---|---|---|---|---|---|"
-    )
+    print("\n| simulated | made | found | by look | by motion | median delay, s | points at it |")
+    print("|---|---|---|---|---|---|---|")
     for row in simulation.shares:
         delay = "" if row.median_delay_seconds is None else f"{row.median_delay_seconds:.1f}"
         located = "" if row.located is None else f"{row.located:.0%}"
         found = f"{row.found.value:.0%} ({row.found.low:.0%} to {row.found.high:.0%})"
-        print(
-            f"| {row.fault} | {row.count} | {found} | {row.look.value:.0%} | {row.motion.value:.0%} | {delay} | {located} |"
-        )
+        alone = f"{row.look.value:.0%} | {row.motion.value:.0%}"
+        print(f"| {row.fault} | {row.count} | {found} | {alone} | {delay} | {located} |")
     for verdict in simulation.verdicts:
         print(f"\n{verdict.about}: {verdict.sentence}")
     levels = {timeline.recording: timeline for timeline in result.timelines}
