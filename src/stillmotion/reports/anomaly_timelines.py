@@ -11,6 +11,7 @@ from stillmotion.anomaly import Alarm, DetectorEvaluation
 from stillmotion.anomaly.curves import LevelTimeline
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.reports.geometry import polyline, scale, ticks
+from stillmotion.reports.rendering import seconds
 from stillmotion.reports.sprite_sheets import SpriteSheet, read_sprite_sheet
 
 # Levels above this are drawn at the upper edge.
@@ -149,4 +150,5 @@ def _span(x: Any, start: float, end: float, text: str, good: bool) -> Span:
 
 def _alarm_span(x: Any, alarm: Alarm, good: bool) -> Span:
     end = alarm.end_seconds or alarm.raised_seconds
-    return _span(x, alarm.raised_seconds, max(end, alarm.raised_seconds), f"by {alarm.kind}", good)
+    text = f"by {alarm.kind}, {seconds(alarm.raised_seconds)}"
+    return _span(x, alarm.raised_seconds, max(end, alarm.raised_seconds), text, good)

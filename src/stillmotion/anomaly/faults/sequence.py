@@ -24,8 +24,11 @@ ACTIVE = (0.02, 0.6)
 ACTION_SECONDS = (0.15, 3.0)
 # Levels by which an active block differs from what it mostly looks like; blocks of a station, at least.
 CHANGE, FEWEST_BLOCKS = 12.0, 4
-# Rest before and after an action; the rest that is shown instead of one is not longer ago than this.
-REST_SECONDS, RECENT_SECONDS = 0.3, 1.2
+# Rest before and after an action.
+REST_SECONDS = 0.3
+# In place of a time: the moment at rest whose surroundings are most like those of now. So a lamp elsewhere is on or off
+# in all of the picture.
+AT_REST = np.nan
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,16 @@ class Station:
 def skip_step(scene: Scene, count: float, rng: np.random.Generator) -> FaultyScene | None:
     """So many actions of a station in a row do not happen."""
     choices = [
-        (station, station.actions[place : place + int(count)], before)
+        (station, station.actions[place : place + int(count)])
         for station in find_stations(scene)
-        for place, before in _usable(scene, station, int(count))
+        for place in _usable(scene, station, int(count))
     ]
     if not choices:
         return None
-    station, actions, before = choices[rng.integers(len(choices))]
-    resting = _resting(before, actions[0][0])
+    station, actions = choices[rng.integers(len(choices))]
 
     def source(times: Times) -> Times:
-        inside = _during(times, actions)
-        return np.where(inside, resting(times), times)
+        return np.where(_during(times, actions), AT_REST, times)
 
     return _shown_elsewhen(scene, actions[0][0], actions[-1][1], [(station, source)])
 
@@ -66,20 +67,19 @@ def delay_step(scene: Scene, seconds: float, rng: np.random.Generator) -> Faulty
     """An action of a station happens so much later."""
     choices = []
     for station in find_stations(scene):
-        for place, before in _usable(scene, station, 1):
+        for place in _usable(scene, station, 1):
             start, end = station.actions[place]
             following = station.actions[place + 1][0] if place + 1 < len(station.actions) else scene.end_seconds
             if end + seconds < following:
-                choices.append((station, start, end, before))
+                choices.append((station, start, end))
     if not choices:
         return None
-    station, start, end, before = choices[rng.integers(len(choices))]
-    resting = _resting(before, start)
+    station, start, end = choices[rng.integers(len(choices))]
 
     def source(times: Times) -> Times:
         waiting = (times >= start - REST_SECONDS / 2) & (times < start + seconds - REST_SECONDS / 2)
         acting = (times >= start + seconds - REST_SECONDS / 2) & (times < end + seconds)
-        return np.where(waiting, resting(times), np.where(acting, times - seconds, times))
+        return np.where(waiting, AT_REST, np.where(acting, times - seconds, times))
 
     return _shown_elsewhen(scene, start, end + seconds, [(station, source)])
 
@@ -89,31 +89,28 @@ def swap_steps(scene: Scene, _: float, rng: np.random.Generator) -> FaultyScene 
     stations = find_stations(scene)
     choices = []
     for first in stations:
-        for place, before in _usable(scene, first, 1):
+        for place in _usable(scene, first, 1):
             start, end = first.actions[place]
             for second in stations:
-                for other, rest in _usable(scene, second, 1):
+                for other in _usable(scene, second, 1):
                     begin, finish = second.actions[other]
                     if second is not first and 0.3 <= begin - start <= 4.0:
-                        choices.append(((first, start, end, before), (second, begin, finish, rest)))
+                        choices.append(((first, start, end), (second, begin, finish)))
     if not choices:
         return None
-    (first, start, end, before), (second, begin, finish, rest) = choices[rng.integers(len(choices))]
+    (first, start, end), (second, begin, finish) = choices[rng.integers(len(choices))]
     shift = begin - start
     limit = max(finish, end + shift)
 
-    def moved(start: float, end: float, shift: float, resting: Callable[[Times], Times]) -> Callable[[Times], Times]:
+    def moved(start: float, end: float, shift: float) -> Callable[[Times], Times]:
         def source(times: Times) -> Times:
             acting = _during(times - shift, [(start, end)])
             left_out = _during(times, [(start, end)])
-            return np.where(acting, times - shift, np.where(left_out, resting(times), times))
+            return np.where(acting, times - shift, np.where(left_out, AT_REST, times))
 
         return source
 
-    pairs = [
-        (first, moved(start, end, shift, _resting(before, start))),
-        (second, moved(begin, finish, -shift, _resting(rest, begin))),
-    ]
+    pairs = [(first, moved(start, end, shift)), (second, moved(begin, finish, -shift))]
     return _shown_elsewhen(scene, start, limit, pairs)
 
 
@@ -174,23 +171,29 @@ def _actions(active: NDArray[np.bool_], times: Times, rate: float) -> tuple[tupl
     return tuple(action for action in found if action[1] - action[0] >= ACTION_SECONDS[0])
 
 
-def _usable(scene: Scene, station: Station, count: int) -> list[tuple[int, float]]:
-    """The actions that begin late and end early enough, and since when the station has rested before each."""
+def _usable(scene: Scene, station: Station, count: int) -> list[int]:
+    """The actions that begin late and end early enough, and before which the station has rested."""
     usable = []
     for place in range(len(station.actions) - count + 1):
         start, end = station.actions[place][0], station.actions[place + count - 1][1]
         before = station.actions[place - 1][1] if place else 0.0
         inside = start >= scene.start_seconds and end + TAIL_SECONDS <= scene.end_seconds
         if inside and start - before >= 2 * REST_SECONDS:
-            usable.append((place, before))
+            usable.append(place)
     return usable
 
 
-def _resting(since: float, until: float) -> Callable[[Times], Times]:
-    """For any time, one at which the station rested: back and forth between two times."""
-    low, high = max(since, until - RECENT_SECONDS) + REST_SECONDS / 2, until - REST_SECONDS / 2
-    length = max(high - low, 1e-3)
-    return lambda times: high - np.abs((times - until) % (2 * length) - length)
+def _frames_at(scene: Scene, station: Station, times: Times, sources: Times) -> NDArray[np.intp]:
+    """The frame of a station that is shown at each time, where sources say from when."""
+    cv2 = import_opencv()
+    resting = np.flatnonzero(~_during(scene.seconds, station.actions))
+    outside = 1 - cv2.resize(station.mask, (FLOW_SIDE, FLOW_SIDE), interpolation=cv2.INTER_AREA)
+    surroundings = _blocks(scene.grays[resting] * outside)
+    shown = scene.shown_at(np.where(np.isnan(sources), times, sources))
+    for slot in np.flatnonzero(np.isnan(sources)) if len(resting) else ():
+        now = _blocks(scene.grays[shown[slot]][None] * outside)
+        shown[slot] = resting[np.abs(surroundings - now).mean(axis=(1, 2)).argmin()]
+    return shown
 
 
 def _during(times: Times, actions: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
@@ -212,7 +215,7 @@ def _shown_elsewhen(
     times = times[-int((LEAD_SECONDS + end - start + TAIL_SECONDS) * scene.rate) :]
     shown = scene.shown_at(times)
     changed, boxes = {}, {}
-    sources = [(station, scene.shown_at(source(times))) for station, source in parts]
+    sources = [(station, _frames_at(scene, station, times, source(times))) for station, source in parts]
     for slot in range(len(times)):
         picture = scene.images[shown[slot]].astype(np.float32)
         for station, elsewhen in sources:
