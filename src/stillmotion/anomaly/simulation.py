@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from stillmotion.anomaly.faults import FAULTS, FaultKind
-from stillmotion.statistics import CONFIDENCE, balancing_weights, estimate_balanced, group_codes, proportion_interval
+from stillmotion.statistics import CONFIDENCE, balancing_weights, estimate_mean, group_codes, proportion_interval
 
 MARGIN = 0.05
 # Fewer recordings than this are a first look only.
@@ -268,7 +268,8 @@ def decide_by_faults(
     weights = balancing_weights(labels)
     by_look = np.array([float(fault.look_delay_seconds is not None) for fault in faults])
     by_both = np.array([float(fault.delay_seconds is not None) for fault in faults])
-    estimate = estimate_balanced((by_both - by_look) * weights, codes, labels, weights=weights)
+    # Not `estimate_balanced`: faults of a kind are so alike that their spread says nothing about other recordings.
+    estimate = estimate_mean((by_both - by_look) * weights, codes, weights=weights)
     low, high = estimate.interval(CONFIDENCE)
     return SimulationVerdict(
         about,
