@@ -273,8 +273,8 @@ def decide_by_faults(
     low, high = estimate.interval(CONFIDENCE)
     return SimulationVerdict(
         about,
-        float((by_look * weights).mean()),
-        float((by_both * weights).mean()),
+        float(np.average(by_look, weights=weights)),
+        float(np.average(by_both, weights=weights)),
         estimate.mean,
         low,
         high,

@@ -98,7 +98,8 @@ class TriedScene:
         first = _first([score.ended for score in scores if score.ended], truth)
         look, motion = (_first(self._alarms_by(scores, kind), truth) for kind in ("look", "motion"))
         during = [n for n, score in enumerate(scores) if truth.start_seconds <= score.seconds <= truth.end_seconds + 1]
-        worst = max(during, key=lambda number: scores[number].level)
+        # To look at: where the fault is in the picture, if it is somewhere.
+        worst = max([n for n in during if n in made.boxes] or during, key=lambda number: scores[number].level)
         return {
             "delay_seconds": _delay(first, truth),
             "look_delay_seconds": _delay(look, truth),

@@ -118,7 +118,9 @@ def _choose_title(simulation: FaultSimulation | None, evaluation: DetectorEvalua
 
 def _lead(simulation: FaultSimulation) -> str:
     """What the answer rests on: the title says the answer already."""
-    figures = simulation.verdict.sentence.removeprefix("Motion is needed: ").removeprefix("Look suffices: ")
+    figures = simulation.verdict.sentence
+    for answer in ("Motion is needed: ", "Look suffices: ", "Undecided: "):
+        figures = figures.removeprefix(answer)
     spaced = figures.replace(" %", "%").replace("%", PERCENT)
     return spaced[0].upper() + spaced[1:]
 
