@@ -63,12 +63,12 @@ def normal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def detector(normal: Path, tmp_path_factory: pytest.TempPathFactory) -> Detector:
     keras.utils.set_random_seed(1)
     backbone = write_backbone(tmp_path_factory.mktemp("backbone"))
-    return sm.fit_anomaly_detector(normal, out=normal.parent / "detector", backbone=backbone)
+    return sm.fit_anomaly_detector(normal, out=tmp_path_factory.mktemp("fitted") / "detector", backbone=backbone)
 
 
 @pytest.fixture(scope="module")
 def simulation(detector: Detector, normal: Path) -> FaultSimulation:
-    return sm.simulate_faults(detector, normal, per_fault=4, out=normal.parent / "simulation")
+    return sm.simulate_faults(detector, normal, per_fault=4, out=detector.folder.parent / "simulation")
 
 
 def test_a_stop_is_found_by_motion_and_each_fault_is_put_into_each_recording(simulation: FaultSimulation) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from helpers.commands import run_command
 from stillmotion.anomaly.alarms import Alarm
+from stillmotion.anomaly.curves import Curve
 from stillmotion.anomaly.detector import Detector, DetectorRecord, NormalFootage
-from stillmotion.anomaly.evaluating import Curve, DetectorEvaluation, FalseAlarm, FoundFault, TrueFault
+from stillmotion.anomaly.evaluating import DetectorEvaluation, FalseAlarm, FoundFault
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.promise import HeldOut, Threshold
 from stillmotion.anomaly.simulation import FaultSimulation, SimulatedFault
+from stillmotion.anomaly.truth import TrueFault
 
 ONE = np.ones(1, np.float32)
 THRESHOLDS = {"look": Threshold(1.0, 0.5, 0), "motion": Threshold(1.0, 0.5, 1)}
