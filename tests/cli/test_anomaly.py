@@ -86,6 +86,21 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
     assert "false alarms: b.mp4 at 40.2 s, by motion" in text
 
 
+def test_a_test_writes_a_report_if_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    result = DetectorEvaluation((), (), 0, 0.5, None, {"look": Curve(None, None, None)})
+    given = detector(HeldOut(23, 1, 23 / 12))
+    monkeypatch.setattr("stillmotion.anomaly.evaluate_detector", lambda *_, **__: result, raising=False)
+    monkeypatch.setattr("stillmotion.anomaly.load_detector", lambda _: given, raising=False)
+    monkeypatch.setattr("stillmotion.cli.anomaly.load_backend", lambda: None)
+    done = run_command("anomaly", "test", "d", "truth.csv", "--out", tmp_path / "new")
+    assert done.returncode == 0, done.stderr
+    assert "report: " in done.stdout
+    assert "No false alarms</h1>" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "file").write_text("")
+    done = run_command("anomaly", "test", "d", "truth.csv", "--out", tmp_path / "file")
+    assert (done.returncode, "is a file" in done.stderr) == (1, True), done.stderr
+
+
 def test_a_simulation_says_what_would_be_found_and_writes_a_report(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
