@@ -21,7 +21,8 @@ from stillmotion.anomaly.detector import Detector
 from stillmotion.anomaly.faults import FAULTS, FaultyScene
 from stillmotion.anomaly.footage import Recording, find_recordings
 from stillmotion.anomaly.planning import Stretch, find_stretches, plan_tasks
-from stillmotion.anomaly.simulation import FaultSimulation, SimulatedFault, decide_by_faults
+from stillmotion.anomaly.simulated_faults import SimulatedFault
+from stillmotion.anomaly.simulation import FaultSimulation, decide_by_faults
 from stillmotion.anomaly.trying import FaultTrial, is_located
 
 pytestmark = pytest.mark.backend

@@ -17,7 +17,8 @@ from stillmotion.anomaly.evaluating import DetectorEvaluation, FalseAlarm, Found
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.promise import HeldOut, Threshold
-from stillmotion.anomaly.simulation import FaultSimulation, SimulatedFault
+from stillmotion.anomaly.simulated_faults import SimulatedFault
+from stillmotion.anomaly.simulation import FaultSimulation
 from stillmotion.anomaly.truth import TrueFault
 
 ONE = np.ones(1, np.float32)

@@ -22,7 +22,7 @@ from stillmotion.anomaly.faults import FAULTS
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.promise import HeldOut, Threshold
-from stillmotion.anomaly.simulation import Picture, SimulatedFault
+from stillmotion.anomaly.simulated_faults import Picture, SimulatedFault
 from stillmotion.anomaly.truth import TrueFault
 from stillmotion.errors import UsageError
 from stillmotion.reports import write_anomaly_report

@@ -16,7 +16,8 @@ from stillmotion.anomaly.faults import FAULTS
 from stillmotion.anomaly.faults.scene import LEAD_SECONDS, TAIL_SECONDS, Scene
 from stillmotion.anomaly.footage import find_recordings
 from stillmotion.anomaly.planning import SimulationTask, Stretch, find_stretches, plan_tasks, simulation_key
-from stillmotion.anomaly.simulation import FaultSimulation, SimulatedFault
+from stillmotion.anomaly.simulated_faults import SimulatedFault
+from stillmotion.anomaly.simulation import FaultSimulation
 from stillmotion.anomaly.trying import FaultTrial
 from stillmotion.decoding import iter_frames
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError

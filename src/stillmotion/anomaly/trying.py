@@ -18,7 +18,7 @@ from stillmotion.anomaly.faults.scene import FaultyScene, Scene, as_recorded
 from stillmotion.anomaly.measuring import Floats, FrameMeasurer, MeasuredFrame, Measures
 from stillmotion.anomaly.memory import Memory, MotionStack
 from stillmotion.anomaly.scoring import Score, score_measures
-from stillmotion.anomaly.simulation import Picture
+from stillmotion.anomaly.simulated_faults import Picture
 from stillmotion.anomaly.truth import TrueFault, overlaps
 from stillmotion.decoding import Images
 

@@ -7,7 +7,7 @@ from math import isqrt
 
 from stillmotion.anomaly import FaultSimulation
 from stillmotion.anomaly.faults import FAULTS
-from stillmotion.anomaly.simulation import Picture, SimulatedFault
+from stillmotion.anomaly.simulated_faults import Picture, SimulatedFault
 
 # Cells below this share of what normal footage rarely exceeds are not colored.
 FAINT = 0.6
