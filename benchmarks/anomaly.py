@@ -5,6 +5,8 @@
 A rendered line has minutes of normal footage and as many test recordings of one minute, 20 at most, in each of which
 three things happen: faults of look, motion and sequence, which should be found, and nuisances, which should not alarm.
 
+Faults are also put into the normal footage, and what that says is compared with what happens to the rendered faults.
+
 With --data, clips of real recordings are tested, too: `fights`, with quarrels as faults, and `gestures`, with one
 gesture as normal and all others as faults. A third of the groups is tested on; the detector learns from the normal
 clips of the others. Each clip is normal or not as a whole, so what is measured is whether its highest score tells.
@@ -22,13 +24,29 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import spearmanr
 
 import stillmotion as sm
 from stillmotion.anomaly import DetectorEvaluation, is_detector
+from stillmotion.anomaly.curves import LevelTimeline
+from stillmotion.anomaly.truth import TrueFault
 from stillmotion.demo.line import FAULTS, NUISANCES
 
 REAL = {"fights": ("noFight",), "gestures": ("up", "circlecc")}
 TEST_EVERY = 3
+# Which simulated fault is meant to say what happens to which rendered one.
+SIMULATED = {
+    "scratched": "scratch",
+    "dented": "part missing",
+    "stop": "stop",
+    "stutter": "stutter",
+    "backward": "reverse",
+    "fast": "faster",
+    "slow": "slower",
+    "lamp-first": "swapped steps",
+    "press-missing": "skipped step",
+}
+PER_FAULT = 6
 
 
 def fit(normal: Path, out: Path, group: str | None = None) -> sm.Detector:
@@ -87,6 +105,67 @@ def line(out: Path, minutes: int) -> None:
     print(f"\nFalse alarms outside of nuisances: {len(result.false_alarms) - inside}.")
     for false in result.false_alarms:
         print(f"- {false.recording} at {false.alarm.start_seconds:.1f} s, by {false.alarm.kind}")
+    sm.write_anomaly_report(detector, out / "line-test.html", evaluation=result)
+    print("\n## Do simulated faults predict real ones?")
+    predict(out, detector, result)
+
+
+def predict(out: Path, detector: sm.Detector, result: DetectorEvaluation) -> None:
+    """Do simulated faults predict rendered ones? Shares found and highest levels, by kind of fault."""
+    cpu = time.process_time()
+    simulation = sm.simulate_faults(detector, out / "line" / "normal", out=out / "line-simulation", per_fault=PER_FAULT)
+    print(
+        f"\n{len(simulation.faults)} faults simulated in {simulation.recordings} recordings, in "
+        f"{time.process_time() - cpu:.0f} s of processor time."
+    )
+    print("\n| simulated | made | found | by look | by motion | median delay, s | points at it |")
+    print("|---|---|---|---|---|---|---|")
+    for row in simulation.shares:
+        delay = "" if row.median_delay_seconds is None else f"{row.median_delay_seconds:.1f}"
+        located = "" if row.located is None else f"{row.located:.0%}"
+        found = f"{row.found.value:.0%} ({row.found.low:.0%} to {row.found.high:.0%})"
+        alone = f"{row.look.value:.0%} | {row.motion.value:.0%}"
+        print(f"| {row.fault} | {row.count} | {found} | {alone} | {delay} | {located} |")
+    for verdict in simulation.verdicts:
+        print(f"\n{verdict.about}: {verdict.sentence}")
+    levels = {timeline.recording: timeline for timeline in result.timelines}
+    print("\n| rendered | found | highest level | simulated | found | highest level |\n|---|---|---|---|---|---|")
+    pairs = []
+    for rendered, simulated in SIMULATED.items():
+        real = [fault for fault in result.faults if fault.fault.label == rendered]
+        made = [fault for fault in simulation.faults if fault.fault == simulated]
+        if not real or not made:
+            print(f"| {rendered} | {len(real)} tested | | {simulated} | {len(made)} made | |")
+            continue
+        peaks = [peak(levels[fault.recording], fault.fault) for fault in real]
+        pairs.append(
+            (
+                float(np.mean([fault.alarm is not None for fault in real])),
+                float(np.mean([fault.delay_seconds is not None for fault in made])),
+                float(np.median(peaks)),
+                float(np.median([max(fault.look_peak, fault.motion_peak) for fault in made])),
+            )
+        )
+        share, expected, level, foretold = pairs[-1]
+        print(
+            f"| {rendered} | {share:.0%} of {len(real)} | {level:.1f} | {simulated} | {expected:.0%} | {foretold:.1f} |"
+        )
+    found, foretold_found, peaks, foretold_peaks = np.array(pairs).T
+    for name, first, second in (("shares found", found, foretold_found), ("highest levels", peaks, foretold_peaks)):
+        if np.ptp(first) and np.ptp(second):
+            rank = spearmanr(first, second)
+            print(
+                f"\nRank correlation of {name} over {len(pairs)} kinds: {rank.statistic:.2f} (p = {rank.pvalue:.2f})."
+            )
+        else:
+            print(f"\nNo rank correlation of {name}: they are all the same.")
+
+
+def peak(timeline: LevelTimeline, fault: TrueFault) -> float:
+    """The highest level during a fault."""
+    seconds = np.array(timeline.seconds)
+    during = (seconds > fault.start_seconds) & (seconds <= fault.end_seconds + 1)
+    return float(np.maximum(timeline.look, timeline.motion)[during].max())
 
 
 def summarize(result: DetectorEvaluation) -> None:
@@ -101,8 +180,11 @@ def summarize(result: DetectorEvaluation) -> None:
         )
     print("\n| area under the ROC curve of | within recordings | all frames | recordings |\n|---|---|---|---|")
     for name, curve in result.curves.items():
-        areas = (curve.macro, curve.micro, curve.recordings)
-        print(f"| {name} | {' | '.join('' if area is None else f'{area:.2f}' for area in areas)} |", flush=True)
+        within = ""
+        if curve.macro is not None and curve.macro_interval is not None:
+            within = f"{curve.macro:.2f} ({curve.macro_interval[0]:.2f} to {curve.macro_interval[1]:.2f})"
+        others = ("" if area is None else f"{area:.2f}" for area in (curve.micro, curve.recordings))
+        print(f"| {name} | {within} | {' | '.join(others)} |", flush=True)
 
 
 def real(out: Path, data: Path, name: str, normal: str) -> None:

@@ -1,11 +1,14 @@
 from .anomaly import (
     Detector as Detector,
     DetectorEvaluation as DetectorEvaluation,
+    FaultSimulation as FaultSimulation,
     Score as Score,
     evaluate_detector as evaluate_detector,
     fit_anomaly_detector as fit_anomaly_detector,
     load_detector as load_detector,
+    read_simulation as read_simulation,
     score_source as score_source,
+    simulate_faults as simulate_faults,
 )
 from .audit import Audit as Audit, audit_model as audit_model, read_audit as read_audit, tone_map as tone_map
 from .clips import (
@@ -98,7 +101,11 @@ from .prediction import (
     time_budget as time_budget,
 )
 from .progress import Progress as Progress
-from .reports import write_report as write_report, write_summary as write_summary
+from .reports import (
+    write_anomaly_report as write_anomaly_report,
+    write_report as write_report,
+    write_summary as write_summary,
+)
 from .runs import Recipe as Recipe, Run as Run, read_run as read_run
 from .streaming import WindowPrediction as WindowPrediction, stream_model as stream_model
 from .training import (

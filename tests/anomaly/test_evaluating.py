@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stillmotion.anomaly import evaluating
+from stillmotion.anomaly import curves, evaluating
 from stillmotion.anomaly.alarms import Alarm
 from stillmotion.anomaly.detector import Detector
-from stillmotion.anomaly.evaluating import DetectorEvaluation, TrueFault, TrueRecording, evaluate_detector, read_truth
+from stillmotion.anomaly.evaluating import DetectorEvaluation, evaluate_detector
 from stillmotion.anomaly.footage import content_hash
 from stillmotion.anomaly.scoring import Score
+from stillmotion.anomaly.truth import TrueFault, TrueRecording, read_truth
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 
@@ -125,13 +126,13 @@ def test_areas_are_within_recordings_over_all_frames_and_over_recordings(evaluat
 def test_decoded_frames_are_not_kept(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of an hour do not fit into memory."""
     kept: list[Score] = []
-    make = evaluating._frames
+    make = curves.collect_scores
 
     def spied(truth: TrueRecording, scored: list[Score]) -> Any:
         kept.extend(scored)
         return make(truth, scored)
 
-    monkeypatch.setattr(evaluating, "_frames", spied)
+    monkeypatch.setattr(evaluating, "collect_scores", spied)
     evaluate(recording("a"))
     assert len(kept) == 20 and all(score.frame is None for score in kept)
 

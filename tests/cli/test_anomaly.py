@@ -11,11 +11,15 @@ import pytest
 
 from helpers.commands import run_command
 from stillmotion.anomaly.alarms import Alarm
+from stillmotion.anomaly.curves import Curve
 from stillmotion.anomaly.detector import Detector, DetectorRecord, NormalFootage
-from stillmotion.anomaly.evaluating import Curve, DetectorEvaluation, FalseAlarm, FoundFault, TrueFault
+from stillmotion.anomaly.evaluating import DetectorEvaluation, FalseAlarm, FoundFault
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.promise import HeldOut, Threshold
+from stillmotion.anomaly.simulated_faults import SimulatedFault
+from stillmotion.anomaly.simulation import FaultSimulation
+from stillmotion.anomaly.truth import TrueFault
 
 ONE = np.ones(1, np.float32)
 THRESHOLDS = {"look": Threshold(1.0, 0.5, 0), "motion": Threshold(1.0, 0.5, 1)}
@@ -67,7 +71,7 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
         1,
         0.5,
         (0.5, 0.1, 0.9),
-        {"look or motion": Curve(0.9, 0.85, None)},
+        {"look or motion": Curve(0.9, 0.85, None, (0.8, 0.95))},
         ("c.mp4: broken",),
     )
     monkeypatch.setattr("stillmotion.anomaly.evaluate_detector", lambda *_, **__: result, raising=False)
@@ -78,15 +82,65 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
     assert "skipped: c.mp4: broken" in text
     assert "faults found: 1 of 2, 50% (95 % interval 10% to 90%), typically after 0.5 s" in text
     assert "false alarms: 1 in 30 minutes of normal footage; counted once in 5 minutes, at most 9.49 per hour" in text
-    assert "look or motion 0.90 0.85" in text
+    assert "look or motion 0.90 (0.80 to 0.95) 0.85" in text
     assert "missed: b.mp4 at 7.0 s: jam" in text
     assert "false alarms: b.mp4 at 40.2 s, by motion" in text
+
+
+def test_a_test_writes_a_report_if_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    result = DetectorEvaluation((), (), 0, 0.5, None, {"look": Curve(None, None, None)})
+    given = detector(HeldOut(23, 1, 23 / 12))
+    monkeypatch.setattr("stillmotion.anomaly.evaluate_detector", lambda *_, **__: result, raising=False)
+    monkeypatch.setattr("stillmotion.anomaly.load_detector", lambda _: given, raising=False)
+    monkeypatch.setattr("stillmotion.cli.anomaly.load_backend", lambda: None)
+    done = run_command("anomaly", "test", "d", "truth.csv", "--out", tmp_path / "new")
+    assert done.returncode == 0, done.stderr
+    assert "report: " in done.stdout
+    assert "No false alarms</h1>" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+    (tmp_path / "file").write_text("")
+    done = run_command("anomaly", "test", "d", "truth.csv", "--out", tmp_path / "file")
+    assert (done.returncode, "is a file" in done.stderr) == (1, True), done.stderr
+
+
+def test_a_simulation_says_what_would_be_found_and_writes_a_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    faults = [
+        SimulatedFault("stop", "for 1 s", f"{n}.mp4", str(n), 3.0, 4.0, 0.5, None, 0.5, 0.2, 3.0) for n in range(12)
+    ]
+    faults += [
+        replace(fault, fault="scratch", strength="8 %", delay_seconds=None, motion_delay_seconds=None)
+        for fault in faults
+    ]
+    result = FaultSimulation("d", "1/hour", 1.0, 1.0, 0, 12, tuple(faults), ("a.mp4: shorter than 7 seconds",))
+    given: dict[str, Any] = {}
+
+    def simulate(*_: object, **arguments: object) -> FaultSimulation:
+        given.update(arguments)
+        return result
+
+    monkeypatch.setattr("stillmotion.anomaly.simulate_faults", simulate, raising=False)
+    monkeypatch.setattr("stillmotion.anomaly.load_detector", lambda _: detector(HeldOut(23, 1, 23 / 12)), raising=False)
+    monkeypatch.setattr("stillmotion.cli.anomaly.load_backend", lambda: None)
+    (tmp_path / "normal").mkdir()
+    words = ("anomaly", "simulate", "d", tmp_path / "normal", "--out", tmp_path / "new", "--per-fault", "12")
+    done = run_command(*words, "--seed", "3", "--replace")
+    assert done.returncode == 0, done.stderr
+    text = " ".join((done.stdout + done.stderr).split())
+    assert "stop 12 100% " in text and " 0% 100% 0.5 s" in text and "scratch 12 0% " in text
+    assert "faults of look: undecided (look 0%, look or motion 0%)" in text
+    assert "faults of motion: motion needed (look 0%, look or motion 100%)" in text
+    assert "Motion is needed: look alone finds 0% of the simulated faults, look and motion together find 50%" in text
+    assert "skipped: a.mp4: shorter than 7 seconds" in text and "not made, because nothing in this footage" in text
+    assert (given["per_fault"], given["seed"], given["overwrite"], given["out"]) == (12, 3, True, tmp_path / "new")
+    assert "<h1" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
 
 
 def test_wrong_calls_are_refused(tmp_path: Path) -> None:
     for words, message in (
         (("anomaly", "fit", tmp_path, "--promise", "rarely"), "expected a number of false alarms"),
         (("anomaly", "test", tmp_path, tmp_path), "not a detector"),
+        (("anomaly", "simulate", tmp_path, tmp_path), "not a detector"),
         (("make-demo-data", tmp_path, "--kind", "anomaly", "--videos", "3"), "--videos has no meaning"),
         (("make-demo-data", tmp_path, "--minutes", "3"), "--minutes has no meaning"),
     ):

@@ -3,8 +3,10 @@ from .detector import Detector as Detector, is_detector as is_detector, load_det
 from .evaluating import (
     DetectorEvaluation as DetectorEvaluation,
     evaluate_detector as evaluate_detector,
-    read_truth as read_truth,
 )
 from .fitting import fit_anomaly_detector as fit_anomaly_detector
 from .promise import Promise as Promise, read_promise as read_promise
 from .scoring import Score as Score, score_source as score_source
+from .simulating import read_simulation as read_simulation, simulate_faults as simulate_faults
+from .simulation import FaultSimulation as FaultSimulation
+from .truth import read_truth as read_truth

@@ -13,55 +13,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from stillmotion.anomaly.alarms import Alarm
+from stillmotion.anomaly.curves import (
+    Curve,
+    LevelTimeline,
+    RecordingScores,
+    collect_scores,
+    make_timeline,
+    measure_curve,
+)
 from stillmotion.anomaly.detector import Detector, load_detector
 from stillmotion.anomaly.footage import content_hash
 from stillmotion.anomaly.promise import STRETCH_SECONDS, rate_bound
-from stillmotion.anomaly.scoring import Score, score_source
-from stillmotion.data import Videos, read_videos
+from stillmotion.anomaly.scoring import score_source
+from stillmotion.anomaly.truth import TrueFault, TrueRecording, overlaps, read_truth
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.progress import Progress, no_progress
 from stillmotion.statistics.groups import group_codes
 from stillmotion.statistics.intervals import proportion_interval
-
-NORMAL = "normal"
-# An alarm this long after a fault's end still counts as found: a score looks back over a second.
-GRACE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class TrueFault:
-    """A stretch of a recording that is not normal.
-
-    Attributes:
-        start_seconds: when it begins.
-        end_seconds: when it ends; infinite for the end of the file.
-        label: what it is.
-    """
-
-    start_seconds: float
-    end_seconds: float
-    label: str
-
-
-@dataclass(frozen=True)
-class TrueRecording:
-    """A recording whose faults are known.
-
-    Attributes:
-        name: relative to the table.
-        file: the video.
-        group: its group.
-        faults: none if it is normal.
-    """
-
-    name: str
-    file: Path
-    group: str
-    faults: tuple[TrueFault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,21 +65,6 @@ class FalseAlarm:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Areas under the ROC curve.
-
-    Attributes:
-        macro: the mean over recordings that hold both normal and unusual frames; None if there is none.
-        micro: over all frames together; None if one kind is missing.
-        recordings: of the highest score of each recording, to tell those with a fault from those without; likewise.
-    """
-
-    macro: float | None
-    micro: float | None
-    recordings: float | None
-
-
-@dataclass(frozen=True)
 class DetectorEvaluation:
     """How a detector did.
 
@@ -121,6 +76,7 @@ class DetectorEvaluation:
         found: share of the faults that were found, and its 95 % interval by group.
         curves: of the score, of look and motion alone, and of three that know nothing.
         skipped: recordings that could not be read, with reasons.
+        timelines: the scores of each recording over time.
 
     Examples:
         >>> result = sm.evaluate_detector("detector", "truth.csv")
@@ -135,6 +91,7 @@ class DetectorEvaluation:
     found: tuple[float, float, float] | None
     curves: dict[str, Curve]
     skipped: tuple[str, ...] = field(default=())
+    timelines: tuple[LevelTimeline, ...] = field(default=())
 
     @property
     def disturbed_per_hour(self) -> float | None:
@@ -151,34 +108,6 @@ class DetectorEvaluation:
         """Of the faults that were found, the median of the seconds until found."""
         delays = [fault.delay_seconds for fault in self.faults if fault.delay_seconds is not None]
         return float(np.median(delays)) if delays else None
-
-
-def read_truth(table: str | Path) -> list[TrueRecording]:
-    """Read which recordings hold which faults.
-
-    Args:
-        table: rows of `path,label[,start,end,group]`. A row with a start or an end is a fault from then to then; one
-            without is a fault from beginning to end; one with the label "normal" is none.
-
-    Returns:
-        The recordings, in the order of the table.
-
-    Raises:
-        UsageError: there is no such table.
-        StillmotionError: it cannot be read, or a row has no label.
-    """
-    videos: Videos = read_videos(table)
-    recordings: dict[str, TrueRecording] = {}
-    for video in videos:
-        if video.label is None:
-            raise StillmotionError(f"{table}: {video.name} has no label; write {NORMAL!r} for what is normal")
-        known = recordings.get(video.path, TrueRecording(video.path, videos.file(video), video.group))
-        faults = known.faults
-        if video.label.lower() != NORMAL:
-            end = np.inf if video.end_seconds is None else video.end_seconds
-            faults = (*faults, TrueFault(video.start_seconds or 0.0, end, video.label))
-        recordings[video.path] = TrueRecording(known.name, known.file, known.group, faults)
-    return list(recordings.values())
 
 
 def evaluate_detector(
@@ -218,7 +147,8 @@ def evaluate_detector(
     false_alarms: list[FalseAlarm] = []
     disturbed = 0
     skipped: list[str] = []
-    frames: list[_Frames] = []
+    frames: list[RecordingScores] = []
+    timelines: list[LevelTimeline] = []
     for done, recording in enumerate(recordings):
         progress("testing", done, len(recordings))
         try:
@@ -230,10 +160,11 @@ def evaluate_detector(
         alarms = [score.ended for score in scored if score.ended is not None]
         faults += [_find(recording, fault, alarms) for fault in recording.faults]
         fault_groups += [recording.group] * len(recording.faults)
-        false = [alarm for alarm in alarms if not any(_overlap(alarm, fault) for fault in recording.faults)]
+        false = [alarm for alarm in alarms if not any(overlaps(alarm, fault) for fault in recording.faults)]
         false_alarms += [FalseAlarm(recording.name, alarm) for alarm in false]
         disturbed += len({alarm.raised_seconds // STRETCH_SECONDS for alarm in false})
-        frames.append(_frames(recording, scored))
+        frames.append(collect_scores(recording, scored))
+        timelines.append(make_timeline(recording, scored, alarms))
     progress("testing", len(recordings), len(recordings))
     if not frames:
         raise StillmotionError(f"none of {len(recordings)} recordings can be read: {skipped[0]}")
@@ -248,58 +179,14 @@ def evaluate_detector(
         disturbed,
         normal_frames / detector.record.rate / 3600,
         found,
-        {name: _curve(frames, name) for name in frames[0].scores},
+        {name: measure_curve(frames, name) for name in frames[0].scores},
         tuple(skipped),
+        tuple(timelines),
     )
-
-
-@dataclass(frozen=True)
-class _Frames:
-    """The frames of one recording: whether each is unusual, and its scores."""
-
-    unusual: NDArray[np.bool_]
-    scores: dict[str, NDArray[np.float64]]
-
-
-def _frames(recording: TrueRecording, scored: Sequence[Score]) -> _Frames:
-    seconds = np.array([score.seconds for score in scored])
-    unusual = np.zeros(len(scored), np.bool_)
-    for fault in recording.faults:
-        unusual |= (seconds > fault.start_seconds) & (seconds <= fault.end_seconds)
-    scores = {
-        "look or motion": np.array([score.level for score in scored]),
-        "look": np.array([score.look for score in scored]),
-        "motion": np.array([score.motion for score in scored]),
-        "frame number": seconds,
-        "share of the recording": np.full(len(scored), unusual.mean()),
-        "how much moves": np.array([score.speed for score in scored]),
-    }
-    return _Frames(unusual, scores)
 
 
 def _find(recording: TrueRecording, fault: TrueFault, alarms: Sequence[Alarm]) -> FoundFault:
     """The first alarm that overlaps a fault."""
-    first = next((alarm for alarm in alarms if _overlap(alarm, fault)), None)
+    first = next((alarm for alarm in alarms if overlaps(alarm, fault)), None)
     delay = None if first is None else max(0.0, first.raised_seconds - fault.start_seconds)
     return FoundFault(recording.name, fault, first, delay)
-
-
-def _overlap(alarm: Alarm, fault: TrueFault) -> bool:
-    end = alarm.raised_seconds if alarm.end_seconds is None else max(alarm.raised_seconds, alarm.end_seconds)
-    return end >= fault.start_seconds and alarm.raised_seconds <= fault.end_seconds + GRACE_SECONDS
-
-
-def _curve(frames: Sequence[_Frames], name: str) -> Curve:
-    """The areas under the ROC curve of one score."""
-    scores, unusual = [part.scores[name] for part in frames], [part.unusual for part in frames]
-    macro = [area for part in zip(unusual, scores, strict=True) if (area := _area(*part)) is not None]
-    return Curve(
-        float(np.mean(macro)) if macro else None,
-        _area(np.concatenate(unusual), np.concatenate(scores)),
-        _area(np.array([part.any() for part in unusual]), np.array([part.max() for part in scores])),
-    )
-
-
-def _area(unusual: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
-    """The area under the ROC curve; None if nothing or everything is unusual."""
-    return None if unusual.all() or not unusual.any() else float(roc_auc_score(unusual, scores))

@@ -83,8 +83,32 @@ class FrameMeasurer:
         Returns:
             The measures.
         """
+        patches, top = self.look(image)
+        return Measures(seconds, starts, patches, top, self.movement(image, starts=starts))
+
+    def look(self, image: Images) -> tuple[Floats, Floats]:
+        """Measure how a frame looks.
+
+        Args:
+            image: as above.
+
+        Returns:
+            `patches` and `top` of `Measures`.
+        """
         with _MODEL_LOCK:
             grid, top = (np.asarray(output)[0] for output in self._model.predict_on_batch(image[None]))
+        return grid.reshape(-1, grid.shape[-1]).astype(np.float32), top.astype(np.float32)
+
+    def movement(self, image: Images, *, starts: bool) -> Floats:
+        """Measure how the next frame moves.
+
+        Args:
+            image: as above.
+            starts: whether it begins a recording.
+
+        Returns:
+            `flow` of `Measures`.
+        """
         gray = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
         gray = self._cv2.resize(gray, (FLOW_SIDE, FLOW_SIDE), interpolation=self._cv2.INTER_AREA)
         before = gray if starts or self._last is None else self._last
@@ -93,24 +117,19 @@ class FrameMeasurer:
         measures = np.stack([flow[..., 0], flow[..., 1], np.hypot(flow[..., 0], flow[..., 1]), change], axis=-1)
         self._last = gray
         cells = self._cv2.resize(measures, (self.cells, self.cells), interpolation=self._cv2.INTER_AREA)
-        return Measures(
-            seconds,
-            starts,
-            grid.reshape(-1, grid.shape[-1]).astype(np.float32),
-            top.astype(np.float32),
-            cells.reshape(-1, len(FLOW_MEASURES)).astype(np.float32),
-        )
+        moving: Floats = cells.reshape(-1, len(FLOW_MEASURES)).astype(np.float32)
+        return moving
 
 
 class MeasuredFrame(NamedTuple):
     """A frame of a source at the detector's rate.
 
     Attributes:
-        frame: as the source gave it.
+        frame: as the source gave it; None if there is no source.
         measures: see `Measures`.
     """
 
-    frame: SourceFrame
+    frame: SourceFrame | None
     measures: Measures
 
 

@@ -93,13 +93,17 @@ class Memory:
         Returns:
             Euclidean distances.
         """
-        patches = np.sqrt(_squares(measures.patches, self.patches, self._patch_squares).min(axis=1))
-        top = float(np.sqrt(_squares(measures.top[None], self.top, self._top_squares).min()))
+        patches, top = self.look_distances(measures)
         motion = None
         if stack is not None:
             scaled = (stack / self.motion_scale)[:, None]
             motion = np.sqrt(_squares(scaled, self.motion, self._motion_squares).min(axis=(1, 2)))
         return Distances(measures.starts, patches, top, motion)
+
+    def look_distances(self, measures: Measures) -> tuple[Floats, float]:
+        """How far the look of a frame is from the nearest entries: `patches` and `top` of `Distances`."""
+        patches = np.sqrt(_squares(measures.patches, self.patches, self._patch_squares).min(axis=1))
+        return patches, float(np.sqrt(_squares(measures.top[None], self.top, self._top_squares).min()))
 
     @cached_property
     def _patch_squares(self) -> Floats:

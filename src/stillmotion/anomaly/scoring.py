@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stillmotion.anomaly.alarms import Alarm, AlarmFinder, Level
 from stillmotion.anomaly.detector import Detector, FrameScorer, Kind, load_detector
-from stillmotion.anomaly.measuring import FLOW_MEASURES, measure_source
+from stillmotion.anomaly.measuring import FLOW_MEASURES, MeasuredFrame, measure_source
 from stillmotion.anomaly.promise import Threshold
 from stillmotion.decoding.live import Source, find_source
 from stillmotion.decoding.prefetch import SourceFrame
@@ -85,11 +85,24 @@ def score_source(
     """
     detector = detector if isinstance(detector, Detector) else load_detector(detector)
     source = source if isinstance(source, Source) else find_source(source)
+    yield from score_measures(detector, measure_source(detector.measurer(), source, **reading))
+
+
+def score_measures(detector: Detector, frames: Iterable[MeasuredFrame]) -> Generator[Score, None, None]:
+    """Score frames that have been measured. Whatever has scores gets them from here.
+
+    Args:
+        detector: what is normal.
+        frames: in order of time.
+
+    Yields:
+        One score for each frame.
+    """
     thresholds = detector.record.thresholds
     scorer = FrameScorer(detector)
     finder = AlarmFinder(detector.record.rate)
     last: Score | None = None
-    for frame, measures in measure_source(detector.measurer(), source, **reading):
+    for frame, measures in frames:
         ended_before = finder.flush() if measures.starts else None
         score, side = scorer.push(measures), isqrt(len(measures.patches))
         look = Level(thresholds["look"].level(score.look), "look", divmod(score.look_cell, side))

@@ -14,7 +14,9 @@ from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, print_list, shown
 
 if TYPE_CHECKING:
-    from stillmotion.anomaly import Detector, DetectorEvaluation
+    from stillmotion.anomaly import Detector, DetectorEvaluation, FaultSimulation
+
+REPORT_FILE = "report.html"
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -87,18 +89,82 @@ def test(
             show_default=False,
         ),
     ],
+    folder: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="A folder for a report with a timeline per recording.")
+    ] = None,
 ) -> None:
     """Test a detector on recordings whose faults are known.
 
-    Example: stillmotion anomaly test detector labeled.csv
+    Example: stillmotion anomaly test detector labeled.csv --out report
     """
     from stillmotion.anomaly import evaluate_detector, load_detector
+    from stillmotion.files import check_folder
 
+    if folder is not None:
+        check_folder(folder)
     load_backend()
     loaded = load_detector(detector)
     with bar("anomaly") as progress:
         result = evaluate_detector(loaded, truth, progress=progress)
     _print_test(result)
+    if folder is not None:
+        from stillmotion.reports import write_anomaly_report
+
+        page = write_anomaly_report(loaded, folder / REPORT_FILE, evaluation=result)
+        out.print(f"report: {shown(page)}", markup=False)
+
+
+@app.command()
+def simulate(
+    detector: Annotated[
+        Path,
+        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
+    ],
+    normal: Annotated[
+        Path,
+        typer.Argument(
+            metavar="NORMAL",
+            parser=options.read_path,
+            help="Normal footage: a folder of videos, or one video; that which the detector was learned from will do.",
+            show_default=False,
+        ),
+    ],
+    folder: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="A folder for the figures and the report.")
+    ] = Path("simulation"),
+    per_fault: Annotated[
+        int, typer.Option(metavar="N", help="How often each fault is simulated at each strength.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(help="Random seed; other seeds give other faults.", min=0)] = 0,
+    group: options.Group = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
+) -> None:
+    """Find out which faults would be found, before anything has broken, and whether that needs motion.
+
+    Faults are put into normal footage, such as a stop, a missing part or a leak. If it is interrupted, run the same
+    command again to go on where it was.
+
+    Example: stillmotion anomaly simulate detector normal/ --out simulation
+    """
+    from stillmotion.anomaly import load_detector, simulate_faults
+    from stillmotion.reports import write_anomaly_report
+
+    load_backend()
+    loaded = load_detector(detector)
+    with bar("anomaly") as progress:
+        simulation = simulate_faults(
+            loaded,
+            normal,
+            out=folder,
+            seed=seed,
+            per_fault=per_fault,
+            group=group,
+            overwrite=replace,
+            progress=progress,
+        )
+    _print_simulation(simulation)
+    page = write_anomaly_report(loaded, folder / REPORT_FILE, simulation=simulation)
+    out.print(f"report: {shown(page)}", markup=False)
 
 
 def _print_detector(detector: Detector) -> None:
@@ -153,8 +219,11 @@ def _print_test(result: DetectorEvaluation) -> None:
     for column in ("area under the ROC curve", "within recordings", "all frames", "recordings"):
         table.add_column(column, justify="left" if column.startswith("area") else "right")
     for name, curve in result.curves.items():
-        areas = (curve.macro, curve.micro, curve.recordings)
-        table.add_row(escape(name), *("" if area is None else f"{area:.2f}" for area in areas))
+        within = ""
+        if curve.macro is not None and curve.macro_interval is not None:
+            within = f"{curve.macro:.2f} ({curve.macro_interval[0]:.2f} to {curve.macro_interval[1]:.2f})"
+        others = ("" if area is None else f"{area:.2f}" for area in (curve.micro, curve.recordings))
+        table.add_row(escape(name), within, *others)
     out.print(table)
     missed = [fault for fault in result.faults if fault.alarm is None]
     print_list("missed", [f"{f.recording} at {f.fault.start_seconds:.1f} s: {f.fault.label}" for f in missed])
@@ -162,6 +231,27 @@ def _print_test(result: DetectorEvaluation) -> None:
         "false alarms",
         [f"{f.recording} at {f.alarm.start_seconds:.1f} s, by {f.alarm.kind}" for f in result.false_alarms],
     )
+
+
+def _print_simulation(simulation: FaultSimulation) -> None:
+    """What would be found of each fault, and the verdict."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("simulated fault", "made", "found", "95 % interval", "by look", "by motion", "typical delay"):
+        table.add_column(column, justify="left" if column == "simulated fault" else "right")
+    for row in simulation.shares:
+        delay = "" if row.median_delay_seconds is None else f"{row.median_delay_seconds:.1f} s"
+        interval = f"{row.found.low:.0%} to {row.found.high:.0%}"
+        shares = (f"{row.found.value:.0%}", interval, f"{row.look.value:.0%}", f"{row.motion.value:.0%}")
+        table.add_row(escape(row.fault), str(row.count), *shares, delay)
+    out.print(table)
+    if simulation.not_made:
+        note(f"not made, because nothing in this footage allows it: {', '.join(simulation.not_made)}")
+    for reason in simulation.skipped:
+        note(f"skipped: {reason}")
+    for verdict in simulation.verdicts[1:] if len(simulation.verdicts) > 2 else ():
+        figures = f"look {verdict.look:.0%}, look or motion {verdict.both:.0%}"
+        out.print(f"faults of {verdict.about}: {verdict.answer} ({figures})", markup=False)
+    out.print(simulation.verdict.sentence, markup=False, style="bold")
 
 
 def _hours(hours: float) -> str:

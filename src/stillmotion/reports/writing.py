@@ -121,7 +121,7 @@ def _render(record: Record) -> str:
     answer = record.comparison.verdict.answer if record.comparison.verdict else None
     sections = {name: render_section(section, record) for name, section in SECTIONS.items()}
     examples = sections.get("example_videos")
-    script = files("stillmotion.reports").joinpath("page.js").read_text(encoding="utf-8")
+    script, script_hash = page_script()
     return (
         environment()
         .get_template("page.html")
@@ -133,6 +133,12 @@ def _render(record: Record) -> str:
             pictures=bool(examples and "data:image/webp" in examples.body),
             sections={name: section for name, section in sections.items() if section},
             script=Markup(script),
-            script_hash=b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii"),
+            script_hash=script_hash,
         )
     )
+
+
+def page_script() -> tuple[str, str]:
+    """The script of pages, and its hash, by which a page says that it runs no other."""
+    script = files("stillmotion.reports").joinpath("page.js").read_text(encoding="utf-8")
+    return script, b64encode(sha256(script.encode("utf-8")).digest()).decode("ascii")

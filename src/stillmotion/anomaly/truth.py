@@ -1,0 +1,82 @@
+"""What is known to be unusual in recordings, and what counts as finding it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stillmotion.anomaly.alarms import Alarm
+from stillmotion.data import Videos, read_videos
+from stillmotion.errors import StillmotionError
+
+NORMAL = "normal"
+# An alarm this long after a fault's end still counts as found: a score looks back over a second.
+GRACE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class TrueFault:
+    """A stretch of a recording that is not normal.
+
+    Attributes:
+        start_seconds: when it begins.
+        end_seconds: when it ends; infinite for the end of the file.
+        label: what it is.
+    """
+
+    start_seconds: float
+    end_seconds: float
+    label: str
+
+
+@dataclass(frozen=True)
+class TrueRecording:
+    """A recording whose faults are known.
+
+    Attributes:
+        name: relative to the table.
+        file: the video.
+        group: its group.
+        faults: none if it is normal.
+    """
+
+    name: str
+    file: Path
+    group: str
+    faults: tuple[TrueFault, ...] = ()
+
+
+def read_truth(table: str | Path) -> list[TrueRecording]:
+    """Read which recordings hold which faults.
+
+    Args:
+        table: rows of `path,label[,start,end,group]`. A row with a start or an end is a fault from then to then; one
+            without is a fault from beginning to end; one with the label "normal" is none.
+
+    Returns:
+        The recordings, in the order of the table.
+
+    Raises:
+        UsageError: there is no such table.
+        StillmotionError: it cannot be read, or a row has no label.
+    """
+    videos: Videos = read_videos(table)
+    recordings: dict[str, TrueRecording] = {}
+    for video in videos:
+        if video.label is None:
+            raise StillmotionError(f"{table}: {video.name} has no label; write {NORMAL!r} for what is normal")
+        known = recordings.get(video.path, TrueRecording(video.path, videos.file(video), video.group))
+        faults = known.faults
+        if video.label.lower() != NORMAL:
+            end = np.inf if video.end_seconds is None else video.end_seconds
+            faults = (*faults, TrueFault(video.start_seconds or 0.0, end, video.label))
+        recordings[video.path] = TrueRecording(known.name, known.file, known.group, faults)
+    return list(recordings.values())
+
+
+def overlaps(alarm: Alarm, fault: TrueFault) -> bool:
+    """Whether an alarm finds a fault: it is open during the fault, or is raised up to a second after its end."""
+    end = alarm.raised_seconds if alarm.end_seconds is None else max(alarm.raised_seconds, alarm.end_seconds)
+    return end >= fault.start_seconds and alarm.raised_seconds <= fault.end_seconds + GRACE_SECONDS
