@@ -18,7 +18,8 @@ from helpers.backbones import write_backbone
 from helpers.commands import run_command
 from helpers.media import write_video
 from stillmotion.anomaly import fitting, footage, memory
-from stillmotion.anomaly.detector import Detector
+from stillmotion.anomaly.alarms import lasting_peak
+from stillmotion.anomaly.detector import Detector, HeldOutPart
 from stillmotion.anomaly.fitting import fit_anomaly_detector
 from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recordings, measure_recordings
 from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_source, prepare
@@ -147,6 +148,7 @@ def test_an_interrupted_call_goes_on_and_gives_the_same_detector(
     assert sorted(path.name for path in (tmp_path / "d").iterdir() if path.name != ".lock") == [
         "backbone.keras",
         "detector.json",
+        "held_out.npz",
         "memory.npz",
     ]
 
@@ -175,11 +177,49 @@ def test_groups_are_held_out_together_and_single_ones_by_stretches(tmp_path: Pat
     file = write_belt(tmp_path / "belt.mp4", seconds=1)
     days = measured("monday", "monday", "tuesday")
     assert [set(fold.tolist()) for fold in fitting._divide(days, RATE)] == [{0}, {0}, {1}]
-    assert fitting._describe(days, RATE).held_out == HeldOut(2, 2, 270 / 8 / 3600)
+    described = fitting._describe(days, fitting._divide(days, RATE), RATE)
+    assert described.held_out == HeldOut(2, 2, 270 / 8 / 3600)
+    assert described.parts == tuple(HeldOutPart(n, fold, 0.0, 90 / 8) for n, fold in enumerate((0, 0, 1)))
     one_day = measured("monday", "monday")
     assert [sorted(set(fold.tolist())) for fold in fitting._divide(one_day, RATE)] == [[0, 1, 2], [2, 3, 4]]
-    assert fitting._describe(one_day, RATE).held_out == HeldOut(2, 1, 180 / 8 / 3600)
-    assert fitting._describe(one_day, RATE).held_out_by == "stretch"
+    described = fitting._describe(one_day, fitting._divide(one_day, RATE), RATE)
+    assert described.held_out == HeldOut(2, 1, 180 / 8 / 3600)
+    assert described.held_out_by == "stretch"
+    assert [(part.recording, part.fold, part.start_seconds, part.end_seconds) for part in described.parts] == [
+        (0, 0, 0.0, 4.5),
+        (0, 1, 4.5, 9.0),
+        (0, 2, 9.0, 11.25),
+        (1, 2, 0.0, 2.25),
+        (1, 3, 2.25, 6.75),
+        (1, 4, 6.75, 11.25),
+    ]
+
+
+def test_what_was_held_out_is_scored_as_it_was_for_the_thresholds(detector: Detector, normal: Path) -> None:
+    """By a memory that has not seen it: the highest of these scores is the threshold."""
+    peaks = []
+    for part in detector.record.footage.parts:
+        file = normal / detector.record.footage.recordings[part.recording]
+        scored = sm.score_source(detector.without_fold(part.fold), file)
+        peaks.append(lasting_peak(np.array([score.motion for score in scored]), RATE))
+    assert max(peaks) == pytest.approx(1, abs=0.02)  # measures on disk have half precision
+    seen = [
+        score.motion
+        for name in detector.record.footage.recordings
+        for score in sm.score_source(detector, normal / name)
+    ]
+    assert max(seen) < 0.9
+
+
+def test_a_detector_without_what_was_held_out_says_so(detector: Detector, tmp_path: Path) -> None:
+    """Those of earlier versions have none. They still load."""
+    old = Path(shutil.copytree(detector.folder, tmp_path / "old"))
+    (old / "held_out.npz").unlink()
+    record = json.loads((old / "detector.json").read_text())
+    del record["footage"]["parts"]
+    (old / "detector.json").write_text(json.dumps(record))
+    with pytest.raises(sm.StillmotionError, match="what was held out is missing or damaged; fit again"):
+        sm.load_detector(old).without_fold(0)
 
 
 def test_wrong_calls_are_refused(detector: Detector, normal: Path, backbone: str, tmp_path: Path) -> None:

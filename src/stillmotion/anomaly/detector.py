@@ -3,13 +3,15 @@
 detector/
     detector.json      what it was learned from, its thresholds and what they promise
     memory.npz         what is normal: arrays
+    held_out.npz       the same without the recordings of each fold, to score these as if they were new
     backbone.keras     the frozen backbone, a plain Keras model: it loads without stillmotion
 """
 
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -26,8 +28,26 @@ from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, write_json
 
 DETECTOR_FILE, MEMORY_FILE, BACKBONE_FILE = "detector.json", "memory.npz", "backbone.keras"
+HELD_OUT_FILE = "held_out.npz"
 Kind = Literal["look", "motion"]
 KINDS: tuple[Kind, ...] = ("look", "motion")
+
+
+@dataclass(frozen=True)
+class HeldOutPart:
+    """A part of a recording that was held out as a whole.
+
+    Attributes:
+        recording: its number in `NormalFootage.recordings`.
+        fold: which memory has not seen it, see `Detector.without_fold`.
+        start_seconds: where the part begins in the recording.
+        end_seconds: where it ends.
+    """
+
+    recording: int
+    fold: int
+    start_seconds: float
+    end_seconds: float
 
 
 @dataclass(frozen=True)
@@ -40,12 +60,14 @@ class NormalFootage:
         held_out_by: "group" (each recording by default), or "stretch" if there was one group only, cut into stretches
             of time.
         held_out: how much thresholds rest on.
+        parts: what was held out together; empty in detectors of earlier versions.
     """
 
     recordings: tuple[str, ...]
     contents: tuple[str, ...]
     held_out_by: Literal["group", "stretch"]
     held_out: HeldOut
+    parts: tuple[HeldOutPart, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,32 +154,65 @@ class Detector:
 
         return prepare(load_keras_model(self.folder / BACKBONE_FILE))
 
-    def save(self, backbone: Any) -> None:
+    def without_fold(self, fold: int) -> Detector:
+        """The same detector with a memory that has not seen the recordings of a fold.
+
+        Args:
+            fold: see `HeldOutPart`.
+
+        Returns:
+            A detector.
+
+        Raises:
+            StillmotionError: the detector has no such memory, because an earlier version made it, or it is damaged.
+        """
+        try:
+            arrays = _read_arrays(self.folder / HELD_OUT_FILE, f"fold{fold}_")
+            return replace(self, memory=Memory(**{name: arrays[name] for name in _MEMORY_ARRAYS}))
+        except _DAMAGED:
+            raise StillmotionError(f"{self.folder}: what was held out is missing or damaged; fit again") from None
+
+    def save(self, backbone: Any, held_out: Mapping[int, Memory]) -> None:
         """Write the folder's files; detector.json is the last, because it says that the detector is complete.
 
         Args:
             backbone: the Keras model that measured the footage.
+            held_out: for each fold, a memory that has not seen it.
 
         Raises:
             StillmotionError: a file cannot be written.
         """
         arrays: dict[str, Any] = {
-            "patches": self.memory.patches,
-            "top": self.memory.top,
-            "motion": self.memory.motion,
-            "motion_scale": self.memory.motion_scale,
+            **_memory_arrays(self.memory),
             "cell_patches": self.scales.patches,
             "cell_top": np.float32(self.scales.top),
             "cell_motion": self.scales.motion,
         }
-        with atomic_write(self.folder / MEMORY_FILE) as part, part.open("wb") as file:
-            np.savez(file, **arrays)
+        folds: dict[str, Any] = {}
+        for fold, memory in held_out.items():
+            folds |= _memory_arrays(memory, f"fold{fold}_")
+        for name, content in ((MEMORY_FILE, arrays), (HELD_OUT_FILE, folds)):
+            with atomic_write(self.folder / name) as part, part.open("wb") as file:
+                np.savez(file, **content)
         with atomic_write(self.folder / BACKBONE_FILE) as part:
             backbone.save(part)
         write_json(self.folder / DETECTOR_FILE, _ADAPTER.dump_python(self.record, mode="json"))
 
 
 _ADAPTER = TypeAdapter(DetectorRecord)
+_MEMORY_ARRAYS = ("patches", "top", "motion", "motion_scale")
+# What reading a file of arrays may raise if it is not one.
+_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+def _memory_arrays(memory: Memory, prefix: str = "") -> dict[str, Any]:
+    return {f"{prefix}{name}": getattr(memory, name) for name in _MEMORY_ARRAYS}
+
+
+def _read_arrays(file: Path, prefix: str = "") -> dict[str, NDArray[np.float32]]:
+    """The arrays of a file whose names begin with a prefix, without it."""
+    with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
+        return {name.removeprefix(prefix): archive[name] for name in archive.files if name.startswith(prefix)}
 
 
 def is_detector(path: Path) -> bool:
@@ -188,11 +243,10 @@ def load_detector(folder: str | Path) -> Detector:
         raise UsageError(f"{folder}: not a detector; `stillmotion anomaly fit` makes one")
     try:
         record = _ADAPTER.validate_json((folder / DETECTOR_FILE).read_bytes())
-        with (folder / MEMORY_FILE).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays: dict[str, NDArray[np.float32]] = {name: archive[name] for name in archive.files}
-        memory = Memory(arrays["patches"], arrays["top"], arrays["motion"], arrays["motion_scale"])
+        arrays = _read_arrays(folder / MEMORY_FILE)
+        memory = Memory(**{name: arrays[name] for name in _MEMORY_ARRAYS})
         scales = CellScales(arrays["cell_patches"], float(arrays["cell_top"]), arrays["cell_motion"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, ValidationError):
+    except (*_DAMAGED, ValidationError):
         raise StillmotionError(f"{folder}: a damaged detector; fit it again") from None
     return Detector(folder, record, memory, scales)
 

@@ -14,6 +14,7 @@ from stillmotion.anomaly.detector import (
     KINDS,
     Detector,
     DetectorRecord,
+    HeldOutPart,
     Kind,
     NormalFootage,
     is_detector,
@@ -28,7 +29,7 @@ from stillmotion.anomaly.footage import (
 )
 from stillmotion.anomaly.frame_scores import CellScales, SmoothedScores
 from stillmotion.anomaly.measuring import import_opencv, prepare
-from stillmotion.anomaly.memory import Distances, MemoryBuilder
+from stillmotion.anomaly.memory import Distances, Memory, MemoryBuilder
 from stillmotion.anomaly.promise import HeldOut, choose_threshold, count_stretches, read_promise
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import folder_lock
@@ -100,10 +101,10 @@ def fit_anomaly_detector(
 
         # Score each recording by a memory of the others.
         folds = _divide(measured, rate)
-        distances = _hold_out(measured, folds, rate, progress)
+        memories, distances = _hold_out(measured, folds, rate, progress)
         scales = _usual_distances([frame for recording in distances for frame in recording])
         scores = {kind: [_smoothed(kind, recording, scales, rate) for recording in distances] for kind in KINDS}
-        footage = _describe(measured, rate)
+        footage = _describe(measured, folds, rate)
         thresholds = {
             kind: choose_threshold(scores[kind], rate, footage.held_out, promised.per_hour / len(KINDS))
             for kind in KINDS
@@ -115,12 +116,12 @@ def fit_anomaly_detector(
             for measures, stack in recording.read(rate):
                 builder.add(measures, stack)
         record = DetectorRecord(backbone, rate, str(promised), promised.per_hour, footage, thresholds)
-        Detector(folder, record, builder.build(), scales).save(model)
+        Detector(folder, record, builder.build(), scales).save(model, memories)
         shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
     return load_detector(folder)
 
 
-def _describe(measured: Sequence[MeasuredRecording], rate: float) -> NormalFootage:
+def _describe(measured: Sequence[MeasuredRecording], folds: Sequence[NDArray[np.intp]], rate: float) -> NormalFootage:
     """What the detector is learned from, and how much it is."""
     stretches: Counter[str] = Counter()
     for part in measured:
@@ -132,7 +133,18 @@ def _describe(measured: Sequence[MeasuredRecording], rate: float) -> NormalFoota
         tuple(content_hash(part.recording.file) for part in measured),
         "stretch" if single else "group",
         HeldOut(stretches.total() if single else len(stretches), 1 if single else max(stretches.values()), hours),
+        tuple(part for number, own in enumerate(folds) for part in _parts(number, own, rate)),
     )
+
+
+def _parts(number: int, folds: NDArray[np.intp], rate: float) -> list[HeldOutPart]:
+    """The parts of a recording, given the fold of each of its frames."""
+    starts = [0, *(np.flatnonzero(np.diff(folds)) + 1).tolist()]
+    ends = [*starts[1:], len(folds)]
+    return [
+        HeldOutPart(number, int(folds[start]), start / rate, end / rate)
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
 def _divide(measured: Sequence[MeasuredRecording], rate: float) -> list[NDArray[np.intp]]:
@@ -153,8 +165,8 @@ def _divide(measured: Sequence[MeasuredRecording], rate: float) -> list[NDArray[
 
 def _hold_out(
     measured: Sequence[MeasuredRecording], folds: Sequence[NDArray[np.intp]], rate: float, progress: Progress
-) -> list[list[Distances]]:
-    """The distances of each frame from a memory of the other folds."""
+) -> tuple[dict[int, Memory], list[list[Distances]]]:
+    """For each fold, a memory of the others; and the distances of each frame from the one that has not seen it."""
     builders = {int(number): MemoryBuilder(int(number)) for number in np.unique(np.concatenate(folds))}
     for part, own in zip(measured, folds, strict=True):
         for (measures, stack), fold in zip(part.read(rate), own, strict=True):
@@ -169,7 +181,7 @@ def _hold_out(
         frames = zip(part.read(rate), own, strict=True)
         held_out.append([memories[int(fold)].distances(measures, stack) for (measures, stack), fold in frames])
         progress("scoring what was held out", len(held_out), len(measured))
-    return held_out
+    return memories, held_out
 
 
 def _usual_distances(distances: Sequence[Distances]) -> CellScales:
