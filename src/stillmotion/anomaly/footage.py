@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.anomaly.measuring import Floats, FrameMeasurer, Measures, measure_source
 from stillmotion.anomaly.memory import MotionStack
@@ -95,6 +96,13 @@ class MeasuredRecording:
                     patches, top, flow = (part.astype(np.float32) for part in floats)
                     measures = Measures(float(seconds), bool(starts), patches, top, flow)
                     yield measures, stack.push(measures)
+
+    def read_looks(self) -> Iterator[tuple[bool, NDArray[np.float16]]]:
+        """Read how each frame looks, `(cells, channels)`, and whether it begins a recording."""
+        with self.file.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            for number in range(-(-self.frames // CHUNK)):
+                chunk = archive[f"frames{number}"]
+                yield from zip(chunk["starts"].tolist(), chunk["patches"], strict=True)
 
 
 def measure_recordings(

@@ -14,6 +14,8 @@ from stillmotion.anomaly.memory import Distances
 SMOOTHING_SECONDS = 0.5
 # The score of a frame is the mean over its most unusual cells.
 WORST_CELLS = 3
+# What is usual: only so many of the frames of held-out normal footage exceed it.
+USUAL = 0.99
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,16 @@ class FrameScore:
         motion: of its movement, likewise.
         look_cell: the most unusual cell by look.
         motion_cell: likewise, by movement.
+        cycle: of its place in the cycle, likewise; NaN, too, where nothing repeats.
+        cycle_cell: the most unusual cell by that.
     """
 
     look: float
     motion: float
     look_cell: int
     motion_cell: int
+    cycle: float = np.nan
+    cycle_cell: int = 0
 
 
 def score_distances(distances: Distances, scales: CellScales) -> FrameScore:
