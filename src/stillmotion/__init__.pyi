@@ -1,7 +1,10 @@
 from .anomaly import (
+    AddedFootage as AddedFootage,
     Detector as Detector,
     DetectorEvaluation as DetectorEvaluation,
     Score as Score,
+    acknowledge_alarm as acknowledge_alarm,
+    add_normal_footage as add_normal_footage,
     evaluate_detector as evaluate_detector,
     fit_anomaly_detector as fit_anomaly_detector,
     load_detector as load_detector,

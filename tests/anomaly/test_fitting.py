@@ -150,6 +150,7 @@ def test_an_interrupted_call_goes_on_and_gives_the_same_detector(
         "detector.json",
         "held_out.npz",
         "memory.npz",
+        "scores.npz",
     ]
 
 

@@ -74,7 +74,7 @@ def pack_scores(scores: Mapping[Any, Sequence[NDArray[np.float64]]]) -> Arrays:
     return {"frames": lengths} | {kind: np.concatenate(parts).astype(np.float32) for kind, parts in scores.items()}
 
 
-def unpack_scores(arrays: Arrays) -> dict[str, list[NDArray[np.float64]]]:
+def unpack_scores(arrays: Arrays) -> dict[Any, list[NDArray[np.float64]]]:
     """What `pack_scores` has packed. Raises KeyError."""
     ends = np.cumsum(arrays["frames"])[:-1]
     return {kind: np.split(values.astype(np.float64), ends) for kind, values in arrays.items() if kind != "frames"}

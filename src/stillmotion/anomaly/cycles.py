@@ -34,6 +34,8 @@ LEARNED_FRAMES = 3_000
 # A cycle is used if its phase is told as well as this on held-out recordings, in shares of a cycle: typically, and nine
 # times out of ten.
 TYPICAL_ERROR, MOST_ERROR = 0.05, 0.15
+# Of fewer repetitions, one cannot learn what varies.
+LEAST_CYCLES = 30
 # A speed that differs by less is none that counts.
 LEAST_SPEED = 0.05
 
@@ -96,6 +98,10 @@ def learn_cycles(
     used: list[_Used] = []
     for rhythm in rhythms:
         name = f"a rhythm of {rhythm.period / rate:.3g} s"
+        count = sum(part.frames for part in measured) / rhythm.period
+        if count < LEAST_CYCLES:
+            reasons.append(f"{name} repeats {count:.0f} times, and {LEAST_CYCLES} are the least to learn from")
+            continue
         matching = {number: _match(rhythm, found[number]) for number in numbers}
         held_out = {number: _learn(match, others[number]) for number, match in matching.items() if match is not None}
         if len(held_out) < len(numbers):

@@ -48,6 +48,7 @@ from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, write_json
 
 DETECTOR_FILE, MEMORY_FILE, BACKBONE_FILE = "detector.json", "memory.npz", "backbone.keras"
+UNFINISHED_FOLDER = "unfinished"
 HELD_OUT_FILE, SCORES_FILE = "held_out.npz", "scores.npz"
 
 
@@ -86,10 +87,11 @@ class Detector:
         Raises:
             StillmotionError: the backbone is missing or damaged, or OpenCV is not installed.
         """
-        return FrameMeasurer(self._backbone, self.record.rate)
+        return FrameMeasurer(self.backbone, self.record.rate)
 
     @cached_property
-    def _backbone(self) -> Any:
+    def backbone(self) -> Any:
+        """The frozen Keras model that measures frames."""
         from stillmotion.models.loading import load_keras_model
 
         return prepare(load_keras_model(self.folder / BACKBONE_FILE))
@@ -112,7 +114,7 @@ class Detector:
         except DAMAGED:
             raise StillmotionError(f"{self.folder}: what was held out is missing or damaged; fit again") from None
 
-    def held_out_scores(self) -> dict[str, list[NDArray[np.float64]]]:
+    def held_out_scores(self) -> dict[Kind, list[NDArray[np.float64]]]:
         """The scores of the normal footage that thresholds come from.
 
         Returns:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from stillmotion.anomaly.cycles import learn_cycles
 from stillmotion.anomaly.detector import (
     KINDS,
+    UNFINISHED_FOLDER,
     Detector,
     DetectorRecord,
     HeldOutPart,
@@ -32,7 +32,7 @@ from stillmotion.anomaly.footage import (
 from stillmotion.anomaly.frame_scores import USUAL, CellScales, SmoothedScores
 from stillmotion.anomaly.measuring import import_opencv, prepare
 from stillmotion.anomaly.memory import Distances, Memory, MemoryBuilder
-from stillmotion.anomaly.promise import HeldOut, choose_thresholds, count_stretches, read_promise
+from stillmotion.anomaly.promise import choose_thresholds, count_held_out, read_promise
 from stillmotion.anomaly.scene import learn_scene_limits
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import folder_lock
@@ -42,7 +42,6 @@ from stillmotion.progress import Progress, no_progress
 BACKBONE = "efficientnet-lite0"
 RATE = 8.0
 FOLDS = 5
-UNFINISHED_FOLDER = "unfinished"
 # Less than this cannot be divided into stretches that differ.
 MINIMUM_SECONDS = 20.0
 
@@ -137,18 +136,15 @@ def fit_anomaly_detector(
 
 def _describe(measured: Sequence[MeasuredRecording], folds: Sequence[NDArray[np.intp]], rate: float) -> NormalFootage:
     """What the detector is learned from, and how much it is."""
-    stretches: Counter[str] = Counter()
-    for part in measured:
-        stretches[part.recording.group] += count_stretches(part.frames, rate)
-    hours = sum(part.frames for part in measured) / rate / 3600
-    single = len(stretches) == 1
+    groups = tuple(part.recording.group for part in measured)
+    single = len(set(groups)) == 1
     return NormalFootage(
         tuple(part.recording.name for part in measured),
         tuple(content_hash(part.recording.file) for part in measured),
         "stretch" if single else "group",
-        HeldOut(stretches.total() if single else len(stretches), 1 if single else max(stretches.values()), hours),
+        count_held_out(groups, [part.frames for part in measured], rate, by_stretch=single),
         tuple(part for number, own in enumerate(folds) for part in _parts(number, own, rate)),
-        tuple(part.recording.group for part in measured),
+        groups,
     )
 
 

@@ -132,20 +132,26 @@ class MemoryBuilder:
         if stack is not None:
             self._motion.add(stack[None])
 
-    def build(self) -> Memory:
-        """Make the memory: of the candidates, those that are farthest from each other (Sener and Savarese 2018)."""
-        motion = self._motion.items()
-        cells = motion.shape[1]
-        # How much a measure varies within cells, but not less than some of how much it varies over all: a cell in which
-        # nothing ever moves is not infinitely sensitive.
-        within = motion.std(axis=0).mean(axis=0)
-        scale = np.maximum(np.maximum(within, 0.1 * motion.std(axis=(0, 1))), _floors()).astype(np.float32)
-        scaled = motion / scale
-        stacks = np.stack([_spread_out(scaled[:, cell], STACKS, self._rng) for cell in range(cells)])
+    def build(self, known: Memory | None = None) -> Memory:
+        """Make the memory: of the candidates, those that are farthest from each other (Sener and Savarese 2018).
+
+        Args:
+            known: a memory whose entries are candidates, too; None to begin anew.
+        """
+        patches, top = self._patches.items(), self._top.items()
+        motion = self._motion.items() if self.has_motion else None
+        if known is not None:
+            patches, top = np.concatenate([known.patches, patches]), np.concatenate([known.top, top])
+        scale = _motion_scale(self._motion.items()) if known is None else known.motion_scale
+        stacks = [] if known is None else [known.motion]
+        if motion is not None:
+            stacks.append(np.swapaxes(motion / scale, 0, 1))
+        scaled = np.concatenate(stacks, axis=1)
+        entries = np.stack([_spread_out(cell, STACKS, self._rng) for cell in scaled]).astype(np.float32)
         return Memory(
-            _spread_out(self._patches.items(), PATCHES, self._rng),
-            _spread_out(self._top.items(), TOPS, self._rng),
-            stacks.astype(np.float32),
+            _spread_out(patches, PATCHES, self._rng),
+            _spread_out(top, TOPS, self._rng),
+            entries,
             scale,
         )
 
@@ -153,6 +159,16 @@ class MemoryBuilder:
     def has_motion(self) -> bool:
         """Whether a second of movement has been seen."""
         return self._motion.seen > 0
+
+
+def _motion_scale(motion: Floats) -> Floats:
+    """How much each measure varies within cells, but not less than some of how much it varies over all.
+
+    So a cell in which nothing ever moves is not infinitely sensitive.
+    """
+    within = motion.std(axis=0).mean(axis=0)
+    scale: Floats = np.maximum(np.maximum(within, 0.1 * motion.std(axis=(0, 1))), _floors()).astype(np.float32)
+    return scale
 
 
 def _floors() -> Floats:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -125,6 +126,27 @@ class Threshold:
 def count_stretches(frames: int, rate: float) -> int:
     """In how many equal parts of at most 5 minutes a recording is cut."""
     return max(1, math.ceil(frames / (STRETCH_SECONDS * rate)))
+
+
+def count_held_out(groups: Sequence[str], frames: Sequence[int], rate: float, *, by_stretch: bool) -> HeldOut:
+    """Count how much footage is held out.
+
+    Args:
+        groups: of each recording.
+        frames: how many each has.
+        rate: frames per second.
+        by_stretch: whether stretches of time are taken to be alike, because there is one group only.
+
+    Returns:
+        The counts.
+    """
+    stretches: Counter[str] = Counter()
+    for group, count in zip(groups, frames, strict=True):
+        stretches[group] += count_stretches(count, rate)
+    hours = sum(frames) / rate / 3600
+    if by_stretch:
+        return HeldOut(stretches.total(), 1, hours)
+    return HeldOut(len(stretches), max(stretches.values()), hours)
 
 
 def choose_threshold(

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from stillmotion.anomaly import Alarm, Detector, Score
     from stillmotion.decoding.live import Source
 
+SCENE_CHANGED = (
+    "the scene has changed since training, slowly; what is unusual is told less well from now on. "
+    "`stillmotion anomaly add` adds normal footage"
+)
+
 
 def find_detector(context: typer.Context, path: Path, usable: Collection[str]) -> Detector | None:
     """Load an anomaly detector.
@@ -54,6 +59,7 @@ def predict_with_detector(
 ) -> None:
     """Score each frame of videos, and say when they are unusual."""
     from stillmotion.anomaly import score_source
+    from stillmotion.anomaly.scene import SceneWatch
     from stillmotion.anomaly.scoring import score_row
     from stillmotion.prediction import check_ending, find_inputs, write_rows
 
@@ -65,13 +71,16 @@ def predict_with_detector(
     for column in ("video", "highest level", "alarms"):
         table.add_column(column, justify="right" if column == "highest level" else "left")
     skipped = 0
+    watch = SceneWatch(detector.record.scene, detector.record.rate)
     with bar("scoring") as progress:
         for number, video in enumerate(videos, start=1):
             highest, alarms = 0.0, []
             try:
-                for score, in_alarm in _with_state(score_source(detector, videos.file(video))):
+                for score, in_alarm in _with_state(score_source(detector, videos.file(video), watch=watch)):
                     highest = max(highest, score.level)
                     alarms += [score.ended] if score.ended else []
+                    if score.scene_changed:
+                        note(f"{video.name}, {score.seconds:.0f} s: {SCENE_CHANGED}")
                     if out_file is not None:
                         rows.append({"video": video.name, **score_row(score, in_alarm=in_alarm)})
                 table.add_row(escape(video.name), f"{highest:.2f}", ", ".join(map(_describe, alarms)) or "none")
@@ -116,6 +125,8 @@ def stream_with_detector(
         for score, in_alarm in _with_state(score_source(detector, source, stop=stop, **reading)):
             if scores is not None:
                 scores.write(score_row(score, in_alarm=in_alarm))
+            if score.scene_changed:
+                note(f"{score.seconds:.0f} s: {SCENE_CHANGED}")
             if score.raised is not None:
                 console.print(f"{score.raised.raised_seconds:.1f} s: alarm, by {score.raised.kind}", markup=False)
             if score.ended is not None:
