@@ -15,8 +15,8 @@ import pytest
 
 import stillmotion as sm
 from helpers.backbones import write_backbone
+from helpers.belts import RATE, SECONDS, write_belt
 from helpers.commands import run_command
-from helpers.media import write_video
 from stillmotion.anomaly import fitting, footage, memory
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.anomaly.detector import Detector, HeldOutPart
@@ -28,20 +28,6 @@ from stillmotion.decoding.live import find_source
 from stillmotion.models.pretrained import build_backbone
 
 pytestmark = pytest.mark.backend
-RATE = 8
-SECONDS = 6
-
-
-def write_belt(path: Path, *, seconds: float = SECONDS, seed: int = 0, stop: float = 99, color: float = 99) -> Path:
-    """A square that moves to the right, until it stops or changes its color."""
-    rng = np.random.default_rng(seed)
-    pictures = np.full((round(seconds * RATE), 32, 32, 3), 60, np.uint8)
-    x = 8 * seed
-    for number, picture in enumerate(pictures):
-        x += 3 if number < stop * RATE else 0
-        picture[12:22, (x + np.arange(10)) % 32] = (230, 230, 230) if number < color * RATE else (230, 0, 0)
-        picture += rng.integers(0, 6, picture.shape, dtype=np.uint8)
-    return write_video(path, pictures, rate=RATE)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,9 +95,13 @@ def test_stops_and_colors_are_far_above_normal_footage_and_alarm(detector: Detec
 
 def test_a_file_and_its_stream_have_the_same_scores(detector: Detector, tmp_path: Path) -> None:
     file = write_belt(tmp_path / "belt.mp4", seconds=3, stop=1.5)
+    readings: list[tuple[Any, dict[str, Any]]] = [
+        (detector, {}),
+        (detector.folder, {"realtime": True, "every_frame": True}),
+    ]
     whole, streamed = (
         [(score.seconds, score.look, score.motion, score.cell) for score in sm.score_source(given, file, **reading)]
-        for given, reading in ((detector, {}), (detector.folder, {"realtime": True, "every_frame": True}))
+        for given, reading in readings
     )
     assert len(whole) == 24 and whole == streamed
 

@@ -86,12 +86,23 @@ class CycleRegion:
         return np.linspace(-SPEED_RANGE, SPEED_RANGE, SPEED_STEPS)
 
     @cached_property
+    def shifts(self) -> NDArray[np.intp]:
+        """`(speeds, window)`: how many phases before the present one each sample of the window is, at each speed."""
+        ago = np.arange(self.window)[::-1] * (len(self.pictures) / self.period)
+        return np.round(ago * np.exp(self.speeds)[:, None]).astype(np.intp) % len(self.pictures)
+
+    @cached_property
     def places(self) -> NDArray[np.intp]:
         """`(speeds, window, phases)`: where in the flattened distances of the window each alignment looks."""
         count = len(self.pictures)
-        back = np.arange(self.window)[::-1, None] * (count / self.period) * np.exp(self.speeds)[:, None, None]
-        phases = np.round(np.arange(count) - back).astype(np.intp) % count
+        phases = (np.arange(count) - self.shifts[..., None]) % count
         return phases + np.arange(self.window)[:, None] * count
+
+    def squares(self, samples: Floats) -> Floats:
+        """How far samples are from each phase, squared: `(samples, phases)`, of `(samples, features)`; 1 is usual."""
+        projected = samples @ self.projection
+        off: Floats = np.square(self.phases - projected[:, None]).mean(axis=2) / self.spread
+        return off
 
 
 def region_features(patches: NDArray[np.floating[Any]], cells: Sequence[int] | NDArray[np.intp]) -> Floats:
@@ -150,7 +161,7 @@ class CycleTracker:
 
     def _follow(self, sample: Floats) -> Moment | None:
         region = self.region
-        squares = np.square(region.phases - sample @ region.projection).mean(axis=1) / region.spread
+        squares = region.squares(sample[None])[0]
         self._recent.append(squares)
         if len(self._recent) < region.window:
             return None

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.anomaly.cycle import CycleRegion, CycleTracker
+from stillmotion.anomaly.cycle import MOST_SQUARED, CycleRegion
 from stillmotion.anomaly.measuring import Floats
 from stillmotion.anomaly.rhythm import Rhythm
 
@@ -41,13 +40,11 @@ def learn_region(rhythm: Rhythm, stretches: Sequence[Floats]) -> CycleRegion:
         region = _region(rhythm, stride, period, np.concatenate(parts), np.concatenate(found), count)
         parts, found, speeds = [], [], []
         for stretch in sampled:
-            tracker = CycleTracker(replace(region, stride=1))
-            followed = [tracker.push(sample) for sample in stretch]
-            moments = [moment for moment in followed if moment is not None]
-            parts.append(stretch[len(stretch) - len(moments) :])
-            found.append(np.array([moment.phase for moment in moments], np.float64))
-            speeds += [moment.speed for moment in moments]
-        period /= float(np.exp(np.median(speeds)))
+            phases, fastness = _follow(region, stretch)
+            parts.append(stretch[len(stretch) - len(phases) :])
+            found.append(phases)
+            speeds.append(fastness)
+        period /= float(np.exp(np.median(np.concatenate(speeds))))
     return _region(rhythm, stride, period, np.concatenate(parts), np.concatenate(found), count)
 
 
@@ -76,6 +73,26 @@ def _first_guess(stretches: Sequence[Floats], period: float, count: int) -> tupl
                 best = float(explained), part, phases
     assert best is not None
     return best[1:]
+
+
+def _follow(region: CycleRegion, samples: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Phase and speed of all samples but the first two periods, as `CycleTracker` finds them, but all at once."""
+    count, phases = len(samples) - region.window + 1, len(region.pictures)
+    if count < 1:
+        return np.empty(0), np.empty(0)
+    squares = np.minimum(region.squares(samples), MOST_SQUARED)
+    twice = np.concatenate([squares, squares], axis=1)
+    lowest = np.full(count, np.inf)
+    phase, speed = np.zeros(count), np.zeros(count)
+    for own, shifts in zip(region.speeds[::2], region.shifts[::2], strict=True):
+        costs = np.zeros((count, phases), np.float32)
+        for number, shift in enumerate(shifts):
+            costs += twice[number : number + count, phases - shift : 2 * phases - shift]
+        best = costs.argmin(axis=1)
+        cost = costs[np.arange(count), best]
+        better = cost < lowest
+        lowest[better], phase[better], speed[better] = cost[better], best[better], own
+    return phase, speed
 
 
 def _weights(phases: NDArray[np.float64], count: int) -> Floats:

@@ -36,8 +36,8 @@ LEARNED_FRAMES = 3_000
 TYPICAL_ERROR, MOST_ERROR = 0.05, 0.15
 # Of fewer repetitions, one cannot learn what varies.
 LEAST_CYCLES = 30
-# A speed that differs by less is none that counts.
-LEAST_SPEED = 0.05
+# Speeds that differ by less are usual: machines run a little faster on one day than on another.
+LEAST_SPEED = 0.1
 
 
 @dataclass(frozen=True)

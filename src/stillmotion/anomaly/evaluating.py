@@ -207,7 +207,7 @@ def evaluate_detector(
     recordings = read_truth(truth) if isinstance(truth, str | Path) else list(truth)
     if not recordings:
         raise UsageError("no recordings to test on")
-    learned = set(detector.record.footage.contents)
+    learned = {*detector.record.footage.contents, *detector.record.footage.acknowledged}
     known = [
         recording for recording in recordings if recording.file.is_file() and content_hash(recording.file) in learned
     ]
@@ -267,9 +267,10 @@ def _frames(recording: TrueRecording, scored: Sequence[Score]) -> _Frames:
     for fault in recording.faults:
         unusual |= (seconds > fault.start_seconds) & (seconds <= fault.end_seconds)
     scores = {
-        "look or motion": np.array([score.level for score in scored]),
+        "highest of the three": np.array([score.level for score in scored]),
         "look": np.array([score.look for score in scored]),
         "motion": np.array([score.motion for score in scored]),
+        "cycle": np.array([score.cycle for score in scored]),
         "frame number": seconds,
         "share of the recording": np.full(len(scored), unusual.mean()),
         "how much moves": np.array([score.speed for score in scored]),

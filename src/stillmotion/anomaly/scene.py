@@ -2,7 +2,7 @@
 
 What is watched is the median of a score over minutes, which no fault of a few seconds moves. If no held-out normal
 recording ever had such a median, a new one like them has it with a probability of at most 1 / (n + 1). That alone is
-little with few recordings, so it must also be well above all of them, and stay there for as long again.
+little with few recordings, so it must also be well above all of them, and stay there for three times as long.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 SHORTEST_SECONDS, LONGEST_SECONDS = 30.0, 300.0
 # How far above the highest median of the held-out recordings it must be, in distances of that from the typical one.
 MARGIN = 0.5
+# For how many such times it must stay there: one recording that is unlike the others is not a change.
+LASTING = 3
 # With fewer recordings, nothing can be said.
 LEAST_RECORDINGS = 5
 
@@ -110,5 +112,5 @@ class SceneWatch:
             for kind, recent in self._recent.items()
         )
         self._beyond = self._beyond + 1 if beyond else 0
-        self.changed = self._beyond >= self._limits.seconds
+        self.changed = self._beyond >= LASTING * self._limits.seconds
         return self.changed
