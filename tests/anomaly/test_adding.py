@@ -74,7 +74,7 @@ def test_added_recordings_are_held_out_counted_and_remembered(detector: Detector
             expected = [old[kind].level(value) for value in scores[kind][4 + number]]
             assert known.sum() > 30
             np.testing.assert_allclose(
-                np.array(expected)[known], np.array(levels)[known, place], atol=0.05
+                np.array(expected)[known], np.array(levels)[known, place], atol=0.2
             )  # measures on disk have half the precision
     fold = footage.parts[-1].fold
     assert fold not in {part.fold for part in detector.record.footage.parts}

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stillmotion.anomaly.measuring import Floats, FrameMeasurer, Measures, measure_source
+from stillmotion.anomaly.measuring import Floats, Measures, measure_file
 from stillmotion.anomaly.memory import MotionStack
 from stillmotion.clips import thread_map
 from stillmotion.data.grouping import make_grouping_rule
@@ -130,8 +130,7 @@ def measure_recordings(
         try:
             frames = _count(file)
             if frames is None:
-                measured = measure_source(FrameMeasurer(model, rate), find_source(recordings[number].file))
-                frames = store_measures(file, (part.measures for part in measured))
+                frames = store_measures(file, measure_file(model, rate, find_source(recordings[number].file)))
             return frames
         except UnreadableVideoError as error:
             return error

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -32,6 +33,8 @@ FLOW_MEASURES = ("to the right", "downward", "speed", "change")
 # On TensorFlow 2.21, one of some thousand calls of a model from several threads returns garbage. The backend uses all
 # cores by itself; what threads are for is decoding.
 _MODEL_LOCK = Lock()
+# Frames of a file that a backbone sees at a time.
+BATCH = 16
 
 
 class Measures(NamedTuple):
@@ -83,8 +86,44 @@ class FrameMeasurer:
         Returns:
             The measures.
         """
+        patches, top = self.look(image)
+        return Measures(seconds, starts, patches, top, self.movement(image, starts=starts))
+
+    def look(self, image: Images) -> tuple[Floats, Floats]:
+        """Measure how a frame looks.
+
+        Args:
+            image: as above.
+
+        Returns:
+            `patches` and `top` of `Measures`.
+        """
+        patches, top = self.looks(image[None])
+        return patches[0], top[0]
+
+    def looks(self, images: Images) -> tuple[Floats, Floats]:
+        """Measure how several frames look, which is quicker than one after the other; results differ by rounding.
+
+        Args:
+            images: uint8 RGB `(frames, side, side, 3)`.
+
+        Returns:
+            `patches` and `top` of each frame.
+        """
         with _MODEL_LOCK:
-            grid, top = (np.asarray(output)[0] for output in self._model.predict_on_batch(image[None]))
+            grid, top = (np.asarray(output, np.float32) for output in self._model.predict_on_batch(images))
+        return grid.reshape(len(grid), -1, grid.shape[-1]), top
+
+    def movement(self, image: Images, *, starts: bool) -> Floats:
+        """Measure how the next frame moves.
+
+        Args:
+            image: as above.
+            starts: whether it begins a recording.
+
+        Returns:
+            `flow` of `Measures`.
+        """
         gray = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
         gray = self._cv2.resize(gray, (FLOW_SIDE, FLOW_SIDE), interpolation=self._cv2.INTER_AREA)
         before = gray if starts or self._last is None else self._last
@@ -93,24 +132,19 @@ class FrameMeasurer:
         measures = np.stack([flow[..., 0], flow[..., 1], np.hypot(flow[..., 0], flow[..., 1]), change], axis=-1)
         self._last = gray
         cells = self._cv2.resize(measures, (self.cells, self.cells), interpolation=self._cv2.INTER_AREA)
-        return Measures(
-            seconds,
-            starts,
-            grid.reshape(-1, grid.shape[-1]).astype(np.float32),
-            top.astype(np.float32),
-            cells.reshape(-1, len(FLOW_MEASURES)).astype(np.float32),
-        )
+        moving: Floats = cells.reshape(-1, len(FLOW_MEASURES)).astype(np.float32)
+        return moving
 
 
 class MeasuredFrame(NamedTuple):
     """A frame of a source at the detector's rate.
 
     Attributes:
-        frame: as the source gave it.
+        frame: as the source gave it; None if there is no source.
         measures: see `Measures`.
     """
 
-    frame: SourceFrame
+    frame: SourceFrame | None
     measures: Measures
 
 
@@ -147,6 +181,38 @@ def measure_source(
     for end, shown in resampler.flush(last_end if source.end_seconds is None else min(last_end, source.end_seconds)):
         yield MeasuredFrame(shown, measurer(resize(shown.frame), end, starts=starts))
         starts = False
+
+
+class _BatchMeasurer(FrameMeasurer):
+    """Measures movement at once, and leaves the look for later: the frame itself is kept for it."""
+
+    def __call__(self, image: Images, seconds: float, *, starts: bool) -> Measures:
+        """Measure the movement of the next frame; `patches` holds the picture."""
+        return Measures(seconds, starts, image, np.empty(0, np.float32), self.movement(image, starts=starts))  # type: ignore[arg-type]
+
+
+def measure_file(model: Any, rate: float, source: Source) -> Iterator[Measures]:
+    """Measure the frames of a file, several at a time.
+
+    Args:
+        model: see `FrameMeasurer`.
+        rate: frames per second.
+        source: the file.
+
+    Yields:
+        What `measure_source` gives, but for rounding.
+
+    Raises:
+        UnreadableVideoError: the file cannot be read.
+    """
+    measurer = _BatchMeasurer(model, rate)
+    frames = (measured.measures for measured in measure_source(measurer, source))
+    while waiting := list(islice(frames, BATCH)):
+        images = np.stack([measures.patches for measures in waiting]).astype(np.uint8)
+        if len(waiting) < BATCH:  # A batch of another size would be compiled anew.
+            images = np.concatenate([images, np.zeros((BATCH - len(waiting), *images.shape[1:]), np.uint8)])
+        for measures, patches, top in zip(waiting, *measurer.looks(images), strict=False):
+            yield measures._replace(patches=patches, top=top)
 
 
 def import_opencv() -> Any:
