@@ -133,7 +133,7 @@ def learn_cycles(
         tuple(one.region for one in used),
         {number: tuple(one.held_out[number] for one in used) for number in numbers},
         scores,
-        f"cycles of {periods}",
+        "; ".join([f"cycles of {periods}", *reasons]),
     )
 
 

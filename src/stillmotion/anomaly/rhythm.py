@@ -21,7 +21,10 @@ LEAST_FRAMES = 6
 PROMINENCE = 0.2
 # A peak at a multiple of the period may be higher than the one at the period, because frames are taken at fixed times.
 MULTIPLE = 0.7
-# Cells whose periods differ by less are of one rhythm.
+# Cells whose periods are this near to one of them are of one rhythm, by the logarithm. Two rhythms of one machine may
+# differ by a tenth, and their cells must not be mixed.
+NEAR = 0.03
+# Rhythms of different recordings are the same if their periods differ by less.
 SAME_PERIOD = 0.06
 RHYTHMS = 3
 
@@ -91,20 +94,25 @@ def find_rhythms(correlations: Sequence[NDArray[np.float64]]) -> list[Rhythm]:
     while periods and len(rhythms) < RHYTHMS:
         groups = [_alike(periods, period) for period, _ in periods.values()]
         members = max(groups, key=lambda cells: _total(periods, cells))
-        total = _total(periods, members)
-        period = sum(periods[cell][0] * periods[cell][1] for cell in members) / total
-        rhythms.append(Rhythm(period, tuple(members), total / len(members)))
+        period = _mean(periods, members)
+        members = sorted({*members, *_alike(periods, period)})
+        rhythms.append(Rhythm(_mean(periods, members), tuple(members), _total(periods, members) / len(members)))
         periods = {cell: found for cell, found in periods.items() if cell not in members}
     return rhythms
 
 
 def _alike(periods: dict[int, tuple[float, float]], period: float) -> list[int]:
     """The cells whose period is about this one."""
-    return [cell for cell, (other, _) in periods.items() if abs(np.log(other / period)) < SAME_PERIOD]
+    return [cell for cell, (other, _) in periods.items() if abs(np.log(other / period)) < NEAR]
 
 
 def _total(periods: dict[int, tuple[float, float]], cells: Sequence[int]) -> float:
     return sum(periods[cell][1] for cell in cells)
+
+
+def _mean(periods: dict[int, tuple[float, float]], cells: Sequence[int]) -> float:
+    """The mean period of cells, weighted by how strong they are."""
+    return sum(periods[cell][0] * periods[cell][1] for cell in cells) / _total(periods, cells)
 
 
 def _refined(values: NDArray[np.float64], peak: int) -> float:
