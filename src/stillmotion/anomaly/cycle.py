@@ -21,13 +21,15 @@ from stillmotion.anomaly.frame_scores import Smoothing
 from stillmotion.anomaly.measuring import Floats, Measures
 
 # How much faster or slower than usual a cycle may be, by its logarithm, and in how many steps.
-SPEED_RANGE, SPEED_STEPS = 0.3, 25
+SPEED_RANGE, SPEED_STEPS = 0.3, 49
 # How many periods are looked back on to tell the phase.
 LOOK_BACK = 2.0
 # What does not fit at all must not decide which phase fits best: squared distances count up to this.
 MOST_SQUARED = 9.0
 # Where several speeds fit as well, the usual one is taken.
 USUAL_SPEED_FIRST = 1e-3
+# What comes this many samples early or late is in time: frames are taken when they are, and not when a step begins.
+IN_TIME = 0.75
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,11 @@ class CycleRegion:
     def window(self) -> int:
         """How many samples tell the phase."""
         return round(LOOK_BACK * self.period)
+
+    @cached_property
+    def tolerance(self) -> int:
+        """How many phases early or late is in time."""
+        return round(IN_TIME * len(self.pictures) / self.period)
 
     @cached_property
     def speeds(self) -> NDArray[np.float64]:
@@ -172,7 +179,8 @@ class CycleTracker:
         phase = int(costs[best].argmin())
         off = np.square(sample - region.pictures[phase]).reshape(len(region.cells), -1).sum(axis=1)
         speed = _lowest(region.speeds, at_best_phase, best)
-        return Moment(phase, speed, float(np.sqrt(squares[phase])), int(off.argmax()))
+        about = np.arange(phase - region.tolerance, phase + region.tolerance + 1) % len(squares)
+        return Moment(phase, speed, float(np.sqrt(squares[about].min())), int(off.argmax()))
 
 
 def _lowest(places: NDArray[np.float64], values: NDArray[np.floating[Any]], best: int) -> float:

@@ -44,7 +44,7 @@ def learn_region(rhythm: Rhythm, stretches: Sequence[Floats]) -> CycleRegion:
             parts.append(stretch[len(stretch) - len(phases) :])
             found.append(phases)
             speeds.append(fastness)
-        period /= float(np.exp(np.median(np.concatenate(speeds))))
+        period /= float(np.exp(np.mean(np.concatenate(speeds))))
     return _region(rhythm, stride, period, np.concatenate(parts), np.concatenate(found), count)
 
 
