@@ -16,6 +16,7 @@ from stillmotion.anomaly.evaluating import Curve, DetectorEvaluation, FalseAlarm
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.promise import HeldOut, Threshold
+from stillmotion.anomaly.scoring import Score
 
 ONE = np.ones(1, np.float32)
 THRESHOLDS = {"look": Threshold(1.0, 0.5, 0), "motion": Threshold(1.0, 0.5, 1)}
@@ -50,6 +51,16 @@ def test_a_promise_without_enough_footage_says_how_much_it_takes(monkeypatch: py
     assert "the promise takes 11 groups of recordings like these, 110 minutes" in text
 
 
+def test_what_repeats_is_said_and_has_a_share_of_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted_one = detector(HeldOut(23, 1, 23 / 12), recordings=23)
+    note = "cycles of 1.42 s"
+    thresholds = {**THRESHOLDS, "cycle": Threshold(1.0, 0.5, 0)}
+    record = replace(fitted_one.record, cycle_note=note, thresholds=thresholds)  # type: ignore[arg-type]
+    text = fitted(monkeypatch, replace(fitted_one, record=record))
+    assert note in text and "expect at most 2 per hour" in text  # (0 + 1) / 24, (1 + 1) / 24 and (0 + 1) / 24
+    assert record.recordings_needed == 17  # 2 per hour are 2 / 3 for each: one in 18 recordings of 5 minutes
+
+
 def test_footage_of_one_group_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
     text = fitted(monkeypatch, detector(HeldOut(23, 1, 23 / 12), recordings=1, by="stretch"))
     assert "Another day may look different: add recordings of several days" in text
@@ -81,6 +92,19 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
     assert "look or motion 0.90 0.85" in text
     assert "missed: b.mp4 at 7.0 s: jam" in text
     assert "false alarms: b.mp4 at 40.2 s, by motion" in text
+
+
+def test_a_scene_that_has_changed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    scores = [Score(float(n), 0.1, 0.1, 0.0, 0.0, (0, 0), scene_changed=n == 3) for n in range(6)]
+    monkeypatch.setattr("stillmotion.anomaly.is_detector", lambda _: True, raising=False)
+    monkeypatch.setattr("stillmotion.anomaly.load_detector", lambda _: detector(HeldOut(9, 1, 1.0)), raising=False)
+    monkeypatch.setattr("stillmotion.anomaly.score_source", lambda *_, **__: iter(scores), raising=False)
+    monkeypatch.setattr("stillmotion.cli.detectors.load_backend", lambda: None)
+    (tmp_path / "a.mp4").write_bytes(b"")
+    for command in ("predict", "stream"):
+        done = run_command(command, tmp_path, tmp_path / "a.mp4")
+        text = " ".join((done.stdout + done.stderr).split())
+        assert text.count("the scene has changed since training") == 1 and "3 s: " in text, text
 
 
 def test_wrong_calls_are_refused(tmp_path: Path) -> None:
