@@ -22,8 +22,11 @@ PATCHES, TOPS, STACKS = 4000, 1000, 400
 CANDIDATES = 40_000
 # How long movement is looked at, in seconds, and in how many parts: so that stopping and slowness are seen.
 STACK_SECONDS, STACK_PARTS = 1.0, 4
-# Numbers of a random projection.
+# Each time that footage is added, a memory grows by this part of its usual size, until it has twice that size.
+GROWTH = 4
+# Numbers of a random projection, and rows that are compared at a time.
 _SKETCH = 16
+_CHUNK = 2000
 
 
 @cache
@@ -164,21 +167,19 @@ class MemoryBuilder:
 
     def _build(self, known: Memory | None) -> Memory:
         patches, top = self._patches.items(), self._top.items()
-        motion = self._motion.items() if self.has_motion else None
-        if known is not None:
-            patches, top = np.concatenate([known.patches, patches]), np.concatenate([known.top, top])
         scale = _motion_scale(self._motion.items()) if known is None else known.motion_scale
-        stacks = [] if known is None else [known.motion]
-        if motion is not None:
-            stacks.append(np.swapaxes(motion / scale, 0, 1))
-        scaled = np.concatenate(stacks, axis=1)
-        entries = np.stack([_spread_out(cell, STACKS, self._rng) for cell in scaled]).astype(np.float32)
-        return Memory(
-            _spread_out(patches, PATCHES, self._rng),
-            _spread_out(top, TOPS, self._rng),
-            entries,
-            scale,
-        )
+        stacks = np.swapaxes(self._motion.items() / scale, 0, 1) if self.has_motion else None
+        if known is None:
+            assert stacks is not None
+            entries = np.stack([_spread_out(cell, STACKS, self._rng) for cell in stacks])
+            patches, top = _spread_out(patches, PATCHES, self._rng), _spread_out(top, TOPS, self._rng)
+            return Memory(patches, top, entries.astype(np.float32), scale)
+        entries = known.motion
+        if stacks is not None:
+            cells = zip(known.motion, stacks, strict=True)
+            entries = np.stack([_grown(before, cell, STACKS, self._rng) for before, cell in cells])
+        patches = _grown(known.patches, patches, PATCHES, self._rng)
+        return Memory(patches, _grown(known.top, top, TOPS, self._rng), entries.astype(np.float32), scale)
 
     @property
     def has_motion(self) -> bool:
@@ -237,18 +238,32 @@ def _squares(rows: Floats, entries: Floats, lengths: Floats) -> Floats:
     return squares
 
 
-def _spread_out(rows: Floats, count: int, rng: np.random.Generator) -> Floats:
+def _spread_out(rows: Floats, count: int, rng: np.random.Generator, known: Floats | None = None) -> Floats:
     """Rows that cover all others: each next one is the one that is farthest from those before.
 
     Distances are those of random projections, as in PatchCore: a hundred times less work.
+
+    Args:
+        rows: to choose from.
+        count: how many to choose, at most.
+        rng: of the projection.
+        known: rows that are chosen already.
     """
     if len(rows) <= count:
         return rows
     width = min(_SKETCH, rows.shape[1])
-    sketch = np.ascontiguousarray((rows @ rng.normal(size=(rows.shape[1], width))).T / np.sqrt(width), np.float32)
-    chosen = [int(rng.integers(len(rows)))]
+    projection = rng.normal(size=(rows.shape[1], width)) / np.sqrt(width)
+    sketch = np.ascontiguousarray((rows @ projection).T, np.float32)
     squares = np.square(sketch).sum(axis=0)
     far = np.full(len(rows), np.inf, np.float32)
+    chosen = [] if known is not None else [int(rng.integers(len(rows)))]
+    if known is not None:
+        entries = (known @ projection).astype(np.float32)
+        lengths = _lengths(entries)
+        for start in range(0, len(rows), _CHUNK):
+            part = np.ascontiguousarray(sketch[:, start : start + _CHUNK].T)
+            far[start : start + _CHUNK] = _squares(part, entries, lengths).min(axis=1)
+        chosen.append(int(far.argmax()))
     while len(chosen) < count:
         last = chosen[-1]
         np.minimum(far, squares + squares[last] - 2 * (sketch[:, last] @ sketch), out=far)
@@ -256,3 +271,13 @@ def _spread_out(rows: Floats, count: int, rng: np.random.Generator) -> Floats:
         chosen.append(int(far.argmax()))
     spread: Floats = rows[np.sort(chosen)]
     return spread
+
+
+def _grown(known: Floats, rows: Floats, usual: int, rng: np.random.Generator) -> Floats:
+    """Known entries and some new ones, which are far from them.
+
+    None is given up for them, so what was normal stays as normal as thresholds expect, until there are twice as many as
+    usual.
+    """
+    new = _spread_out(rows, max(1, usual // GROWTH), rng, known)
+    return _spread_out(np.concatenate([known, new]), 2 * usual, rng)
