@@ -94,10 +94,10 @@ def add_normal_footage(
 def acknowledge_alarm(
     detector: Detector | str | Path, clip: str | Path, *, progress: Progress = no_progress
 ) -> AddedFootage:
-    """Let a detector remember a clip of a false alarm, so that it does not alarm for the same again.
+    """Let a detector remember a clip of a false alarm, so that the same is less unusual from now on.
 
     Thresholds stay as they are. They rest on recordings that nobody has chosen, and this clip was chosen because it is
-    unusual. A false alarm of the cycle is not unlearned.
+    unusual. The shorter the clip, the better it is remembered. A false alarm by the cycle is not unlearned.
 
     Args:
         detector: a detector or its folder, which is written to.
