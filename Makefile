@@ -61,7 +61,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stillmotion needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Installing into $(VENV); this takes some minutes the first time."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[tensorflow,jax,onnx,openvino,litert,pretrained,anomaly,ray,tensorboard,docs,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[tensorflow,jax,onnx,openvino,litert,pretrained,anomaly,mqtt,ray,tensorboard,docs,dev]'
 	touch $@
 
 clean:

@@ -20,6 +20,7 @@ from helpers.comparisons import fabricate
 from helpers.media import noise, write_video
 from helpers.streams import write_light_model
 from helpers.training import separate_cache, short_networks, write_untrained_run
+from stillmotion.anomaly import Alarm
 
 pytestmark = pytest.mark.backend
 NAMES = [name for name in sm.__all__ if inspect.isclass(getattr(sm, name)) or inspect.isfunction(getattr(sm, name))]  # type: ignore[attr-defined]
@@ -86,6 +87,7 @@ def names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "export_model": SimpleNamespace(max_difference=0.0), "convert_model": None, "extract_features": None,
         "build_backbone": SimpleNamespace(predict=lambda pictures: (0, 0)), "cached_features": features,
         "fit_anomaly_detector": detector, "load_detector": detector,
+        "stream_alarms": SimpleNamespace(alarms=[Alarm(2.0, 2.5, 3.0, "motion", 2.0)]),
         "score_source": [sm.Score(2.5, 2.0, 0.0, 2.0, 0.1, (3, 4))],
         "add_normal_footage": sm.AddedFootage(grown, ("a.mp4", "b.mp4")),  # type: ignore[arg-type]
         "acknowledge_alarm": sm.AddedFootage(grown, remembered=("clip.mp4",)),  # type: ignore[arg-type]

@@ -72,16 +72,33 @@ WRONG_CALLS = [
 ]
 
 
-def test_a_wrong_call_is_refused_before_the_backend_loads() -> None:
+# Of `stream MODEL VIDEO`, where both are files: nothing is wrong with them before they are read.
+WRONG_STREAMS = [
+    ("--out", "a.txt"),
+    ("--events", "a.csv", "--out", "a.csv"),
+    ("--video", "a.txt"),
+    ("--webhook", "nothing"),
+    ("--engine", "nothing"),
+    ("--enter-threshold", "a=0.5,a=0.6"),
+    ("--alarms", "alarms"),
+    ("--mqtt", "broker/topic"),
+]
+
+
+def test_a_wrong_call_is_refused_before_the_backend_loads(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("m.keras", "v.mp4")]
+    for file in files:
+        Path(file).touch()
+    calls = [*WRONG_CALLS, *(("stream", *files, *words) for words in WRONG_STREAMS)]
     code = (
         "import sys\nfrom stillmotion.cli import main\n"
-        f"for words in {WRONG_CALLS!r}:\n"
+        f"for words in {calls!r}:\n"
         "    sys.argv = ['stillmotion', *words]\n"
         "    try: main()\n    except SystemExit as end: print(words[0], end.code, 'keras' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     printed = [line for line in result.stdout.splitlines() if line.endswith(("True", "False"))]
-    assert printed == [f"{words[0]} 2 False" for words in WRONG_CALLS], result.stdout + result.stderr
+    assert printed == [f"{words[0]} 2 False" for words in calls], result.stdout + result.stderr
 
 
 def test_every_class_name_is_defined_once() -> None:
@@ -205,7 +222,10 @@ def test_tables_and_folders_agree() -> None:
     assert {file.stem for file in builders if "\ndef build(\n" in file.read_text()} == set(FAMILIES)
     assert stems("audit/faults/*.py") - {"fault"} == set(FAULTS)
     assert stems("reports/sections/*.py") == stems("reports/sections/*.html") == set(SECTIONS)
-    shared = {"backend", "console", "detectors", "live_view", "model_facts", "options", "signals"}
+    shared = {"backend", "console", "detectors", "live_view", "model_facts", "options", "signals"} | {
+        "detector_view",
+        "model_view",
+    }
     assert stems("cli/*.py") - shared == {command.replace("-", "_") for command in (*COMMANDS, *GROUPS)}
 
 

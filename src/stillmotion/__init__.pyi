@@ -77,6 +77,7 @@ from .models.pretrained import (
     build_backbone as build_backbone,
 )
 from .prediction import (
+    AlarmStreamResult as AlarmStreamResult,
     Event as Event,
     EventDetector as EventDetector,
     EventNotice as EventNotice,
@@ -94,6 +95,7 @@ from .prediction import (
     predict as predict,
     predict_over_time as predict_over_time,
     stream as stream,
+    stream_alarms as stream_alarms,
     stream_to as stream_to,
     stream_updates as stream_updates,
     time_budget as time_budget,

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from stillmotion.cli import console
-from stillmotion.cli.live_view import LiveView
+from stillmotion.cli.model_view import ModelView
 from stillmotion.models.cards import InputCard, ModelCard
 from stillmotion.progress import Progress, TaskStage
 
@@ -85,7 +85,7 @@ def test_a_note_is_printed_above_a_live_view(monkeypatch: pytest.MonkeyPatch) ->
             console, "err", console.SafeConsole(file=errors, force_terminal=is_terminal, highlight=False)
         )
         console.note("before")
-        with LiveView("a.mp4", ("a", "b"), StreamStats(), terminal):
+        with ModelView("a.mp4", ("a", "b"), StreamStats(), terminal):
             console.note(f"during {is_terminal}")
     assert errors.getvalue() == "before\nbefore\nduring False\n"
     assert "during True\n" in screen.getvalue() and screen.getvalue().index("during") < screen.getvalue().rindex(

@@ -16,7 +16,7 @@ from rich.console import Console
 import stillmotion as sm
 from helpers.commands import run_command
 from helpers.media import Pictures, write_video
-from stillmotion.cli.live_view import LiveView
+from stillmotion.cli.model_view import ModelView
 from stillmotion.prediction import StreamStats, VideoPrediction, load_clip_model
 
 pytestmark = pytest.mark.backend
@@ -43,8 +43,8 @@ def test_a_streams_table_names_them_as_predict_does(tmp_path: Path, monkeypatch:
     model, video = write_color_model(tmp_path / "m.keras", (16, 16, 3)), write_colors(tmp_path / "a.mkv", COLORS)
     facts = ("--channels", "rgb", "--rate", "10", "--labels", "red,blue")
     rows: dict[str, list[dict[str, Any]]] = {}
-    views: list[LiveView] = []
-    monkeypatch.setattr(LiveView, "__exit__", lambda view, *_: views.append(view))
+    views: list[ModelView] = []
+    monkeypatch.setattr(ModelView, "__exit__", lambda view, *_: views.append(view))
     for command in ("predict", "stream"):
         out = tmp_path / f"{command}.jsonl"
         assert run_command(command, model, video, *facts, "--out", out).returncode == 0
@@ -71,7 +71,7 @@ def test_the_video_and_the_view_name_them_without_a_probability(
     monkeypatch.setattr("stillmotion.prediction.annotation.draw_label", draw)
     screen, stats = io.StringIO(), StreamStats()
     console = Console(file=screen, width=60)
-    view = LiveView("a.mkv", model.labels, stats, console, model.outputs)
+    view = ModelView("a.mkv", model.labels, stats, console, model.outputs)
     sm.stream_to(model, video, video=tmp_path / "annotated.mp4", on_update=view.update, stats=stats)
     assert texts == LABELS
     screen.truncate(0)

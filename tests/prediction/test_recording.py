@@ -14,6 +14,7 @@ from helpers.streams import LIGHT_LABELS, receiver, write_light_model, write_lig
 from stillmotion.decoding.live import find_source
 from stillmotion.errors import UsageError
 from stillmotion.prediction import ClipModel, EventDetector, load_clip_model, stream_to
+from stillmotion.prediction.outputs import check_not_there
 
 pytestmark = pytest.mark.backend
 
@@ -74,6 +75,21 @@ def test_what_an_earlier_stream_wrote_is_not_replaced_unasked(model: ClipModel, 
     result = stream_to(model, video, events=tmp_path / "b.csv", replace=True)
     assert (len(result.events), result.no_event) == (3, "")
     assert (tmp_path / "b.csv").read_text().count("\n") == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "replaced"),
+    [("", True), ("start_seconds,end_seconds,label\r\n", True), ("start_seconds,end_seconds,label\r\n1,2,a\r\n", False),
+     ("start_seconds,end_seconds", False), ("my,own\n", False)],
+)  # fmt: skip
+def test_a_table_without_rows_is_nothing(text: str, replaced: bool, tmp_path: Path) -> None:
+    """That of a stream that failed: the same command works again."""
+    (tmp_path / "events.csv").write_bytes(text.encode())
+    if replaced:
+        check_not_there([tmp_path / "events.csv"])
+    else:
+        with pytest.raises(UsageError, match=r"events\.csv: is there already"):
+            check_not_there([tmp_path / "events.csv"])
 
 
 def test_a_stream_without_events_says_why(model: ClipModel, video: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 import stillmotion as sm
 from helpers.media import Pictures, write_video
-from stillmotion.cli.live_view import LiveView
+from stillmotion.cli.model_view import ModelView
 from stillmotion.prediction import EventDetector, StreamStats, load_clip_model
 from stillmotion.prediction.annotation import draw_label
 
@@ -40,7 +40,7 @@ def test_numbers_are_shown_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("stillmotion.prediction.annotation.draw_label", draw)
     screen, stats = io.StringIO(), StreamStats()
     console = Console(file=screen, width=60)
-    view = LiveView("a.mkv", loaded.labels, stats, console, loaded.outputs)
+    view = ModelView("a.mkv", loaded.labels, stats, console, loaded.outputs)
     video = write_video(tmp_path / "a.mkv", pictures)
     detector = EventDetector(
         loaded.labels, outputs="regression", enter_threshold={"speed": 20}, smoothing_seconds=0, min_duration_seconds=0

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
-import socket
-import threading
 from contextlib import closing
 from datetime import datetime, timedelta, timezone
-from http.client import InvalidURL
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from helpers.streams import JAM_LABELS, jam_predictions, receiver
+from helpers.streams import JAM_LABELS, jam_predictions
 from stillmotion.decoding.live import without_credentials
 from stillmotion.errors import StillmotionError, UsageError
-from stillmotion.prediction import sinks
 from stillmotion.prediction.event_records import Event, EventNotice
 from stillmotion.prediction.sinks import (
     EVENT_COLUMNS,
-    Webhook,
-    event_row,
     notice_row,
     open_sink,
     window_columns,
@@ -89,59 +81,8 @@ def test_only_host_and_path_of_a_url_are_shown(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
 
 
-@pytest.mark.parametrize(
-    "url",
-    ["ftp://me:secret@somewhere", "http://", "http://me:secret@", "http://[me:secret", "http://me:secret", "secret"],
-)
-def test_a_wrong_webhook_is_refused_without_being_shown(url: str) -> None:
-    with pytest.raises(UsageError, match="expected an address like http") as refused:
-        Webhook(url)
-    assert "secret" not in str(refused.value)
-
-
-@pytest.mark.parametrize("sign", ["/", "?", "#"])
-def test_a_webhook_whose_password_is_not_escaped_is_refused(sign: str) -> None:
-    """It would be sent to a host with the user's name."""
-    with pytest.raises(UsageError, match=r"webhook: escape /, [?] and # in the user name and password") as refused:
-        Webhook(f"http://bob:se{sign}cret@host/events")
-    assert "cret" not in str(refused.value) and "bob" not in str(refused.value)
-
-
-@pytest.mark.parametrize("sign", [" ", "\t", "\n", "\0", "\x7f", "é"])
-@pytest.mark.parametrize("url", ["http://me:se{}cret@host/events", "http://host/events?token=se{}cret"])
-def test_a_webhook_with_a_character_that_http_does_not_carry_is_refused_without_being_shown(
-    url: str, sign: str
-) -> None:
-    with pytest.raises(UsageError, match="webhook: escape spaces, control characters") as refused:
-        Webhook(url.format(sign))
-    assert "cret" not in str(refused.value)
-
-
-@pytest.mark.parametrize("error", [InvalidURL("secret in the URL"), ValueError("secret in the URL")])
-def test_an_error_that_may_hold_the_url_is_named_by_its_class(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise error
-
-    monkeypatch.setattr(sinks, "_OPENER", SimpleNamespace(open=fail))
-    hook = Webhook("http://host/events")
-    hook.write(event_row(EVENT))
-    hook.close()
-    assert (hook.failed, hook.error) == (1, type(error).__name__)
-
-
 EVENT = Event(1.0, 2.5, "jam", 0.75, 0.625, 0.875)
 ROW = dict(zip(EVENT_COLUMNS, (1.0, 2.5, "jam", 0.75, 0.625, 0.875), strict=True))
-
-
-def test_a_webhook_receives_events() -> None:
-    with receiver() as (port, received):
-        hook = Webhook(f"http://127.0.0.1:{port}/events")
-        hook.write(event_row(EVENT))
-        hook.close()
-    assert received == [(ROW, None)]
-    assert hook.failed == 0
 
 
 def test_a_notice_says_all_that_a_receiver_needs() -> None:
@@ -162,49 +103,3 @@ def test_a_notice_says_all_that_a_receiver_needs() -> None:
         **ROW,
     }
     assert notice_row(notice, source="a.mp4", run="line", now=noon, now_seconds=None)["start_time"] is None
-
-
-def test_a_webhook_sends_its_user_and_password_and_does_not_show_them() -> None:
-    with receiver() as (port, received):
-        hook = Webhook(f"http://me:se%40cret@127.0.0.1:{port}/events")
-        hook.write(event_row(EVENT))
-        hook.close()
-    assert hook.url == f"http://127.0.0.1:{port}/events"
-    assert received == [(ROW, "Basic " + base64.b64encode(b"me:se@cret").decode())]
-
-
-def test_a_redirect_is_not_followed_and_counts_as_failed() -> None:
-    """It would carry the password to another host, and no event."""
-    with receiver() as (port, received), receiver(redirect=f"http://127.0.0.1:{port}/elsewhere") as (first, _):
-        hook = Webhook(f"http://me:secret@127.0.0.1:{first}/events")
-        hook.write(event_row(EVENT))
-        hook.close()
-    assert received == []
-    assert hook.failed == 1
-
-
-def test_an_absent_receiver_is_counted() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    hook = Webhook(f"http://me:secret@127.0.0.1:{port}", timeout_seconds=1)
-    hook.write(event_row(EVENT))
-    hook.close()
-    assert hook.failed == 1 and "refused" in hook.error and "secret" not in hook.error
-
-
-def test_a_receiver_that_answers_nonsense_or_never_is_counted_and_leaves_no_thread() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def answer() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(b"what?\r\n\r\n")
-
-        threading.Thread(target=answer, daemon=True).start()
-        hook = Webhook(f"http://127.0.0.1:{server.getsockname()[1]}", timeout_seconds=0.5)
-        for number in range(3):
-            hook.write({"number": number})
-        hook.close()
-    assert hook.failed == 3 and hook.error
-    assert not hook.thread.is_alive()

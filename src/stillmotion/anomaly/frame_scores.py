@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -42,6 +42,8 @@ class FrameScore:
         motion: of its movement, likewise.
         look_cell: the most unusual cell by look.
         motion_cell: likewise, by movement.
+        look_cells: float32 `(cells,)`, the score of each cell by look.
+        motion_cells: likewise, by movement; None where it is not known yet.
         cycle: of its place in the cycle, likewise; NaN, too, where nothing repeats.
         cycle_cell: the most unusual cell by that.
     """
@@ -50,6 +52,8 @@ class FrameScore:
     motion: float
     look_cell: int
     motion_cell: int
+    look_cells: Floats = field(repr=False, compare=False)
+    motion_cells: Floats | None = field(default=None, repr=False, compare=False)
     cycle: float = np.nan
     cycle_cell: int = 0
 
@@ -67,9 +71,9 @@ def score_distances(distances: Distances, scales: CellScales) -> FrameScore:
     patches = distances.patches / scales.patches
     look = max(_worst(patches), distances.top / scales.top)
     if distances.motion is None:
-        return FrameScore(look, np.nan, int(patches.argmax()), 0)
+        return FrameScore(look, np.nan, int(patches.argmax()), 0, patches)
     motion = distances.motion / scales.motion
-    return FrameScore(look, _worst(motion), int(patches.argmax()), int(motion.argmax()))
+    return FrameScore(look, _worst(motion), int(patches.argmax()), int(motion.argmax()), patches, motion)
 
 
 def _worst(cells: Floats) -> float:
@@ -123,9 +127,9 @@ class SmoothedScores:
             distances: from the memory.
 
         Returns:
-            Its scores, and the most unusual cells of this frame alone.
+            Its scores, and the cells of this frame alone.
         """
         score = score_distances(distances, self.scales)
         look = self._look.push(score.look, starts=distances.starts)
         motion = self._motion.push(score.motion, starts=distances.starts)
-        return FrameScore(look, motion, score.look_cell, score.motion_cell)
+        return replace(score, look=look, motion=motion)

@@ -7,7 +7,7 @@ one frame after the other, so that a stream gives what the file gives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 from threading import Lock
@@ -149,7 +149,12 @@ class MeasuredFrame(NamedTuple):
 
 
 def measure_source(
-    measurer: FrameMeasurer, source: Source, *, stats: SourceStats | None = None, **reading: Any
+    measurer: FrameMeasurer,
+    source: Source,
+    *,
+    stats: SourceStats | None = None,
+    on_frame: Callable[[SourceFrame], object] | None = None,
+    **reading: Any,
 ) -> Iterator[MeasuredFrame]:
     """Measure the frames of a source at the measurer's rate, as they arrive.
 
@@ -157,6 +162,8 @@ def measure_source(
         measurer: measures the frames.
         source: see `find_source`.
         stats: kept up to date.
+        on_frame: called with each frame of the source, also with those that are not measured, before any later frame
+            is measured.
         **reading: further arguments of `read_source`.
 
     Yields:
@@ -171,6 +178,8 @@ def measure_source(
     starts, last, pushed = True, 0.0, False
     with closing(read_source(source, stats=stats, **reading)) as frames:
         for frame in frames:
+            if on_frame:
+                on_frame(frame)
             if frame.starts_recording and pushed:
                 resampler, starts = FrameResampler(measurer.rate, frame.seconds), True
             for end, shown in resampler.push(frame.seconds, frame):

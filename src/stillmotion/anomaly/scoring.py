@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stillmotion.anomaly.alarms import Alarm, AlarmFinder, Level
 from stillmotion.anomaly.detector import Detector, FrameScorer, Kind, load_detector
+from stillmotion.anomaly.frame_scores import FrameScore
 from stillmotion.anomaly.measuring import FLOW_MEASURES, measure_source
+from stillmotion.anomaly.promise import Threshold
 from stillmotion.anomaly.scene import SceneWatch
 from stillmotion.decoding.live import Source, find_source
 from stillmotion.decoding.prefetch import SourceFrame
@@ -35,6 +40,7 @@ class Score:
         frame: the frame itself.
         scene_changed: whether it is now seen, for the first time, that the scene has changed slowly since training.
             This is no alarm, but levels mean less from then on: add normal footage.
+        cells: float32 `(7, 7)`, how unusual each cell of this frame is by the kind that is the highest.
 
     Examples:
         >>> [score.seconds for score in sm.score_source("detector", "new.mp4") if score.level >= 1]
@@ -52,6 +58,7 @@ class Score:
     frame: SourceFrame | None = None
     cycle: float = 0.0
     scene_changed: bool = False
+    cells: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def kind(self) -> Kind:
@@ -62,7 +69,7 @@ class Score:
 
 def score_source(
     detector: Detector | str | Path, source: str | Path | Source, *, watch: SceneWatch | None = None, **reading: Any
-) -> Iterator[Score]:
+) -> Generator[Score, None, None]:
     """Score each frame of a source as it arrives. A file gives the same scores as a stream of it.
 
     An alarm that is open at the end of a file ends with its last frame: the last score has it.
@@ -71,7 +78,7 @@ def score_source(
         detector: a detector or its folder.
         source: a file, a camera's number, a URL, or `-` for standard input.
         watch: sees whether the scene has changed. Give the same one to go on with it over several files.
-        **reading: further arguments of `read_source`.
+        **reading: further arguments of `measure_source` and `read_source`.
 
     Yields:
         One score for each slot of `1 / rate` seconds.
@@ -116,9 +123,25 @@ def score_source(
             frame,
             levels["cycle"].value if "cycle" in levels else 0.0,
             watch.push(score.look, score.motion),
+            cells=_cell_levels(highest, score, thresholds, side),
         )
     if last is not None:
         yield replace(last, ended=finder.flush() or last.ended)
+
+
+def _cell_levels(
+    highest: Level, score: FrameScore, thresholds: Mapping[Kind, Threshold], side: int
+) -> NDArray[np.float32] | None:
+    """The level of each cell, as if the whole frame were like it; of a cycle, only that of the most unusual cell."""
+    if highest.kind == "cycle":
+        levels = np.zeros((side, side), np.float32)
+        levels[highest.cell] = highest.value
+        return levels
+    cells = score.motion_cells if highest.kind == "motion" else score.look_cells
+    threshold = thresholds["motion" if highest.kind == "motion" else "look"]
+    return (
+        None if cells is None else np.array([threshold.level(cell) for cell in cells], np.float32).reshape(side, side)
+    )
 
 
 SCORE_COLUMNS = ("seconds", "level", "look", "motion", "cycle", "speed", "row", "column", "alarm")

@@ -22,8 +22,8 @@ from stillmotion.progress import TaskStage
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # Those that the library names in its advice.
 PARAMETERS = re.compile(
-    "`(channels|custom_objects|frames|framing|group|input_range|inputs|labels|outputs|rate|replace|size|snapshots|"
-    "unsafe)`"
+    "`(alarms|channels|custom_objects|frames|framing|group|input_range|inputs|labels|outputs|rate|replace|size|"
+    "snapshots|unsafe)`"
 )
 PIPE_WIDTH = 1000  # characters of a line where there is no terminal
 MAX_LINES = 20  # of a list

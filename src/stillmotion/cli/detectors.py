@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,11 @@ from rich.table import Table
 
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, err, note, out, shown
+from stillmotion.cli.detector_view import DetectorView, describe_alarm, describe_alarm_stats
 from stillmotion.errors import StillmotionError, UsageError
 
 if TYPE_CHECKING:
-    from stillmotion.anomaly import Alarm, Detector, Score
+    from stillmotion.anomaly import Detector, Score
     from stillmotion.decoding.live import Source
 
 SCENE_CHANGED = (
@@ -27,7 +27,7 @@ SCENE_CHANGED = (
 
 
 def find_detector(context: typer.Context, path: Path, usable: Collection[str]) -> Detector | None:
-    """Load an anomaly detector.
+    """Load an anomaly detector, but no backend yet.
 
     Args:
         context: the command's.
@@ -49,9 +49,7 @@ def find_detector(context: typer.Context, path: Path, usable: Collection[str]) -
         source = context.get_parameter_source(parameter.name or "")
         if source is not None and source.name == "COMMANDLINE" and parameter.name not in usable:
             raise UsageError(f"{parameter.opts[0]} has no meaning for an anomaly detector ({path})")
-    detector = load_detector(path)
-    load_backend()
-    return detector
+    return load_detector(path)
 
 
 def predict_with_detector(
@@ -66,6 +64,7 @@ def predict_with_detector(
     if out_file is not None:
         check_ending(out_file)
     videos = find_inputs(paths, frame_rate=frame_rate)
+    load_backend()
     rows: list[dict[str, Any]] = []
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("video", "highest level", "alarms"):
@@ -83,7 +82,8 @@ def predict_with_detector(
                         note(f"{video.name}, {score.seconds:.0f} s: {SCENE_CHANGED}")
                     if out_file is not None:
                         rows.append({"video": video.name, **score_row(score, in_alarm=in_alarm)})
-                table.add_row(escape(video.name), f"{highest:.2f}", ", ".join(map(_describe, alarms)) or "none")
+                described = ", ".join(map(describe_alarm, alarms))
+                table.add_row(escape(video.name), f"{highest:.2f}", described or "none")
             except StillmotionError as error:
                 skipped += 1
                 note(f"skipped: {error}")
@@ -97,45 +97,48 @@ def predict_with_detector(
 
 
 def stream_with_detector(
-    detector: Detector,
-    source: Source,
-    scores_file: Path | None,
-    events_file: Path | None,
-    *,
-    replace: bool,
-    stop: threading.Event,
-    **reading: Any,
+    detector: Detector, source: Source, *, stop: threading.Event, realtime: bool, **outputs: Any
 ) -> None:
-    """Score frames as they arrive, and print a line for each alarm."""
-    from stillmotion.anomaly import score_source
-    from stillmotion.anomaly.scoring import ALARM_COLUMNS, SCORE_COLUMNS, alarm_row, score_row
-    from stillmotion.prediction.recording import check_not_there, check_outputs
-    from stillmotion.prediction.sinks import open_sink
+    """Score frames as they arrive, and show how unusual they are, with a line for each alarm.
 
-    paths = [path for path in (scores_file, events_file) if path is not None]
-    check_outputs(paths, source)
-    if not replace:
-        check_not_there(paths)
-    console = err if Path("-") in paths else out
-    with ExitStack() as stack:
-        scores, events = (
-            None if path is None else stack.enter_context(closing(open_sink(path, columns)))
-            for path, columns in ((scores_file, SCORE_COLUMNS), (events_file, ALARM_COLUMNS))
-        )
-        for score, in_alarm in _with_state(score_source(detector, source, stop=stop, **reading)):
-            if scores is not None:
-                scores.write(score_row(score, in_alarm=in_alarm))
-            if score.scene_changed:
-                note(f"{score.seconds:.0f} s: {SCENE_CHANGED}")
-            if score.raised is not None:
-                console.print(f"{score.raised.raised_seconds:.1f} s: alarm, by {score.raised.kind}", markup=False)
-            if score.ended is not None:
-                console.print(f"ended: {_describe(score.ended)}", markup=False)
-                if events is not None:
-                    events.write(alarm_row(score.ended))
-    for path in paths:
-        if str(path) != "-":
-            note(f"written: {shown(path)}")
+    Args:
+        detector: what is normal.
+        source: what is streamed.
+        stop: ends the stream when it is set.
+        realtime: see `stream_alarms`.
+        **outputs: further arguments of `stream_alarms`.
+    """
+    from stillmotion.prediction.alarm_streams import AlarmStreamStats, check_alarm_outputs, stream_alarms
+
+    reading = {"realtime": realtime, "every_frame": outputs.pop("every_frame")}
+    check_alarm_outputs(source, **outputs)
+    load_backend()
+    stats = AlarmStreamStats()
+    # Rows may be printed for another program: the view must not be mixed with them.
+    console = err if Path("-") in (outputs["scores"], outputs["events"]) else out
+    kinds = tuple(detector.record.thresholds)
+
+    def show_score(score: Score) -> None:
+        view.update(score)
+        if score.scene_changed:
+            note(f"{score.seconds:.0f} s: {SCENE_CHANGED}")
+
+    with DetectorView(str(source), stats, console, kinds, live=source.live or realtime) as view:
+        result = stream_alarms(detector, source, stop=stop, on_score=show_score, stats=stats, **reading, **outputs)
+    note(", ".join(describe_alarm_stats(stats)))
+    if not result.alarms:
+        note("no alarm")
+    if result.known:
+        note(f"{result.known} of the alarms {'was' if result.known == 1 else 'were'} in {outputs['alarms']} already")
+    for name, count in stats.undelivered.items():
+        why = f" ({stats.errors[name]})" if name in stats.errors else ""
+        have = "notice has" if count == 1 else "notices have"
+        note(f"{count} {have} not reached {name}{why}; run the same command again to send what is left")
+    for path in result.files:
+        note(f"written: {shown(path)}")
+    if outputs["alarms"] is not None and result.alarms:
+        note(f"alarms: {shown(outputs['alarms'] / 'alarms.csv')}, with a folder for each")
+        note("next: look at the where.jpg of each; the alarm.json of one that is none says how to make it normal")
 
 
 def _with_state(scores: Iterator[Score]) -> Iterator[tuple[Score, bool]]:
@@ -147,8 +150,3 @@ def _with_state(scores: Iterator[Score]) -> Iterator[tuple[Score, bool]]:
         if score.raised is not None:
             in_alarm = True
         yield score, in_alarm
-
-
-def _describe(alarm: Alarm) -> str:
-    end = alarm.raised_seconds if alarm.end_seconds is None else alarm.end_seconds
-    return f"{alarm.start_seconds:.1f} to {end:.1f} s by {alarm.kind}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -127,18 +128,35 @@ Snapshots = Annotated[
 
 
 def read_threshold(text: str | None, option: str) -> float | dict[str, float] | None:
-    """`0.6`, or `left=0.6,right=0.9` as a threshold for each label. Raises UsageError."""
+    """`0.6`, or `left=0.6,right=0.9` as a threshold for each label, or both. Raises UsageError.
+
+    In `0.6,right=0.9`, the first number is for all other labels; its label is empty. See `spread_threshold`.
+    """
     if text is None:
         return None
     try:
         if "=" not in text:
             return float(text)
-        pairs = (part.rpartition("=") for part in text.split(","))
-        return {label.strip(): float(number) for label, _, number in pairs}
+        pairs = [part.rpartition("=") for part in text.split(",")]
+        thresholds = {label.strip(): float(number) for label, _, number in pairs}
     except ValueError:
         raise UsageError(
-            f"{option} {text!r}: expected a number like 0.6, or one for each label: left=0.6,right=0.9"
+            f"{option} {text!r}: expected a number like 0.6, one for each label like left=0.6,right=0.9, or both like "
+            "0.6,right=0.9"
         ) from None
+    if len(thresholds) < len(pairs):
+        raise UsageError(f"{option} {text!r}: a label is given twice, or more than one number is without a label")
+    return thresholds
+
+
+def spread_threshold(
+    threshold: float | dict[str, float] | None, labels: Sequence[str]
+) -> float | dict[str, float] | None:
+    """What `read_threshold` has read, with the number without a label for each label that has none of its own."""
+    if not isinstance(threshold, dict) or "" not in threshold:
+        return threshold
+    given = dict(threshold)
+    return {**dict.fromkeys(labels, given.pop("")), **given}
 
 
 def read_time(text: str | None, option: str) -> float | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,9 +15,13 @@ from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import err, interrupted, note, out, shown
 from stillmotion.cli.detectors import find_detector, stream_with_detector
-from stillmotion.cli.live_view import LiveView, budget_table, describe_stats
 from stillmotion.cli.model_facts import Facts, check_model, takes_facts
+from stillmotion.cli.model_view import ModelView, budget_table, describe_stats
 from stillmotion.errors import UsageError
+
+if TYPE_CHECKING:
+    from stillmotion.models.cards import Outputs
+    from stillmotion.prediction import EventDetector
 
 
 @takes_facts()
@@ -63,7 +67,27 @@ def stream(
     ] = None,
     webhook: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Post JSON there when an event begins, goes on and ends.", show_default=False),
+        typer.Option(
+            metavar="URL", help="Post JSON there when an event or alarm begins, goes on and ends.", show_default=False
+        ),
+    ] = None,
+    alarms_folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--alarms",
+            metavar="DIR",
+            help="With an anomaly detector: a folder for a clip and pictures of each alarm, and a table of all.",
+            show_default=False,
+        ),
+    ] = None,
+    mqtt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BROKER/TOPIC",
+            help="With an anomaly detector: publish JSON there when an alarm begins and ends; host:port/topic, or "
+            "mqtts://user:password@host/topic.",
+            show_default=False,
+        ),
     ] = None,
     notice_interval: Annotated[
         float,
@@ -110,7 +134,9 @@ def stream(
     *,
     facts: Facts,
     snapshots: options.Snapshots = None,
-    engine: Annotated[str, typer.Option(help="What runs the model: keras, onnx or openvino.")] = "keras",
+    engine: Annotated[
+        Literal["keras", "onnx", "openvino"], typer.Option(help="What runs the model: keras, onnx or openvino.")
+    ] = "keras",
     raw_video: Annotated[
         str,
         typer.Option(
@@ -125,7 +151,7 @@ def stream(
         typer.Option(
             "--enter-threshold",
             metavar="NUMBER|LABEL=NUMBER,...",
-            help="Probability at which an event begins; also one for each label.",
+            help="Probability at which an event begins; also one for each label, or both.",
             show_default="0.6",
         ),
     ] = None,
@@ -134,7 +160,7 @@ def stream(
         typer.Option(
             "--exit-threshold",
             metavar="NUMBER|LABEL=NUMBER,...",
-            help="Probability below which an event ends; also one for each label.",
+            help="Probability below which an event ends; also one for each label, or both.",
             show_default="0.4, or two thirds of the enter threshold if that is less",
         ),
     ] = None,
@@ -144,7 +170,8 @@ def stream(
 ) -> None:
     """Label a file, camera or network stream as it plays, computing only what is new in each frame.
 
-    With an anomaly detector: say when it is unusual. --out gets scores, and --events gets alarms.
+    With an anomaly detector: say when it is unusual. --out gets scores, --events gets alarms, and --alarms gets clips
+    and pictures of them.
 
     Example: stillmotion stream runs/cnn_rnn rtsp://camera/line --events events.csv
     """
@@ -159,63 +186,86 @@ def stream(
         options.read_threshold(text, name)
         for text, name in ((enter_threshold, "--enter-threshold"), (exit_threshold, "--exit-threshold"))
     )
-    usable = "model source out_file events_file replace start end every_frame realtime raw_video"
+    usable = (
+        "model source out_file events_file alarms_folder mqtt webhook replace start end every_frame realtime raw_video"
+    )
     anomalies = find_detector(context, model, usable.split())
     if anomalies is not None:
         with stopping_between_frames():
             return stream_with_detector(
                 anomalies,
                 frames_from,
-                out_file,
-                events_file,
+                scores=out_file,
+                events=events_file,
+                alarms=alarms_folder,
+                mqtt=mqtt,
+                webhook=webhook,
                 replace=replace,
                 stop=interrupted,
                 every_frame=every_frame,
                 realtime=realtime,
             )
+    for option, value in (("--alarms", alarms_folder), ("--mqtt", mqtt)):
+        if value is not None:
+            raise UsageError(
+                f"{option} needs an anomaly detector, and {model} is none; of models, see --clips, --webhook"
+            )
     check_model(model, facts, streamed=True)
-    load_backend()
     from stillmotion.models.cards import find_run
-    from stillmotion.prediction import EventDetector, StreamStats, load_clip_model, stream_to, time_budget
+    from stillmotion.prediction.events import EventDetector
+    from stillmotion.prediction.outputs import check_stream_outputs
+
+    outputs: dict[str, Any] = {
+        "predictions": out_file,
+        "events": events_file,
+        "video": video_file,
+        "clips": clips_folder,
+        "webhook": webhook,
+        "replace": replace,
+    }
+    check_stream_outputs(frames_from, **outputs)
+
+    def find_events(labels: Sequence[str], kind: Outputs = "softmax") -> EventDetector:
+        return EventDetector(
+            labels,
+            smoothing_seconds=smoothing,
+            enter_threshold=options.spread_threshold(enter, labels),
+            exit_threshold=options.spread_threshold(leave, labels),
+            min_duration_seconds=min_duration,
+            outputs=kind,
+            only=options.read_names(only),
+            notice_seconds=notice_interval,
+            unknown=unknown,
+        )
+
+    run = find_run(model)
+    if run is not None:
+        find_events(run.labels)  # What is wrong with thresholds and labels is said before a backend loads.
+    load_backend()
+    from stillmotion.prediction import StreamStats, load_clip_model, stream_to, time_budget
 
     videos = [Path(source)] if not frames_from.live and Path(source).is_file() else []
     clip_model = load_clip_model(model, **facts, engine=engine, snapshots=snapshots, videos=videos)
     if clip_model.note:
         note(clip_model.note)
-    if events_file and unknown and clip_model.memory is None and find_run(model):
+    if events_file and unknown and clip_model.memory is None and run:
         note("this run does not remember its training clips, so what is unlike them is not reported as 'unknown'")
-    detector = EventDetector(
-        clip_model.labels,
-        smoothing_seconds=smoothing,
-        enter_threshold=enter,
-        exit_threshold=leave,
-        min_duration_seconds=min_duration,
-        outputs=clip_model.outputs,
-        only=options.read_names(only),
-        notice_seconds=notice_interval,
-        unknown=unknown,
-    )
     stats = StreamStats()
     # Predictions or events may be printed for another program: the view must not be mixed with them.
     console = err if Path("-") in (out_file, events_file) else out
-    view = LiveView(str(frames_from), clip_model.labels, stats, console, clip_model.outputs)
+    view = ModelView(str(frames_from), clip_model.labels, stats, console, clip_model.outputs)
     with view, stopping_between_frames():
         result = stream_to(
             clip_model,
             frames_from,
-            predictions=out_file,
-            events=events_file,
-            video=video_file,
-            clips=clips_folder,
-            webhook=webhook,
-            detector=detector,
+            detector=find_events(clip_model.labels, clip_model.outputs),
             hop=hop,
             every_frame=every_frame,
             realtime=realtime,
-            replace=replace,
             on_update=view.update,
             stats=stats,
             stop=interrupted,
+            **outputs,
         )
     note(", ".join(describe_stats(stats)))
     if result.events:

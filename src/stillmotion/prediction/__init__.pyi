@@ -1,4 +1,9 @@
 from .adopting import adopt_model as adopt_model, check_adoptable as check_adoptable
+from .alarm_streams import (
+    AlarmStreamResult as AlarmStreamResult,
+    AlarmStreamStats as AlarmStreamStats,
+    stream_alarms as stream_alarms,
+)
 from .clip_models import ClipModel as ClipModel, load_clip_model as load_clip_model
 from .converting import Conversion as Conversion, convert_model as convert_model
 from .costs import measure_cost as measure_cost, measure_memory as measure_memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -19,7 +19,9 @@ from stillmotion.errors import UsageError
 from stillmotion.models.cards import Outputs
 from stillmotion.prediction.records import describe_numbers
 from stillmotion.prediction.sinks import name_file_in_errors
-from stillmotion.streaming import WindowPrediction
+
+if TYPE_CHECKING:
+    from stillmotion.streaming import WindowPrediction
 
 # Half a second at a time reaches the disk, so that a video can be played whatever happens. When it is closed, an mp4
 # becomes an ordinary one.
@@ -31,6 +33,12 @@ VIDEOS: Mapping[str, dict[str, str]] = {
 }
 # Fast enough to keep up with a camera, and no frame is held back for later.
 _ENCODER_OPTIONS = {"crf": "20", "preset": "veryfast", "tune": "zerolatency", "g": "50"}
+
+
+def check_video_ending(path: Path) -> None:
+    """Refuse an ending that is not in `VIDEOS`. Raises UsageError."""
+    if path.suffix.lower() not in VIDEOS:
+        raise UsageError(f"{path}: a video is written to one of {', '.join(VIDEOS)}")
 
 
 class AnnotatedVideo:
@@ -48,9 +56,8 @@ class AnnotatedVideo:
     """
 
     def __init__(self, path: Path, labels: Sequence[str] = (), outputs: Outputs = "softmax") -> None:
-        options = VIDEOS.get(path.suffix.lower())
-        if options is None:
-            raise UsageError(f"{path}: a video is written to one of {', '.join(VIDEOS)}")
+        check_video_ending(path)
+        options = VIDEOS[path.suffix.lower()]
         self.path, self.labels, self.outputs = path, labels, outputs
         with name_file_in_errors(path):
             self._container = av.open(str(path), "w", options=options)

@@ -31,15 +31,10 @@ class EventClips:
     """
 
     def __init__(self, folder: Path, source: Source, window_seconds: float, *, replace: bool = False) -> None:
-        if source.kind != "file":
-            raise UsageError(f"{source}: clips are cut out of files; what another source has sent is gone")
-        if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: is not a folder")
-        if not replace and folder.is_dir() and any(folder.iterdir()):
-            raise UsageError(f"{folder}: is not empty; choose another folder for clips, or give `replace`")
+        check_clips(folder, source, replace=replace)
         self.folder, self.source, self.window_seconds = folder, source, window_seconds
         name = urlsplit(source.name).path if "://" in source.name else source.name
-        self._stem = _file_name(PurePosixPath(Path(name).as_posix()).stem)
+        self._stem = file_name(PurePosixPath(Path(name).as_posix()).stem)
 
     def cut(self, event: Event) -> Path:
         """Write the clip of an event.
@@ -55,7 +50,7 @@ class EventClips:
             StillmotionError: the clip cannot be written.
         """
         start = max(self.source.start_seconds, event.start_seconds - self.window_seconds)
-        folder = make_folder(self.folder / _file_name(event.label))
+        folder = make_folder(self.folder / file_name(event.label))
         path = folder / f"{self._stem}_{start:.2f}-{event.end_seconds:.2f}.mp4"
         part = replace(self.source, start_seconds=start, end_seconds=event.end_seconds)
         with closing(AnnotatedVideo(path)) as clip, closing(read_source(part)) as frames:
@@ -64,6 +59,25 @@ class EventClips:
         return path
 
 
-def _file_name(text: str) -> str:
+def check_clips(folder: Path, source: Source, *, replace: bool) -> None:
+    """Check that the events of a source can be cut out of it, into a folder.
+
+    Args:
+        folder: where the clips go.
+        source: what is read.
+        replace: whether the folder may hold files.
+
+    Raises:
+        UsageError: the source is not a file, or the folder is not empty.
+    """
+    if source.kind != "file":
+        raise UsageError(f"{source}: clips are cut out of files; what another source has sent is gone")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is not a folder")
+    if not replace and folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder}: is not empty; choose another folder for clips, or give `replace`")
+
+
+def file_name(text: str) -> str:
     """A text as a name that every file system takes."""
     return re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", text).strip(" .")[:100] or "_"

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,9 @@ from stillmotion.errors import UsageError
 from stillmotion.models.cards import Outputs
 from stillmotion.prediction.event_records import Event, EventNotice, OpenEvent, ended_events
 from stillmotion.prediction.near_misses import NearMisses
-from stillmotion.streaming import WindowPrediction
+
+if TYPE_CHECKING:
+    from stillmotion.streaming import WindowPrediction
 
 ENTER_THRESHOLD, EXIT_THRESHOLD = 0.6, 0.4
 # The label of windows that are unlike the training clips. Its averages are of their distance, and end at this share of

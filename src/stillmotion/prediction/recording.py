@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from stillmotion.decoding.live import Source, find_source
-from stillmotion.decoding.prefetch import SourceFrame
-from stillmotion.errors import UsageError
+from stillmotion.delivery.couriers import Notifier
+from stillmotion.delivery.webhooks import Webhook
 from stillmotion.prediction.annotation import AnnotatedVideo
 from stillmotion.prediction.clip_models import ClipModel, load_clip_model
 from stillmotion.prediction.cutting import EventClips
 from stillmotion.prediction.event_records import Event
 from stillmotion.prediction.events import EventDetector
 from stillmotion.prediction.live import StreamUpdate, stream_updates
+from stillmotion.prediction.outputs import check_stream_outputs
 from stillmotion.prediction.sinks import (
     EVENT_COLUMNS,
     Sink,
-    Webhook,
+    clock_time,
     event_row,
     notice_row,
     open_sink,
@@ -45,7 +44,7 @@ class StreamResult:
         events: the events that were found.
         seconds: from the first frame to the last.
         no_event: if there were none, how close the predictions came to one, in one line.
-        webhook_failures: how many posts the webhook did not receive.
+        webhook_failures: how many posts the webhook did not receive, although they were tried again.
         webhook_error: the last reason.
 
     Examples:
@@ -92,7 +91,8 @@ def stream_to(
         events: a `.csv` or `.jsonl` file for events; `-` prints JSON lines.
         video: an `.mp4`, `.mov` or `.mkv` file for the frames with the current prediction on them.
         clips: a folder for a video of each event that is found in a file; see `EventClips`.
-        webhook: a URL that receives JSON whenever an event begins, goes on (see `EventDetector`) or ends.
+        webhook: a URL that receives JSON whenever an event begins, goes on (see `EventDetector`) or ends. What it does
+            not receive is posted again, as long as the stream runs.
         detector: what finds events; by default an `EventDetector` with its defaults.
         hop: see `stream`.
         every_frame: see `stream`.
@@ -114,10 +114,9 @@ def stream_to(
         >>> result = sm.stream_to("runs/motion", "new.mp4", events="events.jsonl", video="labeled.mp4")
     """
     source = source if isinstance(source, Source) else find_source(source)
-    paths = [Path(path) for path in (predictions, events, video) if path is not None]
-    check_outputs(paths, source)
-    if not replace:
-        check_not_there(paths)
+    paths = check_stream_outputs(
+        source, predictions=predictions, events=events, video=video, clips=clips, webhook=webhook, replace=replace
+    )
     model = run if isinstance(run, ClipModel) else load_clip_model(run)
     stats = stats or StreamStats()
     detector = detector or EventDetector(model.labels, outputs=model.outputs)
@@ -135,7 +134,7 @@ def stream_to(
         prediction_sinks = open_table(
             predictions, window_columns(model.labels, model.outputs, distances=model.memory is not None)
         )
-        hook = stack.enter_context(closing(Webhook(webhook))) if webhook is not None else None
+        hook = stack.enter_context(closing(Notifier([Webhook(webhook)]))) if webhook is not None else None
         event_sinks = open_table(events, EVENT_COLUMNS)
         annotated: AnnotatedVideo | None = None
         if video is not None:
@@ -178,44 +177,14 @@ def stream_to(
     written = tuple(path for path in paths if path.exists())
     no_event = "" if found else detector.explain_silence()
     seconds = span[1] - span[0] if span else 0.0
-    return StreamResult(
-        stats, written, tuple(found), seconds, no_event, hook.failed if hook else 0, hook.error if hook else ""
-    )
+    undelivered = sum(hook.undelivered.values()) if hook else 0
+    why = next(iter(hook.errors.values()), "too slow") if hook and undelivered else ""
+    return StreamResult(stats, written, tuple(found), seconds, no_event, undelivered, why)
 
 
-def _post(hook: Webhook, update: StreamUpdate, source: str, run: str, *, live: bool) -> None:
+def _post(hook: Notifier, update: StreamUpdate, source: str, run: str, *, live: bool) -> None:
     """Post what has become of events; those of a live source with the clock time of its frames."""
     for notice in update.notices:
-        now = _clock(update.frame) if live else datetime.now().astimezone()
+        now = clock_time(update.frame) if live else datetime.now().astimezone()
         seconds = update.frame.seconds if live else None
         hook.write(notice_row(notice, source=source, run=run, now=now, now_seconds=seconds))
-
-
-def _clock(frame: SourceFrame) -> datetime:
-    """When a frame arrived, in local time."""
-    return datetime.now().astimezone() - timedelta(seconds=time.monotonic() - frame.arrived)
-
-
-def check_not_there(paths: Sequence[Path]) -> None:
-    """Refuse to replace what an earlier stream has written. Raises UsageError."""
-    for path in paths:
-        if path.is_file() and path.stat().st_size:
-            raise UsageError(f"{path}: is there already; choose another name, or give `replace`")
-
-
-def check_outputs(paths: Sequence[Path], source: Source) -> None:
-    """Check that a stream's files have different names, and do not replace its source.
-
-    Args:
-        paths: the files to write.
-        source: what is read.
-
-    Raises:
-        UsageError: a name occurs twice.
-    """
-    # Path.resolve raises RuntimeError for a link to itself; this gives its name.
-    taken = set() if source.name == "-" else {os.path.realpath(source.name)}
-    for path in paths:
-        if os.path.realpath(path) in taken:
-            raise UsageError(f"{path}: named twice; it would be overwritten")
-        taken.add(os.path.realpath(path))

@@ -1,38 +1,32 @@
-"""Where predictions and events go as they arrive: a table, standard output, a web address.
+"""Where predictions and events go as they arrive: a table, or standard output.
 
 To add a kind of table, add its class and its row in `SINKS`.
 """
 
 from __future__ import annotations
 
-import base64
 import csv
 import json
-import math
-import queue
-import re
 import sys
-import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any, Protocol, TextIO
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 import av
 import numpy as np
 
-from stillmotion.decoding.live import without_credentials
+from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models.cards import Outputs
 from stillmotion.prediction.event_records import Event, EventNotice
 from stillmotion.prediction.tables import distance_columns, result_columns
-from stillmotion.streaming import WindowPrediction
+
+if TYPE_CHECKING:
+    from stillmotion.streaming import WindowPrediction
 
 Row = dict[str, Any]
 
@@ -94,6 +88,11 @@ def notice_row(notice: EventNotice, *, source: str, run: str, now: datetime, now
     }
 
 
+def clock_time(frame: SourceFrame) -> datetime:
+    """When a frame arrived, in local time."""
+    return datetime.now().astimezone() - timedelta(seconds=time.monotonic() - frame.arrived)
+
+
 class JsonLines:
     """A file with one JSON object per line."""
 
@@ -143,99 +142,6 @@ class StandardOutput:
         pass
 
 
-class _RefuseRedirects(urllib.request.HTTPRedirectHandler):
-    """Makes a redirect an error.
-
-    urllib would follow it with a GET, which posts nothing, and would send the password to the other host.
-    """
-
-    def redirect_request(self, *_: object) -> None:
-        return None
-
-
-_OPENER = urllib.request.build_opener(_RefuseRedirects)
-
-
-class Webhook:
-    """Posts each row as JSON from a thread of its own, so that a slow or absent receiver never delays the stream.
-
-    Args:
-        url: http or https. A user name and password in it are sent as basic authentication. In them "/", "?" and "#"
-            are escaped; elsewhere "@" is. Spaces, control characters and all beyond ASCII are escaped too.
-        timeout_seconds: how long to wait for an answer.
-
-    Attributes:
-        failed: how many rows were not received.
-        error: the last reason.
-
-    Raises:
-        UsageError: not such a URL. The message does not show it, because a wrong URL may hold a password anywhere.
-    """
-
-    def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
-        self.url = without_credentials(url)
-        self._target, self._headers = _target_and_headers(url)
-        self.timeout_seconds = timeout_seconds
-        self.failed, self.error = 0, ""
-        self._deadline = math.inf
-        self._rows: queue.Queue[Row | None] = queue.Queue(maxsize=100)
-        self.thread = threading.Thread(target=self._post_all, name="webhook", daemon=True)
-        self.thread.start()
-
-    def write(self, row: Row) -> None:
-        try:
-            self._rows.put_nowait(row)
-        except queue.Full:
-            self.failed, self.error = self.failed + 1, "too slow"
-
-    def close(self) -> None:
-        """Post the rows that still wait, for as long as one answer may take; the rest counts as failed."""
-        self._deadline = time.monotonic() + self.timeout_seconds
-        self._rows.put(None)
-        self.thread.join(2 * self.timeout_seconds)
-
-    def _post_all(self) -> None:
-        while (row := self._rows.get()) is not None:
-            if time.monotonic() > self._deadline:
-                self.failed, self.error = self.failed + 1, self.error or "too slow"
-                continue
-            body = json.dumps(row, ensure_ascii=False).encode()
-            request = urllib.request.Request(self._target, body, self._headers)
-            try:
-                with _OPENER.open(request, timeout=self.timeout_seconds):
-                    pass
-            except (HTTPException, ValueError) as error:
-                # Their messages may show the URL, and with it a secret.
-                self.failed, self.error = self.failed + 1, type(error).__name__
-            except OSError as error:
-                self.failed, self.error = self.failed + 1, str(getattr(error, "reason", error))
-
-
-def _target_and_headers(url: str) -> tuple[str, dict[str, str]]:
-    """The URL to post to, which urllib wants without user and password, and the headers that carry them."""
-    headers = {"Content-Type": "application/json"}
-    # Python's own errors about such a character show the URL.
-    if re.search(r"[^!-~]", url):
-        raise UsageError("webhook: escape spaces, control characters and letters beyond ASCII (a space is %20)")
-    # In http://bob:se/cret@host, "bob" would be the host: the password would be sent to it as a path.
-    if re.search(r"[/?#].*@", url.partition("://")[2], re.DOTALL):
-        raise UsageError(
-            "webhook: escape /, ? and # in the user name and password (%2F, %3F, %23), and @ elsewhere (%40)"
-        )
-    try:
-        parts = urlsplit(url)
-        # A port that is no number raises ValueError, as brackets without an end do.
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable:
-        raise UsageError("webhook: expected an address like http://host/path or https://host/path")
-    credentials, _, address = parts.netloc.rpartition("@")
-    if credentials:
-        headers["Authorization"] = "Basic " + base64.b64encode(unquote(credentials).encode()).decode()
-    return parts._replace(netloc=address).geturl(), headers
-
-
 SINKS: Mapping[str, Callable[[Path, Sequence[str]], Sink]] = {
     ".jsonl": lambda path, columns: JsonLines(path),
     ".csv": Csv,
@@ -256,11 +162,16 @@ def open_sink(path: Path, columns: Sequence[str]) -> Sink:
         UsageError: an ending that is not in `SINKS`.
         StillmotionError: the file cannot be written.
     """
+    check_table_ending(path)
     if str(path) == "-":
         return StandardOutput()
-    if path.suffix.lower() not in SINKS:
-        raise UsageError(f"{path}: a stream is written to one of {', '.join(SINKS)}, or - for standard output")
     return SINKS[path.suffix.lower()](path, columns)
+
+
+def check_table_ending(path: Path) -> None:
+    """Refuse an ending that is not in `SINKS`. Raises UsageError."""
+    if str(path) != "-" and path.suffix.lower() not in SINKS:
+        raise UsageError(f"{path}: a stream is written to one of {', '.join(SINKS)}, or - for standard output")
 
 
 def _open_text(path: Path) -> TextIO:

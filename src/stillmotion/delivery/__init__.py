@@ -1,0 +1,1 @@
+"""Bring notices to their receivers: each one is kept until its receiver has it."""
