@@ -153,7 +153,8 @@ def test_unreadable_recordings_are_skipped_unless_all_are(evaluate: Evaluate) ->
 def test_a_recording_that_was_learned_from_is_refused_under_any_name(tmp_path: Path) -> None:
     (tmp_path / "renamed.mp4").write_bytes(b"frames")
     (tmp_path / "learned.mp4").write_bytes(b"frames")
-    record = SimpleNamespace(footage=SimpleNamespace(contents=(content_hash(tmp_path / "learned.mp4"),)))
+    contents = (content_hash(tmp_path / "learned.mp4"),)
+    record = SimpleNamespace(footage=SimpleNamespace(contents=contents, acknowledged=()))
     detector = object.__new__(Detector)
     detector.__dict__["record"] = record
     truth = TrueRecording("renamed.mp4", tmp_path / "renamed.mp4", "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.promise import HeldOut, Threshold
 from stillmotion.anomaly.scoring import Score
+from stillmotion.prediction import alarm_streams
 
 ONE = np.ones(1, np.float32)
 THRESHOLDS = {"look": Threshold(1.0, 0.5, 0), "motion": Threshold(1.0, 0.5, 1)}
@@ -98,8 +100,15 @@ def test_a_scene_that_has_changed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_p
     scores = [Score(float(n), 0.1, 0.1, 0.0, 0.0, (0, 0), scene_changed=n == 3) for n in range(6)]
     monkeypatch.setattr("stillmotion.anomaly.is_detector", lambda _: True, raising=False)
     monkeypatch.setattr("stillmotion.anomaly.load_detector", lambda _: detector(HeldOut(9, 1, 1.0)), raising=False)
-    monkeypatch.setattr("stillmotion.anomaly.score_source", lambda *_, **__: iter(scores), raising=False)
     monkeypatch.setattr("stillmotion.cli.detectors.load_backend", lambda: None)
+
+    def streamed(*_: object, on_score: Any, **more: object) -> Any:
+        for score in scores:
+            on_score(score)
+        return SimpleNamespace(alarms=(), known=0, files=())
+
+    monkeypatch.setattr(alarm_streams, "stream_alarms", streamed)
+    monkeypatch.setattr("stillmotion.anomaly.score_source", lambda *_, **__: iter(scores), raising=False)
     (tmp_path / "a.mp4").write_bytes(b"")
     for command in ("predict", "stream"):
         done = run_command(command, tmp_path, tmp_path / "a.mp4")
