@@ -1,6 +1,6 @@
 """What does an anomaly detector find that has seen normal footage only? Prints Markdown tables.
 
-    python benchmarks/anomaly.py --out anomaly [--minutes 20] [--data FOLDER]
+    python benchmarks/anomaly.py --out anomaly [--minutes 20] [--data FOLDER] [--speed [--frames 100000]]
 
 A rendered line has minutes of normal footage and as many test recordings of one minute, 20 at most, in each of which
 three things happen: faults of look, motion and sequence, which should be found, and nuisances, which should not alarm.
@@ -10,6 +10,9 @@ Faults are also put into the normal footage, and what that says is compared with
 With --data, clips of real recordings are tested, too: `fights`, with quarrels as faults, and `gestures`, with one
 gesture as normal and all others as faults. A third of the groups is tested on; the detector learns from the normal
 clips of the others. Each clip is normal or not as a whole, so what is measured is whether its highest score tells.
+
+With --speed, nothing is tested: it prints the processor time that a second of 720p at 25 frames per second takes, and
+how much memory is in use after some thousand frames.
 
 If interrupted, run the same command again to resume.
 """
@@ -21,15 +24,22 @@ import csv
 import os
 import time
 from collections import defaultdict
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import spearmanr
 
 import stillmotion as sm
-from stillmotion.anomaly import DetectorEvaluation, is_detector
+from stillmotion.anomaly import AlarmFinder, DetectorEvaluation, is_detector
+from stillmotion.anomaly.alarms import Level
 from stillmotion.anomaly.curves import LevelTimeline
+from stillmotion.anomaly.detector import FrameScorer
+from stillmotion.anomaly.measuring import measure_source
+from stillmotion.anomaly.scene import SceneWatch
 from stillmotion.anomaly.truth import TrueFault
+from stillmotion.decoding.live import find_source, read_source
 from stillmotion.demo.line import FAULTS, NUISANCES
 
 REAL = {"fights": ("noFight",), "gestures": ("up", "circlecc")}
@@ -47,6 +57,7 @@ SIMULATED = {
     "press-missing": "skipped step",
 }
 PER_FAULT = 6
+CAMERA_SECONDS = 20
 
 
 def fit(normal: Path, out: Path, group: str | None = None) -> sm.Detector:
@@ -71,20 +82,21 @@ def line(out: Path, minutes: int) -> None:
     record = detector.record
     print(
         f"\nPromise {record.promise}: {record.footage.held_out.units} recordings, expected at most "
-        f"{record.expected_per_hour:.1f} per hour; {record.recordings_needed} recordings would keep it.",
+        f"{record.expected_per_hour:.1f} per hour; {record.recordings_needed} recordings would keep it. "
+        f"What repeats: {record.cycle_note}.",
         flush=True,
     )
     cpu = time.process_time()
     result = sm.evaluate_detector(detector, out / "line" / "test" / "truth.csv")
     seconds = sum(1 for _ in (out / "line" / "test").glob("*.mp4")) * 60
     print(f"\nTested {seconds} s of footage in {time.process_time() - cpu:.0f} s of processor time.")
-    print("\n| kind | fault | found | by look, by motion | median delay, s |\n|---|---|---|---|---|")
+    print("\n| kind | fault | found | by look, by motion, by cycle | median delay, s |\n|---|---|---|---|---|")
     for kind, names in FAULTS.items():
         for name in names:
             faults = [fault for fault in result.faults if fault.fault.label == name]
             alarms = [fault.alarm for fault in faults if fault.alarm]
             delays = [fault.delay_seconds for fault in faults if fault.delay_seconds is not None]
-            by = ", ".join(str(sum(alarm.kind == which for alarm in alarms)) for which in ("look", "motion"))
+            by = ", ".join(str(sum(alarm.kind == which for alarm in alarms)) for which in ("look", "motion", "cycle"))
             delay = f"{np.median(delays):.1f}" if delays else ""
             print(f"| {kind} | {name} | {len(alarms)} of {len(faults)} | {by} | {delay} |")
     summarize(result)
@@ -216,12 +228,80 @@ def real(out: Path, data: Path, name: str, normal: str) -> None:
     summarize(result)
 
 
+def speed(out: Path, minutes: int, frames: int) -> None:
+    """What it costs to score a camera, in processor time, and how much memory it takes in the long run."""
+    sm.make_anomaly_data(out / "line", minutes=minutes)
+    detector = fit(out / "line" / "normal", out / "line-detector")
+    camera = _camera(out / "line" / "test" / "recording000.mp4", out / "camera.mp4")
+    costs: dict[str, float] = {}
+    runs: dict[str, Callable[[], int]] = {
+        "decoding": lambda: _count(read_source(find_source(camera))),
+        "and measuring": lambda: _count(measure_source(detector.measurer(), find_source(camera))),
+        "and scoring": lambda: _count(sm.score_source(detector, camera)),
+    }
+    for name, run in runs.items():
+        run()  # What is compiled or loaded at first does not count.
+        began = time.process_time()
+        run()
+        costs[name] = (time.process_time() - began) / CAMERA_SECONDS
+    print("\n| a second of 720p at 25 frames per second | processor time, s |\n|---|---|")
+    for name, cost in costs.items():
+        print(f"| {name} | {cost:.3f} |", flush=True)
+    measured = [frame.measures for frame in measure_source(detector.measurer(), find_source(camera))]
+    scorer, finder = FrameScorer(detector), AlarmFinder(detector.record.rate)
+    watch = SceneWatch(detector.record.scene, detector.record.rate)
+    print("\n| frames scored | memory, MiB | processor time per frame, ms |\n|---|---|---|")
+    began, done = time.process_time(), 0
+    for number in range(1, frames + 1):
+        score = scorer.push(measured[number % len(measured)]._replace(starts=number == 1))
+        watch.push(score.look, score.motion)
+        finder.push(number / detector.record.rate, [Level(score.look, "look"), Level(score.motion, "motion")])
+        if number in (1_000, 10_000, 20_000, frames):
+            cost = (time.process_time() - began) / (number - done) * 1000
+            print(f"| {number} | {_resident():.1f} | {cost:.1f} |", flush=True)
+            began, done = time.process_time(), number
+
+
+def _count(items: Iterable[object]) -> int:
+    return sum(1 for _ in items)
+
+
+def _camera(recording: Path, file: Path) -> Path:
+    """A recording as a camera of 720p would give it."""
+    import av
+
+    with av.open(str(recording)) as source, av.open(str(file), "w") as target:
+        stream = target.add_stream("libx264", rate=25, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
+        pictures = source.decode(video=0)
+        shown = next(pictures)
+        for number in range(CAMERA_SECONDS * 25):
+            while shown.time < number / 25:
+                shown = next(pictures)
+            picture = shown.reformat(1280, 720, "yuv420p")
+            picture.pts, picture.time_base = number, Fraction(1, 25)
+            target.mux(stream.encode(picture))
+        target.mux(stream.encode())
+    return file
+
+
+def _resident() -> float:
+    """MiB of memory in use by this process."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="a folder for footage and detectors")
     parser.add_argument("--minutes", type=int, default=20, help="of normal footage")
     parser.add_argument("--data", type=Path, help="a folder with the data sets fights and gestures")
+    parser.add_argument("--speed", action="store_true", help="measure processor time and memory instead")
+    parser.add_argument("--frames", type=int, default=100_000, help="frames after which memory is measured")
     arguments = parser.parse_args()
+    if arguments.speed:
+        speed(arguments.out, arguments.minutes, arguments.frames)
+        raise SystemExit
     print("## The rendered line")
     line(arguments.out, arguments.minutes)
     if arguments.data:

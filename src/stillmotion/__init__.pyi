@@ -1,8 +1,11 @@
 from .anomaly import (
+    AddedFootage as AddedFootage,
     Detector as Detector,
     DetectorEvaluation as DetectorEvaluation,
     FaultSimulation as FaultSimulation,
     Score as Score,
+    acknowledge_alarm as acknowledge_alarm,
+    add_normal_footage as add_normal_footage,
     evaluate_detector as evaluate_detector,
     fit_anomaly_detector as fit_anomaly_detector,
     load_detector as load_detector,

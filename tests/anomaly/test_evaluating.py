@@ -55,7 +55,7 @@ def evaluate(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
 
         monkeypatch.setattr(evaluating, "score_source", scored)
         monkeypatch.setattr(evaluating, "Detector", SimpleNamespace)
-        record = SimpleNamespace(rate=RATE, footage=SimpleNamespace(contents=()))
+        record = SimpleNamespace(rate=RATE, footage=SimpleNamespace(contents=(), acknowledged=()))
         return evaluate_detector(SimpleNamespace(record=record), recordings)  # type: ignore[arg-type]
 
     return run
@@ -112,7 +112,7 @@ def test_areas_are_within_recordings_over_all_frames_and_over_recordings(evaluat
         recording("normal"),
         levels={"low": low, "high": high, "normal": [0.55] * 20},
     )
-    curve = result.curves["look or motion"]
+    curve = result.curves["highest of the three"]
     assert curve.macro == 1.0
     # Of 20 unusual frames, 10 are above all 40 normal ones, and 10 above those 10 that are 0.
     assert curve.micro == pytest.approx((10 * 40 + 10 * 10) / (20 * 40))
@@ -154,7 +154,8 @@ def test_unreadable_recordings_are_skipped_unless_all_are(evaluate: Evaluate) ->
 def test_a_recording_that_was_learned_from_is_refused_under_any_name(tmp_path: Path) -> None:
     (tmp_path / "renamed.mp4").write_bytes(b"frames")
     (tmp_path / "learned.mp4").write_bytes(b"frames")
-    record = SimpleNamespace(footage=SimpleNamespace(contents=(content_hash(tmp_path / "learned.mp4"),)))
+    contents = (content_hash(tmp_path / "learned.mp4"),)
+    record = SimpleNamespace(footage=SimpleNamespace(contents=contents, acknowledged=()))
     detector = object.__new__(Detector)
     detector.__dict__["record"] = record
     truth = TrueRecording("renamed.mp4", tmp_path / "renamed.mp4", "")

@@ -44,7 +44,7 @@ def scene() -> Scene:
     return make_scene()
 
 
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=str)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 def test_the_same_seed_makes_the_same_fault_and_the_truth_is_in_what_is_shown(scene: Scene, fault: FaultRecipe) -> None:
     for strength in fault.strengths.values():
         first, again = (fault.make(scene, strength, np.random.default_rng(7)) for _ in range(2))

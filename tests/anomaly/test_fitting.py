@@ -15,33 +15,19 @@ import pytest
 
 import stillmotion as sm
 from helpers.backbones import write_backbone
+from helpers.belts import RATE, SECONDS, write_belt
 from helpers.commands import run_command
-from helpers.media import write_video
 from stillmotion.anomaly import fitting, footage, memory
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.anomaly.detector import Detector, HeldOutPart
 from stillmotion.anomaly.fitting import fit_anomaly_detector
 from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recordings, measure_recordings
-from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_source, prepare
+from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_file, measure_source, prepare
 from stillmotion.anomaly.promise import HeldOut
 from stillmotion.decoding.live import find_source
 from stillmotion.models.pretrained import build_backbone
 
 pytestmark = pytest.mark.backend
-RATE = 8
-SECONDS = 6
-
-
-def write_belt(path: Path, *, seconds: float = SECONDS, seed: int = 0, stop: float = 99, color: float = 99) -> Path:
-    """A square that moves to the right, until it stops or changes its color."""
-    rng = np.random.default_rng(seed)
-    pictures = np.full((round(seconds * RATE), 32, 32, 3), 60, np.uint8)
-    x = 8 * seed
-    for number, picture in enumerate(pictures):
-        x += 3 if number < stop * RATE else 0
-        picture[12:22, (x + np.arange(10)) % 32] = (230, 230, 230) if number < color * RATE else (230, 0, 0)
-        picture += rng.integers(0, 6, picture.shape, dtype=np.uint8)
-    return write_video(path, pictures, rate=RATE)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,9 +95,13 @@ def test_stops_and_colors_are_far_above_normal_footage_and_alarm(detector: Detec
 
 def test_a_file_and_its_stream_have_the_same_scores(detector: Detector, tmp_path: Path) -> None:
     file = write_belt(tmp_path / "belt.mp4", seconds=3, stop=1.5)
+    readings: list[tuple[Any, dict[str, Any]]] = [
+        (detector, {}),
+        (detector.folder, {"realtime": True, "every_frame": True}),
+    ]
     whole, streamed = (
         [(score.seconds, score.look, score.motion, score.cell) for score in sm.score_source(given, file, **reading)]
-        for given, reading in ((detector, {}), (detector.folder, {"realtime": True, "every_frame": True}))
+        for given, reading in readings
     )
     assert len(whole) == 24 and whole == streamed
 
@@ -137,11 +127,11 @@ def test_an_interrupted_call_goes_on_and_gives_the_same_detector(
     measured: list[str] = []
 
     def spied(*args: Any, **more: Any) -> Any:
-        measured.append(Path(args[1].name).name)
+        measured.append(Path(args[2].name).name)
         return measure(*args, **more)
 
-    measure = measure_source
-    monkeypatch.setattr(footage, "measure_source", spied)
+    measure = measure_file
+    monkeypatch.setattr(footage, "measure_file", spied)
     resumed = fit_anomaly_detector(normal, out=tmp_path / "d", backbone=backbone)
     assert measured == ["belt1.mp4"]
     assert without_folder(resumed) == without_folder(detector)
@@ -150,6 +140,7 @@ def test_an_interrupted_call_goes_on_and_gives_the_same_detector(
         "detector.json",
         "held_out.npz",
         "memory.npz",
+        "scores.npz",
     ]
 
 
@@ -220,6 +211,19 @@ def test_a_detector_without_what_was_held_out_says_so(detector: Detector, tmp_pa
     (old / "detector.json").write_text(json.dumps(record))
     with pytest.raises(sm.StillmotionError, match="what was held out is missing or damaged; fit again"):
         sm.load_detector(old).without_fold(0)
+
+
+def test_files_are_measured_several_frames_at_a_time_with_the_same_result(backbone: str, tmp_path: Path) -> None:
+    """Also the last few, which do not fill a batch; only rounding differs."""
+    model = prepare(build_backbone(backbone, 16, 16))
+    source = find_source(write_belt(tmp_path / "belt.mp4", seconds=2.5))
+    alone = [frame.measures for frame in measure_source(FrameMeasurer(model, RATE), source)]
+    together = list(measure_file(model, RATE, source))
+    assert len(alone) == len(together) == 20
+    for one, other in zip(alone, together, strict=True):
+        assert (one.seconds, one.starts) == (other.seconds, other.starts)
+        for name in ("patches", "top", "flow"):
+            np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-4, atol=1e-4)
 
 
 def test_wrong_calls_are_refused(detector: Detector, normal: Path, backbone: str, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stillmotion.anomaly import memory
 from stillmotion.anomaly.frame_scores import CellScales, SmoothedScores, Smoothing
 from stillmotion.anomaly.measuring import Floats, Measures
 from stillmotion.anomaly.memory import Distances, Memory, MemoryBuilder, MotionStack, _Reservoir, _spread_out
@@ -75,6 +76,36 @@ def test_entries_are_spread_out_over_everything() -> None:
     kept = _spread_out(np.concatenate([alike, rows[100:]]), 8, np.random.default_rng(0))
     assert len(kept) == 8  # no row twice
     assert _spread_out(rows, 200, np.random.default_rng(0)) is rows
+
+
+def test_a_memory_that_grows_gives_up_no_entry_until_it_has_twice_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, size in (("PATCHES", 40), ("TOPS", 20), ("STACKS", 20)):
+        monkeypatch.setattr(memory, name, size)
+    rng, known = np.random.default_rng(0), steady()
+    sizes = []
+    for number in range(6):
+        builder, stack = MemoryBuilder(number), MotionStack(RATE)
+        for second in range(60):
+            measures = frame(second, 0.2 * (number + 2), float(10 * number + 10 + rng.uniform()), starts=second == 0)
+            builder.add(measures, stack.push(measures))
+        grown = builder.build(known)
+        far = frame(0, look=10.5 + 10 * number)
+        assert grown.distances(far, None).top < known.distances(far, None).top
+        if number < 3:
+            for name in ("patches", "top"):
+                entries = {tuple(row) for row in getattr(grown, name).tolist()}
+                assert entries >= {tuple(row) for row in getattr(known, name).tolist()}
+        known = grown
+        sizes.append((len(known.patches), len(known.top), known.motion.shape[1]))
+    assert sizes[0] == (50, 25, 25) and sizes[-1] == (80, 40, 40)
+
+
+def test_a_clip_without_a_second_of_movement_is_remembered_by_its_look() -> None:
+    known, builder = steady(), MemoryBuilder()
+    builder.add(frame(0, look=9.0, starts=True), None)
+    grown = builder.build(known)
+    np.testing.assert_array_equal(grown.motion, known.motion)
+    assert grown.distances(frame(0, look=9.0), None).patches.max() < 0.1
 
 
 def test_candidates_are_a_uniform_sample_however_many_come() -> None:

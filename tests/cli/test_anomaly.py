@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,11 @@ from stillmotion.anomaly.evaluating import DetectorEvaluation, FalseAlarm, Found
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.promise import HeldOut, Threshold
+from stillmotion.anomaly.scoring import Score
 from stillmotion.anomaly.simulated_faults import SimulatedFault
 from stillmotion.anomaly.simulation import FaultSimulation
 from stillmotion.anomaly.truth import TrueFault
+from stillmotion.prediction import alarm_streams
 
 ONE = np.ones(1, np.float32)
 THRESHOLDS = {"look": Threshold(1.0, 0.5, 0), "motion": Threshold(1.0, 0.5, 1)}
@@ -52,6 +55,16 @@ def test_a_promise_without_enough_footage_says_how_much_it_takes(monkeypatch: py
     text = fitted(monkeypatch, detector(HeldOut(3, 2, 0.5)))
     assert "promise 2/hour: not enough footage to keep it. Thresholds come from 3 groups of recordings" in text
     assert "the promise takes 11 groups of recordings like these, 110 minutes" in text
+
+
+def test_what_repeats_is_said_and_has_a_share_of_the_promise(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted_one = detector(HeldOut(23, 1, 23 / 12), recordings=23)
+    note = "cycles of 1.42 s"
+    thresholds = {**THRESHOLDS, "cycle": Threshold(1.0, 0.5, 0)}
+    record = replace(fitted_one.record, cycle_note=note, thresholds=thresholds)  # type: ignore[arg-type]
+    text = fitted(monkeypatch, replace(fitted_one, record=record))
+    assert note in text and "expect at most 2 per hour" in text  # (0 + 1) / 24, (1 + 1) / 24 and (0 + 1) / 24
+    assert record.recordings_needed == 17  # 2 per hour are 2 / 3 for each: one in 18 recordings of 5 minutes
 
 
 def test_footage_of_one_group_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,6 +147,26 @@ def test_a_simulation_says_what_would_be_found_and_writes_a_report(
     assert "skipped: a.mp4: shorter than 7 seconds" in text and "not made, because nothing in this footage" in text
     assert (given["per_fault"], given["seed"], given["overwrite"], given["out"]) == (12, 3, True, tmp_path / "new")
     assert "<h1" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_scene_that_has_changed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    scores = [Score(float(n), 0.1, 0.1, 0.0, 0.0, (0, 0), scene_changed=n == 3) for n in range(6)]
+    monkeypatch.setattr("stillmotion.anomaly.is_detector", lambda _: True, raising=False)
+    monkeypatch.setattr("stillmotion.anomaly.load_detector", lambda _: detector(HeldOut(9, 1, 1.0)), raising=False)
+    monkeypatch.setattr("stillmotion.cli.detectors.load_backend", lambda: None)
+
+    def streamed(*_: object, on_score: Any, **more: object) -> Any:
+        for score in scores:
+            on_score(score)
+        return SimpleNamespace(alarms=(), known=0, files=())
+
+    monkeypatch.setattr(alarm_streams, "stream_alarms", streamed)
+    monkeypatch.setattr("stillmotion.anomaly.score_source", lambda *_, **__: iter(scores), raising=False)
+    (tmp_path / "a.mp4").write_bytes(b"")
+    for command in ("predict", "stream"):
+        done = run_command(command, tmp_path, tmp_path / "a.mp4")
+        text = " ".join((done.stdout + done.stderr).split())
+        assert text.count("the scene has changed since training") == 1 and "3 s: " in text, text
 
 
 def test_wrong_calls_are_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What is unusual, learned from normal footage alone: by look and by motion."""
+"""What is unusual, learned from normal footage alone: by look, by motion and by what repeats."""
 
 import lazy_loader
 

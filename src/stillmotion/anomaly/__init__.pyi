@@ -1,3 +1,8 @@
+from .adding import (
+    AddedFootage as AddedFootage,
+    acknowledge_alarm as acknowledge_alarm,
+    add_normal_footage as add_normal_footage,
+)
 from .alarms import Alarm as Alarm, AlarmFinder as AlarmFinder
 from .detector import Detector as Detector, is_detector as is_detector, load_detector as load_detector
 from .evaluating import (

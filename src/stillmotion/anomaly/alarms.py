@@ -20,7 +20,7 @@ class Level(NamedTuple):
 
     Attributes:
         value: 0 is typical, 1 or more is unusual.
-        kind: "look" or "motion".
+        kind: "look", "motion" or "cycle".
         cell: row and column of the most unusual cell, from the upper left.
     """
 
@@ -37,7 +37,7 @@ class Alarm:
         start_seconds: when the level reached 1.
         raised_seconds: when the alarm was raised, after it had lasted for a moment.
         end_seconds: when the level was last above `RELEASE`; None while it lasts.
-        kind: "look" or "motion": which of the two was highest.
+        kind: "look", "motion" or "cycle": which was highest.
         peak: the highest level.
         cell: row and column of the most unusual cell at the peak, from the upper left.
     """

@@ -80,9 +80,10 @@ def collect_scores(recording: TrueRecording, scored: Sequence[Score]) -> Recordi
     for fault in recording.faults:
         unusual |= (seconds > fault.start_seconds) & (seconds <= fault.end_seconds)
     scores = {
-        "look or motion": np.array([score.level for score in scored]),
+        "highest of the three": np.array([score.level for score in scored]),
         "look": np.array([score.look for score in scored]),
         "motion": np.array([score.motion for score in scored]),
+        "cycle": np.array([score.cycle for score in scored]),
         "frame number": seconds,
         "share of the recording": np.full(len(scored), unusual.mean()),
         "how much moves": np.array([score.speed for score in scored]),

@@ -4,113 +4,52 @@ detector/
     detector.json      what it was learned from, its thresholds and what they promise
     memory.npz         what is normal: arrays
     held_out.npz       the same without the recordings of each fold, to score these as if they were new
+    scores.npz         the scores of normal footage that was held out, from which thresholds come
     backbone.keras     the frozen backbone, a plain Keras model: it loads without stillmotion
+
+Each time that normal footage is added, the arrays get new names, which detector.json knows. It is written last, so what
+interrupts this leaves the detector as it was.
 """
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
+from stillmotion.anomaly.arrays import (
+    DAMAGED,
+    pack,
+    pack_scores,
+    read_arrays,
+    unpack_cycles,
+    unpack_memory,
+    unpack_scores,
+    write_arrays,
+)
+from stillmotion.anomaly.cycle import CycleRegion, CycleScorer
 from stillmotion.anomaly.frame_scores import CellScales, FrameScore, SmoothedScores
 from stillmotion.anomaly.measuring import FrameMeasurer, Measures, prepare
 from stillmotion.anomaly.memory import Memory, MotionStack
-from stillmotion.anomaly.promise import HeldOut, Threshold
+from stillmotion.anomaly.records import (
+    KINDS as KINDS,
+    DetectorRecord as DetectorRecord,
+    HeldOutPart as HeldOutPart,
+    Kind as Kind,
+    NormalFootage as NormalFootage,
+)
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, write_json
 
 DETECTOR_FILE, MEMORY_FILE, BACKBONE_FILE = "detector.json", "memory.npz", "backbone.keras"
-HELD_OUT_FILE = "held_out.npz"
-Kind = Literal["look", "motion"]
-KINDS: tuple[Kind, ...] = ("look", "motion")
-
-
-@dataclass(frozen=True)
-class HeldOutPart:
-    """A part of a recording that was held out as a whole.
-
-    Attributes:
-        recording: its number in `NormalFootage.recordings`.
-        fold: which memory has not seen it, see `Detector.without_fold`.
-        start_seconds: where the part begins in the recording.
-        end_seconds: where it ends.
-    """
-
-    recording: int
-    fold: int
-    start_seconds: float
-    end_seconds: float
-
-
-@dataclass(frozen=True)
-class NormalFootage:
-    """What a detector was learned from.
-
-    Attributes:
-        recordings: the files, relative to the footage's folder.
-        contents: a hash of each file, by which it is known again.
-        held_out_by: "group" (each recording by default), or "stretch" if there was one group only, cut into stretches
-            of time.
-        held_out: how much thresholds rest on.
-        parts: what was held out together; empty in detectors of earlier versions.
-    """
-
-    recordings: tuple[str, ...]
-    contents: tuple[str, ...]
-    held_out_by: Literal["group", "stretch"]
-    held_out: HeldOut
-    parts: tuple[HeldOutPart, ...] = ()
-
-
-@dataclass(frozen=True)
-class DetectorRecord:
-    """What detector.json holds.
-
-    Attributes:
-        backbone: its name, see `stillmotion.models.pretrained`.
-        rate: frames per second.
-        promise: false alarms, such as "1/hour".
-        promise_per_hour: the same per hour.
-        footage: what it was learned from.
-        thresholds: of each kind of score.
-        version: of this format.
-    """
-
-    backbone: str
-    rate: float
-    promise: str
-    promise_per_hour: float
-    footage: NormalFootage
-    thresholds: dict[Kind, Threshold] = field(default_factory=dict)
-    version: int = 1
-
-    @property
-    def expected_per_hour(self) -> float:
-        """How many stretches of 5 minutes with a false alarm to expect per hour of new footage like this, at most."""
-        return sum(self.footage.held_out.expected_per_hour(threshold.alarms) for threshold in self.thresholds.values())
-
-    @property
-    def keeps_promise(self) -> bool:
-        """Whether there was enough normal footage for the promise."""
-        return self.expected_per_hour <= self.promise_per_hour * (1 + 1e-9)
-
-    @property
-    def recordings_needed(self) -> int:
-        """How many recordings, or groups of them, like these the promise takes, if none of them alarms."""
-        return self.footage.held_out.units_needed(self.promise_per_hour / len(KINDS))
-
-    @property
-    def hours_needed(self) -> float:
-        """How many hours of normal footage those are."""
-        return self.recordings_needed * self.footage.held_out.hours / self.footage.held_out.units
+UNFINISHED_FOLDER = "unfinished"
+HELD_OUT_FILE, SCORES_FILE = "held_out.npz", "scores.npz"
 
 
 @dataclass(frozen=True)
@@ -122,6 +61,7 @@ class Detector:
         record: what it was learned from and what it promises.
         memory: what is normal.
         scales: what distances are divided by.
+        cycles: what comes at each phase of what repeats.
 
     Examples:
         >>> detector = sm.load_detector("detector")
@@ -133,6 +73,7 @@ class Detector:
     record: DetectorRecord
     memory: Memory
     scales: CellScales
+    cycles: tuple[CycleRegion, ...] = ()
 
     def __repr__(self) -> str:
         return f"Detector({str(self.folder)!r}, {self.record.footage.held_out.hours:.2g} hours, {self.record.promise})"
@@ -146,10 +87,11 @@ class Detector:
         Raises:
             StillmotionError: the backbone is missing or damaged, or OpenCV is not installed.
         """
-        return FrameMeasurer(self._backbone, self.record.rate)
+        return FrameMeasurer(self.backbone, self.record.rate)
 
     @cached_property
-    def _backbone(self) -> Any:
+    def backbone(self) -> Any:
+        """The frozen Keras model that measures frames."""
         from stillmotion.models.loading import load_keras_model
 
         return prepare(load_keras_model(self.folder / BACKBONE_FILE))
@@ -167,52 +109,66 @@ class Detector:
             StillmotionError: the detector has no such memory, because an earlier version made it, or it is damaged.
         """
         try:
-            arrays = _read_arrays(self.folder / HELD_OUT_FILE, f"fold{fold}_")
-            return replace(self, memory=Memory(**{name: arrays[name] for name in _MEMORY_ARRAYS}))
-        except _DAMAGED:
+            arrays = read_arrays(self.folder / self.record.file(HELD_OUT_FILE), f"fold{fold}_")
+            return replace(self, memory=unpack_memory(arrays), cycles=unpack_cycles(arrays))
+        except DAMAGED:
             raise StillmotionError(f"{self.folder}: what was held out is missing or damaged; fit again") from None
 
-    def save(self, backbone: Any, held_out: Mapping[int, Memory]) -> None:
+    def held_out_scores(self) -> dict[Kind, list[NDArray[np.float64]]]:
+        """The scores of the normal footage that thresholds come from.
+
+        Returns:
+            For each kind, those of each recording that was held out; NaN where not known.
+
+        Raises:
+            StillmotionError: they are missing, because an earlier version made the detector, or damaged.
+        """
+        try:
+            return unpack_scores(read_arrays(self.folder / self.record.file(SCORES_FILE)))
+        except DAMAGED:
+            raise StillmotionError(f"{self.folder}: the held-out scores are missing or damaged; fit again") from None
+
+    def save(
+        self,
+        held_out: Mapping[int, tuple[Memory, Sequence[CycleRegion]]],
+        scores: Mapping[Kind, Sequence[NDArray[np.float64]]],
+        backbone: Any = None,
+    ) -> None:
         """Write the folder's files; detector.json is the last, because it says that the detector is complete.
 
         Args:
-            backbone: the Keras model that measured the footage.
-            held_out: for each fold, a memory that has not seen it.
+            held_out: for each fold, what is normal and what repeats, learned without it.
+            scores: see `held_out_scores`.
+            backbone: the Keras model that measured the footage; None if it is there already.
 
         Raises:
             StillmotionError: a file cannot be written.
         """
-        arrays: dict[str, Any] = {
-            **_memory_arrays(self.memory),
+        memory = pack(self.memory, self.cycles) | {
             "cell_patches": self.scales.patches,
             "cell_top": np.float32(self.scales.top),
             "cell_motion": self.scales.motion,
         }
         folds: dict[str, Any] = {}
-        for fold, memory in held_out.items():
-            folds |= _memory_arrays(memory, f"fold{fold}_")
-        for name, content in ((MEMORY_FILE, arrays), (HELD_OUT_FILE, folds)):
-            with atomic_write(self.folder / name) as part, part.open("wb") as file:
-                np.savez(file, **content)
-        with atomic_write(self.folder / BACKBONE_FILE) as part:
-            backbone.save(part)
+        for fold, learned in held_out.items():
+            folds |= pack(*learned, prefix=f"fold{fold}_")
+        for name, arrays in ((MEMORY_FILE, memory), (HELD_OUT_FILE, folds), (SCORES_FILE, pack_scores(scores))):
+            write_arrays(self.folder / self.record.file(name), arrays)
+        if backbone is not None:
+            with atomic_write(self.folder / BACKBONE_FILE) as part:
+                backbone.save(part)
         write_json(self.folder / DETECTOR_FILE, _ADAPTER.dump_python(self.record, mode="json"))
+        self._remove_others()
+
+    def _remove_others(self) -> None:
+        """Delete arrays of other generations."""
+        for name in (MEMORY_FILE, HELD_OUT_FILE, SCORES_FILE):
+            for file in self.folder.glob(name.replace(".", "*.")):
+                if file.name != self.record.file(name):
+                    file.unlink(missing_ok=True)
 
 
 _ADAPTER = TypeAdapter(DetectorRecord)
-_MEMORY_ARRAYS = ("patches", "top", "motion", "motion_scale")
-# What reading a file of arrays may raise if it is not one.
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
-
-
-def _memory_arrays(memory: Memory, prefix: str = "") -> dict[str, Any]:
-    return {f"{prefix}{name}": getattr(memory, name) for name in _MEMORY_ARRAYS}
-
-
-def _read_arrays(file: Path, prefix: str = "") -> dict[str, NDArray[np.float32]]:
-    """The arrays of a file whose names begin with a prefix, without it."""
-    with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
-        return {name.removeprefix(prefix): archive[name] for name in archive.files if name.startswith(prefix)}
 
 
 def is_detector(path: Path) -> bool:
@@ -242,13 +198,20 @@ def load_detector(folder: str | Path) -> Detector:
     if not is_detector(folder):
         raise UsageError(f"{folder}: not a detector; `stillmotion anomaly fit` makes one")
     try:
-        record = _ADAPTER.validate_json((folder / DETECTOR_FILE).read_bytes())
-        arrays = _read_arrays(folder / MEMORY_FILE)
-        memory = Memory(**{name: arrays[name] for name in _MEMORY_ARRAYS})
-        scales = CellScales(arrays["cell_patches"], float(arrays["cell_top"]), arrays["cell_motion"])
-    except (*_DAMAGED, ValidationError):
+        return _load(folder)
+    except (*DAMAGED, ValidationError):
+        pass
+    try:
+        return _load(folder)  # Footage may have been added in between, which removes files.
+    except (*DAMAGED, ValidationError):
         raise StillmotionError(f"{folder}: a damaged detector; fit it again") from None
-    return Detector(folder, record, memory, scales)
+
+
+def _load(folder: Path) -> Detector:
+    record = _ADAPTER.validate_json((folder / DETECTOR_FILE).read_bytes())
+    arrays = read_arrays(folder / record.file(MEMORY_FILE))
+    scales = CellScales(arrays["cell_patches"], float(arrays["cell_top"]), arrays["cell_motion"])
+    return Detector(folder, record, unpack_memory(arrays), scales, unpack_cycles(arrays))
 
 
 class FrameScorer:
@@ -262,7 +225,10 @@ class FrameScorer:
         self._memory = detector.memory
         self._stack = MotionStack(detector.record.rate)
         self._scores = SmoothedScores(detector.scales, detector.record.rate)
+        self._cycles = CycleScorer(detector.cycles, detector.record.rate)
 
     def push(self, measures: Measures) -> FrameScore:
         """Score the next frame."""
-        return self._scores.push(self._memory.distances(measures, self._stack.push(measures)))
+        score = self._scores.push(self._memory.distances(measures, self._stack.push(measures)))
+        cycle, cell = self._cycles.push(measures)
+        return replace(score, cycle=cycle, cycle_cell=cell)

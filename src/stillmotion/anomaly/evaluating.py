@@ -136,7 +136,7 @@ def evaluate_detector(
     recordings = read_truth(truth) if isinstance(truth, str | Path) else list(truth)
     if not recordings:
         raise UsageError("no recordings to test on")
-    learned = set(detector.record.footage.contents)
+    learned = {*detector.record.footage.contents, *detector.record.footage.acknowledged}
     known = [
         recording for recording in recordings if recording.file.is_file() and content_hash(recording.file) in learned
     ]

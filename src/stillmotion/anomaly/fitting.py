@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.anomaly.cycles import learn_cycles
 from stillmotion.anomaly.detector import (
     KINDS,
+    UNFINISHED_FOLDER,
     Detector,
     DetectorRecord,
     HeldOutPart,
@@ -27,10 +29,11 @@ from stillmotion.anomaly.footage import (
     measure_recordings,
     unfinished_folder,
 )
-from stillmotion.anomaly.frame_scores import CellScales, SmoothedScores
+from stillmotion.anomaly.frame_scores import USUAL, CellScales, SmoothedScores
 from stillmotion.anomaly.measuring import import_opencv, prepare
 from stillmotion.anomaly.memory import Distances, Memory, MemoryBuilder
-from stillmotion.anomaly.promise import HeldOut, choose_threshold, count_stretches, read_promise
+from stillmotion.anomaly.promise import choose_thresholds, count_held_out, read_promise
+from stillmotion.anomaly.scene import learn_scene_limits
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import folder_lock
 from stillmotion.models.pretrained import build_backbone, find_backbone, weights_id
@@ -39,9 +42,6 @@ from stillmotion.progress import Progress, no_progress
 BACKBONE = "efficientnet-lite0"
 RATE = 8.0
 FOLDS = 5
-# The distance that only so many of the frames of held-out normal footage exceed.
-USUAL = 0.99
-UNFINISHED_FOLDER = "unfinished"
 # Less than this cannot be divided into stretches that differ.
 MINIMUM_SECONDS = 20.0
 
@@ -103,37 +103,48 @@ def fit_anomaly_detector(
         folds = _divide(measured, rate)
         memories, distances = _hold_out(measured, folds, rate, progress)
         scales = _usual_distances([frame for recording in distances for frame in recording])
-        scores = {kind: [_smoothed(kind, recording, scales, rate) for recording in distances] for kind in KINDS}
-        footage = _describe(measured, folds, rate)
-        thresholds = {
-            kind: choose_threshold(scores[kind], rate, footage.held_out, promised.per_hour / len(KINDS))
-            for kind in KINDS
+        scores: dict[Kind, list[NDArray[np.float64]]] = {
+            kind: [_smoothed(kind, recording, scales, rate) for recording in distances] for kind in KINDS
         }
+        cycles = learn_cycles(measured, folds, rate)
+        if cycles.regions:
+            scores["cycle"] = cycles.scores
+        footage = replace(_describe(measured, folds, rate), group=group)
+        thresholds = choose_thresholds(scores, rate, footage.held_out, promised.per_hour)
 
         # The detector remembers all of them.
         builder = MemoryBuilder()
         for recording in measured:
             for measures, stack in recording.read(rate):
                 builder.add(measures, stack)
-        record = DetectorRecord(backbone, rate, str(promised), promised.per_hour, footage, thresholds)
-        Detector(folder, record, builder.build(), scales).save(model, memories)
+        record = DetectorRecord(
+            backbone,
+            rate,
+            str(promised),
+            promised.per_hour,
+            footage,
+            thresholds,
+            cycles.cycles,
+            cycles.note,
+            learn_scene_limits(scores, rate, footage.held_out.units),
+        )
+        held_out = {fold: (memory, cycles.held_out.get(fold, ())) for fold, memory in memories.items()}
+        Detector(folder, record, builder.build(), scales, cycles.regions).save(held_out, scores, model)
         shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
     return load_detector(folder)
 
 
 def _describe(measured: Sequence[MeasuredRecording], folds: Sequence[NDArray[np.intp]], rate: float) -> NormalFootage:
     """What the detector is learned from, and how much it is."""
-    stretches: Counter[str] = Counter()
-    for part in measured:
-        stretches[part.recording.group] += count_stretches(part.frames, rate)
-    hours = sum(part.frames for part in measured) / rate / 3600
-    single = len(stretches) == 1
+    groups = tuple(part.recording.group for part in measured)
+    single = len(set(groups)) == 1
     return NormalFootage(
         tuple(part.recording.name for part in measured),
         tuple(content_hash(part.recording.file) for part in measured),
         "stretch" if single else "group",
-        HeldOut(stretches.total() if single else len(stretches), 1 if single else max(stretches.values()), hours),
+        count_held_out(groups, [part.frames for part in measured], rate, by_stretch=single),
         tuple(part for number, own in enumerate(folds) for part in _parts(number, own, rate)),
+        groups,
     )
 
 

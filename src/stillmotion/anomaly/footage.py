@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stillmotion.anomaly.measuring import Floats, FrameMeasurer, Measures, measure_source
+from stillmotion.anomaly.measuring import Floats, Measures, measure_file
 from stillmotion.anomaly.memory import MotionStack
 from stillmotion.clips import thread_map
 from stillmotion.data.grouping import make_grouping_rule
@@ -96,6 +97,13 @@ class MeasuredRecording:
                     measures = Measures(float(seconds), bool(starts), patches, top, flow)
                     yield measures, stack.push(measures)
 
+    def read_looks(self) -> Iterator[tuple[bool, NDArray[np.float16]]]:
+        """Read how each frame looks, `(cells, channels)`, and whether it begins a recording."""
+        with self.file.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            for number in range(-(-self.frames // CHUNK)):
+                chunk = archive[f"frames{number}"]
+                yield from zip(chunk["starts"].tolist(), chunk["patches"], strict=True)
+
 
 def measure_recordings(
     recordings: Sequence[Recording], model: Any, rate: float, folder: Path, progress: Progress = no_progress
@@ -122,8 +130,7 @@ def measure_recordings(
         try:
             frames = _count(file)
             if frames is None:
-                measured = measure_source(FrameMeasurer(model, rate), find_source(recordings[number].file))
-                frames = store_measures(file, (part.measures for part in measured))
+                frames = store_measures(file, measure_file(model, rate, find_source(recordings[number].file)))
             return frames
         except UnreadableVideoError as error:
             return error

@@ -14,6 +14,8 @@ from stillmotion.anomaly.memory import Distances
 SMOOTHING_SECONDS = 0.5
 # The score of a frame is the mean over its most unusual cells.
 WORST_CELLS = 3
+# What is usual: only so many of the frames of held-out normal footage exceed it.
+USUAL = 0.99
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class FrameScore:
         motion_cell: likewise, by movement.
         look_cells: float32 `(cells,)`, the score of each cell by look.
         motion_cells: likewise, by movement; None where it is not known yet.
+        cycle: of its place in the cycle, likewise; NaN, too, where nothing repeats.
+        cycle_cell: the most unusual cell by that.
     """
 
     look: float
@@ -50,6 +54,8 @@ class FrameScore:
     motion_cell: int
     look_cells: Floats = field(repr=False, compare=False)
     motion_cells: Floats | None = field(default=None, repr=False, compare=False)
+    cycle: float = np.nan
+    cycle_cell: int = 0
 
 
 def score_distances(distances: Distances, scales: CellScales) -> FrameScore:

@@ -7,10 +7,12 @@ has one for each cell: what is normal on the belt is not normal beside it.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from stillmotion.anomaly.measuring import FLOW_MEASURES, Floats, Measures
 
@@ -20,8 +22,26 @@ PATCHES, TOPS, STACKS = 4000, 1000, 400
 CANDIDATES = 40_000
 # How long movement is looked at, in seconds, and in how many parts: so that stopping and slowness are seen.
 STACK_SECONDS, STACK_PARTS = 1.0, 4
-# Numbers of a random projection.
+# Each time that footage is added, a memory grows by this part of its usual size, until it has twice that size.
+GROWTH = 4
+# Numbers of a random projection, and rows that are compared at a time.
 _SKETCH = 16
+_CHUNK = 2000
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Multiply small matrices on one thread.
+
+    Several threads wait for each other, which costs more than they save. On two busy cores, the distances of a frame
+    took 15 ms of processor time with two threads, and 2 ms with one.
+    """
+    limited: AbstractContextManager[object] = _threads().limit(limits=1, user_api="blas")
+    return limited
 
 
 class MotionStack:
@@ -93,12 +113,16 @@ class Memory:
         Returns:
             Euclidean distances.
         """
-        patches, top = self.look_distances(measures)
-        motion = None
-        if stack is not None:
-            scaled = (stack / self.motion_scale)[:, None]
-            motion = np.sqrt(_squares(scaled, self.motion, self._motion_squares).min(axis=(1, 2)))
-        return Distances(measures.starts, patches, top, motion)
+        with one_thread():
+            patches, top = self.look_distances(measures)
+            return Distances(measures.starts, patches, top, self._motion_distances(stack))
+
+    def _motion_distances(self, stack: Floats | None) -> Floats | None:
+        if stack is None:
+            return None
+        scaled = (stack / self.motion_scale)[:, None]
+        distances: Floats = np.sqrt(_squares(scaled, self.motion, self._motion_squares).min(axis=(1, 2)))
+        return distances
 
     def look_distances(self, measures: Measures) -> tuple[Floats, float]:
         """How far the look of a frame is from the nearest entries: `patches` and `top` of `Distances`."""
@@ -136,27 +160,45 @@ class MemoryBuilder:
         if stack is not None:
             self._motion.add(stack[None])
 
-    def build(self) -> Memory:
-        """Make the memory: of the candidates, those that are farthest from each other (Sener and Savarese 2018)."""
-        motion = self._motion.items()
-        cells = motion.shape[1]
-        # How much a measure varies within cells, but not less than some of how much it varies over all: a cell in which
-        # nothing ever moves is not infinitely sensitive.
-        within = motion.std(axis=0).mean(axis=0)
-        scale = np.maximum(np.maximum(within, 0.1 * motion.std(axis=(0, 1))), _floors()).astype(np.float32)
-        scaled = motion / scale
-        stacks = np.stack([_spread_out(scaled[:, cell], STACKS, self._rng) for cell in range(cells)])
-        return Memory(
-            _spread_out(self._patches.items(), PATCHES, self._rng),
-            _spread_out(self._top.items(), TOPS, self._rng),
-            stacks.astype(np.float32),
-            scale,
-        )
+    def build(self, known: Memory | None = None) -> Memory:
+        """Make the memory: of the candidates, those that are farthest from each other (Sener and Savarese 2018).
+
+        Args:
+            known: a memory whose entries are candidates, too; None to begin anew.
+        """
+        with one_thread():
+            return self._build(known)
+
+    def _build(self, known: Memory | None) -> Memory:
+        patches, top = self._patches.items(), self._top.items()
+        scale = _motion_scale(self._motion.items()) if known is None else known.motion_scale
+        stacks = np.swapaxes(self._motion.items() / scale, 0, 1) if self.has_motion else None
+        if known is None:
+            assert stacks is not None
+            entries = np.stack([_spread_out(cell, STACKS, self._rng) for cell in stacks])
+            patches, top = _spread_out(patches, PATCHES, self._rng), _spread_out(top, TOPS, self._rng)
+            return Memory(patches, top, entries.astype(np.float32), scale)
+        entries = known.motion
+        if stacks is not None:
+            cells = zip(known.motion, stacks, strict=True)
+            entries = np.stack([_grown(before, cell, STACKS, self._rng) for before, cell in cells])
+        patches = _grown(known.patches, patches, PATCHES, self._rng)
+        return Memory(patches, _grown(known.top, top, TOPS, self._rng), entries.astype(np.float32), scale)
 
     @property
     def has_motion(self) -> bool:
         """Whether a second of movement has been seen."""
         return self._motion.seen > 0
+
+
+def _motion_scale(motion: Floats) -> Floats:
+    """How much each measure varies within cells, but not less than some of how much it varies over all.
+
+    So a cell in which nothing ever moves is not infinitely sensitive.
+    """
+    within = motion.std(axis=0).mean(axis=0)
+    scale: Floats = np.maximum(np.maximum(within, 0.1 * motion.std(axis=(0, 1))), _floors()).astype(np.float32)
+    return scale
 
 
 def _floors() -> Floats:
@@ -200,18 +242,32 @@ def _squares(rows: Floats, entries: Floats, lengths: Floats) -> Floats:
     return squares
 
 
-def _spread_out(rows: Floats, count: int, rng: np.random.Generator) -> Floats:
+def _spread_out(rows: Floats, count: int, rng: np.random.Generator, known: Floats | None = None) -> Floats:
     """Rows that cover all others: each next one is the one that is farthest from those before.
 
     Distances are those of random projections, as in PatchCore: a hundred times less work.
+
+    Args:
+        rows: to choose from.
+        count: how many to choose, at most.
+        rng: of the projection.
+        known: rows that are chosen already.
     """
     if len(rows) <= count:
         return rows
     width = min(_SKETCH, rows.shape[1])
-    sketch = np.ascontiguousarray((rows @ rng.normal(size=(rows.shape[1], width))).T / np.sqrt(width), np.float32)
-    chosen = [int(rng.integers(len(rows)))]
+    projection = rng.normal(size=(rows.shape[1], width)) / np.sqrt(width)
+    sketch = np.ascontiguousarray((rows @ projection).T, np.float32)
     squares = np.square(sketch).sum(axis=0)
     far = np.full(len(rows), np.inf, np.float32)
+    chosen = [] if known is not None else [int(rng.integers(len(rows)))]
+    if known is not None:
+        entries = (known @ projection).astype(np.float32)
+        lengths = _lengths(entries)
+        for start in range(0, len(rows), _CHUNK):
+            part = np.ascontiguousarray(sketch[:, start : start + _CHUNK].T)
+            far[start : start + _CHUNK] = _squares(part, entries, lengths).min(axis=1)
+        chosen.append(int(far.argmax()))
     while len(chosen) < count:
         last = chosen[-1]
         np.minimum(far, squares + squares[last] - 2 * (sketch[:, last] @ sketch), out=far)
@@ -219,3 +275,13 @@ def _spread_out(rows: Floats, count: int, rng: np.random.Generator) -> Floats:
         chosen.append(int(far.argmax()))
     spread: Floats = rows[np.sort(chosen)]
     return spread
+
+
+def _grown(known: Floats, rows: Floats, usual: int, rng: np.random.Generator) -> Floats:
+    """Known entries and some new ones, which are far from them.
+
+    None is given up for them, so what was normal stays as normal as thresholds expect, until there are twice as many as
+    usual.
+    """
+    new = _spread_out(rows, max(1, usual // GROWTH), rng, known)
+    return _spread_out(np.concatenate([known, new]), 2 * usual, rng)

@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.errors import StillmotionError, UsageError
 
+KindT = TypeVar("KindT", bound=str)
 _HOURS = {"hour": 1.0, "day": 24.0, "week": 168.0, "shift": 8.0}
 STRETCH_SECONDS = 300.0
 # The score that is the threshold must not alarm itself.
@@ -125,6 +128,27 @@ def count_stretches(frames: int, rate: float) -> int:
     return max(1, math.ceil(frames / (STRETCH_SECONDS * rate)))
 
 
+def count_held_out(groups: Sequence[str], frames: Sequence[int], rate: float, *, by_stretch: bool) -> HeldOut:
+    """Count how much footage is held out.
+
+    Args:
+        groups: of each recording.
+        frames: how many each has.
+        rate: frames per second.
+        by_stretch: whether stretches of time are taken to be alike, because there is one group only.
+
+    Returns:
+        The counts.
+    """
+    stretches: Counter[str] = Counter()
+    for group, count in zip(groups, frames, strict=True):
+        stretches[group] += count_stretches(count, rate)
+    hours = sum(frames) / rate / 3600
+    if by_stretch:
+        return HeldOut(stretches.total(), 1, hours)
+    return HeldOut(len(stretches), max(stretches.values()), hours)
+
+
 def choose_threshold(
     scores: Sequence[NDArray[np.float64]], rate: float, held_out: HeldOut, per_hour: float
 ) -> Threshold:
@@ -152,6 +176,26 @@ def choose_threshold(
     if value <= typical:  # All scores are the same, or almost every stretch may alarm.
         value = typical + 1.0 if peaks[0] <= typical else float(peaks[0]) * MARGIN
     return Threshold(value, typical, int((peaks > value).sum()))
+
+
+def choose_thresholds(
+    scores: Mapping[KindT, Sequence[NDArray[np.float64]]], rate: float, held_out: HeldOut, per_hour: float
+) -> dict[KindT, Threshold]:
+    """Choose a threshold for each kind of score: each gets its share of the promise, as each may alarm.
+
+    Args:
+        scores: of each kind, see `choose_threshold`.
+        rate: scores per second.
+        held_out: how much footage that is.
+        per_hour: the promise for all of them together.
+
+    Returns:
+        The thresholds.
+
+    Raises:
+        StillmotionError: no score is known.
+    """
+    return {kind: choose_threshold(parts, rate, held_out, per_hour / len(scores)) for kind, parts in scores.items()}
 
 
 def rate_bound(alarms: int, hours: float, level: float = 0.95) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from math import isqrt
 from pathlib import Path
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from stillmotion.anomaly.alarms import Alarm, AlarmFinder, Level
 from stillmotion.anomaly.detector import Detector, FrameScorer, Kind, load_detector
+from stillmotion.anomaly.frame_scores import FrameScore
 from stillmotion.anomaly.measuring import FLOW_MEASURES, MeasuredFrame, measure_source
 from stillmotion.anomaly.promise import Threshold
+from stillmotion.anomaly.scene import SceneWatch
 from stillmotion.decoding.live import Source, find_source
 from stillmotion.decoding.prefetch import SourceFrame
 
@@ -25,16 +27,20 @@ class Score:
 
     Attributes:
         seconds: when the frame's slot ends.
-        level: the higher of `look` and `motion`.
+        level: the highest of `look`, `motion` and `cycle`.
         look: how unusual the look is: 0 is typical, 1 is the threshold that keeps the promise. It is 0 for the first
             half second of a recording, in which it is not known.
         motion: how unusual the movement is, likewise; not known for a second and a half.
+        cycle: how unusual the place in the cycle is, likewise; not known for two cycles, and always 0 where nothing
+            repeats.
         speed: how much moves: the mean over the picture, in sides of the picture per second.
         cell: row and column of the most unusual cell, from the upper left of a grid of 7 x 7.
         raised: the alarm that is raised by this frame.
         ended: the alarm that ends with it, or ended with the recording before it.
         frame: the frame itself.
-        cells: float32 `(7, 7)`, how unusual each cell of this frame is by the higher of the two.
+        scene_changed: whether it is now seen, for the first time, that the scene has changed slowly since training.
+            This is no alarm, but levels mean less from then on: add normal footage.
+        cells: float32 `(7, 7)`, how unusual each cell of this frame is by the kind that is the highest.
 
     Examples:
         >>> [score.seconds for score in sm.score_source("detector", "new.mp4") if score.level >= 1]
@@ -50,16 +56,19 @@ class Score:
     raised: Alarm | None = None
     ended: Alarm | None = None
     frame: SourceFrame | None = None
+    cycle: float = 0.0
+    scene_changed: bool = False
     cells: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
     def kind(self) -> Kind:
-        """Which of the two is higher."""
-        return "motion" if self.motion > self.look else "look"
+        """Which of the three is the highest."""
+        kinds: tuple[Kind, ...] = ("look", "motion", "cycle")
+        return max(kinds, key=lambda kind: float(getattr(self, kind)))
 
 
 def score_source(
-    detector: Detector | str | Path, source: str | Path | Source, **reading: Any
+    detector: Detector | str | Path, source: str | Path | Source, *, watch: SceneWatch | None = None, **reading: Any
 ) -> Generator[Score, None, None]:
     """Score each frame of a source as it arrives. A file gives the same scores as a stream of it.
 
@@ -68,6 +77,7 @@ def score_source(
     Args:
         detector: a detector or its folder.
         source: a file, a camera's number, a URL, or `-` for standard input.
+        watch: sees whether the scene has changed. Give the same one to go on with it over several files.
         **reading: further arguments of `measure_source` and `read_source`.
 
     Yields:
@@ -85,15 +95,18 @@ def score_source(
     """
     detector = detector if isinstance(detector, Detector) else load_detector(detector)
     source = source if isinstance(source, Source) else find_source(source)
-    yield from score_measures(detector, measure_source(detector.measurer(), source, **reading))
+    yield from score_measures(detector, measure_source(detector.measurer(), source, **reading), watch=watch)
 
 
-def score_measures(detector: Detector, frames: Iterable[MeasuredFrame]) -> Generator[Score, None, None]:
+def score_measures(
+    detector: Detector, frames: Iterable[MeasuredFrame], *, watch: SceneWatch | None = None
+) -> Generator[Score, None, None]:
     """Score frames that have been measured. Whatever has scores gets them from here.
 
     Args:
         detector: what is normal.
         frames: in order of time.
+        watch: sees whether the scene has changed.
 
     Yields:
         One score for each frame.
@@ -101,47 +114,59 @@ def score_measures(detector: Detector, frames: Iterable[MeasuredFrame]) -> Gener
     thresholds = detector.record.thresholds
     scorer = FrameScorer(detector)
     finder = AlarmFinder(detector.record.rate)
+    watch = watch or SceneWatch(detector.record.scene, detector.record.rate)
     last: Score | None = None
     for frame, measures in frames:
         ended_before = finder.flush() if measures.starts else None
         score, side = scorer.push(measures), isqrt(len(measures.patches))
-        look = Level(thresholds["look"].level(score.look), "look", divmod(score.look_cell, side))
-        motion = Level(thresholds["motion"].level(score.motion), "motion", divmod(score.motion_cell, side))
-        raised, ended = finder.push(measures.seconds, (look, motion))
+        levels = {
+            kind: Level(threshold.level(getattr(score, kind)), kind, divmod(getattr(score, f"{kind}_cell"), side))
+            for kind, threshold in thresholds.items()
+        }
+        raised, ended = finder.push(measures.seconds, tuple(levels.values()))
         if last is not None:
             yield last
-        highest, speed = max(look, motion), float(measures.flow[:, FLOW_MEASURES.index("speed")].mean())
-        cells = score.motion_cells if motion > look else score.look_cells
+        highest = max(levels.values())
         last = Score(
             measures.seconds,
             highest.value,
-            look.value,
-            motion.value,
-            speed,
+            levels["look"].value,
+            levels["motion"].value,
+            float(measures.flow[:, FLOW_MEASURES.index("speed")].mean()),
             highest.cell,
             raised,
             ended_before or ended,
             frame,
-            cells=_cell_levels(cells, thresholds["motion" if motion > look else "look"], side),
+            levels["cycle"].value if "cycle" in levels else 0.0,
+            watch.push(score.look, score.motion),
+            cells=_cell_levels(highest, score, thresholds, side),
         )
     if last is not None:
         yield replace(last, ended=finder.flush() or last.ended)
 
 
-def _cell_levels(cells: NDArray[np.float32] | None, threshold: Threshold, side: int) -> NDArray[np.float32] | None:
-    """The level of each cell, as if the whole frame were like it."""
+def _cell_levels(
+    highest: Level, score: FrameScore, thresholds: Mapping[Kind, Threshold], side: int
+) -> NDArray[np.float32] | None:
+    """The level of each cell, as if the whole frame were like it; of a cycle, only that of the most unusual cell."""
+    if highest.kind == "cycle":
+        levels = np.zeros((side, side), np.float32)
+        levels[highest.cell] = highest.value
+        return levels
+    cells = score.motion_cells if highest.kind == "motion" else score.look_cells
+    threshold = thresholds["motion" if highest.kind == "motion" else "look"]
     return (
         None if cells is None else np.array([threshold.level(cell) for cell in cells], np.float32).reshape(side, side)
     )
 
 
-SCORE_COLUMNS = ("seconds", "level", "look", "motion", "speed", "row", "column", "alarm")
+SCORE_COLUMNS = ("seconds", "level", "look", "motion", "cycle", "speed", "row", "column", "alarm")
 ALARM_COLUMNS = ("start_seconds", "raised_seconds", "end_seconds", "kind", "peak", "row", "column")
 
 
 def score_row(score: Score, *, in_alarm: bool) -> dict[str, Any]:
     """A score as a row of a table, see `SCORE_COLUMNS`; the most unusual cell is counted from the upper left."""
-    numbers = (score.seconds, score.level, score.look, score.motion, score.speed)
+    numbers = (score.seconds, score.level, score.look, score.motion, score.cycle, score.speed)
     return dict(zip(SCORE_COLUMNS, (*(round(number, 3) for number in numbers), *score.cell, in_alarm), strict=True))
 
 

@@ -105,7 +105,7 @@ class TriedScene:
             "look_delay_seconds": _delay(look, truth),
             "motion_delay_seconds": _delay(motion, truth),
             "look_peak": round(float(max(scores[number].look for number in during)), 3),
-            "motion_peak": round(float(max(scores[number].motion for number in during)), 3),
+            "motion_peak": round(float(max(max(scores[number].motion, scores[number].cycle) for number in during)), 3),
             "located": is_located(first, made, offset, isqrt(len(self.detector.memory.motion))),
             "picture": self._picture(made, measures, worst),
         }
@@ -127,10 +127,10 @@ class TriedScene:
         return list(score_measures(self.detector, frames)), measures
 
     def _alarms_by(self, scores: Sequence[Score], kind: Kind) -> list[Alarm]:
-        """The alarms if only look, or only motion, counted."""
+        """The alarms if only look, or only motion and cycle, counted."""
         finder, alarms = AlarmFinder(self.scene.rate), []
         for score in scores:
-            value = score.look if kind == "look" else score.motion
+            value = score.look if kind == "look" else max(score.motion, score.cycle)
             alarms.append(finder.push(score.seconds, (Level(value, kind, score.cell),))[1])
         return [alarm for alarm in (*alarms, finder.flush()) if alarm]
 

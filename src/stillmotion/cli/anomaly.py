@@ -20,7 +20,7 @@ REPORT_FILE = "report.html"
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Find what is unusual, learned from normal footage alone, by look and by motion.",
+    help="Find what is unusual, learned from normal footage alone, by look, by motion and by what repeats.",
 )
 
 
@@ -167,6 +167,48 @@ def simulate(
     out.print(f"report: {shown(page)}", markup=False)
 
 
+@app.command()
+def add(
+    detector: Annotated[
+        Path,
+        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
+    ],
+    more: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MORE",
+            parser=options.read_path,
+            help="A folder of videos, or one video, in which nothing is unusual.",
+            show_default=False,
+        ),
+    ],
+    acknowledged: Annotated[
+        bool,
+        typer.Option("--acknowledged", help="They are clips of false alarms: remember them, but change no threshold."),
+    ] = False,
+) -> None:
+    """Add normal footage to a detector without fitting it again.
+
+    Recordings that it knows already are left out. If it is interrupted, the detector is as it was.
+
+    Example: stillmotion anomaly add detector new-normal/
+    """
+    from stillmotion.anomaly import acknowledge_alarm, add_normal_footage, load_detector
+
+    load_backend()
+    loaded = load_detector(detector)
+    with bar("anomaly") as progress:
+        result = (acknowledge_alarm if acknowledged else add_normal_footage)(loaded, more, progress=progress)
+    print_list("known already, left out", result.known)
+    print_list("remembered, without a say in thresholds", result.remembered)
+    print_list("added", result.added)
+    if acknowledged and loaded.cycles:
+        note("what comes at each phase of the cycle is not learned anew: false alarms by cycle may come again")
+    if result.added:
+        _print_detector(result.detector)
+    out.print(f"detector: {shown(detector)}", markup=False)
+
+
 def _print_detector(detector: Detector) -> None:
     """What was learned, and what the thresholds promise."""
     record, footage = detector.record, detector.record.footage
@@ -181,6 +223,8 @@ def _print_detector(detector: Detector) -> None:
         )
     else:
         kind = "recordings" if units == count else "groups of recordings"
+    if record.cycle_note:
+        out.print(record.cycle_note, markup=False)
     alarms = sum(threshold.alarms for threshold in record.thresholds.values())
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
     alarmed = f"{alarms} false alarm{'' if alarms == 1 else 's'}"

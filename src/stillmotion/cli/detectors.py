@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from stillmotion.anomaly import Detector, Score
     from stillmotion.decoding.live import Source
 
+SCENE_CHANGED = (
+    "the scene has changed since training, slowly; what is unusual is told less well from now on. "
+    "`stillmotion anomaly add` adds normal footage"
+)
+
 
 def find_detector(context: typer.Context, path: Path, usable: Collection[str]) -> Detector | None:
     """Load an anomaly detector, but no backend yet.
@@ -52,6 +57,7 @@ def predict_with_detector(
 ) -> None:
     """Score each frame of videos, and say when they are unusual."""
     from stillmotion.anomaly import score_source
+    from stillmotion.anomaly.scene import SceneWatch
     from stillmotion.anomaly.scoring import score_row
     from stillmotion.prediction import check_ending, find_inputs, write_rows
 
@@ -64,13 +70,16 @@ def predict_with_detector(
     for column in ("video", "highest level", "alarms"):
         table.add_column(column, justify="right" if column == "highest level" else "left")
     skipped = 0
+    watch = SceneWatch(detector.record.scene, detector.record.rate)
     with bar("scoring") as progress:
         for number, video in enumerate(videos, start=1):
             highest, alarms = 0.0, []
             try:
-                for score, in_alarm in _with_state(score_source(detector, videos.file(video))):
+                for score, in_alarm in _with_state(score_source(detector, videos.file(video), watch=watch)):
                     highest = max(highest, score.level)
                     alarms += [score.ended] if score.ended else []
+                    if score.scene_changed:
+                        note(f"{video.name}, {score.seconds:.0f} s: {SCENE_CHANGED}")
                     if out_file is not None:
                         rows.append({"video": video.name, **score_row(score, in_alarm=in_alarm)})
                 described = ", ".join(map(describe_alarm, alarms))
@@ -108,8 +117,14 @@ def stream_with_detector(
     # Rows may be printed for another program: the view must not be mixed with them.
     console = err if Path("-") in (outputs["scores"], outputs["events"]) else out
     kinds = tuple(detector.record.thresholds)
+
+    def show_score(score: Score) -> None:
+        view.update(score)
+        if score.scene_changed:
+            note(f"{score.seconds:.0f} s: {SCENE_CHANGED}")
+
     with DetectorView(str(source), stats, console, kinds, live=source.live or realtime) as view:
-        result = stream_alarms(detector, source, stop=stop, on_score=view.update, stats=stats, **reading, **outputs)
+        result = stream_alarms(detector, source, stop=stop, on_score=show_score, stats=stats, **reading, **outputs)
     note(", ".join(describe_alarm_stats(stats)))
     if not result.alarms:
         note("no alarm")

@@ -1,0 +1,215 @@
+"""Add normal footage to a detector without starting anew, and false alarms that were looked at.
+
+New recordings are scored before they are remembered: the memory has not seen them, so they are held out as the first
+ones were, and thresholds are chosen anew from all of them. A clip of a false alarm is no such recording: somebody chose
+it because it was unusual. With it among the recordings, thresholds would be too high, so it is only remembered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillmotion.anomaly.detector import (
+    BACKBONE_FILE,
+    UNFINISHED_FOLDER,
+    Detector,
+    FrameScorer,
+    load_detector,
+)
+from stillmotion.anomaly.footage import (
+    MeasuredRecording,
+    Recording,
+    content_hash,
+    find_recordings,
+    measure_recordings,
+    unfinished_folder,
+)
+from stillmotion.anomaly.memory import MemoryBuilder
+from stillmotion.anomaly.promise import choose_thresholds, count_held_out
+from stillmotion.anomaly.records import DetectorRecord, HeldOutPart, Kind, NormalFootage
+from stillmotion.anomaly.scene import learn_scene_limits
+from stillmotion.files import folder_lock
+from stillmotion.progress import Progress, no_progress
+
+
+@dataclass(frozen=True)
+class AddedFootage:
+    """What became of footage that was added.
+
+    Attributes:
+        detector: the detector that knows it.
+        added: recordings that thresholds now rest on, too.
+        remembered: recordings that are only remembered: false alarms, and recordings of a group that the detector knew,
+            which its memory was not without.
+        known: recordings that the detector knew already; they were left out.
+
+    Examples:
+        >>> result = sm.add_normal_footage("detector", "new-normal/")
+        >>> len(result.added), len(result.known)
+        (2, 0)
+    """
+
+    detector: Detector
+    added: tuple[str, ...] = ()
+    remembered: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+
+def add_normal_footage(
+    detector: Detector | str | Path, more: str | Path, *, progress: Progress = no_progress
+) -> AddedFootage:
+    """Add normal footage to a detector: it is remembered, and thresholds are chosen anew.
+
+    Recordings are grouped as those that the detector was fitted on. What comes at each phase of a cycle is not learned
+    anew, only its threshold. If the call is interrupted, the detector is as it was, and the same call goes on.
+
+    Args:
+        detector: a detector or its folder, which is written to.
+        more: a folder of videos, at any depth, or one video. There must be nothing unusual in them.
+        progress: receives the number of videos measured.
+
+    Returns:
+        The detector, and what became of each recording.
+
+    Raises:
+        UsageError: there is no such detector or video.
+        StillmotionError: no recording can be read, the detector is damaged or was made by an earlier version, or its
+            folder cannot be written to.
+
+    Examples:
+        >>> result = sm.add_normal_footage("detector", "new-normal/")
+        >>> result.detector.record.expected_per_hour
+        4.3
+    """
+    return _add(detector, more, progress, acknowledged=False)
+
+
+def acknowledge_alarm(
+    detector: Detector | str | Path, clip: str | Path, *, progress: Progress = no_progress
+) -> AddedFootage:
+    """Let a detector remember a clip of a false alarm, so that the same is less unusual from now on.
+
+    Thresholds stay as they are. They rest on recordings that nobody has chosen, and this clip was chosen because it is
+    unusual. The shorter the clip, the better it is remembered. A false alarm by the cycle is not unlearned.
+
+    Args:
+        detector: a detector or its folder, which is written to.
+        clip: a video of the false alarm, or a folder of such videos. There must be nothing in it that should alarm.
+        progress: receives the number of videos measured.
+
+    Returns:
+        The detector, and what became of each clip.
+
+    Raises:
+        UsageError: there is no such detector or video.
+        StillmotionError: no clip can be read, the detector is damaged, or its folder cannot be written to.
+
+    Examples:
+        >>> result = sm.acknowledge_alarm("detector", "alarms/clip.mp4")
+        >>> result.remembered
+        ('clip.mp4',)
+    """
+    return _add(detector, clip, progress, acknowledged=True)
+
+
+def _add(detector: Detector | str | Path, more: str | Path, progress: Progress, *, acknowledged: bool) -> AddedFootage:
+    folder = detector.folder if isinstance(detector, Detector) else Path(detector)
+    load_detector(folder)  # Before a folder is made for the lock.
+    with folder_lock(folder):
+        detector = load_detector(folder)
+        record = detector.record
+        scores = detector.held_out_scores()
+        recordings, known = _unknown(find_recordings(Path(more), record.footage.group), record.footage)
+        if not recordings:
+            return AddedFootage(detector, known=known)
+        identity = hashlib.sha256((folder / BACKBONE_FILE).read_bytes()).hexdigest()
+        unfinished = unfinished_folder(folder / UNFINISHED_FOLDER, recordings, identity, record.rate)
+        measured = measure_recordings(recordings, detector.backbone, record.rate, unfinished, progress)
+        if record.footage.group is None:  # Another folder may hold other recordings of the same names.
+            measured = [_regrouped(part, f"added {record.generation + 1}: ") for part in measured]
+        held_out = [part for part in measured if not acknowledged and part.recording.group not in record.footage.groups]
+        remembered = [part for part in measured if part not in held_out]
+
+        memories = {fold: detector.without_fold(fold) for fold in {part.fold for part in record.footage.parts}}
+        if held_out:
+            fold = max(memories, default=-1) + 1
+            memories[fold] = detector  # As it is, it has not seen them.
+            for part in held_out:
+                for kind, values in _score(detector, part).items():
+                    scores[kind].append(values)
+            record = _with_thresholds(_with_recordings(record, held_out, fold), scores)
+        hashes = (content_hash(part.recording.file) for part in remembered)
+        footage = replace(record.footage, acknowledged=(*record.footage.acknowledged, *hashes))
+        record = replace(record, footage=footage, generation=record.generation + 1)
+        builder = MemoryBuilder(record.generation)
+        for part in measured:
+            for measures, stack in part.read(record.rate):
+                builder.add(measures, stack)
+        replace(detector, record=record, memory=builder.build(detector.memory)).save(
+            {fold: (without.memory, without.cycles) for fold, without in memories.items()}, scores
+        )
+        shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
+    added, rest = (tuple(part.recording.name for part in parts) for parts in (held_out, remembered))
+    return AddedFootage(load_detector(folder), added, rest, known)
+
+
+def _unknown(recordings: Sequence[Recording], footage: NormalFootage) -> tuple[list[Recording], tuple[str, ...]]:
+    """The recordings that a detector does not know, each once; and the names of the others."""
+    seen = {*footage.contents, *footage.acknowledged}
+    new, known = [], []
+    for recording in recordings:
+        content = content_hash(recording.file)
+        if content in seen:
+            known.append(recording.name)
+        else:
+            new.append(recording)
+        seen.add(content)
+    return new, tuple(known)
+
+
+def _regrouped(part: MeasuredRecording, prefix: str) -> MeasuredRecording:
+    return replace(part, recording=replace(part.recording, group=prefix + part.recording.group))
+
+
+def _score(detector: Detector, part: MeasuredRecording) -> dict[Kind, NDArray[np.float64]]:
+    """The scores of a recording that the detector has not seen."""
+    scorer = FrameScorer(detector)
+    scored = [scorer.push(measures) for measures, _ in part.read(detector.record.rate)]
+    return {kind: np.array([getattr(score, kind) for score in scored]) for kind in detector.record.thresholds}
+
+
+def _with_recordings(record: DetectorRecord, held_out: Sequence[MeasuredRecording], fold: int) -> DetectorRecord:
+    """A record of further recordings, all of one fold."""
+    footage = record.footage
+    parts = (
+        HeldOutPart(number, fold, 0.0, part.frames / record.rate)
+        for number, part in enumerate(held_out, start=len(footage.recordings))
+    )
+    footage = replace(
+        footage,
+        recordings=(*footage.recordings, *(part.recording.name for part in held_out)),
+        contents=(*footage.contents, *(content_hash(part.recording.file) for part in held_out)),
+        groups=(*footage.groups, *(part.recording.group for part in held_out)),
+        parts=(*footage.parts, *parts),
+    )
+    return replace(record, footage=footage)
+
+
+def _with_thresholds(record: DetectorRecord, scores: Mapping[Kind, Sequence[NDArray[np.float64]]]) -> DetectorRecord:
+    """A record whose thresholds are chosen anew."""
+    footage = record.footage
+    frames = [len(part) for part in scores["look"]]
+    held_out = count_held_out(footage.groups, frames, record.rate, by_stretch=footage.held_out_by == "stretch")
+    return replace(
+        record,
+        footage=replace(footage, held_out=held_out),
+        thresholds=choose_thresholds(scores, record.rate, held_out, record.promise_per_hour),
+        scene=learn_scene_limits(scores, record.rate, held_out.units),
+    )
