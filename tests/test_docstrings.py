@@ -97,6 +97,7 @@ def names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "build_backbone": SimpleNamespace(predict=lambda pictures: (0, 0)), "cached_features": features,
         "fit_anomaly_detector": detector, "load_detector": detector,
         "stream_alarms": SimpleNamespace(alarms=[Alarm(2.0, 2.5, 3.0, "motion", 2.0)]),
+        "predict_archive": sm.ArchiveResult("predictions", 12, 12, 0, ()),
         "score_source": [sm.Score(2.5, 2.0, 0.0, 2.0, 0.1, (3, 4))],
         "add_normal_footage": sm.AddedFootage(grown, ("a.mp4", "b.mp4")),  # type: ignore[arg-type]
         "acknowledge_alarm": sm.AddedFootage(grown, remembered=("clip.mp4",)),  # type: ignore[arg-type]

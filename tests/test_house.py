@@ -124,7 +124,18 @@ def test_an_option_means_the_same_in_every_command() -> None:
 
 def test_errors_of_the_library_name_no_option_of_the_command_line() -> None:
     """They are read in Python, too. The layers above advise on commands."""
-    layers = ("clips", "data", "decoding", "models", "prediction", "runs", "streaming", "training")
+    layers = (
+        "archive",
+        "clips",
+        "data",
+        "decoding",
+        "execution",
+        "models",
+        "prediction",
+        "runs",
+        "streaming",
+        "training",
+    )
     package = ROOT / "src" / "stillmotion"
     files = [package / "files.py", *(file for layer in layers for file in sorted((package / layer).rglob("*.py")))]
     assert len(files) > 60

@@ -13,6 +13,7 @@ from .anomaly import (
     score_source as score_source,
     simulate_faults as simulate_faults,
 )
+from .archive import ArchiveResult as ArchiveResult, predict_archive as predict_archive
 from .audit import Audit as Audit, audit_model as audit_model, read_audit as read_audit, tone_map as tone_map
 from .clips import (
     Augment as Augment,

@@ -35,6 +35,11 @@ def as_path(value: object, expected: str) -> Path:
     return Path(os.fsdecode(value))
 
 
+def is_address(given: object) -> bool:
+    """Whether this is the address of a folder or file in object storage, and not a path."""
+    return isinstance(given, str) and re.match(r"[A-Za-z][A-Za-z\d+.-]+://", given) is not None
+
+
 def describe_value(value: object) -> str:
     """A wrong argument in a few words: that of an array is not printed."""
     shape = getattr(value, "shape", None)

@@ -24,6 +24,8 @@ from stillmotion.anomaly.fitting import fit_anomaly_detector
 from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recordings, measure_recordings
 from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_file, measure_source, prepare
 from stillmotion.anomaly.promise import HeldOut
+from stillmotion.archive import list_archive, prepare_model
+from stillmotion.archive.worker import ArchivePredictor
 from stillmotion.decoding.live import find_source
 from stillmotion.models.pretrained import build_backbone
 
@@ -290,6 +292,22 @@ def test_predict_writes_a_score_for_each_frame_and_stream_writes_alarms(detector
     )
     wrong = run_command("stream", detector.folder, file, "--smoothing", "2")
     assert (wrong.returncode, "--smoothing has no meaning for an anomaly detector" in wrong.stderr) == (2, True)
+
+
+def test_an_archive_gets_the_scores_of_predict(detector: Detector, tmp_path: Path) -> None:
+    """As a worker makes them."""
+    write_belt(tmp_path / "clips" / "stops.mp4", stop=2)
+    write_belt(tmp_path / "clips" / "runs.mp4", seconds=3)
+    (tmp_path / "clips" / "x.mp4").write_text("no video")
+    assert run_command("predict", detector.folder, tmp_path / "clips", "--out", tmp_path / "t.jsonl").returncode == 1
+    expected = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+    files = list_archive(tmp_path / "clips")
+    outcome = ArchivePredictor(prepare_model(detector).pickled, 0).predict(files)
+    assert outcome.table is not None
+    keys = {file.video.name: file.key for file in files}
+    assert outcome.table.to_pylist() == [{**row, "key": keys[row["video"]]} for row in expected]
+    assert {row["alarm"] for row in expected} == {True, False}
+    assert [(failure.video, failure.cause) for failure in outcome.failures] == [(files[2].video.name, "unreadable")]
 
 
 def test_a_part_of_a_file_is_scored_at_its_own_times(detector: Detector, tmp_path: Path) -> None:

@@ -11,7 +11,10 @@ import typer
 from PIL import Image
 
 import stillmotion as sm
+from helpers.commands import assert_refused, run_command
 from helpers.media import noise, write_video
+from helpers.streams import write_light_model
+from stillmotion.archive import ArchiveFile, ArchiveResult, FileFailure, ResultStore
 from stillmotion.audit.snapshots import read_snapshots
 from stillmotion.cli import app, predict as command
 from stillmotion.data import PARTS, Video
@@ -137,3 +140,47 @@ def test_a_motion_model_warns_of_still_images(
 def test_the_model_of_single_images_is_not_taken_for_one_of_clips(run: Run) -> None:
     with pytest.raises(sm.UsageError, match="takes single images, not clips; give the folder"):
         sm.load_clip_model(run.folder / "snapshot.keras")
+
+
+def test_a_folder_as_out_makes_an_archive_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library gets what the command was given, and the reasons of failures are printed."""
+    calls: list[tuple[object, ...]] = []
+    failures = tuple(FileFailure(f"{n}.mp4", str(n), "unreadable", f"{n}.mp4: empty file") for n in range(22))
+
+    def run_archive(model: object, files: list[ArchiveFile], store: ResultStore, on: str, *_: object) -> ArchiveResult:
+        calls.append(([file.video.path for file in files], store.folder, on))
+        return ArchiveResult(store.name, 30, 8, 2, failures)
+
+    write_video(tmp_path / "clips" / "x.mp4", noise(2, 16, 16))
+    write_light_model(tmp_path / "model.keras")
+    monkeypatch.setattr("stillmotion.archive.run_archive", run_archive)
+    monkeypatch.chdir(tmp_path)
+    result = run_command(
+        "predict", "model.keras", "clips", "--out", "labels/", "--on", "processes:3", "--rate", "8", "--labels", "a,b"
+    )
+    assert calls == [(["clips/x.mp4"], Path("labels"), "processes:3")]
+    assert result.returncode == 1
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("predicting")]
+    assert "predictions for 8 of 30 files in labels/predictions" in lines
+    assert sum(line.startswith("skipped: ") for line in lines) == 20
+    assert lines[-1] == "error: 22 of 30 inputs could not be predicted; labels/errors says why"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("clips", "--on", "ray"), "--on: only for archives; give --out the name of a folder, with a / at its end"),
+        (("clips", "--out", "t.csv", "--on", "processes:2"), "--on: only for archives"),
+        (("s3://bucket/x", "--out", "t.csv"), "an address: only for archives"),
+        (("clips", "--out", "labels/", "--on", "cloud"), "on is 'cloud'; expected local, processes:N, ray or ray://"),
+        (("clips", "--out", "labels"), "labels: the name of a table must end in one of .csv"),
+        (("nowhere", "--out", "labels/"), "nowhere: no such file or folder"),
+    ],
+)
+def test_a_wrong_call_for_an_archive_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    write_video(tmp_path / "clips" / "x.mp4", noise(2, 16, 16))
+    write_light_model(tmp_path / "model.keras")
+    monkeypatch.chdir(tmp_path)
+    assert_refused(2, message, "predict", "model.keras", *words)

@@ -16,9 +16,9 @@ import pytest
 from helpers.spies import ProgressSpy
 from helpers.steps import AloneTask, EndlessTask, FailTask, KilledTask, MeetTask, Step, WhereTask
 from stillmotion.errors import CancelledError, StillmotionError
+from stillmotion.execution.machine import available_memory, default_workers, threads_per_worker
+from stillmotion.execution.worker_processes import worker_environment
 from stillmotion.experiments import InProcess, Processes
-from stillmotion.experiments.machine import available_memory, default_workers, threads_per_worker
-from stillmotion.experiments.workers import worker_environment
 
 
 def wait_until_gone(pid: int) -> None:
@@ -194,7 +194,7 @@ def test_workers_are_as_many_as_cores_and_memory_allow(
     monkeypatch: pytest.MonkeyPatch, cores: int, gigabytes: float, workers: int, threads: int
 ) -> None:
     monkeypatch.setattr("loky.cpu_count", lambda: cores)
-    monkeypatch.setattr("stillmotion.experiments.machine.available_memory", lambda: gigabytes * 2**30)
+    monkeypatch.setattr("stillmotion.execution.machine.available_memory", lambda: gigabytes * 2**30)
     assert (default_workers(), threads_per_worker()) == (workers, threads)
 
 

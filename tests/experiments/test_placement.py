@@ -12,9 +12,10 @@ import pytest
 from helpers.spies import ProgressSpy
 from helpers.steps import AloneTask, FailTask, FolderTask, KilledOnceTask, MeetTask, Step, WhereTask
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.execution.machine import default_workers, threads_per_worker
+from stillmotion.execution.places import check_place
 from stillmotion.experiments import Processes
-from stillmotion.experiments.machine import default_workers, threads_per_worker
-from stillmotion.experiments.placement import check_place, executor_on
+from stillmotion.experiments.placement import executor_on
 from stillmotion.experiments.ray_cluster import RayCluster
 from stillmotion.experiments.tasks import result_of
 

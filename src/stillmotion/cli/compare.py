@@ -102,7 +102,7 @@ def compare(
         str,
         typer.Option(
             metavar="PLACE",
-            help="Where trainings run side by side: local (as many as cores and memory allow), processes:N, ray, or "
+            help="Where work runs side by side: local (as many as cores and memory allow), processes:N, ray, or "
             "ray://HOST:PORT. On equal machines, results do not depend on it.",
         ),
     ] = "local",

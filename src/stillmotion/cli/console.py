@@ -98,6 +98,8 @@ class ProgressLines:
             self.lines.pop(task_of(stage), None)
         else:
             latest = _format_figures(figures)
+            if "files_per_second" in figures:
+                latest += f", {(total - done) / figures['files_per_second'] / 60:.0f} min left"
             self.lines[task_of(stage)] = (
                 f"{f'{self.name} {stage}'.strip()}: {done} of {total}{', ' if latest else ''}{latest}"
             )
@@ -177,6 +179,8 @@ def shown(path: Path) -> str:
 
 
 def _format_figures(figures: Mapping[str, float]) -> str:
+    if "files_per_second" in figures:
+        return f"{figures['files_per_second']:.3g} files/s"
     if "val_accuracy" not in figures:
         return ""
     return f"epoch {figures['epoch']:.0f}: validation {figures['val_accuracy']:.0%}, loss {figures['val_loss']:.3f}"

@@ -16,6 +16,7 @@ from stillmotion.data.segment_columns import parse_time
 from stillmotion.data.splitting import check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Metric, Preset
+from stillmotion.files import is_address
 from stillmotion.models import FAMILIES, check_backbone, find_family
 
 MAX_SIDE = 4096  # pixels
@@ -26,6 +27,11 @@ def read_path(text: str) -> Path:
     if not text.strip():
         raise UsageError("a path is empty; give the name of a file or folder")
     return Path(text)
+
+
+def read_path_or_address(text: str) -> Path | str:
+    """A path, or the address of a file or folder in object storage, which stays a text. Raises UsageError."""
+    return text if is_address(text) else read_path(text)
 
 
 Data = Annotated[

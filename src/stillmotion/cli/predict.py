@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,14 +13,25 @@ from rich.table import Table
 
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
-from stillmotion.cli.console import bar, note, out, shown
+from stillmotion.cli.console import MAX_LINES, bar, note, out, shown
 from stillmotion.cli.detectors import find_detector, predict_with_detector
 from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import is_address
 from stillmotion.models import find_family
 
 if TYPE_CHECKING:
     from stillmotion.prediction import VideoPrediction
+
+# Files of an archive whose frames help to find out how somebody else's model is fed.
+MEASURED_FILES = 32
+
+
+def _read_out(text: str) -> Path | str:
+    """The path of a table; that of a folder, or an address, stays a text."""
+    if text.endswith(("/", os.sep)) or is_address(text) or Path(text).is_dir():
+        return text
+    return options.read_path(text)
 
 
 @takes_facts()
@@ -27,19 +39,36 @@ def predict(
     context: typer.Context,
     model: options.ModelPath,
     paths: Annotated[
-        list[Path],
+        list[Any],
         typer.Argument(
             metavar="INPUT",
-            parser=options.read_path,
-            help="Videos, images, folders of them, or tables with a column 'path'.",
+            parser=options.read_path_or_address,
+            help="Videos, images, folders of them, or tables with a column 'path'; with --out FOLDER/, also addresses "
+            "such as s3://bucket/folder.",
             show_default=False,
         ),
     ],
     out_file: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Write a table: .csv, .jsonl or .parquet.", show_default=False),
+        Any,
+        typer.Option(
+            "--out",
+            metavar="FILE|FOLDER/",
+            parser=_read_out,
+            help="Write a table (.csv, .jsonl or .parquet); or a folder or address of Parquet files, for archives of "
+            "many files: the same command goes on where it was.",
+            show_default=False,
+        ),
     ] = None,
     frame_rate: options.FrameRate = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Where work runs side by side: local (as many processes as cores and memory allow), processes:N, ray, "
+            "or ray://HOST:PORT. Needs --out FOLDER/.",
+            show_default="local",
+        ),
+    ] = None,
     *,
     facts: Facts,
     snapshots: options.Snapshots = None,
@@ -48,9 +77,16 @@ def predict(
 
     With an anomaly detector: score how unusual each frame is.
 
+    With --out FOLDER/, files are predicted side by side, and each once: run the same command again to go on.
+
     Example: stillmotion predict runs/cnn_rnn new.mp4 archive/ --out predictions.csv
     """
-    detector = find_detector(context, model, ("model", "paths", "out_file", "frame_rate"))
+    archive = isinstance(out_file, str)
+    if not archive:
+        _check_no_archive(paths, on)
+    detector = find_detector(context, model, ("model", "paths", "out_file", "frame_rate", "on"))
+    if archive:
+        return _predict_archive(detector or model, paths, out_file, frame_rate, on, facts, snapshots)
     if detector is not None:
         return predict_with_detector(detector, paths, out_file, frame_rate)
     check_model(model, facts)
@@ -105,6 +141,53 @@ def predict(
         )
     if skipped:
         raise StillmotionError(f"{skipped} of {len(videos)} inputs could not be read")
+
+
+def _check_no_archive(paths: Sequence[Path | str], on: str | None) -> None:
+    """Refuse what only an archive can have. Raises UsageError."""
+    address = next((path for path in paths if isinstance(path, str)), None)
+    if on is not None or address is not None:
+        what = "--on" if address is None else "an address"
+        raise UsageError(f"{what}: only for archives; give --out the name of a folder, with a / at its end")
+
+
+def _predict_archive(
+    model: Any,
+    paths: Sequence[Path | str],
+    out_folder: str,
+    frame_rate: float | None,
+    on: str | None,
+    facts: Facts,
+    snapshots: Path | None,
+) -> None:
+    """Predict an archive into a folder, and say what could not be predicted."""
+    from stillmotion.archive import ResultStore, list_archive, prepare_model, run_archive
+    from stillmotion.execution.places import LOCAL, check_place
+
+    check_place(on or LOCAL)
+    store = ResultStore(out_folder)
+    if isinstance(model, Path):
+        check_model(model, facts)
+    files = list_archive(paths, frame_rate=frame_rate)
+    if isinstance(model, Path):
+        load_backend()
+        from stillmotion.prediction import load_clip_model
+
+        first = [Path(file.video.path) for file in files if not file.store][:MEASURED_FILES]
+        model = load_clip_model(model, **facts, snapshots=snapshots, videos=first)
+        if model.note and not (model.described and model.described.run):
+            note(model.note)
+    with bar("predicting") as progress:
+        result = run_archive(prepare_model(model), files, store, on or LOCAL, progress)
+    place = result.out.rstrip("/")
+    if result.predicted:
+        note(f"predictions for {result.predicted} of {result.files} files in {place}/predictions")
+    for failure in result.failures[:MAX_LINES]:
+        note(f"skipped: {failure.reason}")
+    if result.failures:
+        raise StillmotionError(
+            f"{len(result.failures)} of {result.files} inputs could not be predicted; {place}/errors says why"
+        )
 
 
 def _check_not_read(out_file: Path, files: Sequence[Path]) -> None:

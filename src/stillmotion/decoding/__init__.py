@@ -23,6 +23,7 @@ from stillmotion.decoding.frames import (
     have_same_aspect,
     index_shown_at,
 )
+from stillmotion.decoding.threads import limit_threads
 from stillmotion.errors import UnreadableVideoError
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "index_shown_at",
     "iter_frames",
     "keyframe_seconds",
+    "limit_threads",
     "probe",
     "read_frames",
     "source_files",

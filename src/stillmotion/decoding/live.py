@@ -26,6 +26,7 @@ from stillmotion.data.media import FrameFolder, as_frame_folder
 from stillmotion.decoding.frames import TICK
 from stillmotion.decoding.prefetch import PrefetchReader, SourceFrame
 from stillmotion.decoding.pyav import frames_from, with_times
+from stillmotion.decoding.threads import apply_limit
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.files import as_path
 
@@ -287,6 +288,7 @@ def _decode_source(source: Source, stats: SourceStats) -> TimedFrames:
         stream = container.streams.video[0]
         stats.rate = float(stream.average_rate or stream.guessed_rate or 25)
         stream.thread_type = "SLICE" if source.live else "AUTO"
+        apply_limit(stream.codec_context)
         if source.start_seconds:
             yield from frames_from(container, stream, source.start_seconds)
         else:

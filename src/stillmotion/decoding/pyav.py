@@ -19,6 +19,7 @@ from av.video.stream import VideoStream
 
 from stillmotion.decoding.frames import TICK, DecodedFrames, Framing, Images, Seconds, VideoFacts
 from stillmotion.decoding.resizing import Resizer, quarter_turns, upright_sides
+from stillmotion.decoding.threads import apply_limit
 from stillmotion.errors import UnreadableVideoError
 
 # A gap between wanted times is decoded if it is shorter than this; else a seek to the next keyframe takes less time.
@@ -43,6 +44,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
             # PyAV's type does not say so, but without a decoder there is no codec context.
             if stream.codec_context is None:
                 raise UnreadableVideoError(f"{path}: FFmpeg does not know the codec of this video")
+            apply_limit(stream.codec_context)
             yield container, stream
     except av.error.FFmpegError as error:
         raise UnreadableVideoError(f"{path}: not a readable video ({error.strerror or error})") from None

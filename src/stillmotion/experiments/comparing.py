@@ -23,11 +23,12 @@ from stillmotion.comparison import (
 from stillmotion.data import Videos
 from stillmotion.data.splitting import FRACTIONS
 from stillmotion.errors import UsageError
+from stillmotion.execution.places import LOCAL, check_place
 from stillmotion.experiments.choices import Effort, Metric, Preset
 from stillmotion.experiments.controls import Controls
 from stillmotion.experiments.datasets import open_dataset, read_labeled
 from stillmotion.experiments.executors import Executor
-from stillmotion.experiments.placement import LOCAL, check_place, executor_on
+from stillmotion.experiments.placement import executor_on
 from stillmotion.experiments.plan import Candidate, ComparisonPlan, PlannedRun
 from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.experiments.tasks import FindShortcutsTask, Results, result_of

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -19,9 +17,10 @@ import loky
 from loky.backend import get_context
 
 from stillmotion.errors import CancelledError, StillmotionError
-from stillmotion.experiments.machine import threads_per_worker
+from stillmotion.execution.machine import threads_per_worker
+from stillmotion.execution.worker_processes import interrupts_blocked, worker_environment
 from stillmotion.experiments.tasks import Results, Task
-from stillmotion.experiments.workers import Report, run_task, start_worker, worker_environment
+from stillmotion.experiments.workers import Report, run_task, start_worker
 from stillmotion.progress import Progress, TaskStage, no_progress
 
 log = logging.getLogger(__name__)
@@ -247,7 +246,7 @@ class Processes(Pool):
 
     def submit(self, task: Task) -> Future[object]:
         """See `Pool`."""
-        with _interrupts_blocked():  # which a worker inherits
+        with interrupts_blocked():  # which a worker inherits
             if self._pool is None:
                 context = get_context("loky")
                 self._reports = context.SimpleQueue()
@@ -291,16 +290,3 @@ def _log_summary(task: Task, result: object) -> None:
     summary = task.summary(result)
     if summary:
         log.info(summary)
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Ctrl-C comes after the block. Processes that are started in it never get it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import threading
 
-from stillmotion.errors import UsageError
+from stillmotion.execution.machine import default_workers
+from stillmotion.execution.places import LOCAL, check_place, ray_address
 from stillmotion.experiments.executors import Pool, Processes
-from stillmotion.experiments.machine import default_workers
 from stillmotion.experiments.ray_cluster import RayCluster
 from stillmotion.progress import Progress, no_progress
-
-LOCAL = "local"
-
-
-def check_place(on: str) -> None:
-    """Check that a place has one of the forms that `executor_on` knows.
-
-    Raises:
-        UsageError: it has none.
-    """
-    if not re.fullmatch(r"local|processes:[1-9]\d*|ray|ray://\S+", on):
-        raise UsageError(f"on is {on!r}; expected local, processes:N, ray or ray://HOST:PORT")
 
 
 def executor_on(on: str, progress: Progress = no_progress, cancel: threading.Event | None = None) -> Pool:
@@ -41,6 +28,6 @@ def executor_on(on: str, progress: Progress = no_progress, cancel: threading.Eve
     """
     check_place(on)
     if on.startswith("ray"):
-        return RayCluster(on if "://" in on else None, progress, cancel)
+        return RayCluster(ray_address(on), progress, cancel)
     workers = default_workers() if on == LOCAL else int(on.partition(":")[2])
     return Processes(workers, progress, cancel)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
-from stillmotion.errors import StillmotionError
+from stillmotion.execution.machine import threads_per_worker
+from stillmotion.execution.ray_clusters import as_own_error, connect, enter_folder
 from stillmotion.experiments.executors import Pool
-from stillmotion.experiments.machine import threads_per_worker
 from stillmotion.experiments.tasks import Task
-from stillmotion.experiments.workers import Report, run_task, start_ray_worker, worker_environment
+from stillmotion.experiments.workers import Report, run_task, start_ray_worker
 from stillmotion.progress import Progress, no_progress
 
 # How often Ray starts a task again whose worker or machine is lost. A training goes on after its last saved epoch.
@@ -66,51 +65,17 @@ class RayCluster(Pool):
 
     def explain(self, error: BaseException) -> BaseException:
         """See `Pool`."""
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, Exception):
-            if not isinstance(cause, StillmotionError):
-                cause.add_note(str(error))  # Where it happened in the worker.
-            return cause
-        if type(error).__module__.startswith("ray."):
-            first = str(error).strip().splitlines()[0]
-            return StillmotionError(f"Ray: {first}; the same call resumes")
-        return error
+        return as_own_error(error)
 
     def _connect(self) -> None:
-        try:
-            import ray
-            from ray.util.queue import Queue
-        except ImportError:
-            raise StillmotionError('a Ray cluster needs Ray: pip install "stillmotion[ray]"') from None
-        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would give every other program precedence
-        try:
-            ray.init(
-                address=self.address,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                configure_logging=False,
-                runtime_env={"env_vars": dict(_environment())},
-            )
-        except (ConnectionError, RuntimeError, OSError, ValueError) as error:
-            first = str(error).strip().splitlines()[0]
-            raise StillmotionError(f"{self.address or 'Ray'}: cannot be reached ({first})") from None
-        self._ray, self._queue = ray, Queue()
+        self._ray = connect(self.address)
+        from ray.util.queue import Queue
 
-
-def _environment() -> Mapping[str, str]:
-    """What a worker's environment needs: its number of threads, and where this process finds modules."""
-    names = [name for name in ("KERAS_BACKEND", "STILLMOTION_CACHE", "PYTHONPATH") if name in os.environ]
-    return worker_environment(threads_per_worker(), os.environ) | {name: os.environ[name] for name in names}
+        self._queue = Queue()
 
 
 def _run(task: Task, queue: Any, level: int, folder: str) -> object:
     """Run a task in a worker, in the folder that its relative paths belong to."""
-    try:
-        os.chdir(folder)
-    except OSError as error:
-        raise StillmotionError(
-            f"{folder}: {error.strerror} on {platform.node()}; all machines of a cluster need the same folders"
-        ) from None
+    enter_folder(folder)
     start_ray_worker(queue, level)
     return run_task(task)

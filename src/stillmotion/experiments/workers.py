@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
-import os
-import signal
-import threading
 import time
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from typing import Any
 
+from stillmotion.execution.worker_processes import start_quietly
 from stillmotion.experiments.tasks import Task
 
 # Reports of one stage that follow each other more quickly are dropped.
@@ -21,28 +19,6 @@ REPORT_SECONDS = 0.1
 Report = tuple[str, str, int, int, Mapping[str, float]]
 # The queue to the process that started this one.
 _reports: Any = None
-
-
-def worker_environment(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which a worker's libraries use this many threads each.
-
-    Args:
-        threads: of OpenMP, TensorFlow and JAX.
-        environment: the variables that there are already.
-
-    Returns:
-        The variables to set.
-    """
-    openmp, tensorflow = (
-        ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"],
-        ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"],
-    )
-    variables = dict.fromkeys([*openmp, *tensorflow, "NPROC"], str(threads))  # JAX obeys the last
-    if threads == 1:
-        flags = environment.get("XLA_FLAGS", "")
-        variables["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
-    # Several processes on one GPU each take the memory that they need instead of all of it.
-    return variables | {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
 
 
 class ReportHandler(logging.handlers.QueueHandler):
@@ -63,10 +39,7 @@ def start_worker(reports: Any, parent: Connection, level: int) -> None:
     """
     global _reports
     _reports = reports
-    # Backends write to standard error while they load, into the middle of the progress. All that counts is sent.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the first ends the rest
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    start_quietly(parent)
     log = logging.getLogger("stillmotion")
     log.setLevel(level)
     log.propagate = False
@@ -111,11 +84,3 @@ def run_task(task: Task) -> object:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     report("", 0, 1)
     return task.run(report)
-
-
-def _end_with(parent: Connection) -> None:
-    """End this process as soon as the one that started it has ended: nobody waits for the result."""
-    try:
-        parent.recv()
-    except (EOFError, OSError):
-        os._exit(1)

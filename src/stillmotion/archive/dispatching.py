@@ -1,0 +1,158 @@
+"""Give files to workers, and find out which file kills them."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any
+
+from stillmotion.archive.records import ArchiveFile, FileFailure, Outcome
+from stillmotion.archive.workers import ArchiveWorker, WorkerSource
+from stillmotion.errors import StillmotionError
+
+log = logging.getLogger(__name__)
+
+# A file that was alone with its worker when that died, this often, is passed over.
+MAX_STRIKES = 3
+# So many in a row are not the fault of files.
+MAX_PASSED_OVER = 10
+# Starts that fail one after the other, before it is said that workers cannot start.
+MAX_FAILED_STARTS = 3
+# Files of a group: enough for full batches, and few enough that little is lost with a worker.
+GROUP_FILES = 32
+GROUP_BYTES = 1 << 30
+# How many groups each worker shall still get when groups become smaller towards the end.
+GROUPS_LEFT = 4
+# How long to wait for workers before the caller can look at other things.
+POLL_SECONDS = 0.1
+
+
+class Dispatcher:
+    """Has files predicted by workers.
+
+    A worker gets a group of files at a time. If it dies, the files of the group are tried again at the end, each
+    alone, so that only a file that kills its worker by itself is blamed for that.
+
+    Args:
+        source: starts the workers.
+        files: the files to predict.
+        strikes: how often each file has killed its worker before, by its key.
+        save_strikes: keeps them.
+    """
+
+    def __init__(
+        self,
+        source: WorkerSource,
+        files: Sequence[ArchiveFile],
+        strikes: Mapping[str, int],
+        save_strikes: Callable[[Mapping[str, int]], None],
+    ) -> None:
+        self.source, self.strikes, self.save_strikes = source, dict(strikes), save_strikes
+        self.waiting = deque(file for file in files if file.key not in self.strikes)
+        # Those that may have killed a worker.
+        self.suspects = deque(file for file in files if file.key in self.strikes)
+        self.starting: dict[Future[Any], ArchiveWorker] = {}
+        self.at_work: dict[Future[Outcome], tuple[ArchiveWorker, list[ArchiveFile]]] = {}
+        self.failed_starts = self.passed_over = 0
+
+    def outcomes(self) -> Generator[Outcome | None, None, None]:
+        """Predict all files.
+
+        Yields:
+            Outcomes as they come, and None whenever it is time to look at other things.
+
+        Raises:
+            StillmotionError: the model cannot be loaded in a worker, or workers die whatever they do.
+        """
+        try:
+            while self.waiting or self.suspects or self.at_work:
+                self._start_workers()
+                done, _ = wait([*self.starting, *self.at_work], POLL_SECONDS, FIRST_COMPLETED)
+                for future in done:
+                    if future in self.starting:
+                        self._started(future)
+                    else:
+                        outcome = self._finished(future)
+                        if outcome is not None:
+                            yield outcome
+                yield None
+        finally:
+            for worker in (*self.starting.values(), *(worker for worker, _ in self.at_work.values())):
+                worker.end()
+
+    def _start_workers(self) -> None:
+        files = len(self.waiting) + len(self.suspects)
+        wanted = min(self.source.count, len(self.at_work) + files)
+        while len(self.starting) + len(self.at_work) < wanted:
+            worker = self.source.start()
+            self.starting[worker.ready] = worker
+
+    def _started(self, future: Future[Any]) -> None:
+        worker = self.starting.pop(future)
+        error = future.exception()
+        if error is None:
+            self.failed_starts = 0
+            self._give_work(worker)
+            return
+        worker.end()
+        cause = self.source.cause_of_death(error)
+        if cause is None:
+            raise self.source.explain(error)
+        self.failed_starts += 1
+        if self.failed_starts == MAX_FAILED_STARTS:
+            raise StillmotionError(
+                f"workers die while they load the model ({cause}), perhaps for lack of memory; try fewer of them"
+            )
+
+    def _finished(self, future: Future[Outcome]) -> Outcome | None:
+        worker, files = self.at_work.pop(future)
+        error = future.exception()
+        if error is None:
+            self.passed_over = 0
+            self._give_work(worker)
+            return future.result()
+        worker.end()
+        cause = self.source.cause_of_death(error)
+        if cause is None:
+            raise self.source.explain(error)
+        if len(files) > 1:
+            self.suspects.extend(files)
+            return None
+        (file,) = files
+        self.strikes[file.key] = self.strikes.get(file.key, 0) + 1
+        self.save_strikes(self.strikes)
+        if self.strikes[file.key] < MAX_STRIKES:
+            self.suspects.append(file)
+            return None
+        return self._pass_over(file, cause)
+
+    def _pass_over(self, file: ArchiveFile, cause: str) -> Outcome:
+        self.passed_over += 1
+        if self.passed_over == MAX_PASSED_OVER:
+            raise StillmotionError(
+                f"{MAX_PASSED_OVER} files one after the other killed their workers ({cause}), perhaps for lack of "
+                "memory; try fewer workers: the same call goes on"
+            )
+        reason = f"{file.video.name}: killed its worker {MAX_STRIKES} times ({cause})"
+        return Outcome((file.key,), None, (FileFailure(file.video.name, file.key, "killed its worker", reason),))
+
+    def _give_work(self, worker: ArchiveWorker) -> None:
+        group = self._next_group()
+        if group:
+            self.at_work[worker.submit(group)] = worker, group
+        else:
+            worker.end()
+
+    def _next_group(self) -> list[ArchiveFile]:
+        """The next files for a worker. Towards the end they become fewer, so that all workers end at the same time."""
+        if not self.waiting:
+            return [self.suspects.popleft()] if self.suspects else []
+        count = max(1, min(GROUP_FILES, len(self.waiting) // (GROUPS_LEFT * self.source.count)))
+        group = [self.waiting.popleft()]
+        size = group[0].bytes
+        while self.waiting and len(group) < count and size + self.waiting[0].bytes <= GROUP_BYTES:
+            group.append(self.waiting.popleft())
+            size += group[-1].bytes
+        return group

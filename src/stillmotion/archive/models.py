@@ -1,0 +1,148 @@
+"""The models that an archive is predicted with, as they are sent to workers: paths, and how they are fed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from stillmotion.data import Video, Videos
+from stillmotion.errors import UnreadableVideoError, UsageError
+
+if TYPE_CHECKING:
+    from stillmotion.anomaly import Detector
+    from stillmotion.prediction import ClipModel
+    from stillmotion.runs import Run
+
+Row = dict[str, Any]
+
+
+class FilePredictor(Protocol):
+    """Predicts files; it is pickled for workers, and loads its model when it is unpickled.
+
+    Attributes:
+        reads_ahead: whether it decodes in threads of its own. Otherwise it is called by several threads, so that the
+            model is at work for one while others decode.
+    """
+
+    reads_ahead: bool
+
+    def predict(self, videos: Sequence[Video]) -> Iterator[list[Row] | str]:
+        """The rows of each video in order, without its name, or why there are none."""
+
+
+@dataclass(frozen=True)
+class ArchiveModel:
+    """A model that is ready to be sent.
+
+    Attributes:
+        name: what it is called.
+        identity: what it is known by: a hash of its files and of how it is fed.
+        pickled: its `FilePredictor`.
+    """
+
+    name: str
+    identity: str
+    pickled: bytes
+
+
+@dataclass(frozen=True)
+class ClipPredictor:
+    """Predicts the windows of videos, and whole videos; see `FilePredictor`."""
+
+    model: ClipModel
+    reads_ahead: bool = False
+
+    def predict(self, videos: Sequence[Video]) -> Iterator[list[Row] | str]:
+        """See `FilePredictor`."""
+        from stillmotion.prediction import VideoPrediction, predict, prediction_rows
+
+        for result in predict(self.model, Videos(Path(), tuple(videos))):
+            if isinstance(result, VideoPrediction):
+                rows = prediction_rows([result])
+                yield [{name: cell for name, cell in row.items() if name != "video"} for row in rows]
+            else:
+                yield result.reason
+
+
+class DetectorPredictor:
+    """Scores the frames of videos; see `FilePredictor`.
+
+    Args:
+        folder: the detector's.
+    """
+
+    reads_ahead = True
+
+    def __init__(self, folder: Path) -> None:
+        from stillmotion.anomaly import load_detector
+
+        self._detector = load_detector(folder)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DetectorPredictor, (self._detector.folder,)
+
+    def predict(self, videos: Sequence[Video]) -> Iterator[list[Row] | str]:
+        """See `FilePredictor`."""
+        from stillmotion.anomaly import score_source
+        from stillmotion.anomaly.scoring import score_row
+
+        for video in videos:
+            rows, in_alarm = [], False
+            try:
+                for score in score_source(self._detector, Path(video.path)):
+                    in_alarm = score.raised is not None or (in_alarm and score.ended is None)
+                    rows.append(score_row(score, in_alarm=in_alarm))
+            except UnreadableVideoError as error:
+                yield str(error)
+                continue
+            yield rows or f"{video.path}: too short to be scored"
+
+
+def prepare_model(model: Run | ClipModel | Detector | str | Path) -> ArchiveModel:
+    """Load a model, so that whatever is wrong with it is said at once, and prepare it for workers.
+
+    Args:
+        model: see `predict_archive`.
+
+    Returns:
+        What is sent.
+
+    Raises:
+        UsageError: no such model, or one that is in memory only.
+        StillmotionError: it cannot be used.
+    """
+    from stillmotion.anomaly import Detector, is_detector
+    from stillmotion.models.card_files import file_digest
+    from stillmotion.prediction import ClipModel, load_clip_model
+    from stillmotion.prediction.describing import IN_MEMORY
+
+    if isinstance(model, Detector) or (isinstance(model, str | Path) and is_detector(Path(model))):
+        folder = (model.folder if isinstance(model, Detector) else Path(model)).resolve()
+        return ArchiveModel(folder.name, _folder_digest(folder), pickle.dumps(DetectorPredictor(folder)))
+    clip_model = model if isinstance(model, ClipModel) else load_clip_model(model)
+    described = clip_model.described
+    if described is None or described.file.parent == Path(IN_MEMORY):
+        raise UsageError("the model is in memory only, and workers load it from its file; save it, and give the file")
+    facts = {fact: value.value for fact, value in described.card.facts.items()}
+    file = described.run.model_file if described.run else described.file
+    content = json.dumps([file_digest(file), facts, clip_model.engine, clip_model.rate], default=str, sort_keys=True)
+    if described.run is None and clip_model.facts is not None:
+        # What was measured here is not measured again by workers, which have no snapshots.
+        clip_model = replace(clip_model, facts=replace(clip_model.facts, card=described.card))
+    identity = hashlib.sha256(content.encode()).hexdigest()
+    return ArchiveModel(clip_model.name, identity, pickle.dumps(ClipPredictor(clip_model)))
+
+
+def _folder_digest(folder: Path) -> str:
+    """A hash of all files of a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and not file.name.startswith("."):
+            digest.update(f"{file.name}\0".encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,207 @@
+"""Archives: every file once, whatever dies; what is done is found again."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from helpers.archives import TextPredictor, expected_predictions, predict_texts, read_predictions, write_archive
+from stillmotion.archive import dispatching, store
+from stillmotion.archive.records import Outcome
+from stillmotion.errors import CancelledError, StillmotionError, UsageError
+
+TEXTS = {f"sub/{number:02}.mp4": "x" * (number + 1) for number in range(40)}
+
+
+@pytest.fixture
+def predictor(tmp_path: Path) -> TextPredictor:
+    (tmp_path / "trace").mkdir()
+    return TextPredictor(str(tmp_path / "trace"))
+
+
+def predicted_again(predictor: TextPredictor) -> list[str]:
+    """The files that have been predicted since the last call, sorted; those twice that were predicted twice."""
+    traces = sorted(Path(predictor.trace).iterdir())
+    for trace in traces:
+        trace.unlink()
+    return [trace.name.partition("-")[0] for trace in traces]
+
+
+def test_each_file_is_predicted_once_and_found_again(tmp_path: Path, predictor: TextPredictor) -> None:
+    """A file that has changed is another one; its old rows go. So is a new one. Nothing else is predicted again."""
+    clips, out = write_archive(tmp_path / "clips", TEXTS), tmp_path / "out"
+    result = predict_texts(clips, out, "processes:2", predictor)
+    assert (result.files, result.predicted, result.before, result.failures) == (40, 40, 0, ())
+    assert read_predictions(out) == expected_predictions(TEXTS)
+    assert len(predicted_again(predictor)) == 40
+
+    changed = {**TEXTS, "sub/07.mp4": "changed", "new.mp4": "new"}
+    write_archive(clips, {name: changed[name] for name in ("sub/07.mp4", "new.mp4")})
+    result = predict_texts(clips, out, "processes:1", predictor)
+    assert (result.files, result.predicted, result.before) == (41, 41, 39)
+    assert read_predictions(out) == expected_predictions(changed)
+    assert predicted_again(predictor) == ["07", "new"]
+
+    assert predict_texts(clips, out, "processes:1", predictor).before == 41
+    assert predicted_again(predictor) == []
+
+
+def test_a_file_that_kills_its_worker_is_passed_over_and_no_other_is_blamed(
+    tmp_path: Path, predictor: TextPredictor
+) -> None:
+    """It is tried three times alone. What fails otherwise is tried once; neither is tried again by the next call."""
+    bad = {"sub/11.mp4": "kill", "sub/12.mp4": "raise", "sub/13.mp4": "broken"}
+    clips, out = write_archive(tmp_path / "clips", {**TEXTS, **bad}), tmp_path / "out"
+    result = predict_texts(clips, out, "processes:2", predictor)
+    assert (result.files, result.predicted) == (40, 37)
+    rows = pq.read_table(out / "errors").to_pylist()
+    found = {Path(row["video"]).name: (row["cause"], row["reason"].partition(": ")[2]) for row in rows}
+    assert found == {
+        "11.mp4": ("killed its worker", "killed its worker 3 times (SIGKILL(-9))"),
+        "12.mp4": ("error", "ValueError: no such thing"),
+        "13.mp4": ("unreadable", "not a readable video"),
+    }
+    assert len(rows) == 3 and {failure.reason for failure in result.failures} == {row["reason"] for row in rows}
+    assert read_predictions(out) == expected_predictions({n: t for n, t in TEXTS.items() if n not in bad})
+    assert list(store.ResultStore(out).read_strikes().values()) == [3]  # nobody knows which file of a group it was
+    predicted_again(predictor)
+
+    again = predict_texts(clips, out, "processes:1", predictor)
+    assert (again.before, again.predicted, len(again.failures)) == (37, 37, 3)
+    assert predicted_again(predictor) == []
+
+
+def test_strikes_are_counted_over_calls(tmp_path: Path, predictor: TextPredictor) -> None:
+    """A file that takes this process with it would else be tried forever."""
+    clips, out = write_archive(tmp_path / "clips", {"a.mp4": "kill"}), tmp_path / "out"
+    cancel = threading.Event()
+    results = store.ResultStore(out)
+    write = results.write_strikes
+
+    def count(strikes: Mapping[str, int]) -> None:
+        write(strikes)
+        cancel.set()
+
+    counts: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store.ResultStore, "write_strikes", lambda self, strikes: count(strikes))
+        for _ in range(2):
+            cancel.clear()
+            with pytest.raises(CancelledError, match="the same call resumes"):
+                predict_texts(clips, out, "processes:1", predictor, cancel=cancel)
+            counts += results.read_strikes().values()
+    assert counts == [1, 2]
+    (failure,) = predict_texts(clips, out, "processes:1", predictor).failures
+    assert failure.cause == "killed its worker"
+    assert list(results.read_strikes().values()) == [3]
+
+
+def test_workers_that_die_of_everything_are_not_blamed_on_all_files(
+    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatching, "MAX_PASSED_OVER", 2)
+    monkeypatch.setattr(dispatching, "MAX_STRIKES", 1)
+    clips = write_archive(tmp_path / "clips", dict.fromkeys(("a.mp4", "b.mp4", "c.mp4"), "kill"))
+    with pytest.raises(StillmotionError, match="2 files one after the other killed their workers"):
+        predict_texts(clips, tmp_path / "out", "processes:1", predictor)
+
+
+class Unloadable(TextPredictor):
+    """It kills the process that loads it."""
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return os._exit, (1,)
+
+
+def test_workers_that_cannot_start_end_the_work_in_one_line(tmp_path: Path, predictor: TextPredictor) -> None:
+    clips = write_archive(tmp_path / "clips", {"a.mp4": "x"})
+    with pytest.raises(StillmotionError, match="workers die while they load the model"):
+        predict_texts(clips, tmp_path / "out", "processes:1", Unloadable(predictor.trace))
+
+
+def test_what_is_done_is_kept_when_the_work_is_canceled(tmp_path: Path, predictor: TextPredictor) -> None:
+    clips, out = write_archive(tmp_path / "clips", TEXTS), tmp_path / "out"
+    cancel = threading.Event()
+
+    def progress(stage: str, done: int, total: int, figures: Mapping[str, float] = {}, /) -> None:
+        assert total == 40
+        if done:
+            assert figures["files_per_second"] > 0
+            cancel.set()
+
+    with pytest.raises(CancelledError):
+        predict_texts(clips, out, "processes:1", predictor, progress=progress, cancel=cancel)
+    kept = {name for name, *_ in read_predictions(out)}
+    assert 0 < len(kept) < 40
+    predicted_again(predictor)
+    result = predict_texts(clips, out, "processes:1", predictor)
+    assert result.before == len(kept)
+    assert not kept & {f"{name}.mp4" for name in predicted_again(predictor)}
+    assert read_predictions(out) == expected_predictions(TEXTS)
+
+
+def test_a_folder_belongs_to_one_model(tmp_path: Path, predictor: TextPredictor) -> None:
+    clips, out = write_archive(tmp_path / "clips", {"a.mp4": "x"}), tmp_path / "out"
+    predict_texts(clips, out, "processes:1", predictor)
+    with pytest.raises(UsageError, match="holds predictions of another model, texts"):
+        store.ResultStore(out).check_model("other", "1")
+
+
+def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full ends the work in one line; when there is room again, nothing is missing."""
+    results = store.ResultStore(tmp_path / "out")
+    rows = [{"video": "a.mp4", "window": "all", "length": 1.0, "key": "k"}]
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    with results.locked():
+        results.add(Outcome(("k",), pa.Table.from_pylist(rows)))
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", fail)
+            with pytest.raises(StillmotionError, match="cannot be written"):
+                results.flush()
+        assert list((tmp_path / "out" / "predictions").iterdir()) == []
+        assert results.read_done() == {}
+        (tmp_path / "out" / "predictions" / ".part-x.parquet").write_text("what a run that was killed has left")
+        results.flush()
+        assert results.read_done() == {"k": "a.mp4"}
+        with pytest.raises(StillmotionError, match="another stillmotion process is using this folder"):
+            store.ResultStore(tmp_path / "out").locked().__enter__()
+    assert read_predictions(tmp_path / "out") == [("a.mp4", "all", 1.0)]
+    with results.locked():
+        assert len(list((tmp_path / "out" / "predictions").iterdir())) == 1
+
+
+def test_a_damaged_part_is_named(tmp_path: Path, predictor: TextPredictor) -> None:
+    clips, out = write_archive(tmp_path / "clips", {"a.mp4": "x"}), tmp_path / "out"
+    predict_texts(clips, out, "processes:1", predictor)
+    (part,) = (out / "predictions").iterdir()
+    part.write_bytes(part.read_bytes()[:-9])
+    with pytest.raises(StillmotionError, match=rf"{part.name}: not a readable part .*; delete it"):
+        predict_texts(clips, out, "processes:1", predictor)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_cluster_predicts_each_file_once_and_passes_over_what_kills_its_actors(
+    tmp_path: Path, predictor: TextPredictor
+) -> None:
+    """Relative paths mean the same there."""
+    pytest.importorskip("ray")
+    bad = {"sub/11.mp4": "kill", "sub/13.mp4": "broken"}
+    write_archive(tmp_path / "clips", {**TEXTS, **bad})
+    with pytest.MonkeyPatch.context() as patch:
+        helpers = str(Path(__file__).parents[1])
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [helpers, os.environ.get("PYTHONPATH")])))
+        patch.chdir(tmp_path)
+        result = predict_texts(Path("clips"), Path("out"), "ray", predictor)
+    assert (result.files, result.predicted) == (40, 38)
+    assert [failure.cause for failure in result.failures if "11.mp4" in failure.video] == ["killed its worker"]
+    assert read_predictions(tmp_path / "out") == expected_predictions({n: t for n, t in TEXTS.items() if n not in bad})
