@@ -1,15 +1,21 @@
 """What does an anomaly detector find that has seen normal footage only? Prints Markdown tables.
 
-    python benchmarks/anomaly.py --out anomaly [--minutes 20] [--data FOLDER] [--speed [--frames 100000]]
+    python benchmarks/anomaly.py --out anomaly [--minutes 20] [--data FOLDER]
+    python benchmarks/anomaly.py --out anomaly --minutes 120 --unseen-hours 10
+    python benchmarks/anomaly.py --out anomaly --speed [--frames 100000]
 
 A rendered line has minutes of normal footage and as many test recordings of one minute, 20 at most, in each of which
 three things happen: faults of look, motion and sequence, which should be found, and nuisances, which should not alarm.
 
 Faults are also put into the normal footage, and what that says is compared with what happens to the rendered faults.
 
-With --data, clips of real recordings are tested, too: `fights`, with quarrels as faults, and `gestures`, with one
-gesture as normal and all others as faults. A third of the groups is tested on; the detector learns from the normal
-clips of the others. Each clip is normal or not as a whole, so what is measured is whether its highest score tells.
+With --data, other clips are tested, too: `fights`, with quarrels as faults; `gestures`, with one gesture as normal and
+all others as faults; and `shapes`, squares of which one direction is normal. A third of the groups is tested on; the
+detector learns from the normal clips of the others. Each clip is normal or not as a whole, so what is measured is
+whether its highest score tells.
+
+With --unseen-hours, the detector watches that many hours of normal footage of the same line that it has not seen. Do
+they have more false alarms than `fit` said? Recordings are rendered, watched and deleted one by one.
 
 With --speed, nothing is tested: it prints the processor time that a second of 720p at 25 frames per second takes, and
 how much memory is in use after some thousand frames.
@@ -37,12 +43,13 @@ from stillmotion.anomaly.alarms import Level
 from stillmotion.anomaly.curves import LevelTimeline
 from stillmotion.anomaly.detector import FrameScorer
 from stillmotion.anomaly.measuring import measure_source
+from stillmotion.anomaly.promise import rate_bound
 from stillmotion.anomaly.scene import SceneWatch
 from stillmotion.anomaly.truth import TrueFault
 from stillmotion.decoding.live import find_source, read_source
-from stillmotion.demo.line import FAULTS, NUISANCES
+from stillmotion.demo.line import FAULTS, NUISANCES, draw_line, write_recording
 
-REAL = {"fights": ("noFight",), "gestures": ("up", "circlecc")}
+REAL = {"fights": ("noFight",), "gestures": ("up", "circlecc"), "shapes": ("class0",)}
 TEST_EVERY = 3
 # Which simulated fault is meant to say what happens to which rendered one.
 SIMULATED = {
@@ -201,31 +208,55 @@ def summarize(result: DetectorEvaluation) -> None:
 
 def real(out: Path, data: Path, name: str, normal: str) -> None:
     """Clips of real recordings."""
-    with (data / name / f"{name}.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    tested = set(sorted({row["group"] for row in rows})[::TEST_EVERY])
+    table = data / name / f"{name}.csv"
+    videos = sm.read_videos(table if table.exists() else data / name)
+    tested = set(sorted({video.group for video in videos})[::TEST_EVERY])
     folder = out / f"{name}-{normal}"
     (folder / "normal").mkdir(parents=True, exist_ok=True)
     with (folder / "truth.csv").open("w") as file:
         writer = csv.writer(file)
         writer.writerow(["path", "label", "group"])
-        for row in rows:
-            source = (data / name / row["path"]).resolve()
-            if row["group"] in tested:
-                writer.writerow([source, "normal" if row["label"] == normal else row["label"], row["group"]])
-            elif row["label"] == normal:
-                link = folder / "normal" / row["group"] / source.name
+        for video in videos:
+            source = videos.file(video).resolve()
+            if video.group in tested:
+                writer.writerow([source, "normal" if video.label == normal else video.label, video.group])
+            elif video.label == normal:
+                link = folder / "normal" / video.group.replace("/", "-") / source.name
                 link.parent.mkdir(exist_ok=True)
                 if not link.exists():
                     os.symlink(source, link)
     print(f"\n## {name}, {normal} as normal")
     detector = fit(folder / "normal", folder / "detector", group="^[^/]+")
     result = sm.evaluate_detector(detector, folder / "truth.csv")
-    clips = sum(row["group"] in tested for row in rows)
+    clips = sum(video.group in tested for video in videos)
     print(
         f"\n{detector.record.footage.held_out.units} groups to learn from; {clips} clips of {len(tested)} to test on."
     )
     summarize(result)
+
+
+def unseen(out: Path, minutes: int, hours: float) -> None:
+    """Hours of normal footage that the detector has not seen."""
+    sm.make_anomaly_data(out / "line", minutes=minutes)
+    detector = fit(out / "line" / "normal", out / "line-detector")
+    file, done = out / "unseen.mp4", out / "unseen.csv"
+    shift = draw_line(0)
+    known = done.read_text().splitlines() if done.exists() else []
+    for number in range(len(known), round(hours * 60)):
+        write_recording(file, shift, 60.0, [], np.random.default_rng((0, 7, number)))
+        alarms = sum(score.ended is not None for score in sm.score_source(detector, file))
+        with done.open("a") as rows:
+            rows.write(f"{number},{alarms}\n")
+        file.unlink()
+    alarms = [int(row.split(",")[1]) for row in done.read_text().splitlines()]
+    disturbed, watched = sum(count > 0 for count in alarms), len(alarms) / 60
+    print(
+        f"\nPromise {detector.record.promise}, {minutes} minutes of footage to learn from: at most "
+        f"{detector.record.expected_per_hour:.2f} recordings with a false alarm expected per hour.\n"
+        f"In {watched:.1f} hours of unseen footage, {disturbed} of {len(alarms)} recordings have one "
+        f"({sum(alarms)} alarms): {disturbed / watched:.2f} per hour, "
+        f"at most {rate_bound(disturbed, watched):.2f} with 95 % confidence."
+    )
 
 
 def speed(out: Path, minutes: int, frames: int) -> None:
@@ -296,11 +327,15 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, required=True, help="a folder for footage and detectors")
     parser.add_argument("--minutes", type=int, default=20, help="of normal footage")
     parser.add_argument("--data", type=Path, help="a folder with the data sets fights and gestures")
+    parser.add_argument("--unseen-hours", type=float, help="watch so much unseen normal footage instead")
     parser.add_argument("--speed", action="store_true", help="measure processor time and memory instead")
     parser.add_argument("--frames", type=int, default=100_000, help="frames after which memory is measured")
     arguments = parser.parse_args()
     if arguments.speed:
         speed(arguments.out, arguments.minutes, arguments.frames)
+        raise SystemExit
+    if arguments.unseen_hours:
+        unseen(arguments.out, arguments.minutes, arguments.unseen_hours)
         raise SystemExit
     print("## The rendered line")
     line(arguments.out, arguments.minutes)
