@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from helpers.machines import BELT, CYCLE, MACHINE, RATE, noise, show, steps_for, store
 from stillmotion.anomaly import cycles
 from stillmotion.anomaly.alarms import lasting_peak
-from stillmotion.anomaly.arrays import pack, unpack_cycles
+from stillmotion.anomaly.arrays import Learned, pack, unpack
 from stillmotion.anomaly.cycle import CycleScorer, CycleTracker, region_features
 from stillmotion.anomaly.cycles import LearnedCycles, learn_cycles
+from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.measuring import Measures
 from stillmotion.anomaly.memory import Memory
 from stillmotion.anomaly.rhythm import autocorrelation, find_rhythms
@@ -158,8 +160,8 @@ def test_held_out_cycles_come_from_the_other_folds(tmp_path: Path) -> None:
 
 def test_regions_survive_a_file(learned: LearnedCycles) -> None:
     one = np.ones(1, np.float32)
-    arrays = pack(Memory(one, one, one, one), learned.regions, "fold3_")
-    again = unpack_cycles({name.removeprefix("fold3_"): array for name, array in arrays.items()})
+    arrays = pack(Learned(Memory(one, one, one, one), CellScales(one, 1.0, one), learned.regions), "fold3_")
+    again = unpack({name.removeprefix("fold3_"): array for name, array in arrays.items()}).cycles
     measures = show(steps_for(12), 55)
     scores = [
         [scorer.push(one)[0] for one in measures] for scorer in (CycleScorer(r, RATE) for r in (learned.regions, again))
@@ -179,3 +181,23 @@ def test_an_autocorrelation_is_1_at_the_period_of_what_repeats_exactly() -> None
 def test_region_features_are_those_of_its_cells() -> None:
     patches = np.arange(2 * 3 * 2, dtype=np.float16).reshape(2, 3, 2)
     assert region_features(patches, [0, 2]).tolist() == [[0, 1, 4, 5], [6, 7, 10, 11]]
+
+
+def test_a_rhythm_that_is_not_known_yet_leaves_the_others_as_they_are(
+    learned: LearnedCycles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thresholds come from what is known, so what is used has to."""
+    region = learned.regions[0]
+    scorer = CycleScorer([region, region], 8.0)
+    monkeypatch.setattr(scorer._smoothings[0], "push", lambda value, starts: 3.0)
+    monkeypatch.setattr(scorer._smoothings[1], "push", lambda value, starts: float("nan"))
+    for tracker in scorer._trackers:
+        monkeypatch.setattr(tracker, "push", lambda _: SimpleNamespace(distance=1.0, speed=0.0, cell=0))
+    side = max(region.cells) + 1
+    cells = np.zeros((side, 4), np.float32)
+    measures = Measures(0.0, False, cells, cells[0], cells)
+    assert scorer.push(measures)[0] == 3.0
+
+
+def test_nothing_is_a_rhythm_of_no_footage() -> None:
+    assert find_rhythms([]) == []

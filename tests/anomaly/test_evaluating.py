@@ -46,6 +46,8 @@ def evaluate(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     ) -> DetectorEvaluation:
         def scored(_: object, file: Path) -> Iterator[Score]:
             given = (levels or {}).get(file.name, [0.0] * 20)
+            if not given and file.name == "short":
+                return
             if not given:
                 raise UnreadableVideoError(f"{file}: broken")
             for number, level in enumerate(given, start=1):
@@ -65,7 +67,8 @@ def evaluate(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     ("raised", "end", "found", "delay"),
     [
         (4.5, 6.0, True, 0.5),
-        (3.0, 5.0, True, 0.0),  # open already
+        (2.1, 5.0, True, 0.0),  # when a fault begins is not known to the second
+        (1.9, 5.0, False, None),  # open already, and would be without the fault
         (2.0, 3.5, False, None),
         (6.9, 9.0, True, 2.9),  # a score looks back over a second
         (7.1, 9.0, False, None),
@@ -179,3 +182,8 @@ def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_text("path,label\na.mp4,normal\nb.mp4,\n")
     with pytest.raises(StillmotionError, match="label"):
         read_truth(tmp_path / "truth.csv")
+
+
+def test_a_recording_without_a_score_is_skipped(evaluate: Evaluate) -> None:
+    result = evaluate(recording("a", TrueFault(4.0, 6.0, "stop")), recording("short"), levels={"short": []})
+    assert len(result.skipped) == 1 and result.skipped[0].startswith("short")

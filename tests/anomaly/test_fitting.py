@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ from helpers.commands import run_command
 from stillmotion.anomaly import fitting, footage, memory
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.anomaly.detector import Detector, HeldOutPart
-from stillmotion.anomaly.fitting import fit_anomaly_detector
+from stillmotion.anomaly.fitting import _smoothed, _usual_distances, fit_anomaly_detector
 from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recordings, measure_recordings
 from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_file, measure_source, prepare
+from stillmotion.anomaly.memory import Distances
 from stillmotion.anomaly.promise import HeldOut
 from stillmotion.archive import list_archive, prepare_model
 from stillmotion.archive.worker import ArchivePredictor
@@ -314,3 +316,19 @@ def test_a_part_of_a_file_is_scored_at_its_own_times(detector: Detector, tmp_pat
     file = write_belt(tmp_path / "belt.mp4", seconds=4)
     scores = list(sm.score_source(detector, find_source(file, start=1.0, end=3.0)))
     assert [score.seconds for score in scores] == pytest.approx(1 + np.arange(1, 17) / RATE)
+
+
+def test_no_recording_has_a_part_in_what_is_usual_for_itself() -> None:
+    """What is unusual in one recording alone is unusual, as it would be in a new one."""
+    usual = [Distances(False, np.ones(32, np.float32), 1.0, np.ones(32, np.float32)) for _ in range(40)]
+    recordings = []
+    for number in range(5):
+        patches = np.ones(32, np.float32)
+        patches[number] = 20.0
+        recordings.append([replace(frame, patches=patches) for frame in usual])
+    folds = [np.full(40, number) for number in range(5)]
+    scales = {number: _usual_distances(recordings, folds, without=number) for number in range(5)}
+    scores = [_smoothed("look", part, own, scales, RATE) for part, own in zip(recordings, folds, strict=True)]
+    together = _usual_distances(recordings, folds)
+    assert all(np.nanmax(score) > 3 for score in scores)
+    assert together.patches[:5].min() > 10  # by which a new recording with a box elsewhere would be no more unusual

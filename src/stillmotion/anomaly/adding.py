@@ -153,7 +153,7 @@ def _add(detector: Detector | str | Path, more: str | Path, progress: Progress, 
             for measures, stack in part.read(record.rate):
                 builder.add(measures, stack)
         replace(detector, record=record, memory=builder.build(detector.memory)).save(
-            {fold: (without.memory, without.cycles) for fold, without in memories.items()}, scores
+            {fold: without.learned for fold, without in memories.items()}, scores
         )
         shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
     added, rest = (tuple(part.recording.name for part in parts) for parts in (held_out, remembered))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.anomaly.cycle import CycleRegion
+from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
 from stillmotion.files import atomic_write
 
@@ -19,6 +20,20 @@ DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 _MEMORY = ("patches", "top", "motion", "motion_scale")
 _REGION = ("pictures", "projection", "spread")
 Arrays = dict[str, NDArray[Any]]
+
+
+class Learned(NamedTuple):
+    """What was learned from some footage.
+
+    Attributes:
+        memory: what is normal.
+        scales: what distances from it are divided by.
+        cycles: what repeats.
+    """
+
+    memory: Memory
+    scales: CellScales
+    cycles: tuple[CycleRegion, ...] = ()
 
 
 def write_arrays(file: Path, arrays: Mapping[str, Any]) -> None:
@@ -37,10 +52,11 @@ def read_arrays(file: Path, prefix: str = "") -> Arrays:
         return {name.removeprefix(prefix): archive[name] for name in archive.files if name.startswith(prefix)}
 
 
-def pack(memory: Memory, cycles: Sequence[CycleRegion], prefix: str = "") -> Arrays:
-    """The arrays of a memory, and of what repeats."""
-    arrays = {f"{prefix}{name}": getattr(memory, name) for name in _MEMORY}
-    for number, region in enumerate(cycles):
+def pack(learned: Learned, prefix: str = "") -> Arrays:
+    """The arrays of what was learned."""
+    arrays = {f"{prefix}{name}": getattr(learned.memory, name) for name in _MEMORY}
+    arrays |= {f"{prefix}cell_{name}": np.asarray(value, np.float32) for name, value in vars(learned.scales).items()}
+    for number, region in enumerate(learned.cycles):
         arrays |= {f"{prefix}cycle{number}_{name}": getattr(region, name) for name in _REGION}
         facts = (region.period, region.stride, region.usual_distance, region.usual_speed)
         arrays[f"{prefix}cycle{number}_cells"] = region.cells
@@ -48,13 +64,14 @@ def pack(memory: Memory, cycles: Sequence[CycleRegion], prefix: str = "") -> Arr
     return arrays
 
 
-def unpack_memory(arrays: Arrays) -> Memory:
-    """The memory that `pack` has packed. Raises KeyError."""
-    return Memory(**{name: arrays[name] for name in _MEMORY})
+def unpack(arrays: Arrays) -> Learned:
+    """What `pack` has packed. Raises KeyError or ValueError."""
+    memory = Memory(**{name: arrays[name] for name in _MEMORY})
+    scales = CellScales(arrays["cell_patches"], float(arrays["cell_top"]), arrays["cell_motion"])
+    return Learned(memory, scales, _unpack_cycles(arrays))
 
 
-def unpack_cycles(arrays: Arrays) -> tuple[CycleRegion, ...]:
-    """What repeats, as `pack` has packed it. Raises KeyError or ValueError."""
+def _unpack_cycles(arrays: Arrays) -> tuple[CycleRegion, ...]:
     regions: list[CycleRegion] = []
     while f"cycle{len(regions)}_facts" in arrays:
         start = f"cycle{len(regions)}_"

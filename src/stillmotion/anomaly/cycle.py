@@ -232,6 +232,6 @@ class CycleScorer:
             moment = tracker.push(region_features(measures.patches[None], region.cells)[0])
             value = np.nan if moment is None else float(unusual(region, moment.distance, moment.speed))
             average = smoothing.push(value, starts=measures.starts)
-            if moment is not None and not average <= score:  # True if the score is not known yet.
+            if moment is not None and not np.isnan(average) and not average <= score:  # which may not be known yet
                 score, cell = average, int(region.cells[moment.cell])
         return score, cell

@@ -150,6 +150,7 @@ def _pieces(measured: Sequence[MeasuredRecording], folds: Sequence[NDArray[np.in
         for start, end in pairwise(bounds):
             cuts = np.linspace(start, end, -(-(end - start) // most) + 1).astype(int).tolist()
             places += [(number, first, last) for first, last in pairwise(cuts)]
+    places.sort(key=lambda place: int(folds[place[0]][place[1]]))  # so that few pieces are of several folds
     longest = max(last - first for _, first, last in places)
     count = min(len(places), max(2, FRAMES // longest))
     chosen = sorted({round(place) for place in np.linspace(0, len(places) - 1, count)})

@@ -25,11 +25,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.anomaly.arrays import (
     DAMAGED,
+    Learned,
     pack,
     pack_scores,
     read_arrays,
-    unpack_cycles,
-    unpack_memory,
+    unpack,
     unpack_scores,
     write_arrays,
 )
@@ -96,6 +96,11 @@ class Detector:
 
         return prepare(load_keras_model(self.folder / BACKBONE_FILE))
 
+    @property
+    def learned(self) -> Learned:
+        """Memory, scales and cycles."""
+        return Learned(self.memory, self.scales, tuple(self.cycles))
+
     def without_fold(self, fold: int) -> Detector:
         """The same detector with a memory that has not seen the recordings of a fold.
 
@@ -110,7 +115,7 @@ class Detector:
         """
         try:
             arrays = read_arrays(self.folder / self.record.file(HELD_OUT_FILE), f"fold{fold}_")
-            return replace(self, memory=unpack_memory(arrays), cycles=unpack_cycles(arrays))
+            return replace(self, **unpack(arrays)._asdict())
         except DAMAGED:
             raise StillmotionError(f"{self.folder}: what was held out is missing or damaged; fit again") from None
 
@@ -130,28 +135,24 @@ class Detector:
 
     def save(
         self,
-        held_out: Mapping[int, tuple[Memory, Sequence[CycleRegion]]],
+        held_out: Mapping[int, Learned],
         scores: Mapping[Kind, Sequence[NDArray[np.float64]]],
         backbone: Any = None,
     ) -> None:
         """Write the folder's files; detector.json is the last, because it says that the detector is complete.
 
         Args:
-            held_out: for each fold, what is normal and what repeats, learned without it.
+            held_out: for each fold, what was learned without it.
             scores: see `held_out_scores`.
             backbone: the Keras model that measured the footage; None if it is there already.
 
         Raises:
             StillmotionError: a file cannot be written.
         """
-        memory = pack(self.memory, self.cycles) | {
-            "cell_patches": self.scales.patches,
-            "cell_top": np.float32(self.scales.top),
-            "cell_motion": self.scales.motion,
-        }
+        memory = pack(self.learned)
         folds: dict[str, Any] = {}
         for fold, learned in held_out.items():
-            folds |= pack(*learned, prefix=f"fold{fold}_")
+            folds |= pack(learned, prefix=f"fold{fold}_")
         for name, arrays in ((MEMORY_FILE, memory), (HELD_OUT_FILE, folds), (SCORES_FILE, pack_scores(scores))):
             write_arrays(self.folder / self.record.file(name), arrays)
         if backbone is not None:
@@ -210,8 +211,7 @@ def load_detector(folder: str | Path) -> Detector:
 def _load(folder: Path) -> Detector:
     record = _ADAPTER.validate_json((folder / DETECTOR_FILE).read_bytes())
     arrays = read_arrays(folder / record.file(MEMORY_FILE))
-    scales = CellScales(arrays["cell_patches"], float(arrays["cell_top"]), arrays["cell_motion"])
-    return Detector(folder, record, unpack_memory(arrays), scales, unpack_cycles(arrays))
+    return Detector(folder, record, *unpack(arrays))
 
 
 class FrameScorer:

@@ -157,6 +157,9 @@ def evaluate_detector(
         except StillmotionError as error:
             skipped.append(str(error))
             continue
+        if not scored:
+            skipped.append(f"{recording.name}: is shorter than a frame at {detector.record.rate:g} per second")
+            continue
         alarms = [score.ended for score in scored if score.ended is not None]
         faults += [_find(recording, fault, alarms) for fault in recording.faults]
         fault_groups += [recording.group] * len(recording.faults)

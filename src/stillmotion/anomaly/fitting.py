@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.anomaly.arrays import Learned
 from stillmotion.anomaly.cycles import learn_cycles
 from stillmotion.anomaly.detector import (
+    DETECTOR_FILE,
     KINDS,
     UNFINISHED_FOLDER,
     Detector,
@@ -102,9 +104,12 @@ def fit_anomaly_detector(
         # Score each recording by a memory of the others.
         folds = _divide(measured, rate)
         memories, distances = _hold_out(measured, folds, rate, progress)
-        scales = _usual_distances([frame for recording in distances for frame in recording])
+        scales = _usual_distances(distances, folds)
+        # A new recording has no part in what is usual. So none of those that thresholds come from may have one.
+        others = {fold: _usual_distances(distances, folds, without=fold) for fold in memories}
         scores: dict[Kind, list[NDArray[np.float64]]] = {
-            kind: [_smoothed(kind, recording, scales, rate) for recording in distances] for kind in KINDS
+            kind: [_smoothed(kind, part, own, others, rate) for part, own in zip(distances, folds, strict=True)]
+            for kind in KINDS
         }
         cycles = learn_cycles(measured, folds, rate)
         if cycles.regions:
@@ -128,7 +133,11 @@ def fit_anomaly_detector(
             cycles.note,
             learn_scene_limits(scores, rate, footage.held_out.units),
         )
-        held_out = {fold: (memory, cycles.held_out.get(fold, ())) for fold, memory in memories.items()}
+        # If this is interrupted, there is no detector, rather than one of old and new parts.
+        (folder / DETECTOR_FILE).unlink(missing_ok=True)
+        held_out = {
+            fold: Learned(memory, others[fold], cycles.held_out.get(fold, ())) for fold, memory in memories.items()
+        }
         Detector(folder, record, builder.build(), scales, cycles.regions).save(held_out, scores, model)
         shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
     return load_detector(folder)
@@ -195,18 +204,46 @@ def _hold_out(
     return memories, held_out
 
 
-def _usual_distances(distances: Sequence[Distances]) -> CellScales:
-    """The distance that held-out normal footage rarely exceeds, for each cell; at least half of the typical one."""
-    patches = np.quantile([item.patches for item in distances], USUAL, axis=0)
-    motion = np.quantile([item.motion for item in distances if item.motion is not None], USUAL, axis=0)
+def _usual_distances(
+    distances: Sequence[Sequence[Distances]], folds: Sequence[NDArray[np.intp]], without: int | None = None
+) -> CellScales:
+    """The distance that held-out normal footage rarely exceeds, for each cell; at least half of the typical one.
+
+    Args:
+        distances: of the frames of each recording.
+        folds: of the same frames.
+        without: a fold that is left out.
+
+    Returns:
+        What distances are divided by.
+    """
+    known = [
+        frame
+        for part, own in zip(distances, folds, strict=True)
+        for frame, fold in zip(part, own, strict=True)
+        if fold != without
+    ]
+    patches = np.quantile([frame.patches for frame in known], USUAL, axis=0)
+    motion = np.quantile([frame.motion for frame in known if frame.motion is not None], USUAL, axis=0)
     return CellScales(
         np.maximum(patches, np.median(patches) / 2).astype(np.float32),
-        float(np.quantile([item.top for item in distances], USUAL)) or 1.0,
+        float(np.quantile([frame.top for frame in known], USUAL)) or 1.0,
         np.maximum(motion, max(float(np.median(motion)) / 2, 1e-6)).astype(np.float32),
     )
 
 
-def _smoothed(kind: Kind, distances: Sequence[Distances], scales: CellScales, rate: float) -> NDArray[np.float64]:
-    """The scores of a recording, smoothed as in use."""
-    smoothed = SmoothedScores(scales, rate)
-    return np.array([getattr(smoothed.push(frame), kind) for frame in distances])
+def _smoothed(
+    kind: Kind,
+    distances: Sequence[Distances],
+    folds: NDArray[np.intp],
+    scales: Mapping[int, CellScales],
+    rate: float,
+) -> NDArray[np.float64]:
+    """The scores of a recording, smoothed as in use; where another fold begins, smoothing begins anew."""
+    scores: list[float] = []
+    smoothed, last = None, None
+    for frame, fold in zip(distances, folds.tolist(), strict=True):
+        if smoothed is None or fold != last:
+            smoothed, last = SmoothedScores(scales[fold], rate), fold
+        scores.append(getattr(smoothed.push(frame), kind))
+    return np.array(scores)

@@ -78,6 +78,8 @@ def find_rhythms(correlations: Sequence[NDArray[np.float64]]) -> list[Rhythm]:
     """
     from scipy.signal import find_peaks  # It takes a moment to import.
 
+    if not correlations:
+        return []
     stacked = np.stack(correlations)
     # A lag counts if half of the stretches are long enough for it.
     lags = int((np.isfinite(stacked[:, 0]).mean(axis=0) >= 0.5).sum())

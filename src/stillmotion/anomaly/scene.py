@@ -61,7 +61,7 @@ def learn_scene_limits(
     for kind in ("look", "motion"):
         highest = [_highest_median(part[~np.isnan(part)], round(seconds * rate)) for part in scores[kind]]
         known = [value for value in highest if np.isfinite(value)]
-        if not known:
+        if len(known) < LEAST_RECORDINGS:
             return None
         limits[kind] = float(max(known) + MARGIN * (max(known) - np.median(known)))
     return SceneLimits(seconds, limits["look"], limits["motion"])

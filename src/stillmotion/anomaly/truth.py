@@ -14,6 +14,7 @@ from stillmotion.errors import StillmotionError
 NORMAL = "normal"
 # An alarm this long after a fault's end still counts as found: a score looks back over a second.
 GRACE_SECONDS = 1.0
+EARLY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,11 @@ def read_truth(table: str | Path) -> list[TrueRecording]:
 
 
 def overlaps(alarm: Alarm, fault: TrueFault) -> bool:
-    """Whether an alarm finds a fault: it is open during the fault, or is raised up to a second after its end."""
+    """Whether an alarm finds a fault.
+
+    It is raised from 2 seconds before the fault, whose begin is not known better, to a second after its end, and is
+    open during the fault or later. One that has been open for longer has not found it: it would be open anyway.
+    """
     end = alarm.raised_seconds if alarm.end_seconds is None else max(alarm.raised_seconds, alarm.end_seconds)
-    return end >= fault.start_seconds and alarm.raised_seconds <= fault.end_seconds + GRACE_SECONDS
+    early, late = fault.start_seconds - EARLY_SECONDS, fault.end_seconds + GRACE_SECONDS
+    return end >= fault.start_seconds and early <= alarm.raised_seconds <= late

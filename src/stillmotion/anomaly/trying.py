@@ -130,8 +130,10 @@ class TriedScene:
         """The alarms if only look, or only motion and cycle, counted."""
         finder, alarms = AlarmFinder(self.scene.rate), []
         for score in scores:
-            value = score.look if kind == "look" else max(score.motion, score.cycle)
-            alarms.append(finder.push(score.seconds, (Level(value, kind, score.cell),))[1])
+            values = {"look": score.look} if kind == "look" else {"motion": score.motion, "cycle": score.cycle}
+            alarms.append(
+                finder.push(score.seconds, [Level(value, name, score.cell) for name, value in values.items()])[1]
+            )
         return [alarm for alarm in (*alarms, finder.flush()) if alarm]
 
     def _picture(self, made: FaultyScene, measures: Sequence[Measures], slot: int) -> Picture:

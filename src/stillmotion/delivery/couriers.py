@@ -82,11 +82,19 @@ class Courier:
         self.receiver.close()
 
     def _run(self) -> None:
-        try:
-            self.receiver.open()
-            self._send_all()
-        except StillmotionError as error:  # of the outbox: a full disk, for instance
-            self._failure = str(error)
+        opened = False
+        while not self._stop.is_set():
+            try:
+                if not opened:
+                    self.receiver.open()
+                    opened = True
+                return self._send_all()
+            except (StillmotionError, OSError, ValueError) as error:  # of the outbox: a full disk, for instance
+                self._failure = str(error)
+                if self._closing.is_set():
+                    return None
+                self._closing.wait(LONGEST_PAUSE_SECONDS)
+        return None
 
     def _send_all(self) -> None:
         pause = FIRST_PAUSE_SECONDS

@@ -133,9 +133,9 @@ class AlarmFolders:
         self._finish(alarm.folder, record)
 
     def _finish(self, folder: Path, record: AlarmRecord) -> None:
-        """The order matters: what is only in the outbox or the file is found again, what is in the table is done."""
-        self._notify(record)
+        """The order matters: what is in the file alone is found again, what is in the table is done."""
         self._write(folder, record)
+        self._notify(record)
         self._table.append(record)
 
     def _write(self, folder: Path, record: AlarmRecord) -> None:

@@ -42,7 +42,7 @@ class AlarmTable:
             with path.open("r+b" if content else "wb") as file:
                 file.truncate(len(whole))
         if not whole:
-            self._append(dict(zip(COLUMNS, COLUMNS, strict=True)))
+            self._append()
 
     def append(self, record: AlarmRecord) -> None:
         """Add an alarm that has ended.
@@ -53,9 +53,12 @@ class AlarmTable:
         self._append(asdict(record))
         self.states[record.id] = record.state
 
-    def _append(self, row: dict[str, object]) -> None:
-        line = io.StringIO(newline="")
-        csv.DictWriter(line, COLUMNS).writerow(row)
-        # Opened for each row, so that the file may be moved away meanwhile. What a full disk left of a row goes.
+    def _append(self, *rows: dict[str, object]) -> None:
+        # Opened each time, so that the file may be moved away meanwhile: then another one begins.
         with name_file_in_errors(self.path), self.path.open("ab") as file:
-            file.write(line.getvalue().encode())
+            lines = io.StringIO(newline="")
+            writer = csv.DictWriter(lines, COLUMNS)
+            if not file.tell():
+                writer.writeheader()
+            writer.writerows(rows)
+            file.write(lines.getvalue().encode())
