@@ -87,6 +87,20 @@ def test_what_cannot_be_divided_is_refused(trained: Path) -> None:
     assert "JAX finds 4" in (trained / "many.txt").read_text()
 
 
+@pytest.mark.jax
+@on_jax
+def test_if_one_process_cannot_go_on_none_waits_for_it(trained: Path) -> None:
+    assert "holds a training with other settings" in (trained / "folder0.txt").read_text()
+    assert "another of the processes" in (trained / "folder1.txt").read_text()
+
+
+@pytest.mark.jax
+@on_jax
+def test_processes_with_other_settings_are_refused(trained: Path) -> None:
+    for number in range(2):
+        assert "do not see the same videos and settings" in (trained / f"settings{number}.txt").read_text()
+
+
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX divides batches")
 def test_other_backends_refuse_several_devices(tmp_path: Path) -> None:
     with pytest.raises(sm.UsageError, match="KERAS_BACKEND=jax"):
@@ -99,6 +113,14 @@ def test_devices_are_a_number_or_all() -> None:
     for wanted in (0, -1, 1.5, "two"):
         with pytest.raises(sm.UsageError, match="expected a number from 1, or 'all'"):
             find_devices(wanted)  # type: ignore[arg-type]
+
+
+def test_a_number_of_processes_that_is_none_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "two")
+    with pytest.raises(sm.UsageError, match="NUM_PROCESSES is 'two'; expected a number"):
+        find_devices(1)
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "")
+    assert find_devices(1) == Devices()
 
 
 def test_each_process_gets_its_part_of_a_batch() -> None:

@@ -5,6 +5,8 @@ python train_on_devices.py VIDEOS OUT single|several
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +29,17 @@ def main(videos: str, out: Path, how: str) -> None:
     recipe = sm.make_recipe("conv3d", spec=sm.ClipSpec(frames=4, size=16), epochs=4, batch_size=4, learning_rate=0.01)
     if how == "several":
         sm.train(recipe, train, validation, out=out / "processes", devices="all")
+        number = os.environ["KERAS_DISTRIBUTION_PROCESS_ID"]
+        others = {
+            "folder": dataclasses.replace(recipe, seed=1),
+            "settings": dataclasses.replace(recipe, seed=int(number)),
+        }
+        for name, other in others.items():
+            folder = out / ("processes" if name == "folder" else "new")
+            try:
+                sm.train(other, train, validation, out=folder, devices="all")
+            except sm.StillmotionError as error:
+                (out / f"{name}{number}.txt").write_text(str(error))
         return
     for count in (1, 4):
         sm.train(recipe, train, validation, out=out / str(count), devices=count)

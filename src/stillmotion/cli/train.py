@@ -128,6 +128,10 @@ def train(
             finetune=finetune,
             **settings,
         )
+    from stillmotion.training import find_devices  # which imports Keras
+
+    if devices_ == "all" and not find_devices(devices_).first:
+        return  # The first process tests the run, and says how it did.
     accuracy = compute_metrics([read_predictions(run.predictions_file)]).accuracy
     if run.record.training is not None:
         note(f"best epoch: {run.record.training.best_epoch} of {run.record.training.epochs}")

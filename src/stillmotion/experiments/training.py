@@ -107,8 +107,8 @@ def run_training(
         recipe = suit_epochs(recipe, dataset.folds[0].train.segments)
     planned = PlannedRun(family, recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
     train, test = train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard, devices=devices, cost=True)
-    executor.run([train, test] if on.first else [train])
-    on.wait("the run is tested")
+    with on.together():
+        executor.run([train, test] if on.first else [train])
     return read_run(folder)
 
 

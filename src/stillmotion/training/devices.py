@@ -7,6 +7,7 @@ divided: every device computes all of it, since the last batch of it seldom divi
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import keras
+import numpy as np
 from numpy.typing import NDArray
 
 from stillmotion.errors import StillmotionError, UsageError
@@ -61,6 +63,36 @@ class Devices:
                 "or number of devices"
             )
 
+    @contextmanager
+    def together(self, identity: str = "") -> Iterator[None]:
+        """Do something in all processes, or in none: if one cannot, none goes on, and none waits for it for ever.
+
+        Args:
+            identity: what has to be the same in all processes.
+
+        Raises:
+            StillmotionError: what one process has raised; in the others, that there is something.
+        """
+        problem: Exception | None = None
+        try:
+            yield
+        except Exception as error:  # Whatever it is, the others must learn of it.
+            problem = error
+        if self.processes > 1:
+            from jax.experimental import multihost_utils
+
+            digest = int.from_bytes(hashlib.sha256(identity.encode()).digest()[:3])
+            answers = multihost_utils.process_allgather(np.array([problem is None, digest], np.int32))
+            if problem is None and not answers[:, 0].all():
+                problem = StillmotionError("another of the processes that train together cannot go on; it says why")
+            elif problem is None and len(set(answers[:, 1].tolist())) > 1:
+                problem = StillmotionError(
+                    "the processes that train together do not see the same videos and settings; start the same command "
+                    "in each, with the same files"
+                )
+        if problem is not None:
+            raise problem
+
     def wait(self, what: str) -> None:
         """Wait until all processes have come to this point.
 
@@ -105,7 +137,10 @@ def find_devices(wanted: int | Literal["all"]) -> Devices:
         UsageError: there are fewer, or the backend is not JAX.
         StillmotionError: the other processes cannot be reached.
     """
-    several_processes = int(os.environ.get(PROCESSES_VARIABLE, "1")) > 1
+    text = os.environ.get(PROCESSES_VARIABLE) or "1"
+    if not text.isdecimal():
+        raise UsageError(f"{PROCESSES_VARIABLE} is {text!r}; expected a number")
+    several_processes = int(text) > 1
     if wanted != "all" and (not isinstance(wanted, int) or wanted < 1):
         raise UsageError(f"devices is {wanted!r}; expected a number from 1, or 'all'")
     if wanted == 1 and not several_processes:
@@ -128,6 +163,10 @@ def find_devices(wanted: int | Literal["all"]) -> Devices:
             f"set XLA_FLAGS=--xla_force_host_platform_device_count={wanted}"
         )
     count = len(devices) if wanted == "all" else wanted
+    if jax.local_device_count() * jax.process_count() != len(devices):
+        raise UsageError(
+            f"{len(devices)} devices in {jax.process_count()} processes: each process must have as many as the others"
+        )
     return Devices(count, jax.process_count(), jax.process_index())
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
@@ -188,18 +188,20 @@ def train(
         if finished := find_training(folder, identity)[0]:
             log.info("%s: trained before, and reused", folder)
             return finished
-    with folder_lock(folder) if on.first else nullcontext():
+    with ExitStack() as locked:
+        run, state = None, TrainingState(identity)
+        with on.together(identity):
+            on.check_batch(recipe.batch_size)
+            if on.first:
+                locked.enter_context(folder_lock(folder))
+                try:
+                    run, state = find_training(folder, identity)
+                except StillmotionError:
+                    if not overwrite:
+                        raise
+                    delete_run(folder)
         if not on.first:
-            on.wait("the folder is ready")
-        try:
             run, state = find_training(folder, identity)
-        except StillmotionError:
-            if not overwrite or not on.first:
-                raise
-            delete_run(folder)
-            run, state = None, TrainingState(identity)
-        if on.first:
-            on.wait("the folder is ready")
         if run:
             log.info("%s: trained before, and reused", folder)
             return run
@@ -246,7 +248,9 @@ def train(
             ),
         )
         run = Run(folder, record)
-        if on.first:
+        with on.together():
+            if not on.first:
+                return run
             # The weights of the best epoch. run.json is written last, because it says that the run is complete.
             _save(model, folder / "model.keras")
             snapshot = snapshot_model(recipe.family, model)
@@ -257,7 +261,6 @@ def train(
                 write_memory(memory, run)
             write_run(run)
             delete_unfinished(unfinished)
-        on.wait("the run is written")
         return run
 
 
