@@ -9,10 +9,9 @@ three things happen: faults of look, motion and sequence, which should be found,
 
 Faults are also put into the normal footage, and what that says is compared with what happens to the rendered faults.
 
-With --data, other clips are tested, too: `fights`, with quarrels as faults; `gestures`, with one gesture as normal and
-all others as faults; and `shapes`, squares of which one direction is normal. A third of the groups is tested on; the
-detector learns from the normal clips of the others. Each clip is normal or not as a whole, so what is measured is
-whether its highest score tells.
+With --data, other clips are tested, too: `fights`, with quarrels as faults, and `gestures`, with one gesture as normal
+and all others as faults. A third of the groups is tested on; the detector learns from the normal clips of the others.
+Each clip is normal or not as a whole, so what is measured is whether its highest score tells.
 
 With --unseen-hours, the detector watches that many hours of normal footage of the same line that it has not seen. Do
 they have more false alarms than `fit` said? Recordings are rendered, watched and deleted one by one.
@@ -49,7 +48,7 @@ from stillmotion.anomaly.truth import TrueFault
 from stillmotion.decoding.live import find_source, read_source
 from stillmotion.demo.line import FAULTS, NUISANCES, draw_line, write_recording
 
-REAL = {"fights": ("noFight",), "gestures": ("up", "circlecc"), "shapes": ("class0",)}
+REAL = {"fights": ("noFight",), "gestures": ("up", "circlecc")}
 TEST_EVERY = 3
 # Which simulated fault is meant to say what happens to which rendered one.
 SIMULATED = {
