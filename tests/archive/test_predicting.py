@@ -53,6 +53,21 @@ def test_each_file_is_predicted_once_and_found_again(tmp_path: Path, predictor: 
     assert predicted_again(predictor) == []
 
 
+def test_what_has_changed_is_told_by_the_place_of_a_file_and_not_by_its_name(
+    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two archives may have files of the same name, and one file may be given by two names."""
+    out = tmp_path / "out"
+    for archive, text in (("one", "x"), ("two", "xx")):
+        write_archive(tmp_path / archive / "clips", {"a.mp4": text})
+        monkeypatch.chdir(tmp_path / archive)
+        predict_texts(Path("clips"), out, "processes:1", predictor)
+    assert [length for _, _, length in read_predictions(out)] == [1.0, 2.0] * 3
+    write_archive(tmp_path / "one" / "clips", {"a.mp4": "changed"})
+    predict_texts(tmp_path / "one" / "clips", out, "processes:1", predictor)
+    assert [length for _, _, length in read_predictions(out)] == [2.0, 7.0] * 3
+
+
 def test_a_file_that_kills_its_worker_is_passed_over_and_no_other_is_blamed(
     tmp_path: Path, predictor: TextPredictor
 ) -> None:
