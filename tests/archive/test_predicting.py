@@ -195,6 +195,19 @@ def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
         assert len(list((tmp_path / "out" / "predictions").iterdir())) == 1
 
 
+def test_unfinished_files_of_others_stay(tmp_path: Path) -> None:
+    """The folder may hold other folders, which other processes write to."""
+    others = tmp_path / "out" / "run" / ".part-model.keras"
+    others.parent.mkdir(parents=True)
+    others.touch()
+    own = [tmp_path / "out" / folder / ".part-x" for folder in (".", "predictions", "errors")]
+    for path in own:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    with store.ResultStore(tmp_path / "out").locked():
+        assert others.exists() and not any(path.exists() for path in own)
+
+
 def test_a_damaged_part_is_named(tmp_path: Path, predictor: TextPredictor) -> None:
     clips, out = write_archive(tmp_path / "clips", {"a.mp4": "x"}), tmp_path / "out"
     predict_texts(clips, out, "processes:1", predictor)

@@ -71,9 +71,15 @@ class ResultStore:
                 self.flush()
 
     def _delete_unfinished(self) -> None:
-        """Delete what a run that was killed has begun to write; readers do not see it."""
-        for path in [] if self.folder is None else self.folder.rglob(".part-*"):
-            path.unlink(missing_ok=True)
+        """Delete what a run that was killed has begun to write; readers do not see it.
+
+        What is in other folders there belongs to others, who may be at work on it.
+        """
+        if self.folder is None:
+            return
+        for folder in (self.folder, self.folder / PREDICTIONS, self.folder / ERRORS):
+            for path in folder.glob(".part-*"):
+                path.unlink(missing_ok=True)
 
     def check_model(self, name: str, identity: str) -> None:
         """Write down whose predictions these are, or check it.
