@@ -14,7 +14,7 @@ import pytest
 
 from helpers.archives import TextPredictor, expected_predictions, predict_texts, read_predictions, write_archive
 from stillmotion.archive import dispatching, store
-from stillmotion.archive.records import Outcome
+from stillmotion.archive.records import FileFailure, Outcome
 from stillmotion.errors import CancelledError, StillmotionError, UsageError
 
 TEXTS = {f"sub/{number:02}.mp4": "x" * (number + 1) for number in range(40)}
@@ -206,6 +206,29 @@ def test_unfinished_files_of_others_stay(tmp_path: Path) -> None:
         path.touch()
     with store.ResultStore(tmp_path / "out").locked():
         assert others.exists() and not any(path.exists() for path in own)
+
+
+def test_a_part_whose_writing_failed_late_is_not_there_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object store may write a part, and then fail to say so."""
+    results = store.ResultStore(tmp_path / "out")
+    write, failing = results._write, [True, True]
+
+    def write_and_fail(name: str, content: pa.Buffer) -> None:
+        write(name, content)
+        if failing and failing.pop():
+            raise StillmotionError("no answer")
+
+    monkeypatch.setattr(results, "_write", write_and_fail)
+    failure = FileFailure("b.mp4", "l", "unreadable", "no video")
+    with results.locked():
+        results.add(Outcome(("k",), pa.table({"video": ["a.mp4"], "window": ["all"], "length": [1.0], "key": ["k"]})))
+        with pytest.raises(StillmotionError):
+            results.flush()
+        results.add(Outcome(("l",), None, (failure,)))
+        with pytest.raises(StillmotionError):
+            results.flush()
+    assert read_predictions(tmp_path / "out") == [("a.mp4", "all", 1.0)]
+    assert [row["key"] for row in pq.read_table(tmp_path / "out" / "errors").to_pylist()] == ["l"]
 
 
 def test_a_damaged_part_is_named(tmp_path: Path, predictor: TextPredictor) -> None:
