@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers.archives import TextPredictor, expected_predictions, predict_texts, read_predictions, write_archive
-from stillmotion.archive import dispatching, store
+from stillmotion.archive import dispatching, list_archive, store, workers
 from stillmotion.archive.records import FileFailure, Outcome
 from stillmotion.errors import CancelledError, StillmotionError, UsageError
 
@@ -139,6 +140,20 @@ def test_workers_that_cannot_start_end_the_work_in_one_line(tmp_path: Path, pred
     clips = write_archive(tmp_path / "clips", {"a.mp4": "x"})
     with pytest.raises(StillmotionError, match="workers die while they load the model"):
         predict_texts(clips, tmp_path / "out", "processes:1", Unloadable(predictor.trace))
+
+
+def test_a_process_that_takes_the_place_of_another_one_loads_the_model(
+    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loky replaces processes whose memory grows; here, one is asked for its number and not to load the model."""
+    monkeypatch.setattr(workers, "load_model", os.getpid)
+    clips = write_archive(tmp_path / "clips", {"a.mp4": "x"})
+    worker = workers.ProcessWorker(pickle.dumps(predictor))
+    try:
+        outcome = worker.submit(list_archive(clips)).result()
+    finally:
+        worker.end()
+    assert outcome.table is not None and outcome.table.num_rows == 3
 
 
 def test_what_is_done_is_kept_when_the_work_is_canceled(tmp_path: Path, predictor: TextPredictor) -> None:

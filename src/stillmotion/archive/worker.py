@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -139,28 +139,37 @@ def _collected_notes() -> Iterator[dict[str, str]]:
         log.removeHandler(handler)
 
 
-# The predictor of a worker process.
-_predictor: ArchivePredictor | None = None
+# What the predictor of a worker process is made of; see `ArchivePredictor`.
+_model: tuple[bytes, int] | None = None
 
 
-def start_process(parent: Connection) -> None:
-    """Prepare a worker process; see `start_quietly`."""
+def start_process(parent: Connection, model: bytes, threads: int) -> None:
+    """Prepare a worker process; see `start_quietly` and `ArchivePredictor`."""
+    global _model
     start_quietly(parent)
     logging.getLogger("stillmotion").propagate = False
+    _model = model, threads
 
 
-def load_model(model: bytes, threads: int) -> int:
-    """Load the model in a worker process; see `ArchivePredictor`.
+@cache
+def _loaded() -> ArchivePredictor:
+    assert _model is not None
+    return ArchivePredictor(*_model)
+
+
+def load_model() -> int:
+    """Load the model in a worker process.
 
     Returns:
         The process.
     """
-    global _predictor
-    _predictor = ArchivePredictor(model, threads)
+    _loaded()
     return os.getpid()
 
 
 def predict_files(files: Sequence[ArchiveFile]) -> Outcome:
-    """Predict a group of files in a worker process whose model is loaded; see `ArchivePredictor.predict`."""
-    assert _predictor is not None
-    return _predictor.predict(files)
+    """Predict a group of files in a worker process; see `ArchivePredictor.predict`.
+
+    The model may not be loaded yet: loky replaces a process whose memory has grown by another one.
+    """
+    return _loaded().predict(files)

@@ -73,10 +73,10 @@ class ProcessWorker:
                 1,
                 context=context,
                 initializer=start_process,
-                initargs=(closes_with_parent,),
+                initargs=(closes_with_parent, model, threads),
                 env=worker_environment(threads, os.environ),
             )
-            self.ready: Future[Any] = self._pool.submit(load_model, model, threads)
+            self.ready: Future[Any] = self._pool.submit(load_model)
 
     def submit(self, files: Sequence[ArchiveFile]) -> Future[Outcome]:
         """See `ArchiveWorker`."""
