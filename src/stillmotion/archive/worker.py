@@ -20,7 +20,7 @@ from stillmotion.archive.models import FilePredictor, Row
 from stillmotion.archive.records import ArchiveFile, FileFailure, Outcome, rows_table
 from stillmotion.data import Video
 from stillmotion.decoding import limit_threads
-from stillmotion.errors import describe_error
+from stillmotion.errors import StillmotionError, describe_error
 from stillmotion.execution.worker_processes import start_quietly
 
 
@@ -50,6 +50,9 @@ class ArchivePredictor:
 
         Returns:
             What has become of them. Whatever goes wrong with one file is its failure.
+
+        Raises:
+            StillmotionError: an object store does not give a file that it has.
         """
         parts = [files[start :: self._readers] for start in range(min(self._readers, len(files)))]
         with _collected_notes() as notes:
@@ -111,9 +114,13 @@ class ArchivePredictor:
                     self._stores[file.store] = open_store(file.store)
                 copy = fetch(self._stores[file.store], file.video.path.partition("://")[2], folder)
                 here.append((file, replace(file.video, path=str(copy))))
-            except OSError as error:
+            except FileNotFoundError as error:
                 reason = f"{file.video.name}: cannot be fetched ({describe_error(error)})"
                 failures.append(FileFailure(file.video.name, file.key, "unreadable", reason))
+            except OSError as error:  # Of the network, the credentials or this disk, and no fault of the file.
+                raise StillmotionError(
+                    f"{file.video.name}: cannot be fetched ({describe_error(error)}); the same call resumes"
+                ) from None
         return here, failures
 
 
