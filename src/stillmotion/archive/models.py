@@ -90,11 +90,13 @@ class DetectorPredictor:
         """See `FilePredictor`."""
         from stillmotion.anomaly import score_source
         from stillmotion.anomaly.scoring import score_row
+        from stillmotion.decoding.live import find_source
 
         for video in videos:
             rows, in_alarm = [], False
             try:
-                for score in score_source(self._detector, Path(video.path)):
+                source = find_source(Path(video.path), start=video.start_seconds, end=video.end_seconds)
+                for score in score_source(self._detector, source):
                     in_alarm = score.raised is not None or (in_alarm and score.ended is None)
                     rows.append(score_row(score, in_alarm=in_alarm))
             except UnreadableVideoError as error:
