@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -25,6 +27,8 @@ GROUP_FILES = 32
 GROUP_BYTES = 1 << 30
 # How many groups each worker shall still get when groups become smaller towards the end.
 GROUPS_LEFT = 4
+# After so long without any worker, it is said that there is none.
+PATIENCE_SECONDS = 60.0
 # How long to wait for workers before the caller can look at other things.
 POLL_SECONDS = 0.1
 
@@ -56,6 +60,7 @@ class Dispatcher:
         self.starting: dict[Future[Any], ArchiveWorker] = {}
         self.at_work: dict[Future[Outcome], tuple[ArchiveWorker, list[ArchiveFile]]] = {}
         self.failed_starts = self.passed_over = 0
+        self.patient_until = time.monotonic() + PATIENCE_SECONDS
 
     def outcomes(self) -> Generator[Outcome | None, None, None]:
         """Predict all files.
@@ -77,6 +82,7 @@ class Dispatcher:
                         outcome = self._finished(future)
                         if outcome is not None:
                             yield outcome
+                self._say_if_none_starts()
                 yield None
         finally:
             for worker in (*self.starting.values(), *(worker for worker, _ in self.at_work.values())):
@@ -91,6 +97,7 @@ class Dispatcher:
 
     def _started(self, future: Future[Any]) -> None:
         worker = self.starting.pop(future)
+        self.patient_until = math.inf
         error = future.exception()
         if error is None:
             self.failed_starts = 0
@@ -104,6 +111,14 @@ class Dispatcher:
         if self.failed_starts == MAX_FAILED_STARTS:
             raise StillmotionError(
                 f"workers die while they load the model ({cause}), perhaps for lack of memory; try fewer of them"
+            )
+
+    def _say_if_none_starts(self) -> None:
+        if time.monotonic() >= self.patient_until:
+            self.patient_until = math.inf
+            log.warning(
+                "no worker has started within %.0f s; waiting. Is the model large, or are all cores of the cluster taken?",
+                PATIENCE_SECONDS,
             )
 
     def _finished(self, future: Future[Outcome]) -> Outcome | None:

@@ -1,0 +1,60 @@
+"""Workers on a Ray cluster, as far as no cluster is needed, and workers that never start."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from helpers.archives import write_archive
+from stillmotion.archive import dispatching, list_archive
+from stillmotion.archive.workers import RaySource, _Actor, plan_actors
+
+
+@pytest.mark.parametrize(
+    ("machines", "threads", "expected"),
+    [
+        ([8], 1, (8, 1)),
+        ([32, 32], 4, (16, 4)),
+        ([32, 2], 4, (17, 2)),  # The second machine would else do nothing, or no actor start at all.
+        ([0, 4.0], 1, (4, 1)),  # A head that does no work.
+        ([], 2, (1, 2)),
+    ],
+)
+def test_actors_fit_the_smallest_machine(machines: list[float], threads: int, expected: tuple[int, int]) -> None:
+    assert plan_actors(machines, threads) == expected
+
+
+def test_deaths_are_told_from_errors_on_ray() -> None:
+    exceptions = pytest.importorskip("ray.exceptions")
+    source = RaySource(b"", None)
+    assert source.cause_of_death(exceptions.OutOfMemoryError("the node is low on memory")) == "out of memory"
+    for error in (exceptions.NodeDiedError("gone"), exceptions.WorkerCrashedError(), exceptions.RayActorError()):
+        assert source.cause_of_death(error) == "its actor died"
+    assert source.cause_of_death(ValueError("x")) is None
+    assert source.cause_of_death(exceptions.ObjectStoreFullError("x")) is None
+
+
+def test_an_actor_loads_its_model_where_an_error_is_not_taken_for_its_death(tmp_path: Path) -> None:
+    """Ray hides what is raised in `__init__`."""
+    actor = _Actor(b"no model", 1, str(tmp_path / "nowhere"))
+    with pytest.raises(Exception, match="all machines of a cluster need the same folders"):
+        actor.ready()
+
+
+def test_it_is_said_once_that_no_worker_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dispatching, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(dispatching, "POLL_SECONDS", 0.0)
+    source: Any = SimpleNamespace(count=1, start=lambda: SimpleNamespace(ready=Future(), end=lambda: None))
+    files = list_archive(write_archive(tmp_path / "clips", {"a.mp4": "x"}))
+    outcomes = dispatching.Dispatcher(source, files, {}, lambda strikes: None).outcomes()
+    with caplog.at_level(logging.INFO, logger="stillmotion"):
+        assert [next(outcomes) for _ in range(3)] == [None] * 3
+    outcomes.close()
+    assert [record.getMessage().partition(" within")[0] for record in caplog.records] == ["no worker has started"]
