@@ -117,7 +117,7 @@ class Dispatcher:
         if time.monotonic() >= self.patient_until:
             self.patient_until = math.inf
             log.warning(
-                "no worker has started within %.0f s; waiting. Is the model large, or are all cores of the cluster taken?",
+                "no worker has started within %.0f s; waiting. Perhaps all cores of the cluster are taken",
                 PATIENCE_SECONDS,
             )
 
