@@ -152,7 +152,7 @@ class _Unchanged:
     A worker loads by path, later and perhaps on another machine: there may be another model.
     """
 
-    def __init__(self, predictor: FilePredictor, hashed: Callable[[], str], digest: str) -> None:
+    def __init__(self, predictor: ClipPredictor | DetectorPredictor, hashed: Callable[[], str], digest: str) -> None:
         self._predictor, self._hashed, self._digest = predictor, hashed, digest
 
     def __reduce__(self) -> tuple[Any, ...]:
