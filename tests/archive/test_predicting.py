@@ -6,7 +6,7 @@ import errno
 import os
 import pickle
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -175,6 +175,22 @@ def test_what_is_done_is_kept_when_the_work_is_canceled(tmp_path: Path, predicto
     assert result.before == len(kept)
     assert not kept & {f"{name}.mp4" for name in predicted_again(predictor)}
     assert read_predictions(out) == expected_predictions(TEXTS)
+
+
+def test_a_result_that_comes_with_the_cancellation_is_kept(
+    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips, out, cancel = write_archive(tmp_path / "clips", {"a.mp4": "x"}), tmp_path / "out", threading.Event()
+    row = {"video": "a.mp4", "window": "all", "length": 1.0, "key": "k"}
+
+    def outcomes(self: dispatching.Dispatcher) -> Iterator[Outcome]:
+        cancel.set()
+        yield Outcome(("k",), pa.Table.from_pylist([row]))
+
+    monkeypatch.setattr(dispatching.Dispatcher, "outcomes", outcomes)
+    with pytest.raises(CancelledError):
+        predict_texts(clips, out, "processes:1", predictor, cancel=cancel)
+    assert read_predictions(out) == [("a.mp4", "all", 1.0)]
 
 
 def test_a_folder_belongs_to_one_model(tmp_path: Path, predictor: TextPredictor) -> None:

@@ -165,8 +165,6 @@ def _predict(
         dispatcher = Dispatcher(workers, files, store.read_strikes(), store.write_strikes)
         with closing(dispatcher.outcomes()) as outcomes:
             for outcome in outcomes:
-                if cancel is not None and cancel.is_set():
-                    raise CancelledError("canceled; the same call resumes where it stopped")
                 if outcome is not None:
                     store.add(outcome)
                     done += len(outcome.keys)
@@ -175,6 +173,8 @@ def _predict(
                         if kind not in notes:
                             notes.add(kind)
                             log.info(note)
+                if cancel is not None and cancel.is_set():
+                    raise CancelledError("canceled; the same call resumes where it stopped")
                 figures = {"files_per_second": done / max(time.monotonic() - began, 1e-9)} if done else {}
                 progress("", done, len(files), figures)
     return failures
