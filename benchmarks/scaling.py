@@ -13,7 +13,8 @@ thread for each worker:
 
 The simulation takes these times and lets a driver serve 10, 100 and 1,000 workers on a million files. It knows one
 driver that lists first, then gives groups to workers and takes their results one after the other, and writes parts in
-between, as `Dispatcher` and `ResultStore` do. So it is a bound: clusters are slower. It does not know networks and disks that many workers share.
+between, as `Dispatcher` and `ResultStore` do. It does not know networks and disks that many workers share, nor what
+submitting and waiting take. So it is a bound: clusters are slower.
 """
 
 from __future__ import annotations
@@ -269,8 +270,8 @@ def describe(measured: dict[str, Any], files: int, seconds: float, load: float) 
         "",
         f"Two workers are {both:.2f} of the ideal.",
         "",
-        f"The driver needs {1e6 * driver.list_file:.0f} µs to list a file, {1e3 * driver.group:.2f} ms to pickle a group "
-        f"and its results (submitting and waiting not included) and {1e3 * driver.part:.0f} ms for a part. With these "
+        f"The driver needs {1e6 * driver.list_file:.0f} µs to list a file, {1e3 * driver.group:.2f} ms to pickle a "
+        f"group and its results (submitting and waiting not included) and {1e3 * driver.part:.0f} ms for a part. With these "
         "times, a million files, simulated:",
         "",
         "| Workers | Hours | Of these, listing | Driver busy | Efficiency |",
