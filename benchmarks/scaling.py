@@ -271,8 +271,8 @@ def describe(measured: dict[str, Any], files: int, seconds: float, load: float) 
         f"Two workers are {both:.2f} of the ideal.",
         "",
         f"The driver needs {1e6 * driver.list_file:.0f} µs to list a file, {1e3 * driver.group:.2f} ms to pickle a "
-        f"group and its results (submitting and waiting not included) and {1e3 * driver.part:.0f} ms for a part. With these "
-        "times, a million files, simulated:",
+        f"group and its results (submitting and waiting not included) and {1e3 * driver.part:.0f} ms for a part. With "
+        "these times, a million files, simulated:",
         "",
         "| Workers | Hours | Of these, listing | Driver busy | Efficiency |",
         "|---|---|---|---|---|",
