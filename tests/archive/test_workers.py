@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 
 from helpers.archives import write_archive
 from stillmotion.archive import dispatching, list_archive
+from stillmotion.archive.records import ArchiveFile, Outcome
 from stillmotion.archive.workers import RaySource, _Actor, plan_actors
 
 
@@ -58,3 +60,33 @@ def test_it_is_said_once_that_no_worker_starts(
         assert [next(outcomes) for _ in range(3)] == [None] * 3
     outcomes.close()
     assert [record.getMessage().partition(" within")[0] for record in caplog.records] == ["no worker has started"]
+
+
+def test_workers_that_die_of_one_cause_while_they_start_are_no_end_while_others_can_start(tmp_path: Path) -> None:
+    """Here, four of five workers die at once, as when memory is short for a moment."""
+    files = list_archive(write_archive(tmp_path / "clips", {f"{number}.mp4": "x" for number in range(5)}))
+    started: list[Future[None]] = []
+    ended: list[None] = []
+
+    def start() -> SimpleNamespace:
+        ready: Future[None] = Future()
+        started.append(ready)
+        if len(started) < 5:
+            ready.set_exception(MemoryError())
+        elif len(ended) >= 4:
+            ready.set_result(None)
+        return SimpleNamespace(ready=ready, end=end, submit=predict)
+
+    def end() -> None:
+        ended.append(None)
+        if len(ended) == 4:
+            started[4].set_result(None)
+
+    def predict(group: Sequence[ArchiveFile]) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        future.set_result(Outcome(tuple(file.key for file in group), None))
+        return future
+
+    source: Any = SimpleNamespace(count=5, start=start, cause_of_death=lambda error: "SIGKILL")
+    outcomes = [one for one in dispatching.Dispatcher(source, files, {}, lambda strikes: None).outcomes() if one]
+    assert sorted(key for outcome in outcomes for key in outcome.keys) == sorted(file.key for file in files)

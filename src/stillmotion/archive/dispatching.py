@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 MAX_STRIKES = 3
 # So many in a row are not the fault of files.
 MAX_PASSED_OVER = 10
-# Starts that fail one after the other, before it is said that workers cannot start.
+# Starts that fail one after the other, before it is said that workers cannot start: at least so many, and one for each
+# worker, since they start at the same time.
 MAX_FAILED_STARTS = 3
 # Files of a group: enough for full batches, and few enough that little is lost with a worker.
 GROUP_FILES = 32
@@ -108,7 +109,7 @@ class Dispatcher:
         if cause is None:
             raise self.source.explain(error)
         self.failed_starts += 1
-        if self.failed_starts == MAX_FAILED_STARTS:
+        if self.failed_starts >= max(MAX_FAILED_STARTS, self.source.count):
             raise StillmotionError(
                 f"workers die while they load the model ({cause}), perhaps for lack of memory; try fewer of them"
             )
