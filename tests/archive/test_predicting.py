@@ -127,6 +127,7 @@ def test_workers_that_die_of_everything_are_not_blamed_on_all_files(
     clips = write_archive(tmp_path / "clips", dict.fromkeys(("a.mp4", "b.mp4", "c.mp4"), "kill"))
     with pytest.raises(StillmotionError, match="2 files one after the other killed their workers"):
         predict_texts(clips, tmp_path / "out", "processes:1", predictor)
+    assert list((tmp_path / "out" / "errors").iterdir()) == []  # The next call tries them again.
 
 
 class Unloadable(TextPredictor):

@@ -90,3 +90,31 @@ def test_workers_that_die_of_one_cause_while_they_start_are_no_end_while_others_
     source: Any = SimpleNamespace(count=5, start=start, cause_of_death=lambda error: "SIGKILL")
     outcomes = [one for one in dispatching.Dispatcher(source, files, {}, lambda strikes: None).outcomes() if one]
     assert sorted(key for outcome in outcomes for key in outcome.keys) == sorted(file.key for file in files)
+
+
+def test_a_file_is_not_blamed_for_what_another_worker_may_have_done(tmp_path: Path) -> None:
+    """Its last try begins when no other worker is at work."""
+    last, other = list_archive(write_archive(tmp_path / "clips", {"a.mp4": "x", "b.mp4": "x"}))
+    given: list[ArchiveFile] = []
+    answers: list[Future[Outcome]] = []
+
+    def start() -> SimpleNamespace:
+        ready: Future[None] = Future()
+        ready.set_result(None)
+        return SimpleNamespace(ready=ready, end=lambda: None, submit=predict)
+
+    def predict(group: Sequence[ArchiveFile]) -> Future[Outcome]:
+        given.extend(group)
+        answers.append(Future())
+        return answers[-1]
+
+    source: Any = SimpleNamespace(count=2, start=start)
+    strikes = {last.key: dispatching.MAX_STRIKES - 1, other.key: 1}
+    outcomes = dispatching.Dispatcher(source, [last, other], strikes, lambda strikes: None).outcomes()
+    assert [next(outcomes) for _ in range(3)] == [None] * 3
+    assert given == [other]
+    answers[0].set_result(Outcome((other.key,), None))
+    assert next(outcomes) == Outcome((other.key,), None)
+    assert next(outcomes) is None
+    assert given == [other, last]
+    outcomes.close()
