@@ -8,11 +8,13 @@ thread for each worker:
 
 - files per second with one worker and with two, once all models are loaded, against twice the first (the aim: 0.9);
 - seconds per clip of `predict` in this process, and in one worker of each place (the aim for Ray: 5 % more);
-- seconds that the driver needs to list a file, to take a group's results and to write a part.
+- seconds that the driver needs to list a file, to pickle and unpickle a group and its results, and to write a part.
+  What loky or Ray need to hand them over, and what the driver needs to wait for many workers, is not in this.
 
 The simulation takes these times and lets a driver serve 10, 100 and 1,000 workers on a million files. It knows one
 driver that lists first, then gives groups to workers and takes their results one after the other, and writes parts in
-between, as `Dispatcher` and `ResultStore` do. It does not know networks and disks that many workers share.
+between, as `Dispatcher` and `ResultStore` do. It does not know networks and disks that many workers share, nor what
+submitting and waiting take. So it is a bound: clusters are slower.
 """
 
 from __future__ import annotations
@@ -43,7 +45,7 @@ class DriverTimes:
 
     Attributes:
         list_file: to list a file with its key.
-        group: to give a group to a worker and to take its results.
+        group: to pickle a group, and to unpickle and keep its results; without submitting and waiting.
         part: to write a part.
     """
 
@@ -193,7 +195,7 @@ def measure_here(model: Path, clips: Path) -> list[float]:
 
 
 def measure_driver(folder: Path, files: int = 20_000) -> DriverTimes:
-    """Times of listing, of a group of empty work, and of a part, on small files of this machine's disk."""
+    """Times of listing, of pickling a group and its results, and of a part, on small files of this machine's disk."""
     import pyarrow as pa
 
     from stillmotion.archive import list_archive
@@ -268,8 +270,9 @@ def describe(measured: dict[str, Any], files: int, seconds: float, load: float) 
         "",
         f"Two workers are {both:.2f} of the ideal.",
         "",
-        f"The driver needs {1e6 * driver.list_file:.0f} µs to list a file, {1e3 * driver.group:.2f} ms for a group and "
-        f"{1e3 * driver.part:.0f} ms for a part. With these times, a million files, simulated:",
+        f"The driver needs {1e6 * driver.list_file:.0f} µs to list a file, {1e3 * driver.group:.2f} ms to pickle a "
+        f"group and its results (submitting and waiting not included) and {1e3 * driver.part:.0f} ms for a part. With "
+        "these times, a million files, simulated:",
         "",
         "| Workers | Hours | Of these, listing | Driver busy | Efficiency |",
         "|---|---|---|---|---|",

@@ -312,6 +312,20 @@ def test_an_archive_gets_the_scores_of_predict(detector: Detector, tmp_path: Pat
     assert [(failure.video, failure.cause) for failure in outcome.failures] == [(files[2].video.name, "unreadable")]
 
 
+def test_segments_of_a_table_are_scored_alone(detector: Detector, tmp_path: Path) -> None:
+    """By `predict`, and in an archive."""
+    file = write_belt(tmp_path / "runs.mp4", seconds=3)
+    (tmp_path / "list.csv").write_text("path,start,end\nruns.mp4,1,2.5\n")
+    scores = sm.score_source(detector, find_source(file, start=1.0, end=2.5))
+    expected = [round(score.seconds, 3) for score in scores]
+    assert run_command("predict", detector.folder, tmp_path / "list.csv", "--out", tmp_path / "t.jsonl").returncode == 0
+    rows = [json.loads(line) for line in (tmp_path / "t.jsonl").read_text().splitlines()]
+    assert [round(row["seconds"], 3) for row in rows] == expected and 1 < min(expected) < max(expected) <= 2.5
+    outcome = ArchivePredictor(prepare_model(detector).pickled, 0).predict(list_archive(tmp_path / "list.csv"))
+    assert outcome.table is not None
+    assert [{name: row[name] for name in row if name != "key"} for row in outcome.table.to_pylist()] == rows
+
+
 def test_a_part_of_a_file_is_scored_at_its_own_times(detector: Detector, tmp_path: Path) -> None:
     file = write_belt(tmp_path / "belt.mp4", seconds=4)
     scores = list(sm.score_source(detector, find_source(file, start=1.0, end=3.0)))

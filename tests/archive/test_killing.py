@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -37,3 +38,36 @@ def test_kills_at_random_times_lose_no_file_and_predict_none_twice(
     killed = benchmark().disturb(command, 4, 1, pause=(1.0, 2.0))
     assert len(killed) > 2 and killed[-1] == "0", killed
     assert read_predictions(out) == expected_predictions(TEXTS)
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([[None, 1], [1]], ["driver", "1"]),  # It was disturbed, and fails again when it is not.
+        ([[None, 1], [0]], ["driver", "0"]),
+        ([[1]], ["1"]),
+        ([[None, 2]], ["driver", "2"]),
+        ([[None, -9], [0]], ["driver", "0"]),
+    ],
+)
+def test_a_failure_counts_as_the_end_only_if_nothing_was_killed(
+    monkeypatch: pytest.MonkeyPatch, runs: list[list[int | None]], expected: list[str]
+) -> None:
+    """Each run is the answers of its `wait`; None for none in time, which is when something is killed."""
+    module, left = benchmark(), iter(runs)
+
+    def start(command: object) -> SimpleNamespace:
+        answers = iter(next(left))
+
+        def wait(seconds: float) -> int:
+            answer = next(answers)
+            if answer is None:
+                raise subprocess.TimeoutExpired("x", seconds)
+            return answer
+
+        return SimpleNamespace(pid=-1, wait=wait)
+
+    monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=start, TimeoutExpired=subprocess.TimeoutExpired))
+    monkeypatch.setattr(module, "os", SimpleNamespace(kill=lambda *_: None))
+    assert module.disturb(["x"], 5, 0, pause=(0, 0)) == expected
+    assert not list(left)

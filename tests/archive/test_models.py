@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
@@ -15,9 +16,12 @@ import stillmotion as sm
 from helpers.media import noise, write_video
 from helpers.streams import write_light_model
 from helpers.training import write_untrained_run
+from stillmotion.archive import models
 from stillmotion.archive.models import prepare_model
+from stillmotion.clips.appearance import PARTS
 from stillmotion.models.card_files import card_file
 from stillmotion.prediction import prediction_rows
+from stillmotion.runs import make_memory, write_memory
 
 pytestmark = pytest.mark.backend
 
@@ -75,6 +79,43 @@ def test_a_model_that_is_known_by_how_it_is_fed_is_another_one_when_that_changes
     file = write_light_model(tmp_path / "model.keras")
     first, same, other = (prepare_model(sm.load_clip_model(file, rate=rate)) for rate in (10.0, 10.0, 5.0))
     assert first.identity == same.identity != other.identity
+
+
+def test_a_worker_refuses_another_model_than_the_one_that_was_prepared(tmp_path: Path) -> None:
+    run = write_untrained_run(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=4, rate=10, size=16), ("a", "b"))
+    prepared = prepare_model(run)
+    assert pickle.loads(prepared.pickled).model.name == "run"
+    model = keras.models.load_model(run.model_file)
+    model.set_weights([weight + 1 for weight in model.get_weights()])
+    model.save(run.model_file)
+    with pytest.raises(sm.StillmotionError, match="is not the one that the work began with"):
+        pickle.loads(prepared.pickled)
+
+
+def test_a_model_is_known_by_all_its_files(tmp_path: Path) -> None:
+    """What a run remembers decides what is unlike training; an ONNX model may have its weights in a file beside it."""
+    run = write_untrained_run(tmp_path / "run", "frame_pool", sm.ClipSpec(frames=4, rate=10, size=16), ("a", "b"))
+    identities = [prepare_model(run).identity]
+    appearances = np.random.default_rng(0).random((20, sum(PARTS.values()))).astype(np.float32)
+    memory = make_memory(list(appearances), [str(number) for number in range(20)])
+    assert memory is not None
+    for threshold in (1.0, 2.0):
+        write_memory(replace(memory, threshold=threshold), run)
+        identities.append(prepare_model(run).identity)
+    assert len(set(identities)) == 3
+
+    onnx = pytest.importorskip("onnx")
+    weights = onnx.numpy_helper.from_array(np.ones(4, np.float32), "w")
+    graph = onnx.helper.make_graph([], "g", [], [], [weights])
+    onnx.save(
+        onnx.helper.make_model(graph),
+        tmp_path / "m.onnx",
+        save_as_external_data=True,
+        location="w.bin",
+        size_threshold=0,
+    )
+    assert models._external_files(tmp_path / "m.onnx") == [tmp_path / "w.bin"]
+    assert (tmp_path / "w.bin").exists()
 
 
 def test_workers_are_told_what_was_measured(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import socket
 import subprocess
 import time
@@ -16,8 +17,10 @@ from pyarrow import fs
 
 import stillmotion as sm
 from helpers.archives import TextPredictor, expected_predictions, predict_texts, read_rows, write_archive
-from stillmotion.archive import ResultStore, list_archive
+from stillmotion.archive import ResultStore, list_archive, worker
 from stillmotion.archive.addresses import open_store, split_address
+from stillmotion.archive.records import ArchiveFile
+from stillmotion.data import Video
 
 TEXTS = {"a.mp4": "one", "sub/b c#1.mp4": "three", "sub/c.mp4": "broken"}
 
@@ -113,3 +116,21 @@ def test_what_fsspec_knows_is_read_and_written(tmp_path: Path) -> None:
     assert ResultStore("memory://box/out").read_done() == {one.key: str(clips / "a.mp4") for one in list_archive(clips)}
     assert predict_texts(clips, "memory://box/out", "processes:1", TextPredictor("")).before == 1
     assert split_address("memory://box/out") == ("memory://box", "box/out")
+
+
+def test_a_store_that_does_not_answer_is_no_fault_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a file stays to do. One that is gone is passed over."""
+    (tmp_path / "trace").mkdir()
+    gone = ArchiveFile(Video("memory://nowhere/gone.mp4"), "k-1", 1, "memory://nowhere")
+    monkeypatch.setattr(worker, "limit_threads", lambda threads: None)
+    predictor = worker.ArchivePredictor(pickle.dumps(TextPredictor(str(tmp_path / "trace"))), 1)
+    monkeypatch.setattr(worker, "open_store", lambda store: fs.LocalFileSystem())
+    (failure,) = predictor.predict([gone]).failures
+    assert failure.cause == "unreadable"
+
+    def fail(*_: object) -> None:
+        raise OSError("curlCode 6: could not resolve host")
+
+    monkeypatch.setattr(worker, "fetch", fail)
+    with pytest.raises(sm.StillmotionError, match=r"^memory://nowhere/gone.mp4: cannot be fetched \(.*the same call"):
+        predictor.predict([gone])

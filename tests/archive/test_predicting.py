@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers.archives import TextPredictor, expected_predictions, predict_texts, read_predictions, write_archive
-from stillmotion.archive import dispatching, store
-from stillmotion.archive.records import Outcome
+from stillmotion.archive import dispatching, list_archive, store, workers
+from stillmotion.archive.records import FileFailure, Outcome
 from stillmotion.errors import CancelledError, StillmotionError, UsageError
 
 TEXTS = {f"sub/{number:02}.mp4": "x" * (number + 1) for number in range(40)}
@@ -51,6 +52,21 @@ def test_each_file_is_predicted_once_and_found_again(tmp_path: Path, predictor: 
 
     assert predict_texts(clips, out, "processes:1", predictor).before == 41
     assert predicted_again(predictor) == []
+
+
+def test_what_has_changed_is_told_by_the_place_of_a_file_and_not_by_its_name(
+    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two archives may have files of the same name, and one file may be given by two names."""
+    out = tmp_path / "out"
+    for archive, text in (("one", "x"), ("two", "xx")):
+        write_archive(tmp_path / archive / "clips", {"a.mp4": text})
+        monkeypatch.chdir(tmp_path / archive)
+        predict_texts(Path("clips"), out, "processes:1", predictor)
+    assert [length for _, _, length in read_predictions(out)] == [1.0, 2.0] * 3
+    write_archive(tmp_path / "one" / "clips", {"a.mp4": "changed"})
+    predict_texts(tmp_path / "one" / "clips", out, "processes:1", predictor)
+    assert [length for _, _, length in read_predictions(out)] == [2.0, 7.0] * 3
 
 
 def test_a_file_that_kills_its_worker_is_passed_over_and_no_other_is_blamed(
@@ -111,6 +127,7 @@ def test_workers_that_die_of_everything_are_not_blamed_on_all_files(
     clips = write_archive(tmp_path / "clips", dict.fromkeys(("a.mp4", "b.mp4", "c.mp4"), "kill"))
     with pytest.raises(StillmotionError, match="2 files one after the other killed their workers"):
         predict_texts(clips, tmp_path / "out", "processes:1", predictor)
+    assert list((tmp_path / "out" / "errors").iterdir()) == []  # The next call tries them again.
 
 
 class Unloadable(TextPredictor):
@@ -124,6 +141,20 @@ def test_workers_that_cannot_start_end_the_work_in_one_line(tmp_path: Path, pred
     clips = write_archive(tmp_path / "clips", {"a.mp4": "x"})
     with pytest.raises(StillmotionError, match="workers die while they load the model"):
         predict_texts(clips, tmp_path / "out", "processes:1", Unloadable(predictor.trace))
+
+
+def test_a_process_that_takes_the_place_of_another_one_loads_the_model(
+    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loky replaces processes whose memory grows; here, one is asked for its number and not to load the model."""
+    monkeypatch.setattr(workers, "load_model", os.getpid)
+    clips = write_archive(tmp_path / "clips", {"a.mp4": "x"})
+    worker = workers.ProcessWorker(pickle.dumps(predictor))
+    try:
+        outcome = worker.submit(list_archive(clips)).result()
+    finally:
+        worker.end()
+    assert outcome.table is not None and outcome.table.num_rows == 3
 
 
 def test_what_is_done_is_kept_when_the_work_is_canceled(tmp_path: Path, predictor: TextPredictor) -> None:
@@ -145,6 +176,22 @@ def test_what_is_done_is_kept_when_the_work_is_canceled(tmp_path: Path, predicto
     assert result.before == len(kept)
     assert not kept & {f"{name}.mp4" for name in predicted_again(predictor)}
     assert read_predictions(out) == expected_predictions(TEXTS)
+
+
+def test_a_result_that_comes_with_the_cancellation_is_kept(
+    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips, out, cancel = write_archive(tmp_path / "clips", {"a.mp4": "x"}), tmp_path / "out", threading.Event()
+    row = {"video": "a.mp4", "window": "all", "length": 1.0, "key": "k"}
+
+    def outcomes(self: dispatching.Dispatcher) -> Iterator[Outcome]:
+        cancel.set()
+        yield Outcome(("k",), pa.Table.from_pylist([row]))
+
+    monkeypatch.setattr(dispatching.Dispatcher, "outcomes", outcomes)
+    with pytest.raises(CancelledError):
+        predict_texts(clips, out, "processes:1", predictor, cancel=cancel)
+    assert read_predictions(out) == [("a.mp4", "all", 1.0)]
 
 
 def test_a_folder_belongs_to_one_model(tmp_path: Path, predictor: TextPredictor) -> None:
@@ -178,6 +225,42 @@ def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read_predictions(tmp_path / "out") == [("a.mp4", "all", 1.0)]
     with results.locked():
         assert len(list((tmp_path / "out" / "predictions").iterdir())) == 1
+
+
+def test_unfinished_files_of_others_stay(tmp_path: Path) -> None:
+    """The folder may hold other folders, which other processes write to."""
+    others = tmp_path / "out" / "run" / ".part-model.keras"
+    others.parent.mkdir(parents=True)
+    others.touch()
+    own = [tmp_path / "out" / folder / ".part-x" for folder in (".", "predictions", "errors")]
+    for path in own:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    with store.ResultStore(tmp_path / "out").locked():
+        assert others.exists() and not any(path.exists() for path in own)
+
+
+def test_a_part_whose_writing_failed_late_is_not_there_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object store may write a part, and then fail to say so."""
+    results = store.ResultStore(tmp_path / "out")
+    write, failing = results._write, [True, True]
+
+    def write_and_fail(name: str, content: pa.Buffer) -> None:
+        write(name, content)
+        if failing and failing.pop():
+            raise StillmotionError("no answer")
+
+    monkeypatch.setattr(results, "_write", write_and_fail)
+    failure = FileFailure("b.mp4", "l", "unreadable", "no video")
+    with results.locked():
+        results.add(Outcome(("k",), pa.table({"video": ["a.mp4"], "window": ["all"], "length": [1.0], "key": ["k"]})))
+        with pytest.raises(StillmotionError):
+            results.flush()
+        results.add(Outcome(("l",), None, (failure,)))
+        with pytest.raises(StillmotionError):
+            results.flush()
+    assert read_predictions(tmp_path / "out") == [("a.mp4", "all", 1.0)]
+    assert [row["key"] for row in pq.read_table(tmp_path / "out" / "errors").to_pylist()] == ["l"]
 
 
 def test_a_damaged_part_is_named(tmp_path: Path, predictor: TextPredictor) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -18,13 +20,16 @@ log = logging.getLogger(__name__)
 MAX_STRIKES = 3
 # So many in a row are not the fault of files.
 MAX_PASSED_OVER = 10
-# Starts that fail one after the other, before it is said that workers cannot start.
+# Starts that fail one after the other, before it is said that workers cannot start: at least so many, and one for each
+# worker, since they start at the same time.
 MAX_FAILED_STARTS = 3
 # Files of a group: enough for full batches, and few enough that little is lost with a worker.
 GROUP_FILES = 32
 GROUP_BYTES = 1 << 30
 # How many groups each worker shall still get when groups become smaller towards the end.
 GROUPS_LEFT = 4
+# After so long without any worker, it is said that there is none.
+PATIENCE_SECONDS = 60.0
 # How long to wait for workers before the caller can look at other things.
 POLL_SECONDS = 0.1
 
@@ -55,7 +60,10 @@ class Dispatcher:
         self.suspects = deque(file for file in files if file.key in self.strikes)
         self.starting: dict[Future[Any], ArchiveWorker] = {}
         self.at_work: dict[Future[Outcome], tuple[ArchiveWorker, list[ArchiveFile]]] = {}
-        self.failed_starts = self.passed_over = 0
+        self.failed_starts = 0
+        # Those that are passed over, but only once a success shows that not everything kills workers.
+        self.condemned: list[Outcome] = []
+        self.patient_until = time.monotonic() + PATIENCE_SECONDS
 
     def outcomes(self) -> Generator[Outcome | None, None, None]:
         """Predict all files.
@@ -76,21 +84,24 @@ class Dispatcher:
                     else:
                         outcome = self._finished(future)
                         if outcome is not None:
+                            yield from self._released()
                             yield outcome
+                self._say_if_none_starts()
                 yield None
+            yield from self._released()
         finally:
             for worker in (*self.starting.values(), *(worker for worker, _ in self.at_work.values())):
                 worker.end()
 
     def _start_workers(self) -> None:
-        files = len(self.waiting) + len(self.suspects)
-        wanted = min(self.source.count, len(self.at_work) + files)
+        wanted = min(self.source.count, len(self.at_work) + self._count_available())
         while len(self.starting) + len(self.at_work) < wanted:
             worker = self.source.start()
             self.starting[worker.ready] = worker
 
     def _started(self, future: Future[Any]) -> None:
         worker = self.starting.pop(future)
+        self.patient_until = math.inf
         error = future.exception()
         if error is None:
             self.failed_starts = 0
@@ -101,16 +112,23 @@ class Dispatcher:
         if cause is None:
             raise self.source.explain(error)
         self.failed_starts += 1
-        if self.failed_starts == MAX_FAILED_STARTS:
+        if self.failed_starts >= max(MAX_FAILED_STARTS, self.source.count):
             raise StillmotionError(
                 f"workers die while they load the model ({cause}), perhaps for lack of memory; try fewer of them"
+            )
+
+    def _say_if_none_starts(self) -> None:
+        if time.monotonic() >= self.patient_until:
+            self.patient_until = math.inf
+            log.warning(
+                "no worker has started within %.0f s; waiting. Perhaps all cores of the cluster are taken",
+                PATIENCE_SECONDS,
             )
 
     def _finished(self, future: Future[Outcome]) -> Outcome | None:
         worker, files = self.at_work.pop(future)
         error = future.exception()
         if error is None:
-            self.passed_over = 0
             self._give_work(worker)
             return future.result()
         worker.end()
@@ -126,17 +144,22 @@ class Dispatcher:
         if self.strikes[file.key] < MAX_STRIKES:
             self.suspects.append(file)
             return None
-        return self._pass_over(file, cause)
+        self._condemn(file, cause)
+        return None
 
-    def _pass_over(self, file: ArchiveFile, cause: str) -> Outcome:
-        self.passed_over += 1
-        if self.passed_over == MAX_PASSED_OVER:
+    def _condemn(self, file: ArchiveFile, cause: str) -> None:
+        if len(self.condemned) + 1 == MAX_PASSED_OVER:
             raise StillmotionError(
                 f"{MAX_PASSED_OVER} files one after the other killed their workers ({cause}), perhaps for lack of "
                 "memory; try fewer workers: the same call goes on"
             )
         reason = f"{file.video.name}: killed its worker {MAX_STRIKES} times ({cause})"
-        return Outcome((file.key,), None, (FileFailure(file.video.name, file.key, "killed its worker", reason),))
+        failure = FileFailure(file.video.name, file.key, "killed its worker", reason)
+        self.condemned.append(Outcome((file.key,), None, (failure,)))
+
+    def _released(self) -> list[Outcome]:
+        released, self.condemned = self.condemned, []
+        return released
 
     def _give_work(self, worker: ArchiveWorker) -> None:
         group = self._next_group()
@@ -145,10 +168,23 @@ class Dispatcher:
         else:
             worker.end()
 
+    def _count_available(self) -> int:
+        """How many files workers can get now."""
+        count = len(self.waiting) + sum(not self._is_last_try(file) for file in self.suspects)
+        return count if count or self.at_work else min(1, len(self.suspects))
+
+    def _is_last_try(self, file: ArchiveFile) -> bool:
+        return self.strikes.get(file.key, 0) + 1 >= MAX_STRIKES
+
     def _next_group(self) -> list[ArchiveFile]:
         """The next files for a worker. Towards the end they become fewer, so that all workers end at the same time."""
         if not self.waiting:
-            return [self.suspects.popleft()] if self.suspects else []
+            if not self._count_available():
+                return []
+            # Last tries come last. They are alone: another worker may be at fault, which has taken all memory.
+            file = next((file for file in self.suspects if not self._is_last_try(file)), self.suspects[0])
+            self.suspects.remove(file)
+            return [file]
         count = max(1, min(GROUP_FILES, len(self.waiting) // (GROUPS_LEFT * self.source.count)))
         group = [self.waiting.popleft()]
         size = group[0].bytes

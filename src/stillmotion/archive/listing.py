@@ -72,5 +72,7 @@ def _list_remote(address: str) -> list[ArchiveFile]:
 
 
 def _key(place: str, video: Video, size: int, changed: int, count: int) -> str:
-    content = (place, video.start_seconds, video.end_seconds, size, changed, count)
-    return hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    """Two hashes: which file it is, and how it is at present. see `place_of`."""
+    parts = ((place, video.start_seconds, video.end_seconds), (size, changed, count))
+    place_hash, state_hash = (hashlib.sha256(repr(part).encode("utf-8", "surrogatepass")) for part in parts)
+    return f"{place_hash.hexdigest()[:24]}-{state_hash.hexdigest()[:16]}"

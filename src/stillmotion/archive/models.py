@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-from collections.abc import Iterator, Sequence
+import platform
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from stillmotion.data import Video, Videos
-from stillmotion.errors import UnreadableVideoError, UsageError
+from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
+from stillmotion.runs.layout import MEMORY_FILE
 
 if TYPE_CHECKING:
     from stillmotion.anomaly import Detector
     from stillmotion.prediction import ClipModel
+    from stillmotion.prediction.describing import DescribedModel
     from stillmotion.runs import Run
 
 Row = dict[str, Any]
@@ -90,11 +94,13 @@ class DetectorPredictor:
         """See `FilePredictor`."""
         from stillmotion.anomaly import score_source
         from stillmotion.anomaly.scoring import score_row
+        from stillmotion.decoding.live import find_source
 
         for video in videos:
             rows, in_alarm = [], False
             try:
-                for score in score_source(self._detector, Path(video.path)):
+                source = find_source(Path(video.path), start=video.start_seconds, end=video.end_seconds)
+                for score in score_source(self._detector, source):
                     in_alarm = score.raised is not None or (in_alarm and score.ended is None)
                     rows.append(score_row(score, in_alarm=in_alarm))
             except UnreadableVideoError as error:
@@ -117,25 +123,83 @@ def prepare_model(model: Run | ClipModel | Detector | str | Path) -> ArchiveMode
         StillmotionError: it cannot be used.
     """
     from stillmotion.anomaly import Detector, is_detector
-    from stillmotion.models.card_files import file_digest
     from stillmotion.prediction import ClipModel, load_clip_model
     from stillmotion.prediction.describing import IN_MEMORY
 
     if isinstance(model, Detector) or (isinstance(model, str | Path) and is_detector(Path(model))):
         folder = (model.folder if isinstance(model, Detector) else Path(model)).resolve()
-        return ArchiveModel(folder.name, _folder_digest(folder), pickle.dumps(DetectorPredictor(folder)))
+        hashed = partial(_folder_digest, folder)
+        digest = hashed()
+        return ArchiveModel(folder.name, digest, pickle.dumps(_Unchanged(DetectorPredictor(folder), hashed, digest)))
     clip_model = model if isinstance(model, ClipModel) else load_clip_model(model)
     described = clip_model.described
     if described is None or described.file.parent == Path(IN_MEMORY):
         raise UsageError("the model is in memory only, and workers load it from its file; save it, and give the file")
     facts = {fact: value.value for fact, value in described.card.facts.items()}
-    file = described.run.model_file if described.run else described.file
-    content = json.dumps([file_digest(file), facts, clip_model.engine, clip_model.rate], default=str, sort_keys=True)
+    hashed = partial(_files_digest, _model_files(described))
+    digest = hashed()
+    content = json.dumps([digest, facts, clip_model.engine, clip_model.rate], default=str, sort_keys=True)
     if described.run is None and clip_model.facts is not None:
         # What was measured here is not measured again by workers, which have no snapshots.
         clip_model = replace(clip_model, facts=replace(clip_model.facts, card=described.card))
     identity = hashlib.sha256(content.encode()).hexdigest()
-    return ArchiveModel(clip_model.name, identity, pickle.dumps(ClipPredictor(clip_model)))
+    return ArchiveModel(clip_model.name, identity, pickle.dumps(_Unchanged(ClipPredictor(clip_model), hashed, digest)))
+
+
+class _Unchanged:
+    """Pickles a predictor, which is then only loaded from the files that have been hashed.
+
+    A worker loads by path, later and perhaps on another machine: there may be another model.
+    """
+
+    def __init__(self, predictor: ClipPredictor | DetectorPredictor, hashed: Callable[[], str], digest: str) -> None:
+        self._predictor, self._hashed, self._digest = predictor, hashed, digest
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load_unchanged, (pickle.dumps(self._predictor), self._hashed, self._digest)
+
+
+def _load_unchanged(pickled: bytes, hashed: Callable[[], str], expected: str) -> FilePredictor:
+    try:
+        predictor: FilePredictor = pickle.loads(pickled)
+        unchanged = hashed() == expected  # After loading: what is changed in between is seen, too.
+    except FileNotFoundError:
+        unchanged = False
+    if not unchanged:
+        raise StillmotionError(
+            f"the model on {platform.node()} is not the one that the work began with; "
+            "it must stay as it is, and be the same on all machines"
+        )
+    return predictor
+
+
+def _model_files(described: DescribedModel) -> tuple[Path, ...]:
+    """A model's file, the weights beside it if it is ONNX, and what a run remembers of its clips."""
+    if described.run:
+        memory = described.run.folder / MEMORY_FILE
+        return tuple(file.resolve() for file in (described.run.model_file, memory) if file.exists())
+    file = described.file.resolve()
+    return (file, *_external_files(file))
+
+
+def _external_files(file: Path) -> list[Path]:
+    """The files beside an ONNX model that hold its large weights."""
+    if file.suffix.lower() != ".onnx":
+        return []
+    try:
+        import onnx  # comes with tf2onnx
+    except ImportError:
+        return []
+    tensors = onnx.load(str(file), load_external_data=False).graph.initializer
+    names = {entry.value for tensor in tensors for entry in tensor.external_data if entry.key == "location"}
+    return [file.parent / name for name in sorted(names)]
+
+
+def _files_digest(files: Sequence[Path]) -> str:
+    """A hash of the files of a model."""
+    from stillmotion.models.card_files import file_digest
+
+    return hashlib.sha256(" ".join(map(file_digest, files)).encode()).hexdigest()
 
 
 def _folder_digest(folder: Path) -> str:

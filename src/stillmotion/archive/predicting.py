@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from stillmotion.archive.dispatching import Dispatcher
 from stillmotion.archive.listing import list_archive
 from stillmotion.archive.models import ArchiveModel, prepare_model
-from stillmotion.archive.records import ArchiveFile, FileFailure
+from stillmotion.archive.records import ArchiveFile, FileFailure, place_of
 from stillmotion.archive.store import ResultStore
 from stillmotion.archive.workers import workers_on
 from stillmotion.errors import CancelledError
@@ -134,9 +134,10 @@ def run_archive(
         store.check_model(model.name, model.identity)
         done, failed = store.read_done(), store.read_failures()
         known = {file.key for file in files}
-        names = {file.video.name for file in files}
-        earlier = {**done, **{key: failure.video for key, failure in failed.items()}}
-        store.forget({key for key, video in earlier.items() if video in names and key not in known})
+        # Names are as typed, so that two files may have the same; only places tell whether a file has changed.
+        places = {place_of(key) for key in known}
+        earlier = {*done, *failed}
+        store.forget({key for key in earlier - known if place_of(key) in places})
         left = [file for file in files if file.key not in earlier]
         before = sum(file.key in done for file in files)
         if before:
@@ -164,8 +165,6 @@ def _predict(
         dispatcher = Dispatcher(workers, files, store.read_strikes(), store.write_strikes)
         with closing(dispatcher.outcomes()) as outcomes:
             for outcome in outcomes:
-                if cancel is not None and cancel.is_set():
-                    raise CancelledError("canceled; the same call resumes where it stopped")
                 if outcome is not None:
                     store.add(outcome)
                     done += len(outcome.keys)
@@ -174,6 +173,8 @@ def _predict(
                         if kind not in notes:
                             notes.add(kind)
                             log.info(note)
+                if cancel is not None and cancel.is_set():
+                    raise CancelledError("canceled; the same call resumes where it stopped")
                 figures = {"files_per_second": done / max(time.monotonic() - began, 1e-9)} if done else {}
                 progress("", done, len(files), figures)
     return failures

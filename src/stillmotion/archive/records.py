@@ -19,8 +19,8 @@ class ArchiveFile:
 
     Attributes:
         video: its path as given, or its address in object storage, and its segment.
-        key: what it is known by: a hash of its absolute path or address, its segment, its size and when it was
-            changed. A file that is changed is another one.
+        key: what it is known by: a hash of its absolute path or address and its segment, then one of its size and of
+            when it was changed. A file that is changed is another one.
         bytes: its size.
         store: the object store that it is in, as `split_address` returns it; empty for a file of this machine.
     """
@@ -29,6 +29,11 @@ class ArchiveFile:
     key: str
     bytes: int
     store: str = ""
+
+
+def place_of(key: str) -> str:
+    """The part of a file's key that stays when the file changes."""
+    return key.partition("-")[0]
 
 
 @dataclass(frozen=True, slots=True)

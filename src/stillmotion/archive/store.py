@@ -50,6 +50,8 @@ class ResultStore:
         self._tables: list[pa.Table] = []
         self._failures: list[FileFailure] = []
         self._waiting, self._flushed = 0, time.monotonic()
+        # Parts that are not known to be written: a store may say that it failed although they are there.
+        self._unwritten: dict[str, str] = {}
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -71,9 +73,15 @@ class ResultStore:
                 self.flush()
 
     def _delete_unfinished(self) -> None:
-        """Delete what a run that was killed has begun to write; readers do not see it."""
-        for path in [] if self.folder is None else self.folder.rglob(".part-*"):
-            path.unlink(missing_ok=True)
+        """Delete what a run that was killed has begun to write; readers do not see it.
+
+        What is in other folders there belongs to others, who may be at work on it.
+        """
+        if self.folder is None:
+            return
+        for folder in (self.folder, self.folder / PREDICTIONS, self.folder / ERRORS):
+            for path in folder.glob(".part-*"):
+                path.unlink(missing_ok=True)
 
     def check_model(self, name: str, identity: str) -> None:
         """Write down whose predictions these are, or check it.
@@ -134,10 +142,10 @@ class ResultStore:
     def flush(self) -> None:
         """Write what waits."""
         if self._tables:
-            self._write_table(_new_part(PREDICTIONS), pa.concat_tables(self._tables))
+            self._write_part(PREDICTIONS, pa.concat_tables(self._tables))
             self._tables = []
         if self._failures:
-            self._write_table(_new_part(ERRORS), pa.Table.from_pylist([asdict(one) for one in self._failures]))
+            self._write_part(ERRORS, pa.Table.from_pylist([asdict(one) for one in self._failures]))
             self._failures = []
         self._waiting, self._flushed = 0, time.monotonic()
 
@@ -172,6 +180,11 @@ class ResultStore:
                 f"{self.name}/{name}: not a readable part ({describe_error(error)}); delete it, and its files are "
                 "predicted again"
             ) from None
+
+    def _write_part(self, folder: str, table: pa.Table) -> None:
+        """Write a new part. After a failure, the next one gets its name, so that no row is there twice."""
+        self._write_table(self._unwritten.setdefault(folder, _new_part(folder)), table)
+        del self._unwritten[folder]
 
     def _write_table(self, name: str, table: pa.Table) -> None:
         buffer = pa.BufferOutputStream()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from stillmotion.archive.models import FilePredictor, Row
 from stillmotion.archive.records import ArchiveFile, FileFailure, Outcome, rows_table
 from stillmotion.data import Video
 from stillmotion.decoding import limit_threads
-from stillmotion.errors import describe_error
+from stillmotion.errors import StillmotionError, describe_error
 from stillmotion.execution.worker_processes import start_quietly
 
 
@@ -50,6 +50,9 @@ class ArchivePredictor:
 
         Returns:
             What has become of them. Whatever goes wrong with one file is its failure.
+
+        Raises:
+            StillmotionError: an object store does not give a file that it has.
         """
         parts = [files[start :: self._readers] for start in range(min(self._readers, len(files)))]
         with _collected_notes() as notes:
@@ -111,9 +114,13 @@ class ArchivePredictor:
                     self._stores[file.store] = open_store(file.store)
                 copy = fetch(self._stores[file.store], file.video.path.partition("://")[2], folder)
                 here.append((file, replace(file.video, path=str(copy))))
-            except OSError as error:
+            except FileNotFoundError as error:
                 reason = f"{file.video.name}: cannot be fetched ({describe_error(error)})"
                 failures.append(FileFailure(file.video.name, file.key, "unreadable", reason))
+            except OSError as error:  # Of the network, the credentials or this disk, and no fault of the file.
+                raise StillmotionError(
+                    f"{file.video.name}: cannot be fetched ({describe_error(error)}); the same call resumes"
+                ) from None
         return here, failures
 
 
@@ -139,28 +146,37 @@ def _collected_notes() -> Iterator[dict[str, str]]:
         log.removeHandler(handler)
 
 
-# The predictor of a worker process.
-_predictor: ArchivePredictor | None = None
+# What the predictor of a worker process is made of; see `ArchivePredictor`.
+_model: tuple[bytes, int] | None = None
 
 
-def start_process(parent: Connection) -> None:
-    """Prepare a worker process; see `start_quietly`."""
+def start_process(parent: Connection, model: bytes, threads: int) -> None:
+    """Prepare a worker process; see `start_quietly` and `ArchivePredictor`."""
+    global _model
     start_quietly(parent)
     logging.getLogger("stillmotion").propagate = False
+    _model = model, threads
 
 
-def load_model(model: bytes, threads: int) -> int:
-    """Load the model in a worker process; see `ArchivePredictor`.
+@cache
+def _loaded() -> ArchivePredictor:
+    assert _model is not None
+    return ArchivePredictor(*_model)
+
+
+def load_model() -> int:
+    """Load the model in a worker process.
 
     Returns:
         The process.
     """
-    global _predictor
-    _predictor = ArchivePredictor(model, threads)
+    _loaded()
     return os.getpid()
 
 
 def predict_files(files: Sequence[ArchiveFile]) -> Outcome:
-    """Predict a group of files in a worker process whose model is loaded; see `ArchivePredictor.predict`."""
-    assert _predictor is not None
-    return _predictor.predict(files)
+    """Predict a group of files in a worker process; see `ArchivePredictor.predict`.
+
+    The model may not be loaded yet: loky replaces a process whose memory has grown by another one.
+    """
+    return _loaded().predict(files)

@@ -73,10 +73,10 @@ class ProcessWorker:
                 1,
                 context=context,
                 initializer=start_process,
-                initargs=(closes_with_parent,),
+                initargs=(closes_with_parent, model, threads),
                 env=worker_environment(threads, os.environ),
             )
-            self.ready: Future[Any] = self._pool.submit(load_model, model, threads)
+            self.ready: Future[Any] = self._pool.submit(load_model)
 
     def submit(self, files: Sequence[ArchiveFile]) -> Future[Outcome]:
         """See `ArchiveWorker`."""
@@ -128,12 +128,13 @@ class _Actor:
     """The predictor as an actor of Ray's, which holds the model as long as it lives."""
 
     def __init__(self, model: bytes, threads: int, folder: str) -> None:
-        enter_folder(folder)
-        logging.getLogger("stillmotion").propagate = False
-        self._predictor = ArchivePredictor(model, threads)
+        self._model, self._threads, self._folder = model, threads, folder
 
     def ready(self) -> None:
-        """Return when the model is loaded."""
+        """Load the model. Ray would report an error in `__init__` as the death of the actor."""
+        enter_folder(self._folder)
+        logging.getLogger("stillmotion").propagate = False
+        self._predictor = ArchivePredictor(self._model, self._threads)
 
     def predict(self, files: Sequence[ArchiveFile]) -> Outcome:
         """See `ArchivePredictor.predict`."""
@@ -143,8 +144,7 @@ class _Actor:
 class RayWorker:
     """An actor of Ray's; see `ArchiveWorker`."""
 
-    def __init__(self, ray: Any, model: bytes) -> None:
-        threads = threads_per_worker()
+    def __init__(self, ray: Any, model: bytes, threads: int) -> None:
         self._ray = ray
         self._actor = ray.remote(_Actor).options(num_cpus=threads).remote(model, threads, os.getcwd())
         self.ready: Future[Any] = self._actor.ready.remote().future()
@@ -159,8 +159,24 @@ class RayWorker:
         self._ray.kill(self._actor)
 
 
+def plan_actors(machines: Sequence[float], threads: int) -> tuple[int, int]:
+    """Divide a cluster into actors.
+
+    Args:
+        machines: the cores of each; one that shall not work has none.
+        threads: what each actor should have.
+
+    Returns:
+        How many actors there can be, and the threads of each: not more than the smallest machine has cores, because
+        an actor is on one machine.
+    """
+    cores = [int(count) for count in machines if count >= 1]
+    threads = min([threads, *cores])
+    return max(1, sum(count // threads for count in cores)), threads
+
+
 class RaySource:
-    """Actors on a Ray cluster, one for each core that it has at the start; see `WorkerSource`.
+    """Actors on a Ray cluster, as many as its cores at the start allow; see `WorkerSource`.
 
     Args:
         model: see `ArchivePredictor`.
@@ -169,10 +185,12 @@ class RaySource:
 
     def __init__(self, model: bytes, address: str | None) -> None:
         self.count, self._model, self._address = 1, model, address
+        self._threads = 1
 
     def __enter__(self) -> Self:
         self._ray = connect(self._address)
-        self.count = max(1, int(self._ray.cluster_resources().get("CPU", 1) // threads_per_worker()))
+        machines = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        self.count, self._threads = plan_actors(machines, threads_per_worker())
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,15 +198,17 @@ class RaySource:
 
     def start(self) -> RayWorker:
         """See `WorkerSource`."""
-        return RayWorker(self._ray, self._model)
+        return RayWorker(self._ray, self._model, self._threads)
 
     def cause_of_death(self, error: BaseException) -> str | None:
         """See `WorkerSource`."""
-        from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError
+        from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
         if getattr(error, "cause", None) is not None:  # An error that was raised in the actor.
             return None
-        if isinstance(error, RayActorError | ActorDiedError | ActorUnavailableError):
+        if isinstance(error, OutOfMemoryError):  # Ray has ended it before the machine ran out of memory.
+            return "out of memory"
+        if isinstance(error, RayActorError | NodeDiedError | WorkerCrashedError):
             signal = re.search(r"SIG[A-Z]+|out of memory|OOM", str(error))
             return signal[0] if signal else "its actor died"
         return None

@@ -59,6 +59,7 @@ def predict_with_detector(
     from stillmotion.anomaly import score_source
     from stillmotion.anomaly.scene import SceneWatch
     from stillmotion.anomaly.scoring import score_row
+    from stillmotion.decoding.live import find_source
     from stillmotion.prediction import check_ending, find_inputs, write_rows
 
     if out_file is not None:
@@ -75,7 +76,8 @@ def predict_with_detector(
         for number, video in enumerate(videos, start=1):
             highest, alarms = 0.0, []
             try:
-                for score, in_alarm in _with_state(score_source(detector, videos.file(video), watch=watch)):
+                source = find_source(videos.file(video), start=video.start_seconds, end=video.end_seconds)
+                for score, in_alarm in _with_state(score_source(detector, source, watch=watch)):
                     highest = max(highest, score.level)
                     alarms += [score.ended] if score.ended else []
                     if score.scene_changed:
