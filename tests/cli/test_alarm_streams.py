@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ from helpers.media import write_video
 from helpers.mosquitto import Mosquitto, Subscriber, wait_for
 from helpers.streams import receiver
 from stillmotion.anomaly import memory
+from stillmotion.delivery.mqtt import Broker
 
 pytestmark = pytest.mark.backend
 needs_mosquitto = pytest.mark.skipif(not mosquitto.installed(), reason=f"needs {mosquitto.PACKAGES}")
@@ -132,12 +134,19 @@ def test_killed_and_without_a_broker_no_alarm_is_lost_and_none_doubled(
 
 @needs_mosquitto
 def test_a_broker_that_dies_during_the_stream_gets_everything(
-    detector: Path, video: Path, tmp_path: Path, server: Mosquitto
+    detector: Path, video: Path, tmp_path: Path, server: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.start()
     messages: list[dict[str, object]] = []
     with closing(Subscriber(server.port, "line")) as subscriber:
-        killed = False
+        killed, connect = False, Broker._on_connect
+
+        def connect_later(broker: Broker, *answer: Any) -> None:
+            """The subscriber must be there first: a broker without a memory keeps nothing for it."""
+            assert subscriber.ready.wait(30)
+            connect(broker, *answer)
+
+        monkeypatch.setattr(Broker, "_on_connect", connect_later)
 
         def see(score: sm.Score) -> None:
             nonlocal killed
