@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -346,3 +347,17 @@ def test_no_recording_has_a_part_in_what_is_usual_for_itself() -> None:
     together = _usual_distances(recordings, folds)
     assert all(np.nanmax(score) > 3 for score in scores)
     assert together.patches[:5].min() > 10  # by which a new recording with a box elsewhere would be no more unusual
+
+
+def test_footage_that_cannot_be_read_is_named(
+    backbone: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a detector would rest on less than its user thinks."""
+    monkeypatch.setattr(logging.getLogger("stillmotion"), "propagate", True)
+    write_belt(tmp_path / "belt.mp4", seconds=2)
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    model = prepare(build_backbone(backbone, 16, 16))
+    measured = measure_recordings(find_recordings(tmp_path, None), model, RATE, tmp_path / "measures")
+    assert [part.recording.name for part in measured] == ["belt.mp4"]
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "stillmotion.anomaly.footage"]
+    assert message.startswith("skipped: ") and "broken.mp4" in message

@@ -235,6 +235,19 @@ def test_without_a_pretrained_backbone_all_rungs_are_trained_from_nothing(
         )
 
 
+@pytest.mark.parametrize(
+    ("settings", "inputs"),
+    [({}, ("both", "difference")), ({"input": "rgb"}, ("rgb", "rgb")), ({"preset": "classic"}, ("rgb", "rgb"))],
+)
+def test_convolutions_over_time_compete_on_differences_unless_told_otherwise(
+    settings: dict[str, Any], inputs: tuple[str, str]
+) -> None:
+    chosen = ComparisonSettings(**settings)
+    recipes = [chosen.recipe(contender, "spread") for contender in chosen.contenders]
+    seen = {recipe.family: recipe.options["input"] for recipe in recipes if "input" in recipe.options}
+    assert (seen["cnn_rnn"], seen["conv3d"]) == inputs
+
+
 @pytest.mark.parametrize("installed", [False, True])
 def test_a_pretrained_backbone_competes_where_its_weights_are(monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
     available = ["efficientnet-lite0"] if installed else []

@@ -8,6 +8,7 @@ interrupted call goes on with the recordings that are missing.
 from __future__ import annotations
 
 import hashlib
+import logging
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,6 +33,7 @@ from stillmotion.progress import Progress, no_progress
 # Frames per array on disk.
 CHUNK = 500
 _HASHED_BYTES = 1 << 20
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def measure_recordings(
         progress: receives the number of recordings measured.
 
     Returns:
-        The recordings that can be read and show something.
+        The recordings that can be read and show something; what is skipped is logged.
 
     Raises:
         StillmotionError: no recording can be read.
@@ -136,6 +138,11 @@ def measure_recordings(
             return error
 
     counts = thread_map(measure, range(len(recordings)), progress, "measuring")
+    for recording, frames in zip(recordings, counts, strict=True):
+        if not isinstance(frames, int):
+            log.warning("skipped: %s", frames)
+        elif not frames:
+            log.warning("skipped: %s: is shorter than a frame at %g per second", recording.name, rate)
     measured = [
         MeasuredRecording(recording, folder / f"{number:05d}.npz", frames)
         for number, (recording, frames) in enumerate(zip(recordings, counts, strict=True))
