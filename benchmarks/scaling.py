@@ -1,13 +1,15 @@
 """How archives scale: 1 and 2 workers, the cost of processes and of Ray per clip, and a simulation of large clusters.
 
-    python benchmarks/scaling.py [--files 256] [--seconds 10] [--on ray] [--write benchmarks/results/scaling.md]
+    python benchmarks/scaling.py [--files 1024] [--seconds 10] [--on ray] [--write benchmarks/results/scaling.md]
 
 Run it on a machine that does nothing else, with at least two cores: it says so in its first line if the machine is
-busy, and its figures are then worth nothing. Everything but the simulation is measured, on rendered clips, with one
-thread for each worker:
+busy, and its figures are then worth nothing. Everything but the simulation is measured, on rendered clips. Each worker
+has a core, and its libraries one thread each:
 
-- files per second with one worker and with two, once all models are loaded, against twice the first (the aim: 0.9);
-- seconds per clip of `predict` in this process, and in one worker of each place (the aim for Ray: 5 % more);
+- files per second of one worker on one core and of two on two, once all models are loaded, against twice the first (the
+  aim: 0.9), and against two processes that know nothing of each other: what the machine itself loses;
+- seconds per clip of `predict` in one process for each core, and of as many workers of each place (the aim for Ray: 5 %
+  more);
 - seconds that the driver needs to list a file, to pickle and unpickle a group and its results, and to write a part.
   What loky or Ray need to hand them over, and what the driver needs to wait for many workers, is not in this.
 
@@ -36,6 +38,7 @@ from pathlib import Path
 from typing import Any
 
 FRAMES, RATE, SIZE = 16, 8, 112
+RENDERED, HERE_FILES = 64, 256  # The other files of the archive are links to those that are rendered.
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
@@ -118,6 +121,18 @@ def simulate(
     return Simulated(clock / 3600, listing / clock, busy / (clock - listing), work / (workers * clock))
 
 
+def busy_cores(seconds: float = 5.0) -> float:
+    """How many cores other work keeps busy just now. Linux only."""
+
+    def ticks() -> int:
+        user, nice, system, *_ = map(int, Path("/proc/stat").read_text().split()[1:5])
+        return user + nice + system
+
+    before = ticks()
+    time.sleep(seconds)
+    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
+
+
 def write_clips(folder: Path, files: int, seconds: float) -> Path:
     """Render clips of a moving square in noise, 320 x 240 pixels at 25 frames per second."""
     import av
@@ -126,7 +141,7 @@ def write_clips(folder: Path, files: int, seconds: float) -> Path:
     rng = np.random.default_rng(0)
     ground = rng.integers(0, 80, (240, 320, 3), dtype=np.uint8)
     folder.mkdir(parents=True)
-    for number in range(files):
+    for number in range(min(files, RENDERED)):
         with av.open(str(folder / f"{number:05}.mp4"), "w") as container:
             stream = container.add_stream("libx264", rate=25, options={"crf": "26", "preset": "veryfast"})
             stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
@@ -136,6 +151,8 @@ def write_clips(folder: Path, files: int, seconds: float) -> Path:
                 picture[80:160, left : left + 40] = 230
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
             container.mux(stream.encode())
+    for number in range(RENDERED, files):
+        os.link(folder / f"{number % RENDERED:05}.mp4", folder / f"{number:05}.mp4")
     return folder
 
 
@@ -156,9 +173,29 @@ def write_model(file: Path) -> Path:
     return file
 
 
-def measure_place(model: Path, clips: Path, out: Path, on: str) -> float:
-    """Files per second of an archive, while all workers are at work: in the middle half of its results."""
+def on_cores(count: int, *commands: Sequence[str]) -> list[Any]:
+    """What these commands print last, as JSON, run side by side on so many cores altogether, or each on one of them."""
+    cores = sorted(os.sched_getaffinity(0))[:count]
+    shares = [[core] for core in cores] if len(commands) > 1 else [cores]
+    running = [
+        subprocess.Popen(
+            ["taskset", "--cpu-list", ",".join(map(str, share)), sys.executable, __file__, *command],
+            env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for command, share in zip(commands, shares, strict=True)
+    ]
+    printed = [process.communicate()[0] for process in running]
+    if any(process.returncode for process in running):
+        sys.exit("a measurement failed")
+    return [json.loads(text.splitlines()[-1]) for text in printed]
+
+
+def measure_place(model: Path, clips: Path, out: Path, on: str, count: int) -> float:
+    """Files per second of an archive, while so many workers get full groups."""
     import stillmotion as sm
+    from stillmotion.archive.dispatching import GROUP_FILES, GROUPS_LEFT
 
     seen: list[tuple[float, int]] = []
 
@@ -167,10 +204,11 @@ def measure_place(model: Path, clips: Path, out: Path, on: str) -> float:
             seen.append((time.monotonic(), done))
 
     sm.predict_archive(model, clips, out, on=on, progress=progress)
-    # The first groups include what a model does only once; the last are of single files, in smaller batches.
-    (start, first), (end, last) = seen[len(seen) // 4], seen[3 * len(seen) // 4]
-    if last == first:
+    # The first groups include what a model does only once; the last become smaller, down to single files.
+    full = [one for one in seen if one[1] <= seen[-1][1] - count * GROUPS_LEFT * GROUP_FILES][count:]
+    if len(full) < 2:
         sys.exit(f"{on}: too few files to measure anything; give more --files")
+    (start, first), (end, last) = full[0], full[-1]
     return (last - first) / (end - start)
 
 
@@ -182,7 +220,8 @@ def measure_here(model: Path, clips: Path) -> list[float]:
     limit_threads(1)
     loaded = sm.load_clip_model(model)
     files = sorted(clips.iterdir())
-    list(sm.predict(loaded, files[:2]))
+    list(sm.predict(loaded, files[:32]))
+    files = files[:HERE_FILES]
     began = time.monotonic()
     list(sm.predict(loaded, files))  # in full batches, as workers do
     mean = (time.monotonic() - began) / len(files)
@@ -235,40 +274,47 @@ def measure(files: int, seconds: float, places: Sequence[str]) -> dict[str, Any]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clips, model = write_clips(folder / "clips", files, seconds), write_model(folder / "model.keras")
-        here = subprocess.run(  # with one thread, as a worker has
-            [sys.executable, __file__, "--here", str(model), str(clips)],
-            env={**os.environ, **dict.fromkeys(ONE_THREAD, "1")},
-            capture_output=True,
-            check=True,
-            text=True,
-        )
-        file_seconds = json.loads(here.stdout.splitlines()[-1])
-        rates = {on: measure_place(model, clips, folder / on.replace(":", ""), on) for on in places}
-        return {"file_seconds": file_seconds, "rates": rates, "driver": measure_driver(folder)}
+        counts = {on: int(on.partition(":")[2]) if on.startswith("processes") else os.cpu_count() or 1 for on in places}
+        here = {
+            count: on_cores(count, *[["--here", str(model), str(clips)]] * count)
+            for count in sorted({*counts.values()})
+        }
+        rates = {
+            on: on_cores(count, ["--place", str(model), str(clips), str(folder / f"out-{number}"), on, str(count)])[0]
+            for number, (on, count) in enumerate(counts.items())
+        }
+        return {
+            "counts": counts,
+            "file_seconds": here[1][0],
+            "here": {count: statistics.mean(map(statistics.mean, times)) for count, times in here.items()},
+            "rates": rates,
+            "driver": measure_driver(folder),
+        }
 
 
-def describe(measured: dict[str, Any], files: int, seconds: float, load: float) -> str:
+def describe(measured: dict[str, Any], files: int, seconds: float, busy: float) -> str:
     """The results as Markdown."""
-    rates, here, driver = measured["rates"], measured["file_seconds"], measured["driver"]
-    mean = statistics.mean(here)
+    rates, here, driver = measured["rates"], measured["here"], measured["driver"]
     lines = [
         "# Scaling of archives",
         "",
-        f"`python benchmarks/scaling.py --files {files} --seconds {seconds:g}`, on {os.cpu_count()} cores; load of the "
-        f"machine before it: {load:.1f}.",
+        f"`python benchmarks/scaling.py --files {files} --seconds {seconds:g}`, on {os.cpu_count()} cores, {busy:.2f} of "
+        "them busy with other work just before it. Each worker has a core.",
         "",
-        "| Place | Files per second | Seconds per clip and worker | Against `predict` in this process |",
-        "|---|---|---|---|",
-        f"| in this process | {1 / mean:.2f} | {mean:.3f} | |",
+        "| Place | Workers | Files per second | Seconds per clip and worker | Against as many single processes |",
+        "|---|---|---|---|---|",
     ]
+    for count, mean in here.items():
+        name = "`predict`, one process" if count == 1 else f"`predict`, {count} processes that share nothing"
+        lines.append(f"| {name} | {count} | {count / mean:.2f} | {mean:.3f} | |")
     for on, rate in rates.items():
-        workers = int(on.partition(":")[2]) if on.startswith("processes") else os.cpu_count() or 1
-        each = workers / rate
-        lines.append(f"| `{on}` | {rate:.2f} | {each:.3f} | {each / mean - 1:+.1%} |")
+        count = measured["counts"][on]
+        each = count / rate
+        lines.append(f"| `{on}` | {count} | {rate:.2f} | {each:.3f} | {each / here[count] - 1:+.1%} |")
     both = rates["processes:2"] / (2 * rates["processes:1"])
     lines += [
         "",
-        f"Two workers are {both:.2f} of the ideal.",
+        f"Two workers are {both:.2f} of twice the one; two processes that share nothing are {here[1] / here[2]:.2f}.",
         "",
         f"The driver needs {1e6 * driver.list_file:.0f} µs to list a file, {1e3 * driver.group:.2f} ms to pickle a "
         f"group and its results (submitting and waiting not included) and {1e3 * driver.part:.0f} ms for a part. With "
@@ -278,27 +324,32 @@ def describe(measured: dict[str, Any], files: int, seconds: float, load: float) 
         "|---|---|---|---|---|",
     ]
     for workers in (10, 100, 1000):
-        one = simulate(workers, 1_000_000, here, driver)
+        one = simulate(workers, 1_000_000, measured["file_seconds"], driver)
         lines.append(f"| {workers:,} | {one.hours:.2f} | {one.listing:.1%} | {one.driver:.1%} | {one.efficiency:.1%} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--files", type=int, default=256)
+    parser.add_argument("--files", type=int, default=1024)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--on", nargs="*", default=["ray"], help="places beside processes:1 and processes:2")
     parser.add_argument("--write", type=Path)
-    parser.add_argument("--here", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--here", nargs=2, type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--place", nargs=5, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.here:
-        print(json.dumps(measure_here(Path(chosen.here[0]), Path(chosen.here[1]))))
+        print(json.dumps(measure_here(*chosen.here)))
         return
-    load = os.getloadavg()[0]
-    if load > 0.3:
-        print(f"the machine is busy (load {load:.1f}): these figures are worth nothing", file=sys.stderr)
+    if chosen.place:
+        model, clips, out, on, count = chosen.place
+        print(json.dumps(measure_place(Path(model), Path(clips), Path(out), on, int(count))))
+        return
+    busy = busy_cores()
+    if busy > 0.1:
+        print(f"{busy:.1f} cores are busy: these figures are worth nothing", file=sys.stderr)
     measured = measure(chosen.files, chosen.seconds, ["processes:1", "processes:2", *chosen.on])
-    text = describe(measured, chosen.files, chosen.seconds, load)
+    text = describe(measured, chosen.files, chosen.seconds, busy)
     print(text)
     if chosen.write:
         chosen.write.write_text(text, encoding="utf-8")

@@ -16,7 +16,7 @@ Videos last one second of 8 frames, three or four from each recording, which has
 are tested on; of 60, all in three folds, as stills can suffice only with 55 groups without a disagreement. If
 interrupted, run the same command again to resume. `--families frame_pool,conv3d` compares chosen families instead of
 the rungs of the ladder; KERAS_BACKEND chooses the backend. `--processes` judges several sets side by side, with the
-cores divided among them.
+cores divided among them; `--on ray` judges one after the other, and trains on a cluster.
 
 Each set's row is written into a file of `--rows` as soon as it is judged, and a set that has a row is not judged again.
 The battery takes hours; the rows of the published table lie in benchmarks/results/verdicts.
@@ -369,6 +369,7 @@ def main() -> None:
     parser.add_argument("--families", default="", help="families to compare instead of the ladder's rungs")
     parser.add_argument("--epochs", type=int, default=None, help="maximum number of epochs, if not that of `compare`")
     parser.add_argument("--processes", type=int, default=1, help="sets that are judged side by side")
+    parser.add_argument("--on", default="local", help="where each comparison trains, see `compare`: such as ray")
     parser.add_argument("--render-only", action="store_true", help="only render the data sets")
     parser.add_argument("--shortcuts-only", action="store_true", help="only look for shortcuts, and train nothing")
     options = parser.parse_args()
@@ -383,7 +384,7 @@ def main() -> None:
         return
     settings = {"families": options.families.split(",")} if options.families else {}
     settings |= {"epochs": options.epochs} if options.epochs else {}
-    settings |= {"on": "processes:1"} if options.processes > 1 else {}  # of each comparison
+    settings |= {"on": "processes:1" if options.processes > 1 else options.on}  # of each comparison
     work = partial(find_shortcuts, out=options.out) if options.shortcuts_only else partial(
         judge, out=options.out, rows=rows_folder, settings=settings
     )  # fmt: skip

@@ -27,8 +27,9 @@ from stillmotion.execution.worker_processes import start_quietly
 class ArchivePredictor:
     """Predicts groups of files with one model.
 
-    A group is divided among a few threads: while the model is at work for one, the others read and decode. Each thread
-    predicts in batches across its files.
+    A group is divided among threads that each decode and predict, in batches across their files: as many as the worker
+    has, as more would only get in each other's way, and one more if files are copied from an object store, which makes
+    the others wait.
 
     Args:
         model: see `ArchiveModel.pickled`.
@@ -39,7 +40,7 @@ class ArchivePredictor:
         limit_threads(threads)
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         self._predictor: FilePredictor = pickle.loads(model)
-        self._readers = 1 if self._predictor.reads_ahead else threads + 1
+        self._readers = 1 if self._predictor.reads_ahead else threads
         self._stores: dict[str, Any] = {}
 
     def predict(self, files: Sequence[ArchiveFile]) -> Outcome:
@@ -54,7 +55,8 @@ class ArchivePredictor:
         Raises:
             StillmotionError: an object store does not give a file that it has.
         """
-        parts = [files[start :: self._readers] for start in range(min(self._readers, len(files)))]
+        readers = self._readers + any(file.store for file in files)
+        parts = [files[start::readers] for start in range(min(readers, len(files)))]
         with _collected_notes() as notes:
             if len(parts) == 1:
                 results = [self._predict_part(parts[0])]
@@ -66,7 +68,7 @@ class ArchivePredictor:
 
     @cached_property
     def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._readers)
+        return ThreadPoolExecutor(self._readers + 1)
 
     def _predict_part(self, files: Sequence[ArchiveFile]) -> tuple[list[Row], list[FileFailure]]:
         rows: list[Row] = []
