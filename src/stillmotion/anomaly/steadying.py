@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,7 +75,8 @@ class StillPixels:
             The frame, moved and with another brightness.
         """
         source, target = before.astype(np.float32), now[self.mask].astype(np.float32)
-        shift, weights = np.zeros(2), np.ones_like(target)
+        shift: NDArray[np.floating[Any]] = np.zeros(2)
+        weights: NDArray[np.floating[Any]] = np.ones_like(target)
         for _ in range(ROUNDS):
             seen = _moved(source, shift)[self.mask]
             gain = float((weights * seen) @ target / max(float((weights * seen) @ seen), 1.0))
@@ -88,7 +90,7 @@ class StillPixels:
         return aligned
 
 
-def _moved(picture: NDArray[np.float32], shift: NDArray[np.float64]) -> NDArray[np.float32]:
+def _moved(picture: NDArray[np.float32], shift: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
     """A picture as seen by a camera that was moved to the right and downward by so many pixels."""
     cv2 = import_opencv()
     how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -141,7 +143,8 @@ def find_still_pixels(
 def _change(before: Gray, now: Gray) -> NDArray[np.float16]:
     """By how many levels each pixel changes, relative to the rest of the picture."""
     change = now.astype(np.float32) - before
-    return np.abs(change - np.median(change)).astype(np.float16)
+    relative: NDArray[np.float16] = np.abs(change - np.median(change)).astype(np.float16)
+    return relative
 
 
 def _stretches(files: Sequence[Path]) -> list[tuple[Path, float]]:
