@@ -35,6 +35,10 @@ def everywhere(picture: Image.Image) -> StillPixels:
     return StillPixels(np.ones((SIDE, SIDE), bool), seen(picture).astype(np.float32))
 
 
+def steadied(still: StillPixels, gray: np.ndarray) -> np.ndarray:
+    return still.steady(np.repeat(gray[..., None], 3, axis=2))[..., 0]
+
+
 def difference(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.abs(first.astype(float) - second)[8:-8, 8:-8].mean())
 
@@ -44,48 +48,48 @@ def difference(first: np.ndarray, second: np.ndarray) -> float:
     [
         {"right": 0.7, "down": -0.4},
         {"right": -2.2, "down": 1.5},
-        {"gain": 1.1},
         {"right": 0.5, "down": 0.5, "gain": 0.92},
+        {"right": -0.5, "gain": 1.1},
     ],
 )
-def test_shaking_and_flicker_are_taken_out(change: dict[str, float]) -> None:
-    before, now = seen(texture()), seen(texture(), **change)
-    assert difference(before, now) > 3
-    aligned = everywhere(texture()).align(before, now)
-    assert difference(aligned, now) < 1.5  # two lots of noise are 1.1
+def test_shaking_is_taken_out_in_any_light(change: dict[str, float]) -> None:
+    stood, shaken = seen(texture(), gain=change.get("gain", 1)), seen(texture(), **change)
+    assert difference(stood, shaken) > 3
+    assert difference(steadied(everywhere(texture()), shaken), stood) < 1.5  # two lots of noise are 1.1
 
 
-def test_what_moves_is_not_taken_out_although_it_fills_most_of_the_picture() -> None:
+def test_flicker_is_taken_out_although_most_of_the_picture_changes_otherwise() -> None:
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[: SIDE // 4] = True
+    before, now = seen(texture()), seen(texture(), gain=1.1)
+    now[SIDE // 4 :] = 200
+    lit = StillPixels(mask, before.astype(np.float32)).relight(before, now)
+    assert difference(lit, 1.1 * before.astype(float)) < 1.5
+
+
+def test_what_moves_does_not_move_the_camera_although_it_fills_most_of_the_picture() -> None:
     """A belt of three quarters of the picture moves by two pixels; the camera by half of one."""
     belt = np.zeros((SIDE, SIDE), bool)
     belt[SIDE // 4 :] = True
-    before = np.where(belt, seen(texture(1)), seen(texture(0)))
-    now = np.where(belt, seen(texture(1), 2.5), seen(texture(0), 0.5))
-    aligned = StillPixels(~belt, before.astype(np.float32)).align(before, now)
-    assert difference(aligned[: SIDE // 4 - 2], now[: SIDE // 4 - 2]) < 1.5
-    moved_alone = np.where(belt, seen(texture(1), 0.5), 0)
-    assert difference(aligned[SIDE // 4 + 2 :], moved_alone[SIDE // 4 + 2 :]) < 1.5
+    normal = np.where(belt, seen(texture(1)), seen(texture(0)))
+    shaken = np.where(belt, seen(texture(1), 2.5), seen(texture(0), 0.5))
+    stood = np.where(belt, seen(texture(1), 2.0), seen(texture(0)))
+    assert difference(steadied(StillPixels(~belt, normal.astype(np.float32)), shaken), stood) < 1.5
 
 
 def test_what_passes_over_still_pixels_does_not_move_the_camera() -> None:
-    before, now = seen(texture()), seen(texture(), 0.6)
-    now[30:70, 30:70] = 250
-    aligned = everywhere(texture()).align(before, now)
+    shaken, stood = seen(texture(), 0.6), seen(texture())
+    for frame in (shaken, stood):
+        frame[30:70, 30:70] = 250
     left = np.ones((SIDE, SIDE), bool)
     left[25:75, 25:75] = False
-    assert np.abs(aligned.astype(float) - now)[left].mean() < 1.5
+    assert np.abs(steadied(everywhere(texture()), shaken).astype(float) - stood)[left].mean() < 1.5
 
 
-def test_in_a_direction_without_structure_there_is_no_shift() -> None:
-    """Rails along the picture say nothing of a shift along them; their noise says something wrong."""
-    rng = np.random.default_rng(0)
-    rails = np.repeat(60 + 80 * (np.arange(SIDE) // 8 % 2)[:, None], SIDE, axis=1)
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[:24] = True
-    before, now = ((rails + rng.normal(0, 3, rails.shape)).astype(np.uint8) for _ in "ab")
-    posts = np.where(mask, 0, np.uint8(60) * (np.arange(SIDE) // 4 % 2).astype(np.uint8))
-    aligned = StillPixels(mask, rails.astype(np.float32)).align(before + posts, now + posts)
-    assert difference(aligned, before + posts) < 1.5
+def test_a_shift_along_what_has_no_structure_there_is_none() -> None:
+    rails = np.repeat(60 + 80 * (np.arange(SIDE) // 8 % 2)[:, None], SIDE, axis=1).astype(np.uint8)
+    still = StillPixels(np.ones((SIDE, SIDE), bool), rails.astype(np.float32))
+    assert difference(steadied(still, rails), rails) < 0.1
 
 
 def test_the_pixels_beside_a_belt_stand_still(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class FrameMeasurer:
     Args:
         model: a backbone that `prepare` has prepared.
         rate: frames per second.
-        still: what shows how the camera shakes and the light flickers, which is then no movement.
+        still: what shows how the camera shakes and the light flickers, which is then taken out.
     """
 
     def __init__(self, model: Any, rate: float, still: StillPixels | None = None) -> None:
@@ -90,8 +90,13 @@ class FrameMeasurer:
         Returns:
             The measures.
         """
+        image = self.steady(image)
         patches, top = self.look(image)
         return Measures(seconds, starts, patches, top, self.movement(image, starts=starts))
+
+    def steady(self, image: Images) -> Images:
+        """Take out of a frame how the camera shakes. `look` and `movement` expect what comes out."""
+        return image if self._still is None else self._still.steady(image)
 
     def look(self, image: Images) -> tuple[Floats, Floats]:
         """Measure how a frame looks.
@@ -131,7 +136,7 @@ class FrameMeasurer:
         gray = to_gray(image)
         before = gray if starts or self._last is None else self._last
         if self._still is not None:
-            before = self._still.align(before, gray)
+            before = self._still.relight(before, gray)
         flow = self._flow.calc(before, gray, None) * (self.rate / FLOW_SIDE)
         change = np.abs(gray.astype(np.float32) - before) / 255
         measures = np.stack([flow[..., 0], flow[..., 1], np.hypot(flow[..., 0], flow[..., 1]), change], axis=-1)
@@ -202,6 +207,7 @@ class _BatchMeasurer(FrameMeasurer):
 
     def __call__(self, image: Images, seconds: float, *, starts: bool) -> Measures:
         """Measure the movement of the next frame; `patches` holds the picture."""
+        image = self.steady(image)
         return Measures(seconds, starts, image, np.empty(0, np.float32), self.movement(image, starts=starts))  # type: ignore[arg-type]
 
 

@@ -1,8 +1,8 @@
 """Take out how the camera shakes and the light flickers, by what never moves in normal footage.
 
 Both change all of the picture at once, so they look like movement everywhere. The pixels that stand still in normal
-footage show them alone: the shift and the change of brightness between two frames are fitted to these pixels by least
-squares (Lucas and Kanade 1981), and the earlier frame is moved and lit like the later one before they are compared.
+footage show them alone: the shift between a frame and the average of normal footage is fitted to these pixels by least
+squares (Lucas and Kanade 1981), and taken out before anything is measured.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from stillmotion.anomaly.measuring import FLOW_SIDE, import_opencv, to_gray
 from stillmotion.clips import thread_map
-from stillmotion.decoding import probe, read_frames
+from stillmotion.decoding import Images, probe, read_frames
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.progress import Progress, no_progress
 
@@ -64,42 +64,61 @@ class StillPixels:
         """float32 `(2, pixels)`, by how many levels the picture changes per pixel to the right and downward."""
         return np.stack([gradient[self.mask] for gradient in _gradients(self.picture)])
 
-    def align(self, before: Gray, now: Gray) -> Gray:
-        """Show a frame as if the camera had stood, and the light had been, as in the next one.
+    def steady(self, image: Images) -> Images:
+        """Show a frame as if the camera had not moved.
+
+        Args:
+            image: uint8 RGB `(side, side, 3)`.
+
+        Returns:
+            The frame, moved by some pixels.
+        """
+        shift = self._find_shift(to_gray(image)) * (len(image) / FLOW_SIDE)
+        return _moved(image, -shift)
+
+    def relight(self, before: Gray, now: Gray) -> Gray:
+        """Show a frame as if the light had been as in the next one.
 
         Args:
             before: uint8 `(112, 112)`, the frame.
             now: uint8 `(112, 112)`, the next one.
 
         Returns:
-            The frame, moved and with another brightness.
+            The frame, brighter or darker.
         """
-        source, target = before.astype(np.float32), now[self.mask].astype(np.float32)
+        ratios = now[self.mask].astype(np.float32) / np.maximum(before[self.mask], 1)
+        lit: Gray = np.clip(np.round(float(np.median(ratios)) * before), 0, 255).astype(np.uint8)
+        return lit
+
+    def _find_shift(self, gray: Gray) -> NDArray[np.floating[Any]]:
+        """By how many pixels to the right and downward the camera has moved."""
+        known, target = self.picture[self.mask], gray.astype(np.float32)
         shift: NDArray[np.floating[Any]] = np.zeros(2)
-        weights: NDArray[np.floating[Any]] = np.ones_like(target)
+        weights: NDArray[np.floating[Any]] = np.ones_like(known)
         for _ in range(ROUNDS):
-            seen = _moved(source, shift)[self.mask]
-            gain = float((weights * seen) @ target / max(float((weights * seen) @ seen), 1.0))
-            off = target - gain * seen
+            seen = _moved(target, -shift)[self.mask]
+            gain = float((weights * known) @ seen / max(float((weights * known) @ known), 1.0))
+            off = seen - gain * known
             noise = max(1.0, (1.4826 * float(np.median(np.abs(off)))) ** 2)
             weights = 1 / (1 + np.square(off) / (4 * noise))
+            slopes = gain * self._gradients
             # The noise keeps the shift small in a direction in which nothing has structure.
-            curvature = (self._gradients * weights) @ self._gradients.T + noise * np.eye(2)
-            shift = shift + np.linalg.solve(curvature, (self._gradients * weights) @ off)
-        aligned: Gray = np.clip(np.round(gain * _moved(source, shift)), 0, 255).astype(np.uint8)
-        return aligned
+            curvature = (slopes * weights) @ slopes.T + noise * np.eye(2)
+            shift = shift + np.linalg.solve(curvature, (slopes * weights) @ off)
+        return shift
 
 
-def _moved(picture: NDArray[np.float32], shift: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+def _moved(picture: NDArray[Any], shift: NDArray[np.floating[Any]]) -> NDArray[Any]:
     """A picture as seen by a camera that was moved to the right and downward by so many pixels."""
     cv2 = import_opencv()
     how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
-    moved: NDArray[np.float32] = cv2.warpAffine(picture, matrix, picture.shape, None, how, cv2.BORDER_REPLICATE)
+    moved: NDArray[Any] = cv2.warpAffine(picture, matrix, picture.shape[1::-1], None, how, cv2.BORDER_REPLICATE)
     return moved
 
 
 def _gradients(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """By how many levels a picture changes per pixel to the right, and downward."""
     cv2 = import_opencv()
     return cv2.Sobel(picture, -1, 1, 0, scale=1 / 8), cv2.Sobel(picture, -1, 0, 1, scale=1 / 8)
 
