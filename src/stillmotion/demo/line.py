@@ -215,14 +215,14 @@ def _shake(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.ran
 
 
 def _moved(image: Image.Image, right: float, down: float) -> Image.Image:
-    """What a camera sees that has moved a little. It sees more of the scene at its edges, and nothing black."""
+    """What a camera sees that has moved a little. Its edges are not black, and it sees as sharply as before."""
     border = 8
     wide = Image.fromarray(np.pad(np.asarray(image), ((border, border), (border, border), (0, 0)), mode="edge"))
     return wide.transform(
         image.size,
         Image.Transform.AFFINE,
         (1, 0, border + right, 0, 1, border + down),
-        Image.Resampling.BILINEAR,
+        Image.Resampling.BICUBIC,
     )
 
 
