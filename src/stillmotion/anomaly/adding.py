@@ -131,7 +131,7 @@ def _add(detector: Detector | str | Path, more: str | Path, progress: Progress, 
             return AddedFootage(detector, known=known)
         identity = hashlib.sha256((folder / BACKBONE_FILE).read_bytes()).hexdigest()
         unfinished = unfinished_folder(folder / UNFINISHED_FOLDER, recordings, identity, record.rate)
-        measured = measure_recordings(recordings, detector.backbone, record.rate, unfinished, progress)
+        measured = measure_recordings(recordings, detector.backbone, record.rate, unfinished, progress, detector.still)
         if record.footage.group is None:  # Another folder may hold other recordings of the same names.
             measured = [_regrouped(part, f"added {record.generation + 1}: ") for part in measured]
         held_out = [part for part in measured if not acknowledged and part.recording.group not in record.footage.groups]

@@ -44,6 +44,7 @@ from stillmotion.anomaly.records import (
     Kind as Kind,
     NormalFootage as NormalFootage,
 )
+from stillmotion.anomaly.steadying import StillPixels
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import atomic_write, write_json
 
@@ -62,6 +63,8 @@ class Detector:
         memory: what is normal.
         scales: what distances are divided by.
         cycles: what comes at each phase of what repeats.
+        still: the pixels that stand still in normal footage; None if too few do, or if an earlier version made the
+            detector.
 
     Examples:
         >>> detector = sm.load_detector("detector")
@@ -74,6 +77,7 @@ class Detector:
     memory: Memory
     scales: CellScales
     cycles: tuple[CycleRegion, ...] = ()
+    still: StillPixels | None = None
 
     def __repr__(self) -> str:
         return f"Detector({str(self.folder)!r}, {self.record.footage.held_out.hours:.2g} hours, {self.record.promise})"
@@ -87,7 +91,7 @@ class Detector:
         Raises:
             StillmotionError: the backbone is missing or damaged, or OpenCV is not installed.
         """
-        return FrameMeasurer(self.backbone, self.record.rate)
+        return FrameMeasurer(self.backbone, self.record.rate, self.still)
 
     @cached_property
     def backbone(self) -> Any:
@@ -150,6 +154,8 @@ class Detector:
             StillmotionError: a file cannot be written.
         """
         memory = pack(self.learned)
+        if self.still is not None:
+            memory |= {"still_mask": self.still.mask, "still_picture": self.still.picture}
         folds: dict[str, Any] = {}
         for fold, learned in held_out.items():
             folds |= pack(learned, prefix=f"fold{fold}_")
@@ -211,7 +217,8 @@ def load_detector(folder: str | Path) -> Detector:
 def _load(folder: Path) -> Detector:
     record = _ADAPTER.validate_json((folder / DETECTOR_FILE).read_bytes())
     arrays = read_arrays(folder / record.file(MEMORY_FILE))
-    return Detector(folder, record, *unpack(arrays))
+    still = StillPixels(arrays["still_mask"], arrays["still_picture"]) if "still_mask" in arrays else None
+    return Detector(folder, record, *unpack(arrays), still)
 
 
 class FrameScorer:

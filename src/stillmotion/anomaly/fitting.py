@@ -36,6 +36,7 @@ from stillmotion.anomaly.measuring import import_opencv, prepare
 from stillmotion.anomaly.memory import Distances, Memory, MemoryBuilder
 from stillmotion.anomaly.promise import choose_thresholds, count_held_out, read_promise
 from stillmotion.anomaly.scene import learn_scene_limits
+from stillmotion.anomaly.steadying import find_still_pixels
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import folder_lock
 from stillmotion.models.pretrained import build_backbone, find_backbone, weights_id
@@ -97,9 +98,11 @@ def fit_anomaly_detector(
     with folder_lock(folder):
         if is_detector(folder) and not overwrite:
             raise StillmotionError(f"{folder}: holds a detector; choose another folder, or overwrite it")
-        unfinished = unfinished_folder(folder / UNFINISHED_FOLDER, recordings, weights_id(backbone), rate)
+        still = find_still_pixels([recording.file for recording in recordings], rate, side, progress)
+        identity = f"{weights_id(backbone)} {still.digest if still else None}"
+        unfinished = unfinished_folder(folder / UNFINISHED_FOLDER, recordings, identity, rate)
         model = prepare(build_backbone(backbone, side, side))
-        measured = measure_recordings(recordings, model, rate, unfinished, progress)
+        measured = measure_recordings(recordings, model, rate, unfinished, progress, still)
 
         # Score each recording by a memory of the others.
         folds = _divide(measured, rate)
@@ -138,7 +141,7 @@ def fit_anomaly_detector(
         held_out = {
             fold: Learned(memory, others[fold], cycles.held_out.get(fold, ())) for fold, memory in memories.items()
         }
-        Detector(folder, record, builder.build(), scales, cycles.regions).save(held_out, scores, model)
+        Detector(folder, record, builder.build(), scales, cycles.regions, still).save(held_out, scores, model)
         shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
     return load_detector(folder)
 

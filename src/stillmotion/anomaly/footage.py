@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from stillmotion.anomaly.measuring import Floats, Measures, measure_file
 from stillmotion.anomaly.memory import MotionStack
+from stillmotion.anomaly.steadying import StillPixels
 from stillmotion.clips import thread_map
 from stillmotion.data.grouping import make_grouping_rule
 from stillmotion.data.media import check_exists, find_media, is_image
@@ -108,7 +109,12 @@ class MeasuredRecording:
 
 
 def measure_recordings(
-    recordings: Sequence[Recording], model: Any, rate: float, folder: Path, progress: Progress = no_progress
+    recordings: Sequence[Recording],
+    model: Any,
+    rate: float,
+    folder: Path,
+    progress: Progress = no_progress,
+    still: StillPixels | None = None,
 ) -> list[MeasuredRecording]:
     """Measure recordings on as many threads as there are cores; those that are in the folder already are read.
 
@@ -118,6 +124,7 @@ def measure_recordings(
         rate: frames per second.
         folder: where the measures are kept.
         progress: receives the number of recordings measured.
+        still: see `FrameMeasurer`.
 
     Returns:
         The recordings that can be read and show something; what is skipped is logged.
@@ -132,7 +139,7 @@ def measure_recordings(
         try:
             frames = _count(file)
             if frames is None:
-                frames = store_measures(file, measure_file(model, rate, find_source(recordings[number].file)))
+                frames = store_measures(file, measure_file(model, rate, find_source(recordings[number].file), still))
             return frames
         except UnreadableVideoError as error:
             return error

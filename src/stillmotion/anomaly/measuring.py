@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import islice
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from stillmotion.decoding.live import Source, SourceStats, read_source
 from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.decoding.resizing import Resizer
 from stillmotion.errors import StillmotionError
+
+if TYPE_CHECKING:
+    from stillmotion.anomaly.steadying import StillPixels
 
 Floats = NDArray[np.float32]
 
@@ -61,13 +64,14 @@ class FrameMeasurer:
     Args:
         model: a backbone that `prepare` has prepared.
         rate: frames per second.
+        still: what shows how the camera shakes and the light flickers, which is then taken out.
     """
 
-    def __init__(self, model: Any, rate: float) -> None:
+    def __init__(self, model: Any, rate: float, still: StillPixels | None = None) -> None:
         self._cv2 = import_opencv()
-        self._model, self.rate = model, rate
+        self._model, self.rate, self._still = model, rate, still
         self.side = int(model.inputs[0].shape[1])
-        self._flow: Any = self._cv2.DISOpticalFlow.create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = make_flow()
         self._last: NDArray[np.uint8] | None = None
 
     @property
@@ -86,8 +90,13 @@ class FrameMeasurer:
         Returns:
             The measures.
         """
+        image = self.steady(image)
         patches, top = self.look(image)
         return Measures(seconds, starts, patches, top, self.movement(image, starts=starts))
+
+    def steady(self, image: Images) -> Images:
+        """Take out of a frame how the camera shakes. `look` and `movement` expect what comes out."""
+        return image if self._still is None else self._still.steady(image)
 
     def look(self, image: Images) -> tuple[Floats, Floats]:
         """Measure how a frame looks.
@@ -124,9 +133,10 @@ class FrameMeasurer:
         Returns:
             `flow` of `Measures`.
         """
-        gray = self._cv2.cvtColor(image, self._cv2.COLOR_RGB2GRAY)
-        gray = self._cv2.resize(gray, (FLOW_SIDE, FLOW_SIDE), interpolation=self._cv2.INTER_AREA)
+        gray = to_gray(image)
         before = gray if starts or self._last is None else self._last
+        if self._still is not None:
+            before = self._still.relight(before, gray)
         flow = self._flow.calc(before, gray, None) * (self.rate / FLOW_SIDE)
         change = np.abs(gray.astype(np.float32) - before) / 255
         measures = np.stack([flow[..., 0], flow[..., 1], np.hypot(flow[..., 0], flow[..., 1]), change], axis=-1)
@@ -197,16 +207,18 @@ class _BatchMeasurer(FrameMeasurer):
 
     def __call__(self, image: Images, seconds: float, *, starts: bool) -> Measures:
         """Measure the movement of the next frame; `patches` holds the picture."""
+        image = self.steady(image)
         return Measures(seconds, starts, image, np.empty(0, np.float32), self.movement(image, starts=starts))  # type: ignore[arg-type]
 
 
-def measure_file(model: Any, rate: float, source: Source) -> Iterator[Measures]:
+def measure_file(model: Any, rate: float, source: Source, still: StillPixels | None = None) -> Iterator[Measures]:
     """Measure the frames of a file, several at a time.
 
     Args:
         model: see `FrameMeasurer`.
         rate: frames per second.
         source: the file.
+        still: see `FrameMeasurer`.
 
     Yields:
         What `measure_source` gives, but for rounding.
@@ -214,7 +226,7 @@ def measure_file(model: Any, rate: float, source: Source) -> Iterator[Measures]:
     Raises:
         UnreadableVideoError: the file cannot be read.
     """
-    measurer = _BatchMeasurer(model, rate)
+    measurer = _BatchMeasurer(model, rate, still)
     frames = (measured.measures for measured in measure_source(measurer, source))
     while waiting := list(islice(frames, BATCH)):
         images = np.stack([measures.patches for measures in waiting]).astype(np.uint8)
@@ -222,6 +234,20 @@ def measure_file(model: Any, rate: float, source: Source) -> Iterator[Measures]:
             images = np.concatenate([images, np.zeros((BATCH - len(waiting), *images.shape[1:]), np.uint8)])
         for measures, patches, top in zip(waiting, *measurer.looks(images), strict=False):
             yield measures._replace(patches=patches, top=top)
+
+
+def to_gray(image: Images) -> NDArray[np.uint8]:
+    """The picture that movement is measured in: uint8 `(112, 112)`, of RGB."""
+    cv2 = import_opencv()
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    small: NDArray[np.uint8] = cv2.resize(gray, (FLOW_SIDE, FLOW_SIDE), interpolation=cv2.INTER_AREA)
+    return small
+
+
+def make_flow() -> Any:
+    """What measures dense optical flow, for one thread."""
+    cv2 = import_opencv()
+    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
 
 def import_opencv() -> Any:

@@ -201,7 +201,7 @@ def _read_scene(stretch: Stretch, trial: FaultTrial, rng: np.random.Generator) -
     for second, image in iter_frames(stretch.recording.file, trial.side, trial.side, start_seconds=start):
         if second > start + length:
             break
-        images.append(image)
+        images.append(trial.measurer.steady(image))
         seconds.append(max(0.0, second - start))
     if len(images) < 2 or seconds[-1] < 0.8 * length:
         raise UnreadableVideoError(f"{stretch.recording.name}: ends before {start + length:.0f} s")

@@ -33,8 +33,8 @@ class FaultTrial:
     """
 
     def __init__(self, detector: Detector) -> None:
-        self.detector = detector
-        self.side, self.rate = detector.measurer().side, detector.record.rate
+        self.detector, self.measurer = detector, detector.measurer()
+        self.side, self.rate = self.measurer.side, detector.record.rate
         self._folds: dict[int | None, Detector] = {None: detector}
 
     def begin(self, scene: Scene, fold: int | None) -> TriedScene:

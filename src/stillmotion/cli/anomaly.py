@@ -225,6 +225,8 @@ def _print_detector(detector: Detector) -> None:
         kind = "recordings" if units == count else "groups of recordings"
     if record.cycle_note:
         out.print(record.cycle_note, markup=False)
+    if detector.still is None:
+        note("too little of the picture stands still to tell how the camera shakes: shaking would alarm")
     alarms = sum(threshold.alarms for threshold in record.thresholds.values())
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
     alarmed = f"{alarms} false alarm{'' if alarms == 1 else 's'}"

@@ -122,9 +122,7 @@ def render_recording(
         overlay = shift.stations[round(float(press[index]) * (PRESS_STEPS - 1))][int(lamp[index] > 0.5)]
         image.paste(overlay, mask=overlay)
         if move_x or move_y:
-            image = image.transform(
-                image.size, Image.Transform.AFFINE, (1, 0, move_x, 0, 1, move_y), Image.Resampling.BILINEAR
-            )
+            image = _moved(image, float(move_x), float(move_y))
         frame = np.asarray(image, np.float32) * (shift.light * np.float32(light[index]))
         for level, source in ((press[index], shift.beacon), (lamp[index], shift.lamp)):
             if level > 0:
@@ -214,6 +212,18 @@ def _shake(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.ran
     """How far the camera moves, `(time, 2)` pixels."""
     shaking = _during(times, planned, "shake")[:, None]
     return np.where(shaking, rng.normal(0, 0.4, (len(times), 2)), 0.0)
+
+
+def _moved(image: Image.Image, right: float, down: float) -> Image.Image:
+    """What a camera sees that has moved a little. Its edges are not black, and it sees as sharply as before."""
+    border = 8
+    wide = Image.fromarray(np.pad(np.asarray(image), ((border, border), (border, border), (0, 0)), mode="edge"))
+    return wide.transform(
+        image.size,
+        Image.Transform.AFFINE,
+        (1, 0, border + right, 0, 1, border + down),
+        Image.Resampling.BICUBIC,
+    )
 
 
 class _Belt:

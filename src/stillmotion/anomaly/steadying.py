@@ -1,0 +1,180 @@
+"""Take out how the camera shakes and the light flickers, by what never moves in normal footage.
+
+Both change all of the picture at once, so they look like movement everywhere. The pixels that stand still in normal
+footage show them alone: the shift between a frame and the average of normal footage is fitted to these pixels by least
+squares (Lucas and Kanade 1981), and taken out before anything is measured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stillmotion.anomaly.measuring import FLOW_SIDE, import_opencv, to_gray
+from stillmotion.clips import thread_map
+from stillmotion.decoding import Images, probe, read_frames
+from stillmotion.errors import UnreadableVideoError
+from stillmotion.progress import Progress, no_progress
+
+Gray = NDArray[np.uint8]
+
+# Normal footage is looked at in so many stretches of so many seconds.
+STRETCHES, STRETCH_SECONDS = 20, 8.0
+# A pixel stands still if its brightness nearly never changes by more than so many times the noise, relative to the rest
+# of the picture, within these limits of 255 levels. Flow would not tell: it is smooth, and spills over.
+TIMES_NOISE, LEAST_LEVELS, MOST_LEVELS, NEARLY_NEVER = 6.0, 6.0, 15.0, 0.05
+# The noise is that of the quietest part of the picture.
+QUIETEST = 0.1
+# Still pixels are so far from those that are not.
+BORDER = 2
+# Only structure shows a shift: a difference of so many levels between neighbors, in the average of all frames, in which
+# there is no noise. With a smaller share of such pixels, nothing is taken out.
+STRUCTURE_LEVELS, LEAST_SHARE = 4.0, 0.01
+# The fit is repeated, as it holds for small shifts only; pixels that do not fit count less each time.
+ROUNDS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class StillPixels:
+    """The pixels that stand still in normal footage and have structure.
+
+    Args:
+        mask: bool `(112, 112)`.
+        picture: float32 `(112, 112)`, the average of normal footage.
+    """
+
+    mask: NDArray[np.bool_]
+    picture: NDArray[np.float32]
+
+    @property
+    def digest(self) -> str:
+        """What the same pixels are known by."""
+        return hashlib.sha256(self.mask.tobytes() + self.picture.tobytes()).hexdigest()[:16]
+
+    @cached_property
+    def _gradients(self) -> NDArray[np.float32]:
+        """float32 `(2, pixels)`, by how many levels the picture changes per pixel to the right and downward."""
+        return np.stack([gradient[self.mask] for gradient in _gradients(self.picture)])
+
+    def steady(self, image: Images) -> Images:
+        """Show a frame as if the camera had not moved.
+
+        Args:
+            image: uint8 RGB `(side, side, 3)`.
+
+        Returns:
+            The frame, moved by some pixels.
+        """
+        shift = self._find_shift(to_gray(image)) * (len(image) / FLOW_SIDE)
+        return _moved(image, -shift)
+
+    def relight(self, before: Gray, now: Gray) -> Gray:
+        """Show a frame as if the light had been as in the next one.
+
+        Args:
+            before: uint8 `(112, 112)`, the frame.
+            now: uint8 `(112, 112)`, the next one.
+
+        Returns:
+            The frame, brighter or darker.
+        """
+        ratios = now[self.mask].astype(np.float32) / np.maximum(before[self.mask], 1)
+        lit: Gray = np.clip(np.round(float(np.median(ratios)) * before), 0, 255).astype(np.uint8)
+        return lit
+
+    def _find_shift(self, gray: Gray) -> NDArray[np.floating[Any]]:
+        """By how many pixels to the right and downward the camera has moved."""
+        known, target = self.picture[self.mask], gray.astype(np.float32)
+        shift: NDArray[np.floating[Any]] = np.zeros(2)
+        weights: NDArray[np.floating[Any]] = np.ones_like(known)
+        for _ in range(ROUNDS):
+            seen = _moved(target, -shift)[self.mask]
+            gain = float((weights * known) @ seen / max(float((weights * known) @ known), 1.0))
+            off = seen - gain * known
+            noise = max(1.0, (1.4826 * float(np.median(np.abs(off)))) ** 2)
+            weights = 1 / (1 + np.square(off) / (4 * noise))
+            slopes = gain * self._gradients
+            # The noise keeps the shift small in a direction in which nothing has structure.
+            curvature = (slopes * weights) @ slopes.T + noise * np.eye(2)
+            shift = shift + np.linalg.solve(curvature, (slopes * weights) @ off)
+        return shift
+
+
+def _moved(picture: NDArray[Any], shift: NDArray[np.floating[Any]]) -> NDArray[Any]:
+    """A picture as seen by a camera that was moved to the right and downward by so many pixels."""
+    cv2 = import_opencv()
+    how = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+    moved: NDArray[Any] = cv2.warpAffine(picture, matrix, picture.shape[1::-1], None, how, cv2.BORDER_REPLICATE)
+    return moved
+
+
+def _gradients(picture: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """By how many levels a picture changes per pixel to the right, and downward."""
+    cv2 = import_opencv()
+    return cv2.Sobel(picture, -1, 1, 0, scale=1 / 8), cv2.Sobel(picture, -1, 0, 1, scale=1 / 8)
+
+
+def find_still_pixels(
+    files: Sequence[Path], rate: float, side: int, progress: Progress = no_progress
+) -> StillPixels | None:
+    """Find out what stands still in normal footage, from some stretches of it.
+
+    Args:
+        files: the videos.
+        rate: frames per second.
+        side: of the pictures that are measured.
+        progress: receives the number of stretches looked at.
+
+    Returns:
+        The pixels; None if too little of the picture stands still.
+    """
+
+    def look(stretch: tuple[Path, float]) -> NDArray[np.uint8]:
+        file, start = stretch
+        times = start + np.arange(0, STRETCH_SECONDS, 1 / rate)
+        try:
+            return np.stack([to_gray(image) for image in read_frames(file, times, side, side).shown_at(times)])
+        except UnreadableVideoError:  # This is said where the whole file is measured.
+            return np.empty((0, FLOW_SIDE, FLOW_SIDE), np.uint8)
+
+    stretches = thread_map(look, _stretches(files), progress, "looking for what stands still")
+    changes = [_change(before, now) for grays in stretches for before, now in pairwise(grays)]
+    if not changes:
+        return None
+    noise = float(np.quantile(np.median(changes, axis=0), QUIETEST)) / 0.6745
+    moving = np.mean(changes > np.clip(TIMES_NOISE * noise, LEAST_LEVELS, MOST_LEVELS), axis=0)
+    still = (moving <= NEARLY_NEVER).astype(np.uint8)
+    still = import_opencv().erode(still, np.ones((2 * BORDER + 1,) * 2, np.uint8), borderValue=1)
+    picture = np.concatenate(stretches).mean(axis=0, dtype=np.float32)
+    mask = (still > 0) & (np.hypot(*_gradients(picture)) > STRUCTURE_LEVELS)
+    return StillPixels(mask, picture) if mask.mean() >= LEAST_SHARE else None
+
+
+def _change(before: Gray, now: Gray) -> NDArray[np.float16]:
+    """By how many levels each pixel changes, relative to the rest of the picture."""
+    change = now.astype(np.float32) - before
+    relative: NDArray[np.float16] = np.abs(change - np.median(change)).astype(np.float16)
+    return relative
+
+
+def _stretches(files: Sequence[Path]) -> list[tuple[Path, float]]:
+    """Files and the time in them from which to look, spread over all files and over each of them."""
+    chosen = [files[number] for number in np.unique(np.linspace(0, len(files) - 1, STRETCHES).astype(int))]
+    each, stretches = -(-STRETCHES // len(chosen)), []
+    for file in chosen:
+        try:
+            last = max(0.0, probe(file).seconds - STRETCH_SECONDS)
+        except UnreadableVideoError:
+            continue
+        count = min(each, 1 + int(last // STRETCH_SECONDS))
+        stretches += [(file, last * (number + 0.5) / count) for number in range(count)]
+    return stretches

@@ -1,0 +1,120 @@
+"""Take out how the camera shakes and the light flickers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers.belts import RATE, write_belt
+from helpers.media import write_video
+from stillmotion.anomaly.measuring import FLOW_SIDE
+from stillmotion.anomaly.steadying import StillPixels, find_still_pixels
+
+SIDE = FLOW_SIDE
+
+
+def texture(seed: int = 0) -> Image.Image:
+    """Blurred noise, which has structure everywhere."""
+    coarse = np.random.default_rng(seed).integers(40, 200, (37, 37), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((2 * SIDE, 2 * SIDE), Image.Resampling.BICUBIC)
+
+
+def seen(picture: Image.Image, right: float = 0, down: float = 0, *, gain: float = 1) -> np.ndarray:
+    """What a camera sees that is moved by this, in another light, with noise."""
+    window = picture.transform(
+        (SIDE, SIDE), Image.Transform.AFFINE, (1, 0, 40 + right, 0, 1, 40 + down), Image.Resampling.BICUBIC
+    )
+    noise = np.random.default_rng(abs(int(100 * right))).normal(0, 1, (SIDE, SIDE))
+    return np.clip(gain * np.asarray(window, float) + noise, 0, 255).astype(np.uint8)
+
+
+def everywhere(picture: Image.Image) -> StillPixels:
+    return StillPixels(np.ones((SIDE, SIDE), bool), seen(picture).astype(np.float32))
+
+
+def steadied(still: StillPixels, gray: np.ndarray) -> np.ndarray:
+    return still.steady(np.repeat(gray[..., None], 3, axis=2))[..., 0]
+
+
+def difference(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.abs(first.astype(float) - second)[8:-8, 8:-8].mean())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"right": 0.7, "down": -0.4},
+        {"right": -2.2, "down": 1.5},
+        {"right": 0.5, "down": 0.5, "gain": 0.92},
+        {"right": -0.5, "gain": 1.1},
+    ],
+)
+def test_shaking_is_taken_out_in_any_light(change: dict[str, float]) -> None:
+    stood, shaken = seen(texture(), gain=change.get("gain", 1)), seen(texture(), **change)
+    assert difference(stood, shaken) > 3
+    assert difference(steadied(everywhere(texture()), shaken), stood) < 1.5  # two lots of noise are 1.1
+
+
+def test_flicker_is_taken_out_although_most_of_the_picture_changes_otherwise() -> None:
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[: SIDE // 4] = True
+    before, now = seen(texture()), seen(texture(), gain=1.1)
+    now[SIDE // 4 :] = 200
+    lit = StillPixels(mask, before.astype(np.float32)).relight(before, now)
+    assert difference(lit, 1.1 * before.astype(float)) < 1.5
+
+
+def test_what_moves_does_not_move_the_camera_although_it_fills_most_of_the_picture() -> None:
+    """A belt of three quarters of the picture moves by two pixels; the camera by half of one."""
+    belt = np.zeros((SIDE, SIDE), bool)
+    belt[SIDE // 4 :] = True
+    normal = np.where(belt, seen(texture(1)), seen(texture(0)))
+    shaken = np.where(belt, seen(texture(1), 2.5), seen(texture(0), 0.5))
+    stood = np.where(belt, seen(texture(1), 2.0), seen(texture(0)))
+    assert difference(steadied(StillPixels(~belt, normal.astype(np.float32)), shaken), stood) < 1.5
+
+
+def test_what_passes_over_still_pixels_does_not_move_the_camera() -> None:
+    shaken, stood = seen(texture(), 0.6), seen(texture())
+    for frame in (shaken, stood):
+        frame[30:70, 30:70] = 250
+    left = np.ones((SIDE, SIDE), bool)
+    left[25:75, 25:75] = False
+    assert np.abs(steadied(everywhere(texture()), shaken).astype(float) - stood)[left].mean() < 1.5
+
+
+def test_a_shift_along_what_has_no_structure_there_is_none() -> None:
+    rails = np.repeat(60 + 80 * (np.arange(SIDE) // 8 % 2)[:, None], SIDE, axis=1).astype(np.uint8)
+    still = StillPixels(np.ones((SIDE, SIDE), bool), rails.astype(np.float32))
+    assert difference(steadied(still, rails), rails) < 0.1
+
+
+def test_the_pixels_beside_a_belt_stand_still(tmp_path: Path) -> None:
+    frames = np.stack([np.asarray(texture().crop((0, 0, 64, 64)).convert("RGB"))] * 40)
+    for number, frame in enumerate(frames):
+        frame[24:44, (3 * number + np.arange(20)) % 64] = 230
+    still = find_still_pixels([write_video(tmp_path / "belt.mp4", frames, rate=RATE)], RATE, 64)
+    assert still is not None
+    rows, scale = still.mask.mean(axis=1), SIDE / 64
+    assert rows[round(23 * scale) : round(45 * scale)].max() == 0
+    assert rows[: round(20 * scale)].mean() > 0.5 and rows[round(48 * scale) :].mean() > 0.5
+
+
+def test_there_are_none_where_nothing_has_structure(tmp_path: Path) -> None:
+    """The noise of a flat wall shows no shift, though it has a structure of its own in each frame."""
+    files = [write_belt(tmp_path / f"{number}.mp4", seed=number) for number in range(2)]
+    assert find_still_pixels(files, RATE, 32) is None
+
+
+def test_there_are_none_where_everything_moves(tmp_path: Path) -> None:
+    wide = np.repeat(np.asarray(texture(), np.uint8)[..., None], 3, axis=2)
+    frames = np.stack([wide[:64, 3 * n : 3 * n + 64] for n in range(50)])
+    assert find_still_pixels([write_video(tmp_path / "pan.mp4", frames, rate=RATE)], RATE, 64) is None
+
+
+def test_unreadable_files_are_left_to_those_who_say_so(tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"nothing")
+    assert find_still_pixels([tmp_path / "broken.mp4"], RATE, 32) is None
