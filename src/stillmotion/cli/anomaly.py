@@ -90,7 +90,10 @@ def test(
         ),
     ],
     folder: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="A folder for a report with a timeline per recording.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="A folder for the figures and a report with a timeline per recording."
+        ),
     ] = None,
 ) -> None:
     """Test a detector on recordings whose faults are known.
@@ -105,7 +108,7 @@ def test(
     load_backend()
     loaded = load_detector(detector)
     with bar("anomaly") as progress:
-        result = evaluate_detector(loaded, truth, progress=progress)
+        result = evaluate_detector(loaded, truth, out=folder, progress=progress)
     _print_test(result)
     if folder is not None:
         from stillmotion.reports import write_anomaly_report
