@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -143,6 +144,13 @@ def test_decoded_frames_are_not_kept(evaluate: Evaluate, monkeypatch: pytest.Mon
     monkeypatch.setattr(evaluating, "collect_scores", spied)
     evaluate(recording("a"))
     assert len(kept) == 20 and all(score.frame is None for score in kept)
+
+
+def test_the_cycle_is_in_a_timeline_only_where_it_is_known() -> None:
+    scores = [score(number / RATE) for number in range(4)]
+    assert curves.make_timeline(recording("a"), scores, ()).cycle == ()
+    scores[2] = replace(scores[2], cycle=0.7)
+    assert curves.make_timeline(recording("a"), scores, ()).cycle == (0.0, 0.0, 0.7, 0.0)
 
 
 def test_without_a_fault_there_is_no_area_and_no_share(evaluate: Evaluate) -> None:

@@ -87,7 +87,7 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> DetectorEvaluation:
         {"look or motion": Curve(0.9, 0.85, None, (0.8, 0.95)), "frame number": Curve(0.5, 0.5, 0.5, (0.4, 0.6))},
         ("broken.mp4: broken",),
         (
-            LevelTimeline("one.mp4", str(file), seconds, low, level, (stop,), (alarm,)),
+            LevelTimeline("one.mp4", str(file), seconds, low, level, (stop,), (alarm,), cycle=low),
             LevelTimeline("two.mp4", str(file), seconds, low, low, (jam,), ()),
             LevelTimeline("three.mp4", "moved.mp4", seconds, low, level, (), (alarm,)),
         ),
@@ -117,7 +117,9 @@ def test_the_page_of_a_test_shows_each_recording_the_troubled_first(
     names = re.findall(r'<h3 id="recording-\d+">([^<]*)</h3>', page)
     assert names == ["two.mp4", "three.mp4", "one.mp4"]
     assert page.count('href="data:image/webp;base64,') == 2  # of the one that was moved, there is none
-    assert page.count('<polyline class="look"') == 3
+    # The cycle has a line where one is known.
+    assert [page.count(f'<polyline class="{name}"') for name in ("look", "motion", "cycle")] == [3, 3, 1]
+    assert page.count("Levels of look, motion over time") == 2 and "Levels of look, motion, cycle over time" in page
     assert "&lt;b&gt;jam&lt;/b&gt;" in page and "<b>jam" not in page
     assert "0.80&ndash;0.95" in page
     bare = write_anomaly_report(detector, tmp_path / "bare.html", evaluation=evaluation, pictures=False).read_text()
