@@ -28,6 +28,7 @@ from stillmotion.anomaly.footage import (
     MeasuredRecording,
     content_hash,
     find_recordings,
+    footage_folder,
     measure_recordings,
     unfinished_folder,
 )
@@ -117,7 +118,8 @@ def fit_anomaly_detector(
         cycles = learn_cycles(measured, folds, rate)
         if cycles.regions:
             scores["cycle"] = cycles.scores
-        footage = replace(_describe(measured, folds, rate), group=group)
+        folders = (str(footage_folder(Path(normal)).resolve()),)
+        footage = replace(_describe(measured, folds, rate), group=group, folders=folders)
         thresholds = choose_thresholds(scores, rate, footage.held_out, promised.per_hour)
 
         # The detector remembers all of them.

@@ -45,6 +45,8 @@ class NormalFootage:
         groups: the group of each recording, likewise.
         group: the regular expression that names groups; None for the usual rule.
         acknowledged: hashes of clips of false alarms, which are remembered but change no threshold.
+        folders: where the recordings came from: in `fit`, and each other folder from which some were added. "" if it is
+            not known.
     """
 
     recordings: tuple[str, ...]
@@ -55,6 +57,7 @@ class NormalFootage:
     groups: tuple[str, ...] = ()
     group: str | None = None
     acknowledged: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ("",)
 
 
 @dataclass(frozen=True)

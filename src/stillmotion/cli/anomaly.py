@@ -203,7 +203,8 @@ def add(
     with bar("anomaly") as progress:
         result = (acknowledge_alarm if acknowledged else add_normal_footage)(loaded, more, progress=progress)
     print_list("known already, left out", result.known)
-    print_list("remembered, without a say in thresholds", result.remembered)
+    why = "" if acknowledged else "of a group that it knows: "
+    print_list(f"{why}remembered, without a say in thresholds", result.remembered)
     print_list("added", result.added)
     if acknowledged and loaded.cycles:
         note("what comes at each phase of the cycle is not learned anew: false alarms by cycle may come again")
