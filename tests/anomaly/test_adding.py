@@ -17,9 +17,9 @@ from helpers.backbones import write_backbone
 from helpers.belts import SECONDS, write_belt
 from helpers.commands import run_command
 from stillmotion.anomaly import Detector, detector as saving, memory
-from stillmotion.anomaly.adding import _find_recordings
+from stillmotion.anomaly.adding import _find_recordings, _with_thresholds
 from stillmotion.anomaly.promise import HeldOut
-from stillmotion.anomaly.records import KINDS, NormalFootage
+from stillmotion.anomaly.records import KINDS, DetectorRecord, HeldOutPart, NormalFootage
 
 pytestmark = pytest.mark.backend
 
@@ -157,6 +157,23 @@ def test_recordings_of_a_known_group_are_only_remembered(fitted: Path, tmp_path:
     # A clip of a false alarm is of no group.
     clip = write_belt(tmp_path / "clip.mp4", seed=9, color=1.5)
     assert sm.acknowledge_alarm(tmp_path / "d", clip).remembered == ("clip.mp4",)
+
+
+def test_stretches_of_one_group_are_not_counted_beside_other_groups() -> None:
+    """They were scored by a memory that has seen their group; but no threshold is below their scores."""
+    stretches = tuple(HeldOutPart(0, fold, 10.0 * fold, 10.0 * fold + 10) for fold in range(5))
+    added = tuple(HeldOutPart(number, 5, 0.0, 10.0) for number in (1, 2))
+    footage = NormalFootage(
+        ("a", "b", "c"), ("",) * 3, "stretch", HeldOut(1, 1, 50 / 3600), (*stretches, *added), ("a", "b", "c")
+    )
+    record = DetectorRecord("", 8.0, "2/hour", 2.0, footage)
+    scores: dict[Any, Any] = {kind: [np.full(400, 3.0), np.full(80, 1.0), np.full(80, 2.0)] for kind in KINDS}
+    new = _with_thresholds(record, scores)
+    assert (new.footage.held_out_by, new.footage.held_out) == ("group", HeldOut(2, 1, 20 / 3600))
+    assert new.footage.hours == pytest.approx(70 / 3600)
+    assert new.thresholds["look"].value == pytest.approx(3.0, rel=1e-2)
+    again = replace(new, footage=replace(new.footage, held_out=HeldOut(9, 9, 9)))
+    assert _with_thresholds(again, scores) == new
 
 
 def test_the_same_name_in_a_folder_that_is_known_is_the_same_group(detector: Detector, more: Path) -> None:

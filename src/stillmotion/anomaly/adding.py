@@ -221,13 +221,21 @@ def _with_recordings(record: DetectorRecord, held_out: Sequence[MeasuredRecordin
 
 
 def _with_thresholds(record: DetectorRecord, scores: Mapping[Kind, Sequence[NDArray[np.float64]]]) -> DetectorRecord:
-    """A record whose thresholds are chosen anew."""
+    """A record whose thresholds are chosen anew.
+
+    If the detector was fitted on one group, its stretches were scored by a memory that has seen that group. They say
+    nothing about other groups: thresholds may not be below their scores, but they are not counted.
+    """
     footage = record.footage
-    frames = [len(part) for part in scores["look"]]
-    held_out = count_held_out(footage.groups, frames, record.rate, by_stretch=footage.held_out_by == "stretch")
+    folds: dict[str, set[int]] = {}
+    for part in footage.parts:
+        folds.setdefault(footage.groups[part.recording], set()).add(part.fold)
+    whole = [number for number, group in enumerate(footage.groups) if len(folds[group]) == 1]
+    groups, frames = [footage.groups[number] for number in whole], [len(scores["look"][number]) for number in whole]
+    held_out = count_held_out(groups, frames, record.rate, by_stretch=False)
     return replace(
         record,
-        footage=replace(footage, held_out=held_out),
+        footage=replace(footage, held_out=held_out, held_out_by="group"),
         thresholds=choose_thresholds(scores, record.rate, held_out, record.promise_per_hour),
         scene=learn_scene_limits(scores, record.rate, held_out.units),
     )

@@ -39,7 +39,7 @@ class NormalFootage:
         recordings: the files, relative to the footage's folder.
         contents: a hash of each file, by which it is known again.
         held_out_by: "group" (each recording by default), or "stretch" if there was one group only, cut into stretches
-            of time.
+            of time. Once recordings of other groups are added, it is "group", and only these are counted.
         held_out: how much thresholds rest on.
         parts: what was held out together; empty in detectors of earlier versions.
         groups: the group of each recording, likewise.
@@ -58,6 +58,12 @@ class NormalFootage:
     group: str | None = None
     acknowledged: tuple[str, ...] = ()
     folders: tuple[str, ...] = ("",)
+
+    @property
+    def hours(self) -> float:
+        """Of all recordings."""
+        seconds = sum(part.end_seconds - part.start_seconds for part in self.parts)
+        return seconds / 3600 if self.parts else self.held_out.hours
 
 
 @dataclass(frozen=True)

@@ -218,15 +218,21 @@ def _print_detector(detector: Detector) -> None:
     record, footage = detector.record, detector.record.footage
     units = footage.held_out.units
     count = len(footage.recordings)
-    out.print(f"learned from {count} recordings, {_hours(footage.held_out.hours)} of normal footage", markup=False)
+    out.print(f"learned from {count} recordings, {_hours(footage.hours)} of normal footage", markup=False)
     if footage.held_out_by == "stretch":
-        kind = "stretches"
+        one, kind = "stretch", "stretches"
         note(
             "all footage is of one group, so thresholds come from other stretches of the same recording. Another day "
             "may look different: add recordings of several days"
         )
     else:
-        kind = "recordings" if units == count else "groups of recordings"
+        one, kind = ("recording", "recordings") if units == count else ("group", "groups of recordings")
+    uncounted = footage.hours - footage.held_out.hours
+    if uncounted * 3600 > 1:
+        note(
+            f"{_hours(uncounted)} of one group are not counted: when they were scored, others of this group were "
+            "remembered"
+        )
     if record.cycle_note:
         out.print(record.cycle_note, markup=False)
     if detector.still is None:
@@ -235,8 +241,9 @@ def _print_detector(detector: Detector) -> None:
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
     alarmed = f"{alarms} false alarm{'' if alarms == 1 else 's'}"
     out.print(
-        f"promise {record.promise}: {state}. Thresholds come from {units} {kind}, each held out, with {alarmed}. On "
-        f"new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 minutes count once",
+        f"promise {record.promise}: {state}. Thresholds come from {units} {one if units < 2 else kind}, each held out, "
+        f"with {alarmed}. On new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 "
+        "minutes count once",
         markup=False,
     )
     if not record.keeps_promise:
