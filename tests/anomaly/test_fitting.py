@@ -19,7 +19,7 @@ import stillmotion as sm
 from helpers.backbones import write_backbone
 from helpers.belts import RATE, SECONDS, write_belt
 from helpers.commands import run_command
-from stillmotion.anomaly import fitting, footage, memory
+from stillmotion.anomaly import fitting, footage, measuring, memory
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.anomaly.detector import Detector, HeldOutPart
 from stillmotion.anomaly.fitting import _smoothed, _usual_distances, fit_anomaly_detector
@@ -29,7 +29,8 @@ from stillmotion.anomaly.memory import Distances
 from stillmotion.anomaly.promise import HeldOut
 from stillmotion.archive import list_archive, prepare_model
 from stillmotion.archive.worker import ArchivePredictor
-from stillmotion.decoding.live import find_source
+from stillmotion.decoding.live import SourceStats, find_source, read_source
+from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.models.pretrained import build_backbone
 
 pytestmark = pytest.mark.backend
@@ -109,6 +110,39 @@ def test_a_file_and_its_stream_have_the_same_scores(detector: Detector, tmp_path
         for given, reading in readings
     )
     assert len(whole) == 24 and whole == streamed
+
+
+def test_where_frames_are_lost_another_recording_begins(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the last frame were shown until the next one comes, that would be a stop."""
+    files = [write_belt(tmp_path / f"belt{seed}.mp4", seconds=3, seed=seed) for seed in (0, 1)]
+    alone = [list(sm.score_source(detector, file)) for file in files]
+
+    def lossy(_: object, **reading: Any) -> Iterator[SourceFrame]:
+        """The two files, 3 seconds apart, as one source."""
+        for file, later in zip(files, (0.0, 6.0), strict=True):
+            for frame in read_source(find_source(file), **reading):
+                yield replace(frame, seconds=frame.seconds + later, starts_recording=not later and frame.seconds == 0)
+
+    monkeypatch.setattr(measuring, "read_source", lossy)
+    stats = SourceStats()
+    scored = list(sm.score_source(detector, files[0], stats=stats))
+    expected = [
+        (score.seconds + later, score.level) for part, later in zip(alone, (0, 6), strict=True) for score in part
+    ]
+    assert [(score.seconds, score.level) for score in scored] == expected
+    assert stats.gaps == 1 and not any(score.raised for score in scored)
+
+
+def test_a_slow_source_has_lost_no_frames() -> None:
+    """Even if it declares another rate: then a second is enough to learn its own."""
+    gaps = measuring._Gaps(RATE)
+    assert not any(gaps.push(0.5, declared=0.5) for _ in range(9))
+    gaps = measuring._Gaps(RATE)
+    assert [gaps.push(pause, declared=0.04) for pause in (0.5, 0.5, 0.6, 0.4, 1.5)] == [True, *[False] * 3, True]
+    gaps = measuring._Gaps(RATE)
+    assert [gaps.push(pause, declared=0.04) for pause in (0.04, 0.2, 0.04, 0.3)] == [False, False, False, True]
 
 
 def test_the_first_moments_are_not_scored(detector: Detector, tmp_path: Path) -> None:
