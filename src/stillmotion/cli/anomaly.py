@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from stillmotion.anomaly import Detector, DetectorEvaluation, FaultSimulation
 
 REPORT_FILE = "report.html"
+DetectorFolder = Annotated[
+    Path,
+    typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,7 +51,7 @@ def fit(
         str, typer.Option(metavar="NAME", help="What turns frames into features, see docs/backbones.md.")
     ] = "efficientnet-lite0",
     group: options.Group = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
+    replace: options.Replace = False,
 ) -> None:
     """Learn from normal footage what is normal. No fault is needed.
 
@@ -76,10 +80,7 @@ def fit(
 
 @app.command("test")
 def test(
-    detector: Annotated[
-        Path,
-        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
-    ],
+    detector: DetectorFolder,
     truth: Annotated[
         Path,
         typer.Argument(
@@ -119,10 +120,7 @@ def test(
 
 @app.command()
 def simulate(
-    detector: Annotated[
-        Path,
-        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
-    ],
+    detector: DetectorFolder,
     normal: Annotated[
         Path,
         typer.Argument(
@@ -140,7 +138,7 @@ def simulate(
     ] = 10,
     seed: Annotated[int, typer.Option(help="Random seed; other seeds give other faults.", min=0)] = 0,
     group: options.Group = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
+    replace: options.Replace = False,
 ) -> None:
     """Find out which faults would be found, before anything has broken, and whether that needs motion.
 
@@ -172,10 +170,7 @@ def simulate(
 
 @app.command()
 def add(
-    detector: Annotated[
-        Path,
-        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
-    ],
+    detector: DetectorFolder,
     more: Annotated[
         Path,
         typer.Argument(
