@@ -25,7 +25,7 @@ from stillmotion.anomaly.detector import Detector, HeldOutPart
 from stillmotion.anomaly.fitting import _smoothed, _usual_distances, fit_anomaly_detector
 from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recordings, measure_recordings
 from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_file, measure_source, prepare
-from stillmotion.anomaly.memory import Distances
+from stillmotion.anomaly.memory import Distances, Memory
 from stillmotion.anomaly.promise import HeldOut
 from stillmotion.archive import list_archive, prepare_model
 from stillmotion.archive.worker import ArchivePredictor
@@ -365,6 +365,30 @@ def test_a_part_of_a_file_is_scored_at_its_own_times(detector: Detector, tmp_pat
     file = write_belt(tmp_path / "belt.mp4", seconds=4)
     scores = list(sm.score_source(detector, find_source(file, start=1.0, end=3.0)))
     assert [score.seconds for score in scores] == pytest.approx(1 + np.arange(1, 17) / RATE)
+
+
+def test_of_short_clips_look_alone_is_used_and_gets_the_whole_promise(backbone: str, tmp_path: Path) -> None:
+    for seed in range(20):
+        write_belt(tmp_path / "normal" / f"{seed}.mp4", seconds=1, seed=seed)
+    clips = fit_anomaly_detector(tmp_path / "normal", out=tmp_path / "d", backbone=backbone)
+    assert set(clips.record.thresholds) == {"look"}
+    assert clips.record.expected_per_hour == pytest.approx(1 / 21 * 3600)
+    # The movement of something longer is not learned later, either.
+    clips = sm.add_normal_footage(clips, write_belt(tmp_path / "long.mp4", seed=21)).detector
+    scores = list(sm.score_source(clips, write_belt(tmp_path / "odd.mp4", seed=22, stop=2, color=4)))
+    assert max(score.look for score in scores[32:]) > 5 * max(score.look for score in scores[:32])
+    assert {score.raised.kind for score in scores if score.raised} == {"look"}
+    assert not any(score.motion for score in scores)
+
+
+def test_motion_is_used_only_where_all_memories_have_some_and_a_score_is_known() -> None:
+    one: Any = np.ones((1, 1))
+    memories = {0: Memory(one, one, np.ones((1, 1, 16), np.float32), one)}
+    known, unknown = np.ones(9), np.full(9, np.nan)
+    assert fitting._has_motion(memories, [known, unknown], RATE)
+    assert not fitting._has_motion(memories, [unknown], RATE)
+    none = replace(memories[0], motion=np.ones((1, 0, 16), np.float32))
+    assert not fitting._has_motion({**memories, 1: none}, [known], RATE)
 
 
 def test_no_recording_has_a_part_in_what_is_usual_for_itself() -> None:

@@ -83,6 +83,13 @@ def test_footage_of_one_group_is_not_counted_beside_others(monkeypatch: pytest.M
     assert "60 minutes of one group are not counted" in text and "come from 1 group, each held out" in text
 
 
+def test_it_is_said_that_clips_are_too_short_for_motion(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = detector(HeldOut(23, 1, 23 / 12), recordings=23)
+    assert "look alone is used" not in fitted(monkeypatch, given)
+    record = replace(given.record, thresholds={"look": Threshold(1.0, 0.5, 0)})
+    assert "look alone is used: motion takes recordings of two" in fitted(monkeypatch, replace(given, record=record))
+
+
 def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.MonkeyPatch) -> None:
     alarm = Alarm(3.0, 3.5, 5.0, "motion", 2.0)
     result = DetectorEvaluation(

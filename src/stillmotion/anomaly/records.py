@@ -10,7 +10,7 @@ from stillmotion.anomaly.promise import HeldOut, Threshold
 from stillmotion.anomaly.scene import SceneLimits
 
 Kind = Literal["look", "motion", "cycle"]
-# Those that every detector has. The cycle is there only where something repeats.
+# Motion is left out if all recordings are too short for it; the cycle is there only where something repeats.
 KINDS: tuple[Kind, ...] = ("look", "motion")
 
 

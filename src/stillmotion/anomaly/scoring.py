@@ -30,7 +30,8 @@ class Score:
         level: the highest of `look`, `motion` and `cycle`.
         look: how unusual the look is: 0 is typical, 1 is the threshold that keeps the promise. It is 0 for the first
             half second of a recording, in which it is not known.
-        motion: how unusual the movement is, likewise; not known for a second and a half.
+        motion: how unusual the movement is, likewise; not known for a second and a half, and always 0 if
+            all normal recordings were shorter than two seconds.
         cycle: how unusual the place in the cycle is, likewise; not known for two cycles, and always 0 where nothing
             repeats.
         speed: how much moves: the mean over the picture, in sides of the picture per second.
@@ -133,7 +134,7 @@ def score_measures(
             measures.seconds,
             highest.value,
             levels["look"].value,
-            levels["motion"].value,
+            levels["motion"].value if "motion" in levels else 0.0,
             float(measures.flow[:, FLOW_MEASURES.index("speed")].mean()),
             highest.cell,
             raised,

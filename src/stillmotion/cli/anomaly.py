@@ -228,6 +228,8 @@ def _print_detector(detector: Detector) -> None:
             f"{_hours(uncounted)} of one group are not counted: when they were scored, others of this group were "
             "remembered"
         )
+    if "motion" not in record.thresholds:
+        note("look alone is used: motion takes recordings of two seconds or more")
     if record.cycle_note:
         out.print(record.cycle_note, markup=False)
     if detector.still is None:

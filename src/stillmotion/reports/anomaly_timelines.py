@@ -136,7 +136,7 @@ def _view(number: int, timeline: LevelTimeline, evaluation: DetectorEvaluation, 
 
 def _levels(timeline: LevelTimeline) -> dict[str, Sequence[float]]:
     levels = {"look": timeline.look, "motion": timeline.motion, "cycle": timeline.cycle}
-    return {name: values for name, values in levels.items() if values}
+    return {name: values for name, values in levels.items() if any(values)}
 
 
 def _summary(faults: Sequence[Span], false: int) -> str:
