@@ -160,7 +160,7 @@ def test_recordings_of_a_known_group_are_only_remembered(fitted: Path, tmp_path:
 
 
 def test_stretches_of_one_group_are_not_counted_beside_other_groups() -> None:
-    """They were scored by a memory that has seen their group; but no threshold is below their scores."""
+    """They were scored by a memory that has seen their group; but where they alarm, that is counted."""
     stretches = tuple(HeldOutPart(0, fold, 10.0 * fold, 10.0 * fold + 10) for fold in range(5))
     added = tuple(HeldOutPart(number, 5, 0.0, 10.0) for number in (1, 2))
     footage = NormalFootage(

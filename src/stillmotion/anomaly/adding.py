@@ -224,7 +224,7 @@ def _with_thresholds(record: DetectorRecord, scores: Mapping[Kind, Sequence[NDAr
     """A record whose thresholds are chosen anew.
 
     If the detector was fitted on one group, its stretches were scored by a memory that has seen that group. They say
-    nothing about other groups: thresholds may not be below their scores, but they are not counted.
+    little about other groups, so they are not counted as footage; but where they alarm, that is counted.
     """
     footage = record.footage
     folds: dict[str, set[int]] = {}
