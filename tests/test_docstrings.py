@@ -91,6 +91,7 @@ def names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     features = sm.FrameFeatures(np.zeros(2), np.zeros((2, 7, 7, 3), np.float16), np.zeros((2, 1280), np.float16))
     detector = SimpleNamespace(record=SimpleNamespace(keeps_promise=False, promise="1/hour", expected_per_hour=5.7))
     grown = SimpleNamespace(record=SimpleNamespace(expected_per_hour=4.3))
+    tested = sm.DetectorEvaluation((), (), 0, 0.5, None, {})
     for name, result in {
         "train": run, "run_training": run, "run_comparison": comparison, "audit_model": audit, "read_audit": audit,
         "export_model": SimpleNamespace(max_difference=0.0), "convert_model": None, "extract_features": None,
@@ -101,7 +102,7 @@ def names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         "score_source": [sm.Score(2.5, 2.0, 0.0, 2.0, 0.1, (3, 4))],
         "add_normal_footage": sm.AddedFootage(grown, ("a.mp4", "b.mp4")),  # type: ignore[arg-type]
         "acknowledge_alarm": sm.AddedFootage(grown, remembered=("clip.mp4",)),  # type: ignore[arg-type]
-        "evaluate_detector": sm.DetectorEvaluation((), (), 0, 0.5, None, {}),
+        "evaluate_detector": tested, "read_detector_evaluation": tested,
         "simulate_faults": SIMULATION, "read_simulation": SIMULATION, "write_anomaly_report": Path("report.html"),
         "make_anomaly_data": lambda bound: [None] * 2 * bound["minutes"],
         "find_shortcuts": [], "make_demo_data": lambda bound: [None] * bound["videos"],

@@ -9,6 +9,7 @@ from .anomaly import (
     evaluate_detector as evaluate_detector,
     fit_anomaly_detector as fit_anomaly_detector,
     load_detector as load_detector,
+    read_detector_evaluation as read_detector_evaluation,
     read_simulation as read_simulation,
     score_source as score_source,
     simulate_faults as simulate_faults,

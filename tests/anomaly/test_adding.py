@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from helpers.backbones import write_backbone
 from helpers.belts import SECONDS, write_belt
 from helpers.commands import run_command
 from stillmotion.anomaly import Detector, detector as saving, memory
+from stillmotion.anomaly.adding import _find_recordings, _with_thresholds
 from stillmotion.anomaly.promise import HeldOut
-from stillmotion.anomaly.records import KINDS
+from stillmotion.anomaly.records import KINDS, DetectorRecord, HeldOutPart, NormalFootage
 
 pytestmark = pytest.mark.backend
 
@@ -152,6 +154,57 @@ def test_recordings_of_a_known_group_are_only_remembered(fitted: Path, tmp_path:
     result = sm.add_normal_footage(tmp_path / "d", tmp_path / "more")
     assert (result.added, result.remembered) == (("day-d-8.mp4",), ("day-a-7.mp4",))
     assert result.detector.record.footage.held_out == HeldOut(4, 2, 5 * SECONDS / 3600)
+    # A clip of a false alarm is of no group.
+    clip = write_belt(tmp_path / "clip.mp4", seed=9, color=1.5)
+    assert sm.acknowledge_alarm(tmp_path / "d", clip).remembered == ("clip.mp4",)
+
+
+def test_stretches_of_one_group_are_not_counted_beside_other_groups() -> None:
+    """They were scored by a memory that has seen their group; but where they alarm, that is counted."""
+    stretches = tuple(HeldOutPart(0, fold, 10.0 * fold, 10.0 * fold + 10) for fold in range(5))
+    added = tuple(HeldOutPart(number, 5, 0.0, 10.0) for number in (1, 2))
+    footage = NormalFootage(
+        ("a", "b", "c"), ("",) * 3, "stretch", HeldOut(1, 1, 50 / 3600), (*stretches, *added), ("a", "b", "c")
+    )
+    record = DetectorRecord("", 8.0, "2/hour", 2.0, footage)
+    scores: dict[Any, Any] = {kind: [np.full(400, 3.0), np.full(80, 1.0), np.full(80, 2.0)] for kind in KINDS}
+    new = _with_thresholds(record, scores)
+    assert (new.footage.held_out_by, new.footage.held_out) == ("group", HeldOut(2, 1, 20 / 3600))
+    assert new.footage.hours == pytest.approx(70 / 3600)
+    assert new.thresholds["look"].value == pytest.approx(3.0, rel=1e-2)
+    again = replace(new, footage=replace(new.footage, held_out=HeldOut(9, 9, 9)))
+    assert _with_thresholds(again, scores) == new
+
+
+def test_the_same_name_in_a_folder_that_is_known_is_the_same_group(detector: Detector, more: Path) -> None:
+    """In another folder, it is not: there all of `more` was new."""
+    assert sm.add_normal_footage(detector, more).added == ("belt0.mp4", "belt1.mp4")
+    write_belt(more / "belt0.mp4", seed=9)
+    write_belt(more / "belt9.mp4", seed=9, color=5)
+    result = sm.add_normal_footage(detector.folder, more)
+    assert (result.added, result.remembered) == (("belt9.mp4",), ("belt0.mp4",))
+    assert result.detector.record.footage.held_out.units == 7
+
+
+def test_names_are_those_of_the_folder_that_is_known(tmp_path: Path) -> None:
+    for name in ("normal/monday_clip2.mp4", "normal/line/tuesday/1.mp4", "other/monday_clip1.mp4"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    footage = NormalFootage((), (), "group", HeldOut(1, 1, 1.0), folders=(str(tmp_path / "normal"),))
+
+    def groups(folder: str, footage: NormalFootage) -> tuple[list[str], tuple[str, ...]]:
+        found, folders = _find_recordings(tmp_path / folder, footage)
+        return [recording.group for recording in found], folders
+
+    assert groups("normal", footage) == (["tuesday", "monday"], footage.folders)
+    assert groups("normal/monday_clip2.mp4", footage) == (["monday"], footage.folders)
+    assert groups("normal/line/tuesday", footage) == (["tuesday"], footage.folders)
+    (new,), folders = groups("other", footage)
+    assert new != "monday" and folders == (*footage.folders, str(tmp_path / "other"))
+    assert groups("other", replace(footage, folders=folders)) == ([new], folders)
+    assert groups("other", replace(footage, group="[a-z]+day"))[0] == ["monday"]
+    # Those of earlier versions do not know their folder.
+    assert groups("normal", replace(footage, folders=("",)))[0] != ["tuesday", "monday"]
 
 
 def test_wrong_calls_leave_nothing_behind(detector: Detector, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +15,7 @@ import pytest
 from stillmotion.anomaly import curves, evaluating
 from stillmotion.anomaly.alarms import Alarm
 from stillmotion.anomaly.detector import Detector
-from stillmotion.anomaly.evaluating import DetectorEvaluation, evaluate_detector
+from stillmotion.anomaly.evaluating import DetectorEvaluation, evaluate_detector, read_detector_evaluation
 from stillmotion.anomaly.footage import content_hash
 from stillmotion.anomaly.scoring import Score
 from stillmotion.anomaly.truth import TrueFault, TrueRecording, read_truth
@@ -42,7 +44,10 @@ def evaluate(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
     """Evaluates recordings of 10 seconds with given levels per frame, and alarms, which the last frame ends."""
 
     def run(
-        *recordings: TrueRecording, levels: dict[str, list[float]] | None = None, alarms: Any = None
+        *recordings: TrueRecording,
+        levels: dict[str, list[float]] | None = None,
+        alarms: Any = None,
+        out: Path | None = None,
     ) -> DetectorEvaluation:
         def scored(_: object, file: Path) -> Iterator[Score]:
             given = (levels or {}).get(file.name, [0.0] * 20)
@@ -58,7 +63,8 @@ def evaluate(monkeypatch: pytest.MonkeyPatch) -> Evaluate:
         monkeypatch.setattr(evaluating, "score_source", scored)
         monkeypatch.setattr(evaluating, "Detector", SimpleNamespace)
         record = SimpleNamespace(rate=RATE, footage=SimpleNamespace(contents=(), acknowledged=()))
-        return evaluate_detector(SimpleNamespace(record=record), recordings)  # type: ignore[arg-type]
+        detector: Any = SimpleNamespace(record=record, folder=Path("d"))
+        return evaluate_detector(detector, recordings, out=out)
 
     return run
 
@@ -140,6 +146,13 @@ def test_decoded_frames_are_not_kept(evaluate: Evaluate, monkeypatch: pytest.Mon
     assert len(kept) == 20 and all(score.frame is None for score in kept)
 
 
+def test_the_cycle_is_in_a_timeline_only_where_it_is_known() -> None:
+    scores = [score(number / RATE) for number in range(4)]
+    assert curves.make_timeline(recording("a"), scores, ()).cycle == ()
+    scores[2] = replace(scores[2], cycle=0.7)
+    assert curves.make_timeline(recording("a"), scores, ()).cycle == (0.0, 0.0, 0.7, 0.0)
+
+
 def test_without_a_fault_there_is_no_area_and_no_share(evaluate: Evaluate) -> None:
     result = evaluate(recording("a"))
     assert (result.found, result.median_delay_seconds, result.curves["look"].micro) == (None, None, None)
@@ -182,6 +195,24 @@ def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_text("path,label\na.mp4,normal\nb.mp4,\n")
     with pytest.raises(StillmotionError, match="label"):
         read_truth(tmp_path / "truth.csv")
+
+
+def test_a_result_is_read_back_as_it_was(evaluate: Evaluate, tmp_path: Path) -> None:
+    """Also the end of a fault that lasts until the file ends, for which JSON has no number."""
+    recordings = recording("a", TrueFault(4.0, np.inf, "stop"), TrueFault(1.0, 2.0, "jam")), recording("b")
+    levels = {"a": [0.1] * 10 + [1.5] * 10}
+    result = evaluate(*recordings, levels=levels, alarms={"a": [alarm(5, 6, 9)]}, out=tmp_path / "new")
+    text = (tmp_path / "new" / "evaluation.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail)["faults"][0]["fault"]["end_seconds"] is None
+    assert read_detector_evaluation(tmp_path / "new") == result
+    assert (result.detector, result.faults[0].fault.end_seconds) == ("d", np.inf)
+    (tmp_path / "new" / "evaluation.json").write_text(text[:-100])
+    with pytest.raises(StillmotionError, match="damaged"):
+        read_detector_evaluation(tmp_path / "new")
+    with pytest.raises(UsageError, match="no test of a detector"):
+        read_detector_evaluation(tmp_path)
+    with pytest.raises(StillmotionError, match="is a file"):
+        evaluate(out=tmp_path / "new" / "evaluation.json")
 
 
 def test_a_recording_without_a_score_is_skipped(evaluate: Evaluate) -> None:

@@ -19,17 +19,18 @@ import stillmotion as sm
 from helpers.backbones import write_backbone
 from helpers.belts import RATE, SECONDS, write_belt
 from helpers.commands import run_command
-from stillmotion.anomaly import fitting, footage, memory
+from stillmotion.anomaly import fitting, footage, measuring, memory
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.anomaly.detector import Detector, HeldOutPart
 from stillmotion.anomaly.fitting import _smoothed, _usual_distances, fit_anomaly_detector
 from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recordings, measure_recordings
 from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_file, measure_source, prepare
-from stillmotion.anomaly.memory import Distances
+from stillmotion.anomaly.memory import Distances, Memory
 from stillmotion.anomaly.promise import HeldOut
 from stillmotion.archive import list_archive, prepare_model
 from stillmotion.archive.worker import ArchivePredictor
-from stillmotion.decoding.live import find_source
+from stillmotion.decoding.live import SourceStats, find_source, read_source
+from stillmotion.decoding.prefetch import SourceFrame
 from stillmotion.models.pretrained import build_backbone
 
 pytestmark = pytest.mark.backend
@@ -109,6 +110,39 @@ def test_a_file_and_its_stream_have_the_same_scores(detector: Detector, tmp_path
         for given, reading in readings
     )
     assert len(whole) == 24 and whole == streamed
+
+
+def test_where_frames_are_lost_another_recording_begins(
+    detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the last frame were shown until the next one comes, that would be a stop."""
+    files = [write_belt(tmp_path / f"belt{seed}.mp4", seconds=3, seed=seed) for seed in (0, 1)]
+    alone = [list(sm.score_source(detector, file)) for file in files]
+
+    def lossy(_: object, **reading: Any) -> Iterator[SourceFrame]:
+        """The two files, 3 seconds apart, as one source."""
+        for file, later in zip(files, (0.0, 6.0), strict=True):
+            for frame in read_source(find_source(file), **reading):
+                yield replace(frame, seconds=frame.seconds + later, starts_recording=not later and frame.seconds == 0)
+
+    monkeypatch.setattr(measuring, "read_source", lossy)
+    stats = SourceStats()
+    scored = list(sm.score_source(detector, files[0], stats=stats))
+    expected = [
+        (score.seconds + later, score.level) for part, later in zip(alone, (0, 6), strict=True) for score in part
+    ]
+    assert [(score.seconds, score.level) for score in scored] == expected
+    assert stats.gaps == 1 and not any(score.raised for score in scored)
+
+
+def test_a_slow_source_has_lost_no_frames() -> None:
+    """Even if it declares another rate: then a second is enough to learn its own."""
+    gaps = measuring._Gaps(RATE)
+    assert not any(gaps.push(0.5, declared=0.5) for _ in range(9))
+    gaps = measuring._Gaps(RATE)
+    assert [gaps.push(pause, declared=0.04) for pause in (0.5, 0.5, 0.6, 0.4, 1.5)] == [True, *[False] * 3, True]
+    gaps = measuring._Gaps(RATE)
+    assert [gaps.push(pause, declared=0.04) for pause in (0.04, 0.2, 0.04, 0.3)] == [False, False, False, True]
 
 
 def test_the_first_moments_are_not_scored(detector: Detector, tmp_path: Path) -> None:
@@ -331,6 +365,30 @@ def test_a_part_of_a_file_is_scored_at_its_own_times(detector: Detector, tmp_pat
     file = write_belt(tmp_path / "belt.mp4", seconds=4)
     scores = list(sm.score_source(detector, find_source(file, start=1.0, end=3.0)))
     assert [score.seconds for score in scores] == pytest.approx(1 + np.arange(1, 17) / RATE)
+
+
+def test_of_short_clips_look_alone_is_used_and_gets_the_whole_promise(backbone: str, tmp_path: Path) -> None:
+    for seed in range(20):
+        write_belt(tmp_path / "normal" / f"{seed}.mp4", seconds=1, seed=seed)
+    clips = fit_anomaly_detector(tmp_path / "normal", out=tmp_path / "d", backbone=backbone)
+    assert set(clips.record.thresholds) == {"look"}
+    assert clips.record.expected_per_hour == pytest.approx(1 / 21 * 3600)
+    # The movement of something longer is not learned later, either.
+    clips = sm.add_normal_footage(clips, write_belt(tmp_path / "long.mp4", seed=21)).detector
+    scores = list(sm.score_source(clips, write_belt(tmp_path / "odd.mp4", seed=22, stop=2, color=4)))
+    assert max(score.look for score in scores[32:]) > 5 * max(score.look for score in scores[:32])
+    assert {score.raised.kind for score in scores if score.raised} == {"look"}
+    assert not any(score.motion for score in scores)
+
+
+def test_motion_is_used_only_where_all_memories_have_some_and_a_score_is_known() -> None:
+    one: Any = np.ones((1, 1))
+    memories = {0: Memory(one, one, np.ones((1, 1, 16), np.float32), one)}
+    known, unknown = np.ones(9), np.full(9, np.nan)
+    assert fitting._has_motion(memories, [known, unknown], RATE)
+    assert not fitting._has_motion(memories, [unknown], RATE)
+    none = replace(memories[0], motion=np.ones((1, 0, 16), np.float32))
+    assert not fitting._has_motion({**memories, 1: none}, [known], RATE)
 
 
 def test_no_recording_has_a_part_in_what_is_usual_for_itself() -> None:

@@ -13,7 +13,7 @@ import pytest
 from helpers.commands import run_command
 from stillmotion.anomaly.alarms import Alarm
 from stillmotion.anomaly.curves import Curve
-from stillmotion.anomaly.detector import Detector, DetectorRecord, NormalFootage
+from stillmotion.anomaly.detector import Detector, DetectorRecord, HeldOutPart, NormalFootage
 from stillmotion.anomaly.evaluating import DetectorEvaluation, FalseAlarm, FoundFault
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.memory import Memory
@@ -71,6 +71,23 @@ def test_footage_of_one_group_is_warned_about(monkeypatch: pytest.MonkeyPatch) -
     text = fitted(monkeypatch, detector(HeldOut(23, 1, 23 / 12), recordings=1, by="stretch"))
     assert "Another day may look different: add recordings of several days" in text
     assert "come from 23 stretches" in text
+
+
+def test_footage_of_one_group_is_not_counted_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = detector(HeldOut(1, 1, 1 / 12), recordings=2)
+    parts = (HeldOutPart(0, 0, 0, 1800), HeldOutPart(0, 1, 1800, 3600), HeldOutPart(1, 2, 0, 300))
+    text = fitted(
+        monkeypatch, replace(one, record=replace(one.record, footage=replace(one.record.footage, parts=parts)))
+    )
+    assert "learned from 2 recordings, 65 minutes of normal footage" in text
+    assert "60 minutes of one group are not counted" in text and "come from 1 group, each held out" in text
+
+
+def test_it_is_said_that_clips_are_too_short_for_motion(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = detector(HeldOut(23, 1, 23 / 12), recordings=23)
+    assert "look alone is used" not in fitted(monkeypatch, given)
+    record = replace(given.record, thresholds={"look": Threshold(1.0, 0.5, 0)})
+    assert "look alone is used: motion takes recordings of two" in fitted(monkeypatch, replace(given, record=record))
 
 
 def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.MonkeyPatch) -> None:

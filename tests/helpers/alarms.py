@@ -49,7 +49,8 @@ def scores_of(levels: Sequence[float], *, kind: str = "motion", cell: tuple[int,
         if number == len(levels) - 1:
             ended = finder.flush() or ended
         look, motion = (level, 0.0) if kind == "look" else (0.0, level)
-        yield Score(seconds, level, look, motion, 0.1, cell, raised, ended, make_frame(seconds), cells=cells)
+        frame = make_frame(seconds)
+        yield Score(seconds, level, look, motion, 0.1, cell, raised, ended, frame, in_alarm=finder.open, cells=cells)
 
 
 def levels_with_alarms(seconds: float, *alarms: tuple[float, float], height: float = 1.5) -> list[float]:

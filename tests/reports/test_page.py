@@ -19,9 +19,10 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService, Keys
 from selenium.webdriver.common.by import By
 
 from helpers.comparisons import fabricate, fabricate_ladder
+from helpers.detector_pages import make_evaluation, make_simulation, make_tested_detector
 from helpers.media import write_video
 from stillmotion.comparison import Comparison, IntervalEstimate, read_comparison
-from stillmotion.reports import write_report, write_summary
+from stillmotion.reports import write_anomaly_report, write_report, write_summary
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -102,10 +103,8 @@ def log(browser: Chrome, kind: str) -> list[dict[str, Any]]:
     return entries
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (640, "light"), (1280, "dark")])
-def test_the_page_is_accessible_and_makes_no_error_and_no_request(
-    browser: Chrome, page: str, width: int, scheme: str
-) -> None:
+def check(browser: Chrome, page: str, width: int, scheme: str) -> None:
+    """A page, with all that is folded, is not too wide, accessible, and makes no error and no request."""
     browser.get("about:blank")
     for kind in ("browser", "performance"):
         log(browser, kind)
@@ -123,6 +122,37 @@ def test_the_page_is_accessible_and_makes_no_error_and_no_request(
     urls = {event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"}
     assert page in urls
     assert not [url for url in urls if url != page and not url.startswith("data:")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (640, "light"), (1280, "dark")])
+def test_the_page_is_accessible_and_makes_no_error_and_no_request(
+    browser: Chrome, page: str, width: int, scheme: str
+) -> None:
+    check(browser, page, width, scheme)
+
+
+def test_the_page_of_a_detector_is_accessible_and_its_recordings_are_looked_through(
+    browser: Chrome, tmp_path: Path
+) -> None:
+    simulation, evaluation = make_simulation(), make_evaluation(tmp_path)
+    report = write_anomaly_report(
+        make_tested_detector(), tmp_path / "report.html", simulation=simulation, evaluation=evaluation
+    )
+    check(browser, report.as_uri(), 390, "light")
+    show(browser, report.as_uri())
+    run(browser, "all('.list input')[0].focus()")
+    browser.switch_to.active_element.send_keys(Keys.ARROW_UP)  # from the first to the last
+    assert run(browser, "return all('article.shown h3').map((title) => title.textContent)") == ["one.mp4"]
+    state = (
+        "const get = (selector) => all('article.shown ' + selector)[0]; return ["
+        "get('.frame svg').getAttribute('viewBox'), get('.scrub').getAttribute('aria-valuetext'),"
+        "get('.cursor').style.left]"
+    )
+    before = run(browser, state)
+    run(browser, "all('article.shown .scrub')[0].focus()")
+    browser.switch_to.active_element.send_keys(Keys.END)
+    after = run(browser, state)
+    assert after[1:] == ["10.0 seconds", "100%"] and all(old != new for old, new in zip(before, after, strict=True))
 
 
 def test_no_other_script_may_run(browser: Chrome, page: str) -> None:

@@ -8,6 +8,7 @@ from .detector import Detector as Detector, is_detector as is_detector, load_det
 from .evaluating import (
     DetectorEvaluation as DetectorEvaluation,
     evaluate_detector as evaluate_detector,
+    read_detector_evaluation as read_detector_evaluation,
 )
 from .fitting import fit_anomaly_detector as fit_anomaly_detector
 from .promise import Promise as Promise, read_promise as read_promise

@@ -28,6 +28,7 @@ from stillmotion.anomaly.footage import (
     Recording,
     content_hash,
     find_recordings,
+    footage_folder,
     measure_recordings,
     unfinished_folder,
 )
@@ -67,8 +68,10 @@ def add_normal_footage(
 ) -> AddedFootage:
     """Add normal footage to a detector: it is remembered, and thresholds are chosen anew.
 
-    Recordings are grouped as those that the detector was fitted on. What comes at each phase of a cycle is not learned
-    anew, only its threshold. If the call is interrupted, the detector is as it was, and the same call goes on.
+    Recordings are grouped as those that the detector was fitted on. Those of a group that it knows are only remembered:
+    without a pattern for groups, the same name in the same folder, or in a folder inside it, is the same group. What
+    comes at each phase of a cycle is not learned anew, only its threshold. If the call is interrupted, the detector is
+    as it was, and the same call goes on.
 
     Args:
         detector: a detector or its folder, which is written to.
@@ -126,14 +129,18 @@ def _add(detector: Detector | str | Path, more: str | Path, progress: Progress, 
         detector = load_detector(folder)
         record = detector.record
         scores = detector.held_out_scores()
-        recordings, known = _unknown(find_recordings(Path(more), record.footage.group), record.footage)
+        # Whose group a false alarm is does not matter, and its name need not match a pattern.
+        found, folders = (
+            (find_recordings(Path(more)), record.footage.folders)
+            if acknowledged
+            else _find_recordings(Path(more), record.footage)
+        )
+        recordings, known = _unknown(found, record.footage)
         if not recordings:
             return AddedFootage(detector, known=known)
         identity = hashlib.sha256((folder / BACKBONE_FILE).read_bytes()).hexdigest()
         unfinished = unfinished_folder(folder / UNFINISHED_FOLDER, recordings, identity, record.rate)
         measured = measure_recordings(recordings, detector.backbone, record.rate, unfinished, progress, detector.still)
-        if record.footage.group is None:  # Another folder may hold other recordings of the same names.
-            measured = [_regrouped(part, f"added {record.generation + 1}: ") for part in measured]
         held_out = [part for part in measured if not acknowledged and part.recording.group not in record.footage.groups]
         remembered = [part for part in measured if part not in held_out]
 
@@ -146,7 +153,7 @@ def _add(detector: Detector | str | Path, more: str | Path, progress: Progress, 
                     scores[kind].append(values)
             record = _with_thresholds(_with_recordings(record, held_out, fold), scores)
         hashes = (content_hash(part.recording.file) for part in remembered)
-        footage = replace(record.footage, acknowledged=(*record.footage.acknowledged, *hashes))
+        footage = replace(record.footage, acknowledged=(*record.footage.acknowledged, *hashes), folders=folders)
         record = replace(record, footage=footage, generation=record.generation + 1)
         builder = MemoryBuilder(record.generation)
         for part in measured:
@@ -158,6 +165,21 @@ def _add(detector: Detector | str | Path, more: str | Path, progress: Progress, 
         shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
     added, rest = (tuple(part.recording.name for part in parts) for parts in (held_out, remembered))
     return AddedFootage(load_detector(folder), added, rest, known)
+
+
+def _find_recordings(more: Path, footage: NormalFootage) -> tuple[list[Recording], tuple[str, ...]]:
+    """The recordings in a folder, and all folders that the detector then has recordings of.
+
+    In a folder that the detector knows, or in one inside it, names mean what they mean there, so the same name is the
+    same group. Another folder may hold other recordings of the same names.
+    """
+    own = footage_folder(more.absolute()).resolve()
+    known = next((folder for folder in footage.folders if own.is_relative_to(folder)), None)
+    root = own if known is None else Path(known)
+    recordings = find_recordings(more, footage.group, own.relative_to(root))
+    if footage.group is None and known != footage.folders[0]:
+        recordings = [replace(recording, group=(root / recording.group).as_posix()) for recording in recordings]
+    return recordings, footage.folders if known is not None else (*footage.folders, str(root))
 
 
 def _unknown(recordings: Sequence[Recording], footage: NormalFootage) -> tuple[list[Recording], tuple[str, ...]]:
@@ -172,10 +194,6 @@ def _unknown(recordings: Sequence[Recording], footage: NormalFootage) -> tuple[l
             new.append(recording)
         seen.add(content)
     return new, tuple(known)
-
-
-def _regrouped(part: MeasuredRecording, prefix: str) -> MeasuredRecording:
-    return replace(part, recording=replace(part.recording, group=prefix + part.recording.group))
 
 
 def _score(detector: Detector, part: MeasuredRecording) -> dict[Kind, NDArray[np.float64]]:
@@ -203,13 +221,21 @@ def _with_recordings(record: DetectorRecord, held_out: Sequence[MeasuredRecordin
 
 
 def _with_thresholds(record: DetectorRecord, scores: Mapping[Kind, Sequence[NDArray[np.float64]]]) -> DetectorRecord:
-    """A record whose thresholds are chosen anew."""
+    """A record whose thresholds are chosen anew.
+
+    If the detector was fitted on one group, its stretches were scored by a memory that has seen that group. They say
+    little about other groups, so they are not counted as footage; but where they alarm, that is counted.
+    """
     footage = record.footage
-    frames = [len(part) for part in scores["look"]]
-    held_out = count_held_out(footage.groups, frames, record.rate, by_stretch=footage.held_out_by == "stretch")
+    folds: dict[str, set[int]] = {}
+    for part in footage.parts:
+        folds.setdefault(footage.groups[part.recording], set()).add(part.fold)
+    whole = [number for number, group in enumerate(footage.groups) if len(folds[group]) == 1]
+    groups, frames = [footage.groups[number] for number in whole], [len(scores["look"][number]) for number in whole]
+    held_out = count_held_out(groups, frames, record.rate, by_stretch=False)
     return replace(
         record,
-        footage=replace(footage, held_out=held_out),
+        footage=replace(footage, held_out=held_out, held_out_by="group"),
         thresholds=choose_thresholds(scores, record.rate, held_out, record.promise_per_hour),
         scene=learn_scene_limits(scores, record.rate, held_out.units),
     )

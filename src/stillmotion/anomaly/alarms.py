@@ -55,6 +55,9 @@ class AlarmFinder:
 
     Args:
         rate: frames per second.
+
+    Attributes:
+        open: whether there is an alarm at the moment.
     """
 
     def __init__(self, rate: float) -> None:
@@ -64,7 +67,7 @@ class AlarmFinder:
         self._quiet = 0
         self._start = self._raised = self._last = 0.0
         self._peak = Level(0.0)
-        self._open = False
+        self.open = False
 
     def push(self, seconds: float, levels: Sequence[Level]) -> tuple[Alarm | None, Alarm | None]:
         """Take the levels of the next frame.
@@ -79,7 +82,7 @@ class AlarmFinder:
             The alarm that is raised by it, and the alarm that ends with it.
         """
         highest = max(levels)
-        if self._open or (self._since and highest.value >= 1):
+        if self.open or (self._since and highest.value >= 1):
             self._peak = max(self._peak, highest)
         else:
             self._peak = highest
@@ -88,19 +91,19 @@ class AlarmFinder:
             if value >= 1:
                 start, frames = before.get(kind, (seconds, 0))
                 self._since[kind] = start, frames + 1
-        if self._open:
+        if self.open:
             return None, self._go_on(seconds, highest.value)
         lasting = [start for start, frames in self._since.values() if frames >= self._needed]
         if not lasting:
             return None, None
-        self._open, self._quiet = True, 0
+        self.open, self._quiet = True, 0
         self._start, self._raised, self._last = min(lasting), seconds, seconds
         return self._alarm(None), None
 
     def flush(self) -> Alarm | None:
         """End a recording: the alarm that was open, if there was one."""
         self._since = {}
-        return self._end() if self._open else None
+        return self._end() if self.open else None
 
     def _go_on(self, seconds: float, level: float) -> Alarm | None:
         """The open alarm, if it ends now."""
@@ -111,7 +114,7 @@ class AlarmFinder:
         return self._end() if self._quiet >= self._quiet_needed else None
 
     def _end(self) -> Alarm:
-        self._open = False
+        self.open = False
         return self._alarm(self._last)
 
     def _alarm(self, end: float | None) -> Alarm:

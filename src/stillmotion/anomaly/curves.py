@@ -47,6 +47,7 @@ class LevelTimeline:
         motion: levels of motion.
         faults: the truth.
         alarms: what was raised.
+        cycle: levels of the cycle; empty where none is used or it is never known.
     """
 
     recording: str
@@ -56,6 +57,7 @@ class LevelTimeline:
     motion: tuple[float, ...]
     faults: tuple[TrueFault, ...]
     alarms: tuple[Alarm, ...]
+    cycle: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,7 @@ def make_timeline(recording: TrueRecording, scored: Sequence[Score], alarms: Seq
         highest([score.motion for score in scored]),
         recording.faults,
         tuple(alarms),
+        highest([score.cycle for score in scored]) if any(score.cycle for score in scored) else (),
     )
 
 

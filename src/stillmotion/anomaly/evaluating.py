@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from stillmotion.anomaly.alarms import Alarm
 from stillmotion.anomaly.curves import (
@@ -29,9 +30,12 @@ from stillmotion.anomaly.promise import STRETCH_SECONDS, rate_bound
 from stillmotion.anomaly.scoring import score_source
 from stillmotion.anomaly.truth import TrueFault, TrueRecording, overlaps, read_truth
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.files import check_folder, make_folder, write_json
 from stillmotion.progress import Progress, no_progress
 from stillmotion.statistics.groups import group_codes
 from stillmotion.statistics.intervals import proportion_interval
+
+EVALUATION_FILE = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ class DetectorEvaluation:
         curves: of the score, of look and motion alone, and of three that know nothing.
         skipped: recordings that could not be read, with reasons.
         timelines: the scores of each recording over time.
+        detector: the detector's folder.
 
     Examples:
         >>> result = sm.evaluate_detector("detector", "truth.csv")
@@ -92,6 +97,7 @@ class DetectorEvaluation:
     curves: dict[str, Curve]
     skipped: tuple[str, ...] = field(default=())
     timelines: tuple[LevelTimeline, ...] = field(default=())
+    detector: str = ""
 
     @property
     def disturbed_per_hour(self) -> float | None:
@@ -111,13 +117,18 @@ class DetectorEvaluation:
 
 
 def evaluate_detector(
-    detector: Detector | str | Path, truth: str | Path | Sequence[TrueRecording], *, progress: Progress = no_progress
+    detector: Detector | str | Path,
+    truth: str | Path | Sequence[TrueRecording],
+    *,
+    out: str | Path | None = None,
+    progress: Progress = no_progress,
 ) -> DetectorEvaluation:
     """Test a detector on recordings whose faults are known.
 
     Args:
         detector: a detector or its folder.
         truth: a table, see `read_truth`, or what it returned.
+        out: a folder for the result, which `read_detector_evaluation` reads. An earlier result in it is replaced.
         progress: receives the number of recordings done.
 
     Returns:
@@ -125,13 +136,16 @@ def evaluate_detector(
 
     Raises:
         UsageError: there is no such detector or table.
-        StillmotionError: no recording can be read, or a recording is one that the detector was learned from.
+        StillmotionError: no recording can be read, a recording is one that the detector was learned from, or `out`
+            cannot be written to.
 
     Examples:
         >>> result = sm.evaluate_detector("detector", "truth.csv")
         >>> result.disturbed_per_hour
         0.0
     """
+    if out is not None:
+        check_folder(Path(out))
     detector = detector if isinstance(detector, Detector) else load_detector(detector)
     recordings = read_truth(truth) if isinstance(truth, str | Path) else list(truth)
     if not recordings:
@@ -176,7 +190,7 @@ def evaluate_detector(
         hits = np.array([float(fault.alarm is not None) for fault in faults])
         found = (float(hits.mean()), *proportion_interval(hits, group_codes(fault_groups)[1]))
     normal_frames = sum(int((~part.unusual).sum()) for part in frames)
-    return DetectorEvaluation(
+    evaluation = DetectorEvaluation(
         tuple(faults),
         tuple(false_alarms),
         disturbed,
@@ -185,7 +199,40 @@ def evaluate_detector(
         {name: measure_curve(frames, name) for name in frames[0].scores},
         tuple(skipped),
         tuple(timelines),
+        str(detector.folder),
     )
+    if out is not None:
+        write_json(make_folder(Path(out)) / EVALUATION_FILE, _ADAPTER.dump_python(evaluation, mode="json"))
+    return evaluation
+
+
+def read_detector_evaluation(folder: str | Path) -> DetectorEvaluation:
+    """Read what `evaluate_detector` wrote.
+
+    Args:
+        folder: its `out`.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        UsageError: there is none.
+        StillmotionError: it is damaged.
+
+    Examples:
+        >>> result = sm.read_detector_evaluation("report")
+        >>> result.disturbed_per_hour
+        0.0
+    """
+    try:
+        return _ADAPTER.validate_json((Path(folder) / EVALUATION_FILE).read_bytes())
+    except OSError:
+        raise UsageError(f"{folder}: no test of a detector; `evaluate_detector` writes one") from None
+    except ValidationError:
+        raise StillmotionError(f"{folder}: a damaged test of a detector; test again") from None
+
+
+_ADAPTER = TypeAdapter(DetectorEvaluation)
 
 
 def _find(recording: TrueRecording, fault: TrueFault, alarms: Sequence[Alarm]) -> FoundFault:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.anomaly.arrays import Learned
 from stillmotion.anomaly.cycles import learn_cycles
 from stillmotion.anomaly.detector import (
@@ -28,6 +29,7 @@ from stillmotion.anomaly.footage import (
     MeasuredRecording,
     content_hash,
     find_recordings,
+    footage_folder,
     measure_recordings,
     unfinished_folder,
 )
@@ -62,7 +64,8 @@ def fit_anomaly_detector(
 ) -> Detector:
     """Learn from normal footage what is normal, and choose thresholds that keep a promise about false alarms.
 
-    If the call is interrupted, the same call goes on where it was.
+    If all recordings are shorter than two seconds, look alone is used. If the call is interrupted, the same call goes
+    on where it was.
 
     Args:
         normal: a folder of videos, at any depth, or one video. There must be nothing unusual in them.
@@ -114,10 +117,13 @@ def fit_anomaly_detector(
             kind: [_smoothed(kind, part, own, others, rate) for part, own in zip(distances, folds, strict=True)]
             for kind in KINDS
         }
+        if not _has_motion(memories, scores["motion"], rate):
+            del scores["motion"]
         cycles = learn_cycles(measured, folds, rate)
         if cycles.regions:
             scores["cycle"] = cycles.scores
-        footage = replace(_describe(measured, folds, rate), group=group)
+        folders = (str(footage_folder(Path(normal)).resolve()),)
+        footage = replace(_describe(measured, folds, rate), group=group, folders=folders)
         thresholds = choose_thresholds(scores, rate, footage.held_out, promised.per_hour)
 
         # The detector remembers all of them.
@@ -196,8 +202,6 @@ def _hold_out(
             for number, builder in builders.items():
                 if number != fold:
                     builder.add(measures, stack)
-    if not all(builder.has_motion for builder in builders.values()):
-        raise StillmotionError("the recordings are too short: each must last for 2 seconds or more")
     memories = {number: builder.build() for number, builder in builders.items()}
     held_out: list[list[Distances]] = []
     for part, own in zip(measured, folds, strict=True):
@@ -205,6 +209,13 @@ def _hold_out(
         held_out.append([memories[int(fold)].distances(measures, stack) for (measures, stack), fold in frames])
         progress("scoring what was held out", len(held_out), len(measured))
     return memories, held_out
+
+
+def _has_motion(memories: Mapping[int, Memory], scores: Sequence[NDArray[np.float64]], rate: float) -> bool:
+    """Whether recordings are long enough for motion: it is in each memory, and its score is known for a moment."""
+    return all(memory.motion.size for memory in memories.values()) and any(
+        np.isfinite(lasting_peak(part, rate)) for part in scores
+    )
 
 
 def _usual_distances(
@@ -227,7 +238,8 @@ def _usual_distances(
         if fold != without
     ]
     patches = np.quantile([frame.patches for frame in known], USUAL, axis=0)
-    motion = np.quantile([frame.motion for frame in known if frame.motion is not None], USUAL, axis=0)
+    moving = [frame.motion for frame in known if frame.motion is not None]
+    motion = np.quantile(moving, USUAL, axis=0) if moving else np.ones(patches.shape)
     return CellScales(
         np.maximum(patches, np.median(patches) / 2).astype(np.float32),
         float(np.quantile([frame.top for frame in known], USUAL)) or 1.0,

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -52,12 +52,13 @@ class Recording:
     group: str
 
 
-def find_recordings(normal: Path, group: str | None = None) -> list[Recording]:
+def find_recordings(normal: Path, group: str | None = None, within: str | PurePath = "") -> list[Recording]:
     """Find the recordings of normal footage.
 
     Args:
         normal: a folder or a video.
         group: a regular expression; what it matches in a video's path names its group.
+        within: where the folder is in the one that names are relative to.
 
     Returns:
         The recordings, sorted by path.
@@ -67,13 +68,18 @@ def find_recordings(normal: Path, group: str | None = None) -> list[Recording]:
         StillmotionError: there is no video in the folder.
     """
     check_exists(normal)
-    root = normal if normal.is_dir() else normal.parent
+    root = footage_folder(normal)
     files = [file for file in find_media(normal) if not is_image(file)] if normal.is_dir() else [normal]
     if not files:
         raise StillmotionError(f"{normal}: no videos in this folder")
     rule = make_grouping_rule(group)
-    names = [file.relative_to(root) for file in files]
+    names = [PurePath(within, file.relative_to(root)) for file in files]
     return [Recording(name.as_posix(), file, rule.group_of(name)) for name, file in zip(names, files, strict=True)]
+
+
+def footage_folder(normal: Path) -> Path:
+    """The folder of normal footage, which may be given as one of its videos."""
+    return normal if normal.is_dir() else normal.parent
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ one frame after the other, so that a stream gives what the file gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
+from statistics import median
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -38,6 +40,9 @@ FLOW_MEASURES = ("to the right", "downward", "speed", "change")
 _MODEL_LOCK = Lock()
 # Frames of a file that a backbone sees at a time.
 BATCH = 16
+# A frame that would be shown for more slots than this, and for twice as long as most of the last frames, has lost the
+# frames after it. Two slots without movement raise an alarm.
+GAP_SLOTS, GAP_FRAMES = 2, 50
 
 
 class Measures(NamedTuple):
@@ -168,6 +173,9 @@ def measure_source(
 ) -> Iterator[MeasuredFrame]:
     """Measure the frames of a source at the measurer's rate, as they arrive.
 
+    Where frames were lost, another recording begins: a frame that is shown until the next one comes would look like a
+    stop.
+
     Args:
         measurer: measures the frames.
         source: see `find_source`.
@@ -185,21 +193,56 @@ def measure_source(
     stats = stats or SourceStats()
     resize = Resizer(measurer.side, measurer.side)
     resampler: FrameResampler[SourceFrame] = FrameResampler(measurer.rate, source.start_seconds)
-    starts, last, pushed = True, 0.0, False
+    starts, gaps = True, _Gaps(measurer.rate)
+    last: SourceFrame | None = None
+
+    def measure(slots: Iterable[tuple[float, SourceFrame]]) -> Iterator[MeasuredFrame]:
+        nonlocal starts
+        for end, shown in slots:
+            yield MeasuredFrame(shown, measurer(resize(shown.frame), end, starts=starts))
+            starts = False
+
     with closing(read_source(source, stats=stats, **reading)) as frames:
         for frame in frames:
             if on_frame:
                 on_frame(frame)
-            if frame.starts_recording and pushed:
-                resampler, starts = FrameResampler(measurer.rate, frame.seconds), True
-            for end, shown in resampler.push(frame.seconds, frame):
-                yield MeasuredFrame(shown, measurer(resize(shown.frame), end, starts=starts))
-                starts = False
-            last, pushed = frame.seconds, True
-    last_end = last + 1 / stats.rate
-    for end, shown in resampler.flush(last_end if source.end_seconds is None else min(last_end, source.end_seconds)):
-        yield MeasuredFrame(shown, measurer(resize(shown.frame), end, starts=starts))
-        starts = False
+            if last is not None:
+                gap = gaps.push(frame.seconds - last.seconds, 1 / stats.rate) and not frame.starts_recording
+                stats.gaps += gap
+                if gap or frame.starts_recording:
+                    yield from measure(resampler.flush(min(last.seconds + 1 / stats.rate, frame.seconds)))
+                    resampler, starts = FrameResampler(measurer.rate, frame.seconds), True
+            yield from measure(resampler.push(frame.seconds, frame))
+            last = frame
+    if last is not None:
+        end = last.seconds + 1 / stats.rate
+        yield from measure(resampler.flush(end if source.end_seconds is None else min(end, source.end_seconds)))
+
+
+class _Gaps:
+    """Finds where a source has lost frames: where the next one comes late, and later than usual.
+
+    Args:
+        rate: frames per second that are measured.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._least = GAP_SLOTS / rate
+        self._recent: deque[float] = deque(maxlen=GAP_FRAMES)
+
+    def push(self, pause: float, declared: float) -> bool:
+        """Take the next pause.
+
+        Args:
+            pause: seconds from one frame to the next.
+            declared: what they should be, which not all sources know.
+
+        Returns:
+            Whether frames were lost in it.
+        """
+        usual = median(self._recent or [declared])
+        self._recent.append(pause)
+        return pause > max(self._least, 2 * usual)
 
 
 class _BatchMeasurer(FrameMeasurer):

@@ -94,7 +94,7 @@ class Memory:
     Attributes:
         patches: float32 `(entries, channels)`.
         top: float32 `(entries, features)`.
-        motion: float32 `(cells, entries, 16)`, divided by `motion_scale`.
+        motion: float32 `(cells, entries, 16)`, divided by `motion_scale`; no entries if all recordings were too short.
         motion_scale: float32 `(16,)`: how much each measure of movement varies.
     """
 
@@ -118,7 +118,7 @@ class Memory:
             return Distances(measures.starts, patches, top, self._motion_distances(stack))
 
     def _motion_distances(self, stack: Floats | None) -> Floats | None:
-        if stack is None:
+        if stack is None or not self.motion.size:
             return None
         scaled = (stack / self.motion_scale)[:, None]
         distances: Floats = np.sqrt(_squares(scaled, self.motion, self._motion_squares).min(axis=(1, 2)))
@@ -151,10 +151,12 @@ class MemoryBuilder:
 
     def __init__(self, seed: int = 0) -> None:
         self._rng = np.random.default_rng(seed)
+        self._cells = 0
         self._patches, self._top, self._motion = (_Reservoir(count, self._rng) for count in (CANDIDATES, 4000, 4000))
 
     def add(self, measures: Measures, stack: Floats | None) -> None:
         """Add a normal frame."""
+        self._cells = len(measures.patches)
         self._patches.add(measures.patches)
         self._top.add(measures.top[None])
         if stack is not None:
@@ -171,15 +173,15 @@ class MemoryBuilder:
 
     def _build(self, known: Memory | None) -> Memory:
         patches, top = self._patches.items(), self._top.items()
-        scale = _motion_scale(self._motion.items()) if known is None else known.motion_scale
-        stacks = np.swapaxes(self._motion.items() / scale, 0, 1) if self.has_motion else None
+        motion = self._motion.items() if self.has_motion else np.empty((0, self._cells, len(_floors())), np.float32)
+        scale = _motion_scale(motion) if known is None else known.motion_scale
+        stacks = np.swapaxes(motion / scale, 0, 1)
         if known is None:
-            assert stacks is not None
             entries = np.stack([_spread_out(cell, STACKS, self._rng) for cell in stacks])
             patches, top = _spread_out(patches, PATCHES, self._rng), _spread_out(top, TOPS, self._rng)
             return Memory(patches, top, entries.astype(np.float32), scale)
         entries = known.motion
-        if stacks is not None:
+        if stacks.size and known.motion.size:
             cells = zip(known.motion, stacks, strict=True)
             entries = np.stack([_grown(before, cell, STACKS, self._rng) for before, cell in cells])
         patches = _grown(known.patches, patches, PATCHES, self._rng)
@@ -196,6 +198,8 @@ def _motion_scale(motion: Floats) -> Floats:
 
     So a cell in which nothing ever moves is not infinitely sensitive.
     """
+    if not len(motion):
+        return _floors()
     within = motion.std(axis=0).mean(axis=0)
     scale: Floats = np.maximum(np.maximum(within, 0.1 * motion.std(axis=(0, 1))), _floors()).astype(np.float32)
     return scale

@@ -169,7 +169,7 @@ def choose_threshold(
     stretches = [part for whole in scores for part in np.array_split(whole, count_stretches(len(whole), rate))]
     peaks = np.sort([lasting_peak(part, rate) for part in stretches])[::-1]
     if not np.isfinite(peaks).any():
-        raise StillmotionError("the recordings are too short: each must last for 2 seconds or more")
+        raise StillmotionError("the recordings are too short: a second is the least")
     typical = float(np.nanmedian(np.concatenate(scores)))
     allowed = min(max(0, held_out.allowed(per_hour)), int(np.isfinite(peaks).sum()) - 1)
     value = float(peaks[allowed]) * MARGIN

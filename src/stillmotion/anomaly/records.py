@@ -10,7 +10,7 @@ from stillmotion.anomaly.promise import HeldOut, Threshold
 from stillmotion.anomaly.scene import SceneLimits
 
 Kind = Literal["look", "motion", "cycle"]
-# Those that every detector has. The cycle is there only where something repeats.
+# Motion is left out if all recordings are too short for it; the cycle is there only where something repeats.
 KINDS: tuple[Kind, ...] = ("look", "motion")
 
 
@@ -39,12 +39,14 @@ class NormalFootage:
         recordings: the files, relative to the footage's folder.
         contents: a hash of each file, by which it is known again.
         held_out_by: "group" (each recording by default), or "stretch" if there was one group only, cut into stretches
-            of time.
+            of time. Once recordings of other groups are added, it is "group", and only these are counted.
         held_out: how much thresholds rest on.
         parts: what was held out together; empty in detectors of earlier versions.
         groups: the group of each recording, likewise.
         group: the regular expression that names groups; None for the usual rule.
         acknowledged: hashes of clips of false alarms, which are remembered but change no threshold.
+        folders: where the recordings came from: in `fit`, and each other folder from which some were added. "" if it is
+            not known.
     """
 
     recordings: tuple[str, ...]
@@ -55,6 +57,13 @@ class NormalFootage:
     groups: tuple[str, ...] = ()
     group: str | None = None
     acknowledged: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ("",)
+
+    @property
+    def hours(self) -> float:
+        """Of all recordings."""
+        seconds = sum(part.end_seconds - part.start_seconds for part in self.parts)
+        return seconds / 3600 if self.parts else self.held_out.hours
 
 
 @dataclass(frozen=True)

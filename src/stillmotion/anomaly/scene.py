@@ -51,9 +51,9 @@ def learn_scene_limits(
         recordings: how many recordings, or groups of them, are alike.
 
     Returns:
-        The limits; None if there are too few recordings.
+        The limits; None if there are too few recordings, or all are too short for motion.
     """
-    if recordings < LEAST_RECORDINGS:
+    if recordings < LEAST_RECORDINGS or "motion" not in scores:
         return None
     lengths = [len(part) / rate for part in scores["look"]]
     seconds = float(np.clip(np.median(lengths), SHORTEST_SECONDS, LONGEST_SECONDS))

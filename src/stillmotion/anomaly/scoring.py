@@ -30,7 +30,8 @@ class Score:
         level: the highest of `look`, `motion` and `cycle`.
         look: how unusual the look is: 0 is typical, 1 is the threshold that keeps the promise. It is 0 for the first
             half second of a recording, in which it is not known.
-        motion: how unusual the movement is, likewise; not known for a second and a half.
+        motion: how unusual the movement is, likewise; not known for a second and a half, and always 0 if
+            all normal recordings were shorter than two seconds.
         cycle: how unusual the place in the cycle is, likewise; not known for two cycles, and always 0 where nothing
             repeats.
         speed: how much moves: the mean over the picture, in sides of the picture per second.
@@ -40,6 +41,7 @@ class Score:
         frame: the frame itself.
         scene_changed: whether it is now seen, for the first time, that the scene has changed slowly since training.
             This is no alarm, but levels mean less from then on: add normal footage.
+        in_alarm: whether an alarm is open after this frame.
         cells: float32 `(7, 7)`, how unusual each cell of this frame is by the kind that is the highest.
 
     Examples:
@@ -58,6 +60,7 @@ class Score:
     frame: SourceFrame | None = None
     cycle: float = 0.0
     scene_changed: bool = False
+    in_alarm: bool = False
     cells: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -131,7 +134,7 @@ def score_measures(
             measures.seconds,
             highest.value,
             levels["look"].value,
-            levels["motion"].value,
+            levels["motion"].value if "motion" in levels else 0.0,
             float(measures.flow[:, FLOW_MEASURES.index("speed")].mean()),
             highest.cell,
             raised,
@@ -139,35 +142,37 @@ def score_measures(
             frame,
             levels["cycle"].value if "cycle" in levels else 0.0,
             watch.push(score.look, score.motion),
+            finder.open,
             cells=_cell_levels(highest, score, thresholds, side),
         )
     if last is not None:
-        yield replace(last, ended=finder.flush() or last.ended)
+        yield replace(last, ended=finder.flush() or last.ended, in_alarm=False)
 
 
 def _cell_levels(
     highest: Level, score: FrameScore, thresholds: Mapping[Kind, Threshold], side: int
-) -> NDArray[np.float32] | None:
+) -> NDArray[np.float32]:
     """The level of each cell, as if the whole frame were like it; of a cycle, only that of the most unusual cell."""
+    levels = np.zeros((side, side), np.float32)
     if highest.kind == "cycle":
-        levels = np.zeros((side, side), np.float32)
         levels[highest.cell] = highest.value
         return levels
     cells = score.motion_cells if highest.kind == "motion" else score.look_cells
     threshold = thresholds["motion" if highest.kind == "motion" else "look"]
-    return (
-        None if cells is None else np.array([threshold.level(cell) for cell in cells], np.float32).reshape(side, side)
-    )
+    if cells is not None:
+        levels[:] = np.reshape([threshold.level(cell) for cell in cells], levels.shape)
+    return levels
 
 
 SCORE_COLUMNS = ("seconds", "level", "look", "motion", "cycle", "speed", "row", "column", "alarm")
 ALARM_COLUMNS = ("start_seconds", "raised_seconds", "end_seconds", "kind", "peak", "row", "column")
 
 
-def score_row(score: Score, *, in_alarm: bool) -> dict[str, Any]:
+def score_row(score: Score) -> dict[str, Any]:
     """A score as a row of a table, see `SCORE_COLUMNS`; the most unusual cell is counted from the upper left."""
     numbers = (score.seconds, score.level, score.look, score.motion, score.cycle, score.speed)
-    return dict(zip(SCORE_COLUMNS, (*(round(number, 3) for number in numbers), *score.cell, in_alarm), strict=True))
+    row = (*(round(number, 3) for number in numbers), *score.cell, score.in_alarm)
+    return dict(zip(SCORE_COLUMNS, row, strict=True))
 
 
 def alarm_row(alarm: Alarm) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import BeforeValidator, PlainSerializer
 
 from stillmotion.anomaly.alarms import Alarm
 from stillmotion.data import Videos, read_videos
@@ -15,6 +17,12 @@ NORMAL = "normal"
 # An alarm this long after a fault's end still counts as found: a score looks back over a second.
 GRACE_SECONDS = 1.0
 EARLY_SECONDS = 2.0
+# JSON has no infinity: there the end of the file is null.
+_EndSeconds = Annotated[
+    float,
+    PlainSerializer(lambda seconds: None if np.isinf(seconds) else seconds),
+    BeforeValidator(lambda seconds: np.inf if seconds is None else seconds),
+]
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,7 @@ class TrueFault:
     """
 
     start_seconds: float
-    end_seconds: float
+    end_seconds: _EndSeconds
     label: str
 
 

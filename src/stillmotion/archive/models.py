@@ -97,12 +97,9 @@ class DetectorPredictor:
         from stillmotion.decoding.live import find_source
 
         for video in videos:
-            rows, in_alarm = [], False
             try:
                 source = find_source(Path(video.path), start=video.start_seconds, end=video.end_seconds)
-                for score in score_source(self._detector, source):
-                    in_alarm = score.raised is not None or (in_alarm and score.ended is None)
-                    rows.append(score_row(score, in_alarm=in_alarm))
+                rows = [score_row(score) for score in score_source(self._detector, source)]
             except UnreadableVideoError as error:
                 yield str(error)
                 continue

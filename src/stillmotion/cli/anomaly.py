@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from stillmotion.anomaly import Detector, DetectorEvaluation, FaultSimulation
 
 REPORT_FILE = "report.html"
+DetectorFolder = Annotated[
+    Path,
+    typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
+]
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,7 +51,7 @@ def fit(
         str, typer.Option(metavar="NAME", help="What turns frames into features, see docs/backbones.md.")
     ] = "efficientnet-lite0",
     group: options.Group = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
+    replace: options.Replace = False,
 ) -> None:
     """Learn from normal footage what is normal. No fault is needed.
 
@@ -76,10 +80,7 @@ def fit(
 
 @app.command("test")
 def test(
-    detector: Annotated[
-        Path,
-        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
-    ],
+    detector: DetectorFolder,
     truth: Annotated[
         Path,
         typer.Argument(
@@ -90,7 +91,10 @@ def test(
         ),
     ],
     folder: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="A folder for a report with a timeline per recording.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="A folder for the figures and a report with a timeline per recording."
+        ),
     ] = None,
 ) -> None:
     """Test a detector on recordings whose faults are known.
@@ -105,7 +109,7 @@ def test(
     load_backend()
     loaded = load_detector(detector)
     with bar("anomaly") as progress:
-        result = evaluate_detector(loaded, truth, progress=progress)
+        result = evaluate_detector(loaded, truth, out=folder, progress=progress)
     _print_test(result)
     if folder is not None:
         from stillmotion.reports import write_anomaly_report
@@ -116,10 +120,7 @@ def test(
 
 @app.command()
 def simulate(
-    detector: Annotated[
-        Path,
-        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
-    ],
+    detector: DetectorFolder,
     normal: Annotated[
         Path,
         typer.Argument(
@@ -137,7 +138,7 @@ def simulate(
     ] = 10,
     seed: Annotated[int, typer.Option(help="Random seed; other seeds give other faults.", min=0)] = 0,
     group: options.Group = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
+    replace: options.Replace = False,
 ) -> None:
     """Find out which faults would be found, before anything has broken, and whether that needs motion.
 
@@ -169,10 +170,7 @@ def simulate(
 
 @app.command()
 def add(
-    detector: Annotated[
-        Path,
-        typer.Argument(metavar="DETECTOR", parser=options.read_path, help="The detector's folder.", show_default=False),
-    ],
+    detector: DetectorFolder,
     more: Annotated[
         Path,
         typer.Argument(
@@ -200,7 +198,8 @@ def add(
     with bar("anomaly") as progress:
         result = (acknowledge_alarm if acknowledged else add_normal_footage)(loaded, more, progress=progress)
     print_list("known already, left out", result.known)
-    print_list("remembered, without a say in thresholds", result.remembered)
+    why = "" if acknowledged else "of a group that it knows: "
+    print_list(f"{why}remembered, without a say in thresholds", result.remembered)
     print_list("added", result.added)
     if acknowledged and loaded.cycles:
         note("what comes at each phase of the cycle is not learned anew: false alarms by cycle may come again")
@@ -214,15 +213,23 @@ def _print_detector(detector: Detector) -> None:
     record, footage = detector.record, detector.record.footage
     units = footage.held_out.units
     count = len(footage.recordings)
-    out.print(f"learned from {count} recordings, {_hours(footage.held_out.hours)} of normal footage", markup=False)
+    out.print(f"learned from {count} recordings, {_hours(footage.hours)} of normal footage", markup=False)
     if footage.held_out_by == "stretch":
-        kind = "stretches"
+        one, kind = "stretch", "stretches"
         note(
             "all footage is of one group, so thresholds come from other stretches of the same recording. Another day "
             "may look different: add recordings of several days"
         )
     else:
-        kind = "recordings" if units == count else "groups of recordings"
+        one, kind = ("recording", "recordings") if units == count else ("group", "groups of recordings")
+    uncounted = footage.hours - footage.held_out.hours
+    if uncounted * 3600 > 1:
+        note(
+            f"{_hours(uncounted)} of one group are not counted: when they were scored, others of this group were "
+            "remembered"
+        )
+    if "motion" not in record.thresholds:
+        note("look alone is used: motion takes recordings of two seconds or more")
     if record.cycle_note:
         out.print(record.cycle_note, markup=False)
     if detector.still is None:
@@ -231,8 +238,9 @@ def _print_detector(detector: Detector) -> None:
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
     alarmed = f"{alarms} false alarm{'' if alarms == 1 else 's'}"
     out.print(
-        f"promise {record.promise}: {state}. Thresholds come from {units} {kind}, each held out, with {alarmed}. On "
-        f"new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 minutes count once",
+        f"promise {record.promise}: {state}. Thresholds come from {units} {one if units < 2 else kind}, each held out, "
+        f"with {alarmed}. On new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 "
+        "minutes count once",
         markup=False,
     )
     if not record.keeps_promise:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,13 +77,13 @@ def predict_with_detector(
             highest, alarms = 0.0, []
             try:
                 source = find_source(videos.file(video), start=video.start_seconds, end=video.end_seconds)
-                for score, in_alarm in _with_state(score_source(detector, source, watch=watch)):
+                for score in score_source(detector, source, watch=watch):
                     highest = max(highest, score.level)
                     alarms += [score.ended] if score.ended else []
                     if score.scene_changed:
                         note(f"{video.name}, {score.seconds:.0f} s: {SCENE_CHANGED}")
                     if out_file is not None:
-                        rows.append({"video": video.name, **score_row(score, in_alarm=in_alarm)})
+                        rows.append({"video": video.name, **score_row(score)})
                 described = ", ".join(map(describe_alarm, alarms))
                 table.add_row(escape(video.name), f"{highest:.2f}", described or "none")
             except StillmotionError as error:
@@ -141,14 +141,3 @@ def stream_with_detector(
     if outputs["alarms"] is not None and result.alarms:
         note(f"alarms: {shown(outputs['alarms'] / 'alarms.csv')}, with a folder for each")
         note("next: look at the where.jpg of each; the alarm.json of one that is none says how to make it normal")
-
-
-def _with_state(scores: Iterator[Score]) -> Iterator[tuple[Score, bool]]:
-    """Each score with whether an alarm is open after it."""
-    in_alarm = False
-    for score in scores:
-        if score.ended is not None:
-            in_alarm = False
-        if score.raised is not None:
-            in_alarm = True
-        yield score, in_alarm

@@ -103,6 +103,8 @@ def describe_source(stats: StreamStats | AlarmStreamStats, dropped: int) -> list
         phrases.append(f"{dropped} dropped")
     if source.reconnects:
         phrases.append(f"{source.reconnects} reconnects")
+    if source.gaps:
+        phrases.append(f"{source.gaps} gaps")
     if len(source.sizes) > 1:
         phrases.append(f"{len(source.sizes)} sizes")
     if stats.frames_per_second:

@@ -108,6 +108,7 @@ Seed = Annotated[int, typer.Option(help="Random seed, for the split and for trai
 Flip = Annotated[
     bool, typer.Option("--flip", help="Mirror half of the training clips. Do not use it if left and right matter.")
 ]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete trainings with other settings in the folder.")]
 Tensorboard = Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard logs into the run.")]
 Precision = Annotated[

@@ -109,7 +109,7 @@ def stream(
             help="Whether what is unlike the training clips is an event 'unknown'; with --only, name it there.",
         ),
     ] = True,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")] = False,
+    replace: options.Replace = False,
     start: Annotated[
         str | None,
         typer.Option(metavar="TIME", help="Where in a file to begin: 90, 1:30 or 0:01:30.", show_default=False),

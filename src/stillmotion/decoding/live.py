@@ -106,6 +106,7 @@ class SourceStats:
         dropped: frames dropped because they could not be used in time.
         rate: frames per second, as the source declares it.
         reconnects: how often the source was opened again.
+        gaps: how often so many frames were lost that another recording begins; only anomaly detectors count this.
         sizes: width and height of the frames, each time that they changed.
         error: why the source cannot be read at the moment; empty while it can.
     """
@@ -114,6 +115,7 @@ class SourceStats:
     dropped: int = 0
     rate: float = 25.0
     reconnects: int = 0
+    gaps: int = 0
     sizes: list[tuple[int, int]] = field(default_factory=list)
     error: str = ""
 

@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from stillmotion.anomaly import Score
@@ -146,15 +145,14 @@ class AlarmFolders:
     def _draw(self, alarm: _OpenAlarm) -> None:
         """Write the pictures of the most unusual frame so far."""
         score = self._peak
-        if score is None or score is alarm.drawn or score.frame is None:
+        if score is None or score is alarm.drawn or score.frame is None or score.cells is None:
             return
-        cells = np.zeros((7, 7), np.float32) if score.cells is None else score.cells
         picture = read_picture(score.frame.frame)
         when = alarm.record.start_time or f"{score.seconds:.1f} s"
         text = f"{score.kind}, level {score.level:.1f}, {when.replace('T', ' ')[:19]}"
         for name, pixels in (
             ("frame.jpg", picture),
-            ("where.jpg", draw_heat_map(picture, cells, score.cell, text)),
+            ("where.jpg", draw_heat_map(picture, score.cells, score.cell, text)),
         ):
             with atomic_write(alarm.folder / name) as part:
                 Image.fromarray(pixels).save(part, quality=90)

@@ -139,7 +139,6 @@ def stream_alarms(
     stats, stop = stats or AlarmStreamStats(), stop or threading.Event()
     names = AlarmNames(source, detector, live=live, drops=live and not every_frame)
     ended: list[Alarm] = []
-    in_alarm = False
     arrivals: deque[float] = deque(maxlen=RATE_FRAMES)
     with ExitStack() as stack:
         notifier: Notifier | None = None
@@ -185,9 +184,8 @@ def stream_alarms(
             if folders:
                 folders.push(score, partial(_clock, clock_time(frame), score.seconds), stopped=stop.is_set())
             ended += [score.ended] if score.ended else []
-            in_alarm = score.raised is not None or (in_alarm and score.ended is None)
             if tables[0]:
-                tables[0].write(score_row(score, in_alarm=in_alarm))
+                tables[0].write(score_row(score))
             if tables[1] and score.ended:
                 tables[1].write(alarm_row(score.ended))
             if notifier:

@@ -117,7 +117,7 @@ def _view(number: int, timeline: LevelTimeline, evaluation: DetectorEvaluation, 
         number,
         timeline.recording,
         _summary(faults, len(false)),
-        {name: polyline(timeline.seconds, getattr(timeline, name), x, y) for name in ("look", "motion")},
+        {name: polyline(timeline.seconds, levels, x, y) for name, levels in _levels(timeline).items()},
         y(1.0),
         faults,
         alarms,
@@ -132,6 +132,11 @@ def _view(number: int, timeline: LevelTimeline, evaluation: DetectorEvaluation, 
             "views": [sheet.viewbox(index) for index in range(frames)] if sheet else [],
         },
     )
+
+
+def _levels(timeline: LevelTimeline) -> dict[str, Sequence[float]]:
+    levels = {"look": timeline.look, "motion": timeline.motion, "cycle": timeline.cycle}
+    return {name: values for name, values in levels.items() if any(values)}
 
 
 def _summary(faults: Sequence[Span], false: int) -> str:
