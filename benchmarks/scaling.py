@@ -298,8 +298,8 @@ def describe(measured: dict[str, Any], files: int, seconds: float, busy: float) 
     lines = [
         "# Scaling of archives",
         "",
-        f"`python benchmarks/scaling.py --files {files} --seconds {seconds:g}`, on {os.cpu_count()} cores, {busy:.2f} of "
-        "them busy with other work just before it. Each worker has a core.",
+        f"`python benchmarks/scaling.py --files {files} --seconds {seconds:g}`, on {os.cpu_count()} cores, {busy:.2f} "
+        "of them busy with other work just before it. Each worker has a core.",
         "",
         "| Place | Workers | Files per second | Seconds per clip and worker | Against as many single processes |",
         "|---|---|---|---|---|",
