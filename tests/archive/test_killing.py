@@ -6,6 +6,8 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -55,9 +57,27 @@ def test_a_failure_counts_as_the_end_only_if_nothing_was_killed(
 ) -> None:
     """Each run is the answers of its `wait`; None for none in time, which is when something is killed."""
     module, left = benchmark(), iter(runs)
+    pretend_runs(monkeypatch, module, left, [])
+    assert module.disturb(["x"], 5, 0, pause=(0, 0)) == expected
+    assert not list(left)
+
+
+def test_on_a_cluster_drivers_actors_and_nodes_are_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, pids, nodes = benchmark(), list[int](), list[object]()
+    cluster = SimpleNamespace(actors=lambda: [7], replace_node=nodes.append)
+    pretend_runs(monkeypatch, module, iter([[*[None] * 9, 0]]), pids)
+    killed = Counter(module.disturb(["x"], 9, 0, pause=(0, 0), cluster=cluster))
+    assert killed == {"driver": pids.count(-1), "worker": pids.count(7), "node": len(nodes), "0": 1}
+    assert len(killed) == 4
+
+
+def pretend_runs(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, runs: Iterator[list[int | None]], pids: list[int]
+) -> None:
+    """Give the benchmark runs with these answers, and collect the processes that it kills."""
 
     def start(command: object) -> SimpleNamespace:
-        answers = iter(next(left))
+        answers = iter(next(runs))
 
         def wait(seconds: float) -> int:
             answer = next(answers)
@@ -68,6 +88,4 @@ def test_a_failure_counts_as_the_end_only_if_nothing_was_killed(
         return SimpleNamespace(pid=-1, wait=wait)
 
     monkeypatch.setattr(module, "subprocess", SimpleNamespace(Popen=start, TimeoutExpired=subprocess.TimeoutExpired))
-    monkeypatch.setattr(module, "os", SimpleNamespace(kill=lambda *_: None))
-    assert module.disturb(["x"], 5, 0, pause=(0, 0)) == expected
-    assert not list(left)
+    monkeypatch.setattr(module, "os", SimpleNamespace(kill=lambda pid, _: pids.append(pid)))

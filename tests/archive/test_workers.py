@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from helpers.archives import write_archive
-from stillmotion.archive import dispatching, list_archive
+from stillmotion.archive import dispatching, list_archive, workers
 from stillmotion.archive.records import ArchiveFile, Outcome
 from stillmotion.archive.workers import RaySource, _Actor, plan_actors
+from stillmotion.errors import StillmotionError
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,28 @@ def test_deaths_are_told_from_errors_on_ray() -> None:
         assert source.cause_of_death(error) == "its actor died"
     assert source.cause_of_death(ValueError("x")) is None
     assert source.cause_of_death(exceptions.ObjectStoreFullError("x")) is None
+
+
+def test_a_lost_cluster_is_one_line_and_no_reason_to_start_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray that is not connected starts a cluster of this machine when it shall kill an actor."""
+    asked: list[object] = []
+    actor = SimpleNamespace(ready=SimpleNamespace(remote=lambda: SimpleNamespace(future=Future)))
+    ray: Any = SimpleNamespace(
+        remote=lambda kind: SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: actor)),
+        nodes=lambda: [{"Alive": True, "Resources": {"CPU": 1}}],
+        is_initialized=lambda: len(asked) < 1,
+        kill=asked.append,
+        shutdown=lambda: None,
+    )
+    monkeypatch.setattr(workers, "connect", lambda address: ray)
+    with (
+        pytest.raises(StillmotionError, match=r"^Ray: the connection to the cluster is lost; the same call resumes$"),
+        RaySource(b"", "ray://head:10001") as source,
+    ):
+        source.start().end()
+        source.start().end()
+        raise ConnectionError("Exception that broke the connection")
+    assert asked == [actor]
 
 
 def test_an_actor_loads_its_model_where_an_error_is_not_taken_for_its_death(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,6 +16,7 @@ from helpers.steps import AloneTask, FailTask, FolderTask, KilledOnceTask, MeetT
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.execution.machine import default_workers, threads_per_worker
 from stillmotion.execution.places import check_place
+from stillmotion.execution.ray_clusters import connect
 from stillmotion.experiments import Processes
 from stillmotion.experiments.placement import executor_on
 from stillmotion.experiments.ray_cluster import RayCluster
@@ -29,7 +32,9 @@ def test_a_place_is_a_number_of_processes_or_a_cluster() -> None:
         assert isinstance(cluster, RayCluster) and cluster.address == address
 
 
-@pytest.mark.parametrize("on", ["", "processes", "processes:0", "processes:1.5", "ray://", "Ray", "cloud"])
+@pytest.mark.parametrize(
+    "on", ["", "processes", "processes:0", "processes:1.5", "ray://", "ray://head", "Ray", "cloud"]
+)
 def test_another_place_is_refused(on: str) -> None:
     with pytest.raises(UsageError, match="expected local, processes:N, ray or ray://HOST:PORT"):
         check_place(on)
@@ -39,6 +44,32 @@ def test_without_ray_one_line_says_how_to_get_it(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "ray", None)
     with RayCluster() as cluster, pytest.raises(StillmotionError, match=r'pip install "stillmotion\[ray\]"'):
         cluster.run([Step(id="a", title="", folder=tmp_path)])
+
+
+def test_where_nothing_listens_no_cluster_is_waited_for() -> None:
+    pytest.importorskip("ray")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"ray://127.0.0.1:{server.getsockname()[1]}"
+    with pytest.raises(StillmotionError, match=rf"^{address}: cannot be reached \(Connection refused\)$"):
+        connect(address)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Version mismatch: The cluster has:\n    Ray: 2.9\n", "Version mismatch: The cluster has: Ray: 2.9"),
+        ("Initialization failure:\nTraceback (most recent call last):\n  ...\nValueError: why\n", "ValueError: why"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_why_a_cluster_cannot_be_used_is_one_line(monkeypatch: pytest.MonkeyPatch, said: str, shown: str) -> None:
+    def init(**_: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(StillmotionError) as raised:
+        connect(None)
+    assert str(raised.value) == f"Ray: cannot be reached ({shown})"
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,8 @@ class RayWorker:
 
     def end(self) -> None:
         """See `ArchiveWorker`."""
-        self._ray.kill(self._actor)
+        if self._ray.is_initialized():  # If the connection is lost, Ray would start a cluster to kill the actor on.
+            self._ray.kill(self._actor)
 
 
 def plan_actors(machines: Sequence[float], threads: int) -> tuple[int, int]:
@@ -193,8 +194,11 @@ class RaySource:
         self.count, self._threads = plan_actors(machines, threads_per_worker())
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._ray.shutdown()
+        _, error, _ = raised
+        if isinstance(error, ConnectionError):  # Whatever is asked of a cluster that is gone raises it.
+            raise as_own_error(error) from None
 
     def start(self) -> RayWorker:
         """See `WorkerSource`."""

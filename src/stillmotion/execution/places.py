@@ -19,7 +19,7 @@ def check_place(on: str) -> None:
     Raises:
         UsageError: it has none of them.
     """
-    if not re.fullmatch(r"local|processes:[1-9]\d*|ray|ray://\S+", on):
+    if not re.fullmatch(r"local|processes:[1-9]\d*|ray|ray://\S+:\d+", on):
         raise UsageError(f"on is {on!r}; expected local, processes:N, ray or ray://HOST:PORT")
 
 

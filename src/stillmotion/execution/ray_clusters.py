@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import socket
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.errors import StillmotionError, first_line
+from stillmotion.errors import MAX_REASON, StillmotionError
 from stillmotion.execution.machine import threads_per_worker
 from stillmotion.execution.worker_processes import worker_environment
+
+# How long to wait for an answer of the machine that a cluster is reached by.
+CONNECT_SECONDS = 10.0
 
 
 def connect(address: str | None) -> Any:
@@ -30,17 +35,23 @@ def connect(address: str | None) -> Any:
     except ImportError:
         raise StillmotionError('a Ray cluster needs Ray: pip install "stillmotion[ray]"') from None
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would give every other program precedence
+    # Ray's only logger that a level does not silence: it warns that the connection is lost, which is an error later.
+    logging.getLogger("ray.util.client.logsclient").addHandler(logging.NullHandler())
     try:
-        ray.init(
-            address=address,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            configure_logging=False,
-            runtime_env={"env_vars": dict(_environment())},
-        )
+        if address is not None:
+            _check_listening(address)
+        with warnings.catch_warnings():  # Ray says in several lines what the error says in one.
+            warnings.simplefilter("ignore")
+            ray.init(
+                address=address,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                configure_logging=False,
+                runtime_env={"env_vars": dict(_environment())},
+            )
     except Exception as error:  # Ray raises plain ones, too.
-        raise StillmotionError(f"{address or 'Ray'}: cannot be reached ({first_line(error)})") from None
+        raise StillmotionError(f"{address or 'Ray'}: cannot be reached ({_one_line(error)})") from None
     return ray
 
 
@@ -75,10 +86,24 @@ def as_own_error(error: BaseException) -> BaseException:
         if not isinstance(cause, StillmotionError):
             cause.add_note(str(error))  # Where it happened in the worker.
         return cause
+    if isinstance(error, ConnectionError):
+        return StillmotionError("Ray: the connection to the cluster is lost; the same call resumes")
     if type(error).__module__.startswith("ray."):
         first = str(error).strip().splitlines()[0]
         return StillmotionError(f"Ray: {first}; the same call resumes")
     return error
+
+
+def _one_line(error: Exception) -> str:
+    """What an error says, without the traceback that it may have from the cluster."""
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return " ".join((text.splitlines()[-1] if "Traceback (" in text else text).split())[:MAX_REASON]
+
+
+def _check_listening(address: str) -> None:
+    """Raise OSError if nothing listens at an address: Ray would try for half a minute."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
 
 
 def _environment() -> Mapping[str, str]:

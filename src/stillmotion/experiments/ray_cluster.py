@@ -60,7 +60,7 @@ class RayCluster(Pool):
 
     def reports(self) -> Iterator[Report | logging.LogRecord]:
         """See `Pool`."""
-        if self._queue is not None:
+        if self._queue is not None and self._ray.is_initialized():
             yield from self._queue.get_nowait_batch(self._queue.size())
 
     def explain(self, error: BaseException) -> BaseException:
@@ -70,8 +70,11 @@ class RayCluster(Pool):
     def _connect(self) -> None:
         self._ray = connect(self.address)
         from ray.util.queue import Queue
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        self._queue = Queue()
+        # On the machine whose loss ends all work anyway. Ray may choose another one if this one has no cores to give.
+        here = NodeAffinitySchedulingStrategy(self._ray.get_runtime_context().get_node_id(), soft=False)
+        self._queue = Queue(actor_options={"num_cpus": 0, "scheduling_strategy": here})
 
 
 def _run(task: Task, queue: Any, level: int, folder: str) -> object:
