@@ -34,6 +34,7 @@ from stillmotion.streaming import StreamModel, stream_program
 from stillmotion.streaming.trial import structured_frames
 
 PAGE = Path(__file__).parents[1] / "docs" / "stream.md"
+FIGURES = Path(__file__).parent / "results" / "zoo.json"
 # The table stands between these lines of the page.
 BEGIN, END = "<!-- Written by benchmarks/zoo.py. -->", "<!-- End of what benchmarks/zoo.py writes. -->"
 # What the columns show.
@@ -232,7 +233,7 @@ def render_table(figures: dict[str, dict[str, Any]], setting: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default="", help="comma-separated parts of names: only models with one of them")
-    parser.add_argument("--figures", type=Path, default=Path("zoo.json"), help="where figures are kept")
+    parser.add_argument("--figures", type=Path, default=FIGURES, help="where figures are kept")
     parser.add_argument("--again", action="store_true", help="also measure models that have figures already")
     parser.add_argument("--export", action="store_true", help="export the models instead")
     arguments = parser.parse_args()
