@@ -6,16 +6,24 @@ import errno
 import os
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from helpers.archives import TextPredictor, expected_predictions, predict_texts, read_predictions, write_archive
-from stillmotion.archive import dispatching, list_archive, store, workers
-from stillmotion.archive.records import FileFailure, Outcome
+from helpers.archives import (
+    TextPredictor,
+    WorkersAtOnce,
+    expected_predictions,
+    predict_texts,
+    predicted,
+    read_predictions,
+    write_archive,
+)
+from stillmotion.archive import dispatching, list_archive, predicting, store, workers
+from stillmotion.archive.records import ArchiveFile, FileFailure, Outcome
 from stillmotion.errors import CancelledError, StillmotionError, UsageError
 
 TEXTS = {f"sub/{number:02}.mp4": "x" * (number + 1) for number in range(40)}
@@ -119,15 +127,71 @@ def test_strikes_are_counted_over_calls(tmp_path: Path, predictor: TextPredictor
     assert list(results.read_strikes().values()) == [3]
 
 
-def test_workers_that_die_of_everything_are_not_blamed_on_all_files(
-    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> WorkersAtOnce:
+    """Workers of whose kind archives are predicted in the test."""
+    source = WorkersAtOnce()
+    monkeypatch.setattr(predicting, "workers_on", lambda on, model: source)
+    return source
+
+
+def kill_all(files: Sequence[ArchiveFile]) -> Outcome:
+    raise RuntimeError
+
+
+def kill_by_name(files: Sequence[ArchiveFile]) -> Outcome:
+    if any("killer" in file.video.name for file in files):
+        raise RuntimeError
+    return predicted(files)
+
+
+KILLERS = {f"killer{number:02}.mp4": "x" for number in range(10)}
+
+
+def test_ten_files_that_kill_their_workers_one_after_the_other_do_not_end_the_work(
+    tmp_path: Path, at_once: WorkersAtOnce
 ) -> None:
-    monkeypatch.setattr(dispatching, "MAX_PASSED_OVER", 2)
-    monkeypatch.setattr(dispatching, "MAX_STRIKES", 1)
-    clips = write_archive(tmp_path / "clips", dict.fromkeys(("a.mp4", "b.mp4", "c.mp4"), "kill"))
-    with pytest.raises(StillmotionError, match="2 files one after the other killed their workers"):
-        predict_texts(clips, tmp_path / "out", "processes:1", predictor)
-    assert list((tmp_path / "out" / "errors").iterdir()) == []  # The next call tries them again.
+    """The next ten neither, in another call, nor those that come with strikes: a file that can be predicted still is.
+
+    Its rows are not there twice.
+    """
+    at_once.work, out = kill_by_name, tmp_path / "out"
+    more = {f"more{name}": text for name, text in KILLERS.items()}
+    for files, new in ((11, {**KILLERS, "good.mp4": "x"}), (21, more)):
+        result = predict_texts(write_archive(tmp_path / "clips", new), out, "local", None)
+        assert (result.files, result.predicted, len(result.failures)) == (files, 1, files - 1)
+        assert {failure.reason.partition(": ")[2] for failure in result.failures} == {
+            "killed its worker 3 times (SIGKILL)"
+        }
+    assert len(pq.read_table(out / "errors")) == 20
+    assert read_predictions(out) == [("good.mp4", "all", 1.0)]
+
+
+@pytest.mark.parametrize("number", [1, 10])
+def test_files_are_not_blamed_if_what_was_predicted_before_cannot_be_any_more(
+    tmp_path: Path, at_once: WorkersAtOnce, number: int
+) -> None:
+    """As when there is no memory, also if it is a single file."""
+    write_archive(tmp_path / "clips", {"good.mp4": "x"})
+    predict_texts(tmp_path / "clips", tmp_path / "out", "local", None)
+    at_once.work = kill_all
+    write_archive(tmp_path / "clips", dict(list(KILLERS.items())[:number]))
+    for _ in range(2):
+        with pytest.raises(StillmotionError, match="files in a row killed their workers"):
+            predict_texts(tmp_path / "clips", tmp_path / "out", "local", None)
+    assert list((tmp_path / "out" / "errors").iterdir()) == []
+    at_once.work = predicted
+    assert predict_texts(tmp_path / "clips", tmp_path / "out", "local", None).failures == ()
+
+
+def test_if_nothing_was_predicted_before_ten_files_in_a_row_end_the_work(
+    tmp_path: Path, at_once: WorkersAtOnce
+) -> None:
+    at_once.work = kill_by_name
+    write_archive(tmp_path / "clips", KILLERS)
+    with pytest.raises(StillmotionError, match=r"^10 files in a row killed their workers \(SIGKILL\), perhaps"):
+        predict_texts(tmp_path / "clips", tmp_path / "out", "local", None)
+    assert list((tmp_path / "out" / "errors").iterdir()) == []
 
 
 class Unloadable(TextPredictor):

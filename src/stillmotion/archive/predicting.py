@@ -143,13 +143,15 @@ def run_archive(
         if before:
             log.info("%d of %d files are predicted already", before, len(files))
         failures = [failed[file.key] for file in files if file.key in failed]
-        failures += _predict(store, left, model.pickled, on, progress, cancel)
+        control = next((file for file in files if file.key in done), None)
+        failures += _predict(store, left, control, model.pickled, on, progress, cancel)
     return ArchiveResult(store.name, len(files), len(files) - len(failures), before, tuple(failures))
 
 
 def _predict(
     store: ResultStore,
     files: Sequence[ArchiveFile],
+    control: ArchiveFile | None,
     model: bytes,
     on: str,
     progress: Progress,
@@ -162,7 +164,7 @@ def _predict(
     if not files:
         return failures
     with workers_on(on, model) as workers:
-        dispatcher = Dispatcher(workers, files, store.read_strikes(), store.write_strikes)
+        dispatcher = Dispatcher(workers, files, store.read_strikes(), store.write_strikes, control)
         with closing(dispatcher.outcomes()) as outcomes:
             for outcome in outcomes:
                 if outcome is not None:
