@@ -119,18 +119,19 @@ def test_what_fsspec_knows_is_read_and_written(tmp_path: Path) -> None:
 
 
 def test_a_store_that_does_not_answer_is_no_fault_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such a file stays to do. One that is gone is passed over."""
+    """Nor is one that refuses it, or in which it is not there any more."""
     (tmp_path / "trace").mkdir()
     gone = ArchiveFile(Video("memory://nowhere/gone.mp4"), "k-1", 1, "memory://nowhere")
     monkeypatch.setattr(worker, "limit_threads", lambda threads: None)
     predictor = worker.ArchivePredictor(pickle.dumps(TextPredictor(str(tmp_path / "trace"))), 1)
     monkeypatch.setattr(worker, "open_store", lambda store: fs.LocalFileSystem())
     (failure,) = predictor.predict([gone]).failures
-    assert failure.cause == "unreadable"
+    assert failure.cause == "temporary"
 
     def fail(*_: object) -> None:
         raise OSError("curlCode 6: could not resolve host")
 
     monkeypatch.setattr(worker, "fetch", fail)
-    with pytest.raises(sm.StillmotionError, match=r"^memory://nowhere/gone.mp4: cannot be fetched \(.*the same call"):
-        predictor.predict([gone])
+    (failure,) = predictor.predict([gone]).failures
+    assert failure.cause == "temporary"
+    assert failure.reason.startswith("memory://nowhere/gone.mp4: cannot be fetched (OSError: curlCode 6")

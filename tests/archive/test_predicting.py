@@ -7,6 +7,7 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from helpers.archives import (
     read_predictions,
     write_archive,
 )
-from stillmotion.archive import dispatching, list_archive, predicting, store, workers
+from stillmotion.archive import dispatching, list_archive, predicting, store, worker, workers
 from stillmotion.archive.records import ArchiveFile, FileFailure, Outcome
 from stillmotion.errors import CancelledError, StillmotionError, UsageError
 
@@ -192,6 +193,61 @@ def test_if_nothing_was_predicted_before_ten_files_in_a_row_end_the_work(
     with pytest.raises(StillmotionError, match=r"^10 files in a row killed their workers \(SIGKILL\), perhaps"):
         predict_texts(tmp_path / "clips", tmp_path / "out", "local", None)
     assert list((tmp_path / "out" / "errors").iterdir()) == []
+
+
+def refuse(names: str) -> Callable[[Sequence[ArchiveFile]], Outcome]:
+    """Files with these names are not to be had now."""
+
+    def work(files: Sequence[ArchiveFile]) -> Outcome:
+        refused = [file for file in files if names in Path(file.video.name).name]
+        outcome = predicted([file for file in files if file not in refused])
+        failures = tuple(FileFailure(file.video.name, file.key, "temporary", "refused") for file in refused)
+        return replace(outcome, keys=tuple(file.key for file in files), failures=failures)
+
+    return work
+
+
+def test_files_that_are_refused_are_reported_and_tried_again_by_the_next_call(
+    tmp_path: Path, at_once: WorkersAtOnce
+) -> None:
+    at_once.work, out = refuse("bad"), tmp_path / "out"
+    clips = write_archive(
+        tmp_path / "clips", {"good.mp4": "x", **{f"xbad{number:02}.mp4": "x" for number in range(30)}}
+    )
+    result = predict_texts(clips, out, "local", None)
+    assert (result.predicted, [failure.reason for failure in result.failures]) == (1, ["refused"] * 30)
+    assert list((out / "errors").iterdir()) == []
+    at_once.work = predicted
+    assert predict_texts(clips, out, "local", None).predicted == 31
+    assert len(read_predictions(out)) == 31
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_if_nothing_is_to_be_had_any_more_one_line_says_so(
+    tmp_path: Path, at_once: WorkersAtOnce, before: bool
+) -> None:
+    """As when a network share is gone. The same call goes on."""
+    clips, out = write_archive(tmp_path / "clips", {"good.mp4": "x"}), tmp_path / "out"
+    if before:
+        predict_texts(clips, out, "local", None)
+    at_once.work = refuse("")
+    write_archive(clips, {f"{number:03}.mp4": "x" for number in range(400)})
+    with pytest.raises(StillmotionError, match=r"files in a row could not be predicted \(refused\); the same"):
+        predict_texts(clips, out, "local", None)
+    assert len(at_once.given) < 20 and list((out / "errors").iterdir()) == []
+
+
+def test_what_may_be_over_soon_is_told_from_what_is_wrong_with_a_file(
+    tmp_path: Path, predictor: TextPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is gone may come back, and there may be more memory."""
+    monkeypatch.setattr(worker, "limit_threads", lambda threads: None)
+    texts = {"a.mp4": "broken", "b.mp4": "raise", "c.mp4": "memory", "d.mp4": "x", "e.mp4": "x"}
+    files = list_archive(write_archive(tmp_path / "clips", texts))
+    (tmp_path / "clips" / "e.mp4").unlink()
+    failures = worker.ArchivePredictor(pickle.dumps(predictor), 1).predict(files).failures
+    causes = {Path(failure.video).name: failure.cause for failure in failures}
+    assert causes == {"a.mp4": "unreadable", "b.mp4": "error", "c.mp4": "temporary", "e.mp4": "temporary"}
 
 
 class Unloadable(TextPredictor):

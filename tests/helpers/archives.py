@@ -30,7 +30,8 @@ WINDOWS = ("0", "1", "all")
 class TextPredictor:
     """Two windows and a whole video for each file, with its length; see `FilePredictor`.
 
-    A file whose text begins with "kill" kills its worker, one with "raise" raises, one with "broken" is unreadable.
+    A file whose text begins with "kill" kills its worker, one with "raise" raises, one with "memory" lacks memory, one
+    with "broken" is unreadable.
 
     Attributes:
         trace: a folder in which a file is made for each prediction, with the process that made it.
@@ -49,6 +50,8 @@ class TextPredictor:
                 os.kill(os.getpid(), signal.SIGKILL)
             if text.startswith("raise"):
                 raise ValueError("no such thing")
+            if text.startswith("memory"):
+                raise MemoryError
             if text.startswith("broken"):
                 yield f"{video.path}: not a readable video"
                 continue

@@ -140,6 +140,9 @@ class Dispatcher:
 
     def _came_back(self, files: Sequence[ArchiveFile], outcome: Outcome) -> list[Outcome]:
         outcomes = [] if files[0] is self.control else [outcome]
+        if sum(failure.cause == "temporary" for failure in outcome.failures) == len(files):
+            self._lose(files, f"could not be predicted ({outcome.failures[-1].reason})")
+            return outcomes
         self.lost.clear()
         failed = {failure.key for failure in outcome.failures}
         self.control = next((file for file in files if file.key not in failed), self.control)

@@ -131,10 +131,13 @@ class ResultStore:
                     self._files.delete_file(f"{self._root}/{name}")
 
     def add(self, outcome: Outcome) -> None:
-        """Keep an outcome, and write what waits if it is much or has waited for long."""
+        """Keep an outcome, and write what waits if it is much or has waited for long.
+
+        Failures that may be over soon are not kept: the next call tries these files again.
+        """
         if outcome.table is not None:
             self._tables.append(outcome.table)
-        self._failures += outcome.failures
+        self._failures += [failure for failure in outcome.failures if failure.cause != "temporary"]
         self._waiting += len(outcome.keys)
         if self._waiting >= FLUSH_FILES or time.monotonic() >= self._flushed + FLUSH_SECONDS:
             self.flush()

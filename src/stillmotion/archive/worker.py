@@ -17,10 +17,10 @@ from typing import Any
 
 from stillmotion.archive.addresses import fetch, open_store
 from stillmotion.archive.models import FilePredictor, Row
-from stillmotion.archive.records import ArchiveFile, FileFailure, Outcome, rows_table
+from stillmotion.archive.records import ArchiveFile, Cause, FileFailure, Outcome, rows_table
 from stillmotion.data import Video
-from stillmotion.decoding import limit_threads
-from stillmotion.errors import StillmotionError, describe_error
+from stillmotion.decoding import limit_threads, source_files
+from stillmotion.errors import describe_error
 from stillmotion.execution.worker_processes import start_quietly
 
 
@@ -53,7 +53,7 @@ class ArchivePredictor:
             What has become of them. Whatever goes wrong with one file is its failure.
 
         Raises:
-            StillmotionError: an object store does not give a file that it has.
+            StillmotionError: an object store cannot be opened.
         """
         readers = self._readers + any(file.store for file in files)
         parts = [files[start::readers] for start in range(min(readers, len(files)))]
@@ -83,16 +83,17 @@ class ArchivePredictor:
                 ):
                     if isinstance(result, str):
                         reason = result.replace(local.path, file.video.path)
-                        failures.append(FileFailure(file.video.name, file.key, "unreadable", reason))
+                        failures.append(_failure(file, local, "unreadable", reason))
                     else:
                         rows += [{"video": file.video.name, **row, "key": file.key} for row in result]
                     done += 1
             except Exception as error:
                 left = [file for file, _ in here[done:]]
                 if len(files) == 1 or not left:
-                    (file,) = left
+                    ((file, local),) = here[done:]
+                    cause: Cause = "temporary" if isinstance(error, MemoryError) else "error"
                     reason = f"{file.video.name}: {describe_error(error)}"
-                    return rows, [*failures, FileFailure(file.video.name, file.key, "error", reason)]
+                    return rows, [*failures, _failure(file, local, cause, reason)]
             else:
                 return rows, failures
         for file in left:  # One of them is at fault: each alone shows which.
@@ -116,14 +117,21 @@ class ArchivePredictor:
                     self._stores[file.store] = open_store(file.store)
                 copy = fetch(self._stores[file.store], file.video.path.partition("://")[2], folder)
                 here.append((file, replace(file.video, path=str(copy))))
-            except FileNotFoundError as error:
+            except OSError as error:  # Gone or refused; or it is the network, the credentials or this disk.
                 reason = f"{file.video.name}: cannot be fetched ({describe_error(error)})"
-                failures.append(FileFailure(file.video.name, file.key, "unreadable", reason))
-            except OSError as error:  # Of the network, the credentials or this disk, and no fault of the file.
-                raise StillmotionError(
-                    f"{file.video.name}: cannot be fetched ({describe_error(error)}); the same call resumes"
-                ) from None
+                failures.append(FileFailure(file.video.name, file.key, "temporary", reason))
         return here, failures
+
+
+def _failure(file: ArchiveFile, local: Video, cause: Cause, reason: str) -> FileFailure:
+    """Why a file has no predictions. If it cannot even be opened any more, that may be over soon."""
+    try:
+        for source in source_files(Path(local.path)):
+            with source.open("rb") as opened:
+                opened.read(1)
+    except OSError:
+        cause = "temporary"
+    return FileFailure(file.video.name, file.key, cause, reason)
 
 
 class _NoteHandler(logging.Handler):
