@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -193,6 +194,44 @@ def test_if_nothing_was_predicted_before_ten_files_in_a_row_end_the_work(
     with pytest.raises(StillmotionError, match=r"^10 files in a row killed their workers \(SIGKILL\), perhaps"):
         predict_texts(tmp_path / "clips", tmp_path / "out", "local", None)
     assert list((tmp_path / "out" / "errors").iterdir()) == []
+
+
+def test_a_group_takes_its_worker_about_half_a_minute_at_most(
+    tmp_path: Path, at_once: WorkersAtOnce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far as one can tell from the sizes of files, and from the time that others have taken; here, 1 s per byte."""
+    seconds = 0.0
+
+    def work(files: Sequence[ArchiveFile]) -> Outcome:
+        nonlocal seconds
+        seconds += sum(file.bytes for file in files)
+        return predicted(files)
+
+    monkeypatch.setattr(dispatching, "time", SimpleNamespace(monotonic=lambda: seconds))
+    at_once.work = work
+    texts = {f"{number:03}.mp4": "x" * 10 for number in range(40)} | {"long.mp4": "x" * 100}
+    predict_texts(write_archive(tmp_path / "clips", texts), tmp_path / "out", "local", None)
+    assert [len(group) for group in at_once.given][:4] == [1, 3, 3, 3]
+    assert max(len(group) for group in at_once.given) == 3 and at_once.given[-1] == ["long.mp4"]
+
+
+@pytest.mark.parametrize(("limit", "value"), [("FLUSH_FILES", 1), ("FLUSH_SECONDS", 0.0)])
+def test_results_are_written_while_the_work_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: float
+) -> None:
+    """When they are many or have waited for long, also if no others come."""
+    clips, out = write_archive(tmp_path / "clips", {"a.mp4": "x"}), tmp_path / "out"
+    parts: list[int] = []
+
+    def outcomes(self: dispatching.Dispatcher) -> Iterator[Outcome | None]:
+        for outcome in (predicted(list(self.waiting)), None, None):
+            yield outcome
+            parts.append(len(list((out / "predictions").iterdir())))
+            monkeypatch.setattr(store, limit, value)
+
+    monkeypatch.setattr(dispatching.Dispatcher, "outcomes", outcomes)
+    predict_texts(clips, out, "processes:1", None)
+    assert parts == [0, 1, 1]
 
 
 def refuse(names: str) -> Callable[[Sequence[ArchiveFile]], Outcome]:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 from stillmotion.archive.records import ArchiveFile, FileFailure, Outcome
 from stillmotion.archive.workers import ArchiveWorker, WorkerSource
@@ -23,15 +23,24 @@ MAX_LOST = 10
 # Starts that fail one after the other, before it is said that workers cannot start: at least so many, and one for each
 # worker, since they start at the same time.
 MAX_FAILED_STARTS = 3
-# Files of a group: enough for full batches, and few enough that little is lost with a worker.
+# A group of files is enough for full batches, and small enough that little is lost with a worker.
 GROUP_FILES = 32
 GROUP_BYTES = 1 << 30
+GROUP_SECONDS = 30.0
 # How many groups each worker shall still get when groups become smaller towards the end.
 GROUPS_LEFT = 4
 # After so long without any worker, it is said that there is none.
 PATIENCE_SECONDS = 60.0
 # How long to wait for workers before the caller can look at other things.
 POLL_SECONDS = 0.1
+
+
+class _Work(NamedTuple):
+    """A worker, the files that it has, and when it got them."""
+
+    worker: ArchiveWorker
+    files: list[ArchiveFile]
+    began: float
 
 
 class Dispatcher:
@@ -62,7 +71,9 @@ class Dispatcher:
         # Those that may have killed a worker.
         self.suspects = deque(file for file in files if file.key in self.strikes)
         self.starting: dict[Future[Any], ArchiveWorker] = {}
-        self.at_work: dict[Future[Outcome], tuple[ArchiveWorker, list[ArchiveFile]]] = {}
+        self.at_work: dict[Future[Outcome], _Work] = {}
+        # What workers have done, to guess how long the next files take.
+        self.bytes_done, self.seconds_at_work = 0, 0.0
         self.failed_starts = 0
         # Those that have killed workers often enough; they are not blamed before another file has been predicted.
         self.killers: list[Outcome] = []
@@ -92,7 +103,7 @@ class Dispatcher:
                 yield None
             yield from self._released()
         finally:
-            for worker in (*self.starting.values(), *(worker for worker, _ in self.at_work.values())):
+            for worker in (*self.starting.values(), *(work.worker for work in self.at_work.values())):
                 worker.end()
 
     def _start_workers(self) -> None:
@@ -128,9 +139,14 @@ class Dispatcher:
             )
 
     def _finished(self, future: Future[Outcome]) -> list[Outcome]:
-        worker, files = self.at_work[future]
+        worker, files, began = self.at_work[future]
         error = future.exception()
-        outcomes = self._came_back(files, future.result()) if error is None else self._died(files, error)
+        if error is None:
+            self.bytes_done += sum(file.bytes for file in files)
+            self.seconds_at_work += time.monotonic() - began
+            outcomes = self._came_back(files, future.result())
+        else:
+            outcomes = self._died(files, error)
         del self.at_work[future]
         if error is None:
             self._give_work(worker)
@@ -177,7 +193,7 @@ class Dispatcher:
         """The file that was predicted before, if it is time to see whether it still can be."""
         left = self.waiting or self.suspects or self.at_work
         wanted = len(self.lost) >= MAX_LOST or (self.killers and not left)
-        at_work = wanted and any(files[0] is self.control for _, files in self.at_work.values())
+        at_work = wanted and any(work.files[0] is self.control for work in self.at_work.values())
         return self.control if wanted and not at_work else None
 
     def _released(self) -> list[Outcome]:
@@ -187,7 +203,7 @@ class Dispatcher:
     def _give_work(self, worker: ArchiveWorker) -> None:
         group = self._next_group()
         if group:
-            self.at_work[worker.submit(group)] = worker, group
+            self.at_work[worker.submit(group)] = _Work(worker, group, time.monotonic())
         else:
             worker.end()
 
@@ -214,7 +230,9 @@ class Dispatcher:
         count = max(1, min(GROUP_FILES, len(self.waiting) // (GROUPS_LEFT * self.source.count)))
         group = [self.waiting.popleft()]
         size = group[0].bytes
-        while self.waiting and len(group) < count and size + self.waiting[0].bytes <= GROUP_BYTES:
+        # Before anything is known of the time that files take, groups are of one file.
+        most = min(GROUP_BYTES, GROUP_SECONDS * self.bytes_done / max(self.seconds_at_work, 1e-9))
+        while self.waiting and len(group) < count and size + self.waiting[0].bytes <= most:
             group.append(self.waiting.popleft())
             size += group[-1].bytes
         return group

@@ -175,6 +175,7 @@ def _predict(
                         if kind not in notes:
                             notes.add(kind)
                             log.info(note)
+                store.flush_if_due()
                 if cancel is not None and cancel.is_set():
                     raise CancelledError("canceled; the same call resumes where it stopped")
                 figures = {"files_per_second": done / max(time.monotonic() - began, 1e-9)} if done else {}

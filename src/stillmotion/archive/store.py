@@ -21,7 +21,7 @@ from stillmotion.errors import StillmotionError, UsageError, describe_error
 from stillmotion.files import as_path, atomic_write, folder_lock, is_address, make_folder
 
 PREDICTIONS, ERRORS = "predictions", "errors"
-# What a run loses at most if it is killed, and how many parts there are.
+# How long results wait at most, and how many of them.
 FLUSH_SECONDS = 30.0
 FLUSH_FILES = 2000
 READERS = 16  # of parts at once, for object stores answer late
@@ -131,7 +131,7 @@ class ResultStore:
                     self._files.delete_file(f"{self._root}/{name}")
 
     def add(self, outcome: Outcome) -> None:
-        """Keep an outcome, and write what waits if it is much or has waited for long.
+        """Keep an outcome until it is written.
 
         Failures that may be over soon are not kept: the next call tries these files again.
         """
@@ -139,6 +139,9 @@ class ResultStore:
             self._tables.append(outcome.table)
         self._failures += [failure for failure in outcome.failures if failure.cause != "temporary"]
         self._waiting += len(outcome.keys)
+
+    def flush_if_due(self) -> None:
+        """Write what waits if it is much or has waited for long."""
         if self._waiting >= FLUSH_FILES or time.monotonic() >= self._flushed + FLUSH_SECONDS:
             self.flush()
 
