@@ -7,6 +7,7 @@ import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -194,6 +195,26 @@ def test_if_nothing_was_predicted_before_ten_files_in_a_row_end_the_work(
     with pytest.raises(StillmotionError, match=r"^10 files in a row killed their workers \(SIGKILL\), perhaps"):
         predict_texts(tmp_path / "clips", tmp_path / "out", "local", None)
     assert list((tmp_path / "out" / "errors").iterdir()) == []
+
+
+def test_a_worker_that_has_died_before_it_gets_files_is_replaced(tmp_path: Path, at_once: WorkersAtOnce) -> None:
+    """Its files are not blamed, and none is lost."""
+    dead = [True, False, True]  # Once it would get one file, and once several.
+    submit = at_once.submit
+    ended: list[None] = []
+
+    def submit_or_die(files: Sequence[ArchiveFile]) -> Future[Outcome]:
+        if dead and dead.pop():
+            raise RuntimeError
+        return submit(files)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(at_once, "submit", submit_or_die)
+        patch.setattr(at_once, "end", lambda: ended.append(None))
+        predict_texts(write_archive(tmp_path / "clips", TEXTS), tmp_path / "out", "local", None)
+    assert sorted(name for group in at_once.given for name in group) == sorted(Path(name).name for name in TEXTS)
+    assert len(ended) == 3 and not dead
+    assert store.ResultStore(tmp_path / "out").read_strikes() == {}
 
 
 def test_a_group_takes_its_worker_about_half_a_minute_at_most(

@@ -203,9 +203,14 @@ class Dispatcher:
     def _give_work(self, worker: ArchiveWorker) -> None:
         group = self._next_group()
         if group:
-            self.at_work[worker.submit(group)] = _Work(worker, group, time.monotonic())
-        else:
-            worker.end()
+            try:
+                self.at_work[worker.submit(group)] = _Work(worker, group, time.monotonic())
+                return
+            except Exception as error:  # The worker has died since it came back: it is no fault of these files.
+                if self.source.cause_of_death(error) is None:
+                    raise
+                (self.waiting if len(group) > 1 else self.suspects).extendleft(reversed(group))
+        worker.end()
 
     def _count_available(self) -> int:
         """How many files workers can get now."""
