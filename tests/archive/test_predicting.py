@@ -329,7 +329,7 @@ def test_a_process_that_takes_the_place_of_another_one_loads_the_model(
     """Loky replaces processes whose memory grows; here, one is asked for its number and not to load the model."""
     monkeypatch.setattr(workers, "load_model", os.getpid)
     clips = write_archive(tmp_path / "clips", {"a.mp4": "x"})
-    worker = workers.ProcessWorker(pickle.dumps(predictor))
+    worker = workers.ProcessWorker(pickle.dumps(predictor), 1)
     try:
         outcome = worker.submit(list_archive(clips)).result()
     finally:

@@ -32,6 +32,15 @@ def test_actors_fit_the_smallest_machine(machines: list[float], threads: int, ex
     assert plan_actors(machines, threads) == expected
 
 
+def test_worker_processes_divide_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr("loky.cpu_count", lambda: 16)
+    monkeypatch.setattr(workers, "ProcessWorker", lambda model, count: threads.append(count))
+    for on in ("processes:2", "processes:5", "processes:16", "processes:20"):
+        workers.workers_on(on, b"").start()
+    assert threads == [8, 3, 1, 1]
+
+
 def test_deaths_are_told_from_errors_on_ray() -> None:
     exceptions = pytest.importorskip("ray.exceptions")
     source = RaySource(b"", None)

@@ -16,7 +16,7 @@ from loky.backend import get_context
 
 from stillmotion.archive.records import ArchiveFile, Outcome
 from stillmotion.archive.worker import ArchivePredictor, load_model, predict_files, start_process
-from stillmotion.execution.machine import default_workers, threads_per_worker
+from stillmotion.execution.machine import cores, most_workers, threads_per_worker
 from stillmotion.execution.places import LOCAL, check_place, ray_address
 from stillmotion.execution.ray_clusters import as_own_error, connect, enter_folder
 from stillmotion.execution.worker_processes import interrupts_blocked, worker_environment
@@ -64,8 +64,7 @@ class WorkerSource(Protocol):
 class ProcessWorker:
     """A process of its own, so that none dies with another; see `ArchiveWorker`."""
 
-    def __init__(self, model: bytes) -> None:
-        threads = threads_per_worker()
+    def __init__(self, model: bytes, threads: int) -> None:
         with interrupts_blocked():  # which a worker inherits
             context = get_context("loky")
             closes_with_parent, self._alive = context.Pipe(duplex=False)
@@ -96,7 +95,7 @@ class ProcessSource:
 
     Args:
         model: see `ArchivePredictor`.
-        count: how many.
+        count: how many, among which the cores are divided.
     """
 
     def __init__(self, model: bytes, count: int) -> None:
@@ -110,7 +109,7 @@ class ProcessSource:
 
     def start(self) -> ProcessWorker:
         """See `WorkerSource`."""
-        return ProcessWorker(self._model)
+        return ProcessWorker(self._model, max(1, cores() // self.count))
 
     def cause_of_death(self, error: BaseException) -> str | None:
         """See `WorkerSource`."""
@@ -238,4 +237,4 @@ def workers_on(on: str, model: bytes) -> WorkerSource:
     check_place(on)
     if on.startswith("ray"):
         return RaySource(model, ray_address(on))
-    return ProcessSource(model, default_workers() if on == LOCAL else int(on.partition(":")[2]))
+    return ProcessSource(model, most_workers() if on == LOCAL else int(on.partition(":")[2]))
