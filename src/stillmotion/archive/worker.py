@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import platform
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +23,10 @@ from stillmotion.archive.records import ArchiveFile, Cause, FileFailure, Outcome
 from stillmotion.data import Video
 from stillmotion.decoding import limit_threads, source_files
 from stillmotion.errors import describe_error
-from stillmotion.execution.worker_processes import start_quietly
+from stillmotion.execution.worker_processes import process_exists, start_quietly
+
+# What names of folders with copies begin with. The number of the process follows.
+_COPIES = f"stillmotion-{platform.node()}_"
 
 
 class ArchivePredictor:
@@ -38,6 +43,7 @@ class ArchivePredictor:
 
     def __init__(self, model: bytes, threads: int) -> None:
         limit_threads(threads)
+        _delete_left_copies()
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         self._predictor: FilePredictor = pickle.loads(model)
         self._readers = 1 if self._predictor.reads_ahead else threads
@@ -74,7 +80,7 @@ class ArchivePredictor:
         rows: list[Row] = []
         failures: list[FileFailure] = []
         done = 0
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{_COPIES}{os.getpid()}_", ignore_cleanup_errors=True) as folder:
             here, absent = self._fetched(files, Path(folder))
             failures += absent
             try:
@@ -132,6 +138,14 @@ def _failure(file: ArchiveFile, local: Video, cause: Cause, reason: str) -> File
     except OSError:
         cause = "temporary"
     return FileFailure(file.video.name, file.key, cause, reason)
+
+
+def _delete_left_copies() -> None:
+    """Delete the copies of files that workers have left when they were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_COPIES}*"):
+        pid = folder.name.removeprefix(_COPIES).partition("_")[0]
+        if pid.isdecimal() and not process_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _NoteHandler(logging.Handler):
