@@ -115,7 +115,7 @@ def test_what_fsspec_knows_is_read_and_written(tmp_path: Path) -> None:
     (tmp_path / "trace").mkdir()
     clips = write_archive(tmp_path / "clips", {"a.mp4": "one"})
     predict_texts(clips, "memory://box/out", "processes:1", TextPredictor(str(tmp_path / "trace")))
-    assert ResultStore("memory://box/out").read_done() == {one.key: str(clips / "a.mp4") for one in list_archive(clips)}
+    assert ResultStore("memory://box/out").read_done() == {one.key for one in list_archive(clips)}
     assert predict_texts(clips, "memory://box/out", "processes:1", TextPredictor("")).before == 1
     assert split_address("memory://box/out") == ("memory://box", "box/out")
 

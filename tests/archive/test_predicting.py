@@ -80,7 +80,7 @@ def test_what_has_changed_is_told_by_the_place_of_a_file_and_not_by_its_name(
     assert [length for _, _, length in read_predictions(out)] == [2.0, 7.0] * 3
 
 
-def test_a_file_that_kills_its_worker_is_passed_over_and_no_other_is_blamed(
+def test_a_file_that_kills_its_worker_is_not_tried_again_and_no_other_is_blamed(
     tmp_path: Path, predictor: TextPredictor
 ) -> None:
     """It is tried three times alone. What fails otherwise is tried once; neither is tried again by the next call."""
@@ -396,10 +396,10 @@ def test_a_part_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
             with pytest.raises(StillmotionError, match="cannot be written"):
                 results.flush()
         assert list((tmp_path / "out" / "predictions").iterdir()) == []
-        assert results.read_done() == {}
+        assert results.read_done() == set()
         (tmp_path / "out" / "predictions" / ".part-x.parquet").write_text("what a run that was killed has left")
         results.flush()
-        assert results.read_done() == {"k": "a.mp4"}
+        assert results.read_done() == {"k"}
         with pytest.raises(StillmotionError, match="another stillmotion process is using this folder"):
             store.ResultStore(tmp_path / "out").locked().__enter__()
     assert read_predictions(tmp_path / "out") == [("a.mp4", "all", 1.0)]
@@ -453,7 +453,7 @@ def test_a_damaged_part_is_named(tmp_path: Path, predictor: TextPredictor) -> No
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_cluster_predicts_each_file_once_and_passes_over_what_kills_its_actors(
+def test_a_cluster_predicts_each_file_once_and_gives_up_what_kills_its_actors(
     tmp_path: Path, predictor: TextPredictor
 ) -> None:
     """Relative paths mean the same there."""

@@ -102,15 +102,13 @@ class ResultStore:
                 "before; choose another folder"
             )
 
-    def read_done(self) -> dict[str, str]:
-        """The files that are predicted: their names, by their keys."""
-        done: dict[str, str] = {}
-        for table in self._read_parts(PREDICTIONS, ["video", "key"]).values():
-            done.update({row["key"]: row["video"] for row in table.to_pylist()})
-        return done
+    def read_done(self) -> set[str]:
+        """The keys of the files that are predicted."""
+        tables = self._read_parts(PREDICTIONS, ["key"]).values()
+        return {str(key) for table in tables for key in table["key"].to_pylist()}
 
     def read_failures(self) -> dict[str, FileFailure]:
-        """The files that are passed over, by their keys."""
+        """The files that are not tried again, by their keys."""
         tables = self._read_parts(ERRORS, ["video", "key", "cause", "reason"]).values()
         return {row["key"]: FileFailure(**row) for table in tables for row in table.to_pylist()}
 
