@@ -50,7 +50,9 @@ def test_a_cluster_gets_an_actor_for_each_core_and_is_left_as_it_was(
         source.start().end()
     (actor,) = killed
     assert actor.given["num_cpus"] == 1
-    assert actor.given["runtime_env"]["env_vars"]["TF_NUM_INTRAOP_THREADS"] == "1"
+    variables = actor.given["runtime_env"]["env_vars"]
+    assert variables["TF_NUM_INTRAOP_THREADS"] == "1"
+    assert variables["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "0"  # All see the GPUs.
     assert ended == [True] * own
 
 

@@ -62,7 +62,7 @@ def machine_cores(ray: Any) -> list[int]:
 
 
 def runtime_env(threads: int) -> dict[str, Any]:
-    """What Ray has to give to a worker: its number of threads, where this process finds modules, and the GPUs that there are.
+    """What Ray has to give to a worker: its number of threads, where this process finds modules, and GPUs.
 
     Args:
         threads: see `worker_environment`.
@@ -71,7 +71,7 @@ def runtime_env(threads: int) -> dict[str, Any]:
         What Ray calls a runtime environment.
     """
     names = [name for name in ("KERAS_BACKEND", "STILLMOTION_CACHE", "PYTHONPATH") if name in os.environ]
-    # Some versions of Ray hide the GPUs from who asks for none.
+    # Some versions of Ray hide GPUs from actors and tasks that ask for none.
     given = {name: os.environ[name] for name in names} | {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
     return {"env_vars": worker_environment(threads, os.environ) | given}
 
