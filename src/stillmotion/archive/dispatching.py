@@ -77,8 +77,8 @@ class Dispatcher:
         self.failed_starts = 0
         # Those that have killed workers often enough; they are not blamed before another file has been predicted.
         self.killers: list[Outcome] = []
-        # Those that came to nothing since one did not.
-        self.lost: set[str] = set()
+        # Those that came to nothing since one did not, and how.
+        self.lost: dict[str, str] = {}
         self.patient_until = time.monotonic() + PATIENCE_SECONDS
 
     def outcomes(self) -> Generator[Outcome | None, None, None]:
@@ -99,6 +99,8 @@ class Dispatcher:
                         self._started(future)
                     else:
                         yield from self._finished(future)
+                if self._pauses() and not self.at_work:
+                    raise self._stop()
                 self._say_if_none_starts()
                 yield None
             yield from self._released()
@@ -185,9 +187,17 @@ class Dispatcher:
 
     def _lose(self, files: Sequence[ArchiveFile], how: str) -> None:
         """Note that files came to nothing. Raises StillmotionError if that is no fault of theirs."""
-        self.lost.update(file.key for file in files)
-        if files[0] is self.control or (self.control is None and len(self.lost) >= MAX_LOST):
-            raise StillmotionError(f"{len(self.lost)} files in a row {how}; the same call goes on")
+        self.lost.update(dict.fromkeys((file.key for file in files), how))
+        if files[0] is self.control:
+            raise self._stop()
+
+    def _stop(self) -> StillmotionError:
+        *_, how = self.lost.values()
+        return StillmotionError(f"{len(self.lost)} files in a row {how}; the same call goes on")
+
+    def _pauses(self) -> bool:
+        """Whether so many were lost, and none was ever predicted, that the others at work are waited for."""
+        return self.control is None and len(self.lost) >= MAX_LOST
 
     def _wanted_control(self) -> ArchiveFile | None:
         """The file that was predicted before, if it is time to see whether it still can be."""
@@ -214,6 +224,8 @@ class Dispatcher:
 
     def _count_available(self) -> int:
         """How many files workers can get now."""
+        if self._pauses():
+            return 0
         count = len(self.waiting) + sum(not self._is_last_try(file) for file in self.suspects)
         count += self._wanted_control() is not None
         return count if count or self.at_work else min(1, len(self.suspects))
@@ -223,15 +235,17 @@ class Dispatcher:
 
     def _next_group(self) -> list[ArchiveFile]:
         """The next files for a worker. Towards the end they become fewer, so that all workers end at the same time."""
+        if not self._count_available():
+            return []
         if control := self._wanted_control():
             return [control]
         if not self.waiting:
-            if not self._count_available():
-                return []
             # Last tries come last. They are alone: another worker may be at fault, which has taken all memory.
             file = next((file for file in self.suspects if not self._is_last_try(file)), self.suspects[0])
             self.suspects.remove(file)
             return [file]
+        if self.control is None:  # Files that lie beside each other may all be bad: those tried first are scattered.
+            self.waiting.rotate(int(0.618 * len(self.waiting)))
         count = max(1, min(GROUP_FILES, len(self.waiting) // (GROUPS_LEFT * self.source.count)))
         group = [self.waiting.popleft()]
         size = group[0].bytes

@@ -66,7 +66,7 @@ def predict_archive(
     """Predict many files side by side, into a folder of Parquet files. The same call goes on after an interruption.
 
     `out/predictions/` gets the rows of `stillmotion predict` with a column `key`, in more and more parts as the work
-    goes on, and `out/errors/` one row for each file that has no predictions. All rows of a file are in one part. A
+    goes on, and `out/errors/` one row for each file that cannot be predicted. All rows of a file are in one part. A
     file is known by its path, its segment, its size and when it was changed: it is predicted once, and again only if
     it has changed or its rows are deleted. One that is alone with its worker when that dies, three times, is not tried
     again.
