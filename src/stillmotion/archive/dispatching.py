@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 # A file that was alone with its worker when that died, this often, is not tried again.
 MAX_STRIKES = 3
-# So many files that are lost in a row are perhaps no fault of theirs.
+# If so many files in a row come to nothing, it may be no fault of theirs.
 MAX_LOST = 10
 # Starts that fail one after the other, before it is said that workers cannot start: at least so many, and one for each
 # worker, since they start at the same time.
