@@ -6,8 +6,10 @@ import os
 import pickle
 import socket
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,24 +115,53 @@ def test_what_fsspec_knows_is_read_and_written(tmp_path: Path) -> None:
     (tmp_path / "trace").mkdir()
     clips = write_archive(tmp_path / "clips", {"a.mp4": "one"})
     predict_texts(clips, "memory://box/out", "processes:1", TextPredictor(str(tmp_path / "trace")))
-    assert ResultStore("memory://box/out").read_done() == {one.key: str(clips / "a.mp4") for one in list_archive(clips)}
+    assert ResultStore("memory://box/out").read_done() == {one.key for one in list_archive(clips)}
     assert predict_texts(clips, "memory://box/out", "processes:1", TextPredictor("")).before == 1
     assert split_address("memory://box/out") == ("memory://box", "box/out")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell whether a process exists")
+def test_copies_that_dead_workers_have_left_are_deleted_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of living ones stay, and so do folders of other machines and programs."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(worker, "limit_threads", lambda threads: None)
+    seen: list[Path] = []
+
+    class Predictor(TextPredictor):
+        def predict(self, videos: Sequence[Video]) -> Iterator[list[dict[str, Any]] | str]:
+            seen.extend(path for path in tmp_path.iterdir() if path.is_dir())
+            yield from ("" for _ in videos)
+
+    source = worker.ArchivePredictor(pickle.dumps(TextPredictor("")), 1)
+    monkeypatch.setattr(source, "_predictor", Predictor(""))
+    source.predict([ArchiveFile(Video("a.mp4"), "k-1", 1)])
+    (living,) = seen
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    others = [living, living.with_name("stillmotion-other_1_x"), tmp_path / "stillmotion"]
+    left = living.with_name(living.name.replace(f"_{os.getpid()}_", f"_{dead.pid}_"))
+    for folder in (*others, left):
+        folder.mkdir()
+    worker.ArchivePredictor(pickle.dumps(TextPredictor("")), 1)
+    assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
 def test_a_store_that_does_not_answer_is_no_fault_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such a file stays to do. One that is gone is passed over."""
+    """Nor is one that refuses it, or in which it is not there any more."""
     (tmp_path / "trace").mkdir()
     gone = ArchiveFile(Video("memory://nowhere/gone.mp4"), "k-1", 1, "memory://nowhere")
     monkeypatch.setattr(worker, "limit_threads", lambda threads: None)
     predictor = worker.ArchivePredictor(pickle.dumps(TextPredictor(str(tmp_path / "trace"))), 1)
     monkeypatch.setattr(worker, "open_store", lambda store: fs.LocalFileSystem())
     (failure,) = predictor.predict([gone]).failures
-    assert failure.cause == "unreadable"
+    assert failure.cause == "temporary"
 
     def fail(*_: object) -> None:
         raise OSError("curlCode 6: could not resolve host")
 
     monkeypatch.setattr(worker, "fetch", fail)
-    with pytest.raises(sm.StillmotionError, match=r"^memory://nowhere/gone.mp4: cannot be fetched \(.*the same call"):
-        predictor.predict([gone])
+    (failure,) = predictor.predict([gone]).failures
+    assert failure.cause == "temporary"
+    assert failure.reason.startswith("memory://nowhere/gone.mp4: cannot be fetched (OSError: curlCode 6")

@@ -14,22 +14,55 @@ import pytest
 from helpers.archives import write_archive
 from stillmotion.archive import dispatching, list_archive, workers
 from stillmotion.archive.records import ArchiveFile, Outcome
-from stillmotion.archive.workers import RaySource, _Actor, plan_actors
+from stillmotion.archive.workers import RaySource, _Actor
 from stillmotion.errors import StillmotionError
 
 
-@pytest.mark.parametrize(
-    ("machines", "threads", "expected"),
-    [
-        ([8], 1, (8, 1)),
-        ([32, 32], 4, (16, 4)),
-        ([32, 2], 4, (17, 2)),  # The second machine would else do nothing, or no actor start at all.
-        ([0, 4.0], 1, (4, 1)),  # A head that does no work.
-        ([], 2, (1, 2)),
-    ],
-)
-def test_actors_fit_the_smallest_machine(machines: list[float], threads: int, expected: tuple[int, int]) -> None:
-    assert plan_actors(machines, threads) == expected
+def fake_ray(nodes: Sequence[dict[str, Any]], **more: Any) -> Any:
+    """What is asked of the module `ray`. Actors are the options that they are made with."""
+
+    def options(**given: object) -> SimpleNamespace:
+        ready = SimpleNamespace(remote=lambda: SimpleNamespace(future=Future))
+        return SimpleNamespace(remote=lambda *_: SimpleNamespace(ready=ready, given=given))
+
+    return SimpleNamespace(
+        remote=lambda kind: SimpleNamespace(options=options),
+        nodes=lambda: nodes,
+        is_initialized=lambda: True,
+        **more,
+    )
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_cluster_gets_an_actor_for_each_core_and_is_left_as_it_was(
+    monkeypatch: pytest.MonkeyPatch, own: bool
+) -> None:
+    """A head may do no work. An actor has one thread, whatever this machine has."""
+    resources = [(32, True), (2.5, True), (None, True), (8, False)]
+    nodes = [{"Resources": {"CPU": cores} if cores else {}, "Alive": alive} for cores, alive in resources]
+    killed: list[Any] = []
+    ended: list[bool] = []
+    ray = fake_ray(nodes, kill=killed.append, shutdown=lambda: ended.append(True))
+    monkeypatch.setattr("loky.cpu_count", lambda: 64)
+    monkeypatch.setattr(workers, "connect", lambda address: (ray, own))
+    with RaySource(b"", None) as source:
+        assert source.count == 34
+        source.start().end()
+    (actor,) = killed
+    assert actor.given["num_cpus"] == 1
+    variables = actor.given["runtime_env"]["env_vars"]
+    assert variables["TF_NUM_INTRAOP_THREADS"] == "1"
+    assert variables["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "0"  # All see the GPUs.
+    assert ended == [True] * own
+
+
+def test_worker_processes_divide_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr("loky.cpu_count", lambda: 16)
+    monkeypatch.setattr(workers, "ProcessWorker", lambda model, count: threads.append(count))
+    for on in ("processes:2", "processes:5", "processes:16", "processes:20"):
+        workers.workers_on(on, b"").start()
+    assert threads == [8, 3, 1, 1]
 
 
 def test_deaths_are_told_from_errors_on_ray() -> None:
@@ -45,15 +78,9 @@ def test_deaths_are_told_from_errors_on_ray() -> None:
 def test_a_lost_cluster_is_one_line_and_no_reason_to_start_another(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray that is not connected starts a cluster of this machine when it shall kill an actor."""
     asked: list[object] = []
-    actor = SimpleNamespace(ready=SimpleNamespace(remote=lambda: SimpleNamespace(future=Future)))
-    ray: Any = SimpleNamespace(
-        remote=lambda kind: SimpleNamespace(options=lambda **_: SimpleNamespace(remote=lambda *_: actor)),
-        nodes=lambda: [{"Alive": True, "Resources": {"CPU": 1}}],
-        is_initialized=lambda: len(asked) < 1,
-        kill=asked.append,
-        shutdown=lambda: None,
-    )
-    monkeypatch.setattr(workers, "connect", lambda address: ray)
+    ray = fake_ray([], kill=asked.append, shutdown=lambda: None)
+    ray.is_initialized = lambda: not asked
+    monkeypatch.setattr(workers, "connect", lambda address: (ray, True))
     with (
         pytest.raises(StillmotionError, match=r"^Ray: the connection to the cluster is lost; the same call resumes$"),
         RaySource(b"", "ray://head:10001") as source,
@@ -61,12 +88,12 @@ def test_a_lost_cluster_is_one_line_and_no_reason_to_start_another(monkeypatch: 
         source.start().end()
         source.start().end()
         raise ConnectionError("Exception that broke the connection")
-    assert asked == [actor]
+    assert len(asked) == 1
 
 
 def test_an_actor_loads_its_model_where_an_error_is_not_taken_for_its_death(tmp_path: Path) -> None:
     """Ray hides what is raised in `__init__`."""
-    actor = _Actor(b"no model", 1, str(tmp_path / "nowhere"))
+    actor = _Actor(b"no model", str(tmp_path / "nowhere"))
     with pytest.raises(Exception, match="all machines of a cluster need the same folders"):
         actor.ready()
 

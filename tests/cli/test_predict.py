@@ -145,7 +145,10 @@ def test_the_model_of_single_images_is_not_taken_for_one_of_clips(run: Run) -> N
 def test_a_folder_as_out_makes_an_archive_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The library gets what the command was given, and the reasons of failures are printed."""
     calls: list[tuple[object, ...]] = []
-    failures = tuple(FileFailure(f"{n}.mp4", str(n), "unreadable", f"{n}.mp4: empty file") for n in range(22))
+    failures = tuple(
+        FileFailure(f"{n}.mp4", str(n), "temporary" if n < 2 else "unreadable", f"{n}.mp4: empty file")
+        for n in range(22)
+    )
 
     def run_archive(model: object, files: list[ArchiveFile], store: ResultStore, on: str, *_: object) -> ArchiveResult:
         calls.append(([file.video.path for file in files], store.folder, on))
@@ -163,7 +166,10 @@ def test_a_folder_as_out_makes_an_archive_of_it(tmp_path: Path, monkeypatch: pyt
     lines = [line for line in result.stderr.splitlines() if not line.startswith("predicting")]
     assert "predictions for 8 of 30 files in labels/predictions" in lines
     assert sum(line.startswith("skipped: ") for line in lines) == 20
-    assert lines[-1] == "error: 22 of 30 inputs could not be predicted; labels/errors says why"
+    assert lines[-1] == (
+        "error: 22 of 30 inputs could not be predicted; labels/errors says why, except for 2 that the same command "
+        "tries again"
+    )
 
 
 @pytest.mark.parametrize(

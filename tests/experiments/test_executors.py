@@ -16,7 +16,7 @@ import pytest
 from helpers.spies import ProgressSpy
 from helpers.steps import AloneTask, EndlessTask, FailTask, KilledTask, MeetTask, Step, WhereTask
 from stillmotion.errors import CancelledError, StillmotionError
-from stillmotion.execution.machine import available_memory, default_workers, threads_per_worker
+from stillmotion.execution.machine import available_memory, default_workers, most_workers, threads_per_worker
 from stillmotion.execution.worker_processes import worker_environment
 from stillmotion.experiments import InProcess, Processes
 
@@ -187,15 +187,16 @@ def test_a_plan_that_runs_a_task_before_what_it_needs_is_a_mistake(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("cores", "gigabytes", "workers", "threads"),
-    [(2, 100, 2, 1), (1, 100, 1, 1), (4, 3.1, 2, 1), (2, 0.5, 1, 1), (32, 100, 8, 4)],
+    ("cores", "gigabytes", "workers", "threads", "most"),
+    [(2, 100, 2, 1, 2), (1, 100, 1, 1, 1), (4, 3.1, 2, 1, 2), (2, 0.5, 1, 1, 1), (32, 100, 8, 4, 32)],
 )
 def test_workers_are_as_many_as_cores_and_memory_allow(
-    monkeypatch: pytest.MonkeyPatch, cores: int, gigabytes: float, workers: int, threads: int
+    monkeypatch: pytest.MonkeyPatch, cores: int, gigabytes: float, workers: int, threads: int, most: int
 ) -> None:
+    """Those of a comparison are at most 8, and then have several threads."""
     monkeypatch.setattr("loky.cpu_count", lambda: cores)
     monkeypatch.setattr("stillmotion.execution.machine.available_memory", lambda: gigabytes * 2**30)
-    assert (default_workers(), threads_per_worker()) == (workers, threads)
+    assert (default_workers(), threads_per_worker(), most_workers()) == (workers, threads, most)
 
 
 def test_memory_is_what_the_system_and_the_container_have_left(tmp_path: Path) -> None:

@@ -66,10 +66,37 @@ def test_why_a_cluster_cannot_be_used_is_one_line(monkeypatch: pytest.MonkeyPatc
     def init(**_: object) -> None:
         raise RuntimeError(said)
 
-    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init, is_initialized=lambda: False))
     with pytest.raises(StillmotionError) as raised:
         connect(None)
     assert str(raised.value) == f"Ray: cannot be reached ({shown})"
+
+
+def test_a_connection_that_is_there_is_used_and_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the tasks of the comparison end with it."""
+    canceled: list[object] = []
+    ray = SimpleNamespace(is_initialized=lambda: True, cancel=lambda task, force: canceled.append(task))
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with RayCluster() as cluster:
+        cluster._ray, cluster._own = connect(None)
+        cluster._submitted.append("task")
+    assert canceled == ["task"]
+
+
+@pytest.mark.parametrize("machines", [[], [4]])
+def test_a_cluster_whose_machines_are_too_small_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machines: list[int]
+) -> None:
+    """Ray would wait for a larger one."""
+    nodes = [{"Resources": {"CPU": cores}, "Alive": True} for cores in machines]
+    ray = SimpleNamespace(nodes=lambda: nodes, shutdown=lambda: None)
+    monkeypatch.setattr("loky.cpu_count", lambda: 40)
+    monkeypatch.setattr("stillmotion.experiments.ray_cluster.connect", lambda address: (ray, True))
+    with (
+        RayCluster() as cluster,
+        pytest.raises(StillmotionError, match=r"gets 5 cores .* no machine of the Ray"),
+    ):
+        cluster.run([Step(id="a", title="", folder=tmp_path)])
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from stillmotion.data import Videos, read_videos, split
 from stillmotion.errors import CancelledError, StillmotionError, UsageError
 from stillmotion.experiments import EvaluateTask, TrainTask, run_training
 from stillmotion.training import make_recipe
+from stillmotion.training.devices import Devices
 
 Executors = list[FabricatingExecutor]
 
@@ -66,6 +69,25 @@ def test_every_argument_reaches_the_training(recordings: Path, tmp_path: Path, e
         groups(part) for part in parts
     ]
     assert set(names(run.record.data.part("test"))) == set(names(parts[2]))
+
+
+def test_processes_agree_before_and_after_the_training_and_not_around_it(
+    recordings: Path, tmp_path: Path, executors: Executors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that fails in the training would else wait for others, which wait for it in the training."""
+    seen: list[tuple[str, int]] = []
+
+    class Spied(Devices):
+        @contextmanager
+        def together(self, identity: str = "") -> Iterator[None]:
+            seen.append(("begin", len(executors[0].tasks)))
+            yield
+            seen.append(("end", len(executors[0].tasks)))
+
+    monkeypatch.setattr("stillmotion.training.find_devices", lambda devices: Spied())
+    run_training(recordings, out=tmp_path / "run")
+    assert seen == [("begin", 0), ("end", 0), ("begin", 1), ("end", 2)]
+    assert [type(task) for task in executors[0].tasks] == [TrainTask, EvaluateTask]
 
 
 def test_defaults_are_a_still_model_with_16_frames_of_64_pixels(

@@ -7,10 +7,11 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow.dataset as ds
 
@@ -18,6 +19,7 @@ from stillmotion.archive import store
 from stillmotion.archive.listing import list_archive
 from stillmotion.archive.models import ArchiveModel
 from stillmotion.archive.predicting import ArchiveResult, run_archive
+from stillmotion.archive.records import ArchiveFile, Outcome, rows_table
 from stillmotion.archive.store import ResultStore
 from stillmotion.data import Video
 
@@ -28,7 +30,8 @@ WINDOWS = ("0", "1", "all")
 class TextPredictor:
     """Two windows and a whole video for each file, with its length; see `FilePredictor`.
 
-    A file whose text begins with "kill" kills its worker, one with "raise" raises, one with "broken" is unreadable.
+    A file whose text begins with "kill" kills its worker, one with "raise" raises, one with "memory" lacks memory, one
+    with "broken" is unreadable.
 
     Attributes:
         trace: a folder in which a file is made for each prediction, with the process that made it.
@@ -47,11 +50,67 @@ class TextPredictor:
                 os.kill(os.getpid(), signal.SIGKILL)
             if text.startswith("raise"):
                 raise ValueError("no such thing")
+            if text.startswith("memory"):
+                raise MemoryError
             if text.startswith("broken"):
                 yield f"{video.path}: not a readable video"
                 continue
             Path(self.trace, f"{Path(video.path).stem}-{time.monotonic_ns()}").write_text(str(os.getpid()))
             yield [{"window": window, "length": float(len(text))} for window in WINDOWS]
+
+
+def _at_once(work: Callable[[], Any]) -> Future[Any]:
+    future: Future[Any] = Future()
+    try:
+        future.set_result(work())
+    except (OSError, RuntimeError) as error:
+        future.set_exception(error)
+    return future
+
+
+def predicted(files: Sequence[ArchiveFile]) -> Outcome:
+    """Files that were all predicted."""
+    rows = [{"video": file.video.name, "window": "all", "length": 1.0, "key": file.key} for file in files]
+    return Outcome(tuple(file.key for file in files), rows_table(rows))
+
+
+@dataclass
+class WorkersAtOnce:
+    """Workers that do all work at once in this process; see `WorkerSource`.
+
+    Attributes:
+        work: what they do; a worker dies of a RuntimeError.
+        count: how many there are.
+        given: what they were given, group by group.
+    """
+
+    work: Callable[[Sequence[ArchiveFile]], Outcome] = predicted
+    count: int = 1
+    given: list[list[str]] = field(default_factory=list)
+    ready: Future[Any] = field(default_factory=lambda: _at_once(int))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def start(self) -> Self:
+        self.ready = _at_once(int)
+        return self
+
+    def submit(self, files: Sequence[ArchiveFile]) -> Future[Outcome]:
+        self.given.append([Path(file.video.name).name for file in files])
+        return _at_once(lambda: self.work(files))
+
+    def end(self) -> None:
+        pass
+
+    def cause_of_death(self, error: BaseException) -> str | None:
+        return "SIGKILL" if isinstance(error, RuntimeError) else None
+
+    def explain(self, error: BaseException) -> BaseException:
+        return error
 
 
 def write_archive(folder: Path, texts: Mapping[str, str]) -> Path:

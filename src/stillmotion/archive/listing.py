@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from stillmotion.archive.addresses import list_objects, split_address, without_options
-from stillmotion.archive.records import ArchiveFile as ArchiveFile
+from stillmotion.archive.records import ArchiveFile
 from stillmotion.data import Video
 from stillmotion.data.media import is_media
 from stillmotion.decoding import source_files
@@ -72,7 +72,7 @@ def _list_remote(address: str) -> list[ArchiveFile]:
 
 
 def _key(place: str, video: Video, size: int, changed: int, count: int) -> str:
-    """Two hashes: which file it is, and how it is at present. see `place_of`."""
+    """Two hashes: which file it is, and how it is at present. See `place_of`."""
     parts = ((place, video.start_seconds, video.end_seconds), (size, changed, count))
     place_hash, state_hash = (hashlib.sha256(repr(part).encode("utf-8", "surrogatepass")) for part in parts)
     return f"{place_hash.hexdigest()[:24]}-{state_hash.hexdigest()[:16]}"

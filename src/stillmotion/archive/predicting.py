@@ -65,11 +65,11 @@ def predict_archive(
 ) -> ArchiveResult:
     """Predict many files side by side, into a folder of Parquet files. The same call goes on after an interruption.
 
-    `out/predictions/` gets the rows of `stillmotion predict` with a column `key`, in parts that grow more as the work
-    goes on, and `out/errors/` one row for each file that has no predictions. All rows of a file are in one part. A
+    `out/predictions/` gets the rows of `stillmotion predict` with a column `key`, in more and more parts as the work
+    goes on, and `out/errors/` one row for each file that cannot be predicted. All rows of a file are in one part. A
     file is known by its path, its segment, its size and when it was changed: it is predicted once, and again only if
-    it has changed or its rows are deleted. One that is alone with its worker when that dies, three times, is passed
-    over.
+    it has changed or its rows are deleted. One that is alone with its worker when that dies, three times, is not tried
+    again.
 
     Only paths are sent to workers: they decode, and send rows back.
 
@@ -143,13 +143,15 @@ def run_archive(
         if before:
             log.info("%d of %d files are predicted already", before, len(files))
         failures = [failed[file.key] for file in files if file.key in failed]
-        failures += _predict(store, left, model.pickled, on, progress, cancel)
+        control = next((file for file in files if file.key in done), None)
+        failures += _predict(store, left, control, model.pickled, on, progress, cancel)
     return ArchiveResult(store.name, len(files), len(files) - len(failures), before, tuple(failures))
 
 
 def _predict(
     store: ResultStore,
     files: Sequence[ArchiveFile],
+    control: ArchiveFile | None,
     model: bytes,
     on: str,
     progress: Progress,
@@ -162,7 +164,7 @@ def _predict(
     if not files:
         return failures
     with workers_on(on, model) as workers:
-        dispatcher = Dispatcher(workers, files, store.read_strikes(), store.write_strikes)
+        dispatcher = Dispatcher(workers, files, store.read_strikes(), store.write_strikes, control)
         with closing(dispatcher.outcomes()) as outcomes:
             for outcome in outcomes:
                 if outcome is not None:
@@ -173,6 +175,7 @@ def _predict(
                         if kind not in notes:
                             notes.add(kind)
                             log.info(note)
+                store.flush_if_due()
                 if cancel is not None and cancel.is_set():
                     raise CancelledError("canceled; the same call resumes where it stopped")
                 figures = {"files_per_second": done / max(time.monotonic() - began, 1e-9)} if done else {}

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from stillmotion.data import Video
 
-# Why a file has no predictions: it cannot be read; an error of the model or of a library; its worker died of it.
-Cause = Literal["unreadable", "error", "killed its worker"]
+# Why a file has no predictions: it cannot be read; an error of the model or of a library; its worker died of it; or
+# what may be over soon: it is not there, its store refuses it, or there was no memory.
+Cause = Literal["unreadable", "error", "killed its worker", "temporary"]
 
 
 @dataclass(frozen=True, slots=True)

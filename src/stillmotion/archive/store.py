@@ -21,7 +21,7 @@ from stillmotion.errors import StillmotionError, UsageError, describe_error
 from stillmotion.files import as_path, atomic_write, folder_lock, is_address, make_folder
 
 PREDICTIONS, ERRORS = "predictions", "errors"
-# What a run loses at most if it is killed, and how many parts there are.
+# How long results wait at most, and how many of them.
 FLUSH_SECONDS = 30.0
 FLUSH_FILES = 2000
 READERS = 16  # of parts at once, for object stores answer late
@@ -102,15 +102,13 @@ class ResultStore:
                 "before; choose another folder"
             )
 
-    def read_done(self) -> dict[str, str]:
-        """The files that are predicted: their names, by their keys."""
-        done: dict[str, str] = {}
-        for table in self._read_parts(PREDICTIONS, ["video", "key"]).values():
-            done.update({row["key"]: row["video"] for row in table.to_pylist()})
-        return done
+    def read_done(self) -> set[str]:
+        """The keys of the files that are predicted."""
+        tables = self._read_parts(PREDICTIONS, ["key"]).values()
+        return {str(key) for table in tables for key in table["key"].to_pylist()}
 
     def read_failures(self) -> dict[str, FileFailure]:
-        """The files that are passed over, by their keys."""
+        """The files that are not tried again, by their keys."""
         tables = self._read_parts(ERRORS, ["video", "key", "cause", "reason"]).values()
         return {row["key"]: FileFailure(**row) for table in tables for row in table.to_pylist()}
 
@@ -131,11 +129,17 @@ class ResultStore:
                     self._files.delete_file(f"{self._root}/{name}")
 
     def add(self, outcome: Outcome) -> None:
-        """Keep an outcome, and write what waits if it is much or has waited for long."""
+        """Keep an outcome until it is written.
+
+        Failures that may be over soon are not kept: the next call tries these files again.
+        """
         if outcome.table is not None:
             self._tables.append(outcome.table)
-        self._failures += outcome.failures
+        self._failures += [failure for failure in outcome.failures if failure.cause != "temporary"]
         self._waiting += len(outcome.keys)
+
+    def flush_if_due(self) -> None:
+        """Write what waits if it is much or has waited for long."""
         if self._waiting >= FLUSH_FILES or time.monotonic() >= self._flushed + FLUSH_SECONDS:
             self.flush()
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import platform
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +19,14 @@ from typing import Any
 
 from stillmotion.archive.addresses import fetch, open_store
 from stillmotion.archive.models import FilePredictor, Row
-from stillmotion.archive.records import ArchiveFile, FileFailure, Outcome, rows_table
+from stillmotion.archive.records import ArchiveFile, Cause, FileFailure, Outcome, rows_table
 from stillmotion.data import Video
-from stillmotion.decoding import limit_threads
-from stillmotion.errors import StillmotionError, describe_error
-from stillmotion.execution.worker_processes import start_quietly
+from stillmotion.decoding import limit_threads, source_files
+from stillmotion.errors import describe_error
+from stillmotion.execution.worker_processes import process_exists, start_quietly
+
+# What names of folders with copies begin with. The number of the process follows.
+_COPIES = f"stillmotion-{platform.node()}_"
 
 
 class ArchivePredictor:
@@ -38,6 +43,7 @@ class ArchivePredictor:
 
     def __init__(self, model: bytes, threads: int) -> None:
         limit_threads(threads)
+        _delete_left_copies()
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
         self._predictor: FilePredictor = pickle.loads(model)
         self._readers = 1 if self._predictor.reads_ahead else threads
@@ -53,7 +59,7 @@ class ArchivePredictor:
             What has become of them. Whatever goes wrong with one file is its failure.
 
         Raises:
-            StillmotionError: an object store does not give a file that it has.
+            StillmotionError: an object store cannot be opened.
         """
         readers = self._readers + any(file.store for file in files)
         parts = [files[start::readers] for start in range(min(readers, len(files)))]
@@ -74,7 +80,7 @@ class ArchivePredictor:
         rows: list[Row] = []
         failures: list[FileFailure] = []
         done = 0
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{_COPIES}{os.getpid()}_", ignore_cleanup_errors=True) as folder:
             here, absent = self._fetched(files, Path(folder))
             failures += absent
             try:
@@ -83,16 +89,17 @@ class ArchivePredictor:
                 ):
                     if isinstance(result, str):
                         reason = result.replace(local.path, file.video.path)
-                        failures.append(FileFailure(file.video.name, file.key, "unreadable", reason))
+                        failures.append(_failure(file, local, "unreadable", reason))
                     else:
                         rows += [{"video": file.video.name, **row, "key": file.key} for row in result]
                     done += 1
             except Exception as error:
                 left = [file for file, _ in here[done:]]
                 if len(files) == 1 or not left:
-                    (file,) = left
+                    ((file, local),) = here[done:]
+                    cause: Cause = "temporary" if isinstance(error, MemoryError) else "error"
                     reason = f"{file.video.name}: {describe_error(error)}"
-                    return rows, [*failures, FileFailure(file.video.name, file.key, "error", reason)]
+                    return rows, [*failures, _failure(file, local, cause, reason)]
             else:
                 return rows, failures
         for file in left:  # One of them is at fault: each alone shows which.
@@ -116,14 +123,29 @@ class ArchivePredictor:
                     self._stores[file.store] = open_store(file.store)
                 copy = fetch(self._stores[file.store], file.video.path.partition("://")[2], folder)
                 here.append((file, replace(file.video, path=str(copy))))
-            except FileNotFoundError as error:
+            except OSError as error:  # Gone or refused; or it is the network, the credentials or this disk.
                 reason = f"{file.video.name}: cannot be fetched ({describe_error(error)})"
-                failures.append(FileFailure(file.video.name, file.key, "unreadable", reason))
-            except OSError as error:  # Of the network, the credentials or this disk, and no fault of the file.
-                raise StillmotionError(
-                    f"{file.video.name}: cannot be fetched ({describe_error(error)}); the same call resumes"
-                ) from None
+                failures.append(FileFailure(file.video.name, file.key, "temporary", reason))
         return here, failures
+
+
+def _failure(file: ArchiveFile, local: Video, cause: Cause, reason: str) -> FileFailure:
+    """Why a file has no predictions. If it cannot even be opened any more, that may be over soon."""
+    try:
+        for source in source_files(Path(local.path)):
+            with source.open("rb") as opened:
+                opened.read(1)
+    except OSError:
+        cause = "temporary"
+    return FileFailure(file.video.name, file.key, cause, reason)
+
+
+def _delete_left_copies() -> None:
+    """Delete the copies of files that workers have left when they were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_COPIES}*"):
+        pid = folder.name.removeprefix(_COPIES).partition("_")[0]
+        if pid.isdecimal() and not process_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class _NoteHandler(logging.Handler):

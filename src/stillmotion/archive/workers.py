@@ -16,9 +16,9 @@ from loky.backend import get_context
 
 from stillmotion.archive.records import ArchiveFile, Outcome
 from stillmotion.archive.worker import ArchivePredictor, load_model, predict_files, start_process
-from stillmotion.execution.machine import default_workers, threads_per_worker
+from stillmotion.execution.machine import cores, most_workers
 from stillmotion.execution.places import LOCAL, check_place, ray_address
-from stillmotion.execution.ray_clusters import as_own_error, connect, enter_folder
+from stillmotion.execution.ray_clusters import as_own_error, connect, enter_folder, machine_cores, runtime_env
 from stillmotion.execution.worker_processes import interrupts_blocked, worker_environment
 
 
@@ -64,8 +64,7 @@ class WorkerSource(Protocol):
 class ProcessWorker:
     """A process of its own, so that none dies with another; see `ArchiveWorker`."""
 
-    def __init__(self, model: bytes) -> None:
-        threads = threads_per_worker()
+    def __init__(self, model: bytes, threads: int) -> None:
         with interrupts_blocked():  # which a worker inherits
             context = get_context("loky")
             closes_with_parent, self._alive = context.Pipe(duplex=False)
@@ -96,7 +95,7 @@ class ProcessSource:
 
     Args:
         model: see `ArchivePredictor`.
-        count: how many.
+        count: how many, among which the cores are divided.
     """
 
     def __init__(self, model: bytes, count: int) -> None:
@@ -110,7 +109,7 @@ class ProcessSource:
 
     def start(self) -> ProcessWorker:
         """See `WorkerSource`."""
-        return ProcessWorker(self._model)
+        return ProcessWorker(self._model, max(1, cores() // self.count))
 
     def cause_of_death(self, error: BaseException) -> str | None:
         """See `WorkerSource`."""
@@ -127,14 +126,14 @@ class ProcessSource:
 class _Actor:
     """The predictor as an actor of Ray's, which holds the model as long as it lives."""
 
-    def __init__(self, model: bytes, threads: int, folder: str) -> None:
-        self._model, self._threads, self._folder = model, threads, folder
+    def __init__(self, model: bytes, folder: str) -> None:
+        self._model, self._folder = model, folder
 
     def ready(self) -> None:
         """Load the model. Ray would report an error in `__init__` as the death of the actor."""
         enter_folder(self._folder)
         logging.getLogger("stillmotion").propagate = False
-        self._predictor = ArchivePredictor(self._model, self._threads)
+        self._predictor = ArchivePredictor(self._model, threads=1)
 
     def predict(self, files: Sequence[ArchiveFile]) -> Outcome:
         """See `ArchivePredictor.predict`."""
@@ -142,11 +141,11 @@ class _Actor:
 
 
 class RayWorker:
-    """An actor of Ray's; see `ArchiveWorker`."""
+    """An actor of Ray's, with one core; see `ArchiveWorker`."""
 
-    def __init__(self, ray: Any, model: bytes, threads: int) -> None:
+    def __init__(self, ray: Any, model: bytes) -> None:
         self._ray = ray
-        self._actor = ray.remote(_Actor).options(num_cpus=threads).remote(model, threads, os.getcwd())
+        self._actor = ray.remote(_Actor).options(num_cpus=1, runtime_env=runtime_env(1)).remote(model, os.getcwd())
         self.ready: Future[Any] = self._actor.ready.remote().future()
 
     def submit(self, files: Sequence[ArchiveFile]) -> Future[Outcome]:
@@ -160,24 +159,8 @@ class RayWorker:
             self._ray.kill(self._actor)
 
 
-def plan_actors(machines: Sequence[float], threads: int) -> tuple[int, int]:
-    """Divide a cluster into actors.
-
-    Args:
-        machines: the cores of each; one that shall not work has none.
-        threads: what each actor should have.
-
-    Returns:
-        How many actors there can be, and the threads of each: not more than the smallest machine has cores, because
-        an actor is on one machine.
-    """
-    cores = [int(count) for count in machines if count >= 1]
-    threads = min([threads, *cores])
-    return max(1, sum(count // threads for count in cores)), threads
-
-
 class RaySource:
-    """Actors on a Ray cluster, as many as its cores at the start allow; see `WorkerSource`.
+    """Actors on a Ray cluster, one for each of the cores that it has at the start; see `WorkerSource`.
 
     Args:
         model: see `ArchivePredictor`.
@@ -186,23 +169,22 @@ class RaySource:
 
     def __init__(self, model: bytes, address: str | None) -> None:
         self.count, self._model, self._address = 1, model, address
-        self._threads = 1
 
     def __enter__(self) -> Self:
-        self._ray = connect(self._address)
-        machines = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
-        self.count, self._threads = plan_actors(machines, threads_per_worker())
+        self._ray, self._own = connect(self._address)
+        self.count = max(1, sum(machine_cores(self._ray)))
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self._ray.shutdown()
+        if self._own:
+            self._ray.shutdown()
         _, error, _ = raised
         if isinstance(error, ConnectionError):  # Whatever is asked of a cluster that is gone raises it.
             raise as_own_error(error) from None
 
     def start(self) -> RayWorker:
         """See `WorkerSource`."""
-        return RayWorker(self._ray, self._model, self._threads)
+        return RayWorker(self._ray, self._model)
 
     def cause_of_death(self, error: BaseException) -> str | None:
         """See `WorkerSource`."""
@@ -238,4 +220,4 @@ def workers_on(on: str, model: bytes) -> WorkerSource:
     check_place(on)
     if on.startswith("ray"):
         return RaySource(model, ray_address(on))
-    return ProcessSource(model, default_workers() if on == LOCAL else int(on.partition(":")[2]))
+    return ProcessSource(model, most_workers() if on == LOCAL else int(on.partition(":")[2]))

@@ -185,8 +185,10 @@ def _predict_archive(
     for failure in result.failures[:MAX_LINES]:
         note(f"skipped: {failure.reason}")
     if result.failures:
+        again = sum(failure.cause == "temporary" for failure in result.failures)
         raise StillmotionError(
             f"{len(result.failures)} of {result.files} inputs could not be predicted; {place}/errors says why"
+            + (f", except for {again} that the same command tries again" if again else "")
         )
 
 

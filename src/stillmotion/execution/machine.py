@@ -15,8 +15,13 @@ MAX_WORKERS = 8
 
 
 def default_workers() -> int:
-    """How many workers suit this machine: as many as its cores and its free memory allow, and at least one."""
-    return max(1, min(cores() // threads_per_worker(), int(min(available_memory() / WORKER_BYTES, MAX_WORKERS))))
+    """How many workers suit a comparison on this machine: at most 8."""
+    return min(most_workers(), cores() // threads_per_worker(), MAX_WORKERS)
+
+
+def most_workers() -> int:
+    """How many workers this machine can have: one for each core, as far as its free memory allows; at least one."""
+    return max(1, int(min(available_memory() / WORKER_BYTES, cores())))
 
 
 def cores() -> int:
@@ -25,7 +30,7 @@ def cores() -> int:
 
 
 def threads_per_worker() -> int:
-    """Threads of each worker: one with fewer than 16 cores."""
+    """Threads of each worker of a comparison: one with fewer than 16 cores."""
     return max(1, cores() // MAX_WORKERS)
 
 

@@ -7,34 +7,37 @@ import os
 import platform
 import socket
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 from stillmotion.errors import MAX_REASON, StillmotionError
-from stillmotion.execution.machine import threads_per_worker
 from stillmotion.execution.worker_processes import worker_environment
 
 # How long to wait for an answer of the machine that a cluster is reached by.
 CONNECT_SECONDS = 10.0
 
 
-def connect(address: str | None) -> Any:
+def connect(address: str | None) -> tuple[Any, bool]:
     """Connect to a cluster.
 
     Args:
-        address: "ray://host:10001" for a cluster; None for this machine, where one is started if none runs.
+        address: "ray://host:10001" for a cluster; None for the one that this process is connected to already, or else
+            that of this machine, where one is started if none runs.
 
     Returns:
-        The module `ray`, connected.
+        The module `ray`, connected, and whether this has connected it, so that it is to be shut down afterwards.
 
     Raises:
         StillmotionError: Ray is not installed, or the cluster cannot be reached.
     """
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would give every other program precedence
+    os.environ.setdefault("RAY_task_oom_retries", "3")  # It would try forever.
     try:
         import ray
     except ImportError:
         raise StillmotionError('a Ray cluster needs Ray: pip install "stillmotion[ray]"') from None
-    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray would give every other program precedence
+    if address is None and ray.is_initialized():
+        return ray, False
+    logging.getLogger("ray").setLevel(logging.ERROR)
     # Ray's only logger that a level does not silence: it warns that the connection is lost, which is an error later.
     logging.getLogger("ray.util.client.logsclient").addHandler(logging.NullHandler())
     try:
@@ -46,13 +49,31 @@ def connect(address: str | None) -> Any:
                 address=address,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level=logging.ERROR,
                 configure_logging=False,
-                runtime_env={"env_vars": dict(_environment())},
             )
     except Exception as error:  # Ray raises plain ones, too.
         raise StillmotionError(f"{address or 'Ray'}: cannot be reached ({_one_line(error)})") from None
-    return ray
+    return ray, True
+
+
+def machine_cores(ray: Any) -> list[int]:
+    """The cores of each machine of a cluster; 0 for one that shall not work."""
+    return [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+
+
+def runtime_env(threads: int) -> dict[str, Any]:
+    """What Ray has to give to a worker: its number of threads, where this process finds modules, and GPUs.
+
+    Args:
+        threads: see `worker_environment`.
+
+    Returns:
+        What Ray calls a runtime environment.
+    """
+    names = [name for name in ("KERAS_BACKEND", "STILLMOTION_CACHE", "PYTHONPATH") if name in os.environ]
+    # Some versions of Ray hide GPUs from actors and tasks that ask for none.
+    given = {name: os.environ[name] for name in names} | {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    return {"env_vars": worker_environment(threads, os.environ) | given}
 
 
 def enter_folder(folder: str) -> None:
@@ -104,9 +125,3 @@ def _check_listening(address: str) -> None:
     """Raise OSError if nothing listens at an address: Ray would try for half a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-
-
-def _environment() -> Mapping[str, str]:
-    """What a worker's environment needs: its number of threads, and where this process finds modules."""
-    names = [name for name in ("KERAS_BACKEND", "STILLMOTION_CACHE", "PYTHONPATH") if name in os.environ]
-    return worker_environment(threads_per_worker(), os.environ) | {name: os.environ[name] for name in names}

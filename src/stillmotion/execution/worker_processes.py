@@ -44,6 +44,19 @@ def start_quietly(parent: Connection) -> None:
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
+def process_exists(pid: int) -> bool:
+    """Whether there is a process of this number; on Windows, where asking could end it, always true."""
+    if os.name == "nt":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # It is somebody else's.
+        pass
+    return True
+
+
 @contextmanager
 def interrupts_blocked() -> Iterator[None]:
     """Ctrl-C comes after the block. Processes that are started in it never get it."""

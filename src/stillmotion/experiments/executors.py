@@ -44,7 +44,7 @@ class Executor(Protocol):
             The result of each task, by its id.
 
         Raises:
-            CancelledError: the work was cancelled.
+            CancelledError: the work was canceled.
             StillmotionError: a task failed.
         """
 
@@ -55,7 +55,7 @@ class Executor(Protocol):
             title: what the work is called.
 
         Returns:
-            A callback that also ends the work when it is cancelled.
+            A callback that also ends the work when it is canceled.
         """
 
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
+from stillmotion.errors import StillmotionError
 from stillmotion.execution.machine import threads_per_worker
-from stillmotion.execution.ray_clusters import as_own_error, connect, enter_folder
+from stillmotion.execution.ray_clusters import as_own_error, connect, enter_folder, machine_cores, runtime_env
 from stillmotion.experiments.executors import Pool
 from stillmotion.experiments.tasks import Task
 from stillmotion.experiments.workers import Report, run_task, start_ray_worker
@@ -41,21 +42,31 @@ class RayCluster(Pool):
         super().__init__(progress, cancel)
         self.address = address
         self._ray: Any = None
+        self._own = False
         self._queue: Any = None
+        self._submitted: list[Any] = []
 
     def __exit__(self, *_: object) -> None:
         """See `Pool`."""
         if self._ray is not None:
-            self._ray.shutdown()
+            if self._own:
+                self._ray.shutdown()
+            else:
+                for task in self._submitted:
+                    self._ray.cancel(task, force=True)
             self._ray = self._queue = None
+            self._submitted.clear()
 
     def submit(self, task: Task) -> Future[object]:
         """See `Pool`."""
         if self._ray is None:
             self._connect()
-        remote = self._ray.remote(_run).options(num_cpus=threads_per_worker(), max_retries=RETRIES)
+        threads = threads_per_worker()
+        options = {"num_cpus": threads, "max_retries": RETRIES, "runtime_env": runtime_env(threads)}
         level = logging.getLogger("stillmotion").getEffectiveLevel()
-        future: Future[object] = remote.remote(task, self._queue, level, os.getcwd()).future()
+        submitted = self._ray.remote(_run).options(**options).remote(task, self._queue, level, os.getcwd())
+        self._submitted.append(submitted)
+        future: Future[object] = submitted.future()
         return future
 
     def reports(self) -> Iterator[Report | logging.LogRecord]:
@@ -68,7 +79,12 @@ class RayCluster(Pool):
         return as_own_error(error)
 
     def _connect(self) -> None:
-        self._ray = connect(self.address)
+        self._ray, self._own = connect(self.address)
+        if max(machine_cores(self._ray), default=0) < threads_per_worker():
+            raise StillmotionError(
+                f"a task of a comparison gets {threads_per_worker()} cores on this machine, and no machine of the Ray "
+                "cluster has so many; Ray would wait for one forever"
+            )
         from ray.util.queue import Queue
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 

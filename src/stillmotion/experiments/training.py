@@ -94,21 +94,25 @@ def run_training(
     check_folder(folder)
     on = training.find_devices(devices)  # which imports Keras
     executor = InProcess(progress if on.first else no_progress, cancel)
-    dataset = open_dataset(
-        videos,
-        fractions=fractions,
-        seed=seed,
-        rate=rate,
-        frames=common.clip_frames,
-        progress=executor.reporter(""),
-    )
+    with on.together():
+        dataset = open_dataset(
+            videos,
+            fractions=fractions,
+            seed=seed,
+            rate=rate,
+            frames=common.clip_frames,
+            progress=executor.reporter(""),
+        )
     recipe = make_recipe(family, spec=common.spec(dataset.rate), augment=augment, seed=seed, **settings)
     if "epochs" not in settings:
         recipe = suit_epochs(recipe, dataset.folds[0].train.segments)
     planned = PlannedRun(family, recipe, dataset.folds[0], folder, f"{family}, seed {seed}")
     train, test = train_and_evaluate(planned, overwrite=overwrite, tensorboard=tensorboard, devices=devices, cost=True)
+    # Not in `together`: if a process fails in there, the others wait for its gradients, and it must not wait for them.
+    executor.run_task(train)
     with on.together():
-        executor.run([train, test] if on.first else [train])
+        if on.first:
+            executor.run_task(test)
     return read_run(folder)
 
 
