@@ -120,12 +120,12 @@ def line(out: Path, minutes: int) -> None:
     print("\n| nuisance | shown | with an alarm |\n|---|---|---|")
     inside = 0
     for name in NUISANCES:
-        hit = [
-            any(f.recording == path and start <= f.alarm.raised_seconds <= end for f in result.false_alarms)
+        alarms = [
+            sum(f.recording == path and start <= f.alarm.raised_seconds <= end for f in result.false_alarms)
             for path, start, end in nuisances[name]
         ]
-        inside += sum(hit)
-        print(f"| {name} | {len(hit)} | {sum(hit)} |")
+        inside += sum(alarms)
+        print(f"| {name} | {len(alarms)} | {sum(count > 0 for count in alarms)} |")
     print(f"\nFalse alarms outside of nuisances: {len(result.false_alarms) - inside}.")
     for false in result.false_alarms:
         print(f"- {false.recording} at {false.alarm.start_seconds:.1f} s, by {false.alarm.kind}")

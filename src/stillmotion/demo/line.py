@@ -215,15 +215,11 @@ def _shake(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.ran
 
 
 def _moved(image: Image.Image, right: float, down: float) -> Image.Image:
-    """What a camera sees that has moved a little. Its edges are not black, and it sees as sharply as before."""
-    border = 8
-    wide = Image.fromarray(np.pad(np.asarray(image), ((border, border), (border, border), (0, 0)), mode="edge"))
-    return wide.transform(
-        image.size,
-        Image.Transform.AFFINE,
-        (1, 0, border + right, 0, 1, border + down),
-        Image.Resampling.BICUBIC,
-    )
+    """What a camera sees that has moved a little: as sharp as before, and not black at the edges."""
+    from scipy.ndimage import shift
+
+    pixels = shift(np.asarray(image, np.float32), (-down, -right, 0), order=5, mode="nearest")
+    return Image.fromarray(np.clip(np.round(pixels), 0, 255).astype(np.uint8))
 
 
 class _Belt:
