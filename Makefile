@@ -27,7 +27,7 @@ demo-look: $(VENV)/installed
 
 # The suite on TensorFlow, then the tests marked jax on JAX.
 test: $(VENV)/installed
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) --durations=25
 	KERAS_BACKEND=jax $(BIN)/python -m pytest $(PARALLEL) -m jax
 
 check: $(VENV)/installed
