@@ -103,6 +103,15 @@ def test_the_pixels_beside_a_belt_stand_still(tmp_path: Path) -> None:
     assert rows[: round(20 * scale)].mean() > 0.5 and rows[round(48 * scale) :].mean() > 0.5
 
 
+def test_there_are_none_in_footage_of_many_places(tmp_path: Path) -> None:
+    """Each recording stands still, but the average of all shows none of them."""
+    files = []
+    for number in range(6):
+        frames = np.stack([np.asarray(texture(number).crop((0, 0, 64, 64)).convert("RGB"))] * 8)
+        files.append(write_video(tmp_path / f"{number}.mp4", frames, rate=RATE))
+    assert find_still_pixels(files, RATE, 64) is None
+
+
 def test_there_are_none_where_nothing_has_structure(tmp_path: Path) -> None:
     """The noise of a flat wall shows no shift, though it has a structure of its own in each frame."""
     files = [write_belt(tmp_path / f"{number}.mp4", seed=number) for number in range(2)]

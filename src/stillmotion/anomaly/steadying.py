@@ -11,7 +11,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,8 @@ Gray = NDArray[np.uint8]
 
 # Normal footage is looked at in so many stretches of so many seconds.
 STRETCHES, STRETCH_SECONDS = 20, 8.0
-# A pixel stands still if its brightness nearly never changes by more than so many times the noise, relative to the rest
-# of the picture, within these limits of 255 levels. Flow would not tell: it is smooth, and spills over.
+# A pixel stands still if it nearly never differs from the average of all frames by more than so many times the noise,
+# within these limits of 255 levels. Flow would not tell: it is smooth, and spills over.
 TIMES_NOISE, LEAST_LEVELS, MOST_LEVELS, NEARLY_NEVER = 6.0, 6.0, 15.0, 0.05
 # The noise is that of the quietest part of the picture.
 QUIETEST = 0.1
@@ -147,23 +146,24 @@ def find_still_pixels(
             return np.empty((0, FLOW_SIDE, FLOW_SIDE), np.uint8)
 
     stretches = thread_map(look, _stretches(files), progress, "looking for what stands still")
-    changes = [_change(before, now) for grays in stretches for before, now in pairwise(grays)]
-    if not changes:
+    frames = np.concatenate([np.empty((0, FLOW_SIDE, FLOW_SIDE), np.uint8), *stretches])
+    if not len(frames):
         return None
-    noise = float(np.quantile(np.median(changes, axis=0), QUIETEST)) / 0.6745
-    moving = np.mean(changes > np.clip(TIMES_NOISE * noise, LEAST_LEVELS, MOST_LEVELS), axis=0)
+    picture = frames.mean(axis=0, dtype=np.float32)
+    off = np.stack([_difference(gray, picture) for gray in frames])
+    noise = float(np.quantile(np.median(off, axis=0), QUIETEST)) / 0.6745
+    moving = np.mean(off > np.clip(TIMES_NOISE * noise, LEAST_LEVELS, MOST_LEVELS), axis=0)
     still = (moving <= NEARLY_NEVER).astype(np.uint8)
     still = import_opencv().erode(still, np.ones((2 * BORDER + 1,) * 2, np.uint8), borderValue=1)
-    picture = np.concatenate(stretches).mean(axis=0, dtype=np.float32)
     mask = (still > 0) & (np.hypot(*_gradients(picture)) > STRUCTURE_LEVELS)
     return StillPixels(mask, picture) if mask.mean() >= LEAST_SHARE else None
 
 
-def _change(before: Gray, now: Gray) -> NDArray[np.float16]:
-    """By how many levels each pixel changes, relative to the rest of the picture."""
-    change = now.astype(np.float32) - before
-    relative: NDArray[np.float16] = np.abs(change - np.median(change)).astype(np.float16)
-    return relative
+def _difference(gray: Gray, picture: NDArray[np.float32]) -> NDArray[np.float16]:
+    """By how many levels each pixel differs from the average, in whatever light."""
+    gain = np.median(gray / np.maximum(picture, 1))
+    difference: NDArray[np.float16] = np.abs(gray - gain * picture).astype(np.float16)
+    return difference
 
 
 def _stretches(files: Sequence[Path]) -> list[tuple[Path, float]]:
