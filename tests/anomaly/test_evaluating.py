@@ -191,6 +191,14 @@ def test_a_table_says_what_is_unusual_and_when(tmp_path: Path) -> None:
     assert b.faults == () and c.faults == (TrueFault(0.0, np.inf, "jam"),)
 
 
+def test_a_fault_after_the_end_of_its_recording_is_refused(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would count as missed; perhaps the table is in other units, or names another file."""
+    monkeypatch.setattr(evaluating, "probe", lambda file: SimpleNamespace(seconds=10.0))
+    evaluate(recording("a", TrueFault(9, np.inf, "jam")))
+    with pytest.raises(UsageError, match=r"^a: a fault begins at 500 s, but the recording ends at 10\.0 s"):
+        evaluate(recording("a", TrueFault(3, 4, "stop"), TrueFault(500, 600, "jam")))
+
+
 def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:
     (tmp_path / "truth.csv").write_text("path,label\na.mp4,normal\nb.mp4,\n")
     with pytest.raises(StillmotionError, match="label"):

@@ -109,7 +109,8 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
     monkeypatch.setattr("stillmotion.cli.anomaly.load_backend", lambda: None)
     done = run_command("anomaly", "test", "d", "truth.csv")
     text = " ".join((done.stdout + done.stderr).split())
-    assert "skipped: c.mp4: broken" in text
+    assert "skipped: c.mp4: broken" in text and "error: 1 recordings could not be read" in text
+    assert done.returncode == 1
     assert "faults found: 1 of 2, 50% (95 % interval 10% to 90%), typically after 0.5 s" in text
     assert "false alarms: 1 in 30 minutes of normal footage; counted once in 5 minutes, at most 9.49 per hour" in text
     assert "look or motion 0.90 (0.80 to 0.95) 0.85" in text

@@ -167,8 +167,7 @@ def test_a_folder_as_out_makes_an_archive_of_it(tmp_path: Path, monkeypatch: pyt
     assert "predictions for 8 of 30 files in labels/predictions" in lines
     assert sum(line.startswith("skipped: ") for line in lines) == 20
     assert lines[-1] == (
-        "error: 22 of 30 inputs could not be predicted; labels/errors says why, except for 2 that the same command "
-        "tries again"
+        "error: 22 of 30 inputs could not be predicted; labels/errors says why; the same command tries 2 of them again"
     )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -53,6 +55,28 @@ def test_a_path_that_does_not_exist_is_named_and_a_url_is_not_shown(tmp_path: Pa
             read(tmp_path / "nowhere")
         with pytest.raises(UsageError, match=r"^a URL where a file or folder is expected; only streams"):
             read("rtsp://user:secret@camera/line")
+
+
+def test_what_cannot_be_looked_into_or_is_no_file_is_skipped_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A pipe would wait for somebody to write to it."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes with names")
+    touch(tmp_path, "a.mp4", "locked/b.mp4", ".hidden/c.mp4", "._a.mp4")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere.mp4")
+    scandir = os.scandir
+
+    def refusing(path: str) -> Any:
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert [file.name for file in find_media(tmp_path)] == ["a.mp4", "gone.mp4"]  # A lost link is said when it is read.
+    assert f"skipped: {tmp_path / 'locked'}: Permission denied" in caplog.text
+    assert f"skipped: {tmp_path / 'pipe.mp4'}: not a file" in caplog.text
 
 
 def test_a_cut_mark_names_the_group_and_other_numbers_do_not(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from stillmotion.anomaly.footage import content_hash
 from stillmotion.anomaly.promise import STRETCH_SECONDS, rate_bound
 from stillmotion.anomaly.scoring import score_source
 from stillmotion.anomaly.truth import TrueFault, TrueRecording, overlaps, read_truth
-from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.decoding import probe
+from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.files import check_folder, make_folder, write_json
 from stillmotion.progress import Progress, no_progress
 from stillmotion.statistics.groups import group_codes
@@ -135,7 +136,7 @@ def evaluate_detector(
         What was found, what was missed, and false alarms.
 
     Raises:
-        UsageError: there is no such detector or table.
+        UsageError: there is no such detector or table, or a fault begins after the end of its recording.
         StillmotionError: no recording can be read, a recording is one that the detector was learned from, or `out`
             cannot be written to.
 
@@ -156,6 +157,8 @@ def evaluate_detector(
     ]
     if known:
         raise StillmotionError(f"{known[0].name}: the detector was learned from it; test on other recordings")
+    for recording in recordings:
+        _check_times(recording)
     faults: list[FoundFault] = []
     fault_groups: list[str] = []
     false_alarms: list[FalseAlarm] = []
@@ -204,6 +207,17 @@ def evaluate_detector(
     if out is not None:
         write_json(make_folder(Path(out)) / EVALUATION_FILE, _ADAPTER.dump_python(evaluation, mode="json"))
     return evaluation
+
+
+def _check_times(recording: TrueRecording) -> None:
+    """Raise UsageError if a fault begins after its recording has ended: it would count as missed."""
+    last = max((fault.start_seconds for fault in recording.faults), default=0.0)
+    try:
+        seconds = probe(recording.file).seconds if last else 0.0
+    except UnreadableVideoError:  # This is said when it is scored.
+        return
+    if last > seconds:
+        raise UsageError(f"{recording.name}: a fault begins at {last:g} s, but the recording ends at {seconds:.1f} s")
 
 
 def read_detector_evaluation(folder: str | Path) -> DetectorEvaluation:

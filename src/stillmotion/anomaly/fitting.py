@@ -100,7 +100,9 @@ def fit_anomaly_detector(
     folder = Path(out)
     with folder_lock(folder):
         if is_detector(folder) and not overwrite:
-            raise StillmotionError(f"{folder}: holds a detector; choose another folder, or overwrite it")
+            raise StillmotionError(
+                f"{folder}: holds a detector; choose another folder, or replace it (--replace, overwrite=True)"
+            )
         still = find_still_pixels([recording.file for recording in recordings], rate, side, progress)
         identity = f"{weights_id(backbone)} {still.digest if still else None}"
         unfinished = unfinished_folder(folder / UNFINISHED_FOLDER, recordings, identity, rate)

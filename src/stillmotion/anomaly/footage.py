@@ -139,6 +139,7 @@ def measure_recordings(
         StillmotionError: no recording can be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    progress("measuring", 0, len(recordings))
 
     def measure(number: int) -> int | UnreadableVideoError:
         file = folder / f"{number:05d}.npz"

@@ -91,7 +91,9 @@ def simulate_faults(
             if _read(folder)[0] == key:
                 return _read(folder)[1]
             if not overwrite:
-                raise StillmotionError(f"{folder}: holds another simulation; choose another folder, or overwrite it")
+                raise StillmotionError(
+                    f"{folder}: holds another simulation; choose another folder, or replace it (--replace)"
+                )
         unfinished = folder / UNFINISHED_FOLDER / key
         unfinished.mkdir(parents=True, exist_ok=True)
         trial = FaultTrial(detector)

@@ -163,6 +163,7 @@ def _predict(
     done, began = 0, time.monotonic()
     if not files:
         return failures
+    progress("starting workers", 0, len(files))
     with workers_on(on, model) as workers:
         dispatcher = Dispatcher(workers, files, store.read_strikes(), store.write_strikes, control)
         with closing(dispatcher.outcomes()) as outcomes:
@@ -179,5 +180,6 @@ def _predict(
                 if cancel is not None and cancel.is_set():
                     raise CancelledError("canceled; the same call resumes where it stopped")
                 figures = {"files_per_second": done / max(time.monotonic() - began, 1e-9)} if done else {}
-                progress("", done, len(files), figures)
+                if done:
+                    progress("", done, len(files), figures)
     return failures

@@ -12,6 +12,7 @@ from rich.table import Table
 from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, print_list, shown
+from stillmotion.errors import StillmotionError
 
 if TYPE_CHECKING:
     from stillmotion.anomaly import Detector, DetectorEvaluation, FaultSimulation
@@ -116,6 +117,8 @@ def test(
 
         page = write_anomaly_report(loaded, folder / REPORT_FILE, evaluation=result)
         out.print(f"report: {shown(page)}", markup=False)
+    if result.skipped:
+        raise StillmotionError(f"{len(result.skipped)} recordings could not be read")
 
 
 @app.command()
@@ -201,7 +204,7 @@ def add(
     why = "" if acknowledged else "of a group that it knows: "
     print_list(f"{why}remembered, without a say in thresholds", result.remembered)
     print_list("added", result.added)
-    if acknowledged and loaded.cycles:
+    if acknowledged and loaded.cycles and result.remembered:
         note("what comes at each phase of the cycle is not learned anew: false alarms by cycle may come again")
     if result.added:
         _print_detector(result.detector)

@@ -169,8 +169,8 @@ def _predict_archive(
     if isinstance(model, Path):
         check_model(model, facts)
     files = list_archive(paths, frame_rate=frame_rate)
+    load_backend()
     if isinstance(model, Path):
-        load_backend()
         from stillmotion.prediction import load_clip_model
 
         first = [Path(file.video.path) for file in files if not file.store][:MEASURED_FILES]
@@ -186,9 +186,10 @@ def _predict_archive(
         note(f"skipped: {failure.reason}")
     if result.failures:
         again = sum(failure.cause == "temporary" for failure in result.failures)
+        told = [f"{place}/errors says why"] if again < len(result.failures) else []
+        told += [f"the same command tries {again} of them again"] if again else []
         raise StillmotionError(
-            f"{len(result.failures)} of {result.files} inputs could not be predicted; {place}/errors says why"
-            + (f", except for {again} that the same command tries again" if again else "")
+            f"{len(result.failures)} of {result.files} inputs could not be predicted; {'; '.join(told)}"
         )
 
 

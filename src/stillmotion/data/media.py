@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import mimetypes
 import os
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import NamedTuple
@@ -20,6 +22,9 @@ _VIDEO_FORMATS = (
 )
 VIDEO_SUFFIXES = frozenset(f".{name}" for name in _VIDEO_FORMATS.split())
 _WITH_RATE = re.compile(r"(.+)@(\d+(?:\.\d+)?)fps")
+
+
+log = logging.getLogger(__name__)
 
 
 class FrameFolder(NamedTuple):
@@ -110,7 +115,7 @@ def find_media(folder: Path, accepts: Callable[[PurePath], bool] = is_media) -> 
     """Find the videos and images below a folder.
 
     Hidden files and folders are skipped: on some disks, for example, macOS writes a file `._x.mp4`, which is not a
-    video, next to `x.mp4`.
+    video, next to `x.mp4`. So is, with a warning, a folder that cannot be read, and what is no file, such as a pipe.
 
     Args:
         folder: where to look, subfolders included.
@@ -119,10 +124,24 @@ def find_media(folder: Path, accepts: Callable[[PurePath], bool] = is_media) -> 
     Returns:
         The paths, sorted; each begins with `folder`.
     """
-    return sorted(
-        file
-        for file in folder.rglob("*")
-        if accepts(file)
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-        and not file.is_dir()
-    )
+
+    def warn(error: OSError) -> None:
+        log.warning("skipped: %s: %s", error.filename, error.strerror)
+
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder, onerror=warn):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files = [Path(parent, name) for name in names if not name.startswith(".")]
+        found += [file for file in files if accepts(file) and _may_be_read(file)]
+    return sorted(found)
+
+
+def _may_be_read(file: Path) -> bool:
+    """Whether it is a file, or a link to one that is not there, which is said when it is read."""
+    try:
+        regular = stat.S_ISREG(file.stat().st_mode)
+    except OSError:
+        return True
+    if not regular:  # A pipe would wait for somebody to write to it.
+        log.warning("skipped: %s: not a file", file)
+    return regular

@@ -248,6 +248,8 @@ def _open(source: Source) -> InputContainer:
         if source.name.startswith("rtsp"):
             options = {"rtsp_transport": "tcp"}
     try:
+        if source.kind == "file" and "://" not in source.name and Path(where).stat().st_size == 0:
+            raise UnreadableVideoError(f"{source}: empty file (0 bytes)")
         container: InputContainer = av.open(
             where, format=form, options=options, metadata_errors="replace", timeout=timeout
         )

@@ -155,5 +155,5 @@ def _span(x: Any, start: float, end: float, text: str, good: bool) -> Span:
 
 def _alarm_span(x: Any, alarm: Alarm, good: bool) -> Span:
     end = alarm.end_seconds or alarm.raised_seconds
-    text = f"by {alarm.kind}, {seconds(alarm.raised_seconds)}"
-    return _span(x, alarm.raised_seconds, max(end, alarm.raised_seconds), text, good)
+    text = f"by {alarm.kind}, {seconds(alarm.start_seconds)}"
+    return _span(x, alarm.start_seconds, max(end, alarm.start_seconds), text, good)
