@@ -182,7 +182,7 @@ def test_every_class_of_the_style_sheets_is_used() -> None:
     sheets = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.rglob("*.css")))
     selectors = " ".join(re.findall(r"([^{}]+)\{", re.sub(r"/\*.*?\*/", "", sheets, flags=re.DOTALL)))
     classes = set(re.findall(r"\.([a-zA-Z][\w-]*)", selectors)) - {"css"}
-    sources = [*folder.rglob("*.html"), folder / "page.js", *(folder / "sections").glob("*.py")]
+    sources = [*folder.rglob("*.html"), folder / "page.js", *folder.rglob("*.py")]
     words = set(re.findall(r"[\w-]+", "\n".join(path.read_text(encoding="utf-8") for path in sources)))
     of_answers = {answer.replace(" ", "-") for answer in ANSWER_TITLES}
     assert {"track", "predictions"} <= classes
