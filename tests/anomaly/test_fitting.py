@@ -27,6 +27,7 @@ from stillmotion.anomaly.footage import MeasuredRecording, Recording, find_recor
 from stillmotion.anomaly.measuring import FrameMeasurer, Measures, measure_file, measure_source, prepare
 from stillmotion.anomaly.memory import Distances, Memory
 from stillmotion.anomaly.promise import HeldOut
+from stillmotion.anomaly.steadying import StillPixels
 from stillmotion.archive import list_archive, prepare_model
 from stillmotion.archive.worker import ArchivePredictor
 from stillmotion.decoding.live import SourceStats, find_source, read_source
@@ -143,6 +144,19 @@ def test_a_slow_source_has_lost_no_frames() -> None:
     assert [gaps.push(pause, declared=0.04) for pause in (0.5, 0.5, 0.6, 0.4, 1.5)] == [True, *[False] * 3, True]
     gaps = measuring._Gaps(RATE)
     assert [gaps.push(pause, declared=0.04) for pause in (0.04, 0.2, 0.04, 0.3)] == [False, False, False, True]
+
+
+def test_what_stands_still_is_part_of_a_detector(detector: Detector, tmp_path: Path) -> None:
+    folder = shutil.copytree(detector.folder, tmp_path / "d")
+    side = measuring.FLOW_SIDE
+    still = StillPixels(np.eye(side) > 0, np.arange(side**2, dtype=np.float32).reshape(side, side))
+    replace(detector, folder=folder, still=still).save({}, detector.held_out_scores())
+    loaded = sm.load_detector(folder)
+    assert loaded.still is not None and loaded.still.digest == still.digest
+    image = np.zeros((224, 224, 3), np.uint8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StillPixels, "steady", lambda self, image: image + 7)
+        assert loaded.measurer().steady(image).max() == 7
 
 
 def test_the_first_moments_are_not_scored(detector: Detector, tmp_path: Path) -> None:

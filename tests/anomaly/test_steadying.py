@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from PIL import Image
 
 from helpers.belts import RATE, write_belt
 from helpers.media import write_video
-from stillmotion.anomaly.measuring import FLOW_SIDE
+from stillmotion.anomaly.measuring import FLOW_MEASURES, FLOW_SIDE, FrameMeasurer
 from stillmotion.anomaly.steadying import StillPixels, find_still_pixels
 
 SIDE = FLOW_SIDE
@@ -90,6 +91,31 @@ def test_a_shift_along_what_has_no_structure_there_is_none() -> None:
     rails = np.repeat(60 + 80 * (np.arange(SIDE) // 8 % 2)[:, None], SIDE, axis=1).astype(np.uint8)
     still = StillPixels(np.ones((SIDE, SIDE), bool), rails.astype(np.float32))
     assert difference(steadied(still, rails), rails) < 0.1
+
+
+def test_a_measurer_sees_neither_shaking_nor_flicker() -> None:
+    stood, shaken = (np.repeat(seen(texture(), **how)[..., None], 3, axis=2) for how in ({}, {"right": 1, "gain": 1.1}))
+    looked: list[np.ndarray] = []
+
+    def look(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        looked.append(images[0])
+        return np.zeros((1, 7, 7, 1)), np.zeros((1, 1))
+
+    model = SimpleNamespace(
+        inputs=[np.empty((1, SIDE, SIDE, 3))], outputs=[np.empty((1, 7, 7, 1))], predict_on_batch=look
+    )
+    flows = []
+    for still in (everywhere(texture()), None):
+        measurer = FrameMeasurer(model, RATE, still)
+        measurer(stood, 0, starts=True)
+        flows.append(measurer(shaken, 1 / RATE, starts=False).flow)
+    speed, change = FLOW_MEASURES.index("speed"), FLOW_MEASURES.index("change")
+    steady, raw = flows
+    assert steady[:, speed].mean() < 0.2 * raw[:, speed].mean()
+    assert steady[:, change].mean() < 0.2 * raw[:, change].mean()
+    assert (
+        difference(looked[1][..., 0], 1.1 * stood[..., 0].astype(float)) < 2
+    )  # The look is not that of a moved frame.
 
 
 def test_the_pixels_beside_a_belt_stand_still(tmp_path: Path) -> None:
