@@ -4,8 +4,9 @@
     python benchmarks/anomaly.py --out anomaly --minutes 120 --unseen-hours 10
     python benchmarks/anomaly.py --out anomaly --speed [--frames 100000]
 
-A rendered line has minutes of normal footage and as many test recordings of one minute, 20 at most, in each of which
-three things happen: faults of look, motion and sequence, which should be found, and nuisances, which should not alarm.
+A rendered line has recordings of one minute: normal ones, with a nuisance each, and as many to test on, 20 at most, in
+each of which three things happen: faults of look, motion and sequence, which should be found, and nuisances, which
+should not alarm.
 
 Faults are also put into the normal footage, and what that says is compared with what happens to the rendered faults.
 
@@ -51,7 +52,7 @@ from stillmotion.anomaly.scene import SceneWatch
 from stillmotion.anomaly.scoring import score_measures
 from stillmotion.anomaly.truth import TrueFault
 from stillmotion.decoding.live import find_source, read_source
-from stillmotion.demo.line import FAULTS, NUISANCES, draw_line, write_recording
+from stillmotion.demo.line import FAULTS, NUISANCES, draw_line, plan_happenings, write_recording
 from stillmotion.execution.worker_processes import worker_environment
 
 REAL = {"fights": ("noFight",), "gestures": ("up", "circlecc")}
@@ -248,7 +249,9 @@ def loaded(folder: Path) -> sm.Detector:
 def watch(out: Path, number: int) -> int:
     """How many alarms a recording has that the detector has not seen. It is rendered, watched and deleted."""
     file, detector = out / f"unseen{number}.mp4", loaded(out / "line-detector")
-    write_recording(file, draw_line(0), 60.0, [], np.random.default_rng((0, 7, number)))
+    rng = np.random.default_rng((0, 7, number))
+    planned = plan_happenings([str(rng.choice(NUISANCES))], 60.0, rng)
+    write_recording(file, draw_line(0), 60.0, planned, rng)
     measures = measure_file(detector.backbone, detector.record.rate, find_source(file), detector.still)
     alarms = sum(
         score.ended is not None for score in score_measures(detector, (MeasuredFrame(None, m) for m in measures))

@@ -15,6 +15,8 @@ from stillmotion.demo import line_folders, make_anomaly_data
 from stillmotion.demo.line import FAULTS, NUISANCES, draw_line, plan_happenings, render_recording
 from stillmotion.errors import StillmotionError, UsageError
 
+SHIFT = draw_line(0)
+
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,8 +52,9 @@ def test_the_folder_holds_normal_footage_tests_and_the_truth_and_is_completed(tm
 
 def test_all_faults_and_nuisances_come_in_turn(tmp_path: Path) -> None:
     tasks = line_folders._plan(tmp_path, 24, 0)
-    shown = [name for task in tasks for name in task.names]
     assert len(tasks) == 24 + 20  # no more than 20 tests
+    normal, shown = ([name for task in part for name in task.names] for part in (tasks[:24], tasks[24:]))
+    assert {*normal} == {*NUISANCES} and len(normal) == 24
     assert {*shown} == {*NUISANCES, *(name for names in FAULTS.values() for name in names)}
     assert max(map(shown.count, shown)) - min(map(shown.count, shown)) == 1
 
@@ -59,12 +62,27 @@ def test_all_faults_and_nuisances_come_in_turn(tmp_path: Path) -> None:
 def test_the_belt_stands_still_while_it_is_stopped() -> None:
     rng = np.random.default_rng(0)
     (stop,) = plan_happenings(["stop"], 14.0, rng)
-    frames = [frame[60:80, :, 1].astype(float) for frame, _ in render_recording(draw_line(0), 14.0, [stop], rng)]
+    frames = [frame[60:80, :, 1].astype(float) for frame, _ in render_recording(SHIFT, 14.0, [stop], rng)]
     assert len(frames) == 14 * 12
     change = np.array([np.abs(a - b).mean() for a, b in pairwise(frames)])
     times = np.arange(1, len(frames)) / 12
     stopped = (times > stop.start_seconds + 0.1) & (times < stop.end_seconds - 0.1)
     assert change[stopped].mean() < 0.7 * change[~stopped].mean()
+
+
+@pytest.mark.parametrize("name", NUISANCES)
+def test_a_nuisance_is_seen_while_it_lasts(name: str) -> None:
+    """The same draws with and without it differ only then."""
+    (nuisance,) = plan_happenings([name], 14.0, np.random.default_rng(0))
+    shown, quiet = (
+        np.stack([frame.astype(float) for frame, _ in render_recording(SHIFT, 14.0, planned, np.random.default_rng(1))])
+        for planned in ([nuisance], [])
+    )
+    times = np.arange(len(shown)) / 12
+    during = (times >= nuisance.start_seconds) & (times < nuisance.end_seconds)
+    differs = np.abs(shown - quiet).max(axis=(1, 2, 3))
+    assert not differs[~during].any()
+    assert np.median(differs[during]) > 8
 
 
 def test_wrong_calls_are_refused(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from stillmotion.data.frame_folders import frame_files
 from stillmotion.data.media import FrameFolder, as_frame_folder
 from stillmotion.decoding.frames import TICK
 from stillmotion.decoding.prefetch import PrefetchReader, SourceFrame
-from stillmotion.decoding.pyav import frames_from, with_times
+from stillmotion.decoding.pyav import OPENING, frames_from, with_times
 from stillmotion.decoding.threads import apply_limit
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.files import as_path
@@ -250,9 +250,7 @@ def _open(source: Source) -> InputContainer:
     try:
         if source.kind == "file" and "://" not in source.name and Path(where).stat().st_size == 0:
             raise UnreadableVideoError(f"{source}: empty file (0 bytes)")
-        container: InputContainer = av.open(
-            where, format=form, options=options, metadata_errors="replace", timeout=timeout
-        )
+        container: InputContainer = av.open(where, format=form, options=options, timeout=timeout, **OPENING)
     except av.error.ExitError:
         raise UnreadableVideoError(f"{source}: cannot be opened (nothing came for {STALL_SECONDS:g} s)") from None
     except (av.error.FFmpegError, OSError) as error:

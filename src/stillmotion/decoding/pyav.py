@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -26,6 +27,8 @@ from stillmotion.errors import UnreadableVideoError
 SEEK_SECONDS = 2.0
 # What frames per second are taken to be if a file does not say.
 DEFAULT_RATE = 25.0
+# Metadata that is no UTF-8 is no reason to refuse a video. From version 19 on, PyAV reads it without being told.
+OPENING: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 # Codes of ITU-T H.273 in headers. All others are SDR, or close to BT.709.
 TRANSFERS = {16: "PQ", 18: "HLG"}
 GAMUTS = {9: "BT.2020", 11: "P3", 12: "P3"}
@@ -37,7 +40,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     try:
         if path.stat().st_size == 0:
             raise UnreadableVideoError(f"{path}: empty file (0 bytes)")
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path), **OPENING) as container:
             if not container.streams.video:
                 raise UnreadableVideoError(f"{path}: no video stream in this file")
             stream = container.streams.video[0]

@@ -3,7 +3,8 @@
 The camera stands still, as it does at a line: all recordings show the same shift. New parts come all the time; speed
 and light vary a little from recording to recording. Faults are of look (a scratched or a dented part passes), of motion
 (the belt stops, stutters, runs back, fast or slowly) and of sequence (the lamp acts before the press, or the press does
-not act). Nuisances are no faults: the light flickers or drifts, the camera shakes.
+not act). Nuisances are no faults: the light flickers, drifts or fades, the camera shakes, dust floats past. Each normal
+recording has one, too.
 """
 
 from __future__ import annotations
@@ -39,12 +40,14 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "motion": ("stop", "stutter", "backward", "fast", "slow"),
     "sequence": ("lamp-first", "press-missing"),
 }
-NUISANCES = ("flicker", "drift", "shake")
+NUISANCES = ("flicker", "drift", "dark", "shake", "dust")
 FAULT_SECONDS = 6.0
+DUST_SPECKS = 4
 # The same frames give the same file: with several threads or a look ahead, x264 does not always do so.
 _CODEC = {"preset": "veryfast", "crf": "20", "threads": "1", "bf": "0", "x264-params": "mbtree=0"}
 # Scene columns between which the center of a part is well inside the picture.
 _SEEN = (60.0, 180.0)
+_ROWS, _COLUMNS = np.arange(HEIGHT)[:, None], np.arange(WIDTH)[None]
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ def render_recording(
     press, lamp = _stations(times, planned, rng)
     light = _light(times, planned, rng)
     shake = _shake(times, planned, rng)
+    dust = _dust(times, planned, rng)
     belt = _Belt(shift, rng)
     noise = rng.normal(0, shift.grain, (HEIGHT + 64, WIDTH + 64, 3)).astype(np.float32)
     corners = rng.integers(0, 64, (len(times), 2))
@@ -127,6 +131,9 @@ def render_recording(
         for level, source in ((press[index], shift.beacon), (lamp[index], shift.lamp)):
             if level > 0:
                 frame = frame * (1 + np.float32(0.45 * level) * source) + np.float32(24 * level) * source
+        for right, down, size, levels in dust[index]:
+            far = np.square(_COLUMNS - right) + np.square(_ROWS - down)
+            frame += levels * np.exp(-far / (2 * size**2))[..., None]
         top, left = corners[index]
         frame += noise[top : top + HEIGHT, left : left + WIDTH]
         yield np.clip(frame, 0, 255).astype(np.uint8), happened
@@ -197,7 +204,7 @@ def _stations(
 
 
 def _light(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.random.Generator) -> NDArray[np.float64]:
-    """How bright the scene is: slow changes are normal, flicker and drift are nuisances."""
+    """How bright the scene is: slow changes are normal; flicker, drift and darkness are nuisances."""
     light = rng.uniform(0.95, 1.05) + 0.03 * np.sin(2 * np.pi * (times / rng.uniform(20, 90) + rng.uniform()))
     light *= rng.normal(1, 0.006, len(times))
     light *= np.where(_during(times, planned, "flicker"), 1 + 0.06 * np.sin(2 * np.pi * 2.7 * times), 1.0)
@@ -205,6 +212,9 @@ def _light(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.ran
         if event.name == "drift":
             share = np.clip((times - event.start_seconds) / (event.end_seconds - event.start_seconds), 0, 1)
             light *= 1 + 0.12 * np.sin(np.pi * share)
+        elif event.name == "dark":  # It fades within a second, and comes back as slowly.
+            inside = np.minimum(times - event.start_seconds, event.end_seconds - times)
+            light *= 1 - 0.4 * np.clip(inside, 0, 1)
     return light
 
 
@@ -212,6 +222,16 @@ def _shake(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.ran
     """How far the camera moves, `(time, 2)` pixels."""
     shaking = _during(times, planned, "shake")[:, None]
     return np.where(shaking, rng.normal(0, 0.4, (len(times), 2)), 0.0)
+
+
+def _dust(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Specks close to the lens, so out of focus: `(time, speck, 4)`, pixels to the right and downward, size, levels."""
+    start = rng.uniform((0, 0), (WIDTH, HEIGHT), (DUST_SPECKS, 2))
+    speed = rng.normal(0, 10, (DUST_SPECKS, 2))
+    size, levels = rng.uniform(1.5, 3, DUST_SPECKS), rng.uniform(15, 35, DUST_SPECKS)
+    places = start + speed * np.modf(times / FAULT_SECONDS)[0][:, None, None] * FAULT_SECONDS
+    seen = np.where(_during(times, planned, "dust")[:, None], levels, 0.0)
+    return np.concatenate([places, np.broadcast_to(size, seen.shape)[..., None], seen[..., None]], axis=-1)
 
 
 def _moved(image: Image.Image, right: float, down: float) -> Image.Image:

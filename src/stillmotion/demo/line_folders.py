@@ -38,8 +38,9 @@ def make_anomaly_data(
 ) -> list[Path]:
     """Render recordings of a running line to learn an anomaly detector from, and to test it on.
 
-    Recordings last for a minute and have 12 frames per second of 160x120 pixels. In each test recording, three things
-    happen, faults or nuisances; see `stillmotion.demo.line`. The folder becomes:
+    Recordings last for a minute and have 12 frames per second of 160x120 pixels. In each normal recording there is one
+    nuisance, such as dust; in each test recording three things happen, faults or nuisances. See
+    `stillmotion.demo.line`. The folder becomes:
 
         folder/
             demo.json                   kind, minutes, seed
@@ -81,17 +82,16 @@ def make_anomaly_data(
         def render(task: _Task) -> list[Happening]:
             """Render a recording that is not there yet; what happened in it is kept beside it until all are done."""
             notes = task.path.with_suffix(".json")
-            if not (task.path.exists() and (notes.exists() or not task.names)):
+            if not (task.path.exists() and notes.exists()):
                 rng = np.random.default_rng(task.seed)
                 planned = plan_happenings(task.names, RECORDING_SECONDS, rng)
                 happened = write_recording(task.path, shift, RECORDING_SECONDS, planned, rng)
-                if task.names:
-                    write_json(notes, [asdict(event) for event in happened])
-            return [Happening(**event) for event in json.loads(notes.read_text())] if task.names else []
+                write_json(notes, [asdict(event) for event in happened])
+            return [Happening(**event) for event in json.loads(notes.read_text())]
 
         if not (folder / "test" / TRUTH_FILE).exists():
             happenings = _render_all(render, tasks, progress)
-            _write_truth(folder / "test" / TRUTH_FILE, tasks, happenings)
+            _write_truth(folder / "test" / TRUTH_FILE, tasks[minutes:], happenings[minutes:])
         for task in tasks:
             task.path.with_suffix(".json").unlink(missing_ok=True)
     except OSError as error:
@@ -100,9 +100,16 @@ def make_anomaly_data(
     return [task.path for task in tasks]
 
 
+def any_nuisance(seed: int, number: int) -> str:
+    """What happens in a normal recording: a nuisance, at random, so that no fold has all of a kind."""
+    return str(np.random.default_rng((seed, 4, number)).choice(NUISANCES))
+
+
 def _plan(folder: Path, minutes: int, seed: int) -> list[_Task]:
     """All recordings. Each fault and each nuisance comes in turn."""
-    normal = [_Task(folder / f"normal/recording{n:03d}.mp4", (), (seed, 1, n)) for n in range(minutes)]
+    normal = [
+        _Task(folder / f"normal/recording{n:03d}.mp4", (any_nuisance(seed, n),), (seed, 1, n)) for n in range(minutes)
+    ]
     names = [*(name for group in FAULTS.values() for name in group), *NUISANCES]
     tests = min(minutes, MAX_TESTS)
     dealt = np.resize(names, tests * HAPPENINGS)
