@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from PIL import Image
 from helpers.media import Pictures, noise, turn_clockwise, write_lossy_video, write_video
 from stillmotion.data.media import is_image
 from stillmotion.decoding import DecodedFrames, index_shown_at, iter_frames, probe, read_frames, source_files
+from stillmotion.decoding.live import find_source, read_source
 from stillmotion.errors import UnreadableVideoError
 
 
@@ -314,6 +316,20 @@ def test_a_file_with_damaged_bytes_is_read_as_far_as_it_goes_or_unreadable(tmp_p
             except UnreadableVideoError as error:
                 assert f"damaged{ending}" in str(error)
     assert readable > 0
+
+
+def test_metadata_that_is_no_utf8_does_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = "a title"
+        stream = container.add_stream("libx264rgb", rate=10)
+        stream.height, stream.width = 32, 48
+        stream.pix_fmt = "rgb24"
+        container.mux([*stream.encode(av.VideoFrame.from_ndarray(noise(1)[0], format="rgb24")), *stream.encode()])
+    assert path.read_bytes().count(b"a title") == 1
+    path.write_bytes(path.read_bytes().replace(b"a title", b"a\xff\xfetle"))
+    assert probe(path).frames == 1
+    assert len(list(read_source(find_source(path)))) == 1
 
 
 def test_a_file_that_is_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
