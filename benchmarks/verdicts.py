@@ -285,6 +285,7 @@ def judge(data_set: DataSet, out: Path, rows: Path, settings: dict[str, Any]) ->
         "power": power(data_set, verdict.videos, verdict.groups),
         "warnings": [shortcut.kind for shortcut in comparison.shortcuts if shortcut.warns],
         "version": sm.__version__,
+        "backend": keras.backend.backend(),
     }
     shutil.rmtree(folder)
     file.write_text(json.dumps(result, indent=1))
