@@ -100,7 +100,7 @@ class FrameMeasurer:
         return Measures(seconds, starts, patches, top, self.movement(image, starts=starts))
 
     def steady(self, image: Images) -> Images:
-        """Take out of a frame how the camera shakes. `look` and `movement` expect what comes out."""
+        """Take shaking and flicker out of a frame. `look` and `movement` expect what comes out."""
         return image if self._still is None else self._still.steady(image)
 
     def look(self, image: Images) -> tuple[Floats, Floats]:
@@ -140,8 +140,6 @@ class FrameMeasurer:
         """
         gray = to_gray(image)
         before = gray if starts or self._last is None else self._last
-        if self._still is not None:
-            before = self._still.relight(before, gray)
         flow = self._flow.calc(before, gray, None) * (self.rate / FLOW_SIDE)
         change = np.abs(gray.astype(np.float32) - before) / 255
         measures = np.stack([flow[..., 0], flow[..., 1], np.hypot(flow[..., 0], flow[..., 1]), change], axis=-1)

@@ -1,8 +1,8 @@
 """Take out how the camera shakes and the light flickers, by what never moves in normal footage.
 
 Both change all of the picture at once, so they look like movement everywhere. The pixels that stand still in normal
-footage show them alone: the shift between a frame and the average of normal footage is fitted to these pixels by least
-squares (Lucas and Kanade 1981), and taken out before anything is measured.
+footage show them alone: the shift between a frame and the average of normal footage, and how much brighter or darker it
+is, are fitted to these pixels by least squares (Lucas and Kanade 1981), and taken out before anything is measured.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ BORDER = 2
 # Only structure shows a shift: a difference of so many levels between neighbors, in the average of all frames, in which
 # there is no noise. With a smaller share of such pixels, nothing is taken out.
 STRUCTURE_LEVELS, LEAST_SHARE = 4.0, 0.01
+# No light is taken out beyond these: too little is seen in the dark.
+GAINS = (0.25, 4.0)
 # The fit is repeated, as it holds for small shifts only; pixels that do not fit count less each time.
 ROUNDS = 4
 
@@ -64,36 +66,25 @@ class StillPixels:
         return np.stack([gradient[self.mask] for gradient in _gradients(self.picture)])
 
     def steady(self, image: Images) -> Images:
-        """Show a frame as if the camera had not moved.
+        """Show a frame as if the camera had not moved, and the light had been as in the average of normal footage.
 
         Args:
             image: uint8 RGB `(side, side, 3)`.
 
         Returns:
-            The frame, moved by some pixels.
+            The frame, moved by some pixels, and brighter or darker.
         """
-        shift = self._find_shift(to_gray(image)) * (len(image) / FLOW_SIDE)
-        return _moved(image, -shift)
-
-    def relight(self, before: Gray, now: Gray) -> Gray:
-        """Show a frame as if the light had been as in the next one.
-
-        Args:
-            before: uint8 `(112, 112)`, the frame.
-            now: uint8 `(112, 112)`, the next one.
-
-        Returns:
-            The frame, brighter or darker.
-        """
-        ratios = now[self.mask].astype(np.float32) / np.maximum(before[self.mask], 1)
-        lit: Gray = np.clip(np.round(float(np.median(ratios)) * before), 0, 255).astype(np.uint8)
+        shift, gain = self._fit(to_gray(image))
+        moved = _moved(image, -shift * (len(image) / FLOW_SIDE))
+        lit: Images = import_opencv().convertScaleAbs(moved, alpha=1 / float(np.clip(gain, *GAINS)))
         return lit
 
-    def _find_shift(self, gray: Gray) -> NDArray[np.floating[Any]]:
-        """By how many pixels to the right and downward the camera has moved."""
+    def _fit(self, gray: Gray) -> tuple[NDArray[np.floating[Any]], float]:
+        """By how many pixels to the right and downward the camera has moved, and how bright the light is."""
         known, target = self.picture[self.mask], gray.astype(np.float32)
         shift: NDArray[np.floating[Any]] = np.zeros(2)
         weights: NDArray[np.floating[Any]] = np.ones_like(known)
+        gain = 1.0
         for _ in range(ROUNDS):
             seen = _moved(target, -shift)[self.mask]
             gain = float((weights * known) @ seen / max(float((weights * known) @ known), 1.0))
@@ -104,7 +95,7 @@ class StillPixels:
             # The noise keeps the shift small in a direction in which nothing has structure.
             curvature = (slopes * weights) @ slopes.T + noise * np.eye(2)
             shift = shift + np.linalg.solve(curvature, (slopes * weights) @ off)
-        return shift
+        return shift, gain
 
 
 def _moved(picture: NDArray[Any], shift: NDArray[np.floating[Any]]) -> NDArray[Any]:
