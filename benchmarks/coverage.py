@@ -10,8 +10,8 @@ needed*. *too low* is likewise the share of false *stills suffice*. Both are tho
 there are the percentile bootstrap over groups and the textbook interval with cluster-robust standard errors, which
 have no width where nothing disagrees.
 
-The ladder's rule, missed labels, balanced accuracy, the leaning and looking again are drawn in settings of their own,
-each with a truth at which a claim is just false: its share of claims must be at most 2.5 %.
+The ladder's rule, guessing, missed labels, balanced accuracy, the leaning and looking again are drawn in settings of
+their own, each with a truth at which a claim is just false: its share of claims must be at most 2.5 %.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import numpy as np
 from scipy.special import expit, ndtri, softmax
 
 from stillmotion.comparison.choosing import Choice
+from stillmotion.comparison.deciding import decide_among
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure
 from stillmotion.comparison.metrics import compute_metrics
@@ -321,6 +322,33 @@ def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> It
                 }
 
 
+def guessing_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> Iterator[dict[str, Any]]:
+    """How often the best of several models that all guess counts as better than guessing."""
+    for groups in group_counts:
+        for clips, labels in ((1, 2), (3, 2), (4, 4)):
+            codes = np.repeat(np.arange(groups), clips)
+            names, n = tuple(map(str, range(len(codes)))), len(codes)
+            truth = (codes + np.tile(np.arange(clips), groups)) % labels
+            rng = np.random.default_rng((9, groups, clips))
+            counts = {"stills": 0, "motion": 0, "an answer": 0}
+            for _ in range(draws):
+                models = [
+                    Predictions(
+                        names, tuple(map(str, codes)), tuple(map(str, range(labels))), truth, np.eye(labels)[guesses]
+                    )
+                    for guesses in rng.integers(labels, size=(5, n))
+                ]
+                verdict = decide_among(
+                    {"still 1": models[0], "still 2": models[1]}, {str(number): models[number] for number in (2, 3, 4)}
+                )
+                counts["stills"] += verdict.stills_beat_guessing
+                counts["motion"] += verdict.motion_beats_guessing
+                counts["an answer"] += verdict.answer != "undecided"
+            yield {"groups": groups, "case": f"{clips} clips, {labels} labels"} | {
+                name: count / draws for name, count in counts.items()
+            }
+
+
 def _rungs(rng: np.random.Generator, codes: Ints, accuracies: tuple[float, ...], spread: float) -> list[Floats]:
     """Which clips models of given accuracies get right. Clips and groups are as difficult for one as for another."""
     n, own = len(codes), 0.7
@@ -511,6 +539,7 @@ def print_summary(rows: list[dict[str, Any]]) -> None:
 
 MORE: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
     "ladder": ladder_rows,
+    "guessing": guessing_rows,
     "balanced": balanced_rows,
     "missed": missed_rows,
     "leaning": leaning_rows,

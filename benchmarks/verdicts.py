@@ -56,12 +56,12 @@ CUES = {
     "direction": (0.5, 0.5, 1.0, 1.0, 1.0),
     "speed": (0.5, 0.5, 1.0, 1.0, 1.0),
     "flicker": (0.5, 0.5, 1.0, 1.0, 1.0),
-    "order": (0.5, 0.5, 1.0, 1.0, 1.0),  # a change from red to blue, or from blue to red
-    "sequence": (0.5, 0.5, 0.5, 1.0, 1.0),
+    "order": (0.57, 0.5, 1.0, 1.0, 1.0),  # a change from red to blue or from blue to red: seldom in the middle
+    "sequence": (0.55, 0.5, 0.5, 1.0, 1.0),  # the first flash is in the middle frame a little less often
     "both": (0.5, 0.5, 1.0, 1.0, 1.0),  # of four labels
     "nothing": (0.5, 0.5, 0.5, 0.5, 0.5),
 }
-# No frame shows anything of these.
+# No frame shows anything of these, or little.
 MOVING = ("direction", "speed", "order", "flicker", "sequence", "pair")
 OLD = ("look", "direction", "speed", "order", "both", "moment")
 NEW = ("count", "pair", "flicker", "sequence")
@@ -172,9 +172,6 @@ def draw(data_set: DataSet, label: int, rng: np.random.Generator, light: float) 
             clip[t, y : y + 8, columns] += amplitude * (2 * looks - 1)
         elif cue in ("direction", "speed", "nothing"):
             clip[t, y : y + 8, columns] += amplitude
-        elif cue == "order":
-            first = (t < FRAMES // 2) == (label == 0)
-            clip[t, :, :, 0 if first else 2] += amplitude / 2
     red, blue = 0, 2
     center = np.s_[6:18, 6:18]
     if cue == "moment":  # one red or one blue frame
@@ -190,8 +187,13 @@ def draw(data_set: DataSet, label: int, rng: np.random.Generator, light: float) 
     elif cue == "flicker":  # the same eight levels, in small or in large steps
         levels = (_strides(label, rng) - (FRAMES - 1) / 2) / FRAMES
         clip += 0.7 * amplitude * levels[:, None, None, None]
+    elif cue == "order":  # At a fixed time, one frame would tell: a model that sees the middle one learned it.
+        change = int(rng.integers(1, FRAMES))
+        clip[:change, :, :, blue if label else red] += amplitude / 2
+        clip[change:, :, :, red if label else blue] += amplitude / 2
     elif cue == "sequence":  # a red and a blue flash, in either order, with gray before, between and after
-        times = int(rng.integers(1, 3)), int(rng.integers(4, 7))
+        pairs = [(first, second) for first in range(1, FRAMES - 1) for second in range(first + 2, FRAMES - 1)]
+        times = pairs[rng.integers(len(pairs))]
         for t, color in zip(times, (red, blue) if label else (blue, red), strict=True):
             clip[t, *center, color] += amplitude
     return np.clip(clip + rng.normal(0, 12, clip.shape), 0, 255).astype(np.uint8)

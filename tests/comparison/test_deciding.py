@@ -232,6 +232,27 @@ def test_guessing_is_the_share_of_the_most_frequent_label() -> None:
     assert (verdict.stills_beat_guessing, verdict.motion_beats_guessing) == (False, True)
 
 
+def test_the_best_of_several_models_must_beat_guessing_by_more_than_one_alone() -> None:
+    """38 of 60 are surely more than half of them, if no other model could have been lucky instead."""
+    truth = np.tile([0, 1], 30)
+
+    def right_in(count: int) -> Predictions:
+        right = np.arange(60) % 30 < count / 2
+        return replace(
+            predictions([True] * 60), truth=truth, probabilities=np.eye(2)[np.where(right, truth, 1 - truth)]
+        )
+
+    best, other = right_in(38), right_in(30)
+    alone = decide_among({"best": best}, {"motion": other})
+    assert alone.stills_beat_guessing
+    assert not decide_among({"best": best, "other": other}, {"motion": other}).stills_beat_guessing
+    assert decide_among(
+        {"best": best, "other": other}, {"motion": other}, chosen=("best", "motion")
+    ).stills_beat_guessing
+    assert decide_among({"still": other}, {"best": best}).motion_beats_guessing
+    assert not decide_among({"still": other}, {"best": best, "other": other}).motion_beats_guessing
+
+
 def test_p_values_agree_with_the_interval() -> None:
     """*Motion needed* is p_needed below (1 - level) / 2, *stills suffice* is p_suffice below 0.025."""
     for share in np.linspace(0.3, 0.9, 13):

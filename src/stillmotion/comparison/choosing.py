@@ -41,13 +41,15 @@ class Choice:
             return "only_pair"
         return "validation_accuracy" if self._chosen else "test_accuracy"
 
+    def levels(self, level: float) -> tuple[float, float]:
+        """The levels of intervals of the still and of the motion model that a claim rests on."""
+        tail = 1 - level
+        return 1 - tail / len(self._still_candidates), 1 - tail / len(self._motion_candidates)
+
     def interval(self, of_pair: Callable[[float], Interval], level: float) -> Interval:
         """The interval of one pair: `of_pair(level)` at the level that the choice of models asks for."""
-        tail = 1 - level
-        return (
-            of_pair(1 - tail / len(self._motion_candidates))[0],
-            of_pair(1 - tail / len(self._still_candidates))[1],
-        )
+        of_still, of_motion = self.levels(level)
+        return of_pair(of_motion)[0], of_pair(of_still)[1]
 
     def limits(self, interval: Callable[[Pair], Interval]) -> Interval:
         """The interval of the best motion model's gain over the best still model, from those of all pairs."""

@@ -83,8 +83,8 @@ def decide_among(
     no correction (intersection-union test, Berger 1982, Technometrics 24). Where the test videos choose the model that
     a claim rests on, each limit is at the level 1 - 0.05 / models (Bonferroni).
 
-    The model that the answer rests on must also be significantly better than always predicting the most frequent
-    label, and stills do not suffice if the still model surely misses a label by more than the margin.
+    The model that the answer rests on must also be better than always predicting the most frequent label, at the same
+    level, and stills do not suffice if the still model surely misses a label by more than the margin.
 
     Args:
         stills: the predictions of each still model by name, or lists with one entry per training.
@@ -139,10 +139,11 @@ def decide_among(
     brier_low, brier_high = choice.limits(lambda pair: choice.interval(brier[pair].interval, level))
     most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
     above_guessing = {name: measure.estimate(tables[name].mean(0) - most_frequent) for name in (still, motion)}
+    # The best of several models guesses better than one that guesses, by chance.
     beat_guessing = {
-        name: above_guessing[name].interval(level)[0] > 0
-        or (metric == "accuracy" and _beats_share(tables[name].mean(0), most_frequent, measure, level))
-        for name in (still, motion)
+        name: above_guessing[name].interval(at)[0] > 0
+        or (metric == "accuracy" and _beats_share(tables[name].mean(0), most_frequent, measure, at))
+        for name, at in zip((still, motion), choice.levels(level), strict=True)
     }
     verdict = Verdict(
         still=still,
@@ -234,8 +235,9 @@ def _groups_to_decide(
             low, high = choice.interval(gain.interval, level)
             expected[pair] = (low - z * gain.observed_se, high + z * gain.observed_se)
         low, high = choice.limits(expected.__getitem__)
-        rests_on = above_guessing[1 if low > margin else 0].times(factor)
-        if (low >= margin or high <= margin) and rests_on.interval(level)[0] > 0:
+        which = 1 if low > margin else 0
+        above = above_guessing[which].times(factor).interval(choice.levels(level)[which])
+        if (low >= margin or high <= margin) and above[0] > 0:
             return ceil(groups * factor - 1e-9)
     return None
 
