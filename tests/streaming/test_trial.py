@@ -11,7 +11,9 @@ import pytest
 from keras import layers, ops
 
 from helpers.networks import windows_of
-from stillmotion.streaming import fusion, stream_model
+from stillmotion.streaming import fusion, stream_model, streams
+from stillmotion.streaming.checking import Agreement, compare_with_model
+from stillmotion.streaming.plan import StreamPlan
 from stillmotion.streaming.planning import make_stream_plan
 from stillmotion.streaming.rules import LAYERS, OPERATIONS, convolutions, indexing, per_frame, recurrent
 from stillmotion.streaming.timeline import Taps, Timeline
@@ -250,6 +252,34 @@ def test_a_model_built_for_one_batch_size() -> None:
     windows = [np.stack([frames[at : at + T]] * 2) for at in range(len(streamed))]
     expected = [np.asarray(model.predict_on_batch(window))[0] for window in windows]
     np.testing.assert_allclose(streamed, expected, atol=1e-5)
+
+
+def test_the_trial_multiplies_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU multiplies in TF32 by default, whose rounding looks like a wrong division."""
+    tried = {"layers": False, "predictions": False}
+
+    def is_full() -> bool:
+        if keras.backend.backend() == "jax":
+            import jax
+
+            return bool(getattr(jax.config, "jax_default_matmul_precision") == "float32")  # noqa: B009: it has no type
+        import tensorflow as tf
+
+        return not tf.config.experimental.tensor_float_32_execution_enabled()
+
+    def make(*arguments: Any, **options: Any) -> StreamPlan:
+        tried["layers"] = is_full()
+        return make_stream_plan(*arguments, **options)
+
+    def compare(*arguments: Any) -> Agreement:
+        tried["predictions"] = is_full()
+        return compare_with_model(*arguments)
+
+    monkeypatch.setattr(streams, "make_stream_plan", make)
+    monkeypatch.setattr(streams, "compare_with_model", compare)
+    stream_model(on_pixels(layers.TimeDistributed(layers.Conv2D(2, 3)))())
+    assert tried == {"layers": True, "predictions": True}
+    assert not is_full()
 
 
 def test_the_trial_leaves_the_model_as_it_is() -> None:

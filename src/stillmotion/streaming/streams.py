@@ -20,6 +20,7 @@ from stillmotion.files import describe_value
 from stillmotion.models.cards import count_labels
 from stillmotion.models.inference import model_lock
 from stillmotion.models.keras_graph import iter_layers
+from stillmotion.models.precision import full_precision
 from stillmotion.streaming.block import Block
 from stillmotion.streaming.checking import compare_with_model
 from stillmotion.streaming.engines import ENGINES, Step
@@ -327,7 +328,7 @@ def stream_model(
         check: try the division first. Each layer is run frame by frame and on whole windows; where the results differ
             by more than 1e-5, and more than rounding explains, the layer runs on the whole window, and `layers` gives
             the reason. Then predictions are compared with the model's own: if they differ, the model runs undivided; an
-            exported model is refused from 1e-4 on.
+            exported model is refused from 1e-4 on. GPUs, which multiply in TF32 by default, try it in float32.
 
     Returns:
         The stream model.
@@ -352,7 +353,8 @@ def stream_model(
     if hop < 1 or start < 0 or streams < 1:
         raise UsageError(f"hop is {hop}, start {start}, streams {streams}; expected 1, 0, 1 or more")
     names = None if labels is None else read_class_names(labels)
-    plan = make_stream_plan(model, hop, check=check)
+    with full_precision():
+        plan = make_stream_plan(model, hop, check=check)
     shape = plan.graph.shape(plan.graph.output)
     outputs = shape[-1] if len(shape) > 1 else 1
     if names is not None and len(names) != outputs and (len(names), outputs) != (2, 1):
@@ -368,7 +370,8 @@ def stream_model(
     if not check or plan.stateful:
         return stream
     try:
-        agreement = compare_with_model(stream, TOLERANCES[engine])
+        with full_precision():
+            agreement = compare_with_model(stream, TOLERANCES[engine])
     except StillmotionError:
         raise
     except Exception as error:  # Whatever a layer raises that is run in another way than it was built for.
