@@ -262,7 +262,7 @@ def test_the_trial_multiplies_in_full_precision(monkeypatch: pytest.MonkeyPatch)
         if keras.backend.backend() == "jax":
             import jax
 
-            return bool(getattr(jax.config, "jax_default_matmul_precision") == "float32")  # noqa: B009: it has no type
+            return bool(getattr(jax.config, "jax_default_matmul_precision") == "float32")  # noqa: B009
         import tensorflow as tf
 
         return not tf.config.experimental.tensor_float_32_execution_enabled()
