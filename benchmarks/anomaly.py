@@ -3,6 +3,7 @@
     python benchmarks/anomaly.py --out anomaly [--minutes 20] [--data FOLDER]
     python benchmarks/anomaly.py --out anomaly --minutes 120 --unseen-hours 10
     python benchmarks/anomaly.py --out anomaly --speed [--frames 100000]
+    python benchmarks/anomaly.py --out anomaly --minutes 60 --hour
 
 A rendered line has recordings of one minute: normal ones, with a nuisance each, and as many to test on, 20 at most, in
 each of which three things happen: faults of look, motion and sequence, which should be found, and nuisances, which
@@ -18,7 +19,8 @@ With --unseen-hours, the detector watches that many hours of normal footage of t
 they have more false alarms than `fit` said? Recordings are rendered, watched and deleted, one on each core at a time.
 
 With --speed, nothing is tested: it prints the processor time that a second of 720p at 25 frames per second takes, and
-how much memory is in use after some thousand frames.
+how much memory is in use after some thousand frames. With --hour, it prints how long a detector takes to fit to an hour
+of 720p at 25 frames per second.
 
 If interrupted, run the same command again to resume.
 """
@@ -32,7 +34,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from fractions import Fraction
 from functools import cache
 from itertools import repeat
@@ -288,7 +290,7 @@ def speed(out: Path, minutes: int, frames: int) -> None:
     """What it costs to score a camera, in processor time, and how much memory it takes in the long run."""
     sm.make_anomaly_data(out / "line", minutes=minutes)
     detector = fit(out / "line" / "normal", out / "line-detector")
-    camera = _camera(out / "line" / "test" / "recording000.mp4", out / "camera.mp4")
+    camera = _camera(out / "line" / "test" / "recording000.mp4", out / "camera.mp4", CAMERA_SECONDS)
     costs: dict[str, float] = {}
     runs: dict[str, Callable[[], int]] = {
         "decoding": lambda: _count(read_source(find_source(camera))),
@@ -318,11 +320,20 @@ def speed(out: Path, minutes: int, frames: int) -> None:
             began, done = time.process_time(), number
 
 
+def hour(out: Path, minutes: int) -> None:
+    """How long it takes to fit a detector to normal footage of 720p."""
+    recordings = sm.make_anomaly_data(out / "line", minutes=minutes)[:60]
+    (out / "hour").mkdir(exist_ok=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda file: _camera(file, out / "hour" / file.name, 60), recordings))
+    fit(out / "hour", out / "hour-detector")
+
+
 def _count(items: Iterable[object]) -> int:
     return sum(1 for _ in items)
 
 
-def _camera(recording: Path, file: Path) -> Path:
+def _camera(recording: Path, file: Path, seconds: int) -> Path:
     """A recording as a camera of 720p would give it."""
     import av
 
@@ -330,10 +341,10 @@ def _camera(recording: Path, file: Path) -> Path:
         stream = target.add_stream("libx264", rate=25, options={"preset": "veryfast"})
         stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
         pictures = source.decode(video=0)
-        shown = next(pictures)
-        for number in range(CAMERA_SECONDS * 25):
-            while shown.time < number / 25:
-                shown = next(pictures)
+        shown, following = next(pictures), next(pictures, None)
+        for number in range(seconds * 25):
+            while following and following.time <= number / 25:
+                shown, following = following, next(pictures, None)
             picture = shown.reformat(1280, 720, "yuv420p")
             picture.pts, picture.time_base = number, Fraction(1, 25)
             target.mux(stream.encode(picture))
@@ -354,10 +365,14 @@ if __name__ == "__main__":
     parser.add_argument("--data", type=Path, help="a folder with the data sets fights and gestures")
     parser.add_argument("--unseen-hours", type=float, help="watch so much unseen normal footage instead")
     parser.add_argument("--speed", action="store_true", help="measure processor time and memory instead")
+    parser.add_argument("--hour", action="store_true", help="measure how long an hour of 720p takes to fit instead")
     parser.add_argument("--frames", type=int, default=100_000, help="frames after which memory is measured")
     arguments = parser.parse_args()
     if arguments.speed:
         speed(arguments.out, arguments.minutes, arguments.frames)
+        raise SystemExit
+    if arguments.hour:
+        hour(arguments.out, arguments.minutes)
         raise SystemExit
     if arguments.unseen_hours:
         unseen(arguments.out, arguments.minutes, arguments.unseen_hours)
