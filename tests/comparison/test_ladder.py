@@ -135,7 +135,7 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
     assert record.endswith(" Dense motion helps (+50). Motion is needed, and only all frames at full rate show it.")
     assert comparison.verdict.sentence.startswith(
         "Motion is needed: dense motion (all movement, pixel by pixel) gets 100 % of the test videos right and several "
-        "frames (one frame at a time) 50 %"
+        "frames (frames without their order) 50 %"
     )
     suffice = replace(
         comparison.verdict,

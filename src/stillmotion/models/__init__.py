@@ -25,7 +25,7 @@ STILL_RUNGS: tuple[Rung, ...] = ("one frame", "several frames")
 _CAPTIONS: Mapping[Rung, str] = MappingProxyType(
     {
         "one frame": "a single frame",
-        "several frames": "one frame at a time",
+        "several frames": "frames without their order",
         "changes": "what changes between frames",
         "order": "frames in order",
         "dense motion": "all movement, pixel by pixel",
