@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from stillmotion.demo import line_folders, make_anomaly_data
-from stillmotion.demo.line import FAULTS, NUISANCES, draw_line, plan_happenings, render_recording
+from stillmotion.demo.line import FAULTS, NUISANCES, Happening, draw_line, plan_happenings, render_recording
 from stillmotion.errors import StillmotionError, UsageError
 
 SHIFT = draw_line(0)
@@ -70,14 +71,17 @@ def test_the_belt_stands_still_while_it_is_stopped() -> None:
     assert change[stopped].mean() < 0.7 * change[~stopped].mean()
 
 
+@cache
+def render(*planned: Happening) -> NDArray[np.float32]:
+    frames = render_recording(SHIFT, 14.0, planned, np.random.default_rng(1))
+    return np.stack([frame.astype(np.float32) for frame, _ in frames])
+
+
 @pytest.mark.parametrize("name", NUISANCES)
 def test_a_nuisance_is_seen_while_it_lasts(name: str) -> None:
     """The same draws with and without it differ only then."""
     (nuisance,) = plan_happenings([name], 14.0, np.random.default_rng(0))
-    shown, quiet = (
-        np.stack([frame.astype(float) for frame, _ in render_recording(SHIFT, 14.0, planned, np.random.default_rng(1))])
-        for planned in ([nuisance], [])
-    )
+    shown, quiet = render(nuisance), render()
     times = np.arange(len(shown)) / 12
     during = (times >= nuisance.start_seconds) & (times < nuisance.end_seconds)
     differs = np.abs(shown - quiet).max(axis=(1, 2, 3))
