@@ -90,6 +90,26 @@ def test_what_passes_over_still_pixels_does_not_move_the_camera() -> None:
     assert np.abs(steadied(everywhere(texture()), shaken).astype(float) - stood)[left].mean() < 1.5
 
 
+@pytest.mark.parametrize("level", [0, 250])
+def test_what_covers_less_than_half_of_the_still_pixels_changes_no_light(level: int) -> None:
+    stood = seen(texture())
+    covered = stood.copy()
+    covered[:, : round(0.45 * SIDE)] = level
+    steady = steadied(everywhere(texture()), covered)
+    assert difference(steady[:, SIDE // 2 :], stood[:, SIDE // 2 :]) < 1.5
+
+
+@pytest.mark.parametrize("level", [10, 128, 250])
+def test_a_frame_stays_as_it_is_where_something_covers_all_still_pixels(level: int) -> None:
+    """Else whatever passes in front of a small still part would move all of the picture, and light it anew."""
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[:14, :14] = True
+    covered = seen(texture())
+    covered[:20, :20] = level
+    still = StillPixels(mask, seen(texture()).astype(np.float32))
+    np.testing.assert_array_equal(steadied(still, covered), covered)
+
+
 def test_a_shift_along_what_has_no_structure_there_is_none() -> None:
     rails = np.repeat(60 + 80 * (np.arange(SIDE) // 8 % 2)[:, None], SIDE, axis=1).astype(np.uint8)
     still = StillPixels(np.ones((SIDE, SIDE), bool), rails.astype(np.float32))

@@ -41,6 +41,8 @@ STRUCTURE_LEVELS, LEAST_SHARE = 4.0, 0.01
 GAINS = (0.25, 4.0)
 # The fit is repeated, as it holds for small shifts only; pixels that do not fit count less each time.
 ROUNDS = 4
+# Pixels that correlate less with their normal picture are covered by something else, or dark: they show nothing.
+LEAST_CORRELATION = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,22 +82,27 @@ class StillPixels:
         return lit
 
     def _fit(self, gray: Gray) -> tuple[NDArray[np.floating[Any]], float]:
-        """By how many pixels to the right and downward the camera has moved, and how bright the light is."""
+        """By how many pixels to the right and downward the camera has moved, and how bright the light is.
+
+        Something may cover up to half of the still pixels. Where more is covered, nothing is known: no shift, gain 1.
+        """
         known, target = self.picture[self.mask], gray.astype(np.float32)
-        shift: NDArray[np.floating[Any]] = np.zeros(2)
-        weights: NDArray[np.floating[Any]] = np.ones_like(known)
-        gain = 1.0
+        still: NDArray[np.floating[Any]] = np.zeros(2)
+        shift = still
+        gain = float(np.median(target[self.mask] / np.maximum(known, 1)))
         for _ in range(ROUNDS):
             seen = _moved(target, -shift)[self.mask]
-            gain = float((weights * known) @ seen / max(float((weights * known) @ known), 1.0))
             off = seen - gain * known
             noise = max(1.0, (1.4826 * float(np.median(np.abs(off)))) ** 2)
             weights = 1 / (1 + np.square(off) / (4 * noise))
+            gain = float((weights * known) @ seen / max(float((weights * known) @ known), 1.0))
             slopes = gain * self._gradients
             # The noise keeps the shift small in a direction in which nothing has structure.
             curvature = (slopes * weights) @ slopes.T + noise * np.eye(2)
-            shift = shift + np.linalg.solve(curvature, (slopes * weights) @ off)
-        return shift, gain
+            shift = shift + np.linalg.solve(curvature, (slopes * weights) @ (seen - gain * known))
+        (spread, common), (_, seen_spread) = np.cov(known, seen, aweights=weights)
+        like = common > LEAST_CORRELATION * np.sqrt(spread * seen_spread)
+        return (shift, gain) if like else (still, 1.0)
 
 
 def _moved(picture: NDArray[Any], shift: NDArray[np.floating[Any]]) -> NDArray[Any]:
