@@ -3,7 +3,7 @@
     python benchmarks/anomaly.py --out anomaly [--minutes 20] [--data FOLDER]
     python benchmarks/anomaly.py --out anomaly --minutes 120 --unseen-hours 10
     python benchmarks/anomaly.py --out anomaly --speed [--frames 100000]
-    python benchmarks/anomaly.py --out anomaly --minutes 60 --hour
+    python benchmarks/anomaly.py --out anomaly --hour
 
 A rendered line has recordings of one minute: normal ones, with a nuisance each, and as many to test on, 20 at most, in
 each of which three things happen: faults of look, motion and sequence, which should be found, and nuisances, which
@@ -320,9 +320,9 @@ def speed(out: Path, minutes: int, frames: int) -> None:
             began, done = time.process_time(), number
 
 
-def hour(out: Path, minutes: int) -> None:
-    """How long it takes to fit a detector to normal footage of 720p."""
-    recordings = sm.make_anomaly_data(out / "line", minutes=minutes)[:60]
+def hour(out: Path) -> None:
+    """How long it takes to fit a detector to an hour of 720p."""
+    recordings = sm.make_anomaly_data(out / "hour-line", minutes=60)[:60]
     (out / "hour").mkdir(exist_ok=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda file: _camera(file, out / "hour" / file.name, 60), recordings))
@@ -372,7 +372,7 @@ if __name__ == "__main__":
         speed(arguments.out, arguments.minutes, arguments.frames)
         raise SystemExit
     if arguments.hour:
-        hour(arguments.out, arguments.minutes)
+        hour(arguments.out)
         raise SystemExit
     if arguments.unseen_hours:
         unseen(arguments.out, arguments.minutes, arguments.unseen_hours)

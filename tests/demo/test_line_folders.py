@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stillmotion.demo import line_folders, make_anomaly_data
-from stillmotion.demo.line import FAULTS, NUISANCES, Happening, draw_line, plan_happenings, render_recording
+from stillmotion.demo.line import FAULTS, NUISANCES, Happening, _dust, draw_line, plan_happenings, render_recording
+from stillmotion.demo.scenery import HEIGHT, WIDTH
 from stillmotion.errors import StillmotionError, UsageError
 
 SHIFT = draw_line(0)
@@ -56,6 +57,8 @@ def test_all_faults_and_nuisances_come_in_turn(tmp_path: Path) -> None:
     assert len(tasks) == 24 + 20  # no more than 20 tests
     normal, shown = ([name for task in part for name in task.names] for part in (tasks[:24], tasks[24:]))
     assert {*normal} == {*NUISANCES} and len(normal) == 24
+    # Held out by fives, each kind is also among what is learned.
+    assert all(len({*normal[fold::5]}) > 1 for fold in range(5))
     assert {*shown} == {*NUISANCES, *(name for names in FAULTS.values() for name in names)}
     assert max(map(shown.count, shown)) - min(map(shown.count, shown)) == 1
 
@@ -87,6 +90,18 @@ def test_a_nuisance_is_seen_while_it_lasts(name: str) -> None:
     differs = np.abs(shown - quiet).max(axis=(1, 2, 3))
     assert not differs[~during].any()
     assert np.median(differs[during]) > 8
+
+
+def test_dust_floats_slowly_and_within_the_picture() -> None:
+    times = np.arange(168) / 12
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        (dust,) = plan_happenings(["dust"], 14.0, rng)
+        places = _dust(times, [dust], rng)
+        seen = places[places[:, 0, 3] > 0]
+        assert np.abs(np.diff(seen[..., :2], axis=0)).max() < 5
+        half = seen[len(seen) // 2, :, :2]
+        assert (half > -5).all() and (half < (WIDTH + 5, HEIGHT + 5)).all()
 
 
 def test_wrong_calls_are_refused(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 The camera stands still, as it does at a line: all recordings show the same shift. New parts come all the time; speed
 and light vary a little from recording to recording. Faults are of look (a scratched or a dented part passes), of motion
 (the belt stops, stutters, runs back, fast or slowly) and of sequence (the lamp acts before the press, or the press does
-not act). Nuisances are no faults: the light flickers, drifts or fades, the camera shakes, dust floats past. Each normal
-recording has one, too.
+not act). Nuisances are no faults: the light flickers, drifts or dims, the camera shakes, dust floats past. Each normal
+recording has one.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def render_recording(
         for level, source in ((press[index], shift.beacon), (lamp[index], shift.lamp)):
             if level > 0:
                 frame = frame * (1 + np.float32(0.45 * level) * source) + np.float32(24 * level) * source
-        for right, down, size, levels in dust[index]:
+        for right, down, size, levels in dust[index][dust[index, :, 3] > 0]:
             far = np.square(_COLUMNS - right) + np.square(_ROWS - down)
             frame += levels * np.exp(-far / (2 * size**2))[..., None]
         top, left = corners[index]
@@ -226,12 +226,18 @@ def _shake(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.ran
 
 def _dust(times: NDArray[np.float64], planned: Sequence[Happening], rng: np.random.Generator) -> NDArray[np.float64]:
     """Specks close to the lens, so out of focus: `(time, speck, 4)`, pixels to the right and downward, size, levels."""
-    start = rng.uniform((0, 0), (WIDTH, HEIGHT), (DUST_SPECKS, 2))
+    # In the middle of their way, all are in the picture.
+    middle = rng.uniform((0, 0), (WIDTH, HEIGHT), (DUST_SPECKS, 2))
     speed = rng.normal(0, 10, (DUST_SPECKS, 2))
     size, levels = rng.uniform(1.5, 3, DUST_SPECKS), rng.uniform(15, 35, DUST_SPECKS)
-    places = start + speed * np.modf(times / FAULT_SECONDS)[0][:, None, None] * FAULT_SECONDS
-    seen = np.where(_during(times, planned, "dust")[:, None], levels, 0.0)
-    return np.concatenate([places, np.broadcast_to(size, seen.shape)[..., None], seen[..., None]], axis=-1)
+    specks = np.zeros((len(times), DUST_SPECKS, 4))
+    for event in planned:
+        if event.name == "dust":
+            seen = (times >= event.start_seconds) & (times < event.end_seconds)
+            since_middle = times[seen, None, None] - (event.start_seconds + event.end_seconds) / 2
+            specks[seen, :, :2] = middle + speed * since_middle
+            specks[seen, :, 2:] = np.stack([size, levels], axis=-1)
+    return specks
 
 
 def _moved(image: Image.Image, right: float, down: float) -> Image.Image:

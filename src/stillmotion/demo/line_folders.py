@@ -100,15 +100,15 @@ def make_anomaly_data(
     return [task.path for task in tasks]
 
 
-def any_nuisance(seed: int, number: int) -> str:
-    """What happens in a normal recording: a nuisance, at random, so that no fold has all of a kind."""
+def _draw_nuisance(seed: int, number: int) -> str:
+    """Drawn at random, not in turn: with as many folds as nuisances, one fold would hold all of a kind."""
     return str(np.random.default_rng((seed, 4, number)).choice(NUISANCES))
 
 
 def _plan(folder: Path, minutes: int, seed: int) -> list[_Task]:
     """All recordings. Each fault and each nuisance comes in turn."""
     normal = [
-        _Task(folder / f"normal/recording{n:03d}.mp4", (any_nuisance(seed, n),), (seed, 1, n)) for n in range(minutes)
+        _Task(folder / f"normal/recording{n:03d}.mp4", (_draw_nuisance(seed, n),), (seed, 1, n)) for n in range(minutes)
     ]
     names = [*(name for group in FAULTS.values() for name in group), *NUISANCES]
     tests = min(minutes, MAX_TESTS)
