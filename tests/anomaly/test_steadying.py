@@ -139,8 +139,11 @@ def test_a_measurer_sees_neither_shaking_nor_flicker() -> None:
     assert difference(looked[1][..., 0], stood[..., 0]) < 2
 
 
-def test_what_is_nearly_black_stays_dark() -> None:
+def test_what_is_nearly_black_stays_dark_and_what_is_much_too_bright_stays_bright() -> None:
     assert steadied(everywhere(texture()), seen(texture(), gain=0.1)).mean() < 0.5 * seen(texture()).mean()
+    night = seen(texture(), gain=0.1)
+    still = StillPixels(np.ones((SIDE, SIDE), bool), night.astype(np.float32))
+    assert steadied(still, seen(texture())).mean() > 2 * night.mean()
 
 
 def test_the_pixels_beside_a_belt_stand_still(tmp_path: Path) -> None:

@@ -246,6 +246,8 @@ def test_the_best_of_several_models_must_beat_guessing_by_more_than_one_alone() 
     alone = decide_among({"best": best}, {"motion": other})
     assert alone.stills_beat_guessing
     assert not decide_among({"best": best, "other": other}, {"motion": other}).stills_beat_guessing
+    equal = decide_among({"best": best, "as good": best}, {"motion": right_in(60), "other": right_in(60)})
+    assert equal.beats_guessing == {"best": False, "as good": False, "motion": True, "other": True}
     assert decide_among(
         {"best": best, "other": other}, {"motion": other}, chosen=("best", "motion")
     ).stills_beat_guessing

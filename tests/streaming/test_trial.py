@@ -11,6 +11,7 @@ import pytest
 from keras import layers, ops
 
 from helpers.networks import windows_of
+from stillmotion.models import precision
 from stillmotion.streaming import fusion, stream_model, streams
 from stillmotion.streaming.checking import Agreement, compare_with_model
 from stillmotion.streaming.plan import StreamPlan
@@ -275,6 +276,7 @@ def test_the_trial_multiplies_in_full_precision(monkeypatch: pytest.MonkeyPatch)
         tried["predictions"] = is_full()
         return compare_with_model(*arguments)
 
+    monkeypatch.setattr(precision, "rounds_factors", lambda: True)
     monkeypatch.setattr(streams, "make_stream_plan", make)
     monkeypatch.setattr(streams, "compare_with_model", compare)
     stream_model(on_pixels(layers.TimeDistributed(layers.Conv2D(2, 3)))())

@@ -138,12 +138,15 @@ def decide_among(
     brier = {(s, m): brier_gain(scores[s], scores[m], measure) for s, m in gains}
     brier_low, brier_high = choice.limits(lambda pair: choice.interval(brier[pair].interval, level))
     most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
-    above_guessing = {name: measure.estimate(tables[name].mean(0) - most_frequent) for name in (still, motion)}
-    # The best of several models guesses better than one that guesses, by chance.
-    beat_guessing = {
-        name: above_guessing[name].interval(at)[0] > 0
-        or (metric == "accuracy" and _beats_share(tables[name].mean(0), most_frequent, measure, at))
-        for name, at in zip((still, motion), choice.levels(level), strict=True)
+    above_guessing = {name: measure.estimate(table.mean(0) - most_frequent) for name, table in tables.items()}
+    # By chance, the best of several models that guess looks better than guessing.
+    of_still, of_motion = choice.levels(level)
+    beating_guessing = {
+        name
+        for name, table in tables.items()
+        for at in (of_still if name in stills else of_motion,)
+        if above_guessing[name].interval(at)[0] > 0
+        or (metric == "accuracy" and _beats_share(table.mean(0), most_frequent, measure, at))
     }
     verdict = Verdict(
         still=still,
@@ -172,8 +175,9 @@ def decide_among(
         brier_low=brier_low,
         brier_high=brier_high,
         guessing=measure.mean(most_frequent),
-        stills_beat_guessing=bool(beat_guessing[still]),
-        motion_beats_guessing=bool(beat_guessing[motion]),
+        stills_beat_guessing=still in beating_guessing,
+        motion_beats_guessing=motion in beating_guessing,
+        others_beating_guessing=tuple(name for name in tables if name in beating_guessing - {still, motion}),
         contrasts=tuple(Contrast(*pair, gains[pair].mean, *contrasts[pair]) for pair in gains),
         labels=label_gains(predictions[still], predictions[motion], level),
         pairs=pair_gains(predictions[still], predictions[motion]),

@@ -19,7 +19,7 @@ def beats_guessing(
 
     Args:
         models: the results of each model by name.
-        verdict: knows it of its two models. For the others, the interval of the accuracy tells.
+        verdict: knows it of the models that it compares. For others, the interval of the accuracy tells.
         guessing: the accuracy of guessing where there is no verdict; None if it is unknown.
 
     Returns:

@@ -116,6 +116,8 @@ class Verdict:
         stills_beat_guessing: the still model is significantly better than that, by the interval of its accuracy or
             video by video.
         motion_beats_guessing: the same for the motion model.
+        others_beating_guessing: names of the other models that are, too. Where the test videos choose among several
+            models of a kind, each is tested at the level that is corrected for that.
         leaked_groups: groups of the test videos that a model was trained or validated on; there should be none.
         best_frame_reason: why one good frame may explain the gain; None if nothing says so
             (`require_motion_evidence`).
@@ -160,6 +162,7 @@ class Verdict:
     guessing: float = 0.0
     stills_beat_guessing: bool = True
     motion_beats_guessing: bool = True
+    others_beating_guessing: tuple[str, ...] = ()
     leaked_groups: tuple[str, ...] = ()
     best_frame_reason: BestFrameReason | None = None
     contrasts: tuple[Contrast, ...] = ()
@@ -256,8 +259,10 @@ class Verdict:
 
     @property
     def beats_guessing(self) -> dict[str, bool]:
-        """Whether each of the two models is significantly better than guessing."""
-        return {self.still: self.stills_beat_guessing, self.motion: self.motion_beats_guessing}
+        """Whether each model is significantly better than guessing."""
+        names = (name for contrast in self.contrasts for name in (contrast.still, contrast.motion))
+        others = {name: name in self.others_beating_guessing for name in names}
+        return others | {self.still: self.stills_beat_guessing, self.motion: self.motion_beats_guessing}
 
     @property
     def guessing_sentence(self) -> str:
