@@ -330,7 +330,7 @@ def guessing_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
             names, n = tuple(map(str, range(len(codes)))), len(codes)
             truth = (codes + np.tile(np.arange(clips), groups)) % labels
             rng = np.random.default_rng((9, groups, clips))
-            counts = {"stills": 0, "motion": 0, "an answer": 0}
+            counts = {"stills": 0, "motion": 0, "an answer": 0, "an answer, validation": 0}
             for _ in range(draws):
                 models = [
                     Predictions(
@@ -338,12 +338,14 @@ def guessing_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
                     )
                     for guesses in rng.integers(labels, size=(5, n))
                 ]
-                verdict = decide_among(
-                    {"still 1": models[0], "still 2": models[1]}, {str(number): models[number] for number in (2, 3, 4)}
-                )
+                stills = {"still 1": models[0], "still 2": models[1]}
+                motions = {str(number): models[number] for number in (2, 3, 4)}
+                verdict = decide_among(stills, motions)
                 counts["stills"] += verdict.stills_beat_guessing
                 counts["motion"] += verdict.motion_beats_guessing
                 counts["an answer"] += verdict.answer != "undecided"
+                verdict = decide_among(stills, motions, chosen=("still 1", "2"))
+                counts["an answer, validation"] += verdict.answer != "undecided"
             yield {"groups": groups, "case": f"{clips} clips, {labels} labels"} | {
                 name: count / draws for name, count in counts.items()
             }

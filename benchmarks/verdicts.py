@@ -152,7 +152,7 @@ def battery() -> Iterator[DataSet]:
 
 
 def draw(data_set: DataSet, label: int, rng: np.random.Generator, light: float) -> np.ndarray:
-    """A clip: uint8 `(FRAMES, SIDE, SIDE, 3)`. Single frames of `MOVING` sets are alike for all labels."""
+    """A clip: uint8 `(FRAMES, SIDE, SIDE, 3)`. Single frames of `MOVING` sets tell nothing, or little."""
     amplitude, cue = STRENGTHS[data_set.strength], data_set.cue
     level = light + (35 * (2 * (label % 2) - 1) if data_set.leak else 0)
     clip = np.full((FRAMES, SIDE, SIDE, 3), level, float)
