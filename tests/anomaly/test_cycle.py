@@ -14,6 +14,7 @@ from stillmotion.anomaly import cycles
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.anomaly.arrays import Learned, pack, unpack
 from stillmotion.anomaly.cycle import CycleScorer, CycleTracker, region_features
+from stillmotion.anomaly.cycle_fitting import _first_guess
 from stillmotion.anomaly.cycles import LearnedCycles, learn_cycles
 from stillmotion.anomaly.frame_scores import CellScales
 from stillmotion.anomaly.measuring import Measures
@@ -197,6 +198,13 @@ def test_a_rhythm_that_is_not_known_yet_leaves_the_others_as_they_are(
     cells = np.zeros((side, 4), np.float32)
     measures = Measures(0.0, False, cells, cells[0], cells)
     assert scorer.push(measures)[0] == 3.0
+
+
+def test_the_first_guess_of_a_cycle_is_not_a_picture_that_stands_still() -> None:
+    """A camera that hung for one recording would else hide the cycle of all others."""
+    still, moving = np.ones((40, 2), np.float32), np.sin(np.arange(80)[:, None] / 10 * 2 * np.pi + np.arange(2))
+    part, _ = _first_guess([still, moving.astype(np.float32)], 10.0, 8)
+    assert part.std() > 0.5
 
 
 def test_nothing_is_a_rhythm_of_no_footage() -> None:

@@ -62,15 +62,13 @@ def _first_guess(stretches: Sequence[Floats], period: float, count: int) -> tupl
         part = stretch[: round(FIRST_CYCLES * period)]
         if len(part) < 3 * period:
             continue
+        spread = float(part.var(axis=0).sum())
         for tried in period * np.exp(np.linspace(-0.06, 0.06, 13)):
             phases = np.arange(len(part)) / tried % 1 * count
-            explained = (
-                1
-                - (part - _smooth(part, phases, count)[phases.astype(np.intp)]).var(axis=0).sum()
-                / part.var(axis=0).sum()
-            )
+            left = float((part - _smooth(part, phases, count)[phases.astype(np.intp)]).var(axis=0).sum())
+            explained = 1 - left / spread if spread else 0.0  # A picture that stands still repeats nothing.
             if best is None or explained > best[0]:
-                best = float(explained), part, phases
+                best = explained, part, phases
     assert best is not None
     return best[1:]
 
