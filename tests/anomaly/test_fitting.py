@@ -19,6 +19,7 @@ import stillmotion as sm
 from helpers.backbones import write_backbone
 from helpers.belts import RATE, SECONDS, write_belt
 from helpers.commands import run_command
+from helpers.media import write_video
 from stillmotion.anomaly import fitting, footage, measuring, memory
 from stillmotion.anomaly.alarms import lasting_peak
 from stillmotion.anomaly.detector import Detector, HeldOutPart
@@ -421,6 +422,36 @@ def test_no_recording_has_a_part_in_what_is_usual_for_itself() -> None:
     assert together.patches[:5].min() > 10  # by which a new recording with a box elsewhere would be no more unusual
 
 
+def test_a_copy_under_another_name_is_no_other_recording(
+    backbone: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be held out from a memory that has it, and promise twice as much."""
+    monkeypatch.setattr(logging.getLogger("stillmotion"), "propagate", True)
+    for number in range(4):
+        write_belt(tmp_path / "normal" / f"belt{number}.mp4", seed=number)
+    shutil.copy(tmp_path / "normal/belt1.mp4", tmp_path / "normal/copy.mp4")
+    detector = fit_anomaly_detector(tmp_path / "normal", out=tmp_path / "detector", backbone=backbone)
+    assert detector.record.footage.held_out.units == 4
+    assert "copy.mp4" not in detector.record.footage.recordings
+    assert "copy.mp4: the same as belt1.mp4" in caplog.text
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("level", [0, 100])
+def test_of_a_picture_in_which_nothing_happens_the_same_picture_is_normal(
+    backbone: str, tmp_path: Path, level: int
+) -> None:
+    (tmp_path / "normal").mkdir()
+    picture = np.where(np.arange(32)[:, None, None] < 16, level, level // 2) * np.ones((1, 32, 3))
+    for number in range(3):
+        frames = np.repeat(picture.astype(np.uint8)[None], 80 + number, axis=0)
+        write_video(tmp_path / "normal" / f"{number}.mp4", frames, rate=RATE)
+    frames[40:] = 200
+    detector = fit_anomaly_detector(tmp_path / "normal", out=tmp_path / "detector", backbone=backbone)
+    levels = [score.level for score in sm.score_source(detector, write_video(tmp_path / "new.mp4", frames, rate=RATE))]
+    assert max(levels[:39]) < 1 < levels[50]
+
+
 def test_footage_that_cannot_be_read_is_named(
     backbone: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -433,3 +464,10 @@ def test_footage_that_cannot_be_read_is_named(
     assert [part.recording.name for part in measured] == ["belt.mp4"]
     (message,) = [record.getMessage() for record in caplog.records if record.name == "stillmotion.anomaly.footage"]
     assert message.startswith("skipped: ") and "broken.mp4" in message
+
+
+def test_it_is_said_if_all_videos_are_shorter_than_a_frame(backbone: str, tmp_path: Path) -> None:
+    write_video(tmp_path / "one.mp4", np.zeros((1, 32, 32, 3), np.uint8), rate=30)
+    model = prepare(build_backbone(backbone, 16, 16))
+    with pytest.raises(sm.StillmotionError, match="shorter than a frame"):
+        measure_recordings(find_recordings(tmp_path, None), model, 2.0, tmp_path / "measures")

@@ -28,6 +28,7 @@ from stillmotion.anomaly.detector import (
 from stillmotion.anomaly.footage import (
     MeasuredRecording,
     content_hash,
+    each_once,
     find_recordings,
     footage_folder,
     measure_recordings,
@@ -49,6 +50,8 @@ RATE = 8.0
 FOLDS = 5
 # Less than this cannot be divided into stretches that differ.
 MINIMUM_SECONDS = 20.0
+# Where nothing moves and there is no noise, features differ by rounding alone, by less than this part of their length.
+ROUNDING = 0.002
 
 
 def fit_anomaly_detector(
@@ -107,14 +110,15 @@ def fit_anomaly_detector(
         identity = f"{weights_id(backbone)} {still.digest if still else None}"
         unfinished = unfinished_folder(folder / UNFINISHED_FOLDER, recordings, identity, rate)
         model = prepare(build_backbone(backbone, side, side))
-        measured = measure_recordings(recordings, model, rate, unfinished, progress, still)
+        measured = each_once(measure_recordings(recordings, model, rate, unfinished, progress, still))
 
         # Score each recording by a memory of the others.
         folds = _divide(measured, rate)
         memories, distances = _hold_out(measured, folds, rate, progress)
-        scales = _usual_distances(distances, folds)
+        least = _least_distances(memories[0])
+        scales = _usual_distances(distances, folds, least)
         # A new recording has no part in what is usual. So none of those that thresholds come from may have one.
-        others = {fold: _usual_distances(distances, folds, without=fold) for fold in memories}
+        others = {fold: _usual_distances(distances, folds, least, without=fold) for fold in memories}
         scores: dict[Kind, list[NDArray[np.float64]]] = {
             kind: [_smoothed(kind, part, own, others, rate) for part, own in zip(distances, folds, strict=True)]
             for kind in KINDS
@@ -220,14 +224,24 @@ def _has_motion(memories: Mapping[int, Memory], scores: Sequence[NDArray[np.floa
     )
 
 
+def _least_distances(memory: Memory) -> tuple[float, float]:
+    """Distances of the look of cells and of whole pictures that are no more than rounding."""
+    patches, top = (ROUNDING * float(np.median(np.linalg.norm(rows, axis=1))) for rows in (memory.patches, memory.top))
+    return patches, top
+
+
 def _usual_distances(
-    distances: Sequence[Sequence[Distances]], folds: Sequence[NDArray[np.intp]], without: int | None = None
+    distances: Sequence[Sequence[Distances]],
+    folds: Sequence[NDArray[np.intp]],
+    least: tuple[float, float] = (0.0, 0.0),
+    without: int | None = None,
 ) -> CellScales:
     """The distance that held-out normal footage rarely exceeds, for each cell; at least half of the typical one.
 
     Args:
         distances: of the frames of each recording.
         folds: of the same frames.
+        least: below which distances of cells and of whole pictures are no more than rounding.
         without: a fold that is left out.
 
     Returns:
@@ -243,8 +257,8 @@ def _usual_distances(
     moving = [frame.motion for frame in known if frame.motion is not None]
     motion = np.quantile(moving, USUAL, axis=0) if moving else np.ones(patches.shape)
     return CellScales(
-        np.maximum(patches, np.median(patches) / 2).astype(np.float32),
-        float(np.quantile([frame.top for frame in known], USUAL)) or 1.0,
+        np.maximum(patches, max(float(np.median(patches)) / 2, least[0])).astype(np.float32),
+        max(float(np.quantile([frame.top for frame in known], USUAL)), least[1]) or 1.0,
         np.maximum(motion, max(float(np.median(motion)) / 2, 1e-6)).astype(np.float32),
     )
 

@@ -163,8 +163,26 @@ def measure_recordings(
         if isinstance(frames, int) and frames
     ]
     if not measured:
-        raise StillmotionError(f"none of {len(recordings)} videos can be read: {counts[0]}")
+        reason = next((f"{count}" for count in counts if not isinstance(count, int)), "all are shorter than a frame")
+        raise StillmotionError(f"none of {len(recordings)} videos can be read: {reason}")
     return measured
+
+
+def each_once(measured: Sequence[MeasuredRecording]) -> list[MeasuredRecording]:
+    """Leave out copies: one of two would be held out from a memory that has the other, and both would be counted.
+
+    Args:
+        measured: recordings.
+
+    Returns:
+        The first of those with the same content; what is skipped is logged.
+    """
+    first: dict[str, MeasuredRecording] = {}
+    for part in measured:
+        same = first.setdefault(content_hash(part.recording.file), part)
+        if same is not part:
+            log.warning("skipped: %s: the same as %s", part.recording.name, same.recording.name)
+    return list(first.values())
 
 
 def store_measures(file: Path, frames: Iterable[Measures]) -> int:

@@ -32,6 +32,9 @@ _HOURS = {"hour": 1.0, "day": 24.0, "week": 168.0, "shift": 8.0}
 STRETCH_SECONDS = 300.0
 # The score that is the threshold must not alarm itself.
 MARGIN = 1.001
+# A threshold is so far above the typical score at least: 1 is what normal footage rarely exceeds, and where nothing
+# happens at all, scores differ by rounding alone.
+LEAST_DISTANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,7 @@ def choose_threshold(
     value = float(peaks[allowed]) * MARGIN
     if value <= typical:  # All scores are the same, or almost every stretch may alarm.
         value = typical + 1.0 if peaks[0] <= typical else float(peaks[0]) * MARGIN
+    value = max(value, typical + LEAST_DISTANCE)
     return Threshold(value, typical, int((peaks > value).sum()))
 
 
