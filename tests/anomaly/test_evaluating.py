@@ -104,6 +104,12 @@ def test_false_alarms_in_the_same_five_minutes_count_once(evaluate: Evaluate) ->
     assert (len(result.false_alarms), result.disturbed_stretches) == (4, 2)
 
 
+def test_a_false_alarm_that_does_not_end_counts_in_all_stretches_in_which_it_is_open(evaluate: Evaluate) -> None:
+    """A detector that always alarms would else have one false alarm in a night."""
+    result = evaluate(recording("a"), levels={"a": [0.0] * 2000}, alarms={"a": [alarm(10, 10.5, 990)]})
+    assert (len(result.false_alarms), result.disturbed_stretches) == (1, 4)
+
+
 def test_the_share_found_has_an_interval_by_group(evaluate: Evaluate) -> None:
     recordings = [recording(str(n), TrueFault(2.0, 4.0, "stop")) for n in range(10)]
     result = evaluate(*recordings, alarms={str(n): [alarm(2, 3, 4)] for n in range(9)})

@@ -76,7 +76,7 @@ class DetectorEvaluation:
     Attributes:
         faults: each fault.
         false_alarms: each alarm outside of a fault.
-        disturbed_stretches: in how many stretches of at most 5 minutes there is one: they come in clusters.
+        disturbed_stretches: in how many stretches of at most 5 minutes one is open: they come in clusters.
         normal_hours: of footage outside of faults.
         found: share of the faults that were found, and its 95 % interval by group.
         curves: of the score, of look and motion alone, and of three that know nothing.
@@ -182,7 +182,7 @@ def evaluate_detector(
         fault_groups += [recording.group] * len(recording.faults)
         false = [alarm for alarm in alarms if not any(overlaps(alarm, fault) for fault in recording.faults)]
         false_alarms += [FalseAlarm(recording.name, alarm) for alarm in false]
-        disturbed += len({alarm.raised_seconds // STRETCH_SECONDS for alarm in false})
+        disturbed += len({stretch for alarm in false for stretch in _stretches(alarm)})
         frames.append(collect_scores(recording, scored))
         timelines.append(make_timeline(recording, scored, alarms))
     progress("testing", len(recordings), len(recordings))
@@ -218,6 +218,12 @@ def _check_times(recording: TrueRecording) -> None:
         return
     if last > seconds:
         raise UsageError(f"{recording.name}: a fault begins at {last:g} s, but the recording ends at {seconds:.1f} s")
+
+
+def _stretches(alarm: Alarm) -> range:
+    """The numbers of the stretches of 5 minutes in which an alarm is open, as thresholds count them."""
+    last = alarm.raised_seconds if alarm.end_seconds is None else max(alarm.raised_seconds, alarm.end_seconds)
+    return range(int(alarm.raised_seconds // STRETCH_SECONDS), int(last // STRETCH_SECONDS) + 1)
 
 
 def read_detector_evaluation(folder: str | Path) -> DetectorEvaluation:
