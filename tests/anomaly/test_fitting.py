@@ -307,6 +307,11 @@ def test_a_damaged_detector_says_so(detector: Detector, tmp_path: Path) -> None:
         with pytest.raises(sm.StillmotionError, match="damaged detector; fit it again"):
             sm.load_detector(damaged)
     shutil.copytree(detector.folder, damaged, dirs_exist_ok=True)
+    record = json.loads((damaged / "detector.json").read_text())
+    (damaged / "detector.json").write_text(json.dumps({**record, "version": record["version"] + 1}))
+    with pytest.raises(sm.StillmotionError, match="a later version of stillmotion"):
+        sm.load_detector(damaged)
+    shutil.copytree(detector.folder, damaged, dirs_exist_ok=True)
     (damaged / "backbone.keras").unlink()
     with pytest.raises(sm.StillmotionError, match="no such model"):
         sm.load_detector(damaged).measurer()

@@ -194,7 +194,7 @@ def load_detector(folder: str | Path) -> Detector:
 
     Raises:
         UsageError: there is none.
-        StillmotionError: it is damaged.
+        StillmotionError: it is damaged, or was written by a later version of stillmotion.
 
     Examples:
         >>> detector = sm.load_detector("detector")
@@ -216,6 +216,8 @@ def load_detector(folder: str | Path) -> Detector:
 
 def _load(folder: Path) -> Detector:
     record = _ADAPTER.validate_json((folder / DETECTOR_FILE).read_bytes())
+    if record.version > DetectorRecord.version:
+        raise StillmotionError(f"{folder}: written by a later version of stillmotion; update to read it")
     arrays = read_arrays(folder / record.file(MEMORY_FILE))
     still = StillPixels(arrays["still_mask"], arrays["still_picture"]) if "still_mask" in arrays else None
     return Detector(folder, record, *unpack(arrays), still)
