@@ -107,3 +107,10 @@ def test_a_level_is_0_where_typical_and_1_at_the_threshold() -> None:
 def test_no_alarm_in_h_hours_bounds_the_rate_by_3_in_h_hours() -> None:
     assert rate_bound(0, 10.0) == pytest.approx(0.2996, abs=1e-4)  # -log(0.05) / 10
     assert rate_bound(2, 1.0) == pytest.approx(6.296, abs=1e-3)  # a table of Garwood's limits
+
+
+def test_scores_that_differ_by_rounding_alone_are_not_told_apart() -> None:
+    """Of a picture that stands still, each score is about the same."""
+    scores = [1 + 1e-4 * np.random.default_rng(number).random(80) for number in range(5)]
+    threshold = choose_threshold(scores, 8.0, HeldOut(5, 1, 5 / 360), 1.0)
+    assert threshold.level(1.0005) < 0.1
