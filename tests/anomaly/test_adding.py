@@ -171,7 +171,7 @@ def test_stretches_of_one_group_are_not_counted_beside_other_groups() -> None:
     new = _with_thresholds(record, scores)
     assert (new.footage.held_out_by, new.footage.held_out) == ("group", HeldOut(2, 1, 20 / 3600))
     assert new.footage.hours == pytest.approx(70 / 3600)
-    assert new.thresholds["look"].value == pytest.approx(3.0, rel=1e-2)
+    assert new.thresholds["look"].value == pytest.approx(3.0, abs=0.2)
     again = replace(new, footage=replace(new.footage, held_out=HeldOut(9, 9, 9)))
     assert _with_thresholds(again, scores) == new
 
