@@ -58,35 +58,51 @@ def more(fitted: Path, tmp_path: Path) -> Path:
 
 
 def test_added_recordings_are_held_out_counted_and_remembered(detector: Detector, more: Path) -> None:
-    before = {
-        name: [(score.look, score.motion) for score in sm.score_source(detector, more / name)]
-        for name in ("belt0.mp4", "belt1.mp4")
-    }
     result = sm.add_normal_footage(detector, more)
     assert (result.added, result.remembered, result.known) == (("belt0.mp4", "belt1.mp4"), (), ("again.mp4",))
     record, footage = result.detector.record, result.detector.record.footage
     assert footage.recordings[4:] == ("belt0.mp4", "belt1.mp4") and len(footage.contents) == len(footage.groups) == 6
     assert footage.held_out == HeldOut(6, 1, 6 * SECONDS / 3600)
     assert record.expected_per_hour == pytest.approx(2 * (1 / 7) * 600)
-    # They are scored by the memory that has not seen them, and that is kept.
+    # Each is scored by a memory of all others, the other new one included, which is kept.
     scores, old = result.detector.held_out_scores(), detector.record.thresholds
-    for number, levels in enumerate(before.values()):
+    folds = [part.fold for part in footage.parts[-2:]]
+    assert len({*folds, *(part.fold for part in detector.record.footage.parts)}) == 6
+    for number, (name, fold) in enumerate(zip(result.added, folds, strict=True)):
+        without = result.detector.without_fold(fold)
+        assert len(without.memory.patches) == len(detector.memory.patches) * 5 // 4
+        levels = [(score.look, score.motion) for score in sm.score_source(without, more / name)]
         for place, kind in enumerate(KINDS):
             known = ~np.isnan(scores[kind][4 + number])
-            expected = [old[kind].level(value) for value in scores[kind][4 + number]]
+            expected = [result.detector.record.thresholds[kind].level(value) for value in scores[kind][4 + number]]
             assert known.sum() > 30
             np.testing.assert_allclose(
                 np.array(expected)[known], np.array(levels)[known, place], atol=0.2
             )  # measures on disk have half the precision
-    fold = footage.parts[-1].fold
-    assert fold not in {part.fold for part in detector.record.footage.parts}
-    without = result.detector.without_fold(fold).memory
-    np.testing.assert_array_equal(without.patches, detector.memory.patches)
-    assert result.detector.without_fold(0).memory.patches.tobytes() != without.patches.tobytes()
-    # Now it has seen them.
-    after = [score.look for score in sm.score_source(detector.folder, more / "belt0.mp4")]
+    # Now the detector has seen both.
     assert len(result.detector.memory.patches) == len(detector.memory.patches) * 5 // 4
-    assert after != [look for look, _ in before["belt0.mp4"]]
+    first, second = (result.detector.without_fold(fold).memory.patches for fold in folds)
+    assert not np.array_equal(first, second) and not np.array_equal(first, result.detector.memory.patches)
+    assert old != result.detector.record.thresholds
+
+
+def test_one_new_recording_is_scored_by_the_detector_as_it_was(detector: Detector, more: Path) -> None:
+    result = sm.add_normal_footage(detector, more / "belt0.mp4")
+    without = result.detector.without_fold(result.detector.record.footage.parts[-1].fold)
+    np.testing.assert_array_equal(without.memory.patches, detector.memory.patches)
+
+
+def test_thresholds_hardly_rise_where_the_scene_has_changed_for_all_new_recordings(
+    detector: Detector, tmp_path: Path
+) -> None:
+    """What is red from now on is normal among what is red; another color is not."""
+    for number in range(4):
+        write_belt(tmp_path / "red" / f"belt{number}.mp4", seed=20 + number, color=0.0)
+    new = write_belt(tmp_path / "new.mp4", seed=30, color=0.0)
+    assert max(score.look for score in sm.score_source(detector, new)) > 8
+    result = sm.add_normal_footage(detector, tmp_path / "red")
+    assert result.detector.record.thresholds["look"].value < 1.5 * detector.record.thresholds["look"].value
+    assert max(score.look for score in sm.score_source(result.detector, new)) < 1
 
 
 def test_thresholds_come_from_all_held_out_recordings(detector: Detector, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Add normal footage to a detector without starting anew, and false alarms that were looked at.
 
-New recordings are scored before they are remembered: the memory has not seen them, so they are held out as the first
-ones were, and thresholds are chosen anew from all of them. A clip of a false alarm is no such recording: somebody chose
-it because it was unusual. With it among the recordings, thresholds would be too high, so it is only remembered.
+New recordings are held out as the first ones were: each is scored by a memory of all others, old and new, and
+thresholds are chosen anew from all of them. A clip of a false alarm is no such recording: somebody chose it because it
+was unusual. With it among the recordings, thresholds would be too high, so it is only remembered.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from stillmotion.anomaly.detector import (
     FrameScorer,
     load_detector,
 )
+from stillmotion.anomaly.fitting import FOLDS
 from stillmotion.anomaly.footage import (
     MeasuredRecording,
     Recording,
@@ -145,21 +146,21 @@ def _add(detector: Detector | str | Path, more: str | Path, progress: Progress, 
         remembered = [part for part in measured if part not in held_out]
 
         memories = {fold: detector.without_fold(fold) for fold in {part.fold for part in record.footage.parts}}
-        if held_out:
-            fold = max(memories, default=-1) + 1
-            memories[fold] = detector  # As it is, it has not seen them.
-            for part in held_out:
-                for kind, values in _score(detector, part).items():
+        folds = _hold_out(detector, held_out, remembered)
+        held_out = []
+        for fold, (without, parts) in enumerate(folds, start=max(memories, default=-1) + 1):
+            memories[fold] = without
+            record = _with_recordings(record, parts, fold)
+            held_out += parts
+            for part in parts:
+                for kind, values in _score(without, part).items():
                     scores[kind].append(values)
-            record = _with_thresholds(_with_recordings(record, held_out, fold), scores)
+        if held_out:
+            record = _with_thresholds(record, scores)
         hashes = (content_hash(part.recording.file) for part in remembered)
         footage = replace(record.footage, acknowledged=(*record.footage.acknowledged, *hashes), folders=folders)
         record = replace(record, footage=footage, generation=record.generation + 1)
-        builder = MemoryBuilder(record.generation)
-        for part in measured:
-            for measures, stack in part.read(record.rate):
-                builder.add(measures, stack)
-        replace(detector, record=record, memory=builder.build(detector.memory)).save(
+        replace(_remembering(detector, measured), record=record).save(
             {fold: without.learned for fold, without in memories.items()}, scores
         )
         shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
@@ -194,6 +195,35 @@ def _unknown(recordings: Sequence[Recording], footage: NormalFootage) -> tuple[l
             new.append(recording)
         seen.add(content)
     return new, tuple(known)
+
+
+def _hold_out(
+    detector: Detector, recordings: Sequence[MeasuredRecording], remembered: Sequence[MeasuredRecording]
+) -> list[tuple[Detector, list[MeasuredRecording]]]:
+    """New recordings in up to `FOLDS` parts, by group; and for each part the detector that remembers all but that part.
+
+    If the scene has changed, it is new to the detector, but not to one that remembers the other new recordings: only
+    what differs among these should raise thresholds.
+    """
+    groups = sorted({part.recording.group for part in recordings})
+    folds: dict[int, list[MeasuredRecording]] = {}
+    for part in recordings:
+        folds.setdefault(groups.index(part.recording.group) % FOLDS, []).append(part)
+    return [
+        (_remembering(detector, [part for part in (*recordings, *remembered) if part not in own]), own)
+        for _, own in sorted(folds.items())
+    ]
+
+
+def _remembering(detector: Detector, recordings: Sequence[MeasuredRecording]) -> Detector:
+    """The detector, which remembers these recordings, too."""
+    if not recordings:
+        return detector
+    builder = MemoryBuilder(detector.record.generation + 1)
+    for part in recordings:
+        for measures, stack in part.read(detector.record.rate):
+            builder.add(measures, stack)
+    return replace(detector, memory=builder.build(detector.memory))
 
 
 def _score(detector: Detector, part: MeasuredRecording) -> dict[Kind, NDArray[np.float64]]:
