@@ -236,7 +236,7 @@ def _print_detector(detector: Detector) -> None:
     if record.cycle_note:
         out.print(record.cycle_note, markup=False)
     if detector.still is None:
-        note("too little of the picture stands still to tell how the camera shakes: shaking would alarm")
+        note("too little of the picture stands still to tell how the camera moves and how bright it is: shaking would alarm")
     alarms = sum(threshold.alarms for threshold in record.thresholds.values())
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
     alarmed = f"{alarms} false alarm{'' if alarms == 1 else 's'}"

@@ -27,7 +27,7 @@ from stillmotion.errors import UnreadableVideoError
 SEEK_SECONDS = 2.0
 # What frames per second are taken to be if a file does not say.
 DEFAULT_RATE = 25.0
-# Metadata that is no UTF-8 is no reason to refuse a video. From version 19 on, PyAV reads it without being told.
+# Metadata that is not UTF-8 is no reason to refuse a video. PyAV 19 has no such argument, and reads any bytes.
 OPENING: dict[str, Any] = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 # Codes of ITU-T H.273 in headers. All others are SDR, or close to BT.709.
 TRANSFERS = {16: "PQ", 18: "HLG"}
