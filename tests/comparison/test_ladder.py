@@ -16,8 +16,8 @@ from stillmotion.comparison import (
     step_sentence,
     write_comparison,
 )
-from stillmotion.comparison.formatting import points
 from stillmotion.errors import UsageError
+from stillmotion.formatting import points
 from stillmotion.models import Rung
 
 VIDEOS = np.arange(60)

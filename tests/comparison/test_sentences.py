@@ -16,7 +16,7 @@ from stillmotion.comparison import (
     verdict_details,
     verdict_notes,
 )
-from stillmotion.comparison.formatting import count, duration, percent, points, significant
+from stillmotion.formatting import count, duration, percent, points, significant
 
 BASE = replace(
     decide([predictions(np.arange(60) % 2 == 0)], [predictions([True] * 60)], names=("pool", "conv")),

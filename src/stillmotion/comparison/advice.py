@@ -11,11 +11,11 @@ Codes by topic:
 
 from __future__ import annotations
 
-from stillmotion.comparison.formatting import count, duration, percent, significant
 from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.records import Advice, Comparison, TrainingSummary
 from stillmotion.comparison.sentences import LOOKING_AGAIN, leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
+from stillmotion.formatting import count, duration, percent, significant
 
 MAX_MISSED_LABELS = 2
 _TRY_LADDER = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from stillmotion.comparison.formatting import percent
+from stillmotion.formatting import percent
 
 if TYPE_CHECKING:
     from stillmotion.comparison.records import ModelResult

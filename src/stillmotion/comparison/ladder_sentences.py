@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from stillmotion.comparison.formatting import points
+from stillmotion.formatting import points
 from stillmotion.models import RUNGS, Rung
 from stillmotion.statistics import ALPHA
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from stillmotion.comparison.formatting import points
 from stillmotion.comparison.measuring import Measure, Metric
 from stillmotion.comparison.metrics import IntervalEstimate, compute_metrics
 from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
+from stillmotion.formatting import points
 from stillmotion.statistics import Estimate
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from stillmotion.clips import Rate
-from stillmotion.comparison.formatting import points, significant
 from stillmotion.comparison.measuring import Measure, Metric
 from stillmotion.comparison.metrics import IntervalEstimate, compute_metrics
 from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
+from stillmotion.formatting import points, significant
 from stillmotion.statistics import CONFIDENCE
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stillmotion.comparison.formatting import percent, points
+from stillmotion.formatting import percent, points
 from stillmotion.inspection.shortcuts import describe_shortcuts
 from stillmotion.models import RUNGS, caption
 
