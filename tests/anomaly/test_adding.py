@@ -228,7 +228,7 @@ def test_wrong_calls_leave_nothing_behind(detector: Detector, tmp_path: Path) ->
         sm.add_normal_footage(tmp_path / "nowhere", tmp_path)
     assert not (tmp_path / "nowhere").exists()
     (tmp_path / "broken.mp4").write_bytes(b"no video")
-    with pytest.raises(sm.StillmotionError, match="none of 1 videos can be read"):
+    with pytest.raises(sm.StillmotionError, match="none of 1 video can be read"):
         sm.add_normal_footage(detector, tmp_path / "broken.mp4")
     (detector.folder / "scores.npz").unlink()
     with pytest.raises(sm.StillmotionError, match="held-out scores are missing or damaged; fit again"):

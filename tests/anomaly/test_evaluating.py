@@ -167,7 +167,7 @@ def test_without_a_fault_there_is_no_area_and_no_share(evaluate: Evaluate) -> No
 
 def test_unreadable_recordings_are_skipped_unless_all_are(evaluate: Evaluate) -> None:
     assert evaluate(recording("a"), recording("b"), levels={"b": []}).skipped == ("b: broken",)
-    with pytest.raises(StillmotionError, match="none of 1 recordings can be read: a: broken"):
+    with pytest.raises(StillmotionError, match="none of 1 recording can be read: a: broken"):
         evaluate(recording("a"), levels={"a": []})
     with pytest.raises(UsageError, match="no recordings"):
         evaluate()

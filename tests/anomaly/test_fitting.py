@@ -291,11 +291,14 @@ def test_wrong_calls_are_refused(detector: Detector, normal: Path, backbone: str
     with pytest.raises(sm.StillmotionError, match="no videos"):
         fit_anomaly_detector(tmp_path / "empty", out=tmp_path / "d", backbone=backbone)
     short = write_belt(tmp_path / "short.mp4", seconds=2)
-    with pytest.raises(sm.StillmotionError, match="2 seconds of normal footage are too few"):
+    with pytest.raises(sm.StillmotionError, match="2 seconds of normal footage: too little"):
         fit_anomaly_detector(short, out=tmp_path / "d", backbone=backbone)
     (tmp_path / "broken.mp4").write_bytes(b"no video")
-    with pytest.raises(sm.StillmotionError, match="none of 1 videos can be read"):
+    with pytest.raises(sm.StillmotionError, match="none of 1 video can be read"):
         fit_anomaly_detector(tmp_path / "broken.mp4", out=tmp_path / "d", backbone=backbone)
+    frame = write_belt(tmp_path / "frame.mp4", seconds=0.25)
+    with pytest.raises(sm.StillmotionError, match=r"none of 1 video can be read: frame\.mp4: is shorter than a frame"):
+        fit_anomaly_detector(frame, out=tmp_path / "d", backbone=backbone, rate=1)
 
 
 def test_a_damaged_detector_says_so(detector: Detector, tmp_path: Path) -> None:

@@ -67,6 +67,15 @@ def test_what_repeats_is_said_and_has_a_share_of_the_promise(monkeypatch: pytest
     assert record.recordings_needed == 17  # 2 per hour are 2 / 3 for each: one in 18 recordings of 5 minutes
 
 
+def test_one_of_a_thing_is_not_plural(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = fitted(monkeypatch, detector(HeldOut(1, 1, 1 / 60), recordings=1))
+    assert "learned from 1 recording, 1 minute of normal" in text and "come from 1 recording, each" in text
+    text = fitted(monkeypatch, detector(HeldOut(1, 1, 0.7), recordings=1))
+    assert "the promise takes 1 recording like these, 42 minutes" in text
+    text = fitted(monkeypatch, detector(HeldOut(1, 1, 1 / 3600), recordings=1))
+    assert "learned from 1 recording, 1 second of" in text
+
+
 def test_footage_of_one_group_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
     text = fitted(monkeypatch, detector(HeldOut(23, 1, 23 / 12), recordings=1, by="stretch"))
     assert "Another day may look different: add recordings of several days" in text
@@ -80,7 +89,7 @@ def test_footage_of_one_group_is_not_counted_beside_others(monkeypatch: pytest.M
         monkeypatch, replace(one, record=replace(one.record, footage=replace(one.record.footage, parts=parts)))
     )
     assert "learned from 2 recordings, 65 minutes of normal footage" in text
-    assert "60 minutes of one group are not counted" in text and "come from 1 group, each held out" in text
+    assert "not counted: 60 minutes of one group" in text and "come from 1 group of recordings, each held out" in text
 
 
 def test_it_is_said_that_clips_are_too_short_for_motion(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +118,7 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
     monkeypatch.setattr("stillmotion.cli.anomaly.load_backend", lambda: None)
     done = run_command("anomaly", "test", "d", "truth.csv")
     text = " ".join((done.stdout + done.stderr).split())
-    assert "skipped: c.mp4: broken" in text and "error: 1 recordings could not be read" in text
+    assert "skipped: c.mp4: broken" in text and "error: 1 recording could not be read" in text
     assert done.returncode == 1
     assert "faults found: 1 of 2, 50% (95 % interval 10% to 90%), typically after 0.5 s" in text
     assert "false alarms: 1 in 30 minutes of normal footage; counted once in 5 minutes, at most 9.49 per hour" in text

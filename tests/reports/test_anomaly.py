@@ -11,6 +11,7 @@ import pytest
 from helpers.detector_pages import make_evaluation, make_simulation, make_tested_detector
 from stillmotion.anomaly import Detector, DetectorEvaluation, FaultSimulation
 from stillmotion.anomaly.faults import FAULTS
+from stillmotion.anomaly.promise import HeldOut
 from stillmotion.errors import UsageError
 from stillmotion.reports import write_anomaly_report
 from stillmotion.reports.anomaly_pictures import heat_cells, picture_figures
@@ -41,7 +42,7 @@ def test_the_page_says_the_answer_and_what_it_depends_on(
     assert page.index('id="answer"') < page.index('id="found"') < page.index('id="fails"') < page.index('id="promise"')
     assert page.count('<div class="row">') == len(FAULTS)
     assert all(f"<b>{name}</b>" in page for name in FAULTS)
-    assert "It takes" in page and "119 recordings or groups" in page
+    assert "It takes" in page and "119 recordings or groups of them" in page
     assert "shorter than 7 seconds" in page
     assert "alert(1)" in page and "<script>alert" not in page
 
@@ -61,6 +62,21 @@ def test_the_page_of_a_test_shows_each_recording_the_troubled_first(
     assert "0.80&ndash;0.95" in page
     bare = write_anomaly_report(detector, tmp_path / "bare.html", evaluation=evaluation, pictures=False).read_text()
     assert "data:image/webp" not in bare
+
+
+def test_one_of_a_thing_is_not_plural(
+    detector: Detector, simulation: FaultSimulation, evaluation: DetectorEvaluation, tmp_path: Path
+) -> None:
+    footage = replace(detector.record.footage, recordings=("a.mp4",), held_out=HeldOut(1, 1, 1.0))
+    thresholds = {kind: replace(threshold, alarms=1) for kind, threshold in detector.record.thresholds.items()}
+    one = replace(detector, record=replace(detector.record, footage=footage, thresholds=thresholds))
+    missed = replace(evaluation, faults=evaluation.faults[1:], timelines=evaluation.timelines[1:], false_alarms=())
+    page = " ".join(write_anomaly_report(one, tmp_path / "report.html", evaluation=missed).read_text().split())
+    assert "0 of 1 fault found, no false alarms</h1>" in page and "<b>1 of 1 fault missed</b>" in page
+    assert "in 1 recording; held out, one after the other: 1 recording or group of them</dd>" in page
+    assert "1 recording or group of them like these, 1&nbsp;h, without" in page
+    verdict = replace(simulation.verdict, difference=0.01)
+    assert ": 1 point more" in verdict.sentence
 
 
 def test_nothing_to_report_is_refused(detector: Detector, simulation: FaultSimulation, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from stillmotion.anomaly.rhythm import (
     autocorrelation,
     find_rhythms,
 )
+from stillmotion.formatting import count
 
 # Frames that rhythms are looked for in, at most, and those of one piece.
 FRAMES, PIECE_SECONDS = 24_000, 300.0
@@ -98,9 +99,10 @@ def learn_cycles(
     used: list[_Used] = []
     for rhythm in rhythms:
         name = f"a rhythm of {rhythm.period / rate:.3g} s"
-        count = sum(part.frames for part in measured) / rhythm.period
-        if count < LEAST_CYCLES:
-            reasons.append(f"{name} repeats {count:.0f} times, and {LEAST_CYCLES} are the least to learn from")
+        repeats = sum(part.frames for part in measured) / rhythm.period
+        if repeats < LEAST_CYCLES:
+            times = count(round(repeats), "time")
+            reasons.append(f"{name} repeats {times}, and {LEAST_CYCLES} are the least to learn from")
             continue
         matching = {number: _match(rhythm, found[number]) for number in numbers}
         held_out = {number: _learn(match, others[number]) for number, match in matching.items() if match is not None}

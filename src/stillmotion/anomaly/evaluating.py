@@ -32,6 +32,7 @@ from stillmotion.anomaly.truth import TrueFault, TrueRecording, overlaps, read_t
 from stillmotion.decoding import probe
 from stillmotion.errors import StillmotionError, UnreadableVideoError, UsageError
 from stillmotion.files import check_folder, make_folder, write_json
+from stillmotion.formatting import count
 from stillmotion.progress import Progress, no_progress
 from stillmotion.statistics.groups import group_codes
 from stillmotion.statistics.intervals import proportion_interval
@@ -187,7 +188,7 @@ def evaluate_detector(
         timelines.append(make_timeline(recording, scored, alarms))
     progress("testing", len(recordings), len(recordings))
     if not frames:
-        raise StillmotionError(f"none of {len(recordings)} recordings can be read: {skipped[0]}")
+        raise StillmotionError(f"none of {count(len(recordings), 'recording')} can be read: {skipped[0]}")
     found = None
     if faults:
         hits = np.array([float(fault.alarm is not None) for fault in faults])

@@ -42,6 +42,7 @@ from stillmotion.anomaly.scene import learn_scene_limits
 from stillmotion.anomaly.steadying import find_still_pixels
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import folder_lock
+from stillmotion.formatting import count
 from stillmotion.models.pretrained import build_backbone, find_backbone, weights_id
 from stillmotion.progress import Progress, no_progress
 
@@ -187,8 +188,8 @@ def _divide(measured: Sequence[MeasuredRecording], rate: float) -> list[NDArray[
     total = sum(part.frames for part in measured)
     if total < MINIMUM_SECONDS * rate:
         raise StillmotionError(
-            f"{total / rate:.0f} seconds of normal footage are too few to learn from; {MINIMUM_SECONDS:.0f} are the "
-            "least, and an hour is a beginning"
+            f"{count(round(total / rate), 'second')} of normal footage: too little to learn from; "
+            f"{MINIMUM_SECONDS:.0f} are the least, and an hour is a beginning"
         )
     groups = sorted({part.recording.group for part in measured})
     if len(groups) == 1:

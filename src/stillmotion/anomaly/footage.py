@@ -29,6 +29,7 @@ from stillmotion.data.media import check_exists, find_media, is_image
 from stillmotion.decoding.live import find_source
 from stillmotion.errors import StillmotionError, UnreadableVideoError
 from stillmotion.files import atomic_write
+from stillmotion.formatting import count
 from stillmotion.progress import Progress, no_progress
 
 # Frames per array on disk.
@@ -152,19 +153,21 @@ def measure_recordings(
             return error
 
     counts = thread_map(measure, range(len(recordings)), progress, "measuring")
+    problems: list[str] = []
     for recording, frames in zip(recordings, counts, strict=True):
         if not isinstance(frames, int):
-            log.warning("skipped: %s", frames)
+            problems.append(str(frames))
         elif not frames:
-            log.warning("skipped: %s: is shorter than a frame at %g per second", recording.name, rate)
+            problems.append(f"{recording.name}: is shorter than a frame at {rate:g} per second")
+    for problem in problems:
+        log.warning("skipped: %s", problem)
     measured = [
         MeasuredRecording(recording, folder / f"{number:05d}.npz", frames)
         for number, (recording, frames) in enumerate(zip(recordings, counts, strict=True))
         if isinstance(frames, int) and frames
     ]
     if not measured:
-        reason = next((f"{count}" for count in counts if not isinstance(count, int)), "all are shorter than a frame")
-        raise StillmotionError(f"none of {len(recordings)} videos can be read: {reason}")
+        raise StillmotionError(f"none of {count(len(recordings), 'video')} can be read: {problems[0]}")
     return measured
 
 

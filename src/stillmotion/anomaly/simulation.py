@@ -11,6 +11,7 @@ import numpy as np
 
 from stillmotion.anomaly.faults import FAULTS
 from stillmotion.anomaly.simulated_faults import SimulatedFault
+from stillmotion.formatting import count
 from stillmotion.statistics import CONFIDENCE, balancing_weights, estimate_mean, group_codes, proportion_interval
 
 MARGIN = 0.05
@@ -98,7 +99,8 @@ class SimulationVerdict:
         faults = "simulated faults" if self.about == "all" else f"simulated faults of {self.about}"
         return (
             f"look alone finds {self.look:.0%} of the {faults}, look and motion together find {self.both:.0%}: "
-            f"{100 * self.difference:.0f} points more (95 % interval {100 * self.low:.0f} to {100 * self.high:.0f})"
+            f"{count(round(100 * self.difference), 'point')} more "
+            f"(95 % interval {100 * self.low:.0f} to {100 * self.high:.0f})"
         )
 
     @property

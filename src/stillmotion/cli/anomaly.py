@@ -13,6 +13,7 @@ from stillmotion.cli import options
 from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, print_list, shown
 from stillmotion.errors import StillmotionError
+from stillmotion.formatting import count
 
 if TYPE_CHECKING:
     from stillmotion.anomaly import Detector, DetectorEvaluation, FaultSimulation
@@ -118,7 +119,7 @@ def test(
         page = write_anomaly_report(loaded, folder / REPORT_FILE, evaluation=result)
         out.print(f"report: {shown(page)}", markup=False)
     if result.skipped:
-        raise StillmotionError(f"{len(result.skipped)} recordings could not be read")
+        raise StillmotionError(f"{count(len(result.skipped), 'recording')} could not be read")
 
 
 @app.command()
@@ -215,8 +216,10 @@ def _print_detector(detector: Detector) -> None:
     """What was learned, and what the thresholds promise."""
     record, footage = detector.record, detector.record.footage
     units = footage.held_out.units
-    count = len(footage.recordings)
-    out.print(f"learned from {count} recordings, {_hours(footage.hours)} of normal footage", markup=False)
+    out.print(
+        f"learned from {count(len(footage.recordings), 'recording')}, {_hours(footage.hours)} of normal footage",
+        markup=False,
+    )
     if footage.held_out_by == "stretch":
         one, kind = "stretch", "stretches"
         note(
@@ -224,12 +227,16 @@ def _print_detector(detector: Detector) -> None:
             "may look different: add recordings of several days"
         )
     else:
-        one, kind = ("recording", "recordings") if units == count else ("group", "groups of recordings")
+        one, kind = (
+            ("recording", "recordings")
+            if units == len(footage.recordings)
+            else ("group of recordings", "groups of recordings")
+        )
     uncounted = footage.hours - footage.held_out.hours
     if uncounted * 3600 > 1:
         note(
-            f"{_hours(uncounted)} of one group are not counted: when they were scored, others of this group were "
-            "remembered"
+            f"not counted: {_hours(uncounted)} of one group, because others of this group were remembered when they "
+            "were scored"
         )
     if "motion" not in record.thresholds:
         note("look alone is used: motion takes recordings of two seconds or more")
@@ -239,16 +246,16 @@ def _print_detector(detector: Detector) -> None:
         note("too little of the picture stands still to tell how the camera moves and how bright it is: shaking would alarm")
     alarms = sum(threshold.alarms for threshold in record.thresholds.values())
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
-    alarmed = f"{alarms} false alarm{'' if alarms == 1 else 's'}"
     out.print(
-        f"promise {record.promise}: {state}. Thresholds come from {units} {one if units < 2 else kind}, each held out, "
-        f"with {alarmed}. On new footage like this, expect at most {_rate(record.expected_per_hour)}; alarms within 5 "
-        "minutes count once",
+        f"promise {record.promise}: {state}. Thresholds come from {units} {one if units == 1 else kind}, "
+        f"each held out, with {count(alarms, 'false alarm')}. On new footage like this, expect at most "
+        f"{_rate(record.expected_per_hour)}; alarms within 5 minutes count once",
         markup=False,
     )
     if not record.keeps_promise:
+        needed = record.recordings_needed
         out.print(
-            f"the promise takes {record.recordings_needed} {kind} like these, {_hours(record.hours_needed)}",
+            f"the promise takes {needed} {one if needed == 1 else kind} like these, {_hours(record.hours_needed)}",
             markup=False,
         )
 
@@ -314,8 +321,8 @@ def _print_simulation(simulation: FaultSimulation) -> None:
 def _hours(hours: float) -> str:
     """A duration in words."""
     if hours < 1 / 60:
-        return f"{hours * 3600:.0f} seconds"
-    return f"{hours * 60:.0f} minutes" if hours < 2 else f"{hours:.1f} hours"
+        return count(round(hours * 3600), "second")
+    return count(round(hours * 60), "minute") if hours < 2 else f"{hours:.1f} hours"
 
 
 def _rate(per_hour: float) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stillmotion.cli.live_view import HISTORY, LiveView, Row, describe_source, draw_sparkline
+from stillmotion.formatting import count
 
 if TYPE_CHECKING:
     from stillmotion.anomaly import Alarm, Score
@@ -75,10 +76,10 @@ class DetectorView(LiveView):
             rows += [Text(), self._last_alarms()]
         if self.stats.undelivered:
             rows.append(Text())
-        for name, count in self.stats.undelivered.items():
+        for name, waiting in self.stats.undelivered.items():
             why = self.stats.errors.get(name)
-            notices = "notice waits" if count == 1 else "notices wait"
-            rows.append(Text(f"{count} {notices} for {name}" + (f": {why}" if why else ""), "yellow"))
+            wait = "waits" if waiting == 1 else "wait"
+            rows.append(Text(f"{count(waiting, 'notice')} {wait} for {name}" + (f": {why}" if why else ""), "yellow"))
         return rows
 
     def _state(self, score: Score) -> Table:
@@ -121,7 +122,7 @@ class DetectorView(LiveView):
         table = Table.grid(padding=(0, 2))
         for justify in ("left", "left", "right", "right", "left"):
             table.add_column(justify=justify, no_wrap=True)
-        table.add_row(*(Text(name, "dim") for name in (f"{self.count} alarms", "by", "lasted", "level", "where")))
+        table.add_row(*(Text(name, "dim") for name in (count(self.count, "alarm"), "by", "lasted", "level", "where")))
         for when, alarm in reversed(self.alarms):
             end = alarm.raised_seconds if alarm.end_seconds is None else alarm.end_seconds
             row, column = alarm.cell
@@ -148,4 +149,7 @@ def describe_alarm(alarm: Alarm) -> str:
 
 def describe_alarm_stats(stats: AlarmStreamStats) -> list[str]:
     """How a stream is doing, as short phrases."""
-    return [f"{stats.source.frames} frames, {stats.scores} scored", *describe_source(stats, stats.source.dropped)]
+    return [
+        f"{count(stats.source.frames, 'frame')}, {stats.scores} scored",
+        *describe_source(stats, stats.source.dropped),
+    ]

@@ -15,6 +15,7 @@ from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, err, note, out, shown
 from stillmotion.cli.detector_view import DetectorView, describe_alarm, describe_alarm_stats
 from stillmotion.errors import StillmotionError, UsageError
+from stillmotion.formatting import count
 
 if TYPE_CHECKING:
     from stillmotion.anomaly import Detector, Score
@@ -93,9 +94,9 @@ def predict_with_detector(
     out.print(table)
     if out_file is not None and rows:
         write_rows(rows, out_file)
-        note(f"scores of {len(rows)} frames in {shown(out_file)}")
+        note(f"scores of {count(len(rows), 'frame')} in {shown(out_file)}")
     if skipped:
-        raise StillmotionError(f"{skipped} of {len(videos)} inputs could not be read")
+        raise StillmotionError(f"{skipped} of {count(len(videos), 'input')} could not be read")
 
 
 def stream_with_detector(
@@ -132,10 +133,10 @@ def stream_with_detector(
         note("no alarm")
     if result.known:
         note(f"{result.known} of the alarms {'was' if result.known == 1 else 'were'} in {outputs['alarms']} already")
-    for name, count in stats.undelivered.items():
+    for name, waiting in stats.undelivered.items():
         why = f" ({stats.errors[name]})" if name in stats.errors else ""
-        have = "notice has" if count == 1 else "notices have"
-        note(f"{count} {have} not reached {name}{why}; run the same command again to send what is left")
+        waits = f"{count(waiting, 'notice')} {'has' if waiting == 1 else 'have'}"
+        note(f"{waits} not reached {name}{why}; run the same command again to send what is left")
     for path in result.files:
         note(f"written: {shown(path)}")
     if outputs["alarms"] is not None and result.alarms:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from stillmotion.cli.console import live_views
 from stillmotion.errors import StillmotionError
+from stillmotion.formatting import count
 
 if TYPE_CHECKING:
     from stillmotion.prediction.alarm_streams import AlarmStreamStats
@@ -102,9 +103,9 @@ def describe_source(stats: StreamStats | AlarmStreamStats, dropped: int) -> list
     if dropped:
         phrases.append(f"{dropped} dropped")
     if source.reconnects:
-        phrases.append(f"{source.reconnects} reconnects")
+        phrases.append(count(source.reconnects, "reconnect"))
     if source.gaps:
-        phrases.append(f"{source.gaps} gaps")
+        phrases.append(count(source.gaps, "gap"))
     if len(source.sizes) > 1:
         phrases.append(f"{len(source.sizes)} sizes")
     if stats.frames_per_second:

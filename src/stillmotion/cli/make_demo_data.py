@@ -10,6 +10,7 @@ import typer
 from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.demo import LABELS
 from stillmotion.errors import UsageError
+from stillmotion.formatting import count
 
 ANOMALY = "anomaly"
 KINDS = (*LABELS, ANOMALY)
@@ -41,7 +42,7 @@ def make_demo_data(
             raise UsageError(f"--videos has no meaning with --kind {kind}: --minutes says how much")
         with bar("rendering") as progress:
             files = make_anomaly_data(folder, minutes=minutes or 20, seed=seed, progress=progress)
-        out.print(f"{len(files)} recordings, of normal footage and of tests, in {shown(folder)}", markup=False)
+        out.print(f"{count(len(files), 'recording')}, of normal footage and of tests, in {shown(folder)}", markup=False)
         note(
             f"next: stillmotion anomaly fit {shown(folder / 'normal')} --out detector, then "
             f"stillmotion anomaly test detector {shown(folder / 'test' / 'truth.csv')}"
@@ -53,4 +54,4 @@ def make_demo_data(
         raise UsageError(f"--minutes has no meaning with --kind {kind}: --videos says how many")
     with bar("rendering") as progress:
         files = render(folder, kind=kind, videos=videos or 200, seed=seed, progress=progress)
-    out.print(f"{len(files)} videos, labels {', '.join(LABELS[kind])}, in {shown(folder)}", markup=False)
+    out.print(f"{count(len(files), 'video')}, labels {', '.join(LABELS[kind])}, in {shown(folder)}", markup=False)

@@ -14,10 +14,15 @@ from stillmotion.files import atomic_write, make_folder
 from stillmotion.reports.anomaly_pictures import Figure, picture_figures
 from stillmotion.reports.anomaly_timelines import RecordingView, view_recordings
 from stillmotion.reports.geometry import scale, ticks
-from stillmotion.reports.rendering import MINUS, PERCENT, environment
+from stillmotion.reports.rendering import MINUS, PERCENT, count, environment
 from stillmotion.reports.writing import page_script
 
 KIND_TITLES = {"look": "How something looks", "motion": "How something moves", "sequence": "What happens when"}
+# What was held out: one of it, and several.
+HELD_OUT = {
+    "stretch": ("stretch", "stretches"),
+    "group": ("recording or group of them", "recordings or groups of them"),
+}
 ANSWER_CLASSES = {"motion needed": "motion-needed", "look suffices": "stills-suffice"}
 
 
@@ -85,6 +90,7 @@ def render_anomaly_report(
             promised=_promised(detector.record.promise),
             record=detector.record,
             footage=detector.record.footage,
+            held_out=HELD_OUT[detector.record.footage.held_out_by],
             simulation=simulation,
             evaluation=evaluation,
             verdict_plot=_verdict_plot(simulation) if simulation else None,
@@ -110,10 +116,10 @@ def _choose_title(simulation: FaultSimulation | None, evaluation: DetectorEvalua
     assert evaluation is not None
     found = sum(fault.alarm is not None for fault in evaluation.faults)
     alarms = len(evaluation.false_alarms)
-    false = f"{alarms or 'no'} false alarm{'' if alarms == 1 else 's'}"
+    false = count(alarms, "false alarm") if alarms else "no false alarms"
     if not evaluation.faults:
         return false.capitalize(), "none"
-    return f"{found} of {len(evaluation.faults)} faults found, {false}", "none"
+    return f"{found} of {count(len(evaluation.faults), 'fault')} found, {false}", "none"
 
 
 def _lead(simulation: FaultSimulation) -> str:
@@ -128,7 +134,7 @@ def _lead(simulation: FaultSimulation) -> str:
 def _promised(promise: str) -> str:
     """1/hour -> 1 false alarm per hour."""
     alarms, per = promise.split("/")
-    return f"{alarms} false alarm{'' if alarms == '1' else 's'} per {per}"
+    return f"{count(float(alarms), 'false alarm')} per {per}"
 
 
 def _shares_by_kind(simulation: FaultSimulation) -> dict[str, list[Any]]:

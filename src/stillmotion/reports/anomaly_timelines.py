@@ -11,7 +11,7 @@ from stillmotion.anomaly import Alarm, DetectorEvaluation
 from stillmotion.anomaly.curves import LevelTimeline
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.reports.geometry import polyline, scale, ticks
-from stillmotion.reports.rendering import seconds
+from stillmotion.reports.rendering import count, seconds
 from stillmotion.reports.sprite_sheets import SpriteSheet, read_sprite_sheet
 
 # Levels above this are drawn at the upper edge.
@@ -143,9 +143,9 @@ def _summary(faults: Sequence[Span], false: int) -> str:
     missed = sum(not fault.good for fault in faults)
     parts = []
     if faults:
-        parts.append("all faults found" if not missed else f"{missed} of {len(faults)} faults missed")
+        parts.append("all faults found" if not missed else f"{missed} of {count(len(faults), 'fault')} missed")
     if false:
-        parts.append(f"{false} false alarm{'' if false == 1 else 's'}")
+        parts.append(count(false, "false alarm"))
     return ", ".join(parts) or "normal, no alarm"
 
 
