@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -194,6 +195,32 @@ def test_a_scene_that_has_changed_is_said(monkeypatch: pytest.MonkeyPatch, tmp_p
         done = run_command(command, tmp_path, tmp_path / "a.mp4")
         text = " ".join((done.stdout + done.stderr).split())
         assert text.count("the scene has changed since training") == 1 and "3 s: " in text, text
+
+
+def test_a_name_that_is_not_in_utf_8_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = replace(detector(HeldOut(9, 1, 1.0)), folder=tmp_path / "d")
+    monkeypatch.setattr("stillmotion.anomaly.adding.load_detector", lambda _: given)
+    monkeypatch.setattr("stillmotion.anomaly.load_detector", lambda _: given, raising=False)
+    monkeypatch.setattr("stillmotion.anomaly.is_detector", lambda _: True, raising=False)
+    monkeypatch.setattr(Detector, "held_out_scores", lambda _: {})
+    for module in ("anomaly", "detectors"):
+        monkeypatch.setattr(f"stillmotion.cli.{module}.load_backend", lambda: None)
+    folder = tmp_path / "normal"
+    folder.mkdir()
+    try:
+        (folder / os.fsdecode(b"caf\xe9.mp4")).write_bytes(b"")
+    except OSError:
+        pytest.skip("all names are in UTF-8 here")
+    for words in (
+        ("anomaly", "fit", folder, "--out", tmp_path / "new"),
+        ("anomaly", "add", "d", folder),
+        ("anomaly", "add", "d", folder, "--acknowledged"),
+        ("anomaly", "simulate", "d", folder, "--out", tmp_path / "simulation"),
+        ("predict", "d", folder),
+    ):
+        done = run_command(*words)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+        assert "caf\\xe9.mp4: the name is not in UTF-8; rename it" in done.stderr
 
 
 def test_wrong_calls_are_refused(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from stillmotion.anomaly.measuring import Floats, Measures, measure_file
 from stillmotion.anomaly.memory import MotionStack
 from stillmotion.anomaly.steadying import StillPixels
 from stillmotion.clips import thread_map
+from stillmotion.data import check_name
 from stillmotion.data.grouping import make_grouping_rule
 from stillmotion.data.media import check_exists, find_media, is_image
 from stillmotion.decoding.live import find_source
@@ -66,13 +67,15 @@ def find_recordings(normal: Path, group: str | None = None, within: str | PurePa
 
     Raises:
         UsageError: there is no such file or folder, or `group` makes no sense.
-        StillmotionError: there is no video in the folder.
+        StillmotionError: there is no video in the folder, or a name is not in UTF-8.
     """
     check_exists(normal)
     root = footage_folder(normal)
     files = [file for file in find_media(normal) if not is_image(file)] if normal.is_dir() else [normal]
     if not files:
         raise StillmotionError(f"{normal}: no videos in this folder")
+    for file in files:
+        check_name(file.resolve())
     rule = make_grouping_rule(group)
     names = [PurePath(within, file.relative_to(root)) for file in files]
     return [Recording(name.as_posix(), file, rule.group_of(name)) for name, file in zip(names, files, strict=True)]

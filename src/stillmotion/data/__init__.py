@@ -3,7 +3,7 @@
 from stillmotion.data.class_names import read_class_names
 from stillmotion.data.grouping import AlikeNames, find_alike_names
 from stillmotion.data.overlaps import shared_groups, shared_videos
-from stillmotion.data.reading import as_videos, check_labeled, check_names, list_videos, read_videos
+from stillmotion.data.reading import as_videos, check_labeled, check_name, check_names, list_videos, read_videos
 from stillmotion.data.splitting import FRACTIONS, divide_by_group, split, split_folds, straddling_groups
 from stillmotion.data.videos import PARTS, Part, Video, Videos
 
@@ -16,6 +16,7 @@ __all__ = [
     "Videos",
     "as_videos",
     "check_labeled",
+    "check_name",
     "check_names",
     "divide_by_group",
     "find_alike_names",

@@ -103,11 +103,20 @@ def check_names(videos: Videos) -> None:
     """
     root = videos.root.resolve()
     for path in (*(video.path for video in videos), *videos.loose):
-        try:
-            str(root / path).encode()
-        except UnicodeEncodeError:
-            readable = os.fsencode(root / path).decode("utf-8", "backslashreplace")
-            raise StillmotionError(f"{readable}: the name is not in UTF-8; rename it") from None
+        check_name(root / path)
+
+
+def check_name(path: Path) -> None:
+    """Refuse a path that cannot be written to tables and pages.
+
+    Raises:
+        StillmotionError: the name of the file or of a folder is not in UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        readable = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise StillmotionError(f"{readable}: the name is not in UTF-8; rename it") from None
 
 
 def check_labeled(videos: Videos) -> None:
