@@ -127,7 +127,7 @@ def test_areas_are_within_recordings_over_all_frames_and_over_recordings(evaluat
         recording("normal"),
         levels={"low": low, "high": high, "normal": [0.55] * 20},
     )
-    curve = result.curves["highest of the three"]
+    curve = result.curves["highest level"]
     assert curve.macro == 1.0
     # Of 20 unusual frames, 10 are above all 40 normal ones, and 10 above those 10 that are 0.
     assert curve.micro == pytest.approx((10 * 40 + 10 * 10) / (20 * 40))
@@ -135,7 +135,15 @@ def test_areas_are_within_recordings_over_all_frames_and_over_recordings(evaluat
     assert result.curves["frame number"].macro == 1.0
     assert result.curves["share of the recording"].macro == 0.5
     assert result.curves["how much moves"].macro == 0.0  # by hand: the reverse
-    assert result.curves["motion"].micro == 0.5
+
+
+def test_what_is_never_known_has_no_area(evaluate: Evaluate) -> None:
+    """A level that is 0 throughout would have the area of chance."""
+    fault = recording("a", TrueFault(5.0, 10.0, "stop"))
+    result = evaluate(fault, levels={"a": [0.0] * 10 + [0.5] * 10})
+    guesses = ["frame number", "share of the recording", "how much moves"]
+    assert list(result.curves) == ["highest level", "look", *guesses]  # by hand: there is no motion
+    assert list(evaluate(fault).curves) == ["highest level", *guesses]
 
 
 def test_decoded_frames_are_not_kept(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +169,8 @@ def test_the_cycle_is_in_a_timeline_only_where_it_is_known() -> None:
 
 def test_without_a_fault_there_is_no_area_and_no_share(evaluate: Evaluate) -> None:
     result = evaluate(recording("a"))
-    assert (result.found, result.median_delay_seconds, result.curves["look"].micro) == (None, None, None)
-    assert result.curves["look"].recordings is None
+    assert (result.found, result.median_delay_seconds, result.curves["frame number"].micro) == (None, None, None)
+    assert result.curves["frame number"].recordings is None
 
 
 def test_unreadable_recordings_are_skipped_unless_all_are(evaluate: Evaluate) -> None:

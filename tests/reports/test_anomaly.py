@@ -10,6 +10,7 @@ import pytest
 
 from helpers.detector_pages import make_evaluation, make_simulation, make_tested_detector
 from stillmotion.anomaly import Detector, DetectorEvaluation, FaultSimulation
+from stillmotion.anomaly.curves import Curve
 from stillmotion.anomaly.faults import FAULTS
 from stillmotion.anomaly.promise import HeldOut
 from stillmotion.errors import UsageError
@@ -62,6 +63,20 @@ def test_the_page_of_a_test_shows_each_recording_the_troubled_first(
     assert "0.80&ndash;0.95" in page
     bare = write_anomaly_report(detector, tmp_path / "bare.html", evaluation=evaluation, pictures=False).read_text()
     assert "data:image/webp" not in bare
+
+
+def test_areas_that_are_not_there_have_no_column_and_no_section(
+    detector: Detector, evaluation: DetectorEvaluation, tmp_path: Path
+) -> None:
+    for curve, columns in (
+        (Curve(0.9, 0.85, None, (0.8, 0.95)), ["within recordings", "all frames"]),
+        (Curve(None, 0.85, 0.7), ["all frames", "recordings"]),
+        (Curve(None, None, None), []),
+    ):
+        given = replace(evaluation, curves={"highest level": curve})
+        page = write_anomaly_report(detector, tmp_path / "report.html", evaluation=given, pictures=False).read_text()
+        areas = page.partition('id="areas"')[2].partition("</section>")[0]
+        assert re.findall(r'<th scope="col">([^<]*)</th>', areas) == (["score", *columns] if columns else [])
 
 
 def test_one_of_a_thing_is_not_plural(

@@ -82,7 +82,7 @@ def collect_scores(recording: TrueRecording, scored: Sequence[Score]) -> Recordi
     for fault in recording.faults:
         unusual |= (seconds > fault.start_seconds) & (seconds <= fault.end_seconds)
     scores = {
-        "highest of the three": np.array([score.level for score in scored]),
+        "highest level": np.array([score.level for score in scored]),
         "look": np.array([score.look for score in scored]),
         "motion": np.array([score.motion for score in scored]),
         "cycle": np.array([score.cycle for score in scored]),
@@ -91,6 +91,21 @@ def collect_scores(recording: TrueRecording, scored: Sequence[Score]) -> Recordi
         "how much moves": np.array([score.speed for score in scored]),
     }
     return RecordingScores(recording.group, unusual, scores)
+
+
+def measure_curves(recordings: Sequence[RecordingScores]) -> dict[str, Curve]:
+    """The areas under the ROC curve of each score.
+
+    Args:
+        recordings: one or more.
+
+    Returns:
+        The areas by name; without those of look, motion or cycle if it is 0 throughout, because it is not used or never
+        known: its areas would be those of chance.
+    """
+    kinds = ("look", "motion", "cycle")
+    absent = {kind for kind in kinds if not any(part.scores[kind].any() for part in recordings)}
+    return {name: measure_curve(recordings, name) for name in recordings[0].scores if name not in absent}
 
 
 def measure_curve(recordings: Sequence[RecordingScores], name: str) -> Curve:

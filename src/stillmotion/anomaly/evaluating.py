@@ -22,7 +22,7 @@ from stillmotion.anomaly.curves import (
     RecordingScores,
     collect_scores,
     make_timeline,
-    measure_curve,
+    measure_curves,
 )
 from stillmotion.anomaly.detector import Detector, load_detector
 from stillmotion.anomaly.footage import content_hash
@@ -80,7 +80,8 @@ class DetectorEvaluation:
         disturbed_stretches: in how many stretches of at most 5 minutes one is open: they come in clusters.
         normal_hours: of footage outside of faults.
         found: share of the faults that were found, and its 95 % interval by group.
-        curves: of the score, of look and motion alone, and of three that know nothing.
+        curves: of the level, of look, motion and cycle alone as far as they are used, and of three scores that know
+            nothing.
         skipped: recordings that could not be read, with reasons.
         timelines: the scores of each recording over time.
         detector: the detector's folder.
@@ -200,7 +201,7 @@ def evaluate_detector(
         disturbed,
         normal_frames / detector.record.rate / 3600,
         found,
-        {name: measure_curve(frames, name) for name in frames[0].scores},
+        measure_curves(frames),
         tuple(skipped),
         tuple(timelines),
         str(detector.folder),

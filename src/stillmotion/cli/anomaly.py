@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from stillmotion.formatting import count
 
 if TYPE_CHECKING:
     from stillmotion.anomaly import Detector, DetectorEvaluation, FaultSimulation
+    from stillmotion.anomaly.curves import Curve
 
 REPORT_FILE = "report.html"
 DetectorFolder = Annotated[
@@ -279,22 +281,38 @@ def _print_test(result: DetectorEvaluation) -> None:
             f"once in 5 minutes, at most {_rate(result.most_disturbed_per_hour)} with 95 % confidence",
             markup=False,
         )
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("area under the ROC curve", "within recordings", "all frames", "recordings"):
-        table.add_column(column, justify="left" if column.startswith("area") else "right")
-    for name, curve in result.curves.items():
-        within = ""
-        if curve.macro is not None and curve.macro_interval is not None:
-            within = f"{curve.macro:.2f} ({curve.macro_interval[0]:.2f} to {curve.macro_interval[1]:.2f})"
-        others = ("" if area is None else f"{area:.2f}" for area in (curve.micro, curve.recordings))
-        table.add_row(escape(name), within, *others)
-    out.print(table)
+    _print_areas(result.curves)
     missed = [fault for fault in result.faults if fault.alarm is None]
     print_list("missed", [f"{f.recording} at {f.fault.start_seconds:.1f} s: {f.fault.label}" for f in missed])
     print_list(
         "false alarms",
         [f"{f.recording} at {f.alarm.start_seconds:.1f} s, by {f.alarm.kind}" for f in result.false_alarms],
     )
+
+
+def _print_areas(curves: Mapping[str, Curve]) -> None:
+    """Areas under the ROC curve: the columns in which there is one."""
+    columns = {
+        "within recordings": [_area(curve.macro, curve.macro_interval) for curve in curves.values()],
+        "all frames": [_area(curve.micro) for curve in curves.values()],
+        "recordings": [_area(curve.recordings) for curve in curves.values()],
+    }
+    columns = {title: cells for title, cells in columns.items() if any(cells)}
+    if not columns:
+        return
+    table = Table("area under the ROC curve", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for title in columns:
+        table.add_column(title, justify="right")
+    for name, *cells in zip(curves, *columns.values(), strict=True):
+        table.add_row(escape(name), *cells)
+    out.print(table)
+
+
+def _area(area: float | None, interval: tuple[float, float] | None = None) -> str:
+    """An area, perhaps with its interval; empty if there is none."""
+    if area is None:
+        return ""
+    return f"{area:.2f}" + (f" ({interval[0]:.2f} to {interval[1]:.2f})" if interval else "")
 
 
 def _print_simulation(simulation: FaultSimulation) -> None:

@@ -101,6 +101,7 @@ def render_anomaly_report(
             missed=_missed(simulation, pictures) if simulation else [],
             views=views,
             missed_in_test=[fault for fault in evaluation.faults if fault.alarm is None] if evaluation else [],
+            area_columns=_area_columns(evaluation) if evaluation else {},
             megabytes=sum(len(view.sheet.uri) for view in views if view.sheet) / 1e6,
             script=Markup(script),
             script_hash=script_hash,
@@ -151,6 +152,13 @@ def _shares_by_kind(simulation: FaultSimulation) -> dict[str, list[Any]]:
 
 def _missed(simulation: FaultSimulation, pictures: bool) -> Sequence[Figure]:
     return picture_figures(simulation, missed=True) if pictures else []
+
+
+def _area_columns(evaluation: DetectorEvaluation) -> dict[str, str]:
+    """The kinds of areas that there are, as attributes of `Curve`, and what they are called."""
+    titles = {"macro": "within recordings", "micro": "all frames", "recordings": "recordings"}
+    curves = evaluation.curves.values()
+    return {kind: title for kind, title in titles.items() if any(getattr(curve, kind) is not None for curve in curves)}
 
 
 def _verdict_plot(simulation: FaultSimulation) -> dict[str, Any]:
