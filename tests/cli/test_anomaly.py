@@ -122,7 +122,11 @@ def test_a_test_says_what_was_found_missed_and_alarmed(monkeypatch: pytest.Monke
     assert "skipped: c.mp4: broken" in text and "error: 1 recording could not be read" in text
     assert done.returncode == 1
     assert "faults found: 1 of 2, 50% (95 % interval 10% to 90%), typically after 0.5 s" in text
-    assert "false alarms: 1 in 30 minutes of normal footage; counted once in 5 minutes, at most 9.49 per hour" in text
+    assert (
+        "false alarms: 1 in 30 minutes of normal footage. Stretches of up to 5 minutes with a false alarm: 2 per"
+        in text
+    )
+    assert "2 per hour in this test; in the long run at most 9.49 per hour, with 95 % confidence" in text
     assert "area under the ROC curve within recordings all frames look or motion 0.90 (0.80 to 0.95) 0.85" in text
     assert "missed: b.mp4 at 7.0 s: jam" in text
     assert "false alarms: b.mp4 at 40.2 s, by motion" in text
@@ -136,6 +140,8 @@ def test_a_test_writes_a_report_if_asked(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr("stillmotion.cli.anomaly.load_backend", lambda: None)
     done = run_command("anomaly", "test", "d", "truth.csv", "--out", tmp_path / "new")
     assert done.returncode == 0, done.stderr
+    assert "0 in 30 minutes of normal footage. Stretches of up to 5 minutes with a false alarm: none in" in done.stdout
+    assert "in the long run at most 5.99 per hour" in done.stdout  # 3 in half an hour
     assert "report: " in done.stdout and "ROC" not in done.stdout
     assert "No false alarms</h1>" in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
     (tmp_path / "file").write_text("")

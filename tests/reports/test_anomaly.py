@@ -61,6 +61,7 @@ def test_the_page_of_a_test_shows_each_recording_the_troubled_first(
     assert page.count("Levels of look, motion over time") == 2 and "Levels of look, motion, cycle over time" in page
     assert "&lt;b&gt;jam&lt;/b&gt;" in page and "<b>jam" not in page
     assert "0.80&ndash;0.95" in page
+    assert "with a false alarm: 2 per hour in this test; in the long run\n  at most 9.5 per hour" in page
     bare = write_anomaly_report(detector, tmp_path / "bare.html", evaluation=evaluation, pictures=False).read_text()
     assert "data:image/webp" not in bare
 

@@ -275,10 +275,13 @@ def _print_test(result: DetectorEvaluation) -> None:
             + (f", typically after {delay:.1f} s" if delay is not None else ""),
             markup=False,
         )
-    if result.most_disturbed_per_hour is not None:
+    if result.disturbed_per_hour is not None and result.most_disturbed_per_hour is not None:
+        rate = _rate(result.disturbed_per_hour) if result.disturbed_stretches else "none"
         out.print(
-            f"false alarms: {len(result.false_alarms)} in {_hours(result.normal_hours)} of normal footage; counted "
-            f"once in 5 minutes, at most {_rate(result.most_disturbed_per_hour)} with 95 % confidence",
+            f"false alarms: {len(result.false_alarms)} in {_hours(result.normal_hours)} of normal footage. "
+            f"Stretches of up to 5 minutes with a false alarm: {rate} in this test; in the long run at most "
+            f"{_rate(result.most_disturbed_per_hour)}, with 95 % confidence (testing more normal footage lowers "
+            "this limit)",
             markup=False,
         )
     _print_areas(result.curves)
