@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from stillmotion.data import read_videos
 from stillmotion.demo import line_folders, make_anomaly_data
 from stillmotion.demo.line import FAULTS, NUISANCES, Happening, _dust, draw_line, plan_happenings, render_recording
 from stillmotion.demo.scenery import HEIGHT, WIDTH
@@ -32,7 +34,9 @@ def decode(path: Path) -> NDArray[np.uint8]:
         return np.stack([frame.to_ndarray(format="gray") for frame in video.decode(video=0)])
 
 
-def test_the_folder_holds_normal_footage_tests_and_the_truth_and_is_completed(tmp_path: Path) -> None:
+def test_the_folder_holds_normal_footage_tests_and_the_truth_and_is_completed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     first = make_anomaly_data(tmp_path / "a", minutes=1, seed=3)
     assert [path.relative_to(tmp_path / "a").as_posix() for path in first] == [
         "normal/recording000.mp4",
@@ -42,6 +46,9 @@ def test_the_folder_holds_normal_footage_tests_and_the_truth_and_is_completed(tm
     rows = list(csv.DictReader(truth.read_text().splitlines()))
     assert len(rows) == 1 and rows[0]["path"] == "recording000.mp4"
     assert rows[0]["label"] == ("normal" if rows[0]["what"] in NUISANCES else rows[0]["what"])
+    with caplog.at_level(logging.INFO):
+        assert [(video.path, video.label) for video in read_videos(truth)] == [(rows[0]["path"], rows[0]["label"])]
+    assert not caplog.messages  # no column that is not used
     before = truth.read_bytes(), [path.read_bytes() for path in first]
     for path in (truth, first[1]):
         path.unlink()  # as an interrupted call leaves it

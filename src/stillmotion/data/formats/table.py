@@ -7,7 +7,8 @@
 Paths are relative to the table's folder, or absolute; a folder of numbered frames is a video. The column `path` is
 required, `label` for everything but prediction. The other columns are optional, and so is each of their cells. `split`
 is train, validation (val, valid, dev) or test. Start and end have the names and forms that
-`stillmotion.data.segment_columns` knows. Columns that are not known are ignored, and named in a note.
+`stillmotion.data.segment_columns` knows. The column `what` is for people. Columns that are not
+known are ignored, and named in a note.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from stillmotion.data.videos import Part, Video, Videos
 from stillmotion.errors import StillmotionError
 
 COLUMNS = ("path", "label", "group", "split")
+# What a row shows, for people: `make-demo-data` writes it.
+REMARK = "what"
 PART_NAMES: dict[str, Part] = {
     "train": "train",
     "training": "train",
@@ -74,7 +77,7 @@ def read(path: Path, group: str | None, frame_rate: float | None = None) -> Vide
         times = find_segment_columns(table.column_names)
     except StillmotionError as error:
         raise StillmotionError(f"{path}: {error}") from None
-    ignored = [name for name in table.column_names if name not in (*COLUMNS, *times.names)]
+    ignored = [name for name in table.column_names if name not in (*COLUMNS, REMARK, *times.names)]
     like_times = [] if times.complete else [name for name in ignored if looks_like_time(name)]
     if like_times:
         log.warning(
