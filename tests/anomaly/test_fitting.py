@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -81,6 +82,35 @@ def test_a_detector_says_what_it_was_learned_from(detector: Detector) -> None:
     assert detector.record.expected_per_hour == pytest.approx(2 * (1 / 5) * (3600 / SECONDS))
     assert detector.record.recordings_needed == 1199  # 2 / 1200 of recordings that last 1 / 600 hours
     assert detector.record.hours_needed == pytest.approx(1199 / 600)
+
+
+def test_progress_is_reported_within_a_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """One of three minutes, and one that cannot be read."""
+    recordings = [Recording(name, tmp_path / name, name) for name in ("long.mp4", "broken.mp4")]
+    for recording in recordings:
+        recording.file.write_bytes(b"")
+
+    def probe(file: Path) -> Any:
+        if file.name == "broken.mp4":
+            raise sm.UnreadableVideoError("broken")
+        return SimpleNamespace(seconds=180.0)
+
+    def measure(model: Any, rate: float, source: Any, still: Any) -> Iterator[Measures]:
+        probe(Path(str(source)))
+        for second in range(180):
+            yield Measures(second + 1.0, second == 0, *[np.zeros((1, 4), np.float32)] * 3)
+
+    def reports(given: list[Recording], name: str) -> list[tuple[int, int]]:
+        calls: list[tuple[int, int]] = []
+        measure_recordings(given, None, 1, tmp_path / name, lambda _, done, total, *__: calls.append((done, total)))
+        return calls
+
+    monkeypatch.setattr(footage, "probe", probe)
+    monkeypatch.setattr(footage, "measure_file", measure)
+    within = reports(recordings[:1], "one")
+    assert list(dict.fromkeys(within)) == [(0, 3), (1, 3), (2, 3), (3, 3)] and len(within) < 30
+    assert reports(recordings, "both")[-1] == (3, 3)
+    assert reports(recordings[:1], "both") == [(0, 3), (3, 3)]  # it is measured already
 
 
 def test_stops_and_colors_are_far_above_normal_footage_and_alarm(detector: Detector, tmp_path: Path) -> None:

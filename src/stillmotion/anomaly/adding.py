@@ -77,7 +77,7 @@ def add_normal_footage(
     Args:
         detector: a detector or its folder, which is written to.
         more: a folder of videos, at any depth, or one video. There must be nothing unusual in them.
-        progress: receives the number of videos measured.
+        progress: receives the minutes of footage measured.
 
     Returns:
         The detector, and what became of each recording.
@@ -106,7 +106,7 @@ def acknowledge_alarm(
     Args:
         detector: a detector or its folder, which is written to.
         clip: a video of the false alarm, or a folder of such videos. There must be nothing in it that should alarm.
-        progress: receives the number of videos measured.
+        progress: receives the minutes of footage measured.
 
     Returns:
         The detector, and what became of each clip.

@@ -80,7 +80,7 @@ def fit_anomaly_detector(
         group: a regular expression; what it matches in a video's path names its group. Recordings of one group, such as
             those of one day, are held out together.
         overwrite: whether another detector in `out` is replaced.
-        progress: receives the number of videos measured.
+        progress: receives the minutes of footage measured.
 
     Returns:
         The detector.

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from stillmotion.clips import thread_map
 from stillmotion.data import check_name
 from stillmotion.data.grouping import make_grouping_rule
 from stillmotion.data.media import check_exists, find_media, is_image
+from stillmotion.decoding import probe
 from stillmotion.decoding.live import find_source
 from stillmotion.errors import StillmotionError, UnreadableVideoError
 from stillmotion.files import atomic_write
@@ -35,6 +37,8 @@ from stillmotion.progress import Progress, no_progress
 
 # Frames per array on disk.
 CHUNK = 500
+# How often progress is reported, in seconds of footage.
+REPORT_SECONDS = 10.0
 _HASHED_BYTES = 1 << 20
 log = logging.getLogger(__name__)
 
@@ -133,7 +137,7 @@ def measure_recordings(
         model: see `FrameMeasurer`.
         rate: frames per second.
         folder: where the measures are kept.
-        progress: receives the number of recordings measured.
+        progress: receives the minutes of footage measured, from several threads, but never from two at a time.
         still: see `FrameMeasurer`.
 
     Returns:
@@ -143,19 +147,21 @@ def measure_recordings(
         StillmotionError: no recording can be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    progress("measuring", 0, len(recordings))
+    minutes = _Minutes(recordings, progress)
 
     def measure(number: int) -> int | UnreadableVideoError:
         file = folder / f"{number:05d}.npz"
-        try:
-            frames = _count(file)
-            if frames is None:
-                frames = store_measures(file, measure_file(model, rate, find_source(recordings[number].file), still))
-            return frames
-        except UnreadableVideoError as error:
-            return error
+        frames: int | UnreadableVideoError | None = _count(file)
+        if frames is None:
+            try:
+                coming = measure_file(model, rate, find_source(recordings[number].file), still)
+                frames = store_measures(file, minutes.watch(number, coming))
+            except UnreadableVideoError as error:
+                frames = error
+        minutes.finish(number)
+        return frames
 
-    counts = thread_map(measure, range(len(recordings)), progress, "measuring")
+    counts = thread_map(measure, range(len(recordings)))
     problems: list[str] = []
     for recording, frames in zip(recordings, counts, strict=True):
         if not isinstance(frames, int):
@@ -189,6 +195,48 @@ def each_once(measured: Sequence[MeasuredRecording]) -> list[MeasuredRecording]:
         if same is not part:
             log.warning("skipped: %s: the same as %s", part.recording.name, same.recording.name)
     return list(first.values())
+
+
+class _Minutes:
+    """Reports how much of several recordings is measured: one may last for hours.
+
+    Args:
+        recordings: what is measured.
+        progress: receives minutes of footage.
+    """
+
+    def __init__(self, recordings: Sequence[Recording], progress: Progress) -> None:
+        self._seconds = np.array([_duration(recording.file) for recording in recordings])
+        self._done = np.zeros(len(recordings))
+        self._progress, self._lock = progress, Lock()
+        self._report()
+
+    def watch(self, number: int, frames: Iterable[Measures]) -> Iterator[Measures]:
+        """Pass on the frames of a recording, and report how far they are."""
+        for measures in frames:
+            yield measures
+            if measures.seconds >= self._done[number] + REPORT_SECONDS:
+                self._done[number] = measures.seconds
+                self._report()
+
+    def finish(self, number: int) -> None:
+        """All of a recording is measured, or cannot be."""
+        self._done[number] = self._seconds[number]
+        self._report()
+
+    def _report(self) -> None:
+        with self._lock:
+            total, done = self._seconds.sum(), np.minimum(self._done, self._seconds).sum()
+            minutes = max(1, round(total / 60))
+            self._progress("measuring, in minutes", int(minutes * done / total) if total else 0, minutes)
+
+
+def _duration(file: Path) -> float:
+    """Of a recording, in seconds; 0 if it cannot be read."""
+    try:
+        return probe(file).seconds
+    except UnreadableVideoError:
+        return 0.0
 
 
 def store_measures(file: Path, frames: Iterable[Measures]) -> int:
