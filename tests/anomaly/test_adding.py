@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -130,6 +131,27 @@ def test_an_acknowledged_alarm_is_remembered_and_changes_no_threshold(detector: 
     with pytest.raises(sm.StillmotionError, match="the detector was learned from it"):
         (tmp_path / "truth.csv").write_text("path,label\nclip.mp4,color\n")
         sm.evaluate_detector(result.detector, tmp_path / "truth.csv")
+
+
+def test_it_is_said_that_a_clip_is_too_short_for_motion(detector: Detector, more: Path, tmp_path: Path) -> None:
+    write_belt(more / "short.mp4", seed=9, seconds=1)
+    result = sm.add_normal_footage(detector, more)
+    assert result.added == ("belt0.mp4", "belt1.mp4", "short.mp4") and result.without_motion == ("short.mp4",)
+    clip = write_belt(tmp_path / "clip.mp4", seed=10, seconds=1)
+    done = run_command("anomaly", "add", detector.folder, clip, "--acknowledged")
+    assert "1 of these too short for motion, which takes more than a second" in done.stdout, done.stderr
+    longer = write_belt(tmp_path / "longer.mp4", seed=11, seconds=2)
+    assert "too short" not in run_command("anomaly", "add", detector.folder, longer, "--acknowledged").stdout
+
+
+def test_look_alone_has_no_use_for_longer_clips(detector: Detector, tmp_path: Path) -> None:
+    file = detector.folder / "detector.json"
+    record = json.loads(file.read_text())
+    del record["thresholds"]["motion"]
+    file.write_text(json.dumps(record))
+    clip = write_belt(tmp_path / "clip.mp4", seed=9, seconds=1)
+    result = sm.acknowledge_alarm(detector.folder, clip)
+    assert result.remembered == ("clip.mp4",) and result.without_motion == ()
 
 
 @pytest.mark.parametrize("file", ["memory-1.npz", "scores-1.npz", "detector.json"])

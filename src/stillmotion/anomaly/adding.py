@@ -51,6 +51,8 @@ class AddedFootage:
         remembered: recordings that are only remembered: false alarms, and recordings of a group that the detector knew,
             which its memory was not without.
         known: recordings that the detector knew already; they were left out.
+        without_motion: of those added and remembered, recordings that are too short for the detector to learn motion
+            from: that takes more than a second.
 
     Examples:
         >>> result = sm.add_normal_footage("detector", "new-normal/")
@@ -62,6 +64,7 @@ class AddedFootage:
     added: tuple[str, ...] = ()
     remembered: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    without_motion: tuple[str, ...] = ()
 
 
 def add_normal_footage(
@@ -160,12 +163,17 @@ def _add(detector: Detector | str | Path, more: str | Path, progress: Progress, 
         hashes = (content_hash(part.recording.file) for part in remembered)
         footage = replace(record.footage, acknowledged=(*record.footage.acknowledged, *hashes), folders=folders)
         record = replace(record, footage=footage, generation=record.generation + 1)
+        without_motion = tuple(
+            part.recording.name
+            for part in measured
+            if "motion" in record.thresholds and all(stack is None for _, stack in part.read(record.rate))
+        )
         replace(_remembering(detector, measured), record=record).save(
             {fold: without.learned for fold, without in memories.items()}, scores
         )
         shutil.rmtree(folder / UNFINISHED_FOLDER, ignore_errors=True)
     added, rest = (tuple(part.recording.name for part in parts) for parts in (held_out, remembered))
-    return AddedFootage(load_detector(folder), added, rest, known)
+    return AddedFootage(load_detector(folder), added, rest, known, without_motion)
 
 
 def _find_recordings(more: Path, footage: NormalFootage) -> tuple[list[Recording], tuple[str, ...]]:

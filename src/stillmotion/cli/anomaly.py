@@ -207,6 +207,10 @@ def add(
     why = "" if acknowledged else "of a group that it knows: "
     print_list(f"{why}remembered, without a say in thresholds", result.remembered)
     print_list("added", result.added)
+    print_list(
+        "of these too short for motion, which takes more than a second: only their look was learned",
+        result.without_motion,
+    )
     if acknowledged and loaded.cycles and result.remembered:
         note("what comes at each phase of the cycle is not learned anew: false alarms by cycle may come again")
     if result.added:
