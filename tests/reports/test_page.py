@@ -278,6 +278,32 @@ def test_tables_that_are_wider_than_the_page_say_that_they_scroll(browser: Chrom
     assert width > 390 or any(wide for wide, _ in said)
 
 
+def test_on_a_phone_lines_of_tables_are_whole_and_names_of_recordings_are_not_cut(
+    browser: Chrome, tmp_path: Path
+) -> None:
+    name, evaluation = "line-3/2026-05-04/camera-left-morning-shift-0001.mp4", make_evaluation(tmp_path)
+    timelines = tuple(replace(timeline, recording=name) for timeline in evaluation.timelines[2:])
+    named = replace(evaluation, timelines=timelines)
+    report = write_anomaly_report(
+        make_tested_detector(), tmp_path / "report.html", simulation=make_simulation(), evaluation=named
+    ).as_uri()
+    for width in (390, 1280):
+        show(browser, report, width=width)
+        assert run(browser, "return all('.list b').map((name) => name.scrollHeight - name.clientHeight)") == [0]
+    density = 2.625  # of a phone on which no line is a whole number of pixels
+    size = {"width": 390, "height": 7000, "deviceScaleFactor": density, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(report)
+    run(browser, "all('details').forEach((details) => details.open = true)")
+    box = run(browser, "return all('#found .scroll tbody')[0].getBoundingClientRect()")
+    picture = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})["data"]
+    pixels = np.asarray(Image.open(BytesIO(b64decode(picture))).convert("L"), int)
+    # To the right of the text of the first cell, which stays when the others are scrolled, and to the left of theirs.
+    rows = slice(round(density * box["top"]), round(density * box["bottom"]))
+    fixed, scrolled = (pixels[rows, round(density * x)] < 235 for x in (105, 118))
+    assert fixed.sum() > 80 and (fixed == scrolled).all()
+
+
 def test_the_summary_is_one_page_of_paper(browser: Chrome, page: str, tmp_path: Path) -> None:
     comparison = read_comparison(Path(page.removeprefix("file://")).parent)  # of long and hostile labels
     summary = write_summary(comparison, tmp_path / "summary.html").as_uri()
