@@ -249,7 +249,7 @@ def _print_detector(detector: Detector) -> None:
     if record.cycle_note:
         out.print(record.cycle_note, markup=False)
     if detector.still is None:
-        note("too little of the picture stands still to tell how the camera moves and how bright it is: shaking would alarm")
+        note("too little of the picture stands still to tell shaking and flicker from what happens: they would alarm")
     alarms = sum(threshold.alarms for threshold in record.thresholds.values())
     state = "kept" if record.keeps_promise else "not enough footage to keep it"
     out.print(
