@@ -211,6 +211,9 @@ def test_a_fault_after_the_end_of_its_recording_is_refused(evaluate: Evaluate, m
     evaluate(recording("a", TrueFault(9, np.inf, "jam")))
     with pytest.raises(UsageError, match=r"^a: a fault begins at 500 s, but the recording ends at 10\.0 s"):
         evaluate(recording("a", TrueFault(3, 4, "stop"), TrueFault(500, 600, "jam")))
+    evaluate(recording("a", TrueFault(9, 10.9, "jam")))
+    with pytest.raises(UsageError, match=r"^a: a fault ends at 60 s, but the recording ends at 10\.0 s"):
+        evaluate(recording("a", TrueFault(3, 60, "stop")))
 
 
 def test_a_row_without_a_label_is_refused(tmp_path: Path) -> None:

@@ -212,14 +212,19 @@ def evaluate_detector(
 
 
 def _check_times(recording: TrueRecording) -> None:
-    """Raise UsageError if a fault begins after its recording has ended: it would count as missed."""
-    last = max((fault.start_seconds for fault in recording.faults), default=0.0)
+    """Raise UsageError if a fault begins or ends after its recording: the table may be in other units."""
+    if not recording.faults:
+        return
     try:
-        seconds = probe(recording.file).seconds if last else 0.0
+        seconds = probe(recording.file).seconds
     except UnreadableVideoError:  # This is said when it is scored.
         return
-    if last > seconds:
-        raise UsageError(f"{recording.name}: a fault begins at {last:g} s, but the recording ends at {seconds:.1f} s")
+    for fault in recording.faults:
+        for what, at, latest in (("begins", fault.start_seconds, seconds), ("ends", fault.end_seconds, seconds + 1)):
+            if latest < at < np.inf:
+                raise UsageError(
+                    f"{recording.name}: a fault {what} at {at:g} s, but the recording ends at {seconds:.1f} s"
+                )
 
 
 def _stretches(alarm: Alarm) -> range:
