@@ -8,6 +8,8 @@ from scipy.stats import t
 
 from helpers.predictions import predictions
 from stillmotion.comparison import Predictions, Verdict, decide, decide_among
+from stillmotion.comparison.choosing import Choice
+from stillmotion.comparison.deciding import _groups_to_decide
 from stillmotion.errors import UsageError
 from stillmotion.statistics import estimate_mean, group_codes, sequential_level
 
@@ -323,3 +325,18 @@ def test_few_groups_are_warned_of(groups: int, text: list[str]) -> None:
 
 def test_videos_that_are_their_own_groups_are_warned_of() -> None:
     assert [warning.code for warning in VERDICT.warnings] == ["videos_as_groups"]
+
+
+def test_the_number_of_groups_counts_the_choice_of_the_model_that_must_beat_guessing() -> None:
+    """Motion is surely worse, but the still model is hardly better than guessing: that takes more groups."""
+    codes = np.arange(60)
+    worse = estimate_mean(np.where(codes % 3, -1.0, 0.0), codes)
+    hardly = estimate_mean(np.where(codes < 33, 1.0, -1.0), codes)
+
+    def groups(*stills: str) -> int:
+        gains = {(still, "motion"): worse for still in stills}
+        needed = _groups_to_decide(Choice(stills, ("motion",)), gains, (hardly, hardly), 0.05, sequential=False)
+        assert needed is not None
+        return needed
+
+    assert groups("a", "b") > 1.2 * groups("a")
