@@ -341,9 +341,10 @@ def test_a_damaged_detector_says_so(detector: Detector, tmp_path: Path) -> None:
             sm.load_detector(damaged)
     shutil.copytree(detector.folder, damaged, dirs_exist_ok=True)
     record = json.loads((damaged / "detector.json").read_text())
-    (damaged / "detector.json").write_text(json.dumps({**record, "version": record["version"] + 1}))
-    with pytest.raises(sm.StillmotionError, match="a later version of stillmotion"):
-        sm.load_detector(damaged)
+    for step, which in ((1, "a later"), (-1, "an earlier")):
+        (damaged / "detector.json").write_text(json.dumps({**record, "version": record["version"] + step}))
+        with pytest.raises(sm.StillmotionError, match=f"{which} version of stillmotion"):
+            sm.load_detector(damaged)
     shutil.copytree(detector.folder, damaged, dirs_exist_ok=True)
     (damaged / "backbone.keras").unlink()
     with pytest.raises(sm.StillmotionError, match="no such model"):

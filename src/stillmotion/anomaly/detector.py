@@ -194,7 +194,7 @@ def load_detector(folder: str | Path) -> Detector:
 
     Raises:
         UsageError: there is none.
-        StillmotionError: it is damaged, or was written by a later version of stillmotion.
+        StillmotionError: it is damaged, or was written by another version of stillmotion.
 
     Examples:
         >>> detector = sm.load_detector("detector")
@@ -218,6 +218,8 @@ def _load(folder: Path) -> Detector:
     record = _ADAPTER.validate_json((folder / DETECTOR_FILE).read_bytes())
     if record.version > DetectorRecord.version:
         raise StillmotionError(f"{folder}: written by a later version of stillmotion; update to read it")
+    if record.version < DetectorRecord.version:  # Frames were measured in the light as it was.
+        raise StillmotionError(f"{folder}: written by an earlier version of stillmotion; fit it again")
     arrays = read_arrays(folder / record.file(MEMORY_FILE))
     still = StillPixels(arrays["still_mask"], arrays["still_picture"]) if "still_mask" in arrays else None
     return Detector(folder, record, *unpack(arrays), still)

@@ -94,7 +94,7 @@ class DetectorRecord:
     cycle_note: str = ""
     scene: SceneLimits | None = None
     generation: int = 0
-    version: int = 1
+    version: int = 2
 
     def file(self, name: str) -> str:
         """The name of a file of arrays, such as "memory.npz", in the folder."""
