@@ -32,7 +32,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -420,9 +420,14 @@ def judge_all(work: Any, sets: list[DataSet], processes: int) -> Iterator[dict[s
     threads = str(max(1, (os.cpu_count() or 1) // processes))
     # Read when the backend is imported, which a new process does anew.
     os.environ.update(OMP_NUM_THREADS=threads, TF_NUM_INTRAOP_THREADS=threads, TF_NUM_INTEROP_THREADS=threads)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=4) as pool:
-        yield from pool.map(work, sets)
+    with ThreadPoolExecutor(processes) as pool:
+        yield from pool.map(partial(in_new_process, work), sets)
+
+
+def in_new_process(work: Any, data_set: DataSet) -> dict[str, Any]:
+    """The result of a set, from a process of its own, which leaves no memory behind."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, data_set).result()
 
 
 if __name__ == "__main__":
