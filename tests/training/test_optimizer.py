@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
@@ -41,3 +42,34 @@ def test_weights_are_averaged_over_an_eighth_of_the_training() -> None:
     optimizer = make_optimizer(RECIPE, 8000)
     assert (optimizer.use_ema, optimizer.ema_momentum) == (True, pytest.approx(0.999))
     assert optimizer.weight_decay == pytest.approx(0.3)
+
+
+def test_the_learning_rate_is_computed_once_per_step_and_the_weights_are_those_of_keras(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = (
+        make_optimizer(RECIPE, 20),
+        keras.optimizers.AdamW.from_config(make_optimizer(RECIPE, 20).get_config()),
+    )
+    calls = 0
+    schedule = type(ours._learning_rate)
+    compute = schedule.__call__
+
+    def counted(self: keras.optimizers.schedules.LearningRateSchedule, step: object) -> object:
+        nonlocal calls
+        calls += 1
+        return compute(self, step)
+
+    monkeypatch.setattr(schedule, "__call__", counted)
+    values, steps = [], 3
+    for optimizer in (ours, theirs):
+        weights = [keras.Variable(np.full((2, 2), 0.5, np.float32)) for _ in range(3)]
+        optimizer.build(weights)
+        for step in range(steps):
+            optimizer.apply([keras.ops.convert_to_tensor(np.full((2, 2), 0.1 * step - 0.1, np.float32))] * 3)
+        values.append([keras.ops.convert_to_numpy(v) for v in (*weights, *optimizer.variables)])
+        if optimizer is ours:
+            assert calls == steps
+    for mine, keras_own in zip(*values, strict=True):
+        np.testing.assert_array_equal(mine, keras_own)
+    assert float(ours.learning_rate) == pytest.approx(rates(20)[steps])

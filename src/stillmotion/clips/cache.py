@@ -93,9 +93,10 @@ def trim_cache(max_bytes: int = MAX_BYTES) -> None:
     entries = []
     for entry in cache_folder().glob("*/*/*"):
         try:
-            entries.append((entry.stat().st_mtime, entry.stat().st_size, entry))
+            facts = entry.stat()
         except OSError:
             continue  # Another process has deleted it.
+        entries.append((facts.st_mtime, facts.st_size, entry))
     total = sum(size for _, size, _ in entries)
     for _, size, entry in sorted(entries):
         if total <= max_bytes:
