@@ -23,6 +23,7 @@ from scipy.special import expit, ndtri, softmax
 
 from stillmotion.comparison.choosing import Choice
 from stillmotion.comparison.deciding import decide_among
+from stillmotion.comparison.ladder import STILL_SHARES
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure
 from stillmotion.comparison.metrics import compute_metrics
@@ -301,8 +302,11 @@ def _claims(
 
 def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> Iterator[dict[str, Any]]:
     """How often the verdict of two still and three motion rungs is a claim that is just false at the margin."""
-    stills, motions = ("still 1", "still 2"), ("motion 1", "motion 2", "motion 3")
-    choices = {"test": Choice(stills, motions), "validation": Choice(stills, motions, (stills[1], motions[1]))}
+    stills, motions = tuple(STILL_SHARES), ("motion 1", "motion 2", "motion 3")
+    choices = {
+        "test": Choice(stills, motions, None, STILL_SHARES),
+        "validation": Choice(stills, motions, (stills[1], motions[1])),
+    }
     for groups in group_counts:
         for clips, spread in ((1, 0.0), (4, 1.0), ("half in one group", 1.0)):
             codes = group_codes_of(clips, groups)
@@ -313,7 +317,7 @@ def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> It
                     correct = dict(zip((*stills, *motions), _rungs(rng, codes, accuracies, spread), strict=True))
                     gains = {(s, m): estimate_mean(correct[m] - correct[s], codes) for s in stills for m in motions}
                     for how, choice in choices.items():
-                        intervals = {pair: choice.interval(gain.interval, 0.95) for pair, gain in gains.items()}
+                        intervals = {pair: choice.interval(pair, gain.interval, 0.95) for pair, gain in gains.items()}
                         low, high = choice.limits(intervals.__getitem__)
                         counts[f"needed, {how}"] += low > MARGIN
                         counts[f"suffice, {how}"] += high < MARGIN
@@ -338,13 +342,15 @@ def guessing_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
                     )
                     for guesses in rng.integers(labels, size=(5, n))
                 ]
-                stills = {"still 1": models[0], "still 2": models[1]}
+                stills = dict(zip(STILL_SHARES, models[:2], strict=True))
                 motions = {str(number): models[number] for number in (2, 3, 4)}
-                verdict = decide_among(stills, motions)
+                verdict = decide_among(
+                    stills, motions, still_shares=dict(zip(stills, STILL_SHARES.values(), strict=True))
+                )
                 counts["stills"] += verdict.stills_beat_guessing
                 counts["motion"] += verdict.motion_beats_guessing
                 counts["an answer"] += verdict.answer != "undecided"
-                verdict = decide_among(stills, motions, chosen=("still 1", "2"))
+                verdict = decide_among(stills, motions, chosen=("one frame", "2"))
                 counts["an answer, validation"] += verdict.answer != "undecided"
             yield {"groups": groups, "case": f"{clips} clips, {labels} labels"} | {
                 name: count / draws for name, count in counts.items()

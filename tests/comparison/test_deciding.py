@@ -87,6 +87,19 @@ def test_the_still_model_is_corrected_for_where_the_test_videos_choose_it() -> N
     assert among.p_suffice == pytest.approx(2 * decide(stills["several"], [motion]).p_suffice)
 
 
+def test_of_the_still_rungs_several_frames_is_allowed_four_fifths_of_the_error() -> None:
+    motion = predictions(RNG.random(120) < 0.5)
+    one, several = (predictions(RNG.random(120) < share) for share in (0.5, 0.8))
+    for stills in ({"one frame": one, "several frames": several}, {"several frames": several, "one frame": one}):
+        among = decide_among(stills, {"order": motion})
+        assert (among.still, among.high) == ("several frames", gain_at(0.96, several, motion)[1])
+        assert {c.still: c.high for c in among.contrasts}["one frame"] == gain_at(0.99, one, motion)[1]
+        assert among.p_suffice == pytest.approx(decide(several, motion).p_suffice / 0.8)
+        assert among.low == decide_among({"a": one, "b": several}, {"order": motion}).low
+        chosen = decide_among(stills, {"order": motion}, chosen=("several frames", "order"))
+        assert chosen.high == gain_at(0.95, several, motion)[1]
+
+
 def test_motion_must_beat_every_still_model() -> None:
     """The motion model is much better than one of them, and no better than the other."""
     motion = [predictions(np.arange(200) % 10 > 0)]
@@ -335,7 +348,8 @@ def test_the_number_of_groups_counts_the_choice_of_the_model_that_must_beat_gues
 
     def groups(*stills: str) -> int:
         gains = {(still, "motion"): worse for still in stills}
-        needed = _groups_to_decide(Choice(stills, ("motion",)), gains, (hardly, hardly), 0.05, sequential=False)
+        guessing = {stills[0]: hardly, "motion": hardly}
+        needed = _groups_to_decide(Choice(stills, ("motion",)), gains, guessing, 0.05, sequential=False)
         assert needed is not None
         return needed
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from stillmotion.comparison.choosing import Choice, Pair
+from stillmotion.comparison.ladder import STILL_SHARES
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure, Metric, check_metric
 from stillmotion.comparison.per_label import label_gains, pair_gains
@@ -81,7 +82,8 @@ def decide_among(
     of the best motion model over the best still model. Its lower limit is the best, over motion models, of the worst
     limit against a still model; its upper limit is the other way round. A claim that needs all of several tests needs
     no correction (intersection-union test, Berger 1982, Technometrics 24). Where the test videos choose the model that
-    a claim rests on, each limit is at the level 1 - 0.05 / models (Bonferroni).
+    a claim rests on, each limit is at the level 1 - 0.05 / models (Bonferroni). Of the still rungs of a ladder,
+    *several frames* is allowed four fifths of the error.
 
     The model that the answer rests on must also be better than always predicting the most frequent label, at the same
     level, and stills do not suffice if the still model surely misses a label by more than the margin.
@@ -120,14 +122,15 @@ def decide_among(
     accuracy = {name: measure.mean(table) for name, table in tables.items()}
     still, motion = chosen or tuple(max(names, key=accuracy.__getitem__) for names in (stills, motions))
     level = _level(measure.groups, sequential=sequential)
-    choice = Choice(tuple(stills), tuple(motions), chosen)
+    choice = Choice(tuple(stills), tuple(motions), chosen, _error_shares(stills))
 
     gains = {(s, m): measure.gain(tables[s], tables[m]) for s in stills for m in motions}
-    contrasts = {pair: choice.interval(gain.interval, level) for pair, gain in gains.items()}
+    contrasts = {pair: choice.interval(pair, gain.interval, level) for pair, gain in gains.items()}
     low, high = choice.limits(contrasts.__getitem__)
-    equivalence = choice.limits(lambda pair: choice.interval(gains[pair].interval, 1 - 2 * (1 - level)))
+    equivalence = choice.limits(lambda pair: choice.interval(pair, gains[pair].interval, 1 - 2 * (1 - level)))
     robust = choice.limits(
         lambda pair: choice.interval(
+            pair,
             lambda at: cluster_robust_interval(
                 tables[pair[1]].mean(axis=0) - tables[pair[0]].mean(axis=0), measure.codes, at
             ),
@@ -136,15 +139,14 @@ def decide_among(
     )
     scores = {name: brier_scores(trainings, measure) for name, trainings in predictions.items()}
     brier = {(s, m): brier_gain(scores[s], scores[m], measure) for s, m in gains}
-    brier_low, brier_high = choice.limits(lambda pair: choice.interval(brier[pair].interval, level))
+    brier_low, brier_high = choice.limits(lambda pair: choice.interval(pair, brier[pair].interval, level))
     most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
     above_guessing = {name: measure.estimate(table.mean(0) - most_frequent) for name, table in tables.items()}
     # By chance, the best of several models that guess looks better than guessing.
-    of_still, of_motion = choice.levels(level)
     beating_guessing = {
         name
         for name, table in tables.items()
-        for at in (of_still if name in stills else of_motion,)
+        for at in (choice.level(name, level),)
         if above_guessing[name].interval(at)[0] > 0
         or (metric == "accuracy" and _beats_share(table.mean(0), most_frequent, measure, at))
     }
@@ -185,7 +187,7 @@ def decide_among(
     )
     if verdict.interval_answer != "undecided" or verdict.stills_miss_labels or verdict.nothing_beats_guessing:
         return verdict
-    guessing = (above_guessing[still], above_guessing[motion])
+    guessing = {name: above_guessing[name] for name in (still, motion)}
     return replace(verdict, groups_to_decide=_groups_to_decide(choice, gains, guessing, margin, sequential=sequential))
 
 
@@ -206,6 +208,11 @@ def _level(groups: float, *, sequential: bool) -> float:
     return sequential_level(groups) if sequential else CONFIDENCE
 
 
+def _error_shares(stills: Collection[str]) -> Mapping[str, float]:
+    """How the error that *stills suffice* is allowed is divided among still models: equally unless they are rungs."""
+    return STILL_SHARES if STILL_SHARES.keys() == set(stills) else {name: 1 / len(stills) for name in stills}
+
+
 def _beats_share(correct: Floats, most_frequent: Floats, measure: Measure, level: float) -> bool:
     """Whether the interval of a model's accuracy is above the share of the most frequent label.
 
@@ -218,7 +225,7 @@ def _beats_share(correct: Floats, most_frequent: Floats, measure: Measure, level
 def _groups_to_decide(
     choice: Choice,
     gains: Mapping[Pair, Estimate],
-    above_guessing: tuple[Estimate, Estimate],
+    above_guessing: Mapping[str, Estimate],
     margin: float,
     *,
     sequential: bool,
@@ -226,8 +233,8 @@ def _groups_to_decide(
     """The number of groups with which the interval would clear the margin in `POWER` of tests; None if too many.
 
     With the sampling error se of a mean over so many groups, the limit next to the margin must be z(POWER) * se
-    beyond it (docs/verdict.md has the formula and its source). `above_guessing` is the still and the motion model's
-    gain over guessing, which the model that the answer would rest on must have, too.
+    beyond it (docs/verdict.md has the formula and its source). `above_guessing` is the gain over guessing of the still
+    model and then of the motion model, which the one that the answer would rest on must have, too.
     """
     z = float(ndtri(POWER))
     groups = next(iter(gains.values())).groups
@@ -236,11 +243,11 @@ def _groups_to_decide(
         larger = {pair: gain.times(factor) for pair, gain in gains.items()}
         expected = {}
         for pair, gain in larger.items():
-            low, high = choice.interval(gain.interval, level)
+            low, high = choice.interval(pair, gain.interval, level)
             expected[pair] = (low - z * gain.observed_se, high + z * gain.observed_se)
         low, high = choice.limits(expected.__getitem__)
-        which = 1 if low > margin else 0
-        above = above_guessing[which].times(factor).interval(choice.levels(level)[which])
+        model, above_guess = tuple(above_guessing.items())[1 if low > margin else 0]
+        above = above_guess.times(factor).interval(choice.level(model, level))
         if (low >= margin or high <= margin) and above[0] > 0:
             return ceil(groups * factor - 1e-9)
     return None
