@@ -13,7 +13,7 @@ difference: more than one frame (`moment`, `count`, `pair`), changes without the
     undecided  with the chance that ideal models would have been decided on
 
 Videos last one second of 8 frames, three or four from each recording, which has its own light. Half of the recordings
-are tested on; of 60, all in three folds, as stills can suffice only with 55 groups without a disagreement. If
+are tested on; of 60, all in three folds, as stills can suffice only with 58 groups without a disagreement. If
 interrupted, run the same command again to resume. `--families frame_pool,conv3d` compares chosen families instead of
 the rungs of the ladder; KERAS_BACKEND chooses the backend. `--processes` judges several sets side by side, with the
 cores divided among them; `--on ray` judges one after the other, and trains on a cluster.
@@ -89,6 +89,10 @@ class DataSet:
     def name(self) -> str:
         leak = "-leak" if self.leak else ""
         return f"{self.cue}-{self.strength}-{self.groups}{f'-noise{self.noise:g}' if self.noise else ''}{leak}"
+
+    @property
+    def folds(self) -> int:
+        return 3 if self.groups >= 60 else 0
 
     @property
     def labels(self) -> int:
@@ -262,7 +266,7 @@ def judge(data_set: DataSet, out: Path, rows: Path, settings: dict[str, Any]) ->
         frames=FRAMES,
         rate="spread",
         size=SIDE,
-        folds=3 if data_set.groups >= 60 else 0,
+        folds=data_set.folds,
         fractions=(0.4, 0.1, 0.5) if data_set.groups > 4 else (0.5, 0.25, 0.25),
         **settings,
     )
@@ -302,7 +306,16 @@ def score(data_set: DataSet, answer: str) -> str:
 
 
 def power(data_set: DataSet, videos: int, groups: int, draws: int = 400) -> float:
-    """How often ideal models on so many independent videos of so many groups would be decided on."""
+    """How often ideal models on so many independent videos of so many groups would be decided on.
+
+    The strongest still and the strongest motion rung stand for all, at the levels that the choice of rungs asks for.
+    """
+    from stillmotion.comparison.choosing import Choice
+    from stillmotion.comparison.ladder import STILL_SHARES
+
+    # With folds, the test videos choose.
+    pair = ("several frames", "order")
+    choice = Choice(RUNGS[:2], RUNGS[2:], None if data_set.folds else pair, STILL_SHARES)
     rng = np.random.default_rng((7,))
     codes = np.arange(videos) % groups
     still, motion = data_set.still, data_set.motion
@@ -310,23 +323,33 @@ def power(data_set: DataSet, videos: int, groups: int, draws: int = 400) -> floa
     for _ in range(draws):
         shared = rng.random(videos)  # labels that both get wrong
         frequent = rng.integers(data_set.labels, size=videos) == 0
-        decided += is_decided(np.array([shared < still, shared < motion, frequent], float), codes)
+        decided += is_decided(
+            np.array([shared < still, shared < motion, frequent], float),
+            codes,
+            *(choice.level(name, 0.95) for name in pair),
+        )
     return decided / draws
 
 
-def is_decided(rights: np.ndarray, codes: np.ndarray) -> bool:
+def is_decided(rights: np.ndarray, codes: np.ndarray, still_level: float, motion_level: float) -> bool:
     """As `decide`: the interval is on one side of the margin, and the model that the answer rests on beats guessing.
 
-    `rights` is `(3, n)`: the still model, the motion model, and a model that always predicts the same label.
+    `rights` is `(3, n)`: the still model, the motion model, and a model that always predicts the same label. The levels
+    are those of the claims that rest on the still and on the motion model.
     """
     from stillmotion.statistics import estimate_mean, proportion_interval
 
     still, motion, frequent = rights
-    low, high = estimate_mean(motion - still, codes).interval()
-    rests_on = motion if low > 0.05 else still if high < 0.05 else None
-    return rests_on is not None and bool(
-        estimate_mean(rests_on - frequent, codes).interval()[0] > 0
-        or proportion_interval(rests_on, codes)[0] > frequent.mean()
+    gain = estimate_mean(motion - still, codes)
+    if gain.interval(motion_level)[0] > 0.05:
+        rests_on, level = motion, motion_level
+    elif gain.interval(still_level)[1] < 0.05:
+        rests_on, level = still, still_level
+    else:
+        return False
+    return bool(
+        estimate_mean(rests_on - frequent, codes).interval(level)[0] > 0
+        or proportion_interval(rests_on, codes, level)[0] > frequent.mean()
     )
 
 
