@@ -32,7 +32,7 @@ from stillmotion.training.devices import ONE_DEVICE, Devices
 from stillmotion.training.finetuning import FINETUNE_EPOCHS, FINETUNE_LEARNING_RATE, unfreeze_last_stages
 from stillmotion.training.fused_normalization import fused_normalization
 from stillmotion.training.graph_cleanup import release_tf_graphs
-from stillmotion.training.optimizer import ema_momentum, make_optimizer
+from stillmotion.training.optimizer import ema_momentum, learning_rate_once, make_optimizer
 from stillmotion.training.own_parts import NO_OWN_PARTS, OwnParts
 from stillmotion.training.progress_callback import ProgressCallback
 
@@ -213,7 +213,12 @@ class TrainingPhases:
             if self.tensorboard and self.devices.first:
                 callbacks.append(keras.callbacks.TensorBoard(self.folder / TENSORBOARD_FOLDER))
             callbacks.extend(self.own.callbacks)
-            with release_tf_graphs(), fused_normalization(model), bfloat16_products(recipe.precision):
+            with (
+                release_tf_graphs(),
+                fused_normalization(model),
+                learning_rate_once(model.optimizer),
+                bfloat16_products(recipe.precision),
+            ):
                 model.fit(
                     clips,
                     validation_data=validation_clips,
