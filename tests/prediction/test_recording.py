@@ -108,7 +108,14 @@ def test_a_part_of_a_file_is_streamed_and_its_events_cut_out(model: ClipModel, v
     assert [event.label for event in result.events] == ["light", "dark"]
     assert result.seconds == pytest.approx(3.4)
     stream_to(model, video, predictions=whole)
-    rows, all_rows = (file.read_text().splitlines()[1:] for file in (part, whole))
-    assert rows == [row for row in all_rows if 1.899 < float(row.partition(",")[0]) < 5.001]
+    rows, all_rows = ([row.split(",") for row in file.read_text().splitlines()[1:]] for file in (part, whole))
+    same = [row for row in all_rows if 1.899 < float(row[0]) < 5.001]
+    assert [row[:2] for row in rows] == [row[:2] for row in same]
+    # Frames are computed in blocks, which begin elsewhere: on some CPUs the last digit differs.
+    np.testing.assert_allclose(
+        [[float(value) for value in row[2:]] for row in rows],
+        [[float(value) for value in row[2:]] for row in same],
+        atol=1e-6,
+    )
     cut = sorted(path.relative_to(tmp_path / "clips").parts[0] for path in (tmp_path / "clips").rglob("*.mp4"))
     assert cut == ["dark", "light"]
