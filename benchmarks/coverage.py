@@ -344,9 +344,7 @@ def guessing_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
                 ]
                 stills = dict(zip(STILL_SHARES, models[:2], strict=True))
                 motions = {str(number): models[number] for number in (2, 3, 4)}
-                verdict = decide_among(
-                    stills, motions, still_shares=dict(zip(stills, STILL_SHARES.values(), strict=True))
-                )
+                verdict = decide_among(stills, motions)
                 counts["stills"] += verdict.stills_beat_guessing
                 counts["motion"] += verdict.motion_beats_guessing
                 counts["an answer"] += verdict.answer != "undecided"

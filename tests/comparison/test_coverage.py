@@ -47,6 +47,12 @@ def test_a_ladder_makes_few_false_claims(coverage: ModuleType) -> None:
         assert max(row[claim] for row in rows) <= 0.1  # the worst of 12 settings, a standard error of 0.02
 
 
+def test_models_that_guess_are_rarely_answered_for(coverage: ModuleType) -> None:
+    rows = list(coverage.guessing_rows(40, (30,)))
+    for claim in ("stills", "motion", "an answer", "an answer, validation"):
+        assert np.mean([row[claim] for row in rows]) <= 0.06  # of 120 draws, a standard error of 0.015
+
+
 def test_balanced_intervals_cover_and_labels_are_rarely_missed_by_chance(coverage: ModuleType) -> None:
     rows = list(coverage.balanced_rows(60, (30,)))
     assert np.mean([row["coverage"] for row in rows]) >= 0.96

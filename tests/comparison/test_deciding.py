@@ -100,6 +100,24 @@ def test_of_the_still_rungs_several_frames_is_allowed_four_fifths_of_the_error()
         assert chosen.high == gain_at(0.95, several, motion)[1]
 
 
+@pytest.mark.parametrize(
+    ("names", "chosen", "recordings"),
+    [
+        (("one frame", "several frames"), None, 58),
+        (("one", "several"), None, 63),
+        (("one frame", "several frames"), ("several frames", "order"), 55),
+    ],
+)
+def test_so_many_recordings_without_a_disagreement_show_that_stills_suffice(
+    names: tuple[str, str], chosen: tuple[str, str] | None, recordings: int
+) -> None:
+    """As docs/verdict.md says; three videos of each recording."""
+    for count in (recordings - 1, recordings):
+        right = predictions([True] * (3 * count), [f"g{video // 3}" for video in range(3 * count)])
+        verdict = decide_among(dict.fromkeys(names, right), {"order": right}, chosen=chosen)
+        assert (verdict.high < verdict.margin) == (count == recordings)
+
+
 def test_motion_must_beat_every_still_model() -> None:
     """The motion model is much better than one of them, and no better than the other."""
     motion = [predictions(np.arange(200) % 10 > 0)]
