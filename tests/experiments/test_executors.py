@@ -15,9 +15,10 @@ import pytest
 
 from helpers.spies import ProgressSpy
 from helpers.steps import AloneTask, EndlessTask, FailTask, KilledTask, MeetTask, Step, WhereTask
+from stillmotion.cli.backend import load_backend
 from stillmotion.errors import CancelledError, StillmotionError
 from stillmotion.execution.machine import available_memory, default_workers, most_workers, threads_per_worker
-from stillmotion.execution.worker_processes import worker_environment
+from stillmotion.execution.worker_processes import BACKEND_VARIABLES, worker_environment
 from stillmotion.experiments import InProcess, Processes
 
 
@@ -217,3 +218,16 @@ def test_memory_is_what_the_system_and_the_container_have_left(tmp_path: Path) -
 def test_the_users_own_xla_flags_are_kept() -> None:
     assert worker_environment(1, {"XLA_FLAGS": "--a"})["XLA_FLAGS"] == "--a --xla_cpu_multi_thread_eigen=false"
     assert "XLA_FLAGS" not in worker_environment(2, {})
+
+
+def test_variables_that_the_user_has_set_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in BACKEND_VARIABLES.items():
+        assert worker_environment(1, {})[name] == value
+        assert worker_environment(1, {name: "0"})[name] == "0"
+        monkeypatch.setenv(name, "0")
+    load_backend()
+    assert {os.environ[name] for name in BACKEND_VARIABLES} == {"0"}
+    for name in BACKEND_VARIABLES:
+        monkeypatch.delenv(name)
+    load_backend()
+    assert {name: os.environ[name] for name in BACKEND_VARIABLES} == dict(BACKEND_VARIABLES)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Literal
 
 from stillmotion.errors import StillmotionError
+from stillmotion.execution.worker_processes import BACKEND_VARIABLES
 
 
 def load_backend(devices: int | Literal["all"] = 1) -> None:
@@ -23,9 +24,8 @@ def load_backend(devices: int | Literal["all"] = 1) -> None:
         StillmotionError: the backend is not installed, with the command that installs it.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Worker processes share a GPU with this one.
-    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    for name, value in BACKEND_VARIABLES.items():
+        os.environ.setdefault(name, value)
     try:
         with silent():
             import keras

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from types import MappingProxyType
+
+# Defaults of the backends' variables, for every process of ours that computes.
+BACKEND_VARIABLES: Mapping[str, str] = MappingProxyType(
+    {
+        # Several processes on one GPU each take the memory that they need instead of all of it.
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+    # TensorFlow uses oneDNN by default on recent processors only. On others, training takes twice as long without it.
+    | ({"TF_ENABLE_ONEDNN_OPTS": "1"} if platform.machine() in ("x86_64", "AMD64") else {})
+)
 
 
 def worker_environment(threads: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables by which a worker's libraries use this many threads each.
+    """The variables by which a worker's libraries use this many threads each, and the backends' defaults.
 
     Args:
         threads: of OpenMP, TensorFlow and JAX.
@@ -28,8 +41,7 @@ def worker_environment(threads: int, environment: Mapping[str, str]) -> dict[str
     if threads == 1:
         flags = environment.get("XLA_FLAGS", "")
         variables["XLA_FLAGS"] = f"{flags} --xla_cpu_multi_thread_eigen=false".strip()
-    # Several processes on one GPU each take the memory that they need instead of all of it.
-    return variables | {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    return variables | {name: environment.get(name, value) for name, value in BACKEND_VARIABLES.items()}
 
 
 def start_quietly(parent: Connection) -> None:
