@@ -135,6 +135,17 @@ def test_changes_of_features_are_a_set(pool: str, backbone: str) -> None:
     assert np.abs(other - first).max() > 1e-4
 
 
+@pytest.mark.parametrize("head", FAMILIES["frame_sequence"].options["head"])
+def test_a_sequence_of_features_shows_how_much_they_change(head: str, backbone: str) -> None:
+    network = whole("frame_sequence", {"head": head}, backbone).get_layer("head")
+    clip = np.random.default_rng(5).uniform(-1, 1, (FRAMES, network.input.shape[-1])).astype(np.float32)
+    mirrored, unchanging = clip.copy(), clip.copy()
+    mirrored[0], unchanging[0] = 2 * clip[1] - clip[0], clip[1]
+    before, as_much, less = predict(network, np.stack([clip, mirrored, unchanging]))
+    np.testing.assert_allclose(as_much, before, atol=1e-5)
+    assert np.abs(less - before).max() > 1e-4
+
+
 def test_standardization_is_by_channel_of_the_grid_and_by_feature_of_the_top() -> None:
     shape = FeatureShape(2, (2, 2, 3), 4)
     head = build_head("frame_pool", frames=2, grid=shape.grid, top=shape.top, classes=2, options={})

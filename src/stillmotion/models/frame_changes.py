@@ -10,9 +10,8 @@ from math import prod
 import keras
 from keras import layers, ops
 
-from stillmotion.errors import StillmotionError
 from stillmotion.models.backbones import clip_input, fold, motion_input, picture_vector, probabilities, unfold
-from stillmotion.models.heads import FeatureShape, clip_features, shared_dropout, standardized
+from stillmotion.models.heads import FeatureShape, check_frames, clip_features, shared_dropout, standardized
 from stillmotion.models.pooling import frame_outputs, pooled
 
 # Of the head: features of a change, from the grid and the top each, and dropout of its input and its features.
@@ -24,7 +23,7 @@ def build(
     *, frames: int, height: int, width: int, classes: int, options: dict[str, str | bool], steps: int
 ) -> keras.Model:
     """Build the model; see `build_model`."""
-    _check_frames(frames)
+    check_frames("frame_changes", frames)
     clip, pool = clip_input(frames, height, width), str(options["pool"])
     changes = motion_input(clip, "difference")
     outputs = frame_outputs(picture_vector(fold(changes), "standard", steps), classes, pool)
@@ -37,7 +36,7 @@ def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bo
 
     It sees how features change, which tells a direction, and how much they change, which does not average to nothing.
     """
-    _check_frames(shape.frames)
+    check_frames("frame_changes", shape.frames)
     clip, pool = clip_features(shape), str(options["pool"])
     features = standardized(clip)
     change = fold(features[:, 1:] - features[:, :-1])
@@ -51,8 +50,3 @@ def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bo
     x = layers.Dropout(DROPOUT[1])(layers.Concatenate()(parts))
     logits = pooled([unfold(output, shape.frames - 1) for output in frame_outputs(x, classes, pool)], pool, classes)
     return keras.Model(clip, probabilities(logits), name="head")
-
-
-def _check_frames(frames: int) -> None:
-    if frames < 2:
-        raise StillmotionError("frame_changes takes the differences of neighboring frames, and a clip has one frame")

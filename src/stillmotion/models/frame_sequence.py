@@ -1,10 +1,10 @@
-"""frame_sequence: the features of each frame, read in order by a small network over time."""
+"""frame_sequence: the features of each frame, and how much they change, read in order by a small network over time."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
-from keras import KerasTensor, layers
+from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 
 from stillmotion.models.backbones import (
@@ -16,11 +16,11 @@ from stillmotion.models.backbones import (
     scaled,
     unfold,
 )
-from stillmotion.models.heads import FeatureShape, clip_features, linear_input, standardized
+from stillmotion.models.heads import FeatureShape, check_frames, clip_features, linear_input, standardized
 
 # Features of a frame.
 WIDTH = 64
-# Of the features of a pretrained backbone, and of the clip's features.
+# Of the features of a pretrained backbone and their changes, and of the clip's features.
 DROPOUT = (0.8, 0.5)
 
 
@@ -35,9 +35,17 @@ def build(
 
 
 def build_head(shape: FeatureShape, *, classes: int, options: dict[str, str | bool], steps: int) -> keras.Model:
-    """Build the head; see `stillmotion.models.build_head`."""
+    """Build the head; see `stillmotion.models.build_head`.
+
+    It sees each frame but the first, and how much each feature has changed since the frame before. Over time, the small
+    network would find in which direction features change, but hardly how much: all that it gets is linear in them.
+    """
+    check_frames("frame_sequence", shape.frames)
     clip = clip_features(shape)
-    x = layers.Dense(WIDTH)(linear_input(standardized(clip), DROPOUT[0]))
+    features = standardized(clip)
+    newest = features[:, 1:]
+    amount = ops.absolute(newest - features[:, :-1]) - 1
+    x = layers.Add()([layers.Dense(WIDTH)(linear_input(part, DROPOUT[0])) for part in (newest, amount)])
     return keras.Model(clip, _in_order(x, classes, str(options["head"])), name="head")
 
 

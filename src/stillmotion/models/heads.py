@@ -15,6 +15,7 @@ import numpy as np
 from keras import KerasTensor, layers, ops
 from numpy.typing import NDArray
 
+from stillmotion.errors import StillmotionError
 from stillmotion.models.backbones import clip_input, fold, unfold
 from stillmotion.models.keras_graph import iter_layers
 
@@ -45,6 +46,12 @@ class FeatureShape(NamedTuple):
 def clip_features(shape: FeatureShape) -> KerasTensor:
     """The input of every head: `(batch, frames, features)`."""
     return keras.Input((shape.frames, shape.features), name="features")
+
+
+def check_frames(family: str, frames: int) -> None:
+    """Check that a clip has two frames, of which a model takes the difference."""
+    if frames < 2:
+        raise StillmotionError(f"{family} takes the differences of neighboring frames, and a clip has one frame")
 
 
 def standardized(features: KerasTensor) -> KerasTensor:
