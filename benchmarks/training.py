@@ -108,7 +108,8 @@ def main() -> None:
     parser.add_argument("--one", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(json.dumps(measure(*options.one.split(","), options.steps)))
+        family, without = options.one.split(",")
+        print(json.dumps(measure(family, without, options.steps)))
         return
     text = table(options.rounds, options.steps)
     print(text)
@@ -118,10 +119,11 @@ def main() -> None:
         from stillmotion.execution.machine import cores
 
         made = f"Keras {keras.__version__} on TensorFlow, {count(cores(), 'core')}, {processor()}"
+        command = f"python benchmarks/training.py --rounds {options.rounds} --steps {options.steps}"
         options.write.write_text(
-            f"# Speed of training\n\n{made}; made by `python benchmarks/training.py`. A step is one batch of {BATCH} "
-            f"clips of {FRAMES} frames\nof {SIDE} x {SIDE} pixels; of `single_frame`, of one frame. Ratios above 1: "
-            f"slower without it.\n\n{text}\n"
+            f"# Speed of training\n\n{made}; made by `{command}`.\nA step is one batch of {BATCH} clips of {FRAMES} "
+            f"frames of {SIDE} x {SIDE} pixels; of `single_frame`, of one frame. Ratios above\n1: slower without it."
+            f"\n\n{text}\n"
         )
 
 

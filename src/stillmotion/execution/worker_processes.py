@@ -18,7 +18,7 @@ BACKEND_VARIABLES: Mapping[str, str] = MappingProxyType(
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
-    # TensorFlow uses oneDNN by default on recent processors only. On others, training takes twice as long without it.
+    # TensorFlow uses oneDNN by default on recent processors only. On others, training takes up to 2.7 times as long.
     | ({"TF_ENABLE_ONEDNN_OPTS": "1"} if platform.machine() in ("x86_64", "AMD64") else {})
 )
 

@@ -31,7 +31,7 @@ class Recipe:
         learning_rate: its peak, reached after a warm-up; it then falls to zero along a cosine.
         weight_decay: AdamW's.
         label_smoothing: how much of the true label's probability is spread over all labels in training, from 0 to 1.
-        patience: training stops after this many epochs without a lower validation loss.
+        patience: training stops after this many epochs without a lower validation loss, in its second half.
         precision: Keras's dtype policy. With float32, training may still multiply in less (TF32, bfloat16).
         finetune: whether the last stages of a pretrained backbone are trained, too, once its head is.
         own: what a user gave in place of the recipe's optimizer, loss, class weights and augmentation, in words.

@@ -65,7 +65,8 @@ class TrainingRecord:
 
     Attributes:
         epochs: number of epochs that were trained.
-        best_epoch: the one with the lowest validation loss, counted from 1; its weights are the model's.
+        best_epoch: the one with the lowest validation loss in the second half of the training, counted from 1; its
+            weights are the model's.
         seconds: time spent on epochs, over all interruptions.
         validation_loss: of the best epoch; None if unknown, as of a model that was trained elsewhere.
         validation_accuracy: of the best epoch, from 0 to 1; likewise.

@@ -3,7 +3,7 @@
 runs/cnn_rnn-seed0/unfinished/
     state.json              what is being trained, and the epochs so far; written last, it names the other files
     latest-12.npz           weights and optimizer state after epoch 12
-    best-9.npz              averaged weights of the epoch with the lowest validation loss
+    best-9.npz              averaged weights of the best epoch
 
 Fine-tuning continues the epochs of the head's training, in latest-finetuned-13.npz and so on: files of the whole model.
 
@@ -39,7 +39,8 @@ class TrainingState:
     Attributes:
         identity: a hash of the recipe and the videos; trainings with the same hash are the same training.
         history: one row per finished epoch: `epoch`, Keras's losses and metrics, `learning_rate`, `seconds`.
-        best_epoch: the epoch with the lowest validation loss, counted from 1; of several, the first.
+        best_epoch: the epoch of the second half with the lowest validation loss, counted from 1; of several, the first.
+            Until then, the last one.
         head_epochs: the number of epochs after which fine-tuning began; 0 before that.
     """
 
@@ -71,6 +72,9 @@ class TrainingState:
 
 _ADAPTER = TypeAdapter(TrainingState)
 _REQUIRED_COLUMNS = {"epoch", "val_loss", "val_accuracy", "seconds"}
+# The share of a training in which no epoch is judged. The learning rate is still high then, and a validation part of
+# some 20 videos may give a lower loss to a model that knows nothing, and says so, than to one that is mostly right.
+UNJUDGED_SHARE = 0.5
 # The largest share of a training's time that saving takes. The epochs of a head are as short as saving it.
 SAVING_SHARE = 0.05
 
@@ -89,12 +93,15 @@ class CheckpointCallback(keras.callbacks.Callback):
         state: the state to continue, which is updated.
         patience: number of epochs without a lower validation loss after which training stops.
         seed: the recipe's seed.
+        unjudged: number of epochs at the beginning that are not judged: each counts as better than the one before.
         writes: whether files are written; of several processes that train together, one does that.
     """
 
-    def __init__(self, folder: Path, state: TrainingState, patience: int, seed: int, *, writes: bool = True) -> None:
+    def __init__(
+        self, folder: Path, state: TrainingState, patience: int, seed: int, *, unjudged: int = 0, writes: bool = True
+    ) -> None:
         super().__init__()
-        self.writes = writes
+        self.unjudged, self.writes = unjudged, writes
         self.folder, self.state, self.patience, self.seed = folder, state, patience, seed
         self.swap_averaged_weights = SwapAveragedWeights()
         self.epoch_start = 0.0
@@ -147,10 +154,13 @@ class CheckpointCallback(keras.callbacks.Callback):
             "seconds": time.perf_counter() - self.epoch_start,
         }
         # Every comparison with NaN is false, so the first finite loss after it has to be asked for.
-        improved = (
-            not self.state.history
-            or row["val_loss"] < self.state.best["val_loss"]
-            or (math.isfinite(row["val_loss"]) and not math.isfinite(self.state.best["val_loss"]))
+        improved = not self.state.history or (
+            math.isfinite(row["val_loss"])
+            and (
+                self.state.best_epoch <= self.unjudged
+                or row["val_loss"] < self.state.best["val_loss"]
+                or not math.isfinite(self.state.best["val_loss"])
+            )
         )
         self.state.history.append(row)
         if improved:

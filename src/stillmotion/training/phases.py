@@ -27,7 +27,7 @@ from stillmotion.training.batches import (
     training_windows,
 )
 from stillmotion.training.bfloat16_products import bfloat16_products
-from stillmotion.training.checkpoints import CheckpointCallback, TrainingState, load_variables
+from stillmotion.training.checkpoints import UNJUDGED_SHARE, CheckpointCallback, TrainingState, load_variables
 from stillmotion.training.devices import ONE_DEVICE, Devices
 from stillmotion.training.finetuning import FINETUNE_EPOCHS, FINETUNE_LEARNING_RATE, unfreeze_last_stages
 from stillmotion.training.fused_normalization import fused_normalization
@@ -255,8 +255,14 @@ class TrainingPhases:
         return type(self.own.optimizer).from_config(config)
 
     def _checkpoints(self) -> CheckpointCallback:
-        # Fine-tuning has few epochs, and takes all of them.
-        patience = self.recipe.patience + (self.state.epochs + FINETUNE_EPOCHS if self.state.head_epochs else 0)
+        patience, unjudged = self.recipe.patience, int(UNJUDGED_SHARE * self.recipe.epochs)
+        if self.state.head_epochs:  # Fine-tuning has few epochs, takes all of them, and has to be better than the head.
+            patience, unjudged = patience + self.state.epochs + FINETUNE_EPOCHS, 0
         return CheckpointCallback(
-            self.folder / UNFINISHED_FOLDER, self.state, patience, self.recipe.seed, writes=self.devices.first
+            self.folder / UNFINISHED_FOLDER,
+            self.state,
+            patience,
+            self.recipe.seed,
+            unjudged=unjudged,
+            writes=self.devices.first,
         )

@@ -132,8 +132,8 @@ def suit_epochs(recipe: Recipe, segments: Sequence[Segment]) -> Recipe:
         segments: what clips are drawn from.
 
     Returns:
-        The recipe with as many epochs as make about 420 steps, but at least 20. Training stops after a third of them
-        without a lower validation loss, or earlier with a shorter patience.
+        The recipe with as many epochs as make about 420 steps, but at least 20. In the second half, training stops
+        after a third of them without a lower validation loss, or earlier with a shorter patience.
     """
     clips = sum(clips_per_epoch(recipe.spec, segment.window) for segment in segments)
     steps = max(1, clips // recipe.batch_size)
