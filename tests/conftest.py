@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from helpers.media import write_lossy_video
+from helpers.training import short_networks
 
 # Tests run in parallel, one per core: each uses one thread, and so do the programs that it starts.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -24,6 +26,13 @@ SLOWEST = (
 )  # fmt: skip
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """JAX keeps what takes it long to compile: several tests, and the processes that they start, train the same."""
+    assert config.cache is not None
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(config.cache.mkdir("jax")))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the slowest files first, in the order of the list."""
     here = Path(__file__).parent
@@ -34,6 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """One more worker than cores, and four at most: tests also wait, for processes and for live sources."""
     return min(4, (os.cpu_count() or 2) + 1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small() -> Iterator[None]:
+    """Networks trained from nothing are short in this process, but where a test asks for `whole_networks`."""
+    if "keras" not in sys.modules:  # no test that was collected builds one
+        yield
+        return
+    with short_networks():
+        yield
 
 
 @pytest.fixture(autouse=True)

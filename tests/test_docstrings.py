@@ -19,7 +19,7 @@ import stillmotion as sm
 from helpers.comparisons import fabricate
 from helpers.media import noise, write_video
 from helpers.streams import write_light_model
-from helpers.training import separate_cache, short_networks, write_untrained_run
+from helpers.training import separate_cache, write_untrained_run
 from stillmotion.anomaly import Alarm
 
 pytestmark = pytest.mark.backend
@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "stills").mkdir()
     Image.fromarray(noise(1, 16, 16)[0]).save(folder / "stills" / "a.png")
     (folder / "notes.txt").write_text("no video")
-    with separate_cache(folder / "cache"), short_networks():
+    with separate_cache(folder / "cache"):
         spec = sm.ClipSpec(frames=4, rate=10, size=16)
         for name, family in (("still", "frame_pool"), ("motion", "conv3d")):
             run = write_untrained_run(folder / "runs" / name, family, spec, ("left", "right"))

@@ -18,7 +18,7 @@ import pytest
 import stillmotion as sm
 from helpers.commands import COMMAND, run_command
 from helpers.media import noise, write_video
-from helpers.training import short_networks, write_untrained_run
+from helpers.training import write_untrained_run
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 run_process = subprocess.run
@@ -85,8 +85,7 @@ def test_why_different(tmp_path: Path) -> None:
 @pytest.mark.backend
 def test_live(line: Path) -> None:
     words: list[str | Path] = ["--folder", line, "--videos", "20", "--epochs", "1", "--frames", "3"]
-    with short_networks():
-        plain, own = run_example("live.py", *words).split("\n\n")
+    plain, own = run_example("live.py", *words).split("\n\n")
     off = float(plain.split("largest difference ")[1].split()[0])
     assert off < 1e-5
     assert "lstm" in plain and "1 of 16" in plain

@@ -71,18 +71,21 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def resumed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resumed]:
     """Each command but the last is stopped after at least one more whole epoch. Windows has no SIGTERM for a child."""
     out = tmp_path_factory.mktemp("comparison")
-    words: list[str | Path] = [
-        table,
-        "--out",
-        out,
-        "--families",
-        "frame_pool,conv3d",
+    words: list[str | Path] = [table, "--out", out, "--families", "frame_pool,conv3d"]
+    words += [
         "--preset",
         "classic",
         "--pool",
         "max",
+        "--epochs",
+        "12",
+        "--frames",
+        "10",
+        "--size",
+        "16",
+        "--on",
+        "processes:1",
     ]
-    words += ["--epochs", "30", "--frames", "10", "--size", "16", "--on", "processes:1"]
     stops, kept = [], epochs(out)
     with separate_cache(out / "cache"):
         for end in () if os.name == "nt" else (signal.SIGTERM, signal.SIGKILL):

@@ -150,6 +150,20 @@ def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
     )
 
 
+def test_a_cheaper_motion_model_that_is_as_accurate_here_is_mentioned() -> None:
+    comparison = compared(NEEDED)
+    others = {name: family("motion", cost) for name, cost in (("rnn", 1.0), ("slow", 5.8), ("gru", 3.0))}
+    text = texts(replace(comparison, models={**comparison.models, **others}))["use_motion"]
+    assert text == (
+        "Use conv: it is the most accurate. rnn takes 1 instead of 6 ms per clip. Its accuracy on these videos "
+        "is 97 %, compared with 97 %; that it is within the margin on others is not shown."
+    )
+    rnn = others["rnn"]
+    worse = replace(rnn, accuracy=replace(rnn.accuracy, value=rnn.accuracy.value - NEEDED.margin - 0.01))
+    text = texts(replace(comparison, models={**comparison.models, "rnn": worse, "slow": others["slow"]}))["use_motion"]
+    assert text == "Use conv: it is the most accurate."
+
+
 def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
     assert recommendation_if_better_than_guessing(compared(NEEDED)) is not None
     assert recommendation_if_better_than_guessing(compared(replace(NEEDED, motion_beats_guessing=False))) is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ def same_but_for_times(one: Path, other: Path) -> None:
 
 
 def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) -> None:
-    """With one process here, and a Ray cluster there; two processes if Ray is not installed."""
+    """With one process here, and two there."""
     comparison = sm.run_comparison(
         moving,
         out=tmp_path / "library",
@@ -70,8 +69,7 @@ def test_the_command_and_the_library_say_the_same(moving: Path, tmp_path: Path) 
         on="processes:1",
     )
     words = "--families frame_pool,conv3d --frames 10 --size 16 --preset classic --epochs 1 --split 0.6,0.2,0.2"
-    on = "ray" if find_spec("ray") else "processes:2"
-    done = run_command("compare", moving, "--out", tmp_path / "command", *words.split(), "--on", on)
+    done = run_command("compare", moving, "--out", tmp_path / "command", *words.split(), "--on", "processes:2")
     assert done.returncode == 0, done.stderr
     same_but_for_times(tmp_path / "library", tmp_path / "command")
     assert sm.read_comparison(tmp_path / "library") == comparison

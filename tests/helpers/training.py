@@ -26,11 +26,25 @@ def separate_cache(folder: Path) -> Iterator[None]:
 @contextmanager
 def short_networks() -> Iterator[None]:
     """Networks of two stages, trained from nothing: a backend takes longer to build a graph than to train with it."""
+    with _widths(8, 16):
+        yield
+
+
+@contextmanager
+def whole_networks() -> Iterator[None]:
+    """Networks of four stages, as users train them: whatever depends on the depth."""
+    with _widths(16, 32, 64, 96):
+        yield
+
+
+@contextmanager
+def _widths(*widths: int) -> Iterator[None]:
+    """The channels of each stage of the networks that are trained from nothing."""
     from stillmotion.models import backbones, conv3d
 
     with pytest.MonkeyPatch.context() as patch:
         for module in (backbones, conv3d):
-            patch.setattr(module, "WIDTHS", (8, 16))
+            patch.setattr(module, "WIDTHS", widths)
         yield
 
 

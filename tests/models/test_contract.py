@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from helpers.training import whole_networks
 from stillmotion.errors import StillmotionError
 from stillmotion.models import FAMILIES, build_model, check_options, deployed_model, snapshot_model
 
@@ -50,7 +51,8 @@ def predict(model: Any, inputs: Any) -> NDArray[np.float32]:
 def variant(request: pytest.FixtureRequest) -> tuple[str, keras.Model]:
     """A family, and a model of it with one of its options, for clips of odd sides."""
     family, options = request.param
-    return family, built(family, options, 11, 33, 18)
+    with whole_networks():
+        return family, built(family, options, 11, 33, 18)
 
 
 def test_saves_and_loads_in_safe_mode_to_equal_probabilities(variant: tuple[str, keras.Model], tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from PIL import Image
 
 import stillmotion as sm
 from helpers.media import noise, write_video
+from helpers.training import whole_networks
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.exporting import FORMATS, ExportFormat
 from stillmotion.models import build_model
@@ -124,7 +125,8 @@ def test_the_example_predicts_videos_and_pictures_as_stillmotion_does(framing: A
 
 def test_predictions_are_compared_on_videos_and_it_is_said_how_much_they_vary(tmp_path: Path) -> None:
     need("saved_model")
-    file, model = saved(tmp_path, "frame_pool")
+    with whole_networks():
+        file, model = saved(tmp_path, "frame_pool")
     videos = [write_video(tmp_path / f"{number}.mp4", noise(4, 16, 16, seed=number)) for number in range(3)]
     export = export_model(file, "saved_model", tmp_path / "out", videos=videos)
     assert (export.real_windows, export.windows) == (3, 11)

@@ -13,7 +13,7 @@ import pytest
 
 import stillmotion as sm
 from helpers.media import Pictures, write_video
-from helpers.training import short_networks, write_untrained_run
+from helpers.training import write_untrained_run
 from stillmotion.clips import clip_appearance, read_clips
 from stillmotion.prediction import EventDetector, load_clip_model, prediction_rows, stream_to, window_predictor
 from stillmotion.runs import make_memory, write_memory
@@ -47,8 +47,7 @@ def untried(monkeypatch: pytest.MonkeyPatch) -> None:
 def old_run(tmp_path_factory: pytest.TempPathFactory) -> sm.Run:
     """A run from before there were memories, whose windows of 4 frames last 0.4 s."""
     spec = sm.ClipSpec(frames=4, rate=10, size=16)
-    with short_networks():
-        return write_untrained_run(tmp_path_factory.mktemp("old") / "run", "frame_pool", spec, ("left", "right"))
+    return write_untrained_run(tmp_path_factory.mktemp("old") / "run", "frame_pool", spec, ("left", "right"))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import stillmotion as sm
-from helpers.training import short_networks, swap_labels
+from helpers.training import swap_labels
 from stillmotion.clips import open_videos, read_clips
 from stillmotion.errors import StillmotionError
 from stillmotion.files import folder_lock
@@ -29,12 +29,6 @@ from stillmotion.training.bfloat16_products import has_bfloat16_products
 from stillmotion.training.checkpoints import CheckpointCallback, TrainingState
 
 pytestmark = pytest.mark.backend
-
-
-@pytest.fixture(scope="module", autouse=True)
-def networks() -> Iterator[None]:
-    with short_networks():
-        yield
 
 
 @pytest.fixture(scope="module")

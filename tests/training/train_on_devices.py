@@ -24,7 +24,7 @@ class _Interrupt(keras.callbacks.Callback):
 
 def main(videos: str, out: Path, how: str) -> None:
     """Train the same recipe on different devices."""
-    vars(conv3d)["WIDTHS"] = (8, 16)  # JAX takes long to compile deeper networks
+    vars(conv3d)["WIDTHS"] = (8,)  # JAX takes long to compile deeper networks
     train, validation, _ = sm.split(sm.read_videos(videos), (0.6, 0.2, 0.2))
     recipe = sm.make_recipe("conv3d", spec=sm.ClipSpec(frames=4, size=16), epochs=4, batch_size=4, learning_rate=0.01)
     if how == "several":
