@@ -227,9 +227,32 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
         else:
             reason = f": it is the cheapest whose accuracy is surely within the margin of that of {recommendation.best}"
     model = _with_winner(comparison, chosen)
-    if chosen == verdict.motion:
-        return f"Use {model}{reason}."
-    return f"Use {model}{reason}. The verdict rests on {verdict.motion}, chosen {selection_text(verdict)}."
+    text = f"Use {model}{reason}."
+    if chosen != verdict.motion:
+        text += f" The verdict rests on {verdict.motion}, chosen {selection_text(verdict)}."
+    return text + _cheaper_motion(comparison, verdict, chosen)
+
+
+def _cheaper_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
+    """Mentions the cheapest motion model that is within the margin on the test videos, though not surely on others."""
+    models = comparison.models
+    time, accuracy = models[chosen].cost.milliseconds_per_clip, models[chosen].accuracy.value
+    cheaper = {
+        name: result.cost.milliseconds_per_clip
+        for name, result in models.items()
+        if result.kind == "motion"
+        and result.cost.milliseconds_per_clip
+        and SIMILAR_COST * result.cost.milliseconds_per_clip < (time or 0.0)
+        and accuracy - result.accuracy.value <= verdict.margin
+    }
+    if not time or not cheaper:
+        return ""
+    name = min(cheaper, key=cheaper.__getitem__)
+    return (
+        f" {name} takes {significant(cheaper[name])} instead of {significant(time)} ms per clip. Its "
+        f"accuracy on these videos is {percent(models[name].accuracy.value)}, compared with {percent(accuracy)}; that "
+        "it is within the margin on others is not shown."
+    )
 
 
 def _with_winner(comparison: Comparison, model: str) -> str:
