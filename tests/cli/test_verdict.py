@@ -34,7 +34,9 @@ def test_the_verdict_is_printed_and_imports_no_backend(tmp_path: Path) -> None:
     result = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr
     guessing, answer, sentence, *_ = result.stdout.splitlines()
-    assert guessing == "Better than guessing, which is right in 50 % of the test videos: m. Not surely better: s."
+    assert (
+        guessing == "Better than guessing, which is right in 50 % of the test videos: m. Not significantly better: s."
+    )
     assert answer == "motion needed"
     assert sentence.startswith("Motion is needed: the motion model m gets 100 %")
     assert result.stderr.splitlines()[-1] == "[]"

@@ -10,6 +10,7 @@ from stillmotion.comparison import (
     Advice,
     Comparison,
     ContenderResult,
+    DataSummary,
     Evidence,
     IntervalEstimate,
     LabelGain,
@@ -85,6 +86,27 @@ def test_the_first_step_follows_from_the_verdict(verdict: Verdict, code: str) ->
     assert actions(compared(verdict))[0] == code
 
 
+def test_an_undecided_test_part_is_followed_by_a_test_on_all_recordings() -> None:
+    undecided = replace(UNDECIDED, groups=9, groups_to_decide=50)
+    parts = DataSummary(groups={"train": 42, "validation": 9, "test": 9})
+    single = replace(compared(undecided), data=parts)
+    assert actions(single) == ["test_all", "record_more_groups", "train_more_seeds"]
+    assert texts(single)["test_all"] == (
+        "Compare again with `--folds 5`: it tests on all 60 groups instead of 9, which would probably decide it, and "
+        "takes about five times as long."
+    )
+    more = replace(single, verdict=replace(undecided, groups_to_decide=80))
+    assert "on all 60 groups instead of 9, and takes" in texts(more)["test_all"]
+    guessing = replace(undecided, stills_beat_guessing=False, motion_beats_guessing=False, groups_to_decide=None)
+    assert actions(replace(single, verdict=guessing))[0] == "test_all"
+    for other in (
+        replace(single, data=replace(parts, cross_validated=True)),
+        replace(single, data=DataSummary(groups={"train": 3, "validation": 1, "test": 9})),
+        replace(single, verdict=replace(NEEDED, groups=9)),
+    ):
+        assert "test_all" not in actions(other)
+
+
 def test_the_model_to_use_is_of_the_kind_that_the_verdict_asks_for() -> None:
     assert model_to_use(compared(NEEDED)) == "conv"
     assert model_to_use(compared(SUFFICE)) == "pool"  # though conv is recommended by accuracy and cost
@@ -145,8 +167,8 @@ def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
     comparison = replace(comparison, models=models, recommendation=recommendation)
     assert model_to_use(comparison) == "rnn"
     assert texts(comparison)["use_motion"] == (
-        "Use rnn: it is the cheapest whose accuracy is surely within the margin of that of conv. The verdict rests on "
-        "conv, chosen as the only motion model."
+        "Use rnn: it is the cheapest that loses significantly less than the margin to conv. The verdict rests on conv, "
+        "chosen as the only motion model."
     )
 
 

@@ -202,7 +202,7 @@ def rare_falls(still_recall: float, videos: int = 1200) -> Verdict:
     return decide([still], [motion])
 
 
-def test_stills_do_not_suffice_where_a_rare_label_is_surely_missed() -> None:
+def test_stills_do_not_suffice_where_a_rare_label_is_significantly_missed() -> None:
     missed = rare_falls(0.4)
     assert missed.high < missed.margin
     assert missed.reasons == ("interval_below_margin", "label_missed")
@@ -266,7 +266,7 @@ def test_guessing_is_the_share_of_the_most_frequent_label() -> None:
 
 
 def test_the_best_of_several_models_must_beat_guessing_by_more_than_one_alone() -> None:
-    """38 of 60 are surely more than half of them, if no other model could have been lucky instead."""
+    """38 of 60 are significantly more than half of them, if no other model could have been lucky instead."""
     truth = np.tile([0, 1], 30)
 
     def right_in(count: int) -> Predictions:
@@ -359,7 +359,7 @@ def test_videos_that_are_their_own_groups_are_warned_of() -> None:
 
 
 def test_the_number_of_groups_counts_the_choice_of_the_model_that_must_beat_guessing() -> None:
-    """Motion is surely worse, but the still model is hardly better than guessing: that takes more groups."""
+    """Motion is significantly worse, but the still model is hardly better than guessing: that takes more groups."""
     codes = np.arange(60)
     worse = estimate_mean(np.where(codes % 3, -1.0, 0.0), codes)
     hardly = estimate_mean(np.where(codes < 33, 1.0, -1.0), codes)

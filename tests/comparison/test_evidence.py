@@ -73,7 +73,7 @@ def test_one_frame_that_decides(tmp_path: Path) -> None:
     assert best_frame.one_frame_decides
 
 
-def test_a_frame_that_is_surely_worse_than_motion_does_not_decide(tmp_path: Path) -> None:
+def test_a_frame_that_is_significantly_worse_than_motion_does_not_decide(tmp_path: Path) -> None:
     """It is right in two of three videos; in one of three it is not, and motion is."""
     truth = np.arange(60) % 3
     shown, confidence = np.zeros((60, 10), int), np.full((60, 10), 0.5)

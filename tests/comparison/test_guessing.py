@@ -30,10 +30,11 @@ def compared(still: object = CHANCE, motion: object = CHANCE, other: object = CH
 @pytest.mark.parametrize(
     ("comparison", "expected"),
     [
-        (compared(), "Nothing is surely better than guessing, which is right in 50 % of the test videos."),
+        (compared(), "Nothing is significantly better than guessing, which is right in 50 % of the test videos."),
         (
             compared(CHANCE, BETTER, PERFECT),
-            "Better than guessing, which is right in 50 % of the test videos: conv, rnn. Not surely better: pool.",
+            "Better than guessing, which is right in 50 % of the test videos: conv, rnn. Not significantly better: "
+            "pool.",
         ),
         (compared(BETTER, BETTER, PERFECT), "All models beat guessing, which is right in 50 % of the test videos."),
     ],
@@ -45,7 +46,7 @@ def test_the_sentence_says_what_beats_guessing(comparison: Comparison, expected:
 def test_the_sentence_is_english_for_any_number_of_models() -> None:
     guess = "guessing, which is right in 25 % of the test videos."
     assert guessing_sentence({"a": True}, 0.25) == f"a beats {guess}"
-    assert guessing_sentence({"a": False}, 0.25) == f"a is not surely better than {guess}"
+    assert guessing_sentence({"a": False}, 0.25) == f"a is not significantly better than {guess}"
     assert guessing_sentence({"a": True, "b": True}, 0.25) == f"Both models beat {guess}"
     assert guessing_sentence({}, 0.25) == Comparison({}, None).guessing_sentence == ""
     balanced = guessing_sentence({"a": True, "b": True}, 0.25, "balanced")
@@ -55,7 +56,7 @@ def test_the_sentence_is_english_for_any_number_of_models() -> None:
 def test_without_a_verdict_the_interval_of_the_accuracy_tells() -> None:
     alone = replace(compared(), verdict=None)
     assert alone.beats_guessing == {"pool": False, "conv": False, "rnn": False}
-    assert alone.guessing_sentence.startswith("Nothing is surely better")
+    assert alone.guessing_sentence.startswith("Nothing is significantly better")
     assert replace(compared(PERFECT, PERFECT), verdict=None).beats_guessing["conv"]
 
 
@@ -76,7 +77,7 @@ def test_no_number_of_groups_is_named_until_something_beats_guessing() -> None:
 def test_no_word_of_success_for_models_that_only_guess() -> None:
     comparison = compared()
     texts = [advice.text for advice in comparison.advice]
-    assert "conv is wrong on 30 of 60 test videos, which is not surely better than guessing." in texts
+    assert "conv is wrong on 30 of 60 test videos, which is not significantly better than guessing." in texts
     assert not [text for text in texts if "Use " in text or "finds" in text or " ms " in text or "accuracy may" in text]
     assert {advice.topic for advice in comparison.advice} == {"failures", "next_steps"}
 
@@ -90,6 +91,8 @@ def test_a_rung_that_only_guesses_does_not_help() -> None:
     beats = {"one frame": False, "several frames": False, "order": True}
     verdict = replace(decide([CHANCE], [PERFECT]), high=0.01, low=-0.1, stills_beat_guessing=False)
     text = ladder_sentence(ladder, verdict, beats)
-    assert text.startswith("Several frames are not surely better than guessing (+20). Their order helps (+40).")
+    assert text.startswith(
+        "Several frames are not significantly better than guessing (+20 over one frame). Their order helps (+40)."
+    )
     nothing = ladder_sentence(ladder, verdict, {**beats, "order": False})
     assert nothing == "Whether motion is needed is undecided."

@@ -132,7 +132,9 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
     record = comparison.to_json()["ladder"]["sentence"]
     assert record == comparison.ladder_sentence
     assert "Whether changes between frames help is uncertain" in record
-    assert record.endswith(" Dense motion helps (+50). Motion is needed, and only all frames at full rate show it.")
+    assert record.endswith(
+        " Dense motion helps (+50). Motion is needed: only models that compare pixels between frames are good enough."
+    )
     assert comparison.verdict.sentence.startswith(
         "Motion is needed: dense motion (all movement, pixel by pixel) gets 100 % of the test videos right and several "
         "frames (frames without their order) 50 %"

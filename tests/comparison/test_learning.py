@@ -62,7 +62,7 @@ def test_growth_and_lead_are_paired() -> None:
 @pytest.mark.parametrize(
     ("lead", "stills", "motion", "expected"),
     [
-        # The last doubling gained surely less than what is missing.
+        # The last doubling gained significantly less than what is missing.
         (
             (0.4, 0.3, 0.5),
             (0.1, 0.0, 0.2),

@@ -57,12 +57,12 @@ def test_an_undecided_sentence_says_how_much_more_data_is_needed(changes: dict[s
 def test_a_blocked_answer_says_what_blocks_it() -> None:
     guessing = replace(BASE, motion_beats_guessing=False)
     assert guessing.sentence == (
-        f"Undecided: {FIGURES}. That is above the margin of 5 points, but the motion model is not surely better than "
-        "guessing (always predicting the most frequent label: 50 %). So motion is not shown to be needed."
+        f"Undecided: {FIGURES}. That is above the margin of 5 points, but the motion model is not significantly better "
+        "than guessing (always predicting the most frequent label: 50 %). So motion is not shown to be needed."
     )
     suffice = replace(BASE, low=-0.3, high=-0.1, stills_beat_guessing=False, labels=())
     assert (
-        "That is below the margin of 5 points, but the still model is not surely better than guessing"
+        "That is below the margin of 5 points, but the still model is not significantly better than guessing"
         in suffice.sentence
     )
     assert suffice.sentence.endswith("So stills are not shown to suffice.")
@@ -70,7 +70,7 @@ def test_a_blocked_answer_says_what_blocks_it() -> None:
 
 def test_nothing_can_be_decided_where_neither_model_beats_guessing() -> None:
     guessing = replace(BASE, low=-0.2, stills_beat_guessing=False, motion_beats_guessing=False)
-    ending = "Neither model is surely better than guessing: until one is, nothing can be decided."
+    ending = "Neither model is significantly better than guessing: until one is, nothing can be decided."
     assert guessing.sentence.endswith(ending)
     assert replace(guessing, groups_to_decide=80).sentence.endswith(ending)  # as older records may have it
     one_learned = replace(guessing, motion_beats_guessing=True)
@@ -94,13 +94,13 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
     undecided = replace(BASE, low=0.01, labels=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6, brier_low=-0.1)
     assert verdict_notes(undecided) == [
         "equivalent within ±5 points (two one-sided tests at 5 %): not shown; interval +2.0 to +60.0",
-        "motion is surely better, but perhaps by less than the margin",
+        "motion is significantly better, but perhaps by less than the margin",
     ]
     assert "yes" in verdict_notes(replace(undecided, equivalent=True))[0]
     leaning = verdict_notes(replace(undecided, brier_gain=0.3, brier_low=0.1, brier_high=0.5))[2]
     assert leaning == (
-        "leaning: motion; the probabilities that conv gives are surely better than those of pool (Brier score 30 "
-        "points better, 95 % interval +10 to +50), but by accuracy it is still undecided"
+        "leaning: motion; the probabilities that conv gives are significantly better than those of pool (Brier score "
+        "30 points better, 95 % interval +10 to +50), but by accuracy it is still undecided"
     )
     assert "use `--sequential`" in verdict_notes(replace(undecided, groups_to_decide=80))[-1]
     assert verdict_notes(replace(undecided, groups_to_decide=80, sequential=True)) == verdict_notes(undecided)
@@ -109,7 +109,7 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
 def test_notes_name_labels_and_pairs_that_motion_separates() -> None:
     notes = verdict_notes(BASE)
     assert notes == [
-        "labels that stills surely miss: b (0 % found, 100 % with motion)",
+        "labels that stills miss significantly more often: b (0 % found, 100 % with motion)",
         "labels that motion separates significantly better: b (+50)",
         "pairs of labels that only motion separates: a / b",
     ]
@@ -149,7 +149,7 @@ def test_whether_one_good_frame_is_enough() -> None:
 
 def test_nothing_is_known_of_single_frames_where_neither_model_beats_guessing() -> None:
     guessing = replace(BASE, stills_beat_guessing=False, motion_beats_guessing=False)
-    unknown = "Not known: neither model is surely better than guessing."
+    unknown = "Not known: neither model is significantly better than guessing."
     assert best_frame_text(guessing, best(0.41, 0.55, decides=False), False) == unknown
     assert (
         best_frame_text(replace(guessing, motion_beats_guessing=True), best(0.41, 0.55, decides=False), False)

@@ -97,13 +97,13 @@ def test_motion_is_not_needed_for_what_always_the_same_answer_does() -> None:
     assert decided.low > 0.05
     assert (decided.answer, decided.motion_beats_guessing, decided.groups_to_decide) == ("undecided", False, None)
     assert (
-        "motion model is not surely better than guessing (always predicting the most frequent label: 70 %)"
+        "motion model is not significantly better than guessing (always predicting the most frequent label: 70 %)"
         in decided.sentence
     )
 
 
 def test_a_model_that_is_right_in_two_of_three_beats_guessing() -> None:
-    """Of 80 videos, half of each label: its interval is above one half, though video by video it is not surely."""
+    """Of 80 videos, half of each label: its interval is above one half, though not if each video counts alone."""
     right = [i % 3 > 0 for i in range(80)]
     decided = verdict(right, right)
     assert decided.guessing == 0.5

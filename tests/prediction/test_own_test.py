@@ -1,4 +1,4 @@
-"""A run that did not surely beat guessing says so wherever it is used."""
+"""A run that did not significantly beat guessing says so wherever it is used."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_weak_run_has_one_line(motion_run: sm.Run, tmp_path: Path) -> None:
     assert own is not None and (own.videos, own.groups, own.guessing) == (10, 5, 0.5)
     assert dict(own.missed) == pytest.approx({"left": 0, "right": 0.6})
     assert own.warning == (
-        "tested on 10 videos of 5 recordings: 70 %, not surely better than guessing (50 %); misses 60 % of right"
+        "tested on 10 videos of 5 recordings: 70 %, not significantly better than guessing (50 %); misses 60 % of right"
     )
 
 
@@ -62,7 +62,9 @@ def test_the_most_frequent_label_is_what_guessing_gives(motion_run: sm.Run, tmp_
     """With 9 of 10 videos of one label, 90 % are no better than guessing."""
     own = read_own_test(run_tested_with(motion_run, tmp_path / "run", [*[True] * 9, False] * 4, labels="lllllllllr"))
     assert own is not None
-    assert own.warning.startswith("tested on 40 videos: 90 %, not surely better than guessing (90 %); misses 100 % of")
+    assert own.warning.startswith(
+        "tested on 40 videos: 90 %, not significantly better than guessing (90 %); misses 100 % of"
+    )
 
 
 @pytest.mark.parametrize("right", [12, 14, 15, 16, 18, 20])

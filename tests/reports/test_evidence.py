@@ -60,7 +60,7 @@ def test_one_good_frame_and_a_shortcut_are_mentioned_with_the_verdict(record: Re
     assert "use conv3d." in first
     assert "It may be: the frame that the still model is most confident of" in html
     assert "Yes: the brightness (" in html
-    assert "If your labels do not mean just that (the brightness), film all of them in the same places" in first
+    assert "Unless that is what your labels mean (the brightness), film all of them in the same places" in first
 
 
 @pytest.mark.parametrize("shortcut", [False, True])
@@ -68,10 +68,10 @@ def test_nothing_is_concluded_from_models_that_guess(record: Record, shortcut: b
     assert record.comparison.verdict is not None
     verdict = replace(record.comparison.verdict, stills_beat_guessing=False, motion_beats_guessing=False)
     html = page(replace(record, comparison=replace(record.comparison, verdict=verdict)), NO_FRAME, shortcut)
-    gist = "not known: neither model is surely better than guessing"
+    gist = "not known: neither model is significantly better than guessing"
     assert (f"{gist}; something else predicts the label" in html) == shortcut
     assert gist in html
-    assert "Not known: neither model is surely better than guessing." in html
+    assert "Not known: neither model is significantly better than guessing." in html
     assert "no single frame" not in html
     assert "no shortcut found" not in html
 

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.comparisons import fabricate, fabricate_ladder
 from stillmotion.cli.report import report
-from stillmotion.comparison import Comparison, VerdictWarning, read_comparison
+from stillmotion.comparison import Comparison, Contrast, VerdictWarning, give_advice, read_comparison
 from stillmotion.comparison.verdict import WarningCode
 from stillmotion.errors import UsageError
 from stillmotion.reports import write_summary
@@ -40,6 +40,24 @@ def text_of(comparison: Comparison, folder: Path) -> str:
 def test_the_command_writes_it_beside_the_report(folder: Path) -> None:
     report(folder, summary=True)
     assert "clips: Motion is needed" in (folder / "summary.html").read_text(encoding="utf-8")
+
+
+def test_it_says_whether_one_picture_is_enough(comparison: Comparison, tmp_path: Path) -> None:
+    assert comparison.verdict is not None
+    for one, text in ((0.3, "several pictures are enough, in any order"), (0.01, "single pictures are enough")):
+        contrasts = (
+            Contrast("one frame", "order", 0.0, -0.02, one),
+            Contrast("several frames", "order", 0.0, -0.02, 0.02),
+        )
+        verdict = replace(
+            comparison.verdict, low=-0.2, high=0.01, labels=(), stills_beat_guessing=True, contrasts=contrasts
+        )
+        suffice = replace(comparison, verdict=verdict, recommendation=None)
+        assert f"To tell these labels apart, {text}" in text_of(suffice, tmp_path)
+        for still, works in (("one frame", True), ("several frames", False)):
+            use = give_advice(replace(suffice, verdict=replace(verdict, still=still)))
+            (sentence,) = (advice.text for advice in use if advice.code == "use_still")
+            assert sentence.startswith(f"Use {still} (") and ("also works on single images" in sentence) == works
 
 
 def test_it_says_in_plain_words_what_was_found(comparison: Comparison, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_page_says_first_that_nothing_beats_guessing_and_does_not_praise(tmp_p
     folder = fabricate(tmp_path, skill=dict.fromkeys(("frame_pool", "cnn_rnn", "conv3d"), 0.02), encoded=0)
     page = write_report(folder).read_text(encoding="utf-8")
     text = page[page.index("<main>") :]
-    assert text.index("Nothing is surely better than guessing") < text.index("<h1") < text.index("<figure")
+    assert text.index("Nothing is significantly better than guessing") < text.index("<h1") < text.index("<figure")
     assert '<h1 class="undecided">Nothing beats guessing</h1>' in page
     assert "a correct prediction may be luck" in page
     assert text.count("may only guess") >= 6

@@ -107,7 +107,7 @@ def compare(
         ),
     ] = "local",
 ) -> None:
-    """Train still and motion models with equal budgets and report which one you need.
+    """Train still and motion models on the same clips and report which one you need.
 
     If interrupted, run the same command again to resume.
 

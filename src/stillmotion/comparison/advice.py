@@ -5,7 +5,7 @@ Codes by topic:
 
 - cost: time_per_clip, multiply_adds, training_time
 - failures: error_rate, missed_label, and the codes of the verdict's warnings
-- next_steps: train_longer, use_motion, use_still, try_ladder, compare_balanced, record_more_groups, leaning,
+- next_steps: train_longer, use_motion, use_still, try_ladder, compare_balanced, test_all, record_more_groups, leaning,
   record_other_recordings, choose_by_cost, nothing_beats_guessing, remove_shortcuts, ladder_untried, train_more_seeds
 """
 
@@ -16,10 +16,12 @@ from stillmotion.comparison.records import Advice, Comparison, TrainingSummary
 from stillmotion.comparison.sentences import LOOKING_AGAIN, leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.formatting import count, duration, percent, significant
+from stillmotion.models import RUNGS
 
 MAX_MISSED_LABELS = 2
 _TRY_LADDER = (
-    "`stillmotion compare` without `--families` also trains still models that find the best frame, or know photographs."
+    "`stillmotion compare` without `--families` also trains still models that find the best frame, and some "
+    "that start from a backbone pretrained on photographs."
 )
 SIMILAR_COST = 1.1  # a model that takes at most this many times as long counts as equally fast
 
@@ -132,7 +134,8 @@ def _mistakes(comparison: Comparison, verdict: Verdict, chosen: str) -> list[Adv
         else "made no mistake here"
     )
     if not comparison.beats_guessing[chosen]:
-        return [Advice("error_rate", "failures", f"{chosen} {happened}, which is not surely better than guessing.")]
+        text = f"{chosen} {happened}, which is not significantly better than guessing."
+        return [Advice("error_rate", "failures", text)]
     text = (
         f"{chosen} {happened}; on other recordings its accuracy may be as low as {percent(result.accuracy.low)} "
         "(95 % interval)."
@@ -177,8 +180,10 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     if verdict.answer == "motion needed":
         return [Advice("use_motion", "next_steps", _use_motion(comparison, verdict, chosen or verdict.motion))]
     if verdict.answer == "stills suffice":
-        model = _with_winner(comparison, chosen or verdict.still)
-        text = f"Use {model}: it also works on single images.{_faster_motion(comparison, verdict)}"
+        model = chosen or verdict.still
+        # On the ladder, what takes several frames need not be right on a picture.
+        alone = ": it also works on single images" if not comparison.ladder or model == RUNGS[0] else ""
+        text = f"Use {_with_winner(comparison, model)}{alone}.{_faster_motion(comparison, verdict)}"
         return [Advice("use_still", "next_steps", text)]
     if verdict.best_frame_explains and finds_best_frame(comparison, verdict.still):
         text = f"Use {verdict.motion}: a still model that was trained to find the best frame did not find it."
@@ -194,6 +199,27 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
             "labels, which counts rare ones like the others."
         )
         return [Advice("compare_balanced", "next_steps", text)]
+    return [*_test_all(comparison, verdict), *_more_recordings(verdict)]
+
+
+def _test_all(comparison: Comparison, verdict: Verdict) -> list[Advice]:
+    """Where it is undecided on the test part alone: to test on all recordings that there are."""
+    data = comparison.data
+    groups = sum(data.groups.values())
+    if data.cross_validated or groups <= 1.5 * verdict.groups:
+        return []
+    enough = ""
+    if verdict.groups_to_decide and verdict.groups_to_decide <= groups:
+        enough = ", which would probably decide it"
+    text = (
+        f"Compare again with `--folds 5`: it tests on all {groups} groups instead of {verdict.groups}{enough}, and "
+        "takes about five times as long."
+    )
+    return [Advice("test_all", "next_steps", text)]
+
+
+def _more_recordings(verdict: Verdict) -> list[Advice]:
+    """What would decide an undecided verdict, or that nothing would."""
     leaning = [Advice("leaning", "next_steps", _sentence(leaning_text(verdict)))] if verdict.leaning else []
     if verdict.groups_to_decide and not verdict.nothing_beats_guessing:
         text = (
@@ -202,7 +228,7 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
             "recordings help less."
         )
         if not verdict.sequential:
-            text += f" Add them all at once: {LOOKING_AGAIN}."
+            text += f" Add them all at once; {LOOKING_AGAIN}."
         return [Advice("record_more_groups", "next_steps", text), *leaning]
     if not verdict.stills_beat_guessing:
         return []
@@ -225,7 +251,8 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
         if recommendation.model == recommendation.best:
             reason = f": it is the most accurate{speed_text(comparison, chosen)}"
         else:
-            reason = f": it is the cheapest whose accuracy is surely within the margin of that of {recommendation.best}"
+            best = recommendation.best
+            reason = f": it is the cheapest that loses significantly less than the margin to {best}"
     model = _with_winner(comparison, chosen)
     text = f"Use {model}{reason}."
     if chosen != verdict.motion:
@@ -234,7 +261,7 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
 
 
 def _cheaper_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
-    """Mentions the cheapest motion model that is within the margin on the test videos, though not surely on others."""
+    """Mentions the cheapest motion model that is within the margin on the test videos, though perhaps not on others."""
     models = comparison.models
     time, accuracy = models[chosen].cost.milliseconds_per_clip, models[chosen].accuracy.value
     cheaper = {
@@ -281,14 +308,14 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         improving = _still_improving(comparison, verdict)
         action = "if longer training does not help" if improving else "before anything else"
         text = (
-            "Neither model is surely better than always predicting the most frequent label "
+            "Neither model is significantly better than always predicting the most frequent label "
             f"({percent(verdict.guessing)}): look at the clips and labels {action}."
         )
         advice.append(Advice("nothing_beats_guessing", "next_steps", text))
     shortcuts = [shortcut.name for shortcut in comparison.shortcuts if shortcut.warns]
     if shortcuts:
         text = (
-            f"If your labels do not mean just that ({', '.join(shortcuts)}), film all of them in the same places, in "
+            f"Unless that is what your labels mean ({', '.join(shortcuts)}), film all of them in the same places, in "
             "the same way and for the same time, then compare again."
         )
         advice.append(Advice("remove_shortcuts", "next_steps", text))

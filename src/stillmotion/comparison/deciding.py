@@ -86,7 +86,8 @@ def decide_among(
     *several frames* is allowed four fifths of the error.
 
     The model that the answer rests on must also be better than always predicting the most frequent label, at the same
-    level, and stills do not suffice if the still model surely misses a label by more than the margin.
+    level, and stills do not suffice if the still model significantly misses a label more often by more than the
+    margin.
 
     Args:
         stills: the predictions of each still model by name, or lists with one entry per training.

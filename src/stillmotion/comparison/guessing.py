@@ -52,8 +52,8 @@ def guessing_sentence(beats: Mapping[str, bool], guessing: float, metric: str = 
     guess = f"guessing, which {share} {percent(guessing)}{' of the test videos' if metric == 'accuracy' else ''}"
     better, others = ([name for name, is_better in beats.items() if is_better is kind] for kind in (True, False))
     if not better:
-        return f"{'Nothing is' if len(beats) > 1 else f'{others[0]} is not'} surely better than {guess}."
+        return f"{'Nothing is' if len(beats) > 1 else f'{others[0]} is not'} significantly better than {guess}."
     if not others:
         subject = {1: better[0], 2: "Both models"}.get(len(beats), "All models")
         return f"{subject} {'beats' if len(beats) == 1 else 'beat'} {guess}."
-    return f"Better than {guess}: {', '.join(better)}. Not surely better: {', '.join(others)}."
+    return f"Better than {guess}: {', '.join(better)}. Not significantly better: {', '.join(others)}."

@@ -32,8 +32,8 @@ _WORSE: dict[Rung, str] = {
 }
 _NEEDED: dict[Rung, str] = {
     "changes": ": what changes between frames is enough",
-    "order": ", and frames in order show it",
-    "dense motion": ", and only all frames at full rate show it",
+    "order": ": the order of the frames is enough",
+    "dense motion": ": only models that compare pixels between frames are good enough",
 }
 _UNKNOWN: Mapping[str, bool] = MappingProxyType({})
 
@@ -67,7 +67,8 @@ def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> 
         worse = points(-step.gain).lstrip("+")
         return f"The model that {_WORSE[step.to_rung]} is {worse} {'point' if worse == '1' else 'points'} worse."
     if not beats_guessing:
-        return f"{subject} {'are' if plural else 'is'} not surely better than guessing ({gain})."
+        verb = "are" if plural else "is"
+        return f"{subject} {verb} not significantly better than guessing ({gain} over {step.from_rung})."
     if step.p_holm < ALPHA and step.gain > 0:
         little = " a little" if step.high < margin else ""
         return f"{subject} {'help' if plural else 'helps'}{little} ({gain})."
@@ -86,7 +87,7 @@ def _conclusion(verdict: Verdict) -> str:
         return (
             "Stills suffice: one frame is enough."
             if RUNGS[0] in verdict.sufficient_stills
-            else ("Stills suffice, if you look at several.")
+            else "Stills suffice, if you look at several."
         )
     needed = [text for rung, text in _NEEDED.items() if rung in verdict.needed_motions]
     return f"Motion is needed{''.join(needed[:1])}."

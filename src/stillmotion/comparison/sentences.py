@@ -28,8 +28,8 @@ EXAMPLE_REASONS = {
     "both_right": "Both right",
 }
 LOOKING_AGAIN = (
-    "if you add recordings and compare again until it decides, use `--sequential`; otherwise, the answer is wrong more "
-    "often than 5 % of the time"
+    "if you add recordings and compare again until it decides, use `--sequential`; otherwise, more than 5 % of such "
+    "answers are wrong"
 )
 _NOT_CHECKED = {
     "shortcuts": "whether something other than the action predicts the label (shortcuts)",
@@ -88,7 +88,7 @@ def verdict_notes(verdict: Verdict) -> list[str]:
             f"{'yes' if verdict.equivalent else 'not shown'}; interval {limits}"
         )
     if verdict.interval_answer != "motion needed" and verdict.superior:
-        lines.append("motion is surely better, but perhaps by less than the margin")
+        lines.append("motion is significantly better, but perhaps by less than the margin")
     if verdict.leaning:
         lines.append(leaning_text(verdict))
     if verdict.missed_labels and not verdict.stills_miss_labels:
@@ -96,7 +96,9 @@ def verdict_notes(verdict: Verdict) -> list[str]:
             f"{gain.label} ({percent(gain.still)} found, {percent(gain.motion)} with motion)"
             for gain in verdict.missed_labels[:8]
         )
-        lines.append(f"labels that stills surely miss: {named}{_more(verdict.missed_labels, 8, ', ...')}")
+        lines.append(
+            f"labels that stills miss significantly more often: {named}{_more(verdict.missed_labels, 8, ', ...')}"
+        )
     if verdict.groups_to_decide and not verdict.sequential:
         lines.append(LOOKING_AGAIN)
     significant = [gain for gain in verdict.labels if gain.significant]
@@ -112,8 +114,8 @@ def verdict_notes(verdict: Verdict) -> list[str]:
 def leaning_text(verdict: Verdict) -> str:
     """The earlier statement of a verdict that leans to motion."""
     return (
-        f"leaning: {verdict.leaning}; the probabilities that {verdict.motion} gives are surely better than those of "
-        f"{verdict.still} (Brier score {100 * verdict.brier_gain:.0f} points better, 95 % interval "
+        f"leaning: {verdict.leaning}; the probabilities that {verdict.motion} gives are significantly better than "
+        f"those of {verdict.still} (Brier score {100 * verdict.brier_gain:.0f} points better, 95 % interval "
         f"{points(verdict.brier_low)} to {points(verdict.brier_high)}), but by accuracy it is still undecided"
     )
 
@@ -183,10 +185,10 @@ def one_frame_may_suffice(verdict: Verdict, evidence: Evidence) -> bool:
     return bool(learned and evidence.best_frame and evidence.best_frame.one_frame_decides)
 
 
-def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool) -> str:
+def best_frame_text(verdict: Verdict, evidence: Evidence, tried: bool) -> str:
     """Whether one good frame is enough; empty if the still model was not run over time, unknown if nothing was learned.
 
-    finds_best_frame: whether the still model was trained to find it.
+    tried: whether a still model was trained to find it.
     """
     best = evidence.best_frame
     if best is None:
@@ -197,12 +199,13 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
     if best.one_frame_decides and best.most_confident_frame > best.average + 0.02:
         return (
             "It may be: the frame that the still model is most confident of does better than the average over frames, "
-            f"and is not surely worse than motion ({interval}). Then the right frame counts, and not "
-            f"motion{'.' if finds_best_frame else ': try `--pool max` or `--pool attention`.'}"
+            f"and is not significantly worse than motion ({interval}). Then the right frame counts, and not "
+            f"motion{'.' if tried else ': try `--pool max` or `--pool attention`.'}"
         )
     if best.one_frame_decides:
         return (
-            f"It may be: single frames are not surely worse than motion ({interval}), and averaging them loses nothing."
+            f"It may be: single frames are not significantly worse than motion ({interval}), and averaging them "
+            "loses nothing."
         )
     if best.oracle - best.chance < 0.1:
         return (
@@ -217,7 +220,7 @@ def best_frame_text(verdict: Verdict, evidence: Evidence, finds_best_frame: bool
 
 def nothing_learned_text() -> str:
     """What replaces every statement about a model's predictions where neither model beats guessing."""
-    return "not known: neither model is surely better than guessing"
+    return "not known: neither model is significantly better than guessing"
 
 
 def shortcuts_text(shortcuts: Sequence[Shortcut]) -> str:
@@ -276,7 +279,7 @@ def _more_data(verdict: Verdict) -> str:
     if verdict.stills_miss_labels:
         return f"Stills would not suffice in any case: {_missed_labels(verdict)}"
     if verdict.nothing_beats_guessing:
-        return "Neither model is surely better than guessing: until one is, nothing can be decided"
+        return "Neither model is significantly better than guessing: until one is, nothing can be decided"
     if verdict.groups_to_decide:
         return (
             f"About {verdict.groups_to_decide} groups of test videos would probably decide it, if the difference stays "
@@ -289,14 +292,14 @@ def _more_data(verdict: Verdict) -> str:
 
 def _no_better_than_guessing(verdict: Verdict, kind: str) -> str:
     return (
-        f"the {kind} model is not surely better than guessing (always predicting the most frequent label: "
+        f"the {kind} model is not significantly better than guessing (always predicting the most frequent label: "
         f"{percent(verdict.guessing)})"
     )
 
 
 def _best_frame_reason(verdict: Verdict) -> str:
     if verdict.best_frame_reason == "most_confident_frame_close":
-        return f"the frame that {verdict.still} is most confident of is not surely worse"
+        return f"the frame that {verdict.still} is most confident of is not significantly worse"
     return f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it"
 
 

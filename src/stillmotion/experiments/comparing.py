@@ -73,7 +73,7 @@ def run_comparison(
     progress: Progress = no_progress,
     cancel: threading.Event | None = None,
 ) -> Comparison:
-    """Train still and motion models on labeled videos with equal budgets, test them, and say which is needed.
+    """Train still and motion models on the same labeled videos, test them, and say which is needed.
 
     This is the whole of `stillmotion compare`: it opens and splits the data set by group, searches settings on the
     validation part, trains, tests, looks for shortcuts in the data, tries what else could explain the result, and

@@ -127,7 +127,7 @@ class ComparisonSettings:
         return by_hand(self.families, given | ({"backbone": self.backbones[0]} if self.backbones else {}))
 
     def recipe(self, contender: Contender, rate: Rate) -> Recipe:
-        """How a contender is trained: all get the same frames, augmentation, epochs and seed."""
+        """How a contender is trained: all get the same frames, augmentation and seed, and `epochs` if it is given."""
         pretrained = pretrained_backbone(contender.options) is not None
         spec = self.spec(rate)
         if pretrained:  # which sees frames of the size that it was made for

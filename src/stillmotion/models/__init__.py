@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Options = Mapping[str, str | bool | int | float]
 
 Rung = Literal["one frame", "several frames", "changes", "order", "dense motion"]
-# Each rung sees what the one before it sees, and one thing more.
+# Each adds a way to see motion.
 RUNGS: tuple[Rung, ...] = get_args(Rung)
 STILL_RUNGS: tuple[Rung, ...] = ("one frame", "several frames")
 # What a model sees, for a reader who knows no models.

@@ -112,7 +112,7 @@ def load_clip_model(
 ) -> ClipModel:
     """Load a model that can predict and be streamed.
 
-    A warning is logged if it is a run whose own test did not surely beat guessing.
+    A warning is logged if it is a run whose own test did not significantly beat guessing.
 
     Args:
         run: a run, its folder, or any model or its file; see `describe_model`. What its card says need not be given

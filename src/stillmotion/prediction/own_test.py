@@ -40,7 +40,7 @@ class OwnTest:
 
     @property
     def warning(self) -> str:
-        """One line for people if the model did not surely beat guessing, else empty."""
+        """One line for people if the model did not significantly beat guessing, else empty."""
         if self.beats_guessing:
             return ""
         tested = f"{self.videos} video{'' if self.videos == 1 else 's'}"
@@ -49,7 +49,7 @@ class OwnTest:
         label = max(self.missed, key=lambda label: self.missed[label])
         misses = f"; misses {100 * self.missed[label]:.0f} % of {label}" if self.missed[label] >= NAMED_MISSES else ""
         return (
-            f"tested on {tested}: {100 * self.accuracy:.0f} %, not surely better than guessing "
+            f"tested on {tested}: {100 * self.accuracy:.0f} %, not significantly better than guessing "
             f"({100 * self.guessing:.0f} %){misses}"
         )
 
@@ -105,7 +105,7 @@ def read_own_test(run: Run) -> OwnTest | None:
 
 
 def warn_of_weakness(run: Run) -> None:
-    """Log in one line that a run's test did not surely beat guessing, if so."""
+    """Log in one line that a run's test did not significantly beat guessing, if so."""
     test = read_own_test(run)
     if test is not None and test.warning:
         log.warning("%s", test.warning)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillmotion.comparison import ModelResult, model_to_use
+from stillmotion.comparison import Ladder, ModelResult, Verdict, model_to_use
+from stillmotion.models import RUNGS
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import count, environment
 
@@ -17,6 +18,7 @@ RARELY_FOUND = 0.5  # a label that is found less often is named as a danger
 _ANSWERS = {
     "motion needed": "To tell these labels apart, a model has to see movement. Single pictures are not enough.",
     "stills suffice": "To tell these labels apart, single pictures are enough. Seeing movement adds too little.",
+    "several frames": "To tell these labels apart, several pictures are enough, in any order. One is not shown to be.",
     "undecided": "It is not clear yet whether a model has to see movement to tell these labels apart.",
 }
 # What is said of the test videos if no model has seen them, if one has, and if that is not known.
@@ -39,6 +41,13 @@ class _Bar:
     style: str = ""
 
 
+def _answered(ladder: Ladder | None, verdict: Verdict) -> str:
+    """The answer; on the ladder, *several frames* where one is not enough."""
+    if verdict.answer == "stills suffice" and ladder and RUNGS[0] not in verdict.sufficient_stills:
+        return RUNGS[1]
+    return verdict.answer
+
+
 def render_summary(record: Record) -> str:
     """Render the page.
 
@@ -55,7 +64,7 @@ def render_summary(record: Record) -> str:
     names = ", ".join(map(_shortened, data.labels[:MAX_NAMED_LABELS]))
     more = ", ..." if len(data.labels) > MAX_NAMED_LABELS else ""
     verdict = comparison.verdict
-    answer = _ANSWERS[verdict.answer] if verdict and not verdict.nothing_beats_guessing else ""
+    answer = _ANSWERS[_answered(comparison.ladder, verdict)] if verdict and not verdict.nothing_beats_guessing else ""
     result = comparison.models[chosen] if chosen else None
     return (
         environment()

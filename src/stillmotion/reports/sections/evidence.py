@@ -24,6 +24,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         return {}
     evidence = record.comparison.evidence or Evidence()
     stability = evidence.stability or {}
+    tried = record.comparison.ladder is not None or finds_best_frame(record.comparison, verdict.still)
     return {
         "still": verdict.still,
         "motion": verdict.motion,
@@ -31,9 +32,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "retrained": [_row(condition) for condition in evidence.retrained],
         "guessing": record.comparison.guessing,
         "best_frame": evidence.best_frame,
-        "best_frame_text": render_text(
-            best_frame_text(verdict, evidence, finds_best_frame(record.comparison, verdict.still))
-        ),
+        "best_frame_text": render_text(best_frame_text(verdict, evidence, tried)),
         "stability": [(name, stability[name]) for name in record.models if name in stability],
         "stability_seconds": next((result.seconds for result in stability.values()), 0),
         "shortcuts": shortcuts,
@@ -67,7 +66,7 @@ def _gist(record: Record) -> str:
     parts = []
     if verdict and evidence and evidence.best_frame:
         may_suffice = one_frame_may_suffice(verdict, evidence)
-        parts.append("one good frame may be enough" if may_suffice else "no single frame is enough")
+        parts.append("one good frame may be enough" if may_suffice else "no sign that one good frame is enough")
     if evidence and evidence.retrained:
         lowest = min(condition.difference for condition in evidence.retrained)
         change = f"{points(lowest)} points" if lowest < 0 else "nothing lost"

@@ -1,4 +1,4 @@
-"""What each model was given to try, and what it chose: the same budget for all."""
+"""What each model was given to try, and what it chose."""
 
 from __future__ import annotations
 
