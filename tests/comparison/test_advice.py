@@ -25,6 +25,7 @@ from stillmotion.comparison import (
     give_advice,
     model_to_use,
     recommendation_if_better_than_guessing,
+    run_to_use,
 )
 from stillmotion.comparison.model_results import summarize_predictions
 from stillmotion.inspection import Shortcut
@@ -170,6 +171,29 @@ def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
         "Use rnn: it is the cheapest that loses significantly less than the margin to conv. The verdict rests on conv, "
         "chosen as the only motion model."
     )
+
+
+def test_the_run_to_use_is_of_the_contender_that_validation_chose_most_often() -> None:
+    comparison = compared(NEEDED)
+    assert run_to_use(comparison) is None and "label_videos" not in actions(comparison)  # trained elsewhere
+    trainings = tuple(TrainingSummary(0.5, Recipe(family)) for family in ("cnn_rnn", "conv3d", "conv3d"))
+    contenders = (
+        ContenderResult("a", "cnn_rnn", trainings[0].recipe.options, (0.5,) * 3, (1.0,) * 3, (0,)),
+        ContenderResult("b", "conv3d", trainings[1].recipe.options, (0.5,) * 3, (1.0,) * 3, (1, 2)),
+    )
+    conv = replace(
+        comparison.models["conv"],
+        trainings=trainings,
+        contenders=contenders,
+        runs=("runs/a-fold0", "runs/b-fold1", "runs/b-fold2"),
+    )
+    comparison = replace(comparison, models={**comparison.models, "conv": conv}, data=DataSummary(cross_validated=True))
+    assert run_to_use(comparison) == "runs/b-fold1"
+    assert texts(comparison)["label_videos"] == (
+        "Label new videos with its run, one of the folds, in the folder of this report: `stillmotion predict "
+        "runs/b-fold1 VIDEO`."
+    )
+    assert run_to_use(replace(comparison, verdict=UNDECIDED)) is None
 
 
 def test_a_cheaper_motion_model_that_is_as_accurate_here_is_mentioned() -> None:

@@ -113,6 +113,7 @@ def compare(
 
     Example: stillmotion compare clips/ --out comparison
     """
+    from stillmotion.comparison import run_to_use
     from stillmotion.experiments import check_included, default_folder, read_labeled, run_comparison
 
     check_included(include or ())
@@ -156,6 +157,8 @@ def compare(
         )
     _show(comparison)
     out.print(f"report: {shown(folder / 'report.html')}", markup=False)
+    if run := run_to_use(comparison):
+        out.print(f"label new videos: stillmotion predict {shown(folder / run)} VIDEO", markup=False)
     out.print(f"one page to print, without pictures: {shown(folder / 'summary.html')}", markup=False)
 
 
@@ -193,7 +196,7 @@ def _show(comparison: Comparison) -> None:
     for line in verdict_notes(verdict):
         out.print(line, markup=False)
     for advice in comparison.advice:
-        if advice.topic == "next_steps":
+        if advice.topic == "next_steps" and advice.code != "label_videos":  # which the last lines say with the path
             out.print(f"next: {advice.text}", markup=False)
     for warning in verdict.warnings:
         note(f"warning: {warning.text}")

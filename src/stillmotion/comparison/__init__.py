@@ -5,6 +5,7 @@ from stillmotion.comparison.advice import (
     give_advice,
     model_to_use,
     recommendation_if_better_than_guessing,
+    run_to_use,
     speed_text,
 )
 from stillmotion.comparison.comparing import compare_runs, compare_statistics
@@ -133,6 +134,7 @@ __all__ = [
     "read_predictions_by_seed",
     "recommend",
     "recommendation_if_better_than_guessing",
+    "run_to_use",
     "require_motion_evidence",
     "select_examples",
     "selection_text",

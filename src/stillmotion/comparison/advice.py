@@ -5,14 +5,15 @@ Codes by topic:
 
 - cost: time_per_clip, multiply_adds, training_time
 - failures: error_rate, missed_label, and the codes of the verdict's warnings
-- next_steps: train_longer, use_motion, use_still, try_ladder, compare_balanced, test_all, record_more_groups, leaning,
-  record_other_recordings, choose_by_cost, nothing_beats_guessing, remove_shortcuts, ladder_untried, train_more_seeds
+- next_steps: train_longer, use_motion, use_still, label_videos, try_ladder, compare_balanced, test_all,
+  record_more_groups, leaning, record_other_recordings, choose_by_cost, nothing_beats_guessing, remove_shortcuts,
+  ladder_untried, train_more_seeds
 """
 
 from __future__ import annotations
 
 from stillmotion.comparison.recommendation import Recommendation
-from stillmotion.comparison.records import Advice, Comparison, TrainingSummary
+from stillmotion.comparison.records import Advice, Comparison, ContenderResult, ModelResult, TrainingSummary
 from stillmotion.comparison.sentences import LOOKING_AGAIN, leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.formatting import count, duration, percent, significant
@@ -65,6 +66,26 @@ def model_to_use(comparison: Comparison) -> str | None:
     if recommendation and comparison.models[recommendation.model].kind == kind:
         return recommendation.model
     return verdict.motion if kind == "motion" else verdict.still
+
+
+def run_to_use(comparison: Comparison) -> str | None:
+    """A run of the model to use, with the contender that validation chose in most folds.
+
+    Args:
+        comparison: a comparison with its verdict and recommendation.
+
+    Returns:
+        Its folder, within that of the comparison; None if the answer is undecided, or the model was trained elsewhere.
+    """
+    name = model_to_use(comparison)
+    if name is None:
+        return None
+    model = comparison.models[name]
+    winner = _winner(model)
+    for run, training in zip(model.runs, model.trainings, strict=False):
+        if not winner or (training.recipe.family, training.recipe.options) == (winner.family, winner.options):
+            return run
+    return None
 
 
 def finds_best_frame(comparison: Comparison, model: str) -> bool:
@@ -178,13 +199,14 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """What to use, record or try."""
     chosen = model_to_use(comparison)
     if verdict.answer == "motion needed":
-        return [Advice("use_motion", "next_steps", _use_motion(comparison, verdict, chosen or verdict.motion))]
+        text = _use_motion(comparison, verdict, chosen or verdict.motion)
+        return [Advice("use_motion", "next_steps", text), *_label_videos(comparison)]
     if verdict.answer == "stills suffice":
         model = chosen or verdict.still
         # On the ladder, what takes several frames need not be right on a picture.
         alone = ": it also works on single images" if not comparison.ladder or model == RUNGS[0] else ""
         text = f"Use {_with_winner(comparison, model)}{alone}.{_faster_motion(comparison, verdict)}"
-        return [Advice("use_still", "next_steps", text)]
+        return [Advice("use_still", "next_steps", text), *_label_videos(comparison)]
     if verdict.best_frame_explains and finds_best_frame(comparison, verdict.still):
         text = f"Use {verdict.motion}: a still model that was trained to find the best frame did not find it."
         return [Advice("use_motion", "next_steps", text)]
@@ -200,6 +222,16 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         )
         return [Advice("compare_balanced", "next_steps", text)]
     return [*_test_all(comparison, verdict), *_more_recordings(verdict)]
+
+
+def _label_videos(comparison: Comparison) -> list[Advice]:
+    """Where the model to use is, and how to use it."""
+    run = run_to_use(comparison)
+    if run is None:
+        return []
+    folds = ", one of the folds" if comparison.data.cross_validated else ""
+    text = f"Label new videos with its run{folds}, in the folder of this report: `stillmotion predict {run} VIDEO`."
+    return [Advice("label_videos", "next_steps", text)]
 
 
 def _test_all(comparison: Comparison, verdict: Verdict) -> list[Advice]:
@@ -284,9 +316,13 @@ def _cheaper_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> st
 
 def _with_winner(comparison: Comparison, model: str) -> str:
     """A model, and for a rung the contender that validation chose in most folds: order (efficientnet-lite0, gru)."""
-    contenders = comparison.models[model].contenders
-    winner = max(contenders, key=lambda contender: len(contender.chosen_folds), default=None)
+    winner = _winner(comparison.models[model])
     return f"{model} ({winner.name})" if winner else model
+
+
+def _winner(model: ModelResult) -> ContenderResult | None:
+    """The contender that was chosen in most folds."""
+    return max(model.contenders, key=lambda contender: len(contender.chosen_folds), default=None)
 
 
 def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
