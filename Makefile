@@ -18,7 +18,7 @@ PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 # What differs between the labels is how parts move: motion is needed.
 demo: $(VENV)/installed
 	$(BIN)/stillmotion make-demo-data $(DEMO)/motion --kind motion --videos 170
-	$(BIN)/stillmotion compare $(DEMO)/motion --out $(DEMO)/motion-comparison --frames 12 --epochs 24 --split 0.7,0.1,0.2
+	$(BIN)/stillmotion compare $(DEMO)/motion --out $(DEMO)/motion-comparison --frames 8 --epochs 20 --split 0.7,0.1,0.2
 
 # What differs is how they look: stills suffice.
 demo-look: $(VENV)/installed

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.commands import start_command
+from helpers.commands import run_command, start_command
 from helpers.media import write_video
 from helpers.training import separate_cache, write_shades
 
@@ -97,9 +97,8 @@ def resumed(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
             _, errors = command.communicate(timeout=60)
             stops.append((end, command.returncode, errors))
             kept = epochs(out)
-        command = start_command("compare", *words)
-        output, errors = command.communicate(timeout=200)
-        yield Resumed(out, stops, kept, command.returncode, output, errors)
+        ended = run_command("compare", *words)
+        yield Resumed(out, stops, kept, ended.returncode, ended.stdout, ended.stderr)
 
 
 def epochs(out: Path) -> Epochs:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.backend
 ON_TENSORFLOW = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
 SHARES = 4 if ON_TENSORFLOW else 1  # of the cases
 CASES = settings(
-    max_examples=30 if ON_TENSORFLOW else 4,
+    max_examples=20 if ON_TENSORFLOW else 4,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking builds networks for minutes
