@@ -297,7 +297,7 @@ def test_cautions() -> None:
     leak = Shortcut("brightness", 0.6, 0.25, 0.5, 0.7, True)
     comparison = replace(compared(NEEDED), shortcuts=(leak,), evidence=Evidence())
     assert actions(comparison) == ["use_motion", "remove_shortcuts", "ladder_untried", "train_more_seeds"]
-    assert "(the brightness)" in texts(comparison)["remove_shortcuts"]
+    assert "just the brightness, film" in texts(comparison)["remove_shortcuts"]
     assert "ladder_untried" not in actions(replace(compared(NEEDED, pool="max"), evidence=Evidence()))
     ladder = Ladder(("several frames", "dense motion"), ())
     assert "ladder_untried" not in actions(replace(comparison, ladder=ladder))

@@ -60,7 +60,7 @@ def test_one_good_frame_and_a_shortcut_are_mentioned_with_the_verdict(record: Re
     assert "use conv3d." in first
     assert "It may be: the frame that the still model is most confident of" in html
     assert "Yes: the brightness (" in html
-    assert "Unless that is what your labels mean (the brightness), film all of them in the same places" in first
+    assert "Unless your labels mean just the brightness, film all labels in the same places" in first
 
 
 @pytest.mark.parametrize("shortcut", [False, True])

@@ -351,8 +351,8 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     shortcuts = [shortcut.name for shortcut in comparison.shortcuts if shortcut.warns]
     if shortcuts:
         text = (
-            f"Unless that is what your labels mean ({', '.join(shortcuts)}), film all of them in the same places, in "
-            "the same way and for the same time, then compare again."
+            f"Unless your labels mean just {' and '.join(shortcuts)}, film all labels in the same places, in the same "
+            "way and for the same time, then compare again."
         )
         advice.append(Advice("remove_shortcuts", "next_steps", text))
     evidence = comparison.evidence
