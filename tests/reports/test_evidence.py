@@ -1,10 +1,11 @@
 """The evidence of a comparison on its page: the text follows from the figures."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from helpers.comparisons import fabricate
+from helpers.comparisons import fabricate, fabricate_ladder
 from stillmotion.comparison import (
     BestFrameEvidence,
     ConditionResult,
@@ -49,6 +50,12 @@ def test_needing_and_using_motion_are_kept_apart(record: Record) -> None:
     assert "Nothing that was tried predicts the label" in html
     assert "--pool max" not in html
     assert "Not tried: stronger still models." in html
+
+
+def test_pools_that_have_competed_are_not_advised(record: Record, tmp_path: Path) -> None:
+    assert "--pool max" in page(record, ONE_FRAME)
+    html = page(read_record(fabricate_ladder(tmp_path / "ladder", encoded=0)), ONE_FRAME)
+    assert "Then the right frame counts" in html and "--pool max" not in html
 
 
 def test_one_good_frame_and_a_shortcut_are_mentioned_with_the_verdict(record: Record) -> None:

@@ -86,7 +86,7 @@ def decide_among(
     *several frames* is allowed four fifths of the error.
 
     The model that the answer rests on must also be better than always predicting the most frequent label, at the same
-    level, and stills do not suffice if the still model significantly misses a label more often by more than the
+    level, and stills do not suffice if the still model finds significantly less of a label, by more than the
     margin.
 
     Args:

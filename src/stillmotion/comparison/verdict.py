@@ -193,7 +193,7 @@ class Verdict:
         """Why the answer is undecided although the interval is on one side of the margin; empty if it is not.
 
         The test must be of new recordings, the model that the answer rests on must be better than guessing, *motion
-        needed* needs evidence that it is motion, and stills do not suffice if they significantly miss a label.
+        needed* needs evidence that it is motion, and stills do not suffice if they find significantly less of a label.
         """
         reasons: list[VerdictReason] = []
         if self.leaked_groups and self.interval_answer != "undecided":
