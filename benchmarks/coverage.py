@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, ndtri, softmax
 
-from stillmotion.comparison.choosing import Choice
+from stillmotion.comparison.choosing import Choice, error_shares
 from stillmotion.comparison.deciding import decide_among
-from stillmotion.comparison.ladder import STILL_SHARES
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure
 from stillmotion.comparison.metrics import compute_metrics
 from stillmotion.comparison.per_label import label_gains, pair_gains
 from stillmotion.comparison.predictions import Predictions
+from stillmotion.models import STILL_RUNGS
 from stillmotion.statistics import (
     Floats,
     Ints,
@@ -302,10 +302,10 @@ def _claims(
 
 def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> Iterator[dict[str, Any]]:
     """How often the verdict of two still and three motion rungs is a claim that is just false at the margin."""
-    stills, motions = tuple(STILL_SHARES), ("motion 1", "motion 2", "motion 3")
+    stills, motions = STILL_RUNGS, ("motion 1", "motion 2", "motion 3")
     choices = {
-        "test": Choice(stills, motions, None, STILL_SHARES),
-        "validation": Choice(stills, motions, (stills[1], motions[1])),
+        how: Choice(stills, motions, error_shares(stills, motions, chosen))
+        for how, chosen in (("test", None), ("validation", (stills[1], motions[1])))
     }
     for groups in group_counts:
         for clips, spread in ((1, 0.0), (4, 1.0), ("half in one group", 1.0)):
@@ -342,7 +342,7 @@ def guessing_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
                     )
                     for guesses in rng.integers(labels, size=(5, n))
                 ]
-                stills = dict(zip(STILL_SHARES, models[:2], strict=True))
+                stills = dict(zip(STILL_RUNGS, models[:2], strict=True))
                 motions = {str(number): models[number] for number in (2, 3, 4)}
                 verdict = decide_among(stills, motions)
                 counts["stills"] += verdict.stills_beat_guessing

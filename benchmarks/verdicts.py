@@ -310,12 +310,12 @@ def power(data_set: DataSet, videos: int, groups: int, draws: int = 400) -> floa
 
     The strongest still and the strongest motion rung stand for all, at the levels that the choice of rungs asks for.
     """
-    from stillmotion.comparison.choosing import Choice
-    from stillmotion.comparison.ladder import STILL_SHARES
+    from stillmotion.comparison.choosing import Choice, error_shares
 
     # With folds, the test videos choose.
     pair = ("several frames", "order")
-    choice = Choice(RUNGS[:2], RUNGS[2:], None if data_set.folds else pair, STILL_SHARES)
+    stills, motions = RUNGS[:2], RUNGS[2:]
+    choice = Choice(stills, motions, error_shares(stills, motions, None if data_set.folds else pair))
     rng = np.random.default_rng((7,))
     codes = np.arange(videos) % groups
     still, motion = data_set.still, data_set.motion

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def percent(share: float) -> str:
     """0.931 -> 93 %; one more digit near 0 and 100, so that 99.6 is not shown as 100."""
@@ -32,3 +34,8 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """1 video, 2 videos."""
     return f"{significant(number)} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The look, the light and the camera."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

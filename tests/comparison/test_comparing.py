@@ -21,20 +21,20 @@ from stillmotion.comparison import (
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports import write_report
 
-STILL, HALF, GOOD = [False] * 40, [True, False] * 20, [True] * 40
+STILL, HALF, FAIR, GOOD = [False] * 40, [True, False] * 20, [False] * 2 + [True] * 38, [True] * 40
 
 
 def test_best_motion_family_is_chosen_on_validation_never_on_test(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / "runs/frame_pool-seed0", predictions(STILL), "frame_pool", validation=0.1),
         write_run(tmp_path / "runs/conv3d-seed0", predictions(GOOD), "conv3d", validation=0.8),
-        write_run(tmp_path / "runs/cnn_rnn-seed0", predictions(HALF), "cnn_rnn", validation=0.9),
-        write_run(tmp_path / "runs/cnn_rnn-seed1", predictions(HALF), "cnn_rnn", seed=1, validation=0.9),
+        write_run(tmp_path / "runs/cnn_rnn-seed0", predictions(FAIR), "cnn_rnn", validation=0.9),
+        write_run(tmp_path / "runs/cnn_rnn-seed1", predictions(FAIR), "cnn_rnn", seed=1, validation=0.9),
     ]
     comparison = compare_runs(runs, relative_to=tmp_path)
     assert comparison.verdict is not None
     assert (comparison.verdict.still, comparison.verdict.motion) == ("frame_pool", "cnn_rnn")
-    assert comparison.verdict.difference == pytest.approx(0.5)
+    assert comparison.verdict.difference == pytest.approx(0.95)
     assert comparison.models["cnn_rnn"].runs == ("runs/cnn_rnn-seed0", "runs/cnn_rnn-seed1")
     assert comparison.models["conv3d"].accuracy.value == 1.0
     assert comparison.data.videos == {"train": 0, "validation": 0, "test": 40}
@@ -148,7 +148,7 @@ def test_folds_are_one_test_and_the_choice_is_corrected_for(tmp_path: Path) -> N
 def test_the_family_with_the_best_validation_accuracy_then_the_lowest_loss_is_compared(tmp_path: Path) -> None:
     runs = [
         write_run(tmp_path / "a", predictions(STILL), "frame_pool"),
-        write_run(tmp_path / "b", predictions(HALF), "cnn_rnn", validation=0.8),
+        write_run(tmp_path / "b", predictions(FAIR), "cnn_rnn", validation=0.8),
         write_run(tmp_path / "c", predictions(GOOD), "conv3d", validation=0.8),
     ]
     record = json.loads((tmp_path / "b/run.json").read_text())

@@ -83,6 +83,7 @@ def test_the_verdict_is_about_included_models_of_both_kinds(tmp_path: Path, effo
     comparison = execute(plan, executor)
     verdict = comparison.verdict
     assert verdict is not None and (verdict.still, verdict.motion) == ("my_still", "my_motion")
+    assert verdict.selected_by == "named"
     assert verdict.answer == "motion needed" and set(comparison.models) == {*THREE, "my_still", "my_motion"}
     assert "training_unknown" in {warning.code for warning in verdict.warnings}
     assert not any("adopted" in task.recipe.family for task in executor.of(TrainTask))
@@ -95,8 +96,8 @@ def test_the_verdict_is_about_included_models_of_both_kinds(tmp_path: Path, effo
     assert len(costs) == 2 and all(comparison.models[name].cost.parameters for name in ("my_still", "my_motion"))
     one = replace(plan, include=plan.include[:1], folder=tmp_path / "one")
     beside = execute(one, executor).verdict
-    # Of all still models, validation chooses; with folds, the test does.
-    assert beside is not None and (beside.still == "my_still") == bool(folds)
+    # It stands beside ours, and the verdict is about the best of all.
+    assert beside is not None and beside.selected_by == "test_accuracy"
 
 
 def test_folds_are_joined_before_the_verdict(tmp_path: Path) -> None:

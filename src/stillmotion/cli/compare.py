@@ -13,6 +13,7 @@ from stillmotion.cli.backend import load_backend
 from stillmotion.cli.console import bar, note, out, shown
 from stillmotion.experiments.choices import Effort
 from stillmotion.files import check_folder
+from stillmotion.formatting import count
 from stillmotion.models import FAMILIES, caption
 
 if TYPE_CHECKING:
@@ -205,4 +206,4 @@ def _show(comparison: Comparison) -> None:
 def _winners(model: ModelResult) -> str:
     """The contenders that were chosen, most often first, and in how many folds if not in all."""
     chosen = sorted(((len(one.chosen_folds), one.name) for one in model.contenders if one.chosen_folds), reverse=True)
-    return ", ".join(name if len(chosen) == 1 else f"{name} ({folds} folds)" for folds, name in chosen)
+    return ", ".join(name if len(chosen) == 1 else f"{name} ({count(folds, 'fold')})" for folds, name in chosen)

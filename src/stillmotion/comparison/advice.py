@@ -16,7 +16,7 @@ from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.records import Advice, Comparison, ContenderResult, ModelResult, TrainingSummary
 from stillmotion.comparison.sentences import LOOKING_AGAIN, leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
-from stillmotion.formatting import count, duration, percent, significant
+from stillmotion.formatting import count, duration, listed, percent, significant
 from stillmotion.models import RUNGS
 
 MAX_MISSED_LABELS = 2
@@ -351,7 +351,7 @@ def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     shortcuts = [shortcut.name for shortcut in comparison.shortcuts if shortcut.warns]
     if shortcuts:
         text = (
-            f"Unless your labels mean just {' and '.join(shortcuts)}, film all labels in the same places, in the same "
+            f"Unless your labels mean just {listed(shortcuts)}, film all labels in the same places, in the same "
             "way and for the same time, then compare again."
         )
         advice.append(Advice("remove_shortcuts", "next_steps", text))

@@ -1,62 +1,69 @@
-"""One interval from many: of several still and motion models, some of which the test videos themselves choose.
+"""One interval from many: of several still and motion models, any of which the answer may rest on.
 
 For the best motion model's gain over the best still model, the lower limit is the largest, over motion models, of the
 smallest of a motion model's lower limits against all still models. It is above the true gain only if that of the motion
 model which gives it is wrong against the truly best still model: one interval per motion model, whatever the number of
-still models (intersection-union test, Berger 1982, Technometrics 24). So the level is corrected only for the number of
-motion models among which the test videos choose (Bonferroni). The upper limit is the mirror image. The error that is
-allowed need not be divided equally, as long as nothing in the data divides it.
+still models (intersection-union test, Berger 1982, Technometrics 24). So the error that is allowed is divided among the
+motion models (Bonferroni). The upper limit is the mirror image. It need not be divided equally, as long as the test
+videos do not divide it: most of it goes to the model that the claim will probably rest on, and the rest is a safeguard
+against a bad guess.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
-from stillmotion.comparison.verdict import Selection
+from stillmotion.models import STILL_RUNGS
 from stillmotion.statistics import Estimate
 
 Pair = tuple[str, str]  # names of a still and of a motion model
 Interval = tuple[float, float]
+FAVORED_SHARE = 0.8  # of the error that a claim is allowed
+
+
+def error_shares(stills: Collection[str], motions: Collection[str], chosen: Pair | None = None) -> dict[str, float]:
+    """Divide the error of each claim among the models that it may rest on.
+
+    Args:
+        stills: names of the still models, on which *stills suffice* rests.
+        motions: names of the motion models, on which *motion needed* rests.
+        chosen: the models that other data than the test videos have chosen: each gets four fifths. Without it, *several
+            frames* does among the still rungs of a ladder: it shows all that *one frame* shows, so the claim nearly
+            always rests on it. Otherwise, shares are equal.
+
+    Returns:
+        The share of each model. Those of still models add up to 1, as those of motion models do.
+    """
+    still, motion = chosen or ("several frames" if set(stills) == set(STILL_RUNGS) else None, None)
+    return _divided(stills, still) | _divided(motions, motion)
+
+
+def _divided(models: Collection[str], favored: str | None) -> dict[str, float]:
+    others = len(models) - 1
+    if favored is None or not others:
+        return {name: 1 / len(models) for name in models}
+    return {name: FAVORED_SHARE if name == favored else (1 - FAVORED_SHARE) / others for name in models}
 
 
 class Choice:
     """How intervals of pairs of models become one: that of the best motion model's gain over the best still model."""
 
-    def __init__(
-        self,
-        stills: tuple[str, ...],
-        motions: tuple[str, ...],
-        chosen: Pair | None = None,
-        still_shares: Mapping[str, float] | None = None,
-    ) -> None:
+    def __init__(self, stills: Collection[str], motions: Collection[str], shares: Mapping[str, float]) -> None:
         """Take the models of a verdict.
 
         Args:
             stills: names of the still models.
             motions: names of the motion models.
-            chosen: the pair that other data than the test videos have chosen; None if the test videos choose.
-            still_shares: if the test videos choose, the share of each still model of the error that *stills suffice*
-                is allowed; equal by default.
+            shares: the share of each model of the error that a claim which rests on it is allowed (`error_shares`). No
+                claim rests on a model without a share.
         """
-        self._stills, self._motions, self._chosen = stills, motions, chosen
-        # Models that a claim may rest on: the one that was chosen elsewhere, or any, at the price of a correction.
-        self._still_candidates = (chosen[0],) if chosen else stills
-        self._motion_candidates = (chosen[1],) if chosen else motions
-        self._shares = {name: 1 / len(self._motion_candidates) for name in motions}
-        self._shares |= {name: 1 / len(self._still_candidates) for name in stills}
-        if still_shares is not None and not chosen:
-            self._shares |= still_shares
-
-    @property
-    def selected_by(self) -> Selection:
-        """Code of what chose."""
-        if len(self._stills) == len(self._motions) == 1:
-            return "only_pair"
-        return "validation_accuracy" if self._chosen else "test_accuracy"
+        self._stills, self._motions, self._shares = stills, motions, shares
+        self._still_candidates = [name for name in stills if name in shares]
+        self._motion_candidates = [name for name in motions if name in shares]
 
     def level(self, model: str, level: float) -> float:
         """The level of an interval of a model that a claim rests on."""
-        return 1 - (1 - level) * self._shares[model]
+        return 1 - (1 - level) * self._shares.get(model, 1.0)
 
     def interval(self, pair: Pair, of_pair: Callable[[float], Interval], level: float) -> Interval:
         """The interval of one pair: `of_pair(level)` at the levels that the choice of models asks for."""
@@ -65,9 +72,27 @@ class Choice:
 
     def limits(self, interval: Callable[[Pair], Interval]) -> Interval:
         """The interval of the best motion model's gain over the best still model, from those of all pairs."""
-        low = max(min(interval((s, m))[0] for s in self._stills) for m in self._motion_candidates)
-        high = min(max(interval((s, m))[1] for m in self._motions) for s in self._still_candidates)
-        return low, high
+        return max(self._lows(interval).values()), min(self._highs(interval).values())
+
+    def pair(self, preferred: Pair, gain: float, interval: Callable[[Pair], Interval], margin: float) -> Pair:
+        """The models to name in an answer: the preferred ones, unless it rests on others.
+
+        Args:
+            preferred: a still and a motion model.
+            gain: the measured gain of that pair.
+            interval: of each pair.
+            margin: what the interval is compared with.
+
+        Returns:
+            The preferred pair, if its own limits are on the same side of the margin as those of the answer, which also
+            include its gain. Otherwise the still model of the upper and the motion model of the lower limit.
+        """
+        lows, highs = self._lows(interval), self._highs(interval)
+        still, motion = min(highs, key=highs.__getitem__), max(lows, key=lows.__getitem__)
+        same_answer = (lows[preferred[1]] > margin) == (lows[motion] > margin) and (highs[preferred[0]] < margin) == (
+            highs[still] < margin
+        )
+        return preferred if same_answer and lows[motion] <= gain <= highs[still] else (still, motion)
 
     def p_needed(self, gains: Mapping[Pair, Estimate], margin: float) -> float:
         """One-sided p of "no motion model gains more than the margin over every still model"."""
@@ -78,3 +103,11 @@ class Choice:
         """One-sided p of "some motion model gains the margin or more over every still model"."""
         p = {s: max(gains[s, m].p_below(margin) for m in self._motions) for s in self._still_candidates}
         return min(1.0, *(value / self._shares[s] for s, value in p.items()))
+
+    def _lows(self, interval: Callable[[Pair], Interval]) -> dict[str, float]:
+        """The lower limit of each motion model's gain over all still models."""
+        return {m: min(interval((s, m))[0] for s in self._stills) for m in self._motion_candidates}
+
+    def _highs(self, interval: Callable[[Pair], Interval]) -> dict[str, float]:
+        """The upper limit of what all motion models gain over each still model."""
+        return {s: max(interval((s, m))[1] for m in self._motions) for s in self._still_candidates}

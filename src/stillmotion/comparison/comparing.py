@@ -144,9 +144,17 @@ def compare_statistics(
             {name: predictions[name] for name, result in models.items() if result.kind == kind}
             for kind in ("still", "motion")
         )
-        # With folds, validation videos are test videos of others, so that only a pair that was named is not chosen.
-        chosen = None if (crossed or not known) and (rivals is models or len(rivals) > 2) else (still, motion)
-        verdict = decide_among(stills, motions, margin=margin, chosen=chosen, metric=metric, sequential=sequential)
+        pair = (still, motion)
+        verdict = decide_among(
+            stills,
+            motions,
+            margin=margin,
+            # With folds, validation videos are test videos of other folds.
+            chosen=None if crossed or not known else pair,
+            about=pair if rivals is not models and len(rivals) == 2 else None,
+            metric=metric,
+            sequential=sequential,
+        )
         verdict = with_overlaps(
             verdict, {name: [tested.run for tested in members] for name, members in by_model.items()}
         )

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
 import numpy as np
 from scipy.special import ndtri
 
-from stillmotion.comparison.choosing import Choice, Pair
-from stillmotion.comparison.ladder import STILL_SHARES
+from stillmotion.comparison.choosing import Choice, Pair, error_shares
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure, Metric, check_metric
 from stillmotion.comparison.per_label import label_gains, pair_gains
 from stillmotion.comparison.predictions import Predictions, as_trainings, check_same_videos, correct_by_training
 from stillmotion.comparison.sentences import MIN_GROUPS, few_groups_text, videos_as_groups_text
-from stillmotion.comparison.verdict import Contrast, Verdict, VerdictWarning
+from stillmotion.comparison.verdict import Contrast, Selection, Verdict, VerdictWarning
 from stillmotion.errors import UsageError
 from stillmotion.statistics import (
     CONFIDENCE,
@@ -72,6 +71,7 @@ def decide_among(
     *,
     margin: float = 0.05,
     chosen: Pair | None = None,
+    about: Pair | None = None,
     metric: Metric = "accuracy",
     sequential: bool = False,
 ) -> Verdict:
@@ -81,9 +81,10 @@ def decide_among(
     some still model is not worse than any motion model by the margin. So both rest on one interval: that of the gain
     of the best motion model over the best still model. Its lower limit is the best, over motion models, of the worst
     limit against a still model; its upper limit is the other way round. A claim that needs all of several tests needs
-    no correction (intersection-union test, Berger 1982, Technometrics 24). Where the test videos choose the model that
-    a claim rests on, each limit is at the level 1 - 0.05 / models (Bonferroni). Of the still rungs of a ladder,
-    *several frames* is allowed four fifths of the error.
+    no correction (intersection-union test, Berger 1982, Technometrics 24). One that may rest on any of several models
+    does: its error of 5 % is divided among them (Bonferroni). Four fifths go to the model that other data have chosen,
+    such as the validation part, and where none have, to *several frames* of the still rungs of a ladder; otherwise,
+    shares are equal.
 
     The model that the answer rests on must also be better than always predicting the most frequent label, at the same
     level, and stills do not suffice if the still model finds significantly less of a label, by more than the
@@ -94,7 +95,9 @@ def decide_among(
         motions: the predictions of each motion model by name.
         margin: the smallest gain in accuracy that is worth motion.
         chosen: the still and the motion model that other data than these test videos have chosen, such as the
-            validation part; *motion needed* then rests on that motion model, *stills suffice* on that still model.
+            validation part. Another model can still decide, but it must be much better.
+        about: the still and the motion model that the verdict is about: *motion needed* then rests on that motion model
+            alone, and *stills suffice* on that still model. Both are compared with all others.
         metric: "accuracy", or "balanced" for the mean recall of the labels, which counts rare labels like others.
         sequential: whether the interval holds at every look, if recordings are added and compared again.
 
@@ -121,13 +124,15 @@ def decide_among(
     measure = Measure(first, metric)
     tables = {name: correct_by_training(trainings) for name, trainings in predictions.items()}
     accuracy = {name: measure.mean(table) for name, table in tables.items()}
-    still, motion = chosen or tuple(max(names, key=accuracy.__getitem__) for names in (stills, motions))
     level = _level(measure.groups, sequential=sequential)
-    choice = Choice(tuple(stills), tuple(motions), chosen, _error_shares(stills))
+    choice = Choice(stills, motions, dict.fromkeys(about, 1.0) if about else error_shares(stills, motions, chosen))
 
     gains = {(s, m): measure.gain(tables[s], tables[m]) for s in stills for m in motions}
     contrasts = {pair: choice.interval(pair, gain.interval, level) for pair, gain in gains.items()}
     low, high = choice.limits(contrasts.__getitem__)
+    best = max(stills, key=accuracy.__getitem__), max(motions, key=accuracy.__getitem__)
+    preferred = about or chosen or best
+    still, motion = choice.pair(preferred, gains[preferred].mean, contrasts.__getitem__, margin)
     equivalence = choice.limits(lambda pair: choice.interval(pair, gains[pair].interval, 1 - 2 * (1 - level)))
     robust = choice.limits(
         lambda pair: choice.interval(
@@ -143,11 +148,13 @@ def decide_among(
     brier_low, brier_high = choice.limits(lambda pair: choice.interval(pair, brier[pair].interval, level))
     most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
     above_guessing = {name: measure.estimate(table.mean(0) - most_frequent) for name, table in tables.items()}
-    # By chance, the best of several models that guess looks better than guessing.
+    # By chance, the best of several models that guess looks better than guessing. The answer rests on two of them; all
+    # are reported.
+    every = Choice(stills, motions, error_shares(stills, motions))
     beating_guessing = {
         name
         for name, table in tables.items()
-        for at in (choice.level(name, level),)
+        for at in ((choice if name in (still, motion) else every).level(name, level),)
         if above_guessing[name].interval(at)[0] > 0
         or (metric == "accuracy" and _beats_share(table.mean(0), most_frequent, measure, at))
     }
@@ -165,7 +172,7 @@ def decide_among(
         videos=len(measure.codes),
         groups=measure.groups,
         seeds=min(map(len, predictions.values())),
-        selected_by=choice.selected_by,
+        selected_by=_selected_by((still, motion), len(contrasts), chosen, about),
         p_needed=choice.p_needed(gains, margin),
         p_suffice=choice.p_suffice(gains, margin),
         superior=low > 0,
@@ -209,9 +216,12 @@ def _level(groups: float, *, sequential: bool) -> float:
     return sequential_level(groups) if sequential else CONFIDENCE
 
 
-def _error_shares(stills: Collection[str]) -> Mapping[str, float]:
-    """How the error that *stills suffice* is allowed is divided among still models: equally unless they are rungs."""
-    return STILL_SHARES if STILL_SHARES.keys() == set(stills) else {name: 1 / len(stills) for name in stills}
+def _selected_by(pair: Pair, pairs: int, chosen: Pair | None, about: Pair | None) -> Selection:
+    if pairs == 1:
+        return "only_pair"
+    if pair == about:
+        return "named"
+    return "validation_accuracy" if pair == chosen else "test_accuracy"
 
 
 def _beats_share(correct: Floats, most_frequent: Floats, measure: Measure, level: float) -> bool:

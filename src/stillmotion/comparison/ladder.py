@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
@@ -12,10 +11,6 @@ from stillmotion.comparison.measuring import Measure, Metric
 from stillmotion.comparison.predictions import Predictions, correct_by_training
 from stillmotion.models import RUNGS, Rung
 from stillmotion.statistics import holm
-
-# How the error that *stills suffice* is allowed is divided, where the test videos choose: *several frames* shows all
-# that *one frame* shows, so the claim nearly always rests on it.
-STILL_SHARES: Mapping[str, float] = MappingProxyType({"one frame": 0.2, "several frames": 0.8})
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,8 @@ def selection_text(verdict: Verdict) -> str:
     models = f"from {stills} still and {motions} motion models" if stills > 1 else f"from {motions} motion models"
     return {
         "only_pair": "as the only motion model",
-        "validation_accuracy": f"{models} by validation accuracy",
+        "named": "because you named them",
+        "validation_accuracy": f"{models} by validation accuracy; another may decide, but its interval is wider",
         "test_accuracy": f"{models} on the test videos, and the intervals are corrected for that (Bonferroni)",
     }[verdict.selected_by]
 

@@ -24,7 +24,7 @@ VerdictReason = Literal[
     "most_confident_frame_close",
     "order_not_needed",
 ]
-Selection = Literal["only_pair", "validation_accuracy", "test_accuracy"]
+Selection = Literal["only_pair", "named", "validation_accuracy", "test_accuracy"]
 WarningCode = Literal[
     "videos_as_groups",
     "few_groups",
@@ -44,8 +44,8 @@ class Contrast:
         still: name of the still model.
         motion: name of the motion model.
         difference: accuracy of the motion model less that of the still model.
-        low: lower limit of the difference's interval, corrected if the test videos choose among motion models.
-        high: upper limit of that interval, corrected if the test videos choose among still models.
+        low: lower limit of the difference's interval, at the level at which *motion needed* may rest on `motion`.
+        high: upper limit of that interval, at the level at which *stills suffice* may rest on `still`.
     """
 
     still: str
@@ -81,7 +81,8 @@ class Verdict:
     """Whether motion is needed, and the numbers that the answer rests on. Accuracies are shares (0..1).
 
     Attributes:
-        still: name of the still model: the only one, the one that validation chose or the best on the test videos.
+        still: name of the still model: the only one, the one that was named, that validation chose or that is the best
+            on the test videos. If the answer can rest only on another one, that one.
         motion: name of the motion model, likewise.
         still_accuracy: its accuracy on the test videos, the mean over trainings.
         motion_accuracy: the same for the motion model.
@@ -116,8 +117,8 @@ class Verdict:
         stills_beat_guessing: the still model is significantly better than that, by the interval of its accuracy or
             video by video.
         motion_beats_guessing: the same for the motion model.
-        others_beating_guessing: names of the other models that are, too. Where the test videos choose among several
-            models of a kind, each is tested at the level that is corrected for that.
+        others_beating_guessing: names of the other models that are, too. Each model is tested at the level at which the
+            answer may rest on it.
         leaked_groups: groups of the test videos that a model was trained or validated on; there should be none.
         best_frame_reason: why one good frame may explain the gain; None if nothing says so
             (`require_motion_evidence`).

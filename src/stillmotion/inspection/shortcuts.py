@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from stillmotion.clips import OpenedVideos, Segment, open_videos, thread_map
 from stillmotion.data import Videos
+from stillmotion.formatting import listed
 from stillmotion.inspection.measures import MEASURES, MeasureName, Numbers, SampledVideo
 from stillmotion.progress import Progress, no_progress
 from stillmotion.statistics.intervals import proportion_interval
@@ -136,8 +137,8 @@ def describe_shortcuts(shortcuts: Sequence[Shortcut]) -> str:
     warning = sorted((shortcut for shortcut in shortcuts if shortcut.warns), key=lambda shortcut: -shortcut.accuracy)
     if not warning:
         return ""
-    *names, last = [f"{shortcut.name} ({100 * shortcut.accuracy:.0f} %)" for shortcut in warning]
-    subject = f"{', '.join(names)} and {last} each predict" if names else f"{last} predicts"
+    names = listed([f"{shortcut.name} ({100 * shortcut.accuracy:.0f} %)" for shortcut in warning])
+    subject = f"{names} each predict" if len(warning) > 1 else f"{names} predicts"
     return (
         f"{subject} the label, where guessing is right in {100 * warning[0].guessing:.0f} %. If that is not what the "
         "labels mean, models may learn it in place of the action, and look better than they are"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stillmotion.comparison import Ladder, ModelResult, Verdict, model_to_use
+from stillmotion.formatting import listed
 from stillmotion.models import RUNGS
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import count, environment
@@ -156,7 +157,7 @@ def _may_not(record: Record, result: ModelResult | None, *, guesses: bool) -> li
     shortcuts = [shortcut.name for shortcut in record.comparison.shortcuts if shortcut.warns]
     if shortcuts:
         lines.append(
-            f"Proving that it sees the action: {' and '.join(shortcuts)} can also tell the label. If that is not "
+            f"Proving that it sees the action: {listed(shortcuts)} can also tell the label. If that is not "
             "what the labels mean, it may have learned that instead."
         )
     return [
