@@ -13,10 +13,11 @@ difference: more than one frame (`moment`, `count`, `pair`), changes without the
     undecided  with the chance that ideal models would have been decided on
 
 Videos last one second of 8 frames, three or four from each recording, which has its own light. Half of the recordings
-are tested on; of 60, all in three folds, as stills can suffice only with 58 groups without a disagreement. If
-interrupted, run the same command again to resume. `--families frame_pool,conv3d` compares chosen families instead of
-the rungs of the ladder; KERAS_BACKEND chooses the backend. `--processes` judges several sets side by side, with the
-cores divided among them; `--on ray` judges one after the other, and trains on a cluster.
+are tested on; of 60, all in three folds, as stills can suffice only with 58 groups without a disagreement. `--folds 5`
+tests on all recordings of every set. If interrupted, run the same command again to resume. `--families
+frame_pool,conv3d` compares chosen families instead of the rungs of the ladder; KERAS_BACKEND chooses the backend.
+`--processes` judges several sets side by side, with the cores divided among them; `--on ray` judges one after the
+other, and trains on a cluster.
 
 Each set's row is written into a file of `--rows` as soon as it is judged, and a set that has a row is not judged again.
 The battery takes hours; the rows of the published table lie in benchmarks/results/verdicts.
@@ -266,9 +267,8 @@ def judge(data_set: DataSet, out: Path, rows: Path, settings: dict[str, Any]) ->
         frames=FRAMES,
         rate="spread",
         size=SIDE,
-        folds=data_set.folds,
         fractions=(0.4, 0.1, 0.5) if data_set.groups > 4 else (0.5, 0.25, 0.25),
-        **settings,
+        **{"folds": data_set.folds} | settings,
     )
     verdict = comparison.verdict
     assert verdict is not None
@@ -288,7 +288,7 @@ def judge(data_set: DataSet, out: Path, rows: Path, settings: dict[str, Any]) ->
         "low": verdict.low,
         "high": verdict.high,
         "sentence": verdict.sentence,
-        "power": power(data_set, verdict.videos, verdict.groups),
+        "power": power(data_set, verdict.videos, verdict.groups, folds=comparison.data.cross_validated),
         "warnings": [shortcut.kind for shortcut in comparison.shortcuts if shortcut.warns],
         "version": sm.__version__,
         "backend": keras.backend.backend(),
@@ -305,7 +305,7 @@ def score(data_set: DataSet, answer: str) -> str:
     return "right" if answer == data_set.truth else "wrong"
 
 
-def power(data_set: DataSet, videos: int, groups: int, draws: int = 400) -> float:
+def power(data_set: DataSet, videos: int, groups: int, *, folds: bool, draws: int = 400) -> float:
     """How often ideal models on so many independent videos of so many groups would be decided on.
 
     The strongest still and the strongest motion rung stand for all, at the levels that the choice of rungs asks for.
@@ -315,7 +315,7 @@ def power(data_set: DataSet, videos: int, groups: int, draws: int = 400) -> floa
     # With folds, the test videos choose.
     pair = ("several frames", "order")
     stills, motions = RUNGS[:2], RUNGS[2:]
-    choice = Choice(stills, motions, error_shares(stills, motions, None if data_set.folds else pair))
+    choice = Choice(stills, motions, error_shares(stills, motions, None if folds else pair))
     rng = np.random.default_rng((7,))
     codes = np.arange(videos) % groups
     still, motion = data_set.still, data_set.motion
@@ -395,6 +395,9 @@ def main() -> None:
     parser.add_argument("--families", default="", help="families to compare instead of the ladder's rungs")
     parser.add_argument("--epochs", type=int, default=None, help="maximum number of epochs, if not that of `compare`")
     parser.add_argument("--processes", type=int, default=1, help="sets that are judged side by side")
+    parser.add_argument(
+        "--folds", type=int, default=None, help="folds for all sets, if not only for those of 60 recordings"
+    )
     parser.add_argument("--on", default="local", help="where each comparison trains, see `compare`: such as ray")
     parser.add_argument("--render-only", action="store_true", help="only render the data sets")
     parser.add_argument("--shortcuts-only", action="store_true", help="only look for shortcuts, and train nothing")
@@ -409,7 +412,7 @@ def main() -> None:
             print(write_videos(data_set, options.out / data_set.name))
         return
     settings = {"families": options.families.split(",")} if options.families else {}
-    settings |= {"epochs": options.epochs} if options.epochs else {}
+    settings |= {name: value for name in ("epochs", "folds") if (value := getattr(options, name)) is not None}
     settings |= {"on": "processes:1" if options.processes > 1 else options.on}  # of each comparison
     work = partial(find_shortcuts, out=options.out) if options.shortcuts_only else partial(
         judge, out=options.out, rows=rows_folder, settings=settings
