@@ -318,7 +318,8 @@ def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> It
                     gains = {(s, m): estimate_mean(correct[m] - correct[s], codes) for s in stills for m in motions}
                     for how, choice in choices.items():
                         intervals = {pair: choice.interval(pair, gain.interval, 0.95) for pair, gain in gains.items()}
-                        low, high = choice.limits(intervals.__getitem__)
+                        named = choice.pair((stills[1], motions[0]), intervals.__getitem__, MARGIN)
+                        low, high = choice.limits(named, intervals.__getitem__)
                         counts[f"needed, {how}"] += low > MARGIN
                         counts[f"suffice, {how}"] += high < MARGIN
                 yield {"groups": groups, "clips": clips, "case": case} | {

@@ -4,9 +4,10 @@
     python benchmarks/transfer.py accuracy DATA [--family frame_pool] [--draws 3] [--frames 8] [--clips 1,2,5,10,all]
 
 `speed` compares `sm.extract_features`, decoding and writing to disk included, with `predict_on_batch` of the same
-backbone on frames in memory, at the batch size that is best for it. Both take turns, since other work on a machine
-changes its speed from minute to minute. The ratio compares each extraction with the backbone right before and after it.
-Processor time tells more than the clock where other work goes on.
+backbone on frames in memory, at the batch size that is best for it, and with decoding and scaling the same frames
+alone. Where both keep all cores busy, no extraction can be faster than one after the other. They take turns, since
+other work on a machine changes its speed from minute to minute. The ratios compare each extraction with what ran right
+before and after it. Processor time tells more than the clock where other work goes on.
 
 `accuracy` trains a family on 1, 2, 5 and 10 clips per label and on all of them: from nothing, with a head on the frozen
 backbone, and with its last stages fine-tuned. All are tested on the same test part, and have the same validation part,
@@ -72,13 +73,24 @@ def speed(data: Path, backbone: str, rounds: int) -> None:
             frames = [sm.cached_features(backbone, *request, side, side).seconds for request in requests]
         return watch.rates(sum(len(np.unique(seconds)) for seconds in frames))
 
+    def decoded() -> Rates:
+        jobs = [extraction._Job(Path(), *request, None) for request in requests]
+        with Stopwatch() as watch:
+            frames = sum(len(chunk.seconds) for _, chunk in extraction._decode_ahead(jobs, side, side))
+        return watch.rates(frames)
+
     for size in BATCH_SIZES:  # compile
         model.predict_on_batch(pictures[:size])
     extraction._built(backbone, side, side).predict_on_batch(pictures[: extraction.BATCH_SIZE])
     by_size = {size: np.median([alone(size) for _ in range(3)], axis=0) for size in BATCH_SIZES}
     best = max(by_size, key=lambda size: float(by_size[size][0]))
-    rounds_of = np.array([(alone(best), extracted(), alone(best)) for _ in range(rounds)])
-    backbone_alone, extraction_rates = rounds_of[:, ::2].mean(axis=1), rounds_of[:, 1]
+    rounds_of = np.array([(alone(best), extracted(), alone(best), decoded()) for _ in range(rounds)])
+    backbone_alone, extraction_rates, decoding_alone = (
+        rounds_of[:, 0:3:2].mean(axis=1),
+        rounds_of[:, 1],
+        rounds_of[:, 3],
+    )
+    in_turn = 1 / (1 / backbone_alone + 1 / decoding_alone)
 
     print(
         f"{backbone} at {side} x {side}, Keras {keras.__version__} on {keras.backend.backend()}, {os.cpu_count()} cores"
@@ -93,8 +105,11 @@ def speed(data: Path, backbone: str, rounds: int) -> None:
     print(" per second of processor time |\n|---|---|---|")
     for name, rates, digits in (
         (f"`predict_on_batch`, batch of {best}", backbone_alone, 0),
-        ("`sm.extract_features`, decoding included", extraction_rates, 0),
-        ("ratio", extraction_rates / backbone_alone, 2),
+        ("decoding and scaling alone", decoding_alone, 0),
+        ("one after the other", in_turn, 0),
+        ("`sm.extract_features`, writing included", extraction_rates, 0),
+        ("ratio to `predict_on_batch`", extraction_rates / backbone_alone, 2),
+        ("ratio to one after the other", extraction_rates / in_turn, 2),
     ):
         cells = [
             f"{np.median(column):.{digits}f} ({column.min():.{digits}f} to {column.max():.{digits}f})"

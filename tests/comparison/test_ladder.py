@@ -131,7 +131,7 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
     assert comparison.verdict is not None
     record = comparison.to_json()["ladder"]["sentence"]
     assert record == comparison.ladder_sentence
-    assert "Whether changes between frames help is uncertain" in record
+    assert "Changes between frames are not significantly better than guessing (+17 over several frames)." in record
     assert record.endswith(
         " Dense motion helps (+50). Motion is needed: only models that compare pixels between frames are good enough."
     )

@@ -87,7 +87,7 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
     contrasts = (Contrast("pool", "conv", 0.5, 0.31, 0.68), Contrast("pool", "rnn", 0.2, 0.1, 0.3))
     several = replace(BASE, contrasts=contrasts, selected_by="validation_accuracy", labels=(), pairs=())
     assert verdict_notes(several) == [
-        "conv was chosen from 2 motion models by validation accuracy; another may decide, but its interval is wider:",
+        "conv was chosen from 2 motion models by validation accuracy; the others' intervals are wider:",
         "  conv: +50.0 points (+31.0 to +68.0)",
         "  rnn: +20.0 points (+10.0 to +30.0)",
     ]
@@ -119,7 +119,7 @@ def test_notes_name_labels_and_pairs_that_motion_separates() -> None:
 
 def test_how_the_motion_model_was_chosen() -> None:
     assert selection_text(BASE) == "as the only motion model"
-    assert selection_text(replace(BASE, selected_by="named")) == "because you named them"
+    assert selection_text(replace(BASE, selected_by="named")) == "from the models that you included"
     contrasts = (Contrast("pool", "a", 0, 0, 0), Contrast("pool", "b", 0, 0, 0))
     chosen = replace(BASE, contrasts=contrasts, selected_by="test_accuracy")
     corrected = "on the test videos, and the intervals are corrected for that (Bonferroni)"

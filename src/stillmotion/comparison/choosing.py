@@ -1,12 +1,12 @@
 """One interval from many: of several still and motion models, any of which the answer may rest on.
 
-For the best motion model's gain over the best still model, the lower limit is the largest, over motion models, of the
-smallest of a motion model's lower limits against all still models. It is above the true gain only if that of the motion
-model which gives it is wrong against the truly best still model: one interval per motion model, whatever the number of
-still models (intersection-union test, Berger 1982, Technometrics 24). So the error that is allowed is divided among the
-motion models (Bonferroni). The upper limit is the mirror image. It need not be divided equally, as long as the test
-videos do not divide it: most of it goes to the model that the claim will probably rest on, and the rest is a safeguard
-against a bad guess.
+For the best motion model's gain over the best still model, the lower limit is the smallest of some motion model's lower
+limits against all still models. It is above the true gain only if the limit of that motion model against the truly best
+still model is: one interval per motion model, whatever the number of still models (intersection-union test, Berger
+1982, Technometrics 24). As any motion model may give the limit, the error that is allowed is divided among them
+(Bonferroni). The upper limit is the mirror image. The error need not be divided equally, as long as the
+test videos do not divide it: most of it goes to the model that the claim will probably rest on, and the rest is a
+safeguard against a bad guess.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _divided(models: Collection[str], favored: str | None) -> dict[str, float]:
 
 
 class Choice:
-    """How intervals of pairs of models become one: that of the best motion model's gain over the best still model."""
+    """Which models an answer rests on, at which levels, and how the intervals of all pairs become one."""
 
     def __init__(self, stills: Collection[str], motions: Collection[str], shares: Mapping[str, float]) -> None:
         """Take the models of a verdict.
@@ -70,29 +70,30 @@ class Choice:
         still, motion = pair
         return of_pair(self.level(motion, level))[0], of_pair(self.level(still, level))[1]
 
-    def limits(self, interval: Callable[[Pair], Interval]) -> Interval:
-        """The interval of the best motion model's gain over the best still model, from those of all pairs."""
-        return max(self._lows(interval).values()), min(self._highs(interval).values())
-
-    def pair(self, preferred: Pair, gain: float, interval: Callable[[Pair], Interval], margin: float) -> Pair:
-        """The models to name in an answer: the preferred ones, unless it rests on others.
+    def pair(self, preferred: Pair, interval: Callable[[Pair], Interval], margin: float) -> Pair:
+        """The models that the answer rests on.
 
         Args:
             preferred: a still and a motion model.
-            gain: the measured gain of that pair.
             interval: of each pair.
-            margin: what the interval is compared with.
+            margin: what limits are compared with.
 
         Returns:
-            The preferred pair, if its own limits are on the same side of the margin as those of the answer, which also
-            include its gain. Otherwise the still model of the upper and the motion model of the lower limit.
+            The preferred models. Where only others are clear of the margin, the one that is clearest of it.
         """
-        lows, highs = self._lows(interval), self._highs(interval)
-        still, motion = min(highs, key=highs.__getitem__), max(lows, key=lows.__getitem__)
-        same_answer = (lows[preferred[1]] > margin) == (lows[motion] > margin) and (highs[preferred[0]] < margin) == (
-            highs[still] < margin
-        )
-        return preferred if same_answer and lows[motion] <= gain <= highs[still] else (still, motion)
+        still, motion = preferred
+        lows = {m: self.limits((still, m), interval)[0] for m in self._motion_candidates}
+        highs = {s: self.limits((s, motion), interval)[1] for s in self._still_candidates}
+        if lows[motion] <= margin < max(lows.values()):
+            motion = max(lows, key=lows.__getitem__)
+        if highs[still] >= margin > min(highs.values()):
+            still = min(highs, key=highs.__getitem__)
+        return still, motion
+
+    def limits(self, pair: Pair, interval: Callable[[Pair], Interval]) -> Interval:
+        """What this motion model gains over every still model at least, and any motion model over this still model."""
+        still, motion = pair
+        return min(interval((s, motion))[0] for s in self._stills), max(interval((still, m))[1] for m in self._motions)
 
     def p_needed(self, gains: Mapping[Pair, Estimate], margin: float) -> float:
         """One-sided p of "no motion model gains more than the margin over every still model"."""
@@ -103,11 +104,3 @@ class Choice:
         """One-sided p of "some motion model gains the margin or more over every still model"."""
         p = {s: max(gains[s, m].p_below(margin) for m in self._motions) for s in self._still_candidates}
         return min(1.0, *(value / self._shares[s] for s, value in p.items()))
-
-    def _lows(self, interval: Callable[[Pair], Interval]) -> dict[str, float]:
-        """The lower limit of each motion model's gain over all still models."""
-        return {m: min(interval((s, m))[0] for s in self._stills) for m in self._motion_candidates}
-
-    def _highs(self, interval: Callable[[Pair], Interval]) -> dict[str, float]:
-        """The upper limit of what all motion models gain over each still model."""
-        return {s: max(interval((s, m))[1] for m in self._motions) for s in self._still_candidates}

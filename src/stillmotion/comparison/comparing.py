@@ -50,9 +50,9 @@ def compare_runs(
     (`predict_over_time`, `evaluate_perturbed`). The verdict has a warning "not_checked" that says what is missing.
 
     Runs of one model are its seeds, or the folds of a cross-validation where they were tested on different videos.
-    Of several still or motion models, *stills suffice* and *motion needed* rest on those with the best validation
-    accuracy, then the lowest validation loss, so that the test part chooses nothing. With folds, where one fold's
-    validation videos are another fold's test videos, they may rest on any, and the verdict is corrected for the choice.
+    Of several still or motion models, *stills suffice* and *motion needed* may rest on any, and the verdict is
+    corrected for that (`decide_among`): least for those with the best validation accuracy, then the lowest validation
+    loss. With folds, where one fold's validation videos are another fold's test videos, validation favors none.
 
     Args:
         runs: runs or their folders: a mapping from the names of models, which are those of rungs in a ladder, or a
@@ -144,14 +144,13 @@ def compare_statistics(
             {name: predictions[name] for name, result in models.items() if result.kind == kind}
             for kind in ("still", "motion")
         )
-        pair = (still, motion)
         verdict = decide_among(
             stills,
             motions,
             margin=margin,
-            # With folds, validation videos are test videos of other folds.
-            chosen=None if crossed or not known else pair,
-            about=pair if rivals is not models and len(rivals) == 2 else None,
+            # With folds, validation videos are test videos of other folds. At each look, it may choose another model.
+            chosen=None if crossed or not known or sequential else (still, motion),
+            about=() if rivals is models else tuple(rivals),
             metric=metric,
             sequential=sequential,
         )

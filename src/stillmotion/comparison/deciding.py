@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -71,7 +72,7 @@ def decide_among(
     *,
     margin: float = 0.05,
     chosen: Pair | None = None,
-    about: Pair | None = None,
+    about: Collection[str] = (),
     metric: Metric = "accuracy",
     sequential: bool = False,
 ) -> Verdict:
@@ -79,9 +80,9 @@ def decide_among(
 
     Motion is needed if some motion model is better than every still model by more than the margin. Stills suffice if
     some still model is not worse than any motion model by the margin. So both rest on one interval: that of the gain
-    of the best motion model over the best still model. Its lower limit is the best, over motion models, of the worst
-    limit against a still model; its upper limit is the other way round. A claim that needs all of several tests needs
-    no correction (intersection-union test, Berger 1982, Technometrics 24). One that may rest on any of several models
+    of the best motion model over the best still model. Its lower limit is the worst of one motion model's limits
+    against all still models; its upper limit is the other way round. A claim that needs all of several tests needs no
+    correction (intersection-union test, Berger 1982, Technometrics 24). One that may rest on any of several models
     does: its error of 5 % is divided among them (Bonferroni). Four fifths go to the model that other data have chosen,
     such as the validation part, and where none have, to *several frames* of the still rungs of a ladder; otherwise,
     shares are equal.
@@ -96,8 +97,8 @@ def decide_among(
         margin: the smallest gain in accuracy that is worth motion.
         chosen: the still and the motion model that other data than these test videos have chosen, such as the
             validation part. Another model can still decide, but it must be much better.
-        about: the still and the motion model that the verdict is about: *motion needed* then rests on that motion model
-            alone, and *stills suffice* on that still model. Both are compared with all others.
+        about: names of the models that the verdict is about, at least one of each kind: an answer rests on these alone.
+            They are compared with all others. By default all.
         metric: "accuracy", or "balanced" for the mean recall of the labels, which counts rare labels like others.
         sequential: whether the interval holds at every look, if recordings are added and compared again.
 
@@ -105,8 +106,8 @@ def decide_among(
         The verdict, from statistics alone: nothing was checked that is not in the predictions.
 
     Raises:
-        UsageError: a model of each kind is needed, a metric that does not exist, a margin outside 0..1, or names that
-            are not unique.
+        UsageError: a model of each kind is needed, a metric that does not exist, a margin outside 0..1, names that are
+            not unique, or names in `chosen` or `about` that are not of such models.
         StillmotionError: the models predicted different videos.
 
     Examples:
@@ -125,36 +126,40 @@ def decide_among(
     tables = {name: correct_by_training(trainings) for name, trainings in predictions.items()}
     accuracy = {name: measure.mean(table) for name, table in tables.items()}
     level = _level(measure.groups, sequential=sequential)
-    choice = Choice(stills, motions, dict.fromkeys(about, 1.0) if about else error_shares(stills, motions, chosen))
+    candidates = (
+        [name for name in stills if not about or name in about],
+        [name for name in motions if not about or name in about],
+    )
+    if not all(candidates) or (chosen and not all(map(operator.contains, candidates, chosen))):
+        raise UsageError("`chosen` and `about` name still and motion models of the verdict, at least one of each")
+    choice = Choice(stills, motions, error_shares(*candidates, chosen))
 
     gains = {(s, m): measure.gain(tables[s], tables[m]) for s in stills for m in motions}
     contrasts = {pair: choice.interval(pair, gain.interval, level) for pair, gain in gains.items()}
-    low, high = choice.limits(contrasts.__getitem__)
-    best = max(stills, key=accuracy.__getitem__), max(motions, key=accuracy.__getitem__)
-    preferred = about or chosen or best
-    still, motion = choice.pair(preferred, gains[preferred].mean, contrasts.__getitem__, margin)
-    equivalence = choice.limits(lambda pair: choice.interval(pair, gains[pair].interval, 1 - 2 * (1 - level)))
+    best = tuple(max(names, key=accuracy.__getitem__) for names in candidates)
+    pair = still, motion = choice.pair(chosen or (best[0], best[1]), contrasts.__getitem__, margin)
+    low, high = choice.limits(pair, contrasts.__getitem__)
+    equivalence = choice.limits(pair, lambda other: choice.interval(other, gains[other].interval, 1 - 2 * (1 - level)))
     robust = choice.limits(
-        lambda pair: choice.interval(
-            pair,
+        pair,
+        lambda other: choice.interval(
+            other,
             lambda at: cluster_robust_interval(
-                tables[pair[1]].mean(axis=0) - tables[pair[0]].mean(axis=0), measure.codes, at
+                tables[other[1]].mean(axis=0) - tables[other[0]].mean(axis=0), measure.codes, at
             ),
             level,
-        )
+        ),
     )
     scores = {name: brier_scores(trainings, measure) for name, trainings in predictions.items()}
     brier = {(s, m): brier_gain(scores[s], scores[m], measure) for s, m in gains}
-    brier_low, brier_high = choice.limits(lambda pair: choice.interval(pair, brier[pair].interval, level))
+    brier_low, brier_high = choice.limits(pair, lambda other: choice.interval(other, brier[other].interval, level))
     most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
     above_guessing = {name: measure.estimate(table.mean(0) - most_frequent) for name, table in tables.items()}
-    # By chance, the best of several models that guess looks better than guessing. The answer rests on two of them; all
-    # are reported.
-    every = Choice(stills, motions, error_shares(stills, motions))
+    # By chance, the best of several models that guess looks better than guessing.
     beating_guessing = {
         name
         for name, table in tables.items()
-        for at in ((choice if name in (still, motion) else every).level(name, level),)
+        for at in (choice.level(name, level),)
         if above_guessing[name].interval(at)[0] > 0
         or (metric == "accuracy" and _beats_share(table.mean(0), most_frequent, measure, at))
     }
@@ -163,7 +168,7 @@ def decide_among(
         motion=motion,
         still_accuracy=accuracy[still],
         motion_accuracy=accuracy[motion],
-        difference=gains[still, motion].mean,
+        difference=gains[pair].mean,
         low=low,
         high=high,
         margin=margin,
@@ -172,7 +177,7 @@ def decide_among(
         videos=len(measure.codes),
         groups=measure.groups,
         seeds=min(map(len, predictions.values())),
-        selected_by=_selected_by((still, motion), len(contrasts), chosen, about),
+        selected_by=_selected_by(pair, len(contrasts), chosen, named=bool(about)),
         p_needed=choice.p_needed(gains, margin),
         p_suffice=choice.p_suffice(gains, margin),
         superior=low > 0,
@@ -181,22 +186,22 @@ def decide_among(
         equivalence_high=equivalence[1],
         cluster_robust_low=robust[0],
         cluster_robust_high=robust[1],
-        brier_gain=brier[still, motion].mean,
+        brier_gain=brier[pair].mean,
         brier_low=brier_low,
         brier_high=brier_high,
         guessing=measure.mean(most_frequent),
         stills_beat_guessing=still in beating_guessing,
         motion_beats_guessing=motion in beating_guessing,
         others_beating_guessing=tuple(name for name in tables if name in beating_guessing - {still, motion}),
-        contrasts=tuple(Contrast(*pair, gains[pair].mean, *contrasts[pair]) for pair in gains),
+        contrasts=tuple(Contrast(*pair, gain.mean, *contrasts[pair]) for pair, gain in gains.items()),
         labels=label_gains(predictions[still], predictions[motion], level),
         pairs=pair_gains(predictions[still], predictions[motion]),
         warnings=_warnings(first, measure.groups),
     )
     if verdict.interval_answer != "undecided" or verdict.stills_miss_labels or verdict.nothing_beats_guessing:
         return verdict
-    guessing = {name: above_guessing[name] for name in (still, motion)}
-    return replace(verdict, groups_to_decide=_groups_to_decide(choice, gains, guessing, margin, sequential=sequential))
+    needed = _groups_to_decide(choice, pair, gains, above_guessing, margin, sequential=sequential)
+    return replace(verdict, groups_to_decide=needed)
 
 
 def check_margin(margin: float) -> None:
@@ -216,10 +221,10 @@ def _level(groups: float, *, sequential: bool) -> float:
     return sequential_level(groups) if sequential else CONFIDENCE
 
 
-def _selected_by(pair: Pair, pairs: int, chosen: Pair | None, about: Pair | None) -> Selection:
+def _selected_by(pair: Pair, pairs: int, chosen: Pair | None, *, named: bool) -> Selection:
     if pairs == 1:
         return "only_pair"
-    if pair == about:
+    if named:
         return "named"
     return "validation_accuracy" if pair == chosen else "test_accuracy"
 
@@ -235,6 +240,7 @@ def _beats_share(correct: Floats, most_frequent: Floats, measure: Measure, level
 
 def _groups_to_decide(
     choice: Choice,
+    preferred: Pair,
     gains: Mapping[Pair, Estimate],
     above_guessing: Mapping[str, Estimate],
     margin: float,
@@ -244,8 +250,8 @@ def _groups_to_decide(
     """The number of groups with which the interval would clear the margin in `POWER` of tests; None if too many.
 
     With the sampling error se of a mean over so many groups, the limit next to the margin must be z(POWER) * se
-    beyond it (docs/verdict.md has the formula and its source). `above_guessing` is the gain over guessing of the still
-    model and then of the motion model, which the one that the answer would rest on must have, too.
+    beyond it (docs/verdict.md has the formula and its source). The model that the answer would rest on must also be
+    above guessing.
     """
     z = float(ndtri(POWER))
     groups = next(iter(gains.values())).groups
@@ -256,9 +262,10 @@ def _groups_to_decide(
         for pair, gain in larger.items():
             low, high = choice.interval(pair, gain.interval, level)
             expected[pair] = (low - z * gain.observed_se, high + z * gain.observed_se)
-        low, high = choice.limits(expected.__getitem__)
-        model, above_guess = tuple(above_guessing.items())[1 if low > margin else 0]
-        above = above_guess.times(factor).interval(choice.level(model, level))
+        pair = choice.pair(preferred, expected.__getitem__, margin)
+        low, high = choice.limits(pair, expected.__getitem__)
+        model = pair[1] if low > margin else pair[0]
+        above = above_guessing[model].times(factor).interval(choice.level(model, level))
         if (low >= margin or high <= margin) and above[0] > 0:
             return ceil(groups * factor - 1e-9)
     return None

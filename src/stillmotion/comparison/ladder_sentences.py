@@ -84,10 +84,8 @@ def _conclusion(verdict: Verdict) -> str:
     if verdict.answer == "undecided":
         return f"Whether motion is needed is undecided{', leaning to motion' if verdict.leaning else ''}."
     if verdict.answer == "stills suffice":
-        return (
-            "Stills suffice: one frame is enough."
-            if RUNGS[0] in verdict.sufficient_stills
-            else "Stills suffice, if you look at several."
-        )
+        if RUNGS[0] in verdict.sufficient_stills:
+            return "Stills suffice: one frame is enough."
+        return f"Stills suffice{', if you look at several' if RUNGS[1] in verdict.sufficient_stills else ''}."
     needed = [text for rung, text in _NEEDED.items() if rung in verdict.needed_motions]
     return f"Motion is needed{''.join(needed[:1])}."

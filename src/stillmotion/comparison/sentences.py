@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from stillmotion.formatting import percent, points
+from stillmotion.formatting import count, percent, points
 from stillmotion.inspection.shortcuts import describe_shortcuts
 from stillmotion.models import RUNGS, caption
 
@@ -123,11 +123,11 @@ def leaning_text(verdict: Verdict) -> str:
 def selection_text(verdict: Verdict) -> str:
     """How the models were chosen; it follows "was chosen"."""
     stills, motions = (len({getattr(contrast, kind) for contrast in verdict.contrasts}) for kind in ("still", "motion"))
-    models = f"from {stills} still and {motions} motion models" if stills > 1 else f"from {motions} motion models"
+    models = f"from {f'{stills} still and ' if stills > 1 else ''}{count(motions, 'motion model')}"
     return {
         "only_pair": "as the only motion model",
-        "named": "because you named them",
-        "validation_accuracy": f"{models} by validation accuracy; another may decide, but its interval is wider",
+        "named": "from the models that you included",
+        "validation_accuracy": f"{models} by validation accuracy; the others' intervals are wider",
         "test_accuracy": f"{models} on the test videos, and the intervals are corrected for that (Bonferroni)",
     }[verdict.selected_by]
 

@@ -44,8 +44,8 @@ class Contrast:
         still: name of the still model.
         motion: name of the motion model.
         difference: accuracy of the motion model less that of the still model.
-        low: lower limit of the difference's interval, at the level at which *motion needed* may rest on `motion`.
-        high: upper limit of that interval, at the level at which *stills suffice* may rest on `still`.
+        low: lower limit of the difference's interval, at the level for *motion needed* if it rests on `motion`.
+        high: upper limit of that interval, at the level for *stills suffice* if it rests on `still`.
     """
 
     still: str
@@ -82,14 +82,15 @@ class Verdict:
 
     Attributes:
         still: name of the still model: the only one, the one that was named, that validation chose or that is the best
-            on the test videos. If the answer can rest only on another one, that one.
+            on the test videos. If *stills suffice* can rest only on another one, that one.
         motion: name of the motion model, likewise.
         still_accuracy: its accuracy on the test videos, the mean over trainings.
         motion_accuracy: the same for the motion model.
         difference: `motion_accuracy` less `still_accuracy`.
-        low: lower limit of the interval of the best motion model's gain over the best still model (`decide_among`), by
-            group and, with several trainings, by training.
-        high: upper limit of that interval.
+        low: lower limit of what `motion` gains over every still model, by group and, with several trainings, by
+            training.
+        high: upper limit of what any motion model gains over `still`. Together they are an interval of the best motion
+            model's gain over the best still model (`decide_among`).
         margin: the smallest difference that is worth motion.
         videos: number of test videos.
         groups: number of groups of test videos.
@@ -111,14 +112,14 @@ class Verdict:
             with Student's t), as a cross-check. Nothing rests on it.
         cluster_robust_high: upper limit of that interval.
         brier_gain: by how much the motion model's Brier score is better, with adjusted confidence (0 to 2).
-        brier_low: lower limit of the interval of the best motion model's gain over the best still model.
-        brier_high: upper limit of that interval.
+        brier_low: lower limit of what `motion` gains over every still model by that score.
+        brier_high: upper limit of what any motion model gains over `still`.
         guessing: accuracy of always predicting the most frequent label.
         stills_beat_guessing: the still model is significantly better than that, by the interval of its accuracy or
             video by video.
         motion_beats_guessing: the same for the motion model.
-        others_beating_guessing: names of the other models that are, too. Each model is tested at the level at which the
-            answer may rest on it.
+        others_beating_guessing: names of the other models that are, too. Each model is tested at the level of a claim
+            that rests on it.
         leaked_groups: groups of the test videos that a model was trained or validated on; there should be none.
         best_frame_reason: why one good frame may explain the gain; None if nothing says so
             (`require_motion_evidence`).
@@ -248,7 +249,7 @@ class Verdict:
         highs: dict[str, float] = {}
         for contrast in self.contrasts:
             highs[contrast.still] = max(contrast.high, highs.get(contrast.still, -1.0))
-        return tuple(still for still, high in highs.items() if high < self.margin)
+        return tuple(still for still, high in highs.items() if high < self.margin and self._may_rest_on(still))
 
     @property
     def needed_motions(self) -> tuple[str, ...]:
@@ -256,7 +257,11 @@ class Verdict:
         lows: dict[str, float] = {}
         for contrast in self.contrasts:
             lows[contrast.motion] = min(contrast.low, lows.get(contrast.motion, 1.0))
-        return tuple(motion for motion, low in lows.items() if low > self.margin)
+        return tuple(motion for motion, low in lows.items() if low > self.margin and self._may_rest_on(motion))
+
+    def _may_rest_on(self, name: str) -> bool:
+        """Whether a claim may rest on a model: if models were named, on these alone, of which two are known."""
+        return self.selected_by != "named" or name in (self.still, self.motion)
 
     @property
     def beats_guessing(self) -> dict[str, bool]:

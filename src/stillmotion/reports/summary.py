@@ -45,7 +45,7 @@ class _Bar:
 def _answered(ladder: Ladder | None, verdict: Verdict) -> str:
     """The answer; on the ladder, *several frames* where one is not enough."""
     if verdict.answer == "stills suffice" and ladder and RUNGS[0] not in verdict.sufficient_stills:
-        return RUNGS[1]
+        return RUNGS[1] if RUNGS[1] in verdict.sufficient_stills else verdict.answer
     return verdict.answer
 
 
