@@ -133,7 +133,7 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
     assert record == comparison.ladder_sentence
     assert "Changes between frames are not significantly better than guessing (+17 over several frames)." in record
     assert record.endswith(
-        " Dense motion helps (+50). Motion is needed: only models that compare pixels between frames are good enough."
+        " Dense motion helps (+50). Motion is needed: comparing pixels between frames is enough."
     )
     assert comparison.verdict.sentence.startswith(
         "Motion is needed: dense motion (all movement, pixel by pixel) gets 100 % of the test videos right and several "

@@ -33,7 +33,7 @@ _WORSE: dict[Rung, str] = {
 _NEEDED: dict[Rung, str] = {
     "changes": ": what changes between frames is enough",
     "order": ": the order of the frames is enough",
-    "dense motion": ": only models that compare pixels between frames are good enough",
+    "dense motion": ": comparing pixels between frames is enough",
 }
 _UNKNOWN: Mapping[str, bool] = MappingProxyType({})
 
