@@ -132,9 +132,7 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
     record = comparison.to_json()["ladder"]["sentence"]
     assert record == comparison.ladder_sentence
     assert "Changes between frames are not significantly better than guessing (+17 over several frames)." in record
-    assert record.endswith(
-        " Dense motion helps (+50). Motion is needed: comparing pixels between frames is enough."
-    )
+    assert record.endswith(" Dense motion helps (+50). Motion is needed: comparing pixels between frames is enough.")
     assert comparison.verdict.sentence.startswith(
         "Motion is needed: dense motion (all movement, pixel by pixel) gets 100 % of the test videos right and several "
         "frames (frames without their order) 50 %"

@@ -122,11 +122,13 @@ def test_how_the_motion_model_was_chosen() -> None:
     assert selection_text(replace(BASE, selected_by="named")) == "from the models that you included"
     contrasts = (Contrast("pool", "a", 0, 0, 0), Contrast("pool", "b", 0, 0, 0))
     chosen = replace(BASE, contrasts=contrasts, selected_by="test_accuracy")
-    corrected = "on the test videos, and the intervals are corrected for that (Bonferroni)"
-    assert selection_text(chosen) == f"from 2 motion models {corrected}"
+    assert selection_text(chosen) == "from 2 motion models on the test videos"
     more = replace(chosen, contrasts=(*contrasts, Contrast("frame", "a", 0, 0, 0)))
-    assert selection_text(more) == f"from 2 still and 2 motion models {corrected}"
-    assert verdict_notes(more)[0] == f"pool and conv were chosen {selection_text(more)}:"
+    assert selection_text(more) == "from 2 still and 2 motion models on the test videos"
+    assert verdict_notes(more)[0] == (
+        "pool and conv were chosen from 2 still and 2 motion models on the test videos, and the intervals are corrected "
+        "for that (Bonferroni):"
+    )
     assert verdict_notes(more)[3] == "  a over frame: 0.0 points (0.0 to 0.0)"
 
 

@@ -76,7 +76,7 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     if len(verdict.contrasts) > 1:
         several_stills = len({contrast.still for contrast in verdict.contrasts}) > 1
         subject = f"{verdict.still} and {verdict.motion} were" if several_stills else f"{verdict.motion} was"
-        lines.append(f"{subject} chosen {selection_text(verdict)}:")
+        lines.append(f"{subject} chosen {selection_text(verdict)}{correction_text(verdict)}:")
         for contrast in verdict.contrasts:
             interval = f"{points(contrast.low, 1)} to {points(contrast.high, 1)}"
             names = f"{contrast.motion} over {contrast.still}" if several_stills else contrast.motion
@@ -127,9 +127,17 @@ def selection_text(verdict: Verdict) -> str:
     return {
         "only_pair": "as the only motion model",
         "named": "from the models that you included",
-        "validation_accuracy": f"{models} by validation accuracy; the others' intervals are wider",
-        "test_accuracy": f"{models} on the test videos, and the intervals are corrected for that (Bonferroni)",
+        "validation_accuracy": f"{models} by validation accuracy",
+        "test_accuracy": f"{models} on the test videos",
     }[verdict.selected_by]
+
+
+def correction_text(verdict: Verdict) -> str:
+    """How that changes the intervals of the pairs; it follows `selection_text`."""
+    return {
+        "validation_accuracy": "; the others' intervals are wider",
+        "test_accuracy": ", and the intervals are corrected for that (Bonferroni)",
+    }.get(verdict.selected_by, "")
 
 
 def videos_as_groups_text() -> str:

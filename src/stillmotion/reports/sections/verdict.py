@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.comparison import AdviceTopic, Verdict, selection_text, verdict_details
+from stillmotion.comparison import AdviceTopic, Verdict, correction_text, selection_text, verdict_details
 from stillmotion.reports.geometry import scale, ticks
 from stillmotion.reports.ladder import ladder_figure
 from stillmotion.reports.records import Record
@@ -40,7 +40,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "takeaways": takeaways,
         "verdict": verdict,
         "level": number(100 * verdict.level) + PERCENT,
-        "selection": render_text(selection_text(verdict)),
+        "selection": render_text(selection_text(verdict) + correction_text(verdict)),
     }
 
 
