@@ -72,10 +72,12 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def own_log() -> Iterator[None]:
     """The library's log as it is without the command line, which sets its level and handlers for the whole process."""
     log = logging.getLogger("stillmotion")
-    level, propagate, handlers = log.level, log.propagate, log.handlers
+    # Fixtures of a whole file may have run the command line before.
+    log.setLevel(logging.NOTSET)
+    log.propagate, log.handlers = True, []
     yield
-    log.setLevel(level)
-    log.propagate, log.handlers = propagate, handlers
+    log.setLevel(logging.NOTSET)
+    log.propagate, log.handlers = True, []
 
 
 @pytest.fixture

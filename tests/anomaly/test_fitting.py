@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -462,10 +461,9 @@ def test_no_recording_has_a_part_in_what_is_usual_for_itself() -> None:
 
 
 def test_a_copy_under_another_name_is_no_other_recording(
-    backbone: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    backbone: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It would be held out from a memory that has it, and promise twice as much."""
-    monkeypatch.setattr(logging.getLogger("stillmotion"), "propagate", True)
     for number in range(4):
         write_belt(tmp_path / "normal" / f"belt{number}.mp4", seed=number)
     shutil.copy(tmp_path / "normal/belt1.mp4", tmp_path / "normal/copy.mp4")
@@ -491,11 +489,8 @@ def test_of_a_picture_in_which_nothing_happens_the_same_picture_is_normal(
     assert max(levels[:39]) < 1 < levels[50]
 
 
-def test_footage_that_cannot_be_read_is_named(
-    backbone: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_footage_that_cannot_be_read_is_named(backbone: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Otherwise a detector would rest on less than its user thinks."""
-    monkeypatch.setattr(logging.getLogger("stillmotion"), "propagate", True)
     write_belt(tmp_path / "belt.mp4", seconds=2)
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     model = prepare(build_backbone(backbone, 16, 16))
