@@ -10,6 +10,7 @@ from helpers.predictions import predictions
 from stillmotion.comparison import Predictions, Verdict, decide, decide_among
 from stillmotion.comparison.choosing import Choice, error_shares
 from stillmotion.comparison.deciding import _groups_to_decide
+from stillmotion.comparison.ladder_sentences import _conclusion
 from stillmotion.errors import UsageError
 from stillmotion.statistics import estimate_mean, group_codes, sequential_level
 
@@ -204,6 +205,17 @@ def test_a_verdict_about_named_models_rests_on_these_alone_but_compares_them_wit
     lows = {contrast.motion: contrast.low for contrast in two.contrasts if contrast.still == "still"}
     assert lows["a"] == gain_at(0.975, still, motions["a"][0])[0]
     assert (two.motion, two.selected_by) == ("b", "named")
+
+
+def test_rungs_beside_a_named_still_model_are_not_said_to_suffice() -> None:
+    """No error was divided for claims that rest on them."""
+    good, poor = [predictions([True] * 60)], [predictions([False] * 60)]
+    stills = {"one frame": good, "several frames": good, "mine": good}
+    verdict = decide_among(stills, {"my motion": poor}, about=("mine", "my motion"))
+    assert (verdict.answer, verdict.sufficient_stills) == ("stills suffice", ("mine",))
+    assert _conclusion(verdict) == "Stills suffice."
+    on_ladder = decide_among({name: stills[name] for name in ("one frame", "several frames")}, {"order": poor})
+    assert _conclusion(on_ladder) == "Stills suffice: one frame is enough."
 
 
 def test_chosen_and_named_models_must_be_of_the_verdict() -> None:

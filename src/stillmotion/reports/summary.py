@@ -44,9 +44,9 @@ class _Bar:
 
 def _answered(ladder: Ladder | None, verdict: Verdict) -> str:
     """The answer; on the ladder, *several frames* where one is not enough."""
-    if verdict.answer == "stills suffice" and ladder and RUNGS[0] not in verdict.sufficient_stills:
-        return RUNGS[1] if RUNGS[1] in verdict.sufficient_stills else verdict.answer
-    return verdict.answer
+    sufficient = verdict.sufficient_stills
+    several = ladder and verdict.answer == "stills suffice" and RUNGS[0] not in sufficient and RUNGS[1] in sufficient
+    return RUNGS[1] if several else verdict.answer
 
 
 def render_summary(record: Record) -> str:
