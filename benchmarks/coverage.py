@@ -16,6 +16,7 @@ their own, each with a truth at which a claim is just false: its share of claims
 
 import argparse
 from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from stillmotion.comparison.deciding import decide_among
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure
 from stillmotion.comparison.metrics import compute_metrics
-from stillmotion.comparison.per_label import label_gains, pair_gains
+from stillmotion.comparison.per_label import label_gains, missed_labels, pair_gains
 from stillmotion.comparison.predictions import Predictions
 from stillmotion.models import STILL_RUNGS
 from stillmotion.statistics import (
@@ -318,7 +319,7 @@ def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> It
                     gains = {(s, m): estimate_mean(correct[m] - correct[s], codes) for s in stills for m in motions}
                     for how, choice in choices.items():
                         intervals = {pair: choice.interval(pair, gain.interval, 0.95) for pair, gain in gains.items()}
-                        named = choice.pair((stills[1], motions[0]), intervals.__getitem__, MARGIN)
+                        named = choice.pair((stills[1], motions[0]), intervals.__getitem__, MARGIN, correct)
                         low, high = choice.limits(named, intervals.__getitem__)
                         counts[f"needed, {how}"] += low > MARGIN
                         counts[f"suffice, {how}"] += high < MARGIN
@@ -388,25 +389,29 @@ def balanced_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
 
 
 def missed_rows(draws: int, group_counts: tuple[int, ...] = (20, 60, 200)) -> Iterator[dict[str, Any]]:
-    """How often a rare label counts as missed, 4 clips a group: false where its loss equals the margin."""
-    for groups in group_counts:
+    """How often a rare label counts as missed, 4 clips a group: false where its loss equals the margin.
+
+    With three motion models, all of them are at the margin.
+    """
+    for groups, motions in product(group_counts, (1, 3)):
         codes, n = np.repeat(np.arange(groups), 4), 4 * groups
         for percent, still_recall, motion_recall in RARE:
-            rng = np.random.default_rng((8, groups, percent, round(100 * still_recall)))
+            rng = np.random.default_rng((8, groups, motions, percent, round(100 * still_recall)))
             missed = 0
             for _ in range(draws):
                 truth = (rng.random(n) < percent / 100).astype(np.intp)
                 ease = 0.6 * rng.normal(size=groups)[codes] + 0.8 * rng.normal(size=n)
                 models = []
-                for recall in (still_recall, motion_recall):
+                for recall in (still_recall, *[motion_recall] * motions):
                     draw = (ease + 0.7 * rng.normal(size=n)) / np.sqrt(1 + 0.7**2)
                     right = np.where(truth == 1, draw < ndtri(recall), rng.random(n) < 0.99)
                     chances = np.eye(2)[np.where(right, truth, 1 - truth)]
                     names = tuple(map(str, range(n)))
                     models.append([Predictions(names, tuple(map(str, codes)), ("a", "b"), truth, chances)])
-                missed += any(gain.low_for_all > MARGIN for gain in label_gains(*models))
+                still, *others = models
+                missed += bool(missed_labels({"still": still}, dict(zip("abc", others, strict=False)), MARGIN))
             case = f"{percent} %, recall {still_recall:g} and {motion_recall:g}"
-            yield {"groups": groups, "case": case, "missed": missed / draws}
+            yield {"groups": groups, "motions": motions, "case": case, "missed": missed / draws}
 
 
 def leaning_rows(draws: int, group_counts: tuple[int, ...] = (6, 12, 30)) -> Iterator[dict[str, Any]]:

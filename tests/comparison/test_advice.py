@@ -13,8 +13,8 @@ from stillmotion.comparison import (
     DataSummary,
     Evidence,
     IntervalEstimate,
-    LabelGain,
     Ladder,
+    MissedLabel,
     ModelCost,
     ModelResult,
     Recommendation,
@@ -43,8 +43,8 @@ NEEDED = replace(
     groups_to_decide=None,
     brier_low=-0.1,
 )
-SUFFICE = replace(NEEDED, low=-0.2, high=0.01, labels=())
-MISSED = LabelGain("fall", 60, 60, 0.17, 0.97, 0.8, 0.7, 0.9, 0.69, 0.4, 0.0, 0.0, 0.0, True)
+SUFFICE = replace(NEEDED, low=-0.2, high=0.01, missed=())
+MISSED = MissedLabel("fall", "pool", "conv", 0.17, 0.97, 0.69)
 UNDECIDED = replace(NEEDED, low=-0.2, high=0.3)
 
 
@@ -75,7 +75,7 @@ def actions(comparison: Comparison) -> list[str]:
         (NEEDED, "use_motion"),
         (SUFFICE, "use_still"),
         (replace(NEEDED, best_frame_reason="order_not_needed"), "try_ladder"),
-        (replace(SUFFICE, labels=(MISSED,)), "compare_balanced"),
+        (replace(SUFFICE, missed=(MISSED,)), "compare_balanced"),
         (replace(UNDECIDED, groups_to_decide=80), "record_more_groups"),
         (replace(UNDECIDED, groups=1), "record_other_recordings"),
         (UNDECIDED, "choose_by_cost"),

@@ -11,6 +11,7 @@ from stillmotion.comparison import Predictions, Verdict, decide, decide_among
 from stillmotion.comparison.choosing import Choice, error_shares
 from stillmotion.comparison.deciding import _groups_to_decide
 from stillmotion.comparison.ladder_sentences import _conclusion
+from stillmotion.comparison.per_label import label_gains, missed_labels
 from stillmotion.errors import UsageError
 from stillmotion.statistics import estimate_mean, group_codes, sequential_level
 
@@ -174,6 +175,11 @@ def test_the_answer_rests_on_another_model_only_if_that_of_validation_is_not_cle
     above = decide_among({"still": still}, {"hardly": hardly, "good": good}, chosen=("still", "hardly"))
     assert (above.answer, above.motion, above.low) == ("motion needed", "good", above.contrasts[1].low)
     assert above.difference == 1.0
+    # It is above the margin, but not better than guessing.
+    guessing = [predictions(np.arange(60) % 2 == 0)]
+    beating = decide_among({"still": still}, {"guess": guessing, "good": good}, chosen=("still", "guess"))
+    assert (beating.answer, beating.motion, beating.needed_motions) == ("motion needed", "good", ("good",))
+    assert decide(still, guessing).reasons == ("interval_above_margin", "motion_not_better_than_guessing")
     suffices = decide_among({"bad": still, "good": good}, {"motion": poor}, chosen=("bad", "motion"))
     assert (suffices.answer, suffices.still, suffices.selected_by) == ("stills suffice", "good", "test_accuracy")
     assert (suffices.motion, suffices.high) == ("motion", suffices.contrasts[1].high)
@@ -183,11 +189,11 @@ def test_the_answer_rests_on_another_model_only_if_that_of_validation_is_not_cle
 
 def test_the_leaning_is_that_of_the_named_models() -> None:
     still, motions = three_motions()
-    among = decide_among({"still": [still]}, motions, chosen=("still", "a"))
-    assert (among.motion, among.brier_gain) == ("a", decide([still], motions["a"]).brier_gain)
-    alone = decide_among({"still": [still]}, motions, about=("still", "a"))
+    among = decide_among({"still": [still]}, motions, chosen=("still", "b"))
+    assert (among.motion, among.brier_gain) == ("b", decide([still], motions["b"]).brier_gain)
+    alone = decide_among({"still": [still]}, motions, about=("still", "b"))
     assert (alone.brier_low, alone.brier_high) > (among.brier_low, among.brier_high - 1e-9)
-    assert alone.brier_low == decide([still], motions["a"]).brier_low
+    assert alone.brier_low == decide([still], motions["b"]).brier_low
 
 
 def test_a_verdict_about_named_models_rests_on_these_alone_but_compares_them_with_all() -> None:
@@ -199,7 +205,7 @@ def test_a_verdict_about_named_models_rests_on_these_alone_but_compares_them_wit
     assert about.high == gain_at(0.95, stills["worse"][0], motions["c"][0])[1]
     good = [predictions([True] * 120)]
     beside = decide_among({"still": still}, {**motions, "good": good}, about=("still", "a"))
-    assert (beside.motion, beside.needed_motions) == ("a", ("a",) if beside.low > beside.margin else ())
+    assert (beside.motion, beside.needed_motions) == ("a", ("a",) if beside.answer == "motion needed" else ())
     assert {c.motion: c.low for c in beside.contrasts}["good"] == gain_at(0.95, still, good[0])[0]
     two = decide_among(stills, motions, about=("still", "a", "b"))
     lows = {contrast.motion: contrast.low for contrast in two.contrasts if contrast.still == "still"}
@@ -273,33 +279,90 @@ def test_models_of_both_kinds_are_needed_with_names_of_their_own() -> None:
             decide_among(stills, motions)
 
 
-def rare_falls(still_recall: float, videos: int = 1200) -> Verdict:
-    """One video in 20 is a fall. Motion finds all of them, the still model some; neither fails elsewhere."""
+def finding_falls(*recalls: float, right: float = 1.0, videos: int = 1200) -> list[Predictions]:
+    """One video in 20 is a fall, "b". Models that find so many of them; `right` is their share of the other videos."""
     truth = (np.arange(videos) % 20 == 0).astype(np.intp)
     groups = tuple(f"g{i // 4}" for i in range(videos))
-    found = np.arange(videos) // 20 % 10 < round(10 * still_recall)
-    still, motion = (
-        replace(predictions([True] * videos, groups), truth=truth, probabilities=np.eye(2)[predicted])
-        for predicted in (np.where(found, truth, 0), truth)
-    )
-    return decide([still], [motion])
+    base = replace(predictions([True] * videos, groups), truth=truth)
+    models = []
+    for recall in recalls:
+        found = np.arange(videos) // 20 % 10 < round(10 * recall)
+        others = np.where(np.arange(videos) % 20 <= 19 * right, 0, 1)
+        models.append(replace(base, probabilities=np.eye(2)[np.where(truth == 1, found, others).astype(int)]))
+    return models
+
+
+def rare_falls(still_recall: float, margin: float = 0.05) -> Verdict:
+    """Motion finds all falls, the still model some; neither fails elsewhere."""
+    still, motion = finding_falls(still_recall, 1.0)
+    return decide([still], [motion], margin=margin)
 
 
 def test_stills_do_not_suffice_where_a_rare_label_is_significantly_missed() -> None:
     missed = rare_falls(0.4)
     assert missed.high < missed.margin
     assert missed.reasons == ("interval_below_margin", "label_missed")
-    assert [gain.label for gain in missed.missed_labels] == ["b"]
+    assert [loss.label for loss in missed.missed_labels] == ["b"]
     assert "(40 % of its videos are found, 100 % by motion). So stills are not shown to suffice." in missed.sentence
     assert rare_falls(1.0).answer == "stills suffice"
 
 
 def test_a_label_is_missed_only_beyond_the_margin_and_over_all_labels() -> None:
-    missed = rare_falls(0.2)
-    gain = missed.missed_labels[0]
-    assert gain.low_for_all < gain.low
-    assert replace(missed, margin=gain.low_for_all).answer == "stills suffice"
-    assert replace(missed, margin=gain.low_for_all - 0.001).answer == "undecided"
+    (loss,) = rare_falls(0.2).missed
+    still, motion = finding_falls(0.2, 1.0)
+    assert loss.low < next(gain.low for gain in label_gains([still], [motion]) if gain.label == "b")
+    assert rare_falls(0.2, margin=loss.low).answer == "stills suffice"
+    assert rare_falls(0.2, margin=loss.low - 0.001).answer == "undecided"
+
+
+def test_a_label_that_any_motion_model_finds_is_missed() -> None:
+    """Also if the motion model that is right most often misses it as well."""
+    one, several, order, dense = finding_falls(0.4, 0.4, 0.4, 1.0)
+    verdict = decide_among({"one frame": one, "several frames": several}, {"order": order, "dense motion": dense})
+    dense = replace(dense, probabilities=finding_falls(1.0, right=0.9)[0].probabilities)
+    worse = decide_among({"one frame": one, "several frames": several}, {"order": order, "dense motion": dense})
+    assert (worse.motion, worse.high < worse.margin) == ("order", True)
+    for missed in (verdict, worse):
+        assert missed.reasons == ("interval_below_margin", "label_missed")
+        assert {(loss.model, loss.better, loss.label) for loss in missed.missed} == {
+            ("one frame", "dense motion", "b"),
+            ("several frames", "dense motion", "b"),
+        }
+        assert "100 % by dense motion" in missed.sentence
+
+
+def test_more_motion_models_need_stronger_evidence_that_a_label_is_missed() -> None:
+    still, same, motion = finding_falls(0.2, 0.2, 1.0)
+    (alone,), (among,) = (
+        missed_labels({"s": [still]}, motions, 0.05) for motions in ({"m": [motion]}, {"a": [same], "m": [motion]})
+    )
+    assert (alone.better, among.better) == ("m", "m")
+    assert among.low < alone.low
+
+
+def test_stills_suffice_with_the_still_model_that_misses_no_label() -> None:
+    """One frame is as accurate, as falls are rare; it must not be said to be enough."""
+    one, several, motion = finding_falls(0.2, 1.0, 1.0)
+    for chosen in (None, ("one frame", "order"), ("several frames", "order")):
+        verdict = decide_among({"one frame": one, "several frames": several}, {"order": motion}, chosen=chosen)
+        assert (verdict.answer, verdict.still) == ("stills suffice", "several frames")
+        assert verdict.sufficient_stills == ("several frames",)
+        assert _conclusion(verdict) == "Stills suffice, if you look at several."
+
+
+def test_a_still_model_that_guesses_is_not_sufficient() -> None:
+    """Nine videos in ten are of one label. One model always predicts it, the other knows."""
+    truth = (np.arange(400) % 10 == 0).astype(np.intp)
+    base = replace(predictions([True] * 400, [f"g{i // 4}" for i in range(400)]), truth=truth)
+    guessing = replace(base, probabilities=np.eye(2)[np.zeros(400, int)])
+    knowing = replace(base, probabilities=np.eye(2)[np.where(np.arange(400) % 40 == 0, 0, truth)])
+    verdict = decide_among({"one frame": guessing, "several frames": knowing}, {"order": knowing}, margin=0.2)
+    assert (verdict.answer, verdict.sufficient_stills) == ("stills suffice", ("several frames",))
+    alone = decide_among({"one frame": guessing}, {"order": guessing}, margin=0.2)
+    assert (alone.answer, alone.sufficient_stills) == ("undecided", ())
+    motion = decide_among({"one frame": predictions([False] * 60)}, {"order": predictions([True] * 60)})
+    assert motion.needed_motions == ("order",)
+    assert replace(motion, motion_beats_guessing=False).needed_motions == ()
 
 
 def test_balanced_accuracy_counts_labels_alike() -> None:
@@ -449,7 +512,7 @@ def test_the_number_of_groups_counts_the_choice_of_the_model_that_must_beat_gues
         gains = {(still, "motion"): worse for still in stills}
         guessing = {**dict.fromkeys(stills, hardly), "motion": hardly}
         choice = Choice(stills, ("motion",), error_shares(stills, ("motion",)))
-        needed = _groups_to_decide(choice, (stills[0], "motion"), gains, guessing, 0.05, sequential=False)
+        needed = _groups_to_decide(choice, (stills[0], "motion"), gains, guessing, guessing, 0.05, sequential=False)
         assert needed is not None
         return needed
 
@@ -463,7 +526,18 @@ def test_the_number_of_groups_asks_whether_the_model_that_would_decide_beats_gue
     gains = {("s", "m"): none, ("s", "n"): much}
     choice = Choice(("s",), ("m", "n"), error_shares(("s",), ("m", "n"), ("s", "m")))
     guessing = {"s": none, "m": none, "n": much}
-    needed = _groups_to_decide(choice, ("s", "m"), gains, guessing, 0.05, sequential=False)
+    needed = _groups_to_decide(choice, ("s", "m"), gains, guessing, guessing, 0.05, sequential=False)
     assert needed is not None
     guessing["n"] = none
-    assert _groups_to_decide(choice, ("s", "m"), gains, guessing, 0.05, sequential=False) is None
+    assert _groups_to_decide(choice, ("s", "m"), gains, guessing, guessing, 0.05, sequential=False) is None
+
+
+def test_the_number_of_groups_counts_only_models_that_miss_no_label() -> None:
+    codes = np.arange(60)
+    worse = estimate_mean(np.where(codes % 3, -1.0, 0.5), codes)
+    right = estimate_mean(np.ones(60), codes)
+    choice = Choice(("s", "t"), ("m",), error_shares(("s", "t"), ("m",)))
+    gains, guessing = {("s", "m"): worse, ("t", "m"): worse}, dict.fromkeys("stm", right)
+    for complete, decided in (("stm", True), ("tm", True), ("m", False)):
+        needed = _groups_to_decide(choice, ("s", "m"), gains, guessing, complete, 0.05, sequential=False)
+        assert (needed is not None) == decided

@@ -141,8 +141,9 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
         comparison.verdict,
         low=-0.2,
         high=0.01,
-        labels=(),
+        missed=(),
         stills_beat_guessing=True,
+        others_beating_guessing=("one frame",),
         contrasts=(
             Contrast("one frame", "order", 0.2, 0.1, 0.3),
             Contrast("several frames", "order", 0.0, -0.02, 0.02),

@@ -85,7 +85,7 @@ def test_in_a_ladder_change_without_order_is_motion_but_a_frame_that_does_as_wel
 
 def test_only_motion_needed_is_withdrawn(needed: Verdict) -> None:
     for low, high, answer in ((-0.1, 0.2, "undecided"), (-0.2, -0.1, "stills suffice")):
-        other = replace(needed, low=low, high=high, stills_beat_guessing=True, labels=())
+        other = replace(needed, low=low, high=high, stills_beat_guessing=True, missed=())
         assert other.answer == answer
         assert require_motion_evidence(other, Evidence(best_frame=ONE_FRAME)) == other
 

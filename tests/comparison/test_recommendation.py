@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 
 from helpers.predictions import Correct, predictions
@@ -40,6 +42,17 @@ def test_more_cheaper_models_need_stronger_evidence() -> None:
     assert both is not None
     assert alone.model == both.model == "fast"
     assert both.accuracy_loss_high > alone.accuracy_loss_high
+
+
+def test_a_model_that_misses_a_label_is_not_recommended() -> None:
+    """It is wrong in one video of 20, but those are half of all falls."""
+    truth = (np.arange(400) % 10 == 0).astype(np.intp)
+    base = replace(predictions([True] * 400, [f"g{i // 4}" for i in range(400)]), truth=truth)
+    all_falls = [replace(base, probabilities=np.eye(2)[truth])]
+    half = [replace(base, probabilities=np.eye(2)[np.where(np.arange(400) % 20 == 0, truth, 0)])]
+    recommendation = recommend({"slow": all_falls, "fast": half}, {"slow": 9.0, "fast": 3.0}, 0.1)
+    assert recommendation is not None
+    assert recommendation.model == "slow"
 
 
 def test_no_recommendation_without_all_costs() -> None:

@@ -32,7 +32,7 @@ FIGURES = (
 def test_the_sentence_is_the_answer_and_its_details() -> None:
     assert BASE.sentence == f"Motion is needed: {FIGURES}, all of it above the margin of 5 points."
     assert verdict_details(BASE) == f"{FIGURES}, all of it above the margin of 5 points."
-    suffice = replace(BASE, low=-0.31, high=-0.2, stills_beat_guessing=True, labels=())
+    suffice = replace(BASE, low=-0.31, high=-0.2, stills_beat_guessing=True, missed=())
     assert suffice.sentence.startswith("Stills suffice: ")
     assert suffice.sentence.endswith("(95 % interval -31 to -20), all of it below the margin of 5 points.")
 
@@ -60,7 +60,7 @@ def test_a_blocked_answer_says_what_blocks_it() -> None:
         f"Undecided: {FIGURES}. That is above the margin of 5 points, but the motion model is not significantly better "
         "than guessing (always predicting the most frequent label: 50 %). So motion is not shown to be needed."
     )
-    suffice = replace(BASE, low=-0.3, high=-0.1, stills_beat_guessing=False, labels=())
+    suffice = replace(BASE, low=-0.3, high=-0.1, stills_beat_guessing=False, missed=())
     assert (
         "That is below the margin of 5 points, but the still model is not significantly better than guessing"
         in suffice.sentence
@@ -85,13 +85,15 @@ def test_a_fraction_of_a_margin_is_shown() -> None:
 
 def test_notes_hold_what_the_sentence_does_not() -> None:
     contrasts = (Contrast("pool", "conv", 0.5, 0.31, 0.68), Contrast("pool", "rnn", 0.2, 0.1, 0.3))
-    several = replace(BASE, contrasts=contrasts, selected_by="validation_accuracy", labels=(), pairs=())
+    several = replace(BASE, contrasts=contrasts, selected_by="validation_accuracy", labels=(), missed=(), pairs=())
     assert verdict_notes(several) == [
         "conv was chosen from 2 motion models by validation accuracy; the others' intervals are wider:",
         "  conv: +50.0 points (+31.0 to +68.0)",
         "  rnn: +20.0 points (+10.0 to +30.0)",
     ]
-    undecided = replace(BASE, low=0.01, labels=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6, brier_low=-0.1)
+    undecided = replace(
+        BASE, low=0.01, labels=(), missed=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6, brier_low=-0.1
+    )
     assert verdict_notes(undecided) == [
         "equivalent within ±5 points (two one-sided tests at 5 %): not shown; interval +2.0 to +60.0",
         "motion is significantly better, but perhaps by less than the margin",
@@ -109,11 +111,11 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
 def test_notes_name_labels_and_pairs_that_motion_separates() -> None:
     notes = verdict_notes(BASE)
     assert notes == [
-        "labels that stills miss significantly more often: b (0 % found, 100 % with motion)",
+        "labels that the still model pool misses significantly more often: b (0 % found, 100 % by conv)",
         "labels that motion separates significantly better: b (+50)",
         "pairs of labels that only motion separates: a / b",
     ]
-    many = replace(BASE, labels=BASE.labels * 9, pairs=BASE.pairs * 6)
+    many = replace(BASE, labels=BASE.labels * 9, missed=BASE.missed * 9, pairs=BASE.pairs * 6)
     assert all(note.endswith("...") for note in verdict_notes(many))
 
 

@@ -8,7 +8,7 @@ from helpers.comparisons import fabricate
 from stillmotion.comparison import LabelGain
 from stillmotion.reports import Record, read_record, render_report
 
-GAIN = LabelGain("a", 6, 6, 0.0, 1.0, 1.0, 0.5, 1.0, 0.4, 0.5, 0.01, 0.06, 0.02, False)
+GAIN = LabelGain("a", 6, 6, 0.0, 1.0, 1.0, 0.5, 1.0, 0.5, 0.01, 0.06, 0.02, False)
 SAME = replace(GAIN, label="same", gain=0.0, videos=40)
 SURE = replace(GAIN, label="sure", p_holm=0.01, significant=True)
 

@@ -28,7 +28,7 @@ from stillmotion.comparison.learning import LearningPoint, SharePredictions, com
 from stillmotion.comparison.metrics import IntervalEstimate, LabelMetrics, Metrics, compute_metrics, confusion
 from stillmotion.comparison.model_results import kind_of
 from stillmotion.comparison.motion_evidence import require_motion_evidence
-from stillmotion.comparison.per_label import LabelGain, PairGain
+from stillmotion.comparison.per_label import LabelGain, MissedLabel, PairGain
 from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.rates import RatePredictions, RateResult, compare_rates, enough_frames
 from stillmotion.comparison.reading import read_predictions, read_predictions_by_seed
@@ -90,6 +90,7 @@ __all__ = [
     "LearningPoint",
     "LabelMetrics",
     "Metrics",
+    "MissedLabel",
     "PairGain",
     "PredictionTrace",
     "Predictions",

@@ -57,15 +57,15 @@ def recommendation_if_better_than_guessing(comparison: Comparison) -> Recommenda
 
 
 def model_to_use(comparison: Comparison) -> str | None:
-    """The model to use: the recommended one if it is of the kind that the verdict asks for; None if undecided."""
+    """The model to use: the recommended one if it is of those that the answer asks for; None if undecided."""
     verdict = comparison.verdict
     if verdict is None or verdict.answer == "undecided":
         return None
-    kind = "motion" if verdict.answer == "motion needed" else "still"
     recommendation = recommendation_if_better_than_guessing(comparison)
-    if recommendation and comparison.models[recommendation.model].kind == kind:
-        return recommendation.model
-    return verdict.motion if kind == "motion" else verdict.still
+    recommended = recommendation.model if recommendation else ""
+    if verdict.answer == "stills suffice":
+        return recommended if recommended in verdict.sufficient_stills else verdict.still
+    return recommended if recommended and comparison.models[recommended].kind == "motion" else verdict.motion
 
 
 def run_to_use(comparison: Comparison) -> str | None:
@@ -215,9 +215,10 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         text = f"Until more recordings decide it, use {verdict.motion}.{advised}"
         return [Advice("use_motion" if comparison.ladder else "try_ladder", "next_steps", text)]
     if verdict.stills_miss_labels:
-        labels = ", ".join(f'"{gain.label}"' for gain in verdict.missed_labels[:MAX_MISSED_LABELS])
+        missed = verdict.missed_labels[:MAX_MISSED_LABELS]
+        labels = ", ".join(f'"{loss.label}"' for loss in missed)
         text = (
-            f"Use {verdict.motion} if you need {labels}. `--metric balanced` compares by the mean recall of the "
+            f"Use {missed[0].better} if you need {labels}. `--metric balanced` compares by the mean recall of the "
             "labels, which counts rare ones like the others."
         )
         return [Advice("compare_balanced", "next_steps", text)]

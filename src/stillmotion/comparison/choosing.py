@@ -70,24 +70,32 @@ class Choice:
         still, motion = pair
         return of_pair(self.level(motion, level))[0], of_pair(self.level(still, level))[1]
 
-    def pair(self, preferred: Pair, interval: Callable[[Pair], Interval], margin: float) -> Pair:
+    def pair(
+        self, preferred: Pair, interval: Callable[[Pair], Interval], margin: float, eligible: Collection[str]
+    ) -> Pair:
         """The models that the answer rests on.
 
         Args:
             preferred: a still and a motion model.
             interval: of each pair.
             margin: what limits are compared with.
+            eligible: names of the models that nothing else keeps a claim from resting on.
 
         Returns:
-            The preferred models. Where only others are clear of the margin, the one that is clearest of it.
+            The preferred models. Where only others are eligible and clear of the margin, the clearest of these; where
+            none is both, the clearest one, to say why it does not decide.
         """
         still, motion = preferred
         lows = {m: self.limits((still, m), interval)[0] for m in self._motion_candidates}
         highs = {s: self.limits((s, motion), interval)[1] for s in self._still_candidates}
-        if lows[motion] <= margin < max(lows.values()):
-            motion = max(lows, key=lows.__getitem__)
-        if highs[still] >= margin > min(highs.values()):
-            still = min(highs, key=highs.__getitem__)
+        motions = [m for m, low in lows.items() if low > margin]
+        motions = [m for m in motions if m in eligible] or motions
+        if motions and motion not in motions:
+            motion = max(motions, key=lows.__getitem__)
+        stills = [s for s, high in highs.items() if high < margin]
+        stills = [s for s in stills if s in eligible] or stills
+        if stills and still not in stills:
+            still = min(stills, key=highs.__getitem__)
         return still, motion
 
     def limits(self, pair: Pair, interval: Callable[[Pair], Interval]) -> Interval:

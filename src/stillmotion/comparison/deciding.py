@@ -13,7 +13,7 @@ from scipy.special import ndtri
 from stillmotion.comparison.choosing import Choice, Pair, error_shares
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure, Metric, check_metric
-from stillmotion.comparison.per_label import label_gains, pair_gains
+from stillmotion.comparison.per_label import label_gains, missed_labels, pair_gains
 from stillmotion.comparison.predictions import Predictions, as_trainings, check_same_videos, correct_by_training
 from stillmotion.comparison.sentences import MIN_GROUPS, few_groups_text, videos_as_groups_text
 from stillmotion.comparison.verdict import Contrast, Selection, Verdict, VerdictWarning
@@ -88,8 +88,8 @@ def decide_among(
     shares are equal.
 
     The model that the answer rests on must also be better than always predicting the most frequent label, at the same
-    level, and stills do not suffice if the still model finds significantly less of a label, by more than the
-    margin.
+    level, and a still model does not suffice if it finds significantly less of a label than some motion model, by more
+    than the margin.
 
     Args:
         stills: the predictions of each still model by name, or lists with one entry per training.
@@ -137,7 +137,21 @@ def decide_among(
     gains = {(s, m): measure.gain(tables[s], tables[m]) for s in stills for m in motions}
     contrasts = {pair: choice.interval(pair, gain.interval, level) for pair, gain in gains.items()}
     best = tuple(max(names, key=accuracy.__getitem__) for names in candidates)
-    pair = still, motion = choice.pair(chosen or (best[0], best[1]), contrasts.__getitem__, margin)
+    most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
+    above_guessing = {name: measure.estimate(table.mean(0) - most_frequent) for name, table in tables.items()}
+    # By chance, the best of several models that guess looks better than guessing.
+    beating_guessing = {
+        name
+        for name, table in tables.items()
+        for at in (choice.level(name, level),)
+        if above_guessing[name].interval(at)[0] > 0
+        or (metric == "accuracy" and _beats_share(table.mean(0), most_frequent, measure, at))
+    }
+    of_stills, of_motions = ({name: predictions[name] for name in names} for names in (stills, motions))
+    missed = missed_labels(of_stills, of_motions, margin, level)
+    complete = predictions.keys() - {loss.model for loss in missed}
+    preferred = chosen or (best[0], best[1])
+    pair = still, motion = choice.pair(preferred, contrasts.__getitem__, margin, complete & beating_guessing)
     low, high = choice.limits(pair, contrasts.__getitem__)
     equivalence = choice.limits(pair, lambda other: choice.interval(other, gains[other].interval, 1 - 2 * (1 - level)))
     robust = choice.limits(
@@ -153,16 +167,6 @@ def decide_among(
     scores = {name: brier_scores(trainings, measure) for name, trainings in predictions.items()}
     brier = {(s, m): brier_gain(scores[s], scores[m], measure) for s, m in gains}
     brier_low, brier_high = choice.limits(pair, lambda other: choice.interval(other, brier[other].interval, level))
-    most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
-    above_guessing = {name: measure.estimate(table.mean(0) - most_frequent) for name, table in tables.items()}
-    # By chance, the best of several models that guess looks better than guessing.
-    beating_guessing = {
-        name
-        for name, table in tables.items()
-        for at in (choice.level(name, level),)
-        if above_guessing[name].interval(at)[0] > 0
-        or (metric == "accuracy" and _beats_share(table.mean(0), most_frequent, measure, at))
-    }
     verdict = Verdict(
         still=still,
         motion=motion,
@@ -194,13 +198,14 @@ def decide_among(
         motion_beats_guessing=motion in beating_guessing,
         others_beating_guessing=tuple(name for name in tables if name in beating_guessing - {still, motion}),
         contrasts=tuple(Contrast(*pair, gain.mean, *contrasts[pair]) for pair, gain in gains.items()),
-        labels=label_gains(predictions[still], predictions[motion], level),
+        labels=label_gains(predictions[still], predictions[motion]),
+        missed=missed,
         pairs=pair_gains(predictions[still], predictions[motion]),
         warnings=_warnings(first, measure.groups),
     )
     if verdict.interval_answer != "undecided" or verdict.stills_miss_labels or verdict.nothing_beats_guessing:
         return verdict
-    needed = _groups_to_decide(choice, pair, gains, above_guessing, margin, sequential=sequential)
+    needed = _groups_to_decide(choice, pair, gains, above_guessing, complete, margin, sequential=sequential)
     return replace(verdict, groups_to_decide=needed)
 
 
@@ -243,6 +248,7 @@ def _groups_to_decide(
     preferred: Pair,
     gains: Mapping[Pair, Estimate],
     above_guessing: Mapping[str, Estimate],
+    complete: Collection[str],
     margin: float,
     *,
     sequential: bool,
@@ -251,7 +257,7 @@ def _groups_to_decide(
 
     With the sampling error se of a mean over so many groups, the limit next to the margin must be z(POWER) * se
     beyond it (docs/verdict.md has the formula and its source). The model that the answer would rest on must also be
-    above guessing.
+    above guessing, and not miss a label (`complete`).
     """
     z = float(ndtri(POWER))
     groups = next(iter(gains.values())).groups
@@ -262,11 +268,11 @@ def _groups_to_decide(
         for pair, gain in larger.items():
             low, high = choice.interval(pair, gain.interval, level)
             expected[pair] = (low - z * gain.observed_se, high + z * gain.observed_se)
-        pair = choice.pair(preferred, expected.__getitem__, margin)
+        pair = choice.pair(preferred, expected.__getitem__, margin, complete)
         low, high = choice.limits(pair, expected.__getitem__)
         model = pair[1] if low > margin else pair[0]
         above = above_guessing[model].times(factor).interval(choice.level(model, level))
-        if (low >= margin or high <= margin) and above[0] > 0:
+        if (low >= margin or high <= margin) and above[0] > 0 and model in complete:
             return ceil(groups * factor - 1e-9)
     return None
 

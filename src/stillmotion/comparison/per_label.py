@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from stillmotion.comparison.predictions import Predictions, correct_by_training
 from stillmotion.statistics import (
     ALPHA,
     CONFIDENCE,
+    Bools,
     Estimate,
     Floats,
     Ints,
@@ -43,7 +44,6 @@ class LabelGain:
         gain: `motion` less `still`.
         low: lower limit of the gain's 95 % interval, for this label alone.
         high: upper limit of that interval.
-        low_for_all: lower limit of the gain that holds for all labels at once (Bonferroni).
         separation_gain: gain in the mean of two shares: videos of the label that are predicted as the label, and
             other videos that are not (balanced accuracy of the label against the rest).
         p: two-sided p of no separation gain.
@@ -60,12 +60,33 @@ class LabelGain:
     gain: float
     low: float
     high: float
-    low_for_all: float
     separation_gain: float
     p: float
     p_holm: float
     q_value: float
     significant: bool
+
+
+@dataclass(frozen=True)
+class MissedLabel:
+    """A label of which a model finds significantly less than a better one, by more than the margin.
+
+    Attributes:
+        label: the label.
+        model: name of the model.
+        better: name of the model that finds more; if several do, the one of which it is most certain.
+        recall: share of the label's test videos that `model` finds.
+        better_recall: share that `better` finds.
+        low: lower limit of the difference, at which no label is named falsely for all labels and better models at once
+            (Bonferroni).
+    """
+
+    label: str
+    model: str
+    better: str
+    recall: float
+    better_recall: float
+    low: float
 
 
 @dataclass(frozen=True)
@@ -114,15 +135,52 @@ class _PairEstimate(NamedTuple):
     gain: Estimate
 
 
-def label_gains(
-    still: Sequence[Predictions], motion: Sequence[Predictions], level: float = CONFIDENCE
-) -> tuple[LabelGain, ...]:
+def missed_labels(
+    models: Mapping[str, Sequence[Predictions]],
+    better: Mapping[str, Sequence[Predictions]],
+    margin: float,
+    level: float = CONFIDENCE,
+) -> tuple[MissedLabel, ...]:
+    """Labels of which a model finds significantly less than a better one, by more than the margin.
+
+    For each of `models` by itself, the chance of naming any label falsely is that of one test at `level`: it is divided
+    among the labels and the better models (Bonferroni).
+
+    Args:
+        models: the predictions of models that might do instead of better ones, one entry per training.
+        better: the predictions of the better models, of the same videos.
+        margin: the largest loss of recall that is acceptable, as a share.
+        level: confidence of the two-sided interval of whose limits the lower one must be above the margin.
+
+    Returns:
+        One entry for each label that a model misses, in order of the models, the largest loss first.
+    """
+    first = next(iter(models.values()))[0]
+    _, codes = group_codes(first.groups)
+    correct = {name: correct_by_training(trainings) for name, trainings in (*models.items(), *better.items())}
+    present = np.unique(first.truth)
+    each = 1 - (1 - level) / (len(present) * len(better))
+    missed = []
+    for name in models:
+        losses = []
+        for index in present:
+            of_label = first.truth == index
+            gains = {other: _recall_gain(correct[name], correct[other], codes, of_label) for other in better}
+            lows = {other: gain.interval(each)[0] for other, gain in gains.items()}
+            other = max(lows, key=lows.__getitem__)
+            if lows[other] > margin:
+                recall, better_recall = (float(correct[model][:, of_label].mean()) for model in (name, other))
+                losses.append(MissedLabel(first.labels[index], name, other, recall, better_recall, lows[other]))
+        missed += sorted(losses, key=lambda loss: loss.recall - loss.better_recall)
+    return tuple(missed)
+
+
+def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> tuple[LabelGain, ...]:
     """Where motion helps, label by label.
 
     Args:
         still: the still model's predictions, one entry per training.
         motion: the motion model's predictions of the same videos.
-        level: confidence of `low_for_all`.
 
     Returns:
         One entry for each label that has test videos, the largest gain first.
@@ -150,7 +208,6 @@ def label_gains(
                 gain=estimate.recall_gain.mean,
                 low=low,
                 high=high,
-                low_for_all=estimate.recall_gain.interval(1 - (1 - level) / len(estimates))[0],
                 separation_gain=estimate.separation_gain.mean,
                 p=float(p_value),
                 p_holm=float(p_holm),
@@ -208,13 +265,17 @@ def _estimate_labels(
         of_label = truth == index
         if not of_label.any():
             continue
-        recalled = [table[:, of_label] for table in correct]
-        recall_gain = estimate_mean(recalled[1].mean(0) - recalled[0].mean(0), codes[of_label], recalled)
+        recall_gain = _recall_gain(correct[0], correct[1], codes, of_label)
         weights = balancing_weights(of_label.astype(np.intp))
         separated = [weights * np.where(of_label, vote[:, :, index], 1 - vote[:, :, index]) for vote in votes]
         separation_gain = estimate_mean(separated[1].mean(0) - separated[0].mean(0), codes, separated, weights)
         estimates.append(_LabelEstimate(index, recall_gain, separation_gain))
     return estimates
+
+
+def _recall_gain(worse: Floats, better: Floats, codes: Ints, of_label: Bools) -> Estimate:
+    recalled = [table[:, of_label] for table in (worse, better)]
+    return estimate_mean(recalled[1].mean(0) - recalled[0].mean(0), codes[of_label], recalled)
 
 
 def _estimate_pairs(still: Sequence[Predictions], motion: Sequence[Predictions]) -> list[_PairEstimate]:

@@ -1,4 +1,4 @@
-"""Which model to use: the cheapest that is not worse by more than the margin."""
+"""Which model to use: the cheapest that is not worse by more than the margin, over all and for no label."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from stillmotion.comparison.measuring import Measure, Metric
+from stillmotion.comparison.per_label import missed_labels
 from stillmotion.comparison.predictions import Predictions, correct_by_training
 from stillmotion.statistics import ALPHA
 
@@ -15,7 +16,8 @@ class Recommendation:
     """The model to use by accuracy and cost. It does not take the verdict into account, so read both.
 
     Attributes:
-        model: the cheapest model, by time per clip, that is not worse than `best` by more than the margin.
+        model: the cheapest model, by time per clip, that is not worse than `best` by more than the margin, and does not
+            miss a label that `best` finds (`missed_labels`).
         best: the model with the highest accuracy on the test videos.
         accuracy_loss: accuracy of `best` less that of `model`.
         accuracy_loss_high: upper limit of `accuracy_loss` (one-sided 2.5 % over all models that are cheaper).
@@ -38,7 +40,7 @@ def recommend(
     """Recommend a model by accuracy and cost.
 
     Of the models that are cheaper than the best, take the cheapest that is significantly good enough, at 2.5 %,
-    divided by the number of cheaper models (Bonferroni).
+    divided by the number of cheaper models (Bonferroni), and does not find significantly less of a label.
 
     Args:
         predictions: the predictions of each model, one entry per training, all on the same videos.
@@ -66,6 +68,6 @@ def recommend(
     for name in candidates:
         loss = measure.gain(correct[name], correct[best])
         _, high = loss.interval(1 - ALPHA / len(candidates))
-        if high < margin:
+        if high < margin and not missed_labels({name: predictions[name]}, {best: predictions[best]}, margin):
             return Recommendation(name, best, loss.mean, high, pareto_front)
     return Recommendation(best, best, 0.0, 0.0, pareto_front)

@@ -93,12 +93,11 @@ def verdict_notes(verdict: Verdict) -> list[str]:
         lines.append(leaning_text(verdict))
     if verdict.missed_labels and not verdict.stills_miss_labels:
         named = ", ".join(
-            f"{gain.label} ({percent(gain.still)} found, {percent(gain.motion)} with motion)"
-            for gain in verdict.missed_labels[:8]
+            f"{loss.label} ({percent(loss.recall)} found, {percent(loss.better_recall)} by {loss.better})"
+            for loss in verdict.missed_labels[:8]
         )
-        lines.append(
-            f"labels that stills miss significantly more often: {named}{_more(verdict.missed_labels, 8, ', ...')}"
-        )
+        more = _more(verdict.missed_labels, 8, ", ...")
+        lines.append(f"labels that {_subject(verdict.still, 'still')} misses significantly more often: {named}{more}")
     if verdict.groups_to_decide and not verdict.sequential:
         lines.append(LOOKING_AGAIN)
     significant = [gain for gain in verdict.labels if gain.significant]
@@ -269,16 +268,21 @@ def _figures(verdict: Verdict) -> str:
 
 def _named(name: str, kind: str) -> str:
     """A model in a sentence, with what it sees in plain words unless its name says that: order (frames in order)."""
-    subject = name if name in RUNGS else f"the {kind} model {name}"
+    subject = _subject(name, kind)
     return f"{subject} ({caption(name)})" if caption(name) else subject
+
+
+def _subject(name: str, kind: str) -> str:
+    return name if name in RUNGS else f"the {kind} model {name}"
 
 
 def _missed_labels(verdict: Verdict) -> str:
     """Which labels the still model misses."""
     missed = verdict.missed_labels
     named = ", ".join(
-        f'"{gain.label}" ({percent(gain.still)} of its videos are found, {percent(gain.motion)} by {verdict.motion})'
-        for gain in missed[:3]
+        f'"{loss.label}" ({percent(loss.recall)} of its videos are found, {percent(loss.better_recall)} by '
+        f"{loss.better})"
+        for loss in missed[:3]
     )
     return f"{_named(verdict.still, 'still')} misses {named}{_more(missed, 3, ', ...')}"
 

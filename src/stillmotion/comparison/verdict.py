@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from stillmotion.comparison.guessing import guessing_sentence
 from stillmotion.comparison.measuring import Metric
-from stillmotion.comparison.per_label import LabelGain, PairGain
+from stillmotion.comparison.per_label import LabelGain, MissedLabel, PairGain
 from stillmotion.comparison.sentences import verdict_sentence
 from stillmotion.statistics import CONFIDENCE
 
@@ -125,6 +125,8 @@ class Verdict:
             (`require_motion_evidence`).
         contrasts: every motion model against every still model.
         labels: where motion helps, label by label.
+        missed: labels of which a still model finds significantly less than a motion model, by more than the margin, for
+            all still models.
         pairs: where motion helps, pair of labels by pair.
         warnings: what to keep in mind when reading the answer.
 
@@ -169,6 +171,7 @@ class Verdict:
     best_frame_reason: BestFrameReason | None = None
     contrasts: tuple[Contrast, ...] = ()
     labels: tuple[LabelGain, ...] = ()
+    missed: tuple[MissedLabel, ...] = ()
     pairs: tuple[PairGain, ...] = ()
     warnings: tuple[VerdictWarning, ...] = ()
 
@@ -233,31 +236,47 @@ class Verdict:
         return "motion" if leans and self.interval_answer == "undecided" else None
 
     @property
-    def missed_labels(self) -> tuple[LabelGain, ...]:
-        """Labels whose recall by the still model is significantly worse by more than the margin, over all labels."""
-        return tuple(gain for gain in self.labels if gain.low_for_all > self.margin)
+    def missed_labels(self) -> tuple[MissedLabel, ...]:
+        """Labels of which `still` finds significantly less than some motion model, by more than the margin."""
+        return tuple(loss for loss in self.missed if loss.model == self.still)
 
     @property
     def stills_miss_labels(self) -> bool:
         """Whether missed labels are what keeps stills from sufficing, now or with more data."""
-        could_suffice = self.interval_answer == "undecided" and self.difference < self.margin
-        return bool(self.missed_labels) and (could_suffice or self.interval_answer == "stills suffice")
+        if self.interval_answer == "stills suffice":
+            return bool(self.missed_labels)
+        incomplete = {loss.model for loss in self.missed}
+        none_complete = all(c.still in incomplete for c in self.contrasts if self._may_rest_on(c.still))
+        return self.interval_answer == "undecided" and self.difference < self.margin and none_complete
 
     @property
     def sufficient_stills(self) -> tuple[str, ...]:
-        """The still models that are not worse than any motion model by the margin."""
+        """The still models that *stills suffice* may rest on.
+
+        They are not worse than any motion model by the margin, miss no label, and beat guessing.
+        """
         highs: dict[str, float] = {}
         for contrast in self.contrasts:
             highs[contrast.still] = max(contrast.high, highs.get(contrast.still, -1.0))
-        return tuple(still for still, high in highs.items() if high < self.margin and self._may_rest_on(still))
+        unfit = {loss.model for loss in self.missed} | {
+            name for name, beats in self.beats_guessing.items() if not beats
+        }
+        return tuple(
+            still
+            for still, high in highs.items()
+            if high < self.margin and still not in unfit and self._may_rest_on(still)
+        )
 
     @property
     def needed_motions(self) -> tuple[str, ...]:
-        """The motion models that are better than every still model by more than the margin."""
+        """The motion models that are better than every still model by more than the margin, and than guessing."""
         lows: dict[str, float] = {}
         for contrast in self.contrasts:
             lows[contrast.motion] = min(contrast.low, lows.get(contrast.motion, 1.0))
-        return tuple(motion for motion, low in lows.items() if low > self.margin and self._may_rest_on(motion))
+        beats = self.beats_guessing
+        return tuple(
+            motion for motion, low in lows.items() if low > self.margin and beats[motion] and self._may_rest_on(motion)
+        )
 
     def _may_rest_on(self, name: str) -> bool:
         """Whether a claim may rest on a model: if models were named, on these alone, of which two are known."""
