@@ -50,7 +50,13 @@ def test_it_says_whether_one_picture_is_enough(comparison: Comparison, tmp_path:
             Contrast("several frames", "order", 0.0, -0.02, 0.02),
         )
         verdict = replace(
-            comparison.verdict, low=-0.2, high=0.01, labels=(), stills_beat_guessing=True, contrasts=contrasts
+            comparison.verdict,
+            low=-0.2,
+            high=0.01,
+            missed=(),
+            stills_beat_guessing=True,
+            others_beating_guessing=("one frame", "several frames"),
+            contrasts=contrasts,
         )
         suffice = replace(comparison, verdict=verdict, recommendation=None)
         assert f"To tell these labels apart, {text}" in text_of(suffice, tmp_path)
