@@ -8,9 +8,12 @@ import pytest
 
 from helpers.predictions import predictions, write_run
 from stillmotion.comparison import (
+    Comparison,
+    ContenderResult,
     Contrast,
     Step,
     compare_runs,
+    complete_comparison,
     ladder_sentence,
     read_comparison,
     step_sentence,
@@ -117,7 +120,7 @@ def test_sentences_of_steps_are_english() -> None:
         ("order", -0.28, 0.02, "The model that also sees their order is 28 points worse."),
         ("dense motion", -0.01, -0.001, "The model that sees dense motion is 1 point worse."),
     ):
-        assert sentence(rung, gain, -0.5, high, 0.01) == text  # type: ignore[arg-type]
+        assert sentence(rung, gain, -0.5, high, 0.01) == text
     assert sentence("changes", 0.04, -0.03, 0.11, 0.3) == (
         "Whether changes between frames help is uncertain (+4, -3 to +11)."
     )
@@ -156,6 +159,30 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
     assert ladder_sentence(comparison.ladder, undecided).endswith(" is undecided, leaning to motion.")
     undecided = replace(suffice, high=0.2, brier_low=-0.1)
     assert ladder_sentence(comparison.ladder, undecided).endswith(" Whether motion is needed is undecided.")
+
+
+def test_stills_that_all_start_from_nothing_are_warned_of_unless_they_suffice(tmp_path: Path) -> None:
+    comparison = compare_runs(ladder_runs(tmp_path))
+    assert comparison.verdict is not None
+
+    def warned(compared: Comparison) -> bool:
+        (verdict,) = filter(None, [complete_comparison(compared).verdict])
+        return "none_pretrained" in {warning.code for warning in verdict.warnings}
+
+    def with_contender(rung: str) -> Comparison:
+        rival = ContenderResult("pretrained", "frame_pool", {"backbone": "efficientnet-lite0"}, (0.1,), (1.0,))
+        return replace(
+            comparison,
+            models={**comparison.models, rung: replace(comparison.models[rung], contenders=(rival,))},
+        )
+
+    assert warned(comparison)
+    assert warned(complete_comparison(comparison))
+    assert warned(with_contender("changes"))
+    assert not warned(with_contender("one frame"))
+    assert not warned(replace(comparison, ladder=None))
+    for changes in ({"selected_by": "named"}, {"low": -0.2, "high": 0.01, "missed": (), "stills_beat_guessing": True}):
+        assert not warned(replace(comparison, verdict=replace(comparison.verdict, **changes)))
 
 
 def test_families_are_no_ladder(tmp_path: Path) -> None:
@@ -198,4 +225,4 @@ def test_everything_is_compared_by_the_metric(tmp_path: Path) -> None:
     assert balanced.recommendation is not None
     assert (plain.recommendation.best, balanced.recommendation.best) == ("several frames", "order")
     with pytest.raises(UsageError, match="no metric 'f1'"):
-        compare_runs(runs, metric="f1")  # type: ignore[arg-type]
+        compare_runs(runs, metric="f1")

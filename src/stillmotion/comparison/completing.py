@@ -10,9 +10,12 @@ from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.example_videos import ExampleVideo
 from stillmotion.comparison.motion_evidence import require_motion_evidence
 from stillmotion.comparison.records import Comparison
-from stillmotion.comparison.sentences import not_checked_text
+from stillmotion.comparison.sentences import none_pretrained_text, not_checked_text
 from stillmotion.comparison.verdict import Verdict, VerdictWarning
 from stillmotion.inspection.shortcuts import Shortcut, describe_shortcuts
+from stillmotion.models import pretrained_backbone
+
+COMPLETED = ("shortcuts", "not_checked", "none_pretrained")  # warnings that are given anew
 
 
 def complete_comparison(
@@ -42,9 +45,7 @@ def complete_comparison(
     """
     completed = replace(
         comparison,
-        verdict=complete_verdict(comparison.verdict, evidence, shortcuts, ladder=comparison.ladder is not None)
-        if comparison.verdict
-        else None,
+        verdict=_completed_verdict(comparison, evidence, shortcuts),
         evidence=evidence,
         shortcuts=tuple(shortcuts or ()),
         examples=tuple(examples),
@@ -52,11 +53,31 @@ def complete_comparison(
     return replace(completed, advice=give_advice(completed))
 
 
+def _completed_verdict(
+    comparison: Comparison, evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None
+) -> Verdict | None:
+    if comparison.verdict is None:
+        return None
+    completed = complete_verdict(comparison.verdict, evidence, shortcuts, ladder=comparison.ladder is not None)
+    settled = completed.answer == "stills suffice" or completed.selected_by == "named"
+    if comparison.ladder is None or settled or _tries_pretrained_stills(comparison):
+        return completed
+    return replace(completed, warnings=(*completed.warnings, VerdictWarning("none_pretrained", none_pretrained_text())))
+
+
+def _tries_pretrained_stills(comparison: Comparison) -> bool:
+    """Whether a contender of the still rungs had a pretrained backbone."""
+    stills = [model for model in comparison.models.values() if model.kind == "still"]
+    competing = [contender.options for model in stills for contender in model.contenders]
+    trained = [training.recipe.options for model in stills for training in model.trainings]
+    return any(pretrained_backbone(options) is not None for options in (*competing, *trained))
+
+
 def complete_verdict(
     verdict: Verdict, evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None, *, ladder: bool = False
 ) -> Verdict:
     """Apply evidence and shortcuts to a verdict from statistics (see `complete_comparison`)."""
-    statistical = (warning for warning in verdict.warnings if warning.code not in ("shortcuts", "not_checked"))
+    statistical = (warning for warning in verdict.warnings if warning.code not in COMPLETED)
     checked = require_motion_evidence(verdict, evidence or Evidence(), ladder=ladder)
     return replace(checked, warnings=(*statistical, *_warnings(evidence, shortcuts)))
 

