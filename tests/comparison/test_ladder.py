@@ -120,7 +120,7 @@ def test_sentences_of_steps_are_english() -> None:
         ("order", -0.28, 0.02, "The model that also sees their order is 28 points worse."),
         ("dense motion", -0.01, -0.001, "The model that sees dense motion is 1 point worse."),
     ):
-        assert sentence(rung, gain, -0.5, high, 0.01) == text
+        assert sentence(rung, gain, -0.5, high, 0.01) == text  # type: ignore[arg-type]
     assert sentence("changes", 0.04, -0.03, 0.11, 0.3) == (
         "Whether changes between frames help is uncertain (+4, -3 to +11)."
     )
@@ -225,4 +225,4 @@ def test_everything_is_compared_by_the_metric(tmp_path: Path) -> None:
     assert balanced.recommendation is not None
     assert (plain.recommendation.best, balanced.recommendation.best) == ("several frames", "order")
     with pytest.raises(UsageError, match="no metric 'f1'"):
-        compare_runs(runs, metric="f1")
+        compare_runs(runs, metric="f1")  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from helpers.comparisons import LADDER, fabricate_ladder
 from stillmotion.clips import ClipSpec
 from stillmotion.comparison import Comparison, ladder_sentence, read_comparison
 from stillmotion.reports.records import Record
-from stillmotion.reports.rendering import Section, render_section
+from stillmotion.reports.rendering import Section, number, points, render_section
 from stillmotion.reports.sections.contenders import CONTENDERS
 from stillmotion.reports.sections.search import SEARCH
 from stillmotion.reports.sections.training import TRAINING
@@ -29,16 +29,20 @@ def text_of(comparison: Comparison, section: Section = VERDICT) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", rendered.body)).replace("\N{NO-BREAK SPACE}", " ")
 
 
-def test_rungs_are_shown_from_the_bottom_up_with_accuracy_and_gain(comparison: Comparison) -> None:
+def test_rungs_are_shown_from_the_bottom_up_with_accuracy_gain_and_cost(comparison: Comparison) -> None:
     text = text_of(comparison)
     places = [text.index(f"{number} {rung}") for number, rung in enumerate(LADDER, start=1)]
     assert places == sorted(places)
     ladder = comparison.ladder
     assert ladder is not None
     for step in ladder.steps:
-        assert f"{100 * step.gain:+.0f}".replace("-", "\N{MINUS SIGN}").replace("+0", "0") in text
+        gain, low, high = (points(share) for share in (step.gain, step.low, step.high))
+        assert f"{gain} {low} to {high}" in text
     for rung in LADDER:
-        assert f"{100 * comparison.models[rung].accuracy.value:.0f} %" in text
+        accuracy, milliseconds = comparison.models[rung].accuracy, comparison.models[rung].cost.milliseconds_per_clip
+        interval = f"{100 * accuracy.low:.0f}\N{EN DASH}{100 * accuracy.high:.0f} %"
+        assert f"{100 * accuracy.value:.0f} % {interval}" in text
+        assert f"{number(milliseconds, 2, measured=True)}&nbsp;ms per clip" in text
 
 
 def test_a_gain_over_another_rung_than_the_one_before_says_so(comparison: Comparison) -> None:
