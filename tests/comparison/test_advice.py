@@ -94,8 +94,10 @@ def test_an_undecided_test_part_is_followed_by_a_test_on_all_recordings() -> Non
     assert actions(single) == ["test_all", "record_more_groups", "train_more_seeds"]
     assert texts(single)["test_all"] == (
         "Compare again with `--folds 5`: it tests on all 60 groups instead of 9, which would probably decide it, and "
-        "takes about five times as long."
+        "takes about five times as long. Looking twice at most doubles the chance of a wrong answer."
     )
+    at_every_look = replace(single, verdict=replace(undecided, sequential=True))
+    assert "twice" not in texts(at_every_look)["test_all"]
     more = replace(single, verdict=replace(undecided, groups_to_decide=80))
     assert "on all 60 groups instead of 9, and takes" in texts(more)["test_all"]
     guessing = replace(undecided, stills_beat_guessing=False, motion_beats_guessing=False, groups_to_decide=None)

@@ -395,6 +395,15 @@ def test_tasks_can_be_sent_to_another_process(run_plan: Plan) -> None:
         assert pickle.loads(pickle.dumps(task)) == task
 
 
+@pytest.mark.parametrize("finetune", [False, True])
+def test_on_the_ladder_those_that_see_pixels_mirror(finetune: bool) -> None:
+    settings = ComparisonSettings(backbones=("small", "efficientnet-lite0"), flip=True, finetune=finetune)
+    recipes = [settings.recipe(contender, "spread") for contender in settings.contenders]
+    frozen = [recipe.options.get("backbone") == "efficientnet-lite0" and not finetune for recipe in recipes]
+    assert any(frozen) != finetune
+    assert [recipe.augment.flip for recipe in recipes] == [not one for one in frozen]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -406,6 +415,7 @@ def test_tasks_can_be_sent_to_another_process(run_plan: Plan) -> None:
         ({"pool": "max"}, "on the ladder all ways to pool compete"),
         ({"preset": "classic", "backbones": ("efficientnet-lite0",)}, "has no pretrained backbone"),
         ({"backbones": ("small",), "finetune": True}, "fine-tuning takes a pretrained backbone"),
+        ({"families": ("frame_pool",), "backbones": ("efficientnet-lite0",), "flip": True}, "mirroring varies pixels"),
         ({"metric": "f1"}, "metric is 'f1'"),
         ({"families": ("conv4d",)}, "no family 'conv4d'"),
         ({"families": ("conv3d", "frame_pool", "conv3d")}, "families has 'conv3d' twice"),

@@ -45,6 +45,15 @@ def test_rungs_are_shown_from_the_bottom_up_with_accuracy_gain_and_cost(comparis
         assert f"{number(milliseconds, 2, measured=True)}&nbsp;ms per clip" in text
 
 
+def test_the_details_say_what_looking_again_does_unless_the_interval_holds_at_every_look(
+    comparison: Comparison,
+) -> None:
+    assert comparison.verdict is not None
+    note = "wrong answers become more frequent"
+    assert note in text_of(comparison)
+    assert note not in text_of(replace(comparison, verdict=replace(comparison.verdict, sequential=True)))
+
+
 def test_a_gain_over_another_rung_than_the_one_before_says_so(comparison: Comparison) -> None:
     assert comparison.ladder is not None
     first, second, *others = comparison.ladder.steps
@@ -106,7 +115,7 @@ def test_each_rung_has_clips_of_its_own(comparison: Comparison) -> None:
     windows = replace(same, models=seconds)
     assert gist_of(windows) == "curves and recipes; 4 to 7 frames per clip, in windows of 1 to 1.75 s"
     text = text_of(comparison, SEARCH)
-    assert "every contender started with the same videos, augmentation and seeds" in text
+    assert "every contender started with the same videos and seeds" in text
     assert "several frames sees as many frames as any motion model; one frame sees one." in text
     assert "every family started with the same clips, frame sizes" in text_of(replace(comparison, ladder=None), SEARCH)
 

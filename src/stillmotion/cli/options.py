@@ -106,7 +106,12 @@ Sequential = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Random seed, for the split and for training.", min=0)]
 Flip = Annotated[
-    bool, typer.Option("--flip", help="Mirror half of the training clips. Do not use it if left and right matter.")
+    bool,
+    typer.Option(
+        "--flip",
+        help="Mirror half of the training clips, for models that are trained on pixels. Do not use it if left and "
+        "right matter.",
+    ),
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace files that are there already.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Delete trainings with other settings in the folder.")]

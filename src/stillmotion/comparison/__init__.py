@@ -49,6 +49,7 @@ from stillmotion.comparison.records import (
 from stillmotion.comparison.sentences import (
     ANSWER_TITLES,
     EXAMPLE_REASONS,
+    LOOKING_AGAIN,
     best_frame_text,
     correction_text,
     leaning_text,
@@ -69,6 +70,7 @@ __all__ = [
     "ANSWER_TITLES",
     "COMPARISON_FILE",
     "EXAMPLE_REASONS",
+    "LOOKING_AGAIN",
     "AccuracyCurves",
     "Advice",
     "AdviceTopic",

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.records import Advice, Comparison, ContenderResult, ModelResult, TrainingSummary
-from stillmotion.comparison.sentences import LOOKING_AGAIN, leaning_text, selection_text
+from stillmotion.comparison.sentences import leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
 from stillmotion.formatting import count, duration, listed, percent, significant
 from stillmotion.models import RUNGS
@@ -248,6 +248,8 @@ def _test_all(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         f"Compare again with `--folds 5`: it tests on all {groups} groups instead of {verdict.groups}{enough}, and "
         "takes about five times as long."
     )
+    if not verdict.sequential:
+        text += " Looking twice at most doubles the chance of a wrong answer."
     return [Advice("test_all", "next_steps", text)]
 
 
@@ -261,7 +263,7 @@ def _more_recordings(verdict: Verdict) -> list[Advice]:
             "recordings help less."
         )
         if not verdict.sequential:
-            text += f" Add them all at once; {LOOKING_AGAIN}."
+            text += " Add them all before you compare again, or use `--sequential`."
         return [Advice("record_more_groups", "next_steps", text), *leaning]
     if not verdict.stills_beat_guessing:
         return []

@@ -84,6 +84,9 @@ class ComparisonSettings:
         if not 0 <= self.margin < 1:
             raise UsageError(f"margin is {self.margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
         check_fractions(self.fractions)
+        frozen = not self.finetune and all(pretrained_backbone(one.options) is not None for one in self.contenders)
+        if self.flip and frozen:
+            raise UsageError("mirroring varies pixels, and heads on frozen backbones see none: fine-tune them")
         for contender in self.contenders:  # checks frames, rate, size and options
             self.recipe(contender, "spread" if self.rate == "auto" else self.rate)
 
@@ -127,7 +130,10 @@ class ComparisonSettings:
         return by_hand(self.families, given | ({"backbone": self.backbones[0]} if self.backbones else {}))
 
     def recipe(self, contender: Contender, rate: Rate) -> Recipe:
-        """How a contender is trained: all get the same frames, augmentation and seed, and `epochs` if it is given."""
+        """How a contender is trained: all get the same frames and seed, and `epochs` if it is given.
+
+        Those that see pixels get the same augmentation.
+        """
         pretrained = pretrained_backbone(contender.options) is not None
         spec = self.spec(rate)
         if pretrained:  # which sees frames of the size that it was made for
@@ -136,7 +142,7 @@ class ComparisonSettings:
         return make_recipe(
             contender.family,
             spec=spec,
-            augment=Augment(flip=self.flip),
+            augment=Augment(flip=self.flip and (self.finetune or not pretrained)),
             seed=self.seed,
             finetune=self.finetune and pretrained,
             **given,

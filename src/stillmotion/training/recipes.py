@@ -71,7 +71,8 @@ def make_recipe(family: str | Builder, **given: Unpack[RecipeSettings]) -> Recip
         The recipe, with defaults for whatever is not given.
 
     Raises:
-        UsageError: an unknown family, setting or value, or fine-tuning without a pretrained backbone.
+        UsageError: an unknown family, setting or value, fine-tuning without a pretrained backbone, or mirroring for a
+            head on a frozen one.
 
     Examples:
         >>> recipe = sm.make_recipe("frame_pool", pool="attention", spec=sm.ClipSpec(frames=8))
@@ -96,7 +97,10 @@ def make_recipe(family: str | Builder, **given: Unpack[RecipeSettings]) -> Recip
     settings.setdefault("spec", ClipSpec(size=default_size(options)))
     if find_family(family).rung == "one frame":
         settings["spec"] = _with_one_frame(settings["spec"])
-    return Recipe(family, options, **settings)
+    recipe = Recipe(family, options, **settings)
+    if recipe.augment.flip and frozen_backbone(recipe) is not None:
+        raise UsageError(f"{family}: mirroring varies pixels, and a head on a frozen backbone sees none: fine-tune it")
+    return recipe
 
 
 def name_family(family: str | Builder, kind: Kind | None = None) -> str:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.comparison import AdviceTopic, Verdict, correction_text, selection_text, verdict_details
+from stillmotion.comparison import (
+    LOOKING_AGAIN,
+    AdviceTopic,
+    Verdict,
+    correction_text,
+    selection_text,
+    verdict_details,
+)
 from stillmotion.reports.geometry import scale, ticks
 from stillmotion.reports.ladder import ladder_figure
 from stillmotion.reports.records import Record
@@ -39,6 +46,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "plot": _plot(verdict),
         "takeaways": takeaways,
         "verdict": verdict,
+        "looking_again": render_text(LOOKING_AGAIN[:1].upper() + LOOKING_AGAIN[1:]),
         "level": number(100 * verdict.level) + PERCENT,
         "selection": render_text(selection_text(verdict) + correction_text(verdict)),
     }
