@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
 
-from helpers.media import noise, write_video, write_with_sound
+from helpers.media import Pictures, noise, write_video, write_with_sound
 from stillmotion.data import Video, Videos
 from stillmotion.inspection import (
     SHORTCUT_NAMES,
@@ -16,6 +19,9 @@ from stillmotion.inspection import (
     find_shortcuts,
     shortcuts as shortcuts_module,
 )
+
+# What else such a video shows: a border or a clock is part of the background.
+ALSO = {"borders": ("background", "brightness"), "text": ("background", "brightness")}
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +113,53 @@ def test_the_description_names_what_warns_with_the_best_predictor_first() -> Non
     )
     description = describe_shortcuts([brightness, duration, background])
     assert description.startswith("the background alone (100 %) and the brightness (90 %) each predict the label")
+
+
+def pan(wall: Pictures, number: int) -> tuple[Pictures, int]:
+    """The camera pans to the left or to the right."""
+    steps = range(12) if number % 2 else range(11, -1, -1)
+    return np.stack([wall[30:90, 30 + 3 * step : 110 + 3 * step] for step in steps]), 12
+
+
+def borders(wall: Pictures, number: int) -> tuple[Pictures, int]:
+    """One label has black borders; the light differs more than they change it."""
+    frames = (wall[None, 30:90, 30:110].repeat(12, axis=0) * (0.5 + 0.04 * (number // 2))).astype(np.uint8) + 20
+    if number % 2:
+        frames[:, :3] = frames[:, -3:] = 0
+    return frames, 12
+
+
+def clock(wall: Pictures, number: int) -> tuple[Pictures, int]:
+    """One label has a burnt-in clock."""
+    frames = wall.repeat(2, axis=0).repeat(2, axis=1)[None].repeat(12, axis=0)
+    for t, frame in enumerate(frames if number % 2 else ()):
+        image = Image.fromarray(frame)
+        ImageDraw.Draw(image).text((12, 214), f"08:15:{t:02d} CAM1", (255,) * 3, ImageFont.load_default(size=18))
+        frame[:] = np.asarray(image)
+    return frames, 12
+
+
+def encoder(wall: Pictures, number: int) -> tuple[Pictures, int]:
+    """One label's encoder sets keyframes more often."""
+    return wall[None, 30:90, 30:110].repeat(25, axis=0), (5, 8)[number % 2]
+
+
+@pytest.mark.parametrize(
+    ("film", "kind"), [(pan, "camera"), (borders, "borders"), (clock, "text"), (encoder, "keyframes")]
+)
+def test_what_the_camera_and_the_file_tell_is_warned_of(
+    film: Callable[[Pictures, int], tuple[Pictures, int]], kind: str, tmp_path: Path
+) -> None:
+    videos = []
+    for number in range(24):
+        spots = gaussian_filter(np.random.default_rng((9, number)).normal(0, 1, (120, 200)), 2)
+        wall = np.clip(120 + 40 * spots / spots.std(), 0, 255).astype(np.uint8)[..., None].repeat(3, axis=-1)
+        frames, keyframes = film(wall, number)
+        write_video(tmp_path / f"{number}.mp4", frames, keyframes=keyframes)
+        videos.append(Video(f"{number}.mp4", "ab"[number % 2], f"g{number // 2}"))
+    warned = {shortcut.kind for shortcut in find_shortcuts(Videos(tmp_path, tuple(videos))) if shortcut.warns}
+    assert kind in warned
+    assert warned <= {kind, *ALSO.get(kind, ())}
 
 
 def test_sound_that_predicts_the_label_is_found(tmp_path: Path) -> None:
