@@ -127,5 +127,5 @@ def _known(family: str, given: Options) -> dict[str, str | bool | int | float]:
 
 def _short(backbone: str) -> str:
     """A backbone's name without the folder and the ending of a file."""
-    file, separator, layer = backbone.rpartition(".keras:")
-    return f"{Path(file).name}-{layer}" if separator else backbone
+    file, _, layer = backbone.rpartition(":")
+    return f"{Path(file).stem}-{layer}" if Path(file).suffix in (".keras", ".h5") else backbone
