@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from helpers.executors import FabricatingExecutor, opened_dataset
-from stillmotion.clips import OpenedVideos
+from stillmotion.clips import OpenedVideos, Rate
 from stillmotion.errors import UsageError
 from stillmotion.experiments import (
     ComparisonPlan,
@@ -33,7 +33,7 @@ from stillmotion.training import EFFORTS
 
 Plan = Callable[..., tuple[ComparisonPlan, FabricatingExecutor]]
 THREE = ("frame_pool", "cnn_rnn", "conv3d")
-LADDER = {"families": None, "backbones": ("small", "efficientnet-lite0")}
+LADDER: dict[str, Any] = {"families": None, "backbones": ("small", "efficientnet-lite0")}
 
 
 @pytest.fixture
@@ -299,6 +299,17 @@ def test_rates_are_those_of_the_rung_that_sees_the_order(run_plan: Plan) -> None
     assert {task.folder.name: task.recipe.spec.frames for task in rates} == {
         f"{folder}{frames}": frames for frames in (2, 4, 8, 32)
     }
+
+
+@pytest.mark.parametrize(("rate", "most"), [("spread", 32), (5.0, 32), (10.0, 16)])
+def test_rates_above_the_videos_own_are_not_tried(rate: Rate, most: int, tmp_path: Path) -> None:
+    """They have 10 frames per second."""
+    plan = ComparisonPlan(
+        ComparisonSettings(**LADDER, effort="standard"), replace(opened_dataset(tmp_path), rate=rate), tmp_path / "out"
+    )
+    executor = FabricatingExecutor(lambda recipe: 1.0)
+    comparison = execute(plan, executor)
+    assert [result.frames for result in comparison.rates] == [n for n in (2, 4, 8, 16, 32) if n <= most]
 
 
 def test_a_time_budget_sets_the_epochs(tmp_path: Path) -> None:

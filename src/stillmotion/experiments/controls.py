@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from stillmotion.clips import OpenedVideos
+from stillmotion.clips import OpenedVideos, Rate, cap_rate
 from stillmotion.clips.spec import Order
 from stillmotion.comparison import (
     Evidence,
@@ -154,11 +154,20 @@ class Controls:
         }
 
     def rates(self) -> dict[int, list[PlannedRun]]:
-        """The rung that sees the order of frames, by the number of frames in a window; empty if effort is quick."""
+        """The rung that sees the order of frames, by the number of frames in a window; empty if effort is quick.
+
+        No more frames than the videos have: the same ones again would tell nothing.
+        """
         ordered = [run for run in self.first_seed if run.model == ORDER]
         if not ordered or not self.plan.settings.trains_controls:
             return {}
-        return {frames: [self._at_rate(run, frames) for run in ordered] for frames in FRAMES}
+        own_rates = [segment.facts.rate for segment in self.plan.dataset.opened]
+        planned = {frames: [self._at_rate(run, frames) for run in ordered] for frames in FRAMES}
+
+        def has_frames(rate: Rate) -> bool:
+            return rate == "spread" or cap_rate(rate, own_rates) == rate
+
+        return {frames: runs for frames, runs in planned.items() if has_frames(runs[0].recipe.spec.rate)}
 
     def rate_results(self, runs: Mapping[str, Sequence[Run]], results: Results) -> tuple[RateResult, ...]:
         """What `rates` shows.
