@@ -153,7 +153,7 @@ def test_controls_are_the_verdicts_models_without_motion_and_with_less_to_learn_
 
 def test_on_the_ladder_contenders_get_equal_budgets_and_validation_alone_chooses(tmp_path: Path) -> None:
     """The one that is best on validation is tested, and trained again with the second seed; the others are not."""
-    settings = ComparisonSettings(**LADDER, seeds=2, epochs=9)  # type: ignore[arg-type]
+    settings = ComparisonSettings(**LADDER, seeds=2, epochs=9)
     plan = ComparisonPlan(settings, opened_dataset(tmp_path, folds=2), tmp_path / "out")
 
     def best(recipe: Recipe) -> bool:
@@ -197,7 +197,7 @@ def test_on_the_ladder_contenders_get_equal_budgets_and_validation_alone_chooses
 
 
 def test_a_tie_on_validation_is_broken_by_the_loss(tmp_path: Path) -> None:
-    plan = ComparisonPlan(ComparisonSettings(**LADDER), opened_dataset(tmp_path), tmp_path / "out")  # type: ignore[arg-type]
+    plan = ComparisonPlan(ComparisonSettings(**LADDER), opened_dataset(tmp_path), tmp_path / "out")
     candidates = plan.candidates()
     results = FabricatingExecutor(lambda recipe: 1.0).run(plan.compete(candidates))
     one = next(one for one in candidates if one.contender.name == "efficientnet-lite0 attention")
@@ -257,7 +257,7 @@ def test_a_pretrained_backbone_competes_where_its_weights_are(monkeypatch: pytes
 
 
 def test_pretrained_backbones_see_frames_of_their_own_size_and_are_tuned_on_demand() -> None:
-    settings = ComparisonSettings(**LADDER, size=48, finetune=True)  # type: ignore[arg-type]
+    settings = ComparisonSettings(**LADDER, size=48, finetune=True)
     for contender in settings.contenders:
         recipe = settings.recipe(contender, "spread")
         pretrained = contender.options.get("backbone") == "efficientnet-lite0"
