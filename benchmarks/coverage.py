@@ -15,7 +15,7 @@ their own, each with a truth at which a claim is just false: its share of claims
 """
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -31,6 +31,7 @@ from stillmotion.comparison.per_label import label_gains, missed_labels, pair_ga
 from stillmotion.comparison.predictions import Predictions
 from stillmotion.models import STILL_RUNGS
 from stillmotion.statistics import (
+    Estimate,
     Floats,
     Ints,
     balancing_weights,
@@ -95,6 +96,7 @@ SCORES = {
     "motion knows more": ((0.5, 2.0), (4.0, 3.0)),
     "motion knows a little more": ((1.0, 1.35), (2.0, 2.0)),
 }
+SEED = 0
 LOOKS = (6, 8, 10, 12, 14, 16, 18, 20, 25, 30, 35, 40, 50, 60, 80, 100)  # groups
 LABELS = ((1, 1, 1), (8, 1, 1), (16, 1, 1, 1, 1))  # videos of each label, in proportion
 
@@ -301,6 +303,11 @@ def _claims(
     return helped, any(pair.p_holm < 0.05 for pair in pair_gains(still, motion))
 
 
+def drawing(key: tuple[int, ...]) -> np.random.Generator:
+    """Draws the test sets of a setting; with `--seed`, others."""
+    return np.random.default_rng((*key, SEED) if SEED else key)
+
+
 def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> Iterator[dict[str, Any]]:
     """How often the verdict of two still and three motion rungs is a claim that is just false at the margin."""
     stills, motions = STILL_RUNGS, ("motion 1", "motion 2", "motion 3")
@@ -312,7 +319,7 @@ def ladder_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> It
         for clips, spread in ((1, 0.0), (4, 1.0), ("half in one group", 1.0)):
             codes = group_codes_of(clips, groups)
             for case, accuracies in LADDERS.items():
-                rng = np.random.default_rng((6, groups, len(codes)))
+                rng = drawing((6, groups, len(codes)))
                 counts = {f"{answer}, {how}": 0 for how in choices for answer in ("needed", "suffice")}
                 for _ in range(draws):
                     correct = dict(zip((*stills, *motions), _rungs(rng, codes, accuracies, spread), strict=True))
@@ -335,7 +342,7 @@ def guessing_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
             codes = np.repeat(np.arange(groups), clips)
             names, n = tuple(map(str, range(len(codes)))), len(codes)
             truth = (codes + np.tile(np.arange(clips), groups)) % labels
-            rng = np.random.default_rng((9, groups, clips))
+            rng = drawing((9, groups, clips))
             counts = {"stills": 0, "motion": 0, "an answer": 0, "an answer, validation": 0}
             for _ in range(draws):
                 models = [
@@ -372,7 +379,7 @@ def balanced_rows(draws: int, group_counts: tuple[int, ...] = (10, 30, 100)) -> 
         for clips, correlation in ((1, 0.0), (4, 0.3), (4, 1.0)):
             codes = group_codes_of(clips, groups)
             for share, by_group in ((0.1, False), (0.1, True), (0.4, True)):
-                rng = np.random.default_rng((7, groups, clips, round(10 * correlation), round(10 * share)))
+                rng = drawing((7, groups, clips, round(10 * correlation), round(10 * share)))
                 for chances in cases:
                     intervals = []
                     rare, common = (draw_differences(rng, draws, codes, correlation, chance) for chance in chances)
@@ -396,7 +403,7 @@ def missed_rows(draws: int, group_counts: tuple[int, ...] = (20, 60, 200)) -> It
     for groups, motions in product(group_counts, (1, 3)):
         codes, n = np.repeat(np.arange(groups), 4), 4 * groups
         for percent, still_recall, motion_recall in RARE:
-            rng = np.random.default_rng((8, groups, motions, percent, round(100 * still_recall)))
+            rng = drawing((8, groups, motions, percent, round(100 * still_recall)))
             missed = 0
             for _ in range(draws):
                 truth = (rng.random(n) < percent / 100).astype(np.intp)
@@ -420,7 +427,7 @@ def leaning_rows(draws: int, group_counts: tuple[int, ...] = (6, 12, 30)) -> Ite
         for clips, spread in ((1, 0.0), (5, 1.5)):
             codes = group_codes_of(clips, groups)
             for case, (skills, sharpness) in SCORES.items():
-                rng = np.random.default_rng((9, groups, len(codes)))
+                rng = drawing((9, groups, len(codes)))
                 found = []
                 for _ in range(draws):
                     still, motion = _scored(rng, codes, skills, sharpness, spread)
@@ -441,12 +448,12 @@ def leaning_rows(draws: int, group_counts: tuple[int, ...] = (6, 12, 30)) -> Ite
 def _scored(
     rng: np.random.Generator,
     codes: Ints,
-    skills: tuple[float, float],
-    sharpness: tuple[float, float],
+    skills: Sequence[float],
+    sharpness: Sequence[float],
     spread: float,
     classes: int = 4,
 ) -> list[Predictions]:
-    """A still and a motion model whose scores are alike in part, more for the true label, and too sure or not."""
+    """Models whose scores are alike in part, more for the true label, and too sure or not."""
     n, names = len(codes), tuple(map(str, range(len(codes))))
     truth, shared = rng.integers(classes, size=n), rng.normal(size=(n, classes))
     models = []
@@ -456,6 +463,27 @@ def _scored(
         groups, labels = tuple(f"{code:03d}" for code in codes), tuple(map(str, range(classes)))
         models.append(Predictions(names, groups, labels, truth, softmax(sharp * scores, axis=1)))
     return models
+
+
+def leaning_ladder_rows(draws: int, group_counts: tuple[int, ...] = (12, 30)) -> Iterator[dict[str, Any]]:
+    """The same for two still and three motion rungs that know equally much: how often the verdict claims anything."""
+    motions = ("motion 1", "motion 2", "motion 3")
+    for groups in group_counts:
+        for case in ("equal", "equal, stills overconfident", "equal, motion overconfident", "equal and good"):
+            skills, sharpness = SCORES[case]
+            codes = group_codes_of(1, groups)
+            rng = drawing((11, groups))
+            found = []
+            for _ in range(draws):
+                kinds = [0, 0, 1, 1, 1]
+                models = _scored(rng, codes, [skills[kind] for kind in kinds], [sharpness[kind] for kind in kinds], 0.0)
+                named = dict(zip((*STILL_RUNGS, *motions), models, strict=True))
+                verdict = decide_among(
+                    {name: named[name] for name in STILL_RUNGS}, {name: named[name] for name in motions}
+                )
+                found.append((verdict.leaning is not None, verdict.answer == "motion needed"))
+            leaning, needed = np.mean(found, axis=0)
+            yield {"groups": groups, "case": case, "leaning": leaning, "needed": needed}
 
 
 def looking_rows(draws: int, looks: tuple[int, ...] = LOOKS) -> Iterator[dict[str, Any]]:
@@ -468,7 +496,7 @@ def looking_rows(draws: int, looks: tuple[int, ...] = LOOKS) -> Iterator[dict[st
         for case in ("at the margin, one-sided", "at the margin", "at the margin, often differ", "motion gains 0.45"):
             chances = DIFFERENCES[case]
             for anew in (0.0, 0.5):
-                rng = np.random.default_rng((10, clips, round(10 * correlation), round(10 * anew)))
+                rng = drawing((10, clips, round(10 * correlation), round(10 * anew)))
                 wrong = np.zeros((draws, 2, 2), bool)
                 samples = draw_differences(rng, draws, codes, correlation, chances)
                 truth = chances[0] - chances[1]
@@ -487,6 +515,34 @@ def looking_rows(draws: int, looks: tuple[int, ...] = LOOKS) -> Iterator[dict[st
                     "usual, needed": usual[0], "usual, suffice": usual[1],
                     "sequential, needed": always[0], "sequential, suffice": always[1],
                 }  # fmt: skip
+
+
+def looking_ladder_rows(draws: int, looks: tuple[int, ...] = LOOKS) -> Iterator[dict[str, Any]]:
+    """How often a ladder's verdict that holds at every look makes a false claim at any, with a gain of the margin."""
+    motions = ("motion 1", "motion 2", "motion 3")
+    choice = Choice(STILL_RUNGS, motions, error_shares(STILL_RUNGS, motions))
+    for clips, spread in ((1, 0.0), (4, 1.0)):
+        codes = group_codes_of(clips, looks[-1])
+        for case, accuracies in LADDERS.items():
+            rng = drawing((12, clips))
+            wrong = np.zeros((draws, 2), bool)
+            for draw in range(draws):
+                right = dict(zip((*STILL_RUNGS, *motions), _rungs(rng, codes, accuracies, spread), strict=True))
+                for groups in looks:
+                    own = codes < groups
+                    intervals = {}
+                    for pair in product(STILL_RUNGS, motions):
+                        gain = estimate_mean((right[pair[1]] - right[pair[0]])[own], codes[own])
+
+                        def at_look(level: float, gain: Estimate = gain, groups: int = groups) -> tuple[float, float]:
+                            return gain.interval(sequential_level(groups, level))
+
+                        intervals[pair] = choice.interval(pair, at_look, 0.95)
+                    named = choice.pair((STILL_RUNGS[1], motions[0]), intervals.__getitem__, MARGIN, right)
+                    low, high = choice.limits(named, intervals.__getitem__)
+                    wrong[draw] |= (low > MARGIN, high < MARGIN)
+            needed, suffice = wrong.mean(axis=0)
+            yield {"case": case, "clips": clips, "needed": needed, "suffice": suffice}
 
 
 def print_rows(rows: Iterable[dict[str, Any]]) -> None:
@@ -555,7 +611,9 @@ MORE: dict[str, Callable[[int], Iterator[dict[str, Any]]]] = {
     "balanced": balanced_rows,
     "missed": missed_rows,
     "leaning": leaning_rows,
+    "leaning-ladder": leaning_ladder_rows,
     "looking": looking_rows,
+    "looking-ladder": looking_ladder_rows,
 }
 
 
@@ -571,8 +629,11 @@ def main() -> None:
         default="",
         help="only this table, with as many sets a setting",
     )
+    parser.add_argument("--seed", type=int, default=0, help="draw other test sets for the table of --only")
     chosen = parser.parse_args()
     draws = chosen.draws
+    global SEED
+    SEED = chosen.seed
     if chosen.only:
         return print_rows(MORE[chosen.only](draws))
     rows = list(difference_rows(draws))

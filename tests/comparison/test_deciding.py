@@ -389,6 +389,16 @@ def test_a_sequential_verdict_is_at_the_level_of_its_number_of_groups() -> None:
     assert "(95 % interval at every look " in verdict.sentence
 
 
+def test_a_sequential_verdict_divides_the_error_of_all_looks_among_the_models() -> None:
+    still, motions = three_motions()
+    among = decide_among({"still": [still]}, motions, sequential=True)
+    level = sequential_level(120, 1 - 0.05 / 3)
+    assert among.low == gain_at(level, still, motions["c"][0])[0]
+    assert level > 1 - (1 - sequential_level(120)) / 3
+    recall = finding_falls(0.2, 1.0)
+    assert decide(recall[:1], recall[1:], sequential=True).missed[0].low < decide(recall[:1], recall[1:]).missed[0].low
+
+
 def test_motion_is_needed_only_if_the_motion_model_beats_guessing() -> None:
     above = replace(VERDICT, low=0.1, high=0.3, motion_beats_guessing=False)
     assert (above.answer, above.blocked_by) == ("undecided", ("motion_not_better_than_guessing",))

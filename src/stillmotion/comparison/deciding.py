@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from math import ceil
 
 import numpy as np
 from scipy.special import ndtri
 
-from stillmotion.comparison.choosing import Choice, Pair, error_shares
+from stillmotion.comparison.choosing import Choice, Interval, Pair, error_shares
 from stillmotion.comparison.leaning import brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure, Metric, check_metric
-from stillmotion.comparison.per_label import label_gains, missed_labels, pair_gains
+from stillmotion.comparison.per_label import AtLook, label_gains, missed_labels, pair_gains
 from stillmotion.comparison.predictions import Predictions, as_trainings, check_same_videos, correct_by_training
 from stillmotion.comparison.sentences import MIN_GROUPS, few_groups_text, videos_as_groups_text
 from stillmotion.comparison.verdict import Contrast, Selection, Verdict, VerdictWarning
@@ -125,7 +126,7 @@ def decide_among(
     measure = Measure(first, metric)
     tables = {name: correct_by_training(trainings) for name, trainings in predictions.items()}
     accuracy = {name: measure.mean(table) for name, table in tables.items()}
-    level = _level(measure.groups, sequential=sequential)
+    at_look = _at_look(measure.groups, sequential=sequential)
     candidates = (
         [name for name in stills if not about or name in about],
         [name for name in motions if not about or name in about],
@@ -135,7 +136,7 @@ def decide_among(
     choice = Choice(stills, motions, error_shares(*candidates, chosen))
 
     gains = {(s, m): measure.gain(tables[s], tables[m]) for s in stills for m in motions}
-    contrasts = {pair: choice.interval(pair, gain.interval, level) for pair, gain in gains.items()}
+    contrasts = {pair: choice.interval(pair, _interval(gain, at_look), CONFIDENCE) for pair, gain in gains.items()}
     best = tuple(max(names, key=accuracy.__getitem__) for names in candidates)
     most_frequent = (first.truth == np.bincount(first.truth).argmax()).astype(float)
     above_guessing = {name: measure.estimate(table.mean(0) - most_frequent) for name, table in tables.items()}
@@ -143,30 +144,34 @@ def decide_among(
     beating_guessing = {
         name
         for name, table in tables.items()
-        for at in (choice.level(name, level),)
+        for at in (at_look(choice.level(name, CONFIDENCE)),)
         if above_guessing[name].interval(at)[0] > 0
         or (metric == "accuracy" and _beats_share(table.mean(0), most_frequent, measure, at))
     }
     of_stills, of_motions = ({name: predictions[name] for name in names} for names in (stills, motions))
-    missed = missed_labels(of_stills, of_motions, margin, level)
+    missed = missed_labels(of_stills, of_motions, margin, at_look)
     complete = predictions.keys() - {loss.model for loss in missed}
     preferred = chosen or (best[0], best[1])
     pair = still, motion = choice.pair(preferred, contrasts.__getitem__, margin, complete & beating_guessing)
     low, high = choice.limits(pair, contrasts.__getitem__)
-    equivalence = choice.limits(pair, lambda other: choice.interval(other, gains[other].interval, 1 - 2 * (1 - level)))
+    equivalence = choice.limits(
+        pair, lambda other: choice.interval(other, _interval(gains[other], at_look), 1 - 2 * (1 - CONFIDENCE))
+    )
     robust = choice.limits(
         pair,
         lambda other: choice.interval(
             other,
-            lambda at: cluster_robust_interval(
-                tables[other[1]].mean(axis=0) - tables[other[0]].mean(axis=0), measure.codes, at
+            lambda level: cluster_robust_interval(
+                tables[other[1]].mean(axis=0) - tables[other[0]].mean(axis=0), measure.codes, at_look(level)
             ),
-            level,
+            CONFIDENCE,
         ),
     )
     scores = {name: brier_scores(trainings, measure) for name, trainings in predictions.items()}
     brier = {(s, m): brier_gain(scores[s], scores[m], measure) for s, m in gains}
-    brier_low, brier_high = choice.limits(pair, lambda other: choice.interval(other, brier[other].interval, level))
+    brier_low, brier_high = choice.limits(
+        pair, lambda other: choice.interval(other, _interval(brier[other], at_look), CONFIDENCE)
+    )
     verdict = Verdict(
         still=still,
         motion=motion,
@@ -222,8 +227,13 @@ def check_margin(margin: float) -> None:
         raise UsageError(f"margin is {margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
 
 
-def _level(groups: float, *, sequential: bool) -> float:
-    return sequential_level(groups) if sequential else CONFIDENCE
+def _at_look(groups: float, *, sequential: bool) -> AtLook:
+    """The level of one look for a claim that is to hold at a level, at this look or, if sequential, at all."""
+    return partial(sequential_level, groups) if sequential else float
+
+
+def _interval(estimate: Estimate, at_look: AtLook) -> Callable[[float], Interval]:
+    return lambda level: estimate.interval(at_look(level))
 
 
 def _selected_by(pair: Pair, pairs: int, chosen: Pair | None, *, named: bool) -> Selection:
@@ -262,16 +272,16 @@ def _groups_to_decide(
     z = float(ndtri(POWER))
     groups = next(iter(gains.values())).groups
     for factor in map(float, np.geomspace(1.0, MAX_GROUPS_FACTOR, 200)):
-        level = _level(groups * factor, sequential=sequential)
+        at_look = _at_look(groups * factor, sequential=sequential)
         larger = {pair: gain.times(factor) for pair, gain in gains.items()}
         expected = {}
         for pair, gain in larger.items():
-            low, high = choice.interval(pair, gain.interval, level)
+            low, high = choice.interval(pair, _interval(gain, at_look), CONFIDENCE)
             expected[pair] = (low - z * gain.observed_se, high + z * gain.observed_se)
         pair = choice.pair(preferred, expected.__getitem__, margin, complete)
         low, high = choice.limits(pair, expected.__getitem__)
         model = pair[1] if low > margin else pair[0]
-        above = above_guessing[model].times(factor).interval(choice.level(model, level))
+        above = above_guessing[model].times(factor).interval(at_look(choice.level(model, CONFIDENCE)))
         if (low >= margin or high <= margin) and above[0] > 0 and model in complete:
             return ceil(groups * factor - 1e-9)
     return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from stillmotion.statistics import (
     holm,
 )
 
+AtLook = Callable[[float], float]
 MAX_PAIRS = 300  # reported: those where motion helps most
 MAX_LABELS = 50  # with more labels, pairs are too many to ask about one by one
 _NEAR_GUESSING = 0.75  # of two labels; halfway between guessing and always right
@@ -139,18 +140,18 @@ def missed_labels(
     models: Mapping[str, Sequence[Predictions]],
     better: Mapping[str, Sequence[Predictions]],
     margin: float,
-    level: float = CONFIDENCE,
+    at_look: AtLook = float,
 ) -> tuple[MissedLabel, ...]:
     """Labels of which a model finds significantly less than a better one, by more than the margin.
 
-    For each of `models` by itself, the chance of naming any label falsely is that of one test at `level`: it is divided
-    among the labels and the better models (Bonferroni).
+    For each of `models` by itself, the chance of naming any label falsely is 2.5 %: it is divided among the labels and
+    the better models (Bonferroni).
 
     Args:
         models: the predictions of models that might do instead of better ones, one entry per training.
         better: the predictions of the better models, of the same videos.
         margin: the largest loss of recall that is acceptable, as a share.
-        level: confidence of the two-sided interval of whose limits the lower one must be above the margin.
+        at_look: the level of one look for a claim that is to hold at a level; by default the same.
 
     Returns:
         One entry for each label that a model misses, in order of the models, the largest loss first.
@@ -159,14 +160,14 @@ def missed_labels(
     _, codes = group_codes(first.groups)
     correct = {name: correct_by_training(trainings) for name, trainings in (*models.items(), *better.items())}
     present = np.unique(first.truth)
-    each = 1 - (1 - level) / (len(present) * len(better))
+    level = at_look(1 - (1 - CONFIDENCE) / (len(present) * len(better)))
     missed = []
     for name in models:
         losses = []
         for index in present:
             of_label = first.truth == index
             gains = {other: _recall_gain(correct[name], correct[other], codes, of_label) for other in better}
-            lows = {other: gain.interval(each)[0] for other, gain in gains.items()}
+            lows = {other: gain.interval(level)[0] for other, gain in gains.items()}
             other = max(lows, key=lows.__getitem__)
             if lows[other] > margin:
                 recall, better_recall = (float(correct[model][:, of_label].mean()) for model in (name, other))
