@@ -21,7 +21,7 @@ ARRAYS: list[NDArray[Any]] = [
 
 def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     store_entry(tmp_path / "ab" / "entry", ARRAYS)
-    loaded = load_entry(tmp_path / "ab" / "entry")
+    loaded = load_entry(tmp_path / "ab" / "entry", 3)
     assert loaded is not None
     for array, original in zip(loaded, ARRAYS, strict=True):
         assert array.dtype == original.dtype
@@ -33,7 +33,7 @@ def test_reading_parses_no_syntax_tree(tmp_path: Path, monkeypatch: pytest.Monke
     store_entry(tmp_path / "entry", ARRAYS)
     monkeypatch.setattr(ast, "parse", None)
     monkeypatch.setattr(ast, "literal_eval", None)
-    assert load_entry(tmp_path / "entry") is not None
+    assert load_entry(tmp_path / "entry", 3) is not None
 
 
 def header(text: str) -> bytes:
@@ -53,4 +53,9 @@ def header(text: str) -> bytes:
 )
 def test_a_damaged_entry_is_no_entry(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "entry").write_bytes(damage)
-    assert load_entry(tmp_path / "entry") is None
+    assert load_entry(tmp_path / "entry", 1) is None
+
+
+def test_an_entry_with_another_number_of_arrays_is_none(tmp_path: Path) -> None:
+    store_entry(tmp_path / "entry", ARRAYS)
+    assert load_entry(tmp_path / "entry", 2) is load_entry(tmp_path / "entry", 4) is None

@@ -302,6 +302,13 @@ def test_segments_a_hundredth_of_a_second_apart_have_names_of_their_own(tmp_path
     assert [video.name for video in read_videos(tmp_path / "t.csv")] == ["a.mp4@12345.61-12346", "a.mp4@12345.62-12346"]
 
 
+def test_capitals_in_the_names_of_columns_do_not_matter(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("Path,LABEL,Group ,Split,Camera\na.mp4,x,g,Train,c\n")
+    (video,) = videos = read_videos(tmp_path / "t.csv")
+    assert (video.path, video.label, video.group, video.part) == ("a.mp4", "x", "g", "train")
+    assert not videos.groups_guessed
+
+
 def test_absolute_paths_become_relative_to_the_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(f"path,label\n{tmp_path / 'd' / 'a.mp4'},x\n")
     (video,) = videos = read_videos(tmp_path / "t.csv")
@@ -313,7 +320,7 @@ def test_absolute_paths_become_relative_to_the_table(tmp_path: Path) -> None:
     [
         ("path,label\n", "no rows"),
         ("file,label\na.mp4,x\n", "no column 'path'; the columns are file, label$"),
-        ("Path,label\na.mp4,x\n", "the columns are Path, label .write them in small letters."),
+        ("path,label,Label\na.mp4,x,y\n", "has two columns 'label'"),
         ("path,label,label\na.mp4,x,y\n", "has two columns 'label'"),
         ("path,label\na.mp4,x\n,y\n", "row 3: no path"),
         ("path,label,split\na.mp4,x,maybe\n", "row 2: split is 'maybe'"),

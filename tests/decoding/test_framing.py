@@ -116,7 +116,7 @@ def test_cached_frames_are_kept_apart_by_framing(tmp_path: Path) -> None:
     file = write_video(tmp_path / "a.mkv", noise(1, *LANDSCAPE))
     found = [cached_frames(file, [0.0], 16, 16, framing).images.tobytes() for framing in get_args(Framing)]
     assert len(set(found)) == 3
-    images = load_entry(entry_path("frames", file, 16, 16, np.zeros(1).tobytes()))
+    images = load_entry(entry_path("frames", file, 16, 16, np.zeros(1).tobytes()), 2)
     assert images is not None and images[1].tobytes() == found[0]
 
 

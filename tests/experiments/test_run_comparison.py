@@ -144,6 +144,8 @@ def test_a_note_says_how_to_get_a_pretrained_backbone_where_there_is_none(
         ({"on": "processes:0"}, UsageError),
         ({"on": "cloud"}, UsageError),
         ({"group": "("}, UsageError),
+        ({"frames": 1}, UsageError),
+        ({"backbones": ["small", "damaged.keras:top"]}, StillmotionError),
         ({"out": "file"}, StillmotionError),
     ],
 )
@@ -152,6 +154,7 @@ def test_what_cannot_work_is_refused_before_a_video_is_opened(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("file").write_text("in the way")
+    Path("damaged.keras").write_text("no model")
     with pytest.raises(error):
         run_comparison(recordings, **settings)
 

@@ -205,10 +205,12 @@ def test_a_damaged_entry_is_computed_again(tmp_path: Path, backbone: FakeBackbon
     file = video(tmp_path, "a.mp4")
     get(file, [0.0])
     (entry,) = entries(tmp_path)
-    for content in (b"", entry.read_bytes()[:-1], entry.read_bytes()[:300]):
+    whole = entry.read_bytes()
+    array = whole[: whole.index(b"\x93NUMPY", 1)]
+    for content in (b"", whole[:-1], whole[:300], array, whole + array):
         entry.write_bytes(content)
         np.testing.assert_array_equal(get(file, [0.0]).top, colors(file, [0.0]))
-    assert len(backbone.batches) == 4
+    assert len(backbone.batches) == 6
 
 
 def test_the_cache_is_trimmed_together_with_that_of_frames(
@@ -259,6 +261,15 @@ def test_large_features_stay_finite(tmp_path: Path, backbone: FakeBackbone, monk
     monkeypatch.setattr(backbone, "predict_on_batch", lambda pictures: large)
     features = get(video(tmp_path, "a.mp4"), [0.0])
     assert (features.grid.max(), features.top.min()) == (65504, -65504)
+
+
+def test_features_that_are_not_numbers_are_refused(
+    tmp_path: Path, backbone: FakeBackbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing = [np.zeros((16, 2, 2, 1), np.float32), np.full((16, 3), np.nan, np.float32)]
+    monkeypatch.setattr(backbone, "predict_on_batch", lambda pictures: nothing)
+    with pytest.raises(StillmotionError, match="backbone 'fake': gives features that are not numbers"):
+        get(video(tmp_path, "a.mp4"), [0.0])
 
 
 def test_a_cache_that_cannot_be_written_is_named(

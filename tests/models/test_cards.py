@@ -237,6 +237,14 @@ def test_a_card_is_read_with_its_model_and_not_with_another(tmp_path: Path) -> N
         read_card(tmp_path / "m.keras")
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"\0" * 40])
+def test_a_damaged_card_is_not_overlooked(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "m.keras").touch()
+    (tmp_path / "m.json").write_bytes(content)
+    with pytest.raises(StillmotionError, match=r"m\.json: cannot be read as JSON; delete it, and describe the model"):
+        read_card(tmp_path / "m.keras")
+
+
 def test_new_weights_make_another_model(tmp_path: Path) -> None:
     """Of an architecture with weights beside it, by whichever of them it is called, and of a SavedModel."""
     model = scaled(layers.Rescaling(1 / 255))

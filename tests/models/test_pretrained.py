@@ -432,7 +432,9 @@ def test_a_model_of_your_own_is_cut_at_a_layer(tmp_path: Path) -> None:
     model = keras.Model(picture, layers.Dense(2, activation="softmax", name="classes")(vector))
     file = tmp_path / "my.keras"
     model.save(file)
-    assert find_backbone(f"{file}:maps").side == 48
+    model.save(tmp_path / "my.h5")
+    for own in (file, tmp_path / "my.h5"):
+        assert find_backbone(f"{own}:maps").size == (32, 48)
     pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 48, 3), dtype=np.uint8)
     expected = {
         name: np.asarray(keras.Model(picture, model.get_layer(name).output)(pictures)) for name in ("maps", "vector")
@@ -454,6 +456,8 @@ def test_a_model_of_your_own_is_cut_at_a_layer(tmp_path: Path) -> None:
         build_backbone(f"{file}:top", 32, 48)
     with pytest.raises(UsageError, match="takes pictures of 32x48 pixels, not 48x48"):
         build_backbone(f"{file}:maps", 48, 48)
+    with pytest.raises(UsageError, match=f"{model.layers[0].name}' is its input; cut it at a later layer"):
+        build_backbone(f"{file}:{model.layers[0].name}", 32, 48)
 
 
 @pytest.mark.backend

@@ -72,6 +72,18 @@ def test_a_head_learns_and_its_frozen_backbone_stays_as_it_was(head_run: sm.Run,
             np.testing.assert_array_equal(now, then)
 
 
+def test_a_backbone_with_other_weights_makes_another_training(shades: list[sm.Videos], tmp_path: Path) -> None:
+    name = write_backbone(tmp_path)
+    recipe = make_recipe("frame_pool", name, epochs=1)
+    run = sm.train(recipe, shades[0], shades[1], out=tmp_path / "run")
+    assert sm.train(recipe, shades[0], shades[1], out=tmp_path / "run") == run
+    assert sm.train(run.recipe, shades[0], shades[1], out=tmp_path / "run") == run
+    write_backbone(tmp_path / "other", 1)
+    (tmp_path / "other" / "backbone1.keras").replace(tmp_path / "backbone0.keras")
+    with pytest.raises(sm.StillmotionError, match="holds a training with other settings, videos or backbone"):
+        sm.train(recipe, shades[0], shades[1], out=tmp_path / "run")
+
+
 def test_features_are_those_of_the_windows_of_evaluation(shades: list[sm.Videos], backbone: str) -> None:
     recipe, segments = make_recipe("frame_sequence", backbone), open_videos(shades[0]).segments
     clips, held_out = TrainingFeatures(segments, LABELS, recipe), ValidationFeatures(segments, LABELS, recipe)

@@ -48,6 +48,15 @@ def test_a_fingerprint_depends_on_the_parts_and_on_the_files(tmp_path: Path) -> 
     assert fingerprint_segments([first], [second]) != before
 
 
+def test_a_fingerprint_depends_on_footage_of_the_same_size(tmp_path: Path) -> None:
+    segment = make_segment(tmp_path, sm.Video("a.avi", "left"))
+    prints = []
+    for content in (b"aaaa", b"baaa", b"aaab"):
+        segment.file.write_bytes(content * 50_000)
+        prints.append(fingerprint_segments([segment], []))
+    assert len(set(prints)) == 3
+
+
 def test_a_fingerprint_does_not_depend_on_where_the_videos_are(tmp_path: Path) -> None:
     prints = []
     for name in ("here", "there"):

@@ -68,7 +68,7 @@ def cached_appearance(segment: Segment, window: Window, spec: ClipSpec) -> Appea
     """
     detail = _VERSION + repr((window, spec)).encode()
     entry = entry_path("appearance", segment.file, spec.height, spec.width, detail)
-    arrays = load_entry(entry)
+    arrays = load_entry(entry, 1)
     if arrays is None:
         # A training has decoded the clips of validation already. Those that it draws from others are not these.
         times = frame_times(spec, window)

@@ -74,13 +74,13 @@ def cached_frames(
     if framing != "stretch":  # Entries from before there was another keep their names.
         detail += framing.encode()
     entry = entry_path("frames", path, height, width, detail)
-    arrays = load_entry(entry)
+    arrays = load_entry(entry, 2)
     if arrays is None:
         frames = read_frames(path, seconds, height, width, framing)
         if not store:
             return frames
         store_entry(entry, [frames.seconds, frames.images])
-        arrays = load_entry(entry) or [frames.seconds, frames.images]
+        arrays = load_entry(entry, 2) or [frames.seconds, frames.images]
     return DecodedFrames(arrays[1], np.array(arrays[0]))
 
 
@@ -178,11 +178,12 @@ def _warn_of_read_only(folder: Path) -> None:
     )
 
 
-def load_entry(entry: Path) -> list[NDArray[Any]] | None:
+def load_entry(entry: Path, count: int) -> list[NDArray[Any]] | None:
     """Map an entry into memory, and mark it as used.
 
     Args:
         entry: see `entry_path`.
+        count: number of arrays that it should have.
 
     Returns:
         Its arrays; None if there is no such entry, or if it is damaged.
@@ -202,7 +203,7 @@ def load_entry(entry: Path) -> list[NDArray[Any]] | None:
             os.utime(entry)
     except (OSError, ValueError, TypeError, OverflowError, EOFError, struct.error):
         return None
-    return arrays
+    return arrays if len(arrays) == count else None
 
 
 def _read_header(file: BinaryIO) -> tuple[np.dtype[Any], tuple[int, ...]]:

@@ -34,6 +34,7 @@ from stillmotion.experiments.settings import ComparisonSettings
 from stillmotion.experiments.tasks import FindShortcutsTask, Results, result_of
 from stillmotion.files import as_path, check_folder, folder_lock
 from stillmotion.models import FAMILIES, RUNGS, SMALL
+from stillmotion.models.pretrained import check_builds
 from stillmotion.progress import Progress, no_progress
 from stillmotion.reports import write_report, write_summary
 from stillmotion.runs import Run
@@ -155,7 +156,11 @@ def run_comparison(
         fractions=fractions,
         seed=seed,
     )
+    settings.check_frames()
     included = check_included(include)
+    for name in settings.chosen_backbones:
+        if name != SMALL:
+            check_builds(name)
     videos = read_labeled(data, group=group, frame_rate=frame_rate)
     folder = Path(out) if out is not None else default_folder(data)
     check_folder(folder)

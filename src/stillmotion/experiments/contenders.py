@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES, SMALL, Options, find_family
+from stillmotion.models.pretrained import split_own_name
 
 
 class Variants(NamedTuple):
@@ -117,7 +117,7 @@ def on_ladder(backbones: Sequence[str], given: Options) -> list[Contender]:
     slugs = [contender.slug for contender in contenders]
     twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
     if twice:
-        raise UsageError(f"two backbones would both be called {twice!r}; rename one of the files")
+        raise UsageError(f"two backbones would both be called {twice!r}; rename one of the files or layers")
     return contenders
 
 
@@ -127,5 +127,5 @@ def _known(family: str, given: Options) -> dict[str, str | bool | int | float]:
 
 def _short(backbone: str) -> str:
     """A backbone's name without the folder and the ending of a file."""
-    file, _, layer = backbone.rpartition(":")
-    return f"{Path(file).stem}-{layer}" if Path(file).suffix in (".keras", ".h5") else backbone
+    own = split_own_name(backbone)
+    return f"{own[0].stem}-{own[1]}" if own else backbone

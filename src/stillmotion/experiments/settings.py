@@ -13,7 +13,15 @@ from stillmotion.data.splitting import FRACTIONS, check_fractions
 from stillmotion.errors import UsageError
 from stillmotion.experiments.choices import Effort, Metric, Preset
 from stillmotion.experiments.contenders import Contender, by_hand, on_ladder
-from stillmotion.models import FAMILIES, SMALL, check_backbone, check_options, default_size, pretrained_backbone
+from stillmotion.models import (
+    FAMILIES,
+    SMALL,
+    check_backbone,
+    check_options,
+    default_size,
+    find_family,
+    pretrained_backbone,
+)
 from stillmotion.models.pretrained import available_backbones
 from stillmotion.runs import Recipe
 from stillmotion.training import EFFORTS, make_recipe
@@ -159,8 +167,22 @@ class ComparisonSettings:
             raise UsageError(f"families that are chosen have one backbone, not {len(self.backbones)}")
         if self.preset == "classic" and self.backbones is not None and pretrained:
             raise UsageError(f"preset=classic has no pretrained backbone such as {pretrained[0]}")
-        if self.finetune and not pretrained:
-            raise UsageError(f"fine-tuning takes a pretrained backbone, such as {PRETRAINED}")
+        if self.finetune and not any(pretrained_backbone(one.options) for one in self.contenders):
+            raise UsageError(f"fine-tuning takes a pretrained backbone, such as {PRETRAINED}, of a family that has one")
+        families = self.families or ()
+        for option, value in (("backbone", self.backbones), ("pool", self.pool), ("input", self.input)):
+            if families and value is not None and not any(option in find_family(name).options for name in families):
+                raise UsageError(f"no family of {', '.join(families)} has the option {option}")
+
+    def check_frames(self) -> None:
+        """Check that there are enough frames for motion.
+
+        Raises:
+            UsageError: a model of motion would have clips of one frame.
+        """
+        moving = next((one.model for one in self.contenders if find_family(one.family).kind == "motion"), None)
+        if moving is not None and self.clip_frames < 2:
+            raise UsageError(f"frames is {self.clip_frames}, but {moving} takes clips of 2 or more")
 
 
 def _check_names(setting: str, names: Sequence[str], examples: Iterable[str]) -> None:

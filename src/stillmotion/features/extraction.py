@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stillmotion.clips.cache import trim_cache
 from stillmotion.decoding import DecodedFrames, Images, Seconds, read_frames
+from stillmotion.errors import StillmotionError
 from stillmotion.features.frame_features import (
     Features,
     FrameFeatures,
@@ -164,16 +166,19 @@ def _run(jobs: Sequence[_Job], backbone: str, height: int, width: int) -> Iterat
         if job.remaining == 0:  # There are other times in the entry for all of these frames.
             yield job.store()
         while len(waiting) >= BATCH_SIZE:
-            yield from _run_batch(model, [waiting.popleft() for _ in range(BATCH_SIZE)])
+            yield from _run_batch(model, backbone, [waiting.popleft() for _ in range(BATCH_SIZE)])
     if waiting:
-        yield from _run_batch(model, list(waiting))
+        yield from _run_batch(model, backbone, list(waiting))
 
 
-def _run_batch(model: Any, batch: Sequence[tuple[_Job, float, Images]]) -> Iterator[StoredFeatures]:
+def _run_batch(model: Any, backbone: str, batch: Sequence[tuple[_Job, float, Images]]) -> Iterator[StoredFeatures]:
     """Run the backbone on a batch, filled up to the fixed size. Yields the features of the jobs that end with it."""
     images = [image for _, _, image in batch]
     images += images[-1:] * (BATCH_SIZE - len(images))
-    grids, tops = (_to_float16(output) for output in model.predict_on_batch(np.stack(images)))
+    outputs = [np.asarray(output) for output in model.predict_on_batch(np.stack(images))]
+    if any(np.isnan(output).any() for output in outputs):
+        raise StillmotionError(f"backbone {backbone!r}: gives features that are not numbers (NaN); choose another one")
+    grids, tops = map(_to_float16, outputs)
     for (job, seconds, _), grid, top in zip(batch, grids, tops, strict=False):
         job.rows.append((seconds, grid, top))
         job.remaining -= 1
@@ -181,9 +186,9 @@ def _run_batch(model: Any, batch: Sequence[tuple[_Job, float, Images]]) -> Itera
             yield job.store()
 
 
-def _to_float16(output: Any) -> Features:
+def _to_float16(output: NDArray[Any]) -> Features:
     """What is beyond float16's range becomes its largest number, not infinity."""
-    features: Features = np.clip(np.asarray(output), -_MAX_FLOAT16, _MAX_FLOAT16).astype(np.float16)
+    features: Features = np.clip(output, -_MAX_FLOAT16, _MAX_FLOAT16).astype(np.float16)
     return features
 
 

@@ -107,7 +107,7 @@ def features_entry(backbone: str, file: Path, height: int, width: int) -> Path:
 
 def load_features(entry: Path) -> StoredFeatures | None:
     """Read what the cache holds; None if there is nothing."""
-    arrays = load_entry(entry)
+    arrays = load_entry(entry, 4)
     if arrays is None:
         return None
     wanted, seconds, grid, top = arrays

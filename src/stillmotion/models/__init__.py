@@ -217,20 +217,20 @@ def check_backbone(options: Options) -> None:
         find_backbone(name).check_installed()
 
 
-def default_size(options: Options) -> int:
+def default_size(options: Options) -> int | tuple[int, int]:
     """Get the size of the frames that suits a family's backbone.
 
     Args:
         options: see `FAMILIES`.
 
     Returns:
-        The side of square frames, in pixels.
+        The side of square frames, in pixels, or (height, width).
 
     Raises:
         UsageError: there is no such backbone.
     """
     name = pretrained_backbone(options)
-    return SMALL_SIDE if name is None else find_backbone(name).side
+    return SMALL_SIDE if name is None else find_backbone(name).size
 
 
 def build_model(

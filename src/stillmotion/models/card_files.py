@@ -27,7 +27,8 @@ def card_file(model: Path) -> Path:
     """
     stem = model.name if model.is_dir() else model.stem
     file = model.with_name(f"{stem}.json")
-    if file == model or (file.is_file() and not _is_card(_read_json(file))):
+    content = _read_json(file)
+    if file == model or (content is not None and not _is_card(content)):
         return model.with_name(f"{stem}.card.json")
     return file
 
@@ -48,8 +49,11 @@ def read_card(model: Path, *, anew: bool = False) -> ModelCard | None:
     file = card_file(model)
     if not file.is_file():
         return None
+    content = _read_json(file)
+    if content is None:
+        raise StillmotionError(f"{file}: cannot be read as JSON; delete it, and describe the model again")
     try:
-        card = ModelCard.model_validate(_read_json(file))
+        card = ModelCard.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

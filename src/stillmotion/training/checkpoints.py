@@ -266,5 +266,5 @@ def _unreadable_error(file: Path) -> StillmotionError:
 def other_training_error(folder: Path) -> StillmotionError:
     """The error for a folder that holds another training than the one asked for."""
     return StillmotionError(
-        f"{folder}: holds a training with other settings or videos; choose another folder, or overwrite it"
+        f"{folder}: holds a training with other settings, videos or backbone; choose another folder, or overwrite it"
     )

@@ -37,7 +37,7 @@ from stillmotion.models import (
     snapshot_model,
 )
 from stillmotion.models.fingerprints import fingerprint_model
-from stillmotion.models.pretrained import build_backbone, weights_id
+from stillmotion.models.pretrained import build_backbone, find_backbone, weights_id
 from stillmotion.progress import Progress, no_progress
 from stillmotion.runs import (
     COMPARISON_FILE,
@@ -162,10 +162,10 @@ def train(
     own = OwnParts(callbacks, optimizer, loss, class_weights, augmentation)
     own.check(labels, on_pixels=frozen_backbone(recipe) is None, finetune=recipe.finetune)
     described = own.description()
-    given = [part for part in recipe.own if part != "family"]
+    given = [part for part in recipe.own if part not in ("family", "backbone")]
     if given and set(given) != set(described):
         raise UsageError(f"the recipe was made with parts of a user's own: give {', '.join(given)} again")
-    recipe = dataclasses.replace(recipe, own=described | _describe_own_family(recipe, len(labels)))
+    recipe = dataclasses.replace(recipe, own=described | _describe_own_models(recipe, len(labels)))
 
     # Find out whether this training has been started before.
     data = DataRecord(
@@ -264,13 +264,18 @@ def train(
         return run
 
 
-def _describe_own_family(recipe: Recipe, classes: int) -> dict[str, str]:
-    """What a user's function builds, by which a training is recognized: its name stays when it is edited."""
-    if recipe.family in FAMILIES:
-        return {}
-    spec = recipe.spec
-    size = {"frames": spec.frames, "height": spec.height, "width": spec.width}
-    return {"family": fingerprint_model(build_model(recipe.family, **size, classes=classes, options=recipe.options))}
+def _describe_own_models(recipe: Recipe, classes: int) -> dict[str, str]:
+    """What a user's function builds, and what a backbone in a file of theirs computes: names stay when it changes."""
+    backbone = pretrained_backbone(recipe.options)
+    described = {}
+    if backbone is not None and find_backbone(backbone).own_model is not None:
+        described["backbone"] = weights_id(backbone)
+    if recipe.family not in FAMILIES:
+        spec = recipe.spec
+        size = {"frames": spec.frames, "height": spec.height, "width": spec.width}
+        model = build_model(recipe.family, **size, classes=classes, options=recipe.options)
+        described["family"] = fingerprint_model(model)
+    return described
 
 
 def _check_run_folder(folder: Path, roots: Sequence[Path]) -> None:

@@ -13,17 +13,29 @@ from stillmotion.decoding import source_files
 from stillmotion.runs import RECORD_FILE, UNFINISHED_FOLDER, DataRecord, Recipe, Run, read_run
 from stillmotion.training.checkpoints import TrainingState, other_training_error, read_state
 
+END_BYTES = 2**16
+
 
 def fingerprint_segments(train: Sequence[Segment], validation: Sequence[Segment]) -> str:
-    """A hash of the videos of a training: paths, labels, groups, times, parts, and sizes of the files."""
+    """A hash of the videos of a training: paths, labels, groups, times, parts, and sizes and ends of the files."""
     rows = []
     for part_number, part in enumerate((train, validation)):
         for segment in part:
             video = segment.video
             described = [video.path, video.label, video.group, video.start_seconds, video.end_seconds]
-            size = sum(file.stat().st_size for file in source_files(segment.file))
-            rows.append([*described, part_number, size])
+            files = source_files(segment.file)
+            size = sum(file.stat().st_size for file in files)
+            rows.append([*described, part_number, size, _ends(files[0]), _ends(files[-1])])
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
+
+
+def _ends(file: Path) -> str:
+    """A hash of the first and the last bytes of a file: raw footage of other things may have the same size."""
+    with file.open("rb") as opened:
+        digest = hashlib.sha256(opened.read(END_BYTES))
+        opened.seek(max(0, file.stat().st_size - END_BYTES))
+        digest.update(opened.read(END_BYTES))
+    return digest.hexdigest()
 
 
 def identify_training(recipe: Recipe, data: DataRecord) -> str:

@@ -64,6 +64,8 @@ def read(path: Path, group: str | None, frame_rate: float | None = None) -> Vide
             rows are named. Or a folder of frames without a rate.
     """
     table = read_table(path, expected=(*COLUMNS, "start", "end", "start_seconds", "end_seconds"))
+    lower = {name: name.strip().lower() for name in table.column_names}
+    table = table.rename_columns([lower[name] if lower[name] in COLUMNS else name for name in table.column_names])
     repeated = next((name for name in table.column_names if table.column_names.count(name) > 1), None)
     if repeated is not None:
         raise StillmotionError(f"{path}: has two columns {repeated!r}")

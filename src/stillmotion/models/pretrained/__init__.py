@@ -14,7 +14,13 @@ import hashlib
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from stillmotion.models.pretrained.table import BACKBONES, Backbone, available_backbones, find_backbone
+from stillmotion.models.pretrained.table import (
+    BACKBONES,
+    Backbone,
+    available_backbones,
+    find_backbone,
+    split_own_name,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -24,7 +30,9 @@ __all__ = [
     "Backbone",
     "available_backbones",
     "build_backbone",
+    "check_builds",
     "find_backbone",
+    "split_own_name",
     "weights_id",
 ]
 
@@ -66,6 +74,22 @@ def build_backbone(name: str, height: int, width: int) -> keras.Model:
         return two_depths(*resolve_name(backbone.builder)(backbone, height, width))
     finally:
         keras.config.set_dtype_policy(policy)
+
+
+def check_builds(name: str) -> None:
+    """Check, before any video is opened, that a backbone can be built. Packaged ones can if they are installed.
+
+    Args:
+        name: see `stillmotion.models.pretrained`.
+
+    Raises:
+        UsageError: as for `build_backbone`.
+        StillmotionError: as for `build_backbone`.
+    """
+    backbone = find_backbone(name)
+    backbone.check_installed()
+    if backbone.weights is None:
+        build_backbone(name, backbone.height or backbone.side, backbone.side)
 
 
 def weights_id(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 from keras import KerasTensor, layers
 
-from stillmotion.errors import UsageError
+from stillmotion.errors import UsageError, first_line
 from stillmotion.models.card_files import read_card
 from stillmotion.models.cards import range_factors
 from stillmotion.models.loading import load_keras_model
@@ -38,8 +38,14 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     if not found:
         names = ", ".join(layer.name for layer in model.layers[-5:])
         raise UsageError(f"{file}: has no layer {name!r}; its last ones are {names}")
+    if isinstance(found[0], layers.InputLayer):
+        raise UsageError(f"{file}: {name!r} is its input; cut it at a later layer")
     picture = keras.Input((height, width, 3), dtype="uint8", name="picture")
-    calls = call_flat(keras.Model(model.inputs, found[0].output), _as_expected(picture, file, model))
+    expected = _as_expected(picture, file, model)
+    try:
+        calls = call_flat(keras.Model(model.inputs, found[0].output), expected)
+    except ValueError as error:
+        raise UsageError(f"{file}: cannot be cut at its layer {name!r} ({first_line(error)})") from None
     top = calls[-1].output
     try:
         return picture, top if len(top.shape) == 4 else find_middle(calls, height, width), top

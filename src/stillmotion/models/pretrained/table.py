@@ -52,13 +52,14 @@ class Backbone:
 
     Attributes:
         name: see `stillmotion.models.pretrained`.
-        side: of the square pictures that it is made for, in pixels.
+        side: of the square pictures that it is made for, in pixels; of others, the width.
         summary: one line, for help and docs.
         builder: "module:function", imported when the backbone is built. The function takes the backbone, height and
             width, and returns three symbolic tensors: the picture, a feature map of a middle stage, and the top.
         weights: the file of weights, if it comes in a package.
         own_model: the user's own model, if it is one.
         layer: the layer at which the user's own model is cut.
+        height: of the pictures that the user's own model is made for, where they are not square.
 
     Examples:
         >>> sm.BACKBONES["efficientnet-lite0"].side
@@ -72,6 +73,12 @@ class Backbone:
     weights: PackagedWeights | None = None
     own_model: Path | None = None
     layer: str = ""
+    height: int | None = None
+
+    @property
+    def size(self) -> int | tuple[int, int]:
+        """The side of the pictures that it is made for, or their height and width."""
+        return self.side if self.height is None else (self.height, self.side)
 
     def check_installed(self) -> None:
         """Check that the package which a backbone needs is here. Of weights elsewhere, only the builder knows.
@@ -179,28 +186,53 @@ def find_backbone(name: str) -> Backbone:
     if name.startswith(HUB_PREFIX) and name != HUB_PREFIX:
         summary = f"the KerasHub preset {name.removeprefix(HUB_PREFIX)}"
         return Backbone(name, DEFAULT_SIDE, summary, f"{_PACKAGE}.hub_presets:build")
-    file, _, layer = name.rpartition(":")
-    if layer and Path(file).suffix in (".keras", ".h5"):
-        model = Path(file)
+    own = split_own_name(name)
+    if own is not None:
+        model, layer = own
         if not model.is_file():
-            raise UsageError(f"backbone {name!r}: there is no file {file}")
-        summary = f"{file}, cut at the layer {layer}"
+            raise UsageError(f"backbone {name!r}: there is no file {model}")
+        height, width = _stored_size(model)
         return Backbone(
-            name, _stored_side(model), summary, f"{_PACKAGE}.own_models:build", own_model=model, layer=layer
+            name,
+            width,
+            summary=f"{model}, cut at the layer {layer}",
+            builder=f"{_PACKAGE}.own_models:build",
+            own_model=model,
+            layer=layer,
+            height=None if height == width else height,
         )
     close = get_close_matches(name, [*BACKBONES, *APPLICATIONS], 1)
     raise UsageError(
-        f"no backbone {name!r}{f' (did you mean {close[0]}?)' if close else ''}: choose from {', '.join(BACKBONES)}, "
-        "a model of keras.applications, keras_hub:PRESET, or FILE.keras:LAYER"
+        f"no backbone {name!r}{f' (did you mean {close[0]}?)' if close else ''}: choose from "
+        f"{', '.join(BACKBONES)}, a model of keras.applications, keras_hub:PRESET, FILE.keras:LAYER or FILE.h5:LAYER"
     )
 
 
-def _stored_side(file: Path) -> int:
-    """The width of the pictures that a `.keras` file takes, by its configuration, or the default if it does not say."""
+def split_own_name(name: str) -> tuple[Path, str] | None:
+    """Split the name of a user's own model that is cut at a layer.
+
+    Args:
+        name: FILE.keras:LAYER or FILE.h5:LAYER.
+
+    Returns:
+        The file and the layer; None if it is the name of something else.
+    """
+    found = re.fullmatch(r"(.+?\.(?:keras|h5)):(.+)", name)
+    return (Path(found[1]), found[2]) if found and not name.startswith(HUB_PREFIX) else None
+
+
+def _stored_size(file: Path) -> tuple[int, int]:
+    """Height and width of the pictures that a model's file takes, or the default if it does not say."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            config = archive.open("config.json").read(100_000).decode(errors="replace")  # The input comes first.
+        if file.suffix == ".h5":
+            import h5py
+
+            with h5py.File(file) as stored:
+                config = str(stored.attrs["model_config"])
+        else:
+            with zipfile.ZipFile(file) as archive:
+                config = archive.open("config.json").read(100_000).decode(errors="replace")  # The input comes first.
     except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        return DEFAULT_SIDE
-    shape = re.search(r'"batch_(?:input_)?shape": \[null, \d+, (\d+), 3\]', config)
-    return int(shape[1]) if shape else DEFAULT_SIDE
+        return DEFAULT_SIDE, DEFAULT_SIDE
+    shape = re.search(r'"batch_(?:input_)?shape": \[null, (\d+), (\d+), 3\]', config)
+    return (int(shape[1]), int(shape[2])) if shape else (DEFAULT_SIDE, DEFAULT_SIDE)
