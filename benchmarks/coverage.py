@@ -24,7 +24,7 @@ from scipy.special import expit, ndtri, softmax
 
 from stillmotion.comparison.choosing import Choice, error_shares
 from stillmotion.comparison.deciding import decide_among
-from stillmotion.comparison.leaning import brier_gain, brier_scores
+from stillmotion.comparison.leaning import LEANING_LEVEL, brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure
 from stillmotion.comparison.metrics import compute_metrics
 from stillmotion.comparison.per_label import label_gains, missed_labels, pair_gains
@@ -435,7 +435,7 @@ def leaning_rows(draws: int, group_counts: tuple[int, ...] = (6, 12, 30)) -> Ite
                     scores = [brier_scores([model], measure) for model in (still, motion)]
                     gain = brier_gain(*scores, measure)
                     difference = estimate_mean(motion.correct - still.correct, codes)
-                    low, high = gain.interval()
+                    low, high = gain.interval(LEANING_LEVEL)
                     needed = difference.interval()[0] > MARGIN
                     found.append((low > 0, high < 0, low > 0 and difference.mean > MARGIN, needed))
                 columns = ("Brier above 0", "Brier below 0", "leaning or needed", "needed")

@@ -102,7 +102,7 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
     leaning = verdict_notes(replace(undecided, brier_gain=0.3, brier_low=0.1, brier_high=0.5))[2]
     assert leaning == (
         "leaning: motion; the probabilities that conv gives are significantly better than those of pool (Brier score "
-        "30 points better, 95 % interval +10 to +50), but by accuracy it is still undecided"
+        "30 points better, 97 % interval +10 to +50), but by accuracy it is still undecided"
     )
     assert "use `--sequential`" in verdict_notes(replace(undecided, groups_to_decide=80))[-1]
     assert verdict_notes(replace(undecided, groups_to_decide=80, sequential=True)) == verdict_notes(undecided)

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from stillmotion.comparison.choosing import Choice, Interval, Pair, error_shares
-from stillmotion.comparison.leaning import brier_gain, brier_scores
+from stillmotion.comparison.leaning import LEANING_LEVEL, brier_gain, brier_scores
 from stillmotion.comparison.measuring import Measure, Metric, check_metric
 from stillmotion.comparison.per_label import AtLook, label_gains, missed_labels, pair_gains
 from stillmotion.comparison.predictions import Predictions, as_trainings, check_same_videos, correct_by_training
@@ -170,7 +170,7 @@ def decide_among(
     scores = {name: brier_scores(trainings, measure) for name, trainings in predictions.items()}
     brier = {(s, m): brier_gain(scores[s], scores[m], measure) for s, m in gains}
     brier_low, brier_high = choice.limits(
-        pair, lambda other: choice.interval(other, _interval(brier[other], at_look), CONFIDENCE)
+        pair, lambda other: choice.interval(other, _interval(brier[other], at_look), LEANING_LEVEL)
     )
     verdict = Verdict(
         still=still,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from stillmotion.comparison.leaning import LEANING_LEVEL
 from stillmotion.formatting import count, percent, points
 from stillmotion.inspection.shortcuts import describe_shortcuts
 from stillmotion.models import RUNGS, caption
@@ -116,8 +117,9 @@ def leaning_text(verdict: Verdict) -> str:
     """The earlier statement of a verdict that leans to motion."""
     return (
         f"leaning: {verdict.leaning}; the probabilities that {verdict.motion} gives are significantly better than "
-        f"those of {verdict.still} (Brier score {100 * verdict.brier_gain:.0f} points better, 95 % interval "
-        f"{points(verdict.brier_low)} to {points(verdict.brier_high)}), but by accuracy it is still undecided"
+        f"those of {verdict.still} (Brier score {100 * verdict.brier_gain:.0f} points better, "
+        f"{100 * LEANING_LEVEL:.3g} % interval {points(verdict.brier_low)} to {points(verdict.brier_high)}), but by "
+        "accuracy it is still undecided"
     )
 
 

@@ -114,7 +114,7 @@ class Verdict:
             with Student's t), as a cross-check. Nothing rests on it.
         cluster_robust_high: upper limit of that interval.
         brier_gain: by how much the motion model's Brier score is better, with adjusted confidence (0 to 2).
-        brier_low: lower limit of what `motion` gains over every still model by that score.
+        brier_low: lower limit of what `motion` gains over every still model by that score, of a 97 % interval.
         brier_high: upper limit of what any motion model gains over `still`.
         guessing: accuracy of always predicting the most frequent label.
         stills_beat_guessing: the still model is significantly better than that, by the interval of its accuracy or
