@@ -10,6 +10,7 @@ from stillmotion.comparison import (
     Advice,
     Comparison,
     ContenderResult,
+    Contrast,
     DataSummary,
     Evidence,
     IntervalEstimate,
@@ -23,8 +24,6 @@ from stillmotion.comparison import (
     Verdict,
     decide,
     give_advice,
-    model_to_use,
-    recommendation_if_better_than_guessing,
     run_to_use,
 )
 from stillmotion.comparison.model_results import summarize_predictions
@@ -87,6 +86,21 @@ def test_the_first_step_follows_from_the_verdict(verdict: Verdict, code: str) ->
     assert actions(compared(verdict))[0] == code
 
 
+def test_each_missed_label_is_advised_for_with_the_model_that_finds_it() -> None:
+    missed = (MISSED, replace(MISSED, label="slip", better="rnn"), replace(MISSED, model="other", label="trip"))
+    text = texts(compared(replace(SUFFICE, missed=missed)))["compare_balanced"]
+    assert text.startswith('If you need all labels, use conv for "fall" and rnn for "slip". `--metric balanced`')
+
+
+def test_a_still_model_is_used_only_if_it_suffices() -> None:
+    recommended = replace(compared(SUFFICE), recommendation=Recommendation("pool", "pool", 0.0, 0.0, ("pool", "conv")))
+    assert recommended.model_to_use == "pool"
+    other = replace(SUFFICE, still="max", contrasts=(Contrast("pool", "conv", 0.0, -0.2, 0.2),))
+    assert replace(recommended, verdict=other).model_to_use == "max"
+    shown = replace(other, contrasts=(Contrast("pool", "conv", 0.0, -0.2, 0.01),), others_beating_guessing=("pool",))
+    assert replace(recommended, verdict=shown).model_to_use == "pool"
+
+
 def test_an_undecided_test_part_is_followed_by_a_test_on_all_recordings() -> None:
     undecided = replace(UNDECIDED, groups=9, groups_to_decide=50)
     parts = DataSummary(groups={"train": 42, "validation": 9, "test": 9})
@@ -111,9 +125,9 @@ def test_an_undecided_test_part_is_followed_by_a_test_on_all_recordings() -> Non
 
 
 def test_the_model_to_use_is_of_the_kind_that_the_verdict_asks_for() -> None:
-    assert model_to_use(compared(NEEDED)) == "conv"
-    assert model_to_use(compared(SUFFICE)) == "pool"  # though conv is recommended by accuracy and cost
-    assert model_to_use(compared(UNDECIDED)) is None
+    assert compared(NEEDED).model_to_use == "conv"
+    assert compared(SUFFICE).model_to_use == "pool"  # though conv is recommended by accuracy and cost
+    assert compared(UNDECIDED).model_to_use is None
     assert texts(compared(NEEDED))["use_motion"] == "Use conv: it is the most accurate."
 
 
@@ -168,7 +182,7 @@ def test_a_cheaper_motion_model_that_is_not_worse_is_the_one_to_use() -> None:
     models = {**comparison.models, "rnn": family("motion", 1.0)}
     recommendation = Recommendation("rnn", "conv", 0.01, 0.03, ("rnn", "conv"))
     comparison = replace(comparison, models=models, recommendation=recommendation)
-    assert model_to_use(comparison) == "rnn"
+    assert comparison.model_to_use == "rnn"
     assert texts(comparison)["use_motion"] == (
         "Use rnn: it is the cheapest that loses significantly less than the margin to conv. The verdict rests on conv, "
         "chosen as the only motion model."
@@ -213,9 +227,9 @@ def test_a_cheaper_motion_model_that_is_as_accurate_here_is_mentioned() -> None:
 
 
 def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
-    assert recommendation_if_better_than_guessing(compared(NEEDED)) is not None
-    assert recommendation_if_better_than_guessing(compared(replace(NEEDED, motion_beats_guessing=False))) is None
-    assert recommendation_if_better_than_guessing(compared(replace(NEEDED, stills_beat_guessing=False))) is not None
+    assert compared(NEEDED).recommendation_if_better_than_guessing is not None
+    assert compared(replace(NEEDED, motion_beats_guessing=False)).recommendation_if_better_than_guessing is None
+    assert compared(replace(NEEDED, stills_beat_guessing=False)).recommendation_if_better_than_guessing is not None
     comparison = compared(replace(NEEDED, guessing=0.5))
     third = replace(comparison.models["conv"], accuracy=IntervalEstimate(0.6, 0.49, 0.7))
     best_is_third = replace(
@@ -223,10 +237,9 @@ def test_a_recommendation_needs_a_best_model_that_beats_guessing() -> None:
         models={**comparison.models, "rnn": third},
         recommendation=Recommendation("rnn", "rnn", 0.0, 0.0, ("rnn",)),
     )
-    assert recommendation_if_better_than_guessing(best_is_third) is None
+    assert best_is_third.recommendation_if_better_than_guessing is None
     assert (
-        recommendation_if_better_than_guessing(replace(best_is_third, verdict=replace(NEEDED, guessing=0.4)))
-        is not None
+        replace(best_is_third, verdict=replace(NEEDED, guessing=0.4)).recommendation_if_better_than_guessing is not None
     )
 
 

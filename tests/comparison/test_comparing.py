@@ -98,6 +98,20 @@ def test_no_comparison_to_read(tmp_path: Path) -> None:
         read_comparison(tmp_path)
 
 
+def test_a_record_whose_answer_might_be_another_one_now_is_refused(tmp_path: Path) -> None:
+    """Labels that a still model misses were written otherwise once."""
+    runs = [
+        write_run(tmp_path / name, predictions(right), name) for name, right in (("frame_pool", HALF), ("conv3d", GOOD))
+    ]
+    file = write_comparison(compare_runs(runs), tmp_path)
+    assert read_comparison(tmp_path).verdict is not None
+    record = json.loads(file.read_text())
+    del record["verdict"]["missed"]
+    file.write_text(json.dumps(record))
+    with pytest.raises(StillmotionError, match="an earlier version wrote it, and the answer might be another one now"):
+        read_comparison(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

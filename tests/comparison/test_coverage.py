@@ -56,9 +56,11 @@ def test_models_that_guess_are_rarely_answered_for(coverage: ModuleType) -> None
 def test_balanced_intervals_cover_and_labels_are_rarely_missed_by_chance(coverage: ModuleType) -> None:
     rows = list(coverage.balanced_rows(60, (30,)))
     assert np.mean([row["coverage"] for row in rows]) >= 0.96
-    missed = {row["case"]: row["missed"] for row in coverage.missed_rows(40, (60,))}
-    assert missed.pop("5 %, recall 0.17 and 0.97") >= 0.5
-    assert max(missed.values()) <= 0.1
+    missed = list(coverage.missed_rows(40, (60,)))
+    lost = "5 %, recall 0.17 and 0.97"
+    assert {row["motions"] for row in missed} == {1, 3}
+    assert min(row["missed"] for row in missed if row["case"] == lost) >= 0.4
+    assert max(row["missed"] for row in missed if row["case"] != lost) <= 0.1
 
 
 def test_the_leaning_is_rarely_false_and_earlier_than_the_verdict(coverage: ModuleType) -> None:
@@ -68,6 +70,12 @@ def test_the_leaning_is_rarely_false_and_earlier_than_the_verdict(coverage: Modu
     assert np.mean([row["Brier below 0"] for row in equal]) <= 0.03
     more = [row for row in rows if row["case"] == "motion knows more"]
     assert all(row["leaning or needed"] > row["needed"] for row in more)
+
+
+def test_ladders_are_rarely_wrong_in_their_leaning_or_at_any_look(coverage: ModuleType) -> None:
+    assert np.mean([row["leaning"] for row in coverage.leaning_ladder_rows(8, (12,))]) <= 0.1
+    looks = list(coverage.looking_ladder_rows(20, (6, 10, 20)))
+    assert np.mean([[row["needed"], row["suffice"]] for row in looks]) <= 0.025
 
 
 def test_looking_again_makes_usual_intervals_fail_but_not_sequential_ones(coverage: ModuleType) -> None:

@@ -131,7 +131,6 @@ def test_motion_must_beat_every_still_model() -> None:
         among = decide_among(stills, {"motion": motion}, chosen=chosen)
         assert among.answer != "motion needed"
         assert among.low == gain_at(0.95, stills["good"][0], motion[0])[0]
-        assert among.needed_motions == ()
 
 
 def test_stills_must_not_be_worse_than_any_motion_model() -> None:
@@ -165,7 +164,6 @@ def test_the_answer_rests_on_another_model_only_if_that_of_validation_is_not_cle
     motions = {"poor": poor, "fair": fair, "good": good}
     rescued = decide_among({"still": still}, motions, chosen=("still", "poor"))
     assert (rescued.answer, rescued.motion, rescued.selected_by) == ("motion needed", "good", "test_accuracy")
-    assert rescued.needed_motions == ("fair", "good")
     kept = decide_among({"still": still}, motions, chosen=("still", "fair"))
     assert (kept.answer, kept.motion, kept.selected_by) == ("motion needed", "fair", "validation_accuracy")
     undecided = decide_among({"still": still}, {"poor": poor, "too": poor}, chosen=("still", "too"))
@@ -178,7 +176,7 @@ def test_the_answer_rests_on_another_model_only_if_that_of_validation_is_not_cle
     # It is above the margin, but not better than guessing.
     guessing = [predictions(np.arange(60) % 2 == 0)]
     beating = decide_among({"still": still}, {"guess": guessing, "good": good}, chosen=("still", "guess"))
-    assert (beating.answer, beating.motion, beating.needed_motions) == ("motion needed", "good", ("good",))
+    assert (beating.answer, beating.motion) == ("motion needed", "good")
     assert decide(still, guessing).reasons == ("interval_above_margin", "motion_not_better_than_guessing")
     suffices = decide_among({"bad": still, "good": good}, {"motion": poor}, chosen=("bad", "motion"))
     assert (suffices.answer, suffices.still, suffices.selected_by) == ("stills suffice", "good", "test_accuracy")
@@ -205,7 +203,7 @@ def test_a_verdict_about_named_models_rests_on_these_alone_but_compares_them_wit
     assert about.high == gain_at(0.95, stills["worse"][0], motions["c"][0])[1]
     good = [predictions([True] * 120)]
     beside = decide_among({"still": still}, {**motions, "good": good}, about=("still", "a"))
-    assert (beside.motion, beside.needed_motions) == ("a", ("a",) if beside.answer == "motion needed" else ())
+    assert beside.motion == "a"
     assert {c.motion: c.low for c in beside.contrasts}["good"] == gain_at(0.95, still, good[0])[0]
     two = decide_among(stills, motions, about=("still", "a", "b"))
     lows = {contrast.motion: contrast.low for contrast in two.contrasts if contrast.still == "still"}
@@ -219,9 +217,9 @@ def test_rungs_beside_a_named_still_model_are_not_said_to_suffice() -> None:
     stills = {"one frame": good, "several frames": good, "mine": good}
     verdict = decide_among(stills, {"my motion": poor}, about=("mine", "my motion"))
     assert (verdict.answer, verdict.sufficient_stills) == ("stills suffice", ("mine",))
-    assert _conclusion(verdict) == "Stills suffice."
+    assert _conclusion(verdict, "mine") == "Stills suffice."
     on_ladder = decide_among({name: stills[name] for name in ("one frame", "several frames")}, {"order": poor})
-    assert _conclusion(on_ladder) == "Stills suffice: one frame is enough."
+    assert on_ladder.sufficient_stills == ("one frame", "several frames")
 
 
 def test_chosen_and_named_models_must_be_of_the_verdict() -> None:
@@ -331,6 +329,43 @@ def test_a_label_that_any_motion_model_finds_is_missed() -> None:
         assert "100 % by dense motion" in missed.sentence
 
 
+def test_a_motion_model_that_always_gives_a_label_does_not_find_it_better() -> None:
+    """Its recall of that label is 100 %, and that of the other one nothing."""
+    still = predictions(np.arange(400) % 9 > 0, [f"g{i // 2}" for i in range(400)])
+    always = replace(still, probabilities=np.eye(2)[np.ones(400, int)])
+    verdict = decide_among({"still": still}, {"order": still, "always b": always})
+    assert (verdict.answer, verdict.missed) == ("stills suffice", ())
+
+
+def test_a_label_is_missed_by_each_named_still_model_or_stills_may_suffice() -> None:
+    """Compared with all motion models, also those that the verdict is not about."""
+    some, all_falls, motion = finding_falls(0.4, 1.0, 1.0)
+    stills = {"some": some, "all": all_falls}
+    named = decide_among(stills, {"m": some, "other": motion}, about=("some", "m"))
+    assert [(loss.model, loss.better) for loss in named.missed] == [("some", "other")]
+    assert (named.reasons, named.sufficient_stills) == (("interval_below_margin", "label_missed"), ())
+    undecided = replace(named, high=0.2, still="some", difference=0.0)
+    assert undecided.stills_miss_labels
+    assert not replace(undecided, about=("some", "all", "m")).stills_miss_labels
+    assert not replace(undecided, contrasts=(), missed=()).stills_miss_labels
+
+
+def test_the_answer_rests_on_eligible_models_before_others() -> None:
+    choice = Choice(("s", "t"), ("m", "n"), error_shares(("s", "t"), ("m", "n")))
+
+    def named(intervals: dict[str, tuple[float, float]], preferred: str, eligible: str) -> str:
+        limits = {tuple(pair): limits for pair, limits in intervals.items()}
+        return "".join(choice.pair((preferred[0], preferred[1]), limits.__getitem__, 0.05, eligible))
+
+    clear_s = {"sm": (-0.1, 0.01), "sn": (-0.1, 0.01), "tm": (-0.1, 0.2), "tn": (-0.1, 0.2)}
+    assert named(clear_s, "tm", "stmn") == "sm"
+    assert named(clear_s, "tm", "tmn") == "tm"  # more data may decide on t
+    assert named(clear_s, "tm", "mn") == "sm"  # neither can: s says why
+    assert named(clear_s, "sm", "tmn") == "sm"
+    clear_n = {"sm": (-0.1, 0.4), "sn": (0.1, 0.4), "tm": (-0.1, 0.4), "tn": (0.1, 0.4)}
+    assert [named(clear_n, "sm", eligible) for eligible in ("stmn", "stm", "st")] == ["sn", "sm", "sn"]
+
+
 def test_more_motion_models_need_stronger_evidence_that_a_label_is_missed() -> None:
     still, same, motion = finding_falls(0.2, 0.2, 1.0)
     (alone,), (among,) = (
@@ -342,12 +377,14 @@ def test_more_motion_models_need_stronger_evidence_that_a_label_is_missed() -> N
 
 def test_stills_suffice_with_the_still_model_that_misses_no_label() -> None:
     """One frame is as accurate, as falls are rare; it must not be said to be enough."""
-    one, several, motion = finding_falls(0.2, 1.0, 1.0)
+    one, several, motion = finding_falls(0.4, 1.0, 1.0)
+    assert decide_among({"one frame": one}, {"order": motion}).stills_beat_guessing
     for chosen in (None, ("one frame", "order"), ("several frames", "order")):
         verdict = decide_among({"one frame": one, "several frames": several}, {"order": motion}, chosen=chosen)
         assert (verdict.answer, verdict.still) == ("stills suffice", "several frames")
         assert verdict.sufficient_stills == ("several frames",)
-        assert _conclusion(verdict) == "Stills suffice, if you look at several."
+        assert verdict.beats_guessing["one frame"] and not verdict.stills_miss_labels
+        assert _conclusion(verdict, verdict.still) == "Stills suffice, if you look at several."
 
 
 def test_a_still_model_that_guesses_is_not_sufficient() -> None:
@@ -360,9 +397,6 @@ def test_a_still_model_that_guesses_is_not_sufficient() -> None:
     assert (verdict.answer, verdict.sufficient_stills) == ("stills suffice", ("several frames",))
     alone = decide_among({"one frame": guessing}, {"order": guessing}, margin=0.2)
     assert (alone.answer, alone.sufficient_stills) == ("undecided", ())
-    motion = decide_among({"one frame": predictions([False] * 60)}, {"order": predictions([True] * 60)})
-    assert motion.needed_motions == ("order",)
-    assert replace(motion, motion_beats_guessing=False).needed_motions == ()
 
 
 def test_balanced_accuracy_counts_labels_alike() -> None:
@@ -397,6 +431,19 @@ def test_a_sequential_verdict_divides_the_error_of_all_looks_among_the_models() 
     assert level > 1 - (1 - sequential_level(120)) / 3
     recall = finding_falls(0.2, 1.0)
     assert decide(recall[:1], recall[1:], sequential=True).missed[0].low < decide(recall[:1], recall[1:]).missed[0].low
+
+
+def test_everything_of_a_sequential_verdict_holds_at_every_look() -> None:
+    still, motion = predictions(np.arange(60) % 3 > 0), predictions(np.arange(60) % 10 > 0)
+    once, always = (decide([still], [motion], sequential=sequential) for sequential in (False, True))
+    for limit in ("low", "equivalence_low", "cluster_robust_low", "brier_low"):
+        assert getattr(always, limit) < getattr(once, limit)
+    hardly = predictions(np.arange(60) % 3 > 0)
+    assert decide([hardly], [motion]).stills_beat_guessing
+    assert not decide([hardly], [motion], sequential=True).stills_beat_guessing
+    more = predictions(np.arange(60) % 5 > 0)
+    needed = [decide([still], [more], sequential=sequential).groups_to_decide for sequential in (False, True)]
+    assert needed[0] is not None and needed[1] is not None and needed[1] > needed[0]
 
 
 def test_motion_is_needed_only_if_the_motion_model_beats_guessing() -> None:
@@ -551,3 +598,5 @@ def test_the_number_of_groups_counts_only_models_that_miss_no_label() -> None:
     for complete, decided in (("stm", True), ("tm", True), ("m", False)):
         needed = _groups_to_decide(choice, ("s", "m"), gains, guessing, complete, 0.05, sequential=False)
         assert (needed is not None) == decided
+    guessing["s"] = estimate_mean(np.zeros(60), codes)
+    assert _groups_to_decide(choice, ("s", "m"), gains, guessing, "stm", 0.05, sequential=False) is not None

@@ -90,9 +90,9 @@ def test_a_rung_that_only_guesses_does_not_help() -> None:
     ladder = Ladder(("one frame", "several frames", "order"), steps)
     beats = {"one frame": False, "several frames": False, "order": True}
     verdict = replace(decide([CHANCE], [PERFECT]), high=0.01, low=-0.1, stills_beat_guessing=False)
-    text = ladder_sentence(ladder, verdict, beats)
+    text = ladder_sentence(ladder, verdict, None, beats)
     assert text.startswith(
         "Several frames are not significantly better than guessing (+20 over one frame). Their order helps (+40)."
     )
-    nothing = ladder_sentence(ladder, verdict, {**beats, "order": False})
+    nothing = ladder_sentence(ladder, verdict, None, {**beats, "order": False})
     assert nothing == "Whether motion is needed is undecided."

@@ -50,9 +50,19 @@ def test_a_model_that_misses_a_label_is_not_recommended() -> None:
     base = replace(predictions([True] * 400, [f"g{i // 4}" for i in range(400)]), truth=truth)
     all_falls = [replace(base, probabilities=np.eye(2)[truth])]
     half = [replace(base, probabilities=np.eye(2)[np.where(np.arange(400) % 20 == 0, truth, 0)])]
-    recommendation = recommend({"slow": all_falls, "fast": half}, {"slow": 9.0, "fast": 3.0}, 0.1)
-    assert recommendation is not None
-    assert recommendation.model == "slow"
+    models, costs = {"slow": all_falls, "fast": half}, {"slow": 9.0, "fast": 3.0}
+    for margin, model in ((0.1, "slow"), (0.7, "fast")):
+        recommendation = recommend(models, costs, margin)
+        assert recommendation is not None
+        assert recommendation.model == model
+
+
+def test_a_model_that_guesses_is_not_recommended_because_it_is_cheap() -> None:
+    models = {"slow": GOOD, "fast": ALMOST}
+    for guessing, model in (((), "fast"), (("fast",), "slow"), (("slow",), "fast")):
+        recommendation = recommend(models, {"slow": 9.0, "fast": 3.0}, 0.2, guessing=guessing)
+        assert recommendation is not None
+        assert recommendation.model == model
 
 
 def test_no_recommendation_without_all_costs() -> None:

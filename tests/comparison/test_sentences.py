@@ -119,6 +119,14 @@ def test_notes_name_labels_and_pairs_that_motion_separates() -> None:
     assert all(note.endswith("...") for note in verdict_notes(many))
 
 
+def test_notes_name_the_labels_that_each_still_model_misses() -> None:
+    other = replace(BASE.missed[0], model="one frame", better="rnn", label="a")
+    notes = [note for note in verdict_notes(replace(BASE, missed=(*BASE.missed, other))) if "misses" in note]
+    assert notes[1:] == ["labels that one frame misses significantly more often: a (0 % found, 100 % by rnn)"]
+    suffice = replace(BASE, low=-0.2, high=0.01, missed=(*BASE.missed, other))
+    assert ["one frame" in note for note in verdict_notes(suffice) if "misses" in note] == [True]
+
+
 def test_how_the_motion_model_was_chosen() -> None:
     assert selection_text(BASE) == "as the only motion model"
     assert selection_text(replace(BASE, selected_by="named")) == "from the models that you included"

@@ -426,7 +426,11 @@ def test_on_the_ladder_those_that_see_pixels_mirror(finetune: bool) -> None:
         ({"pool": "max"}, "on the ladder all ways to pool compete"),
         ({"preset": "classic", "backbones": ("efficientnet-lite0",)}, "has no pretrained backbone"),
         ({"backbones": ("small",), "finetune": True}, "fine-tuning takes a pretrained backbone"),
-        ({"families": ("frame_pool",), "backbones": ("efficientnet-lite0",), "flip": True}, "mirroring varies pixels"),
+        ({"families": ("frame_pool",), "backbones": ("efficientnet-lite0",), "flip": True}, "mirroring does nothing"),
+        (
+            {"families": ("frame_pool", "conv3d"), "backbones": ("efficientnet-lite0",), "flip": True},
+            "mirroring does nothing",
+        ),
         ({"families": ("conv3d",), "backbones": ("small",)}, "no family of conv3d has the option backbone"),
         ({"families": ("single_frame", "conv3d"), "pool": "max"}, "no family of single_frame, conv3d has the option"),
         ({"families": ("single_frame",), "input": "rgb"}, "has the option input"),

@@ -9,7 +9,7 @@ import pytest
 
 from helpers.comparisons import LADDER, fabricate_ladder
 from stillmotion.clips import ClipSpec
-from stillmotion.comparison import Comparison, ladder_sentence, read_comparison
+from stillmotion.comparison import Comparison, read_comparison
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number, points, render_section
 from stillmotion.reports.sections.contenders import CONTENDERS
@@ -75,7 +75,7 @@ def test_the_page_begins_with_what_each_step_adds_and_keeps_the_interval_for_the
 ) -> None:
     text = text_of(comparison)
     assert comparison.ladder is not None and comparison.verdict is not None
-    assert text.strip().startswith(ladder_sentence(comparison.ladder, comparison.verdict))
+    assert text.strip().startswith(comparison.ladder_sentence)
     assert text.index("Statistical details") < text.index("all of it above the margin")
 
 

@@ -214,6 +214,6 @@ def test_fine_tuning_takes_a_pretrained_backbone() -> None:
 
 def test_a_head_on_a_frozen_backbone_cannot_mirror() -> None:
     flip = sm.Augment(flip=True)
-    with pytest.raises(UsageError, match="a head on a frozen backbone sees none: fine-tune it"):
+    with pytest.raises(UsageError, match="sees no pixels, so mirroring does nothing: fine-tune it"):
         sm.make_recipe("frame_pool", backbone="efficientnet-lite0", augment=flip)
     assert sm.make_recipe("frame_pool", backbone="efficientnet-lite0", finetune=True, augment=flip).augment.flip

@@ -3,8 +3,6 @@
 from stillmotion.comparison.advice import (
     finds_best_frame,
     give_advice,
-    model_to_use,
-    recommendation_if_better_than_guessing,
     run_to_use,
     speed_text,
 )
@@ -121,7 +119,6 @@ __all__ = [
     "decide",
     "decide_among",
     "decide_on_tables",
-    "model_to_use",
     "enough_frames",
     "finds_best_frame",
     "gather_evidence",
@@ -138,7 +135,6 @@ __all__ = [
     "read_predictions",
     "read_predictions_by_seed",
     "recommend",
-    "recommendation_if_better_than_guessing",
     "run_to_use",
     "require_motion_evidence",
     "select_examples",

@@ -12,7 +12,6 @@ Codes by topic:
 
 from __future__ import annotations
 
-from stillmotion.comparison.recommendation import Recommendation
 from stillmotion.comparison.records import Advice, Comparison, ContenderResult, ModelResult, TrainingSummary
 from stillmotion.comparison.sentences import leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
@@ -48,26 +47,6 @@ def give_advice(comparison: Comparison) -> tuple[Advice, ...]:
     )
 
 
-def recommendation_if_better_than_guessing(comparison: Comparison) -> Recommendation | None:
-    """The recommendation; None where the most accurate model is not significantly better than guessing."""
-    recommendation, verdict = comparison.recommendation, comparison.verdict
-    if recommendation is None or verdict is None:
-        return recommendation
-    return recommendation if comparison.beats_guessing[recommendation.best] else None
-
-
-def model_to_use(comparison: Comparison) -> str | None:
-    """The model to use: the recommended one if it is of those that the answer asks for; None if undecided."""
-    verdict = comparison.verdict
-    if verdict is None or verdict.answer == "undecided":
-        return None
-    recommendation = recommendation_if_better_than_guessing(comparison)
-    recommended = recommendation.model if recommendation else ""
-    if verdict.answer == "stills suffice":
-        return recommended if recommended in verdict.sufficient_stills else verdict.still
-    return recommended if recommended and comparison.models[recommended].kind == "motion" else verdict.motion
-
-
 def run_to_use(comparison: Comparison) -> str | None:
     """A run of the model to use, with the contender that validation chose in most folds.
 
@@ -77,7 +56,7 @@ def run_to_use(comparison: Comparison) -> str | None:
     Returns:
         Its folder, within that of the comparison; None if the answer is undecided, or the model was trained elsewhere.
     """
-    name = model_to_use(comparison)
+    name = comparison.model_to_use
     if name is None:
         return None
     model = comparison.models[name]
@@ -107,7 +86,7 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """Costs of the model to use compared with the other kind; of both if it is undecided; none if both only guess."""
     if verdict.nothing_beats_guessing:
         return []
-    chosen = model_to_use(comparison) or verdict.motion
+    chosen = comparison.model_to_use or verdict.motion
     other = verdict.motion if chosen == verdict.still else verdict.still
     cost, other_cost = comparison.models[chosen].cost, comparison.models[other].cost
     time, other_time = cost.milliseconds_per_clip, other_cost.milliseconds_per_clip
@@ -139,7 +118,7 @@ def _costs(comparison: Comparison, verdict: Verdict) -> list[Advice]:
 
 def _failures(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """How often the model to use fails (the motion model if undecided), on what, and what to doubt."""
-    chosen = model_to_use(comparison) or verdict.motion
+    chosen = comparison.model_to_use or verdict.motion
     warnings = [Advice(warning.code, "failures", _sentence(warning.text)) for warning in verdict.warnings]
     return [*_mistakes(comparison, verdict, chosen), *warnings]
 
@@ -197,7 +176,7 @@ def _still_improving(comparison: Comparison, verdict: Verdict) -> list[str]:
 
 def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """What to use, record or try."""
-    chosen = model_to_use(comparison)
+    chosen = comparison.model_to_use
     if verdict.answer == "motion needed":
         text = _use_motion(comparison, verdict, chosen or verdict.motion)
         return [Advice("use_motion", "next_steps", text), *_label_videos(comparison)]
@@ -215,11 +194,10 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         text = f"Until more recordings decide it, use {verdict.motion}.{advised}"
         return [Advice("use_motion" if comparison.ladder else "try_ladder", "next_steps", text)]
     if verdict.stills_miss_labels:
-        missed = verdict.missed_labels[:MAX_MISSED_LABELS]
-        labels = ", ".join(f'"{loss.label}"' for loss in missed)
+        needs = listed([f'{loss.better} for "{loss.label}"' for loss in verdict.missed_labels[:MAX_MISSED_LABELS]])
         text = (
-            f"Use {missed[0].better} if you need {labels}. `--metric balanced` compares by the mean recall of the "
-            "labels, which counts rare ones like the others."
+            f"If you need all labels, use {needs}. `--metric balanced` compares by the mean recall of the labels, "
+            "which counts rare ones like the others."
         )
         return [Advice("compare_balanced", "next_steps", text)]
     return [*_test_all(comparison, verdict), *_more_recordings(verdict)]
@@ -280,7 +258,7 @@ def _more_recordings(verdict: Verdict) -> list[Advice]:
 
 
 def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
-    recommendation = recommendation_if_better_than_guessing(comparison)
+    recommendation = comparison.recommendation_if_better_than_guessing
     reason = ""
     if recommendation and recommendation.model == chosen:
         if recommendation.model == recommendation.best:
@@ -330,7 +308,7 @@ def _winner(model: ModelResult) -> ContenderResult | None:
 
 def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
     """Mentions a motion model that takes less time than the still model that suffices."""
-    models, recommendation = comparison.models, recommendation_if_better_than_guessing(comparison)
+    models, recommendation = comparison.models, comparison.recommendation_if_better_than_guessing
     recommended = bool(recommendation and models[recommendation.model].kind == "motion")
     name = recommendation.model if recommendation and recommended else verdict.motion
     time, still_time = (models[model].cost.milliseconds_per_clip for model in (name, verdict.still))

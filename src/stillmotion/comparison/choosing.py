@@ -82,18 +82,16 @@ class Choice:
             eligible: names of the models that nothing else keeps a claim from resting on.
 
         Returns:
-            The preferred models. Where only others are eligible and clear of the margin, the clearest of these; where
-            none is both, the clearest one, to say why it does not decide.
+            The preferred models. Where only others are eligible and clear of the margin, the clearest of these. Where
+            none is eligible, the clearest one, to say why it does not decide.
         """
         still, motion = preferred
         lows = {m: self.limits((still, m), interval)[0] for m in self._motion_candidates}
         highs = {s: self.limits((s, motion), interval)[1] for s in self._still_candidates}
-        motions = [m for m, low in lows.items() if low > margin]
-        motions = [m for m in motions if m in eligible] or motions
+        motions = [m for m in _eligible(lows, eligible) if lows[m] > margin]
         if motions and motion not in motions:
             motion = max(motions, key=lows.__getitem__)
-        stills = [s for s, high in highs.items() if high < margin]
-        stills = [s for s in stills if s in eligible] or stills
+        stills = [s for s in _eligible(highs, eligible) if highs[s] < margin]
         if stills and still not in stills:
             still = min(stills, key=highs.__getitem__)
         return still, motion
@@ -112,3 +110,8 @@ class Choice:
         """One-sided p of "some motion model gains the margin or more over every still model"."""
         p = {s: max(gains[s, m].p_below(margin) for m in self._motions) for s in self._still_candidates}
         return min(1.0, *(value / self._shares[s] for s, value in p.items()))
+
+
+def _eligible(names: Collection[str], eligible: Collection[str]) -> list[str]:
+    """Those that are eligible; all if none is."""
+    return [name for name in names if name in eligible] or list(names)

@@ -163,7 +163,11 @@ def compare_statistics(
         ladder=climb(predictions, validation, metric),
         data=_summarize_data(first, tested_videos),
         recommendation=recommend(
-            predictions, {name: result.cost.milliseconds_per_clip for name, result in models.items()}, margin, metric
+            predictions,
+            {name: result.cost.milliseconds_per_clip for name, result in models.items()},
+            margin,
+            metric,
+            guessing=[name for name, beats in verdict.beats_guessing.items() if not beats] if verdict else (),
         ),
     )
 

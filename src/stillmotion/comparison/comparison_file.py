@@ -60,6 +60,8 @@ def read_comparison(folder: str | Path) -> Comparison:
     try:
         record = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=_finite, parse_constant=_finite)
         comparison = _ADAPTER.validate_python(record)
+        if comparison.verdict is not None and "missed" not in record["verdict"]:
+            raise ValueError("an earlier version wrote it, and the answer might be another one now")
         if not comparison.models:
             raise ValueError("it has no models")
         return comparison

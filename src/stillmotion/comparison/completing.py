@@ -13,7 +13,7 @@ from stillmotion.comparison.records import Comparison
 from stillmotion.comparison.sentences import none_pretrained_text, not_checked_text
 from stillmotion.comparison.verdict import Verdict, VerdictWarning
 from stillmotion.inspection.shortcuts import Shortcut, describe_shortcuts
-from stillmotion.models import pretrained_backbone
+from stillmotion.models import STILL_RUNGS, pretrained_backbone
 
 COMPLETED = ("shortcuts", "not_checked", "none_pretrained")  # warnings that are given anew
 
@@ -66,8 +66,11 @@ def _completed_verdict(
 
 
 def _tries_pretrained_stills(comparison: Comparison) -> bool:
-    """Whether a contender of the still rungs had a pretrained backbone."""
-    stills = [model for model in comparison.models.values() if model.kind == "still"]
+    """Whether a contender of the still rungs had a pretrained backbone. Of models from elsewhere, that is not known."""
+    named = {name: model for name, model in comparison.models.items() if model.kind == "still"}
+    if not named.keys() <= set(STILL_RUNGS):
+        return True
+    stills = named.values()
     competing = [contender.options for model in stills for contender in model.contenders]
     trained = [training.recipe.options for model in stills for training in model.trainings]
     return any(pretrained_backbone(options) is not None for options in (*competing, *trained))

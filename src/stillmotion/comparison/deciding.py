@@ -202,6 +202,7 @@ def decide_among(
         stills_beat_guessing=still in beating_guessing,
         motion_beats_guessing=motion in beating_guessing,
         others_beating_guessing=tuple(name for name in tables if name in beating_guessing - {still, motion}),
+        about=tuple(about),
         contrasts=tuple(Contrast(*pair, gain.mean, *contrasts[pair]) for pair, gain in gains.items()),
         labels=label_gains(predictions[still], predictions[motion]),
         missed=missed,
@@ -278,11 +279,15 @@ def _groups_to_decide(
         for pair, gain in larger.items():
             low, high = choice.interval(pair, _interval(gain, at_look), CONFIDENCE)
             expected[pair] = (low - z * gain.observed_se, high + z * gain.observed_se)
-        pair = choice.pair(preferred, expected.__getitem__, margin, complete)
+        eligible = {
+            name
+            for name in complete
+            if above_guessing[name].times(factor).interval(at_look(choice.level(name, CONFIDENCE)))[0] > 0
+        }
+        pair = choice.pair(preferred, expected.__getitem__, margin, eligible)
         low, high = choice.limits(pair, expected.__getitem__)
         model = pair[1] if low > margin else pair[0]
-        above = above_guessing[model].times(factor).interval(at_look(choice.level(model, CONFIDENCE)))
-        if (low >= margin or high <= margin) and above[0] > 0 and model in complete:
+        if (low >= margin or high <= margin) and model in eligible:
             return ceil(groups * factor - 1e-9)
     return None
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from stillmotion.formatting import points
-from stillmotion.models import RUNGS, Rung
+from stillmotion.models import Rung
 from stillmotion.statistics import ALPHA
 
 if TYPE_CHECKING:
@@ -30,15 +30,24 @@ _WORSE: dict[Rung, str] = {
     "order": "also sees their order",
     "dense motion": "sees dense motion",
 }
-_NEEDED: dict[Rung, str] = {
-    "changes": ": what changes between frames is enough",
-    "order": ": the order of the frames is enough",
-    "dense motion": ": comparing pixels between frames is enough",
-}
+_ENOUGH: Mapping[str, str] = MappingProxyType(
+    {
+        "one frame": ": one frame is enough",
+        "several frames": ", if you look at several",
+        "changes": ": what changes between frames is enough",
+        "order": ": the order of the frames is enough",
+        "dense motion": ": comparing pixels between frames is enough",
+    }
+)
 _UNKNOWN: Mapping[str, bool] = MappingProxyType({})
 
 
-def ladder_sentence(ladder: Ladder, verdict: Verdict | None, beats_guessing: Mapping[str, bool] = _UNKNOWN) -> str:
+def ladder_sentence(
+    ladder: Ladder,
+    verdict: Verdict | None,
+    model_to_use: str | None = None,
+    beats_guessing: Mapping[str, bool] = _UNKNOWN,
+) -> str:
     """What each rung adds and what follows, in short sentences that name no statistics.
 
     For example: "Several frames help (+12). Their order adds nothing (+1, -2 to +3). Stills suffice, if you look at
@@ -51,7 +60,7 @@ def ladder_sentence(ladder: Ladder, verdict: Verdict | None, beats_guessing: Map
             step_sentence(step, margin, beats_guessing=beats_guessing.get(step.to_rung, True)) for step in ladder.steps
         ]
     if verdict:
-        sentences.append(_conclusion(verdict))
+        sentences.append(_conclusion(verdict, model_to_use or ""))
     return " ".join(sentences)
 
 
@@ -79,13 +88,9 @@ def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> 
     return f"Whether {subject[0].lower()}{subject[1:]} {'help' if plural else 'helps'} is uncertain ({interval})."
 
 
-def _conclusion(verdict: Verdict) -> str:
-    """The answer in terms of the rungs."""
+def _conclusion(verdict: Verdict, model_to_use: str) -> str:
+    """The answer, and the rung that is enough: that of the model to use."""
     if verdict.answer == "undecided":
         return f"Whether motion is needed is undecided{', leaning to motion' if verdict.leaning else ''}."
-    if verdict.answer == "stills suffice":
-        if RUNGS[0] in verdict.sufficient_stills:
-            return "Stills suffice: one frame is enough."
-        return f"Stills suffice{', if you look at several' if RUNGS[1] in verdict.sufficient_stills else ''}."
-    needed = [text for rung, text in _NEEDED.items() if rung in verdict.needed_motions]
-    return f"Motion is needed{''.join(needed[:1])}."
+    title = "Stills suffice" if verdict.answer == "stills suffice" else "Motion is needed"
+    return f"{title}{_ENOUGH.get(model_to_use, '')}."

@@ -13,7 +13,6 @@ from stillmotion.comparison.predictions import Predictions, correct_by_training
 from stillmotion.statistics import (
     ALPHA,
     CONFIDENCE,
-    Bools,
     Estimate,
     Floats,
     Ints,
@@ -78,7 +77,7 @@ class MissedLabel:
         better: name of the model that finds more; if several do, the one of which it is most certain.
         recall: share of the label's test videos that `model` finds.
         better_recall: share that `better` finds.
-        low: lower limit of the difference, at which no label is named falsely for all labels and better models at once
+        low: lower limit of the difference, at a level that holds for all labels and better models of this model at once
             (Bonferroni).
     """
 
@@ -125,6 +124,7 @@ class PairGain:
 
 class _LabelEstimate(NamedTuple):
     column: int
+    recalls: tuple[float, float]  # of the still and of the motion model
     recall_gain: Estimate
     separation_gain: Estimate
 
@@ -144,6 +144,9 @@ def missed_labels(
 ) -> tuple[MissedLabel, ...]:
     """Labels of which a model finds significantly less than a better one, by more than the margin.
 
+    A model that always gives a label finds all of it. So the better model must also be significantly better at telling
+    the label from the others (balanced accuracy).
+
     For each of `models` by itself, the chance of naming any label falsely is 2.5 %: it is divided among the labels and
     the better models (Bonferroni).
 
@@ -156,22 +159,31 @@ def missed_labels(
     Returns:
         One entry for each label that a model misses, in order of the models, the largest loss first.
     """
-    first = next(iter(models.values()))[0]
-    _, codes = group_codes(first.groups)
-    correct = {name: correct_by_training(trainings) for name, trainings in (*models.items(), *better.items())}
-    present = np.unique(first.truth)
-    level = at_look(1 - (1 - CONFIDENCE) / (len(present) * len(better)))
+    labels = next(iter(models.values()))[0].labels
     missed = []
-    for name in models:
+    for name, still in models.items():
+        estimates = {other: _estimate_labels(still, motion) for other, motion in better.items()}
         losses = []
-        for index in present:
-            of_label = first.truth == index
-            gains = {other: _recall_gain(correct[name], correct[other], codes, of_label) for other in better}
-            lows = {other: gain.interval(level)[0] for other, gain in gains.items()}
-            other = max(lows, key=lows.__getitem__)
-            if lows[other] > margin:
-                recall, better_recall = (float(correct[model][:, of_label].mean()) for model in (name, other))
-                losses.append(MissedLabel(first.labels[index], name, other, recall, better_recall, lows[other]))
+        for of_label in zip(*estimates.values(), strict=True):
+            level = at_look(1 - (1 - CONFIDENCE) / (len(next(iter(estimates.values()))) * len(better)))
+            lows = {
+                other: estimate.recall_gain.interval(level)[0]
+                for other, estimate in zip(better, of_label, strict=True)
+                if estimate.separation_gain.interval(level)[0] > 0
+            }
+            other = max(lows, key=lows.__getitem__, default="")
+            if lows.get(other, 0.0) > margin:
+                estimate = of_label[list(better).index(other)]
+                losses.append(
+                    MissedLabel(
+                        label=labels[estimate.column],
+                        model=name,
+                        better=other,
+                        recall=estimate.recalls[0],
+                        better_recall=estimate.recalls[1],
+                        low=lows[other],
+                    )
+                )
         missed += sorted(losses, key=lambda loss: loss.recall - loss.better_recall)
     return tuple(missed)
 
@@ -190,22 +202,19 @@ def label_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> 
     from scipy.stats import false_discovery_control
 
     labels, truth = still[0].labels, still[0].truth
-    correct = [correct_by_training(trainings) for trainings in (still, motion)]
-    estimates = _estimate_labels(still, motion, correct)
+    estimates = _estimate_labels(still, motion)
     p = np.array([estimate.separation_gain.p_zero() for estimate in estimates])
     gains = []
     for estimate, p_value, p_holm, q_value in zip(estimates, p, holm(p), false_discovery_control(p), strict=True):
-        of_label = truth == estimate.column
-        still_recall, motion_recall = (float(table[:, of_label].mean()) for table in correct)
         low, high = estimate.recall_gain.interval()
         both_above = estimate.recall_gain.mean > 0 and estimate.separation_gain.mean > 0
         gains.append(
             LabelGain(
                 label=labels[estimate.column],
-                videos=int(of_label.sum()),
+                videos=int((truth == estimate.column).sum()),
                 groups=int(estimate.recall_gain.groups),
-                still=still_recall,
-                motion=motion_recall,
+                still=estimate.recalls[0],
+                motion=estimate.recalls[1],
                 gain=estimate.recall_gain.mean,
                 low=low,
                 high=high,
@@ -256,9 +265,8 @@ def pair_gains(still: Sequence[Predictions], motion: Sequence[Predictions]) -> t
     return tuple(sorted(pairs, key=lambda pair: -pair.gain)[:MAX_PAIRS])
 
 
-def _estimate_labels(
-    still: Sequence[Predictions], motion: Sequence[Predictions], correct: Sequence[Floats]
-) -> list[_LabelEstimate]:
+def _estimate_labels(still: Sequence[Predictions], motion: Sequence[Predictions]) -> list[_LabelEstimate]:
+    correct = [correct_by_training(trainings) for trainings in (still, motion)]
     truth, (_, codes) = still[0].truth, group_codes(still[0].groups)
     votes = [np.array([training.votes for training in trainings]) for trainings in (still, motion)]
     estimates = []
@@ -266,17 +274,14 @@ def _estimate_labels(
         of_label = truth == index
         if not of_label.any():
             continue
-        recall_gain = _recall_gain(correct[0], correct[1], codes, of_label)
+        recalled = [table[:, of_label] for table in correct]
+        recall_gain = estimate_mean(recalled[1].mean(0) - recalled[0].mean(0), codes[of_label], recalled)
         weights = balancing_weights(of_label.astype(np.intp))
         separated = [weights * np.where(of_label, vote[:, :, index], 1 - vote[:, :, index]) for vote in votes]
         separation_gain = estimate_mean(separated[1].mean(0) - separated[0].mean(0), codes, separated, weights)
-        estimates.append(_LabelEstimate(index, recall_gain, separation_gain))
+        recalls = (float(recalled[0].mean()), float(recalled[1].mean()))
+        estimates.append(_LabelEstimate(index, recalls, recall_gain, separation_gain))
     return estimates
-
-
-def _recall_gain(worse: Floats, better: Floats, codes: Ints, of_label: Bools) -> Estimate:
-    recalled = [table[:, of_label] for table in (worse, better)]
-    return estimate_mean(recalled[1].mean(0) - recalled[0].mean(0), codes[of_label], recalled)
 
 
 def _estimate_pairs(still: Sequence[Predictions], motion: Sequence[Predictions]) -> list[_PairEstimate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from stillmotion.comparison.measuring import Measure, Metric
@@ -36,6 +36,7 @@ def recommend(
     milliseconds: Mapping[str, float | None],
     margin: float,
     metric: Metric = "accuracy",
+    guessing: Collection[str] = (),
 ) -> Recommendation | None:
     """Recommend a model by accuracy and cost.
 
@@ -47,6 +48,7 @@ def recommend(
         milliseconds: time per clip of each model.
         margin: the largest loss of accuracy that is acceptable, as a share.
         metric: what accuracy is measured by.
+        guessing: names of models that are not significantly better than guessing: none is taken because it is cheap.
 
     Returns:
         The recommendation; None if there is no model, or the cost of one is unknown.
@@ -66,6 +68,8 @@ def recommend(
     )
     candidates = by_cost[: by_cost.index(best)]
     for name in candidates:
+        if name in guessing:
+            continue
         loss = measure.gain(correct[name], correct[best])
         _, high = loss.interval(1 - ALPHA / len(candidates))
         if high < margin and not missed_labels({name: predictions[name]}, {best: predictions[best]}, margin):

@@ -283,7 +283,29 @@ class Comparison:
     @property
     def ladder_sentence(self) -> str:
         """What each rung adds and what follows; empty unless the models are the rungs of the ladder."""
-        return ladder_sentence(self.ladder, self.verdict, self.beats_guessing) if self.ladder else ""
+        if self.ladder is None:
+            return ""
+        return ladder_sentence(self.ladder, self.verdict, self.model_to_use, self.beats_guessing)
+
+    @property
+    def recommendation_if_better_than_guessing(self) -> Recommendation | None:
+        """The recommendation; None where the most accurate model is not significantly better than guessing."""
+        recommendation = self.recommendation
+        if recommendation is None or self.verdict is None:
+            return recommendation
+        return recommendation if self.beats_guessing[recommendation.best] else None
+
+    @property
+    def model_to_use(self) -> str | None:
+        """The model to use: the recommended one if it is of those that the answer asks for; None if undecided."""
+        verdict = self.verdict
+        if verdict is None or verdict.answer == "undecided":
+            return None
+        recommendation = self.recommendation_if_better_than_guessing
+        recommended = recommendation.model if recommendation else ""
+        if verdict.answer == "stills suffice":
+            return recommended if recommended in verdict.sufficient_stills else verdict.still
+        return recommended if recommended and self.models[recommended].kind == "motion" else verdict.motion
 
     @property
     def rates_sentence(self) -> str:

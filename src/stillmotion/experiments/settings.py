@@ -92,9 +92,9 @@ class ComparisonSettings:
         if not 0 <= self.margin < 1:
             raise UsageError(f"margin is {self.margin:g}; expected 0 to below 1 (0.05 is 5 points of accuracy)")
         check_fractions(self.fractions)
-        frozen = not self.finetune and all(pretrained_backbone(one.options) is not None for one in self.contenders)
-        if self.flip and frozen:
-            raise UsageError("mirroring varies pixels, and heads on frozen backbones see none: fine-tune them")
+        frozen = [pretrained_backbone(one.options) is not None and not self.finetune for one in self.contenders]
+        if self.flip and (all(frozen) or (self.families and any(frozen))):
+            raise UsageError("heads on frozen backbones see no pixels, so mirroring does nothing: fine-tune them")
         for contender in self.contenders:  # checks frames, rate, size and options
             self.recipe(contender, "spread" if self.rate == "auto" else self.rate)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stillmotion.comparison import Ladder, ModelResult, Verdict, model_to_use
+from stillmotion.comparison import Comparison, ModelResult, Verdict
 from stillmotion.formatting import listed
 from stillmotion.models import RUNGS
 from stillmotion.reports.records import Record
@@ -42,10 +42,9 @@ class _Bar:
     style: str = ""
 
 
-def _answered(ladder: Ladder | None, verdict: Verdict) -> str:
-    """The answer; on the ladder, *several frames* where one is not enough."""
-    sufficient = verdict.sufficient_stills
-    several = ladder and verdict.answer == "stills suffice" and RUNGS[0] not in sufficient and RUNGS[1] in sufficient
+def _answered(comparison: Comparison, verdict: Verdict) -> str:
+    """The answer; on the ladder, *several frames* where that is the still model to use."""
+    several = comparison.ladder and comparison.model_to_use == RUNGS[1]
     return RUNGS[1] if several else verdict.answer
 
 
@@ -65,7 +64,7 @@ def render_summary(record: Record) -> str:
     names = ", ".join(map(_shortened, data.labels[:MAX_NAMED_LABELS]))
     more = ", ..." if len(data.labels) > MAX_NAMED_LABELS else ""
     verdict = comparison.verdict
-    answer = _ANSWERS[_answered(comparison.ladder, verdict)] if verdict and not verdict.nothing_beats_guessing else ""
+    answer = _ANSWERS[_answered(comparison, verdict)] if verdict and not verdict.nothing_beats_guessing else ""
     result = comparison.models[chosen] if chosen else None
     return (
         environment()
@@ -96,7 +95,7 @@ def _chosen(record: Record) -> str | None:
     if not record.models:
         return None
     best = max(record.pair or record.models, key=lambda name: comparison.models[name].accuracy.value)
-    return model_to_use(comparison) or best if verdict else best
+    return comparison.model_to_use or best if verdict else best
 
 
 def _tested(record: Record) -> str:

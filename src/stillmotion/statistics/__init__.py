@@ -1,6 +1,6 @@
 """Statistics of grouped data: NumPy and SciPy only, used by every layer above."""
 
-from stillmotion.statistics.arrays import Bools, Floats, Ints
+from stillmotion.statistics.arrays import Floats, Ints
 from stillmotion.statistics.estimates import (
     ALPHA,
     CONFIDENCE,
@@ -17,7 +17,6 @@ from stillmotion.statistics.sequential import sequential_level
 __all__ = [
     "ALPHA",
     "CONFIDENCE",
-    "Bools",
     "Estimate",
     "Floats",
     "Ints",

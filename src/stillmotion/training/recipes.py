@@ -99,7 +99,9 @@ def make_recipe(family: str | Builder, **given: Unpack[RecipeSettings]) -> Recip
         settings["spec"] = _with_one_frame(settings["spec"])
     recipe = Recipe(family, options, **settings)
     if recipe.augment.flip and frozen_backbone(recipe) is not None:
-        raise UsageError(f"{family}: mirroring varies pixels, and a head on a frozen backbone sees none: fine-tune it")
+        raise UsageError(
+            f"{family}: a head on a frozen backbone sees no pixels, so mirroring does nothing: fine-tune it"
+        )
     return recipe
 
 

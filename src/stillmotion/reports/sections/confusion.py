@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from stillmotion.comparison import model_to_use
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section
 from stillmotion.statistics import Floats
@@ -66,7 +65,7 @@ def _count(videos: float) -> str:
 
 def _gist(record: Record) -> str:
     verdict = record.comparison.verdict
-    chosen = (model_to_use(record.comparison) or verdict.motion) if verdict else record.models[0]
+    chosen = (record.comparison.model_to_use or verdict.motion) if verdict else record.models[0]
     if not record.comparison.beats_guessing.get(chosen, True):
         return f"the mistakes of {chosen} are those of guessing, or nearly"
     for model in _facts(record).get("models", ()):

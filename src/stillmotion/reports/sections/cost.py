@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import log10
 from typing import Any
 
-from stillmotion.comparison import Recommendation, recommendation_if_better_than_guessing, speed_text
+from stillmotion.comparison import Recommendation, speed_text
 from stillmotion.reports.geometry import polyline, scale, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number
@@ -24,7 +24,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
     if not record.models:
         return {}
     timed = [name for name, result in record.results.items() if result.cost.milliseconds_per_clip]
-    recommendation = recommendation_if_better_than_guessing(record.comparison)
+    recommendation = record.comparison.recommendation_if_better_than_guessing
     return {
         "recommendation": recommendation,
         "speed": _speed(record, recommendation),
