@@ -83,8 +83,8 @@ LADDERS = {  # accuracy of two still and three motion rungs, at the margin
     "one still rung far below": (0.3, 0.6, 0.4, 0.65, 0.65),
     "accurate": (0.9, 0.9, 0.95, 0.95, 0.95),
 }
-# Clips of a rare label in 100, its recall by the still model and by motion, and the share of other clips that motion gets
-# right, where the still model gets 0.99: at the margin; found more often only because it is given more often; lost.
+# Clips of a rare label in 100, its recall by the still model and by motion, and the share of other clips that motion
+# gets right, where the still model gets 0.99: at the margin; found more often as it is given more often; lost.
 RARE = (
     (5, 0.6, 0.65, 0.99),
     (5, 0.95, 1.0, 0.99),

@@ -39,7 +39,7 @@ def compare(
         typer.Option(
             metavar="A,B,...",
             help="What turns frames into features: small, which is trained from nothing; efficientnet-lite0 or -lite2; "
-            "a keras.applications or keras_hub: name; FILE.keras:LAYER.",
+            "a keras.applications or keras_hub: name; FILE.keras:LAYER or FILE.h5:LAYER.",
             show_default="small, and efficientnet-lite0 if it is installed",
         ),
     ] = None,

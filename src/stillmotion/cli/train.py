@@ -40,7 +40,7 @@ def train(
         typer.Option(
             metavar="NAME",
             help="What turns frames into features: small, which is trained from nothing; efficientnet-lite0 or -lite2; "
-            "a keras.applications or keras_hub: name; FILE.keras:LAYER.",
+            "a keras.applications or keras_hub: name; FILE.keras:LAYER or FILE.h5:LAYER.",
             show_default="small",
         ),
     ] = None,
