@@ -95,9 +95,10 @@ def test_each_missed_label_is_advised_for_with_the_model_that_finds_it() -> None
 def test_a_still_model_is_used_only_if_it_suffices() -> None:
     recommended = replace(compared(SUFFICE), recommendation=Recommendation("pool", "pool", 0.0, 0.0, ("pool", "conv")))
     assert recommended.model_to_use == "pool"
-    other = replace(SUFFICE, still="max", contrasts=(Contrast("pool", "conv", 0.0, -0.2, 0.2),))
+    uncertain, certain = (Contrast("pool", "conv", 0.0, -0.2, high) for high in (0.2, 0.01))
+    other = replace(SUFFICE, still="max", contrasts=(uncertain,), others_beating_guessing=("pool",))
     assert replace(recommended, verdict=other).model_to_use == "max"
-    shown = replace(other, contrasts=(Contrast("pool", "conv", 0.0, -0.2, 0.01),), others_beating_guessing=("pool",))
+    shown = replace(other, contrasts=(certain,))
     assert replace(recommended, verdict=shown).model_to_use == "pool"
 
 

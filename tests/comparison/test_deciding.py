@@ -574,6 +574,14 @@ def test_the_number_of_groups_counts_the_choice_of_the_model_that_must_beat_gues
         return needed
 
     assert groups("a", "b") > 1.2 * groups("a")
+    # Only beating guessing is uncertain, and at every look it takes more.
+    choice = Choice(("a",), ("motion",), error_shares(("a",), ("motion",)))
+    gains = {("a", "motion"): estimate_mean(np.full(60, -1.0), codes)}
+    once, always = (
+        _groups_to_decide(choice, ("a", "motion"), gains, {"a": hardly, "motion": hardly}, "a", 0.05, sequential=every)
+        for every in (False, True)
+    )
+    assert once is not None and always is not None and always > 1.5 * once
 
 
 def test_the_number_of_groups_asks_whether_the_model_that_would_decide_beats_guessing() -> None:
