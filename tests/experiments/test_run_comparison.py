@@ -136,6 +136,20 @@ def test_a_note_says_how_to_get_a_pretrained_backbone_where_there_is_none(
     assert caplog.text.count('pip install "stillmotion[pretrained]"') == notes
 
 
+@pytest.mark.parametrize(("folds", "warnings"), [(0, 1), (3, 0)])
+def test_a_single_split_of_few_groups_is_warned_of_before_training(
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    folds: int,
+    warnings: int,
+) -> None:
+    plan = plan_of(monkeypatch, recordings, out=tmp_path / "out", folds=folds)
+    groups = len(plan.dataset.opened.videos.groups)
+    assert caplog.text.count(f"tested, which seldom decides anything; `--folds 5` tests on all {groups}") == warnings
+
+
 @pytest.mark.usefixtures("unopened")
 @pytest.mark.parametrize(
     ("settings", "error"),

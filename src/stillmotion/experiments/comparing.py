@@ -11,6 +11,7 @@ from typing import Literal
 
 from stillmotion.clips import OpenedVideos, Rate
 from stillmotion.comparison import (
+    MIN_GROUPS,
     Comparison,
     ContenderResult,
     SearchRecord,
@@ -26,7 +27,7 @@ from stillmotion.errors import UsageError
 from stillmotion.execution.places import LOCAL, check_place
 from stillmotion.experiments.choices import Effort, Metric, Preset
 from stillmotion.experiments.controls import Controls
-from stillmotion.experiments.datasets import open_dataset, read_labeled
+from stillmotion.experiments.datasets import Dataset, open_dataset, read_labeled
 from stillmotion.experiments.executors import Executor
 from stillmotion.experiments.placement import executor_on
 from stillmotion.experiments.plan import Candidate, ComparisonPlan, PlannedRun
@@ -179,6 +180,7 @@ def run_comparison(
             folds=folds,
             progress=executor.reporter(""),
         )
+        _warn_of_few_groups(dataset)
         with folder_lock(folder):
             plan = ComparisonPlan(settings, dataset, folder, overwrite, included)
             comparison = execute(plan, executor)
@@ -186,6 +188,17 @@ def run_comparison(
             write_report(comparison, folder / "report.html")
             write_summary(comparison, folder / "summary.html")
     return comparison
+
+
+def _warn_of_few_groups(dataset: Dataset) -> None:
+    """Before anything is trained, say where a single split tests on too little."""
+    tested, all_groups = len(dataset.folds[0].test.videos.groups), len(dataset.opened.videos.groups)
+    if len(dataset.folds) == 1 and tested < MIN_GROUPS and tested < all_groups:
+        log.warning(
+            "only %s tested, which seldom decides anything; `--folds 5` tests on all %d, and takes five times as long",
+            "1 group is" if tested == 1 else f"{tested} groups are",
+            all_groups,
+        )
 
 
 def check_included(include: Sequence[str | Path]) -> tuple[Path, ...]:
