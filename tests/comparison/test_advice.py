@@ -109,10 +109,10 @@ def test_an_undecided_test_part_is_followed_by_a_test_on_all_recordings() -> Non
     assert actions(single) == ["test_all", "record_more_groups", "train_more_seeds"]
     assert texts(single)["test_all"] == (
         "Compare again with `--folds 5`: it tests on all 60 groups instead of 9, which would probably decide it, and "
-        "takes about five times as long. Looking twice at most doubles the chance of a wrong answer."
+        "takes about five times as long. A second look at most doubles the chance of a wrong answer."
     )
     at_every_look = replace(single, verdict=replace(undecided, sequential=True))
-    assert "twice" not in texts(at_every_look)["test_all"]
+    assert "second look" not in texts(at_every_look)["test_all"]
     more = replace(single, verdict=replace(undecided, groups_to_decide=80))
     assert "on all 60 groups instead of 9, and takes" in texts(more)["test_all"]
     guessing = replace(undecided, stills_beat_guessing=False, motion_beats_guessing=False, groups_to_decide=None)
@@ -152,7 +152,7 @@ def test_models_that_learned_too_little_are_trained_longer_before_the_data_is_bl
     short = trained(guessing, {"pool": [3], "conv": [3, 3, 1]}, epochs=3, run=3)
     assert actions(short) == ["train_longer", "nothing_beats_guessing"]
     assert texts(short)["train_longer"] == (
-        "The models were still improving when training ended after 3 epochs: train longer (`--epochs 6`)."
+        "The models were still improving when training ended after 3 epochs: train longer (`--epochs 6 --overwrite`)."
     )
     assert texts(short)["nothing_beats_guessing"].endswith("and labels if longer training does not help.")
     one = trained(guessing, {"pool": [5], "conv": [19]}, epochs=20, run=20)

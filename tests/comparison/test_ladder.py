@@ -84,7 +84,13 @@ def sentence(rung: Rung, gain: float, low: float, high: float, p: float) -> str:
         (0.01, -0.02, 0.03, 0.4, "adds nothing (+1, -2 to +3)"),
         (0.0, -0.04, 0.04, 1.0, "adds nothing (0, -4 to +4)"),
         (-0.02, -0.07, 0.03, 0.4, "adds nothing (-2, -7 to +3)"),
-        (-0.08, -0.15, -0.01, 0.06, "adds nothing (-8, -15 to -1)"),  # significant alone, but not among several steps
+        (
+            -0.08,
+            -0.15,
+            -0.01,
+            0.06,
+            "adds nothing, and may be worse (-8, -15 to -1)",
+        ),  # significant alone, but not among several steps
         (0.02, 0.01, 0.03, 0.06, "adds nothing (+2, +1 to +3)"),
         (0.08, 0.01, 0.15, 0.06, "may help (+8, +1 to +15)"),
         (0.04, -0.03, 0.11, 0.3, None),

@@ -87,7 +87,7 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
     contrasts = (Contrast("pool", "conv", 0.5, 0.31, 0.68), Contrast("pool", "rnn", 0.2, 0.1, 0.3))
     several = replace(BASE, contrasts=contrasts, selected_by="validation_accuracy", labels=(), missed=(), pairs=())
     assert verdict_notes(several) == [
-        "conv was chosen from 2 motion models by validation accuracy; the others' intervals are wider:",
+        "conv was chosen from 2 motion models by validation accuracy; the intervals of others are wider. Pair by pair:",
         "  conv: +50.0 points (+31.0 to +68.0)",
         "  rnn: +20.0 points (+10.0 to +30.0)",
     ]
@@ -95,7 +95,7 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
         BASE, low=0.01, labels=(), missed=(), pairs=(), equivalence_low=0.02, equivalence_high=0.6, brier_low=-0.1
     )
     assert verdict_notes(undecided) == [
-        "equivalent within ±5 points (two one-sided tests at 5 %): not shown; interval +2.0 to +60.0",
+        "equivalent within ±5 points (two one-sided tests at 5 %): not demonstrated; interval +2.0 to +60.0",
         "motion is significantly better, but perhaps by less than the margin",
     ]
     assert "yes" in verdict_notes(replace(undecided, equivalent=True))[0]
@@ -137,7 +137,7 @@ def test_how_the_motion_model_was_chosen() -> None:
     assert selection_text(more) == "from 2 still and 2 motion models on the test videos"
     assert verdict_notes(more)[0] == (
         "pool and conv were chosen from 2 still and 2 motion models on the test videos, and the intervals are "
-        "corrected for that (Bonferroni):"
+        "corrected for that (Bonferroni). Pair by pair:"
     )
     assert verdict_notes(more)[3] == "  a over frame: 0.0 points (0.0 to 0.0)"
 

@@ -9,13 +9,15 @@ import pytest
 
 from helpers.comparisons import LADDER, fabricate_ladder
 from stillmotion.clips import ClipSpec
-from stillmotion.comparison import Comparison, read_comparison
+from stillmotion.comparison import Comparison, IntervalEstimate, read_comparison
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import Section, number, points, render_section
 from stillmotion.reports.sections.contenders import CONTENDERS
 from stillmotion.reports.sections.search import SEARCH
 from stillmotion.reports.sections.training import TRAINING
 from stillmotion.reports.sections.verdict import VERDICT
+
+LADDER_TOP = "dense motion"
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +45,22 @@ def test_rungs_are_shown_from_the_bottom_up_with_accuracy_gain_and_cost(comparis
         interval = f"{100 * accuracy.low:.0f}\N{EN DASH}{100 * accuracy.high:.0f} %"
         assert f"{100 * accuracy.value:.0f} % {interval}" in text
         assert f"{number(milliseconds, 2, measured=True)}&nbsp;ms per clip" in text
+
+
+def test_the_ladder_shows_what_the_verdict_compares(comparison: Comparison) -> None:
+    assert comparison.verdict is not None
+    models = {
+        rung: replace(comparison.models[rung], balanced_accuracy=IntervalEstimate(0.111 + 0.1 * n, 0.01, 0.93))
+        for n, rung in enumerate(LADDER)
+    }
+    balanced = replace(comparison, models=models, verdict=replace(comparison.verdict, metric="balanced", guessing=0.37))
+    text = text_of(balanced)
+    for rung in LADDER:
+        estimate = balanced.measured(rung)
+        assert f"{100 * estimate.value:.0f} % 1\N{EN DASH}93 %" in text
+    assert "the mean over the labels of the share" in text and "Dotted line: 37 %" in text
+    assert comparison.measured(LADDER_TOP) == comparison.models[LADDER_TOP].accuracy
+    assert "the mean over the labels" not in text_of(comparison)
 
 
 def test_the_details_say_what_looking_again_does_unless_the_interval_holds_at_every_look(

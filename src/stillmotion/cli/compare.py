@@ -171,21 +171,23 @@ def _show(comparison: Comparison) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     ladder = comparison.ladder is not None
     names = ("rung", "contender") if ladder else ("family",)
-    for column in (*names, "sees", "accuracy", "95 % interval", "ms/clip", "trained"):
+    accuracy = "mean recall" if comparison.balanced else "accuracy"
+    for column in (*names, "sees", accuracy, "95 % interval", "ms/clip", "trained"):
         table.add_column(column, justify="left" if column in (*names, "sees") else "right", no_wrap=True)
     for name, model in comparison.models.items():
-        cost = model.cost
+        cost, measured = model.cost, comparison.measured(name)
         table.add_row(
             name,
             *([_winners(model)] if ladder else []),
             caption(name),
-            f"{model.accuracy.value:.1%}",
-            f"{model.accuracy.low:.1%} to {model.accuracy.high:.1%}",
+            f"{measured.value:.1%}",
+            f"{measured.low:.1%} to {measured.high:.1%}",
             f"{cost.milliseconds_per_clip or 0:.1f}",
             f"{cost.train_seconds or 0:.0f} s",
         )
-    if comparison.guessing is not None:
-        table.add_row("guessing", *([""] if ladder else []), "the most frequent label", f"{comparison.guessing:.1%}")
+    guessing = comparison.measured_guessing
+    if guessing is not None:
+        table.add_row("guessing", *([""] if ladder else []), "the most frequent label", f"{guessing:.1%}")
     out.print(table)
     verdict = comparison.verdict
     if verdict is None:

@@ -18,6 +18,7 @@ from stillmotion.cli.detectors import find_detector, predict_with_detector
 from stillmotion.cli.model_facts import Facts, check_model, takes_facts
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.files import is_address
+from stillmotion.formatting import count
 from stillmotion.models import find_family
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def predict(
         # If the work is interrupted, what has been predicted so far is written.
         if out_file is not None and predictions:
             write_rows(prediction_rows(predictions), out_file)
-            note(f"predictions for {len(predictions)} videos in {shown(out_file)}")
+            note(f"predictions for {count(len(predictions), 'video')} in {shown(out_file)}")
     if out_file is None:
         out.print(_make_table(predictions))
     unlike = sum(prediction.unlike_training is True for prediction in predictions)

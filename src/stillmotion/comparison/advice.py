@@ -157,7 +157,7 @@ def _longer_training(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     epochs = sorted({summary.recipe.epochs for model in models for summary in model.trainings})
     ended = count(epochs[0], "epoch") if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]} epochs"
     budgeted = any(search.minutes is not None for model in models for search in model.searches)
-    option = "a larger `--time-budget`" if budgeted else f"`--epochs {2 * epochs[-1]}`"
+    option = "a larger `--time-budget`" if budgeted else f"`--epochs {2 * epochs[-1]} --overwrite`"
     subject = "The models were" if len(names) > 1 else f"{names[0]} was"
     text = f"{subject} still improving when training ended after {ended}: train longer ({option})."
     return [Advice("train_longer", "next_steps", text)]
@@ -227,7 +227,7 @@ def _test_all(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         "takes about five times as long."
     )
     if not verdict.sequential:
-        text += " Looking twice at most doubles the chance of a wrong answer."
+        text += " A second look at most doubles the chance of a wrong answer."
     return [Advice("test_all", "next_steps", text)]
 
 

@@ -14,6 +14,7 @@ from stillmotion.comparison.sentences import none_pretrained_text, not_checked_t
 from stillmotion.comparison.verdict import Verdict, VerdictWarning
 from stillmotion.inspection.shortcuts import Shortcut, describe_shortcuts
 from stillmotion.models import STILL_RUNGS, pretrained_backbone
+from stillmotion.models.pretrained import available_backbones
 
 COMPLETED = ("shortcuts", "not_checked", "none_pretrained")  # warnings that are given anew
 
@@ -62,7 +63,10 @@ def _completed_verdict(
     settled = completed.answer == "stills suffice" or completed.selected_by == "named"
     if comparison.ladder is None or settled or _tries_pretrained_stills(comparison):
         return completed
-    return replace(completed, warnings=(*completed.warnings, VerdictWarning("none_pretrained", none_pretrained_text())))
+    return replace(
+        completed,
+        warnings=(*completed.warnings, VerdictWarning("none_pretrained", none_pretrained_text(available_backbones()))),
+    )
 
 
 def _tries_pretrained_stills(comparison: Comparison) -> bool:

@@ -68,7 +68,8 @@ def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> 
     """What a rung adds to the strongest one below, as "Their order adds nothing (+1, -2 to +3).".
 
     It helps or does worse if that is significant among all steps. It adds nothing if its own interval is below the
-    margin, and may help if that is above 0. Otherwise it is uncertain, whatever the sign of the measured gain.
+    margin; it may be worse if that is below 0, and may help if it is above 0. Otherwise it is uncertain, whatever the
+    sign of the measured gain.
     """
     subject, plural = _STEP_SUBJECTS[step.to_rung]
     gain, interval = points(step.gain), f"{points(step.gain)}, {points(step.low)} to {points(step.high)}"
@@ -81,6 +82,8 @@ def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> 
     if step.p_holm < ALPHA and step.gain > 0:
         little = " a little" if step.high < margin else ""
         return f"{subject} {'help' if plural else 'helps'}{little} ({gain})."
+    if step.high < 0:
+        return f"{subject} {'add' if plural else 'adds'} nothing, and may be worse ({interval})."
     if step.high < margin:
         return f"{subject} {'add' if plural else 'adds'} nothing ({interval})."
     if step.low > 0:

@@ -268,6 +268,21 @@ class Comparison:
                 return max(videos) / sum(videos)
         return None
 
+    def measured(self, model: str) -> IntervalEstimate:
+        """What the verdict compares of a model: its accuracy, or the mean recall of the labels."""
+        result = self.models[model]
+        return result.balanced_accuracy if self.balanced else result.accuracy
+
+    @property
+    def balanced(self) -> bool:
+        """Whether the verdict compares the mean recall of the labels."""
+        return self.verdict is not None and self.verdict.metric == "balanced"
+
+    @property
+    def measured_guessing(self) -> float | None:
+        """Of always predicting the most frequent label, what the verdict compares; None without test videos."""
+        return self.verdict.guessing if self.verdict is not None and self.balanced else self.guessing
+
     @property
     def beats_guessing(self) -> dict[str, bool]:
         """Whether each model is significantly better than guessing; empty without test videos."""

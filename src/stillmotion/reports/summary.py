@@ -108,11 +108,11 @@ def _tested(record: Record) -> str:
 
 
 def _bars(record: Record, chosen: str | None) -> list[_Bar]:
-    guessing = record.comparison.guessing
+    guessing = record.comparison.measured_guessing
     bars = [] if guessing is None else [_Bar("guessing", "the most frequent label", guessing)]
     names = dict.fromkeys([*(record.pair or ()), *([chosen] if chosen else [])])
     for name in names:
-        accuracy = record.comparison.models[name].accuracy
+        accuracy = record.comparison.measured(name)
         bars.append(_Bar(name, record.sees(name), accuracy.value, accuracy.low, accuracy.high, record.style(name)))
     return bars
 

@@ -9,6 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from stillmotion.comparison import AccuracyCurves, TrainingSummary
+from stillmotion.models import pretrained_backbone
 from stillmotion.reports.geometry import Scale, polyline, scale, ticks
 from stillmotion.reports.records import Record
 from stillmotion.reports.rendering import UNKNOWN, Section, number, seconds
@@ -85,6 +86,8 @@ def _recipes(trainings: Mapping[str, Sequence[TrainingSummary]]) -> list[tuple[s
     columns: list[dict[str, str]] = []
     for own in trainings.values():
         recipe = {key: value for key, value in asdict(own[0].recipe).items() if key not in ("family", "seed")}
+        if pretrained_backbone(own[0].recipe.options) is not None and not own[0].recipe.finetune:
+            recipe["augment"] = "none"
         records = [summary.training for summary in own if summary.training]
         recipe["seed"] = ", ".join(dict.fromkeys(str(summary.recipe.seed) for summary in own))
         recipe["epochs run"] = ", ".join(str(training.epochs) for training in records)
