@@ -277,6 +277,9 @@ class Comparison:
         Returns:
             The estimate with its 95 % interval.
 
+        Raises:
+            KeyError: no model of that name.
+
         Examples:
             >>> comparison = sm.read_comparison("comparison")
             >>> comparison.measured("order").value > 0.9
