@@ -241,7 +241,7 @@ def test_another_training_is_refused_and_deleted_only_on_demand(
         parts, recipe = [shades[0].only(shades[0][1:]), shades[1]], easy_recipe
     elif different == "validation videos":
         parts, recipe = [shades[0], shades[1].only(shades[1][1:])], easy_recipe
-    with pytest.raises(StillmotionError, match="other settings or videos"):
+    with pytest.raises(StillmotionError, match="other settings, videos or backbone"):
         sm.train(recipe, *parts, out=copied_run.folder)
     assert sm.read_run(copied_run.folder).record == copied_run.record
     if different == "recipe":
