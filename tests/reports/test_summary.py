@@ -42,6 +42,14 @@ def test_the_command_writes_it_beside_the_report(folder: Path) -> None:
     assert "clips: Motion is needed" in (folder / "summary.html").read_text(encoding="utf-8")
 
 
+def test_the_bars_are_what_the_verdict_compares(comparison: Comparison, tmp_path: Path) -> None:
+    assert comparison.verdict is not None
+    assert "as the mean over the labels" not in text_of(comparison, tmp_path)
+    balanced = replace(comparison, verdict=replace(comparison.verdict, metric="balanced", guessing=0.37))
+    text = text_of(balanced, tmp_path)
+    assert "labeled correctly, as the mean over the labels" in text and "the most frequent label 37" in text
+
+
 def test_it_says_whether_one_picture_is_enough(comparison: Comparison, tmp_path: Path) -> None:
     assert comparison.verdict is not None
     contrasts = tuple(Contrast(still, "order", 0.0, -0.02, 0.02) for still in ("one frame", "several frames"))

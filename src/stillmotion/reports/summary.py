@@ -71,6 +71,7 @@ def render_summary(record: Record) -> str:
         .get_template("summary.html")
         .render(
             name=record.name,
+            balanced=comparison.balanced,
             title=record.title,
             answer=answer,
             css_class=(verdict.answer if verdict else "none").replace(" ", "-"),
