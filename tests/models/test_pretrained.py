@@ -461,6 +461,25 @@ def test_a_model_of_your_own_is_cut_at_a_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.backend
+def test_a_model_of_your_own_that_holds_code_is_refused_without_advice_that_nobody_can_follow(tmp_path: Path) -> None:
+    import keras
+    from keras import layers
+
+    @keras.saving.register_keras_serializable("tests")
+    class Own(layers.Conv2D):
+        pass
+
+    picture = keras.Input((32, 32, 3))
+    for name, layer in (("code", layers.Lambda(lambda pixels: pixels / 2)), ("custom", Own(3, 3, padding="same"))):
+        maps = layers.Conv2D(4, 3, strides=16, padding="same", name="maps")(layer(layers.Rescaling(1 / 255)(picture)))
+        keras.Model(picture, maps).save(tmp_path / f"{name}.keras")
+    keras.saving.get_custom_objects().pop("tests>Own")
+    for name, reason in (("code", "a Lambda layer"), ("custom", "a custom layer or function 'Own'")):
+        with pytest.raises(StillmotionError, match=f"{reason}.*; a backbone has to be made of Keras's own layers$"):
+            build_backbone(f"{tmp_path / name}.keras:maps", 32, 32)
+
+
+@pytest.mark.backend
 def test_a_model_of_your_own_is_fed_as_its_card_says(tmp_path: Path) -> None:
     import keras
     from keras import layers

@@ -7,7 +7,7 @@ from pathlib import Path
 import keras
 from keras import KerasTensor, layers
 
-from stillmotion.errors import UsageError, first_line
+from stillmotion.errors import StillmotionError, UsageError, first_line
 from stillmotion.models.card_files import read_card
 from stillmotion.models.cards import range_factors
 from stillmotion.models.loading import load_keras_model
@@ -28,7 +28,15 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     """
     file, name = backbone.own_model, backbone.layer
     assert file is not None
-    model = load_keras_model(file)
+    try:
+        model = load_keras_model(file)
+    except StillmotionError as error:
+        reason, _, advice = str(error).rpartition("; ")
+        if "`unsafe`" in advice or "`custom_objects`" in advice:  # which nobody can give for a backbone
+            raise StillmotionError(
+                f"{reason.partition('; ')[0]}; a backbone has to be made of Keras's own layers"
+            ) from None
+        raise
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3:
         raise UsageError(f"{file}: takes {shape}; a backbone takes pictures (batch, height, width, 3)")
