@@ -41,7 +41,9 @@ def test_a_most_confident_frame_that_is_not_worse_withdraws_it(needed: Verdict) 
     withdrawn = require_motion_evidence(needed, Evidence(best_frame=ONE_FRAME))
     assert withdrawn.answer == "undecided"
     assert withdrawn.reasons == ("interval_above_margin", "most_confident_frame_close")
-    assert "the frame that pool is most confident of is not significantly worse" in withdrawn.sentence
+    assert "the frame that pool is most confident of is not significantly worse. So it may be the right frame that " in (
+        withdrawn.sentence
+    )
     worse = replace(ONE_FRAME, one_frame_decides=False)
     assert require_motion_evidence(needed, Evidence(best_frame=worse)) == needed
 
@@ -52,7 +54,7 @@ def test_a_gain_that_outlives_shuffling_but_not_halving_withdraws_it(needed: Ver
     assert withdrawn.answer == "undecided"
     assert withdrawn.reasons == ("interval_above_margin", "order_not_needed")
     assert withdrawn.sentence.startswith("Undecided: the motion model conv gets 100 %")
-    assert "So it may be the right frame that counts, and not motion." in withdrawn.sentence
+    assert "So it may be the right frames that count, in whatever order, and not motion." in withdrawn.sentence
 
 
 @pytest.mark.parametrize(
@@ -74,13 +76,6 @@ def test_half_of_the_gain_must_outlive_shuffling_significantly(needed: Verdict) 
     half = needed.difference / 2
     assert require_motion_evidence(needed, perturbed(-half + 0.11, -0.35, -0.3)).answer == "undecided"
     assert require_motion_evidence(needed, perturbed(-half + 0.09, -0.35, -0.3)) == needed
-
-
-def test_in_a_ladder_change_without_order_is_motion_but_a_frame_that_does_as_well_still_withdraws_it(
-    needed: Verdict,
-) -> None:
-    assert require_motion_evidence(needed, perturbed(-0.05, -0.35, -0.3), ladder=True) == needed
-    assert require_motion_evidence(needed, Evidence(best_frame=ONE_FRAME), ladder=True).answer == "undecided"
 
 
 def test_only_motion_needed_is_withdrawn(needed: Verdict) -> None:

@@ -28,7 +28,7 @@ def complete_comparison(
 ) -> Comparison:
     """Apply evidence and shortcuts to the verdict, and give advice.
 
-    *Motion needed* is withdrawn where one good frame may explain the gain (`require_motion_evidence`). The verdict
+    *Motion needed* is withdrawn where good frames may explain the gain (`require_motion_evidence`). The verdict
     warns of shortcuts, and of what was not checked. Completing a comparison again replaces what was completed before.
 
     Args:
@@ -59,7 +59,7 @@ def _completed_verdict(
 ) -> Verdict | None:
     if comparison.verdict is None:
         return None
-    completed = complete_verdict(comparison.verdict, evidence, shortcuts, ladder=comparison.ladder is not None)
+    completed = complete_verdict(comparison.verdict, evidence, shortcuts)
     settled = completed.answer == "stills suffice" or completed.selected_by == "named"
     if comparison.ladder is None or settled or _tries_pretrained_stills(comparison):
         return completed
@@ -80,12 +80,10 @@ def _tries_pretrained_stills(comparison: Comparison) -> bool:
     return any(pretrained_backbone(options) is not None for options in (*competing, *trained))
 
 
-def complete_verdict(
-    verdict: Verdict, evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None, *, ladder: bool = False
-) -> Verdict:
+def complete_verdict(verdict: Verdict, evidence: Evidence | None, shortcuts: Sequence[Shortcut] | None) -> Verdict:
     """Apply evidence and shortcuts to a verdict from statistics (see `complete_comparison`)."""
     statistical = (warning for warning in verdict.warnings if warning.code not in COMPLETED)
-    checked = require_motion_evidence(verdict, evidence or Evidence(), ladder=ladder)
+    checked = require_motion_evidence(verdict, evidence or Evidence())
     return replace(checked, warnings=(*statistical, *_warnings(evidence, shortcuts)))
 
 

@@ -1,4 +1,4 @@
-"""The rule that withdraws *motion needed* where one good frame may explain the gain."""
+"""The rule that withdraws *motion needed* where good frames may explain the gain."""
 
 from __future__ import annotations
 
@@ -8,33 +8,31 @@ from stillmotion.comparison.evidence import Evidence
 from stillmotion.comparison.verdict import BestFrameReason, Verdict
 
 
-def require_motion_evidence(verdict: Verdict, evidence: Evidence, *, ladder: bool = False) -> Verdict:
+def require_motion_evidence(verdict: Verdict, evidence: Evidence) -> Verdict:
     """Keep *motion needed* only where the motion model relies on motion; otherwise make it undecided.
 
-    A gain may come from one good frame of the clip, which a still model could find, too:
+    A gain may come from one or a few good frames of the clip, which a still model could find, too, if it was trained
+    well enough:
 
     1. If the still model's most confident frame is not significantly worse than motion.
-    2. If half of the gain significantly outlives shuffling, so that the order of frames does not matter, and neither
-       half of a clip has all of the gain, so that change as such does not explain it. Not in a ladder: there, still
-       models that look for the best frame compete, and changes without their order count as motion.
+    2. If half of the gain significantly outlives shuffling, so that neither the order of frames nor what changes from
+       one to the next matters, and neither half of a clip has all of the gain, so that change as such does not explain
+       it.
 
     Args:
         verdict: a verdict from statistics.
         evidence: what is known about the gain.
-        ladder: whether the models are the rungs of the ladder.
 
     Returns:
         The same verdict, with `best_frame_reason` set if statistics say *motion needed* and the rule applies.
     """
     needed = verdict.statistical_answer == "motion needed"
-    return replace(verdict, best_frame_reason=_best_frame_reason(verdict, evidence, ladder=ladder) if needed else None)
+    return replace(verdict, best_frame_reason=_best_frame_reason(verdict, evidence) if needed else None)
 
 
-def _best_frame_reason(verdict: Verdict, evidence: Evidence, *, ladder: bool) -> BestFrameReason | None:
+def _best_frame_reason(verdict: Verdict, evidence: Evidence) -> BestFrameReason | None:
     if evidence.best_frame and evidence.best_frame.one_frame_decides:
         return "most_confident_frame_close"
-    if ladder:
-        return None
     by_name = {condition.name: condition for condition in evidence.perturbed}
     shuffled, *halves = (by_name.get(name) for name in ("shuffled", "first half only", "last half only"))
     outlives_shuffling = shuffled is not None and shuffled.low > -verdict.difference / 2

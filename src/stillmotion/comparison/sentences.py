@@ -66,10 +66,7 @@ def verdict_details(verdict: Verdict) -> str:
     if "label_missed" in verdict.blocked_by:
         return f"{figures}. That is below {margin}, but {_missed_labels(verdict)}. So stills are not shown to suffice."
     if verdict.best_frame_explains:
-        return (
-            f"{figures}, all of it above {margin}. But {_best_frame_reason(verdict)}. So it may be the right frame "
-            "that counts, and not motion."
-        )
+        return f"{figures}, all of it above {margin}. But {_best_frame_reason(verdict)}, and not motion."
     return f"{figures}, all of it {side} {margin}."
 
 
@@ -329,8 +326,14 @@ def _no_better_than_guessing(verdict: Verdict, kind: str) -> str:
 
 def _best_frame_reason(verdict: Verdict) -> str:
     if verdict.best_frame_reason == "most_confident_frame_close":
-        return f"the frame that {verdict.still} is most confident of is not significantly worse"
-    return f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it"
+        return (
+            f"the frame that {verdict.still} is most confident of is not significantly worse. So it may be the right "
+            "frame that counts"
+        )
+    return (
+        f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it. So it may be the "
+        "right frames that count, in whatever order"
+    )
 
 
 def _more(items: Sequence[object], shown: int, ellipsis: str) -> str:
