@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stillmotion.cli.options import read_threshold, spread_threshold
+from stillmotion.cli.options import read_backbones, read_threshold, spread_threshold
 from stillmotion.errors import UsageError
 
 
@@ -29,3 +29,7 @@ def test_a_threshold_is_for_all_labels_for_some_or_both(text: str | None, expect
 def test_other_thresholds_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--enter-threshold"):
         read_threshold(text, "--enter-threshold")
+
+
+def test_a_backbone_that_is_named_twice_is_left_to_the_library_which_refuses_it() -> None:
+    assert read_backbones("small, small,") == ["small", "small"]

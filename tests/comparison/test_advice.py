@@ -90,6 +90,8 @@ def test_each_missed_label_is_advised_for_with_the_model_that_finds_it() -> None
     missed = (MISSED, replace(MISSED, label="slip", better="rnn"), replace(MISSED, model="other", label="trip"))
     text = texts(compared(replace(SUFFICE, missed=missed)))["compare_balanced"]
     assert text.startswith('If you need all labels, use conv for "fall" and rnn for "slip". `--metric balanced`')
+    balanced = compared(replace(SUFFICE, missed=missed, metric="balanced"))
+    assert texts(balanced)["compare_balanced"].endswith('rnn for "slip".')
 
 
 def test_a_still_model_is_used_only_if_it_suffices() -> None:
@@ -104,13 +106,16 @@ def test_a_still_model_is_used_only_if_it_suffices() -> None:
 
 def test_an_undecided_test_part_is_followed_by_a_test_on_all_recordings() -> None:
     undecided = replace(UNDECIDED, groups=9, groups_to_decide=50)
-    parts = DataSummary(groups={"train": 42, "validation": 9, "test": 9})
+    parts = DataSummary(groups={"train": 42, "validation": 9, "test": 9}, groups_per_label={"a": 30, "b": 30})
     single = replace(compared(undecided), data=parts)
     assert actions(single) == ["test_all", "record_more_groups", "train_more_seeds"]
     assert texts(single)["test_all"] == (
         "Compare again with `--folds 5`: it tests on all 60 groups instead of 9, which would probably decide it, and "
-        "takes about five times as long. A second look at most doubles the chance of a wrong answer."
+        "takes about 5 times as long. A second look at most doubles the chance of a wrong answer."
     )
+    rare = replace(single, data=replace(parts, groups_per_label={"a": 56, "b": 4}))
+    assert "Compare again with `--folds 4`" in texts(rare)["test_all"]
+    assert "takes about 4 times as long" in texts(rare)["test_all"]
     at_every_look = replace(single, verdict=replace(undecided, sequential=True))
     assert "second look" not in texts(at_every_look)["test_all"]
     more = replace(single, verdict=replace(undecided, groups_to_decide=80))
@@ -119,7 +124,8 @@ def test_an_undecided_test_part_is_followed_by_a_test_on_all_recordings() -> Non
     assert actions(replace(single, verdict=guessing))[0] == "test_all"
     for other in (
         replace(single, data=replace(parts, cross_validated=True)),
-        replace(single, data=DataSummary(groups={"train": 3, "validation": 1, "test": 9})),
+        replace(single, data=replace(parts, groups={"train": 3, "validation": 1, "test": 9})),
+        replace(single, data=replace(parts, groups_per_label={"a": 58, "b": 2})),
         replace(single, verdict=replace(NEEDED, groups=9)),
     ):
         assert "test_all" not in actions(other)
@@ -171,6 +177,12 @@ def test_models_that_no_longer_improved_are_not_trained_longer(best: int, run: i
     ended = trained(guessing, {"pool": [best], "conv": [best]}, epochs=20, run=run)
     assert actions(ended) == ["nothing_beats_guessing"]
     assert texts(ended)["nothing_beats_guessing"].endswith("look at the clips and labels before anything else.")
+
+
+def test_few_groups_are_not_blamed_on_clips_and_labels() -> None:
+    for groups, blamed in ((9, False), (10, True)):
+        guessing = replace(UNDECIDED, groups=groups, stills_beat_guessing=False, motion_beats_guessing=False)
+        assert ("nothing_beats_guessing" in actions(compared(guessing))) == blamed
 
 
 def test_a_model_that_beats_guessing_is_not_called_undertrained() -> None:
@@ -256,6 +268,12 @@ def test_a_model_that_was_trained_to_find_the_best_frame_is_not_offered_again() 
         )
         in given
     )
+
+
+def test_on_the_ladder_a_still_model_that_learns_more_is_hoped_for() -> None:
+    withdrawn = compared(replace(NEEDED, best_frame_reason="order_not_needed"), pool="max")
+    withdrawn = replace(withdrawn, ladder=Ladder(("several frames", "dense motion"), ()))
+    assert texts(withdrawn)["use_motion"].startswith("Use conv for now. With more recordings, or another pretrained")
 
 
 def test_costs_are_compared_with_the_other_kind() -> None:

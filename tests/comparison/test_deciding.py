@@ -407,7 +407,8 @@ def test_balanced_accuracy_counts_labels_alike() -> None:
     assert (verdict.still_accuracy, verdict.motion_accuracy, verdict.guessing) == (0.5, 1.0, 0.5)
     assert verdict.difference == pytest.approx(0.5)
     assert (verdict.answer, decide([still], [motion]).answer) == ("motion needed", "undecided")
-    assert "gets 100 % right, as the mean over labels, and the still model still 50 %" in verdict.sentence
+    figures = "finds 100 % of a label's videos, averaged over the labels, and the still model still 50 %"
+    assert figures in verdict.sentence
     equal = predictions(RNG.random(200) < 0.7), predictions(RNG.random(200) < 0.7)
     by_label, by_video = (decide([equal[0]], [equal[1]], metric=metric) for metric in ("balanced", "accuracy"))
     assert by_label.difference == pytest.approx(by_video.difference)  # as many videos of each label

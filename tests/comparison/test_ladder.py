@@ -122,9 +122,9 @@ def test_sentences_of_steps_are_english() -> None:
     assert sentence("several frames", 0.12, 0.05, 0.19, 0.01) == "Several frames help (+12)."
     assert sentence("changes", 0.0, -0.02, 0.02, 1.0) == "Changes between frames add nothing (0, -2 to +2)."
     for rung, gain, high, text in (
-        ("changes", -0.1, -0.05, "The model that sees changes between frames is 10 points worse."),
-        ("order", -0.28, 0.02, "The model that also sees their order is 28 points worse."),
-        ("dense motion", -0.01, -0.001, "The model that sees dense motion is 1 point worse."),
+        ("changes", -0.1, -0.05, "The model that sees changes between frames is 10 points worse than one frame."),
+        ("order", -0.28, 0.02, "The model that also sees their order is 28 points worse than one frame."),
+        ("dense motion", -0.01, -0.001, "The model that sees dense motion is 1 point worse than one frame."),
     ):
         assert sentence(rung, gain, -0.5, high, 0.01) == text  # type: ignore[arg-type]
     assert sentence("changes", 0.04, -0.03, 0.11, 0.3) == (
@@ -190,6 +190,15 @@ def test_stills_that_all_start_from_nothing_are_warned_of_unless_they_suffice(tm
     assert warned(with_contender("changes"))
     assert not warned(with_contender("one frame"))
     assert not warned(replace(comparison, ladder=None))
+    still = comparison.models["one frame"]
+    training = replace(still.trainings[0], recipe=replace(still.trainings[0].recipe, options={"preset": "classic"}))
+    classic = replace(comparison, models={**comparison.models, "one frame": replace(still, trainings=(training,))})
+    for compared, advice in (
+        (comparison, "compare again with `--backbone small,efficientnet-lite0`"),
+        (classic, "compare again without `--preset classic`"),
+    ):
+        verdict = complete_comparison(compared).verdict
+        assert verdict is not None and advice in verdict.warnings[-1].text
     for changes in ({"selected_by": "named"}, {"low": -0.2, "high": 0.01, "missed": (), "stills_beat_guessing": True}):
         assert not warned(replace(comparison, verdict=replace(comparison.verdict, **changes)))
 

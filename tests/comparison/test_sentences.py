@@ -73,6 +73,8 @@ def test_nothing_can_be_decided_where_neither_model_beats_guessing() -> None:
     ending = "Neither model is significantly better than guessing: until one is, nothing can be decided."
     assert guessing.sentence.endswith(ending)
     assert replace(guessing, groups_to_decide=80).sentence.endswith(ending)  # as older records may have it
+    few = "On only 9 groups of test videos, neither model is significantly better than guessing."
+    assert replace(guessing, groups=9).sentence.endswith(few)
     one_learned = replace(guessing, motion_beats_guessing=True)
     assert one_learned.sentence.endswith("Even 20 times as many groups would probably not decide it.")
 

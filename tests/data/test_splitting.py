@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stillmotion.data import Part, Video, Videos, split, split_folds, straddling_groups
+from stillmotion.data.splitting import advised_folds, groups_per_label
 from stillmotion.errors import StillmotionError, UsageError
 
 ROOT = Path("data")
@@ -272,3 +274,10 @@ def test_the_number_of_folds_is_limited_by_the_groups_of_each_label() -> None:
         split_folds(make_videos(groups=3, clips=3), 4)
     with pytest.raises(StillmotionError, match="has 2 groups; cross-validation takes 3 or more"):
         split_folds(make_videos(groups=2, clips=4), 3)
+
+
+def test_as_many_folds_are_advised_as_each_label_has_groups() -> None:
+    clips = [Video(f"{label}{n}.mp4", label, f"{label}{n // 2}") for label, n in [*product("a", range(12)), ("b", 0)]]
+    assert groups_per_label(clips) == {"a": 6, "b": 1}
+    for fewest, folds in ((1, 0), (2, 0), (3, 3), (5, 5), (9, 5)):
+        assert advised_folds({"a": 20, "b": fewest}) == folds

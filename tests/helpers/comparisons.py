@@ -178,7 +178,7 @@ def learning(models: Mapping[str, Sequence[float]], videos: int = 120) -> tuple[
 
 def with_evidence(comparison: Comparison) -> Comparison:
     """Add what `run_comparison` adds to `compare_runs`: searches, memory, evidence, shortcuts, rates, learning."""
-    settings = (("as is", 0.003, False), ("a third of the learning rate", 0.001, True))
+    settings = (("the defaults", 0.003, False), ("a third of the learning rate", 0.001, True))
     trials = tuple(
         Trial(name, rate, 0.01, 0.2, 16, "spread", 20, 21.5, 0.5 + rate, 1.0, chosen) for name, rate, chosen in settings
     )

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from stillmotion.decoding import Framing
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.models import pretrained
 from stillmotion.models.card_files import card_file, write_card
@@ -28,6 +29,7 @@ from stillmotion.models.pretrained import (
     BACKBONES,
     available_backbones,
     build_backbone,
+    check_builds,
     find_backbone,
     table,
     weights_id,
@@ -480,7 +482,7 @@ def test_a_model_of_your_own_that_holds_code_is_refused_without_advice_that_nobo
 
 
 @pytest.mark.backend
-def test_a_model_of_your_own_is_fed_as_its_card_says(tmp_path: Path) -> None:
+def test_a_model_of_your_own_is_fed_as_its_card_says(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     import keras
     from keras import layers
 
@@ -511,8 +513,13 @@ def test_a_model_of_your_own_is_fed_as_its_card_says(tmp_path: Path) -> None:
         write_card(card, card_file(file))
         grid, _ = build_backbone(f"{file}:maps", 32, 32)(pixels)
         assert np.asarray(grid)[0, 0, 0, 0] == pytest.approx(expected, abs=1e-3)
+        check_builds(f"{file}:maps")
+        assert not caplog.records
         ids.add(weights_id(f"{file}:maps"))
     assert len(ids) == 3
+    write_card(card.model_copy(update={"framing": Fact[Framing](value="letterbox", source="given")}), card_file(file))
+    check_builds(f"{file}:maps")
+    assert "its card says that frames are framed by letterbox; as a backbone, it sees them stretched" in caplog.text
 
 
 @pytest.mark.backend

@@ -69,7 +69,9 @@ def test_the_details_say_what_looking_again_does_unless_the_interval_holds_at_ev
     assert comparison.verdict is not None
     note = "wrong answers become more frequent"
     assert note in text_of(comparison)
-    assert note not in text_of(replace(comparison, verdict=replace(comparison.verdict, sequential=True)))
+    at_every_look = text_of(replace(comparison, verdict=replace(comparison.verdict, sequential=True)))
+    assert note not in at_every_look
+    assert "interval holds at every look. All p-values are those of a single look." in at_every_look
 
 
 def test_a_gain_over_another_rung_than_the_one_before_says_so(comparison: Comparison) -> None:

@@ -44,10 +44,15 @@ def test_the_command_writes_it_beside_the_report(folder: Path) -> None:
 
 def test_the_bars_are_what_the_verdict_compares(comparison: Comparison, tmp_path: Path) -> None:
     assert comparison.verdict is not None
-    assert "as the mean over the labels" not in text_of(comparison, tmp_path)
+    assert "averaged over the labels" not in text_of(comparison, tmp_path)
     balanced = replace(comparison, verdict=replace(comparison.verdict, metric="balanced", guessing=0.37))
     text = text_of(balanced, tmp_path)
-    assert "labeled correctly, as the mean over the labels" in text and "the most frequent label 37" in text
+    assert "of a label are found, averaged over the labels" in text and "the most frequent label 37" in text
+    measured = balanced.measured("dense motion")
+    wrong, most = (100 - round(100 * share) for share in (measured.value, measured.low))
+    assert measured != comparison.models["dense motion"].accuracy
+    assert f"about {wrong} in 100 videos of a label (averaged over the labels) wrongly" in text
+    assert f"with other recordings perhaps {most} in 100." in text
 
 
 def test_it_says_whether_one_picture_is_enough(comparison: Comparison, tmp_path: Path) -> None:

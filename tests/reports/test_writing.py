@@ -100,7 +100,7 @@ def test_every_key_of_the_record_is_documented(folder: Path) -> None:
 
 
 BY_NAME = ("models", "per_label", "predictions", "traces", "probabilities", "stability")  # of a family or a label
-AS_GIVEN = ("recipe", "versions", "videos_per_label", "spec")
+AS_GIVEN = ("recipe", "versions", "videos_per_label", "groups_per_label", "spec")
 
 
 def keys(value: object) -> set[str]:

@@ -80,7 +80,7 @@ def test_a_change_does_what_its_name_says() -> None:
         for change in EFFORTS["thorough"]
     }
     assert factors == {
-        "as is": (1, 1, 1, 1, 1),
+        "the defaults": (1, 1, 1, 1, 1),
         "a third of the learning rate": (1 / 3, 1, 1, 1, 1),
         "more regularization": (1, 5, 1.75, 1, 1),
         "twice the frames": (1, 1, 1, 2, 1),
@@ -123,10 +123,20 @@ def test_the_best_trial_has_the_highest_accuracy_then_the_lowest_loss() -> None:
 def test_a_trial_says_what_was_trained_and_how_it_validated(tmp_path: Path) -> None:
     recipe = make_recipe(rate=8.0)
     record = RunRecord(recipe, ("a", "b"), DataRecord("", "", ()), training=TrainingRecord(5, 3, 1.5, 0.25, 0.75))
-    trial = describe_trial(Change("as is"), sm.Run(tmp_path, record))
+    trial = describe_trial(Change("the defaults"), sm.Run(tmp_path, record))
     expected = Trial(
-        "as is", recipe.learning_rate, recipe.weight_decay, recipe.augment.crop, 4, 8.0, 5, 1.5, 0.75, 0.25, False
+        "the defaults",
+        recipe.learning_rate,
+        recipe.weight_decay,
+        recipe.augment.crop,
+        4,
+        8.0,
+        5,
+        1.5,
+        0.75,
+        0.25,
+        False,
     )
     assert trial == expected
     with pytest.raises(StillmotionError, match="not finished"):
-        describe_trial(Change("as is"), sm.Run(tmp_path, dataclasses.replace(record, training=None)))
+        describe_trial(Change("the defaults"), sm.Run(tmp_path, dataclasses.replace(record, training=None)))

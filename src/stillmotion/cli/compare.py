@@ -56,7 +56,7 @@ def compare(
         str | None,
         typer.Option(
             metavar="mean|max|mean+max|attention|set|vote",
-            help="How families that you name combine frames; on the ladder, all ways compete.",
+            help="How families that you name combine frames; on the ladder, several ways compete.",
             show_default="mean",
         ),
     ] = None,
@@ -208,4 +208,6 @@ def _show(comparison: Comparison) -> None:
 def _winners(model: ModelResult) -> str:
     """The contenders that were chosen, most often first, and in how many folds if not in all."""
     chosen = sorted(((len(one.chosen_folds), one.name) for one in model.contenders if one.chosen_folds), reverse=True)
+    if not chosen and model.trainings:  # It had no rival.
+        return str(model.trainings[0].recipe.options.get("backbone", model.family or ""))
     return ", ".join(name if len(chosen) == 1 else f"{name} ({count(folds, 'fold')})" for folds, name in chosen)

@@ -89,7 +89,10 @@ Input = Annotated[
     ),
 ]
 Epochs = Annotated[
-    int | None, typer.Option(help="Maximum number of epochs.", show_default="20 to 60, by the number of clips", min=1)
+    int | None,
+    typer.Option(
+        help="Maximum number of epochs; `--finetune` adds 6.", show_default="20 to 60, by the number of clips", min=1
+    ),
 ]
 Margin = Annotated[
     float, typer.Option(help="Smallest gain in accuracy that is worth motion; 0.05 is 5 points.", min=0, max=0.99)
@@ -260,7 +263,7 @@ def read_families(text: str) -> list[str]:
 
 def read_backbones(text: str) -> list[str]:
     """`small,efficientnet-lite0` as names. Raises UsageError, and StillmotionError if one is not installed."""
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise UsageError("--backbone is empty; give a name such as efficientnet-lite0")
     for name in names:

@@ -13,8 +13,9 @@ Codes by topic:
 from __future__ import annotations
 
 from stillmotion.comparison.records import Advice, Comparison, ContenderResult, ModelResult, TrainingSummary
-from stillmotion.comparison.sentences import leaning_text, selection_text
+from stillmotion.comparison.sentences import MIN_GROUPS, leaning_text, selection_text
 from stillmotion.comparison.verdict import Verdict
+from stillmotion.data.splitting import advised_folds
 from stillmotion.formatting import count, duration, listed, percent, significant
 from stillmotion.models import RUNGS
 
@@ -186,6 +187,12 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         alone = ": it also works on single images" if not comparison.ladder or model == RUNGS[0] else ""
         text = f"Use {_with_winner(comparison, model)}{alone}.{_faster_motion(comparison, verdict)}"
         return [Advice("use_still", "next_steps", text), *_label_videos(comparison)]
+    if verdict.best_frame_reason == "order_not_needed" and comparison.ladder:
+        text = (
+            f"Use {verdict.motion} for now. With more recordings, or another pretrained backbone (`--backbone`), a "
+            "still model may learn to see the same."
+        )
+        return [Advice("use_motion", "next_steps", text)]
     if verdict.best_frame_explains and finds_best_frame(comparison, verdict.still):
         text = f"Use {verdict.motion}: a still model that was trained to find the best frame did not find it."
         return [Advice("use_motion", "next_steps", text)]
@@ -195,10 +202,9 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         return [Advice("use_motion" if comparison.ladder else "try_ladder", "next_steps", text)]
     if verdict.stills_miss_labels:
         needs = listed([f'{loss.better} for "{loss.label}"' for loss in verdict.missed_labels[:MAX_MISSED_LABELS]])
-        text = (
-            f"If you need all labels, use {needs}. `--metric balanced` compares by the mean recall of the labels, "
-            "which counts rare ones like the others."
-        )
+        text = f"If you need all labels, use {needs}."
+        if not comparison.balanced:
+            text += " `--metric balanced` compares by the mean recall of the labels, so that rare ones count, too."
         return [Advice("compare_balanced", "next_steps", text)]
     return [*_test_all(comparison, verdict), *_more_recordings(verdict)]
 
@@ -217,14 +223,15 @@ def _test_all(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """Where it is undecided on the test part alone: to test on all recordings that there are."""
     data = comparison.data
     groups = sum(data.groups.values())
-    if data.cross_validated or groups <= 1.5 * verdict.groups:
+    folds = advised_folds(data.groups_per_label)
+    if data.cross_validated or groups <= 1.5 * verdict.groups or not folds:
         return []
     enough = ""
     if verdict.groups_to_decide and verdict.groups_to_decide <= groups:
         enough = ", which would probably decide it"
     text = (
-        f"Compare again with `--folds 5`: it tests on all {groups} groups instead of {verdict.groups}{enough}, and "
-        "takes about five times as long."
+        f"Compare again with `--folds {folds}`: it tests on all {groups} groups instead of {verdict.groups}{enough}, "
+        f"and takes about {folds} times as long."
     )
     if not verdict.sequential:
         text += " A second look at most doubles the chance of a wrong answer."
@@ -321,7 +328,7 @@ def _faster_motion(comparison: Comparison, verdict: Verdict) -> str:
 def _cautions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
     """What to be careful about."""
     advice = []
-    if verdict.nothing_beats_guessing:
+    if verdict.nothing_beats_guessing and verdict.groups >= MIN_GROUPS:
         improving = _still_improving(comparison, verdict)
         action = "if longer training does not help" if improving else "before anything else"
         text = (

@@ -29,6 +29,7 @@ from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.recommendation import recommend
 from stillmotion.comparison.records import Comparison, DataSummary, ModelResult, SkippedRecord
 from stillmotion.data import PARTS
+from stillmotion.data.splitting import groups_per_label
 from stillmotion.errors import UsageError
 from stillmotion.models import FAMILIES
 from stillmotion.runs import Run
@@ -239,6 +240,7 @@ def _summarize_data(run: Run, tested_videos: int | None) -> DataSummary:
         groups=groups,
         cross_validated=tested_videos is not None,
         videos_per_label=dict(Counter(video.label or "" for video in data.videos)),
+        groups_per_label=groups_per_label(data.videos),
         labels=run.labels,
         skipped=tuple(SkippedRecord(path, reason) for path, reason in data.skipped),
         root=data.root,

@@ -63,10 +63,13 @@ def _completed_verdict(
     settled = completed.answer == "stills suffice" or completed.selected_by == "named"
     if comparison.ladder is None or settled or _tries_pretrained_stills(comparison):
         return completed
-    return replace(
-        completed,
-        warnings=(*completed.warnings, VerdictWarning("none_pretrained", none_pretrained_text(available_backbones()))),
+    classic = any(
+        training.recipe.options.get("preset") == "classic"
+        for model in comparison.models.values()
+        for training in model.trainings
     )
+    text = none_pretrained_text(available_backbones(), classic=classic)
+    return replace(completed, warnings=(*completed.warnings, VerdictWarning("none_pretrained", text)))
 
 
 def _tries_pretrained_stills(comparison: Comparison) -> bool:

@@ -75,7 +75,8 @@ def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> 
     gain, interval = points(step.gain), f"{points(step.gain)}, {points(step.low)} to {points(step.high)}"
     if step.p_holm < ALPHA and step.gain < 0:
         worse = points(-step.gain).lstrip("+")
-        return f"The model that {_WORSE[step.to_rung]} is {worse} {'point' if worse == '1' else 'points'} worse."
+        lost = f"{worse} {'point' if worse == '1' else 'points'}"
+        return f"The model that {_WORSE[step.to_rung]} is {lost} worse than {step.from_rung}."
     if not beats_guessing:
         verb = "are" if plural else "is"
         return f"{subject} {verb} not significantly better than guessing ({gain} over {step.from_rung})."

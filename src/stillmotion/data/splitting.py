@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -18,6 +18,8 @@ from stillmotion.errors import StillmotionError, UsageError
 
 P = TypeVar("P", bound=str)
 FRACTIONS = (0.7, 0.15, 0.15)
+# Folds that are advised, and the fewest that leave enough to learn from.
+FOLDS, MIN_FOLDS = 5, 3
 
 # A split is the best of this many greedy tries. With thousands of groups one try is near the best already and takes
 # longer, so there are fewer: tries times groups stay below the second number.
@@ -111,7 +113,7 @@ def split_folds(
         raise UsageError(f"{folds} folds; cross-validation takes 2 or more")
     check_fractions(fractions)
     check_labeled(videos)
-    count, label = min((len({v.group for v in videos if v.label == label}), label) for label in videos.labels)
+    label, count = min(groups_per_label(videos).items(), key=lambda item: item[1])
     if folds > count:
         possible = f"at most {count} folds are possible" if count > 2 else "cross-validation takes 3 or more"
         raise StillmotionError(f"{folds} folds, but the label {label!r} has {count} groups; {possible}")
@@ -124,6 +126,34 @@ def split_folds(
         inner = _assign(rest, _train_and_validation(fractions), seed + number)
         parts.append((_select(rest, inner, "train"), _select(rest, inner, "validation"), test))
     return parts
+
+
+def groups_per_label(videos: Iterable[Video]) -> dict[str, int]:
+    """The number of groups of each label, in alphabetical order; the least limits the number of folds.
+
+    Args:
+        videos: labeled videos.
+
+    Returns:
+        Numbers of groups by label.
+    """
+    groups: dict[str, set[str]] = {}
+    for video in videos:
+        groups.setdefault(video.label or "", set()).add(video.group)
+    return {label: len(groups[label]) for label in sorted(groups)}
+
+
+def advised_folds(groups_per_label: Mapping[str, int]) -> int:
+    """How many folds to advise: five, or fewer where a label has fewer groups; 0 where cross-validation is impossible.
+
+    Args:
+        groups_per_label: numbers of groups by label.
+
+    Returns:
+        3 to 5, or 0.
+    """
+    folds = min([FOLDS, *groups_per_label.values()])
+    return folds if folds >= MIN_FOLDS else 0
 
 
 def divide_by_group(videos: Videos, share: float, *, seed: int = 0) -> tuple[Videos, Videos]:

@@ -22,7 +22,7 @@ from stillmotion.comparison import (
     write_comparison,
 )
 from stillmotion.data import Videos
-from stillmotion.data.splitting import FRACTIONS
+from stillmotion.data.splitting import FRACTIONS, advised_folds, groups_per_label
 from stillmotion.errors import UsageError
 from stillmotion.execution.places import LOCAL, check_place
 from stillmotion.experiments.choices import Effort, Metric, Preset
@@ -194,11 +194,14 @@ def _warn_of_few_groups(dataset: Dataset) -> None:
     """Before anything is trained, say where a single split tests on too little."""
     tested, all_groups = len(dataset.folds[0].test.videos.groups), len(dataset.opened.videos.groups)
     if len(dataset.folds) == 1 and tested < MIN_GROUPS and tested < all_groups:
-        log.warning(
-            "only %s tested, which seldom decides anything; `--folds 5` tests on all %d, and takes five times as long",
-            "1 group is" if tested == 1 else f"{tested} groups are",
-            all_groups,
+        subject = "1 group is" if tested == 1 else f"{tested} groups are"
+        folds = advised_folds(groups_per_label(dataset.opened.videos))
+        advice = (
+            f"`--folds {folds}` tests on all {all_groups}, and takes {folds} times as long"
+            if folds
+            else "record every label in more groups"
         )
+        log.warning("only %s tested, which seldom decides anything; %s", subject, advice)
 
 
 def check_included(include: Sequence[str | Path]) -> tuple[Path, ...]:

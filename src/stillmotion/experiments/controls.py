@@ -161,13 +161,15 @@ class Controls:
         ordered = [run for run in self.first_seed if run.model == ORDER]
         if not ordered or not self.plan.settings.trains_controls:
             return {}
-        own_rates = [segment.facts.rate for segment in self.plan.dataset.opened]
+        opened = self.plan.dataset.opened
+        own_rates = [segment.facts.rate for segment in opened]
+        most = max(round(segment.seconds * segment.facts.rate) for segment in opened)
         planned = {frames: [self._at_rate(run, frames) for run in ordered] for frames in FRAMES}
 
-        def has_frames(rate: Rate) -> bool:
-            return rate == "spread" or cap_rate(rate, own_rates) == rate
+        def have_as_many(frames: int, rate: Rate) -> bool:
+            return frames <= most if rate == "spread" else cap_rate(rate, own_rates) == rate
 
-        return {frames: runs for frames, runs in planned.items() if has_frames(runs[0].recipe.spec.rate)}
+        return {frames: runs for frames, runs in planned.items() if have_as_many(frames, runs[0].recipe.spec.rate)}
 
     def rate_results(self, runs: Mapping[str, Sequence[Run]], results: Results) -> tuple[RateResult, ...]:
         """What `rates` shows.

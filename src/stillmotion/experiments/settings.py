@@ -162,13 +162,13 @@ class ComparisonSettings:
         for name in pretrained:
             check_backbone({"backbone": name})
         if self.families is None and self.pool is not None:
-            raise UsageError("pool is for families that are chosen; on the ladder all ways to pool compete")
+            raise UsageError("pool is for families that are chosen; on the ladder, several ways compete")
         if self.families is not None and self.backbones is not None and len(self.backbones) > 1:
             raise UsageError(f"families that are chosen have one backbone, not {len(self.backbones)}")
         if self.preset == "classic" and self.backbones is not None and pretrained:
             raise UsageError(f"preset=classic has no pretrained backbone such as {pretrained[0]}")
         if self.finetune and not any(pretrained_backbone(one.options) for one in self.contenders):
-            raise UsageError(f"fine-tuning takes a pretrained backbone, such as {PRETRAINED}, of a family that has one")
+            raise UsageError(f"fine-tuning needs a family with a pretrained backbone, such as {PRETRAINED}")
         families = self.families or ()
         for option, value in (("backbone", self.backbones), ("pool", self.pool), ("input", self.input)):
             if families and value is not None and not any(option in find_family(name).options for name in families):

@@ -83,7 +83,7 @@ def render_summary(record: Record) -> str:
             sees="" if guesses or chosen is None else record.sees(chosen),
             found=[] if result is None or guesses else _found(result),
             more_labels=max(0, len(data.labels) - MAX_LABELS),
-            may=_may(record, result, guesses=guesses),
+            may=_may(record, chosen, guesses=guesses),
             may_not=_may_not(record, result, guesses=guesses),
             doubts=_doubts(record),
         )
@@ -95,7 +95,7 @@ def _chosen(record: Record) -> str | None:
     comparison, verdict = record.comparison, record.comparison.verdict
     if not record.models:
         return None
-    best = max(record.pair or record.models, key=lambda name: comparison.models[name].accuracy.value)
+    best = max(record.pair or record.models, key=lambda name: comparison.measured(name).value)
     return comparison.model_to_use or best if verdict else best
 
 
@@ -129,16 +129,19 @@ def _shortened(label: str) -> str:
     return label if len(label) <= MAX_CHARACTERS else f"{label[: MAX_CHARACTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _may(record: Record, result: ModelResult | None, *, guesses: bool) -> list[str]:
+def _may(record: Record, chosen: str | None, *, guesses: bool) -> list[str]:
     """What the model may be used for."""
-    if result is None or guesses:
+    if chosen is None or guesses:
         return ["Nothing yet: guessing may be as good."]
     if record.test_is_new is False:
         return ["Nothing yet: models had seen some of the test recordings before. Test on others."]
     # The complements of the numbers beside the bars, which are rounded.
-    wrong, most = (100 - round(100 * share) for share in (result.accuracy.value, result.accuracy.low))
-    perfect = result.accuracy.value == 1
-    mistakes = "it made no mistake in the test" if perfect else f"it labels about {max(1, wrong)} in 100 videos wrongly"
+    measured = record.comparison.measured(chosen)
+    wrong, most = (100 - round(100 * share) for share in (measured.value, measured.low))
+    of_label = " of a label (averaged over the labels)" if record.comparison.balanced else ""
+    mistakes = f"it labels about {max(1, wrong)} in 100 videos{of_label} wrongly"
+    if measured.value == 1:
+        mistakes = "it made no mistake in the test"
     return [
         "Videos like those that were tested: the same kind of place, camera and view, and only these labels.",
         f"Helping a person who checks what it says: {mistakes}, and with other recordings perhaps {most} in 100.",

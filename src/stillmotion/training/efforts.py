@@ -42,7 +42,7 @@ class Change:
 
 
 _STANDARD = (
-    Change("as is"),
+    Change("the defaults"),
     Change("a third of the learning rate", learning_rate=1 / 3),
     Change("more regularization", weight_decay=5, crop=1.75),
     Change("twice the frames", frames=2),

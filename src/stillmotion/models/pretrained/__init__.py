@@ -11,6 +11,7 @@ A backbone's name is one of these:
 from __future__ import annotations
 
 import hashlib
+import logging
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ from stillmotion.models.pretrained.table import (
 
 if TYPE_CHECKING:
     import keras
+
+log = logging.getLogger(__name__)
 
 __all__ = [
     "BACKBONES",
@@ -90,6 +93,17 @@ def check_builds(name: str) -> None:
     backbone.check_installed()
     if backbone.weights is None:
         build_backbone(name, backbone.height or backbone.side, backbone.side)
+    if backbone.own_model is not None:
+        from stillmotion.models.card_files import read_card
+
+        card = read_card(backbone.own_model)
+        if card is not None and card.framing.value not in (None, "stretch"):
+            log.warning(
+                "%s: its card says that frames are framed by %s; as a backbone, it sees them stretched, as all models "
+                "of a comparison do",
+                backbone.own_model,
+                card.framing.value,
+            )
 
 
 def weights_id(name: str) -> str:

@@ -59,8 +59,9 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
         address = re.search(r"https?://\S+/([^\s/:]+): ", str(error))
         if address is None:
             raise UsageError(f"backbone {backbone.name!r} at {height}x{width}: {first_line(error)}") from None
+        reason = first_line(error).rpartition(" -- ")[2]
         raise StillmotionError(
-            f"backbone {backbone.name!r}: its weights cannot be fetched ({first_line(error)}); put {address[1]} into "
+            f"backbone {backbone.name!r}: its weights cannot be fetched ({reason}); put {address[1]} into "
             f"the folder models in Keras's folder (~/.keras, or KERAS_HOME), or choose {NO_DOWNLOAD}"
         ) from None
     calls = call_flat(network, scaled)
