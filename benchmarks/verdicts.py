@@ -14,10 +14,10 @@ difference: more than one frame (`moment`, `count`, `pair`), changes without the
 
 Videos last one second of 8 frames, three or four from each recording, which has its own light. Half of the recordings
 are tested on; of 60, all in three folds, as stills can suffice only with 58 groups without a disagreement. `--folds 5`
-tests on all recordings of every set. `--draw 1` renders other videos of the same kinds. If interrupted, run the same command again to resume. `--families
-frame_pool,conv3d` compares chosen families instead of the rungs of the ladder; KERAS_BACKEND chooses the backend.
-`--processes` judges several sets side by side, with the cores divided among them; `--on ray` judges one after the
-other, and trains on a cluster.
+tests on all recordings of every set. `--draw 1` renders other videos of the same kinds. If interrupted, run the same
+command again to resume. `--families frame_pool,conv3d` compares chosen families instead of the rungs of the ladder;
+KERAS_BACKEND chooses the backend. `--processes` judges several sets side by side, with the cores divided among them;
+`--on ray` judges one after the other, and trains on a cluster.
 
 Each set's row is written into a file of `--rows` as soon as it is judged, and a set that has a row is not judged again.
 The battery takes hours; the rows of the published table lie in benchmarks/results/verdicts.
