@@ -30,8 +30,9 @@ def _facts(record: Record) -> Mapping[str, Any]:
 
 
 def _budget(record: Record) -> str:
-    """What every model was given; the same for all, so any model's searches tell it."""
-    folds: Sequence[SearchRecord] = next(result.searches for result in record.results.values() if result.searches)
+    """What every model was given: the same for all, but that some settings do not apply to clips of one frame."""
+    searched = [result.searches for result in record.results.values() if result.searches]
+    folds: Sequence[SearchRecord] = max(searched, key=lambda searches: len(searches[0].trials))
     trials, minutes = len(folds[0].trials), folds[0].minutes
     settings = f"the same {trials} settings to choose from by validation" if trials else "its default settings"
     time = f", with an equal share of {number(minutes)} minutes" if minutes else ""
