@@ -14,7 +14,7 @@ difference: more than one frame (`moment`, `count`, `pair`), changes without the
 
 Videos last one second of 8 frames, three or four from each recording, which has its own light. Half of the recordings
 are tested on; of 60, all in three folds, as stills can suffice only with 58 groups without a disagreement. `--folds 5`
-tests on all recordings of every set. `--draw 1` renders other videos of the same kinds. If interrupted, run the same
+tests on all recordings of every set. `--seed 1` renders other videos of the same kinds. If interrupted, run the same
 command again to resume. `--families frame_pool,conv3d` compares chosen families instead of the rungs of the ladder;
 KERAS_BACKEND chooses the backend. `--processes` judges several sets side by side, with the cores divided among them;
 `--on ray` judges one after the other, and trains on a cluster.
@@ -78,7 +78,7 @@ class DataSet:
         groups: number of recordings.
         noise: share of wrong labels.
         leak: whether the light gives the label away.
-        draw: another number gives other videos of the same kind.
+        seed: another number gives other videos of the same kind.
     """
 
     cue: str
@@ -86,13 +86,13 @@ class DataSet:
     groups: int
     noise: float = 0.0
     leak: bool = False
-    draw: int = 0
+    seed: int = 0
 
     @property
     def name(self) -> str:
         noise, leak = f"-noise{self.noise:g}" if self.noise else "", "-leak" if self.leak else ""
-        draw = f"-draw{self.draw}" if self.draw else ""
-        return f"{self.cue}-{self.strength}-{self.groups}{noise}{leak}{draw}"
+        seed = f"-seed{self.seed}" if self.seed else ""
+        return f"{self.cue}-{self.strength}-{self.groups}{noise}{leak}{seed}"
 
     @property
     def folds(self) -> int:
@@ -394,7 +394,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("battery"), help="folder for the results")
     parser.add_argument("--rows", type=Path, default=None, help="folder for the rows of the table; by default --out")
     parser.add_argument("--only", default="", help="only sets whose name contains this, or one of several with commas")
-    parser.add_argument("--draw", type=int, default=0, help="number of another draw of the videos")
+    parser.add_argument("--seed", type=int, default=0, help="another number renders other videos of the same kinds")
     parser.add_argument("--first", type=int, default=None, help="number of sets to run")
     parser.add_argument("--families", default="", help="families to compare instead of the ladder's rungs")
     parser.add_argument("--epochs", type=int, default=None, help="maximum number of epochs, if not that of `compare`")
@@ -408,7 +408,7 @@ def main() -> None:
     options = parser.parse_args()
     wanted = options.only.split(",")
     sets = [data_set for data_set in battery() if any(part in data_set.name for part in wanted)][: options.first]
-    sets = [dataclasses.replace(data_set, draw=options.draw) for data_set in sets]
+    sets = [dataclasses.replace(data_set, seed=options.seed) for data_set in sets]
     rows_folder = options.rows or options.out
     for folder in (options.out, rows_folder):
         folder.mkdir(parents=True, exist_ok=True)

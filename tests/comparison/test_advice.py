@@ -183,6 +183,10 @@ def test_few_groups_are_not_blamed_on_clips_and_labels() -> None:
     for groups, blamed in ((9, False), (10, True)):
         guessing = replace(UNDECIDED, groups=groups, stills_beat_guessing=False, motion_beats_guessing=False)
         assert ("nothing_beats_guessing" in actions(compared(guessing))) == blamed
+        assert ("record_more_groups" in actions(compared(guessing))) == (not blamed)
+    assert texts(compared(replace(guessing, groups=9)))["record_more_groups"].endswith(
+        "9 groups can hardly show that a model is not guessing."
+    )
 
 
 def test_a_model_that_beats_guessing_is_not_called_undertrained() -> None:
@@ -274,6 +278,8 @@ def test_on_the_ladder_a_still_model_that_learns_more_is_hoped_for() -> None:
     withdrawn = compared(replace(NEEDED, best_frame_reason="order_not_needed"), pool="max")
     withdrawn = replace(withdrawn, ladder=Ladder(("several frames", "dense motion"), ()))
     assert texts(withdrawn)["use_motion"].startswith("Use conv for now. With more recordings, or another pretrained")
+    frame = replace(NEEDED, best_frame_reason="most_confident_frame_close")
+    assert texts(replace(withdrawn, verdict=frame))["use_motion"].startswith("Use conv: a still model that was trained")
 
 
 def test_costs_are_compared_with_the_other_kind() -> None:

@@ -1,5 +1,6 @@
 """Evidence from tables of perturbed clips and of predictions over time whose truth is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from helpers.predictions import Correct, predictions
 from stillmotion.comparison import Predictions, gather_evidence
+from stillmotion.comparison.measuring import Metric
 from stillmotion.statistics import Floats
 
 LABELS = ("a", "b", "c")
@@ -58,6 +60,24 @@ def test_perturbing_and_retraining_are_kept_apart(tmp_path: Path) -> None:
     assert evidence.perturbed[1].high < 0
     assert [(condition.name, round(condition.accuracy, 3)) for condition in evidence.retrained] == [("frozen", 0.8)]
     assert evidence.best_frame is None
+
+
+def test_evidence_is_measured_as_the_verdict_is(tmp_path: Path) -> None:
+    """One video in ten is of a rare label. Shuffling loses all of these, and no other."""
+    rare = np.arange(60) % 10 == 0
+    truth = rare.astype(np.intp)
+    whole, shuffled = (
+        replace(run(np.ones(60, bool)), truth=truth, probabilities=np.eye(3)[found]) for found in (truth, 0 * truth)
+    )
+    path = write_perturbed(tmp_path / "p.parquet", {"whole": whole, "shuffled": shuffled})
+    over_time = write_over_time(tmp_path / "m.parquet", np.zeros((60, 10), int), np.full((60, 10), 0.9))
+    figures: list[tuple[Metric, float, float]] = [("accuracy", -0.1, 0.9), ("balanced", -0.5, 0.5)]
+    for metric, fall, right in figures:
+        evidence = gather_evidence([path], {}, [whole], {"still": [over_time]}, "still", metric)
+        assert evidence.perturbed[1].difference == pytest.approx(fall)
+        assert evidence.perturbed[1].accuracy == pytest.approx(1 + fall)
+        assert evidence.best_frame is not None
+        assert (evidence.best_frame.most_confident_frame, evidence.best_frame.motion) == pytest.approx((right, 1.0))
 
 
 def test_one_frame_that_decides(tmp_path: Path) -> None:

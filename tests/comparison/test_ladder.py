@@ -19,6 +19,7 @@ from stillmotion.comparison import (
     step_sentence,
     write_comparison,
 )
+from stillmotion.comparison.verdict import BestFrameReason
 from stillmotion.errors import UsageError
 from stillmotion.formatting import points
 from stillmotion.models import Rung
@@ -122,11 +123,12 @@ def test_sentences_of_steps_are_english() -> None:
     assert sentence("several frames", 0.12, 0.05, 0.19, 0.01) == "Several frames help (+12)."
     assert sentence("changes", 0.0, -0.02, 0.02, 1.0) == "Changes between frames add nothing (0, -2 to +2)."
     for rung, gain, high, text in (
-        ("changes", -0.1, -0.05, "The model that sees changes between frames is 10 points worse than one frame."),
-        ("order", -0.28, 0.02, "The model that also sees their order is 28 points worse than one frame."),
-        ("dense motion", -0.01, -0.001, "The model that sees dense motion is 1 point worse than one frame."),
+        ("changes", -0.1, -0.05, "The model that sees changes between frames is 10 points worse"),
+        ("order", -0.28, 0.02, "The model that also sees their order is 28 points worse"),
+        ("dense motion", -0.01, -0.001, "The model that sees dense motion is 1 point worse"),
     ):
-        assert sentence(rung, gain, -0.5, high, 0.01) == text  # type: ignore[arg-type]
+        said = sentence(rung, gain, -0.5, high, 0.01)  # type: ignore[arg-type]
+        assert said == f"{text} than that of one frame."
     assert sentence("changes", 0.04, -0.03, 0.11, 0.3) == (
         "Whether changes between frames help is uncertain (+4, -3 to +11)."
     )
@@ -164,6 +166,13 @@ def test_the_ladder_ends_with_what_follows(tmp_path: Path) -> None:
         ("mine", " Stills suffice."),
     ):
         assert ladder_sentence(comparison.ladder, suffice, rung).endswith(ending)
+    needed = replace(suffice, low=0.1, high=0.2, motion_beats_guessing=True)
+    reasons: dict[BestFrameReason, str] = {
+        "order_not_needed": " is undecided: several frames in any order may be enough.",
+        "most_confident_frame_close": " is undecided: the right frame may be enough.",
+    }
+    for reason, ending in reasons.items():
+        assert ladder_sentence(comparison.ladder, replace(needed, best_frame_reason=reason)).endswith(ending)
     undecided = replace(suffice, high=0.2, brier_low=0.1)
     assert ladder_sentence(comparison.ladder, undecided).endswith(" is undecided, leaning to motion.")
     undecided = replace(suffice, high=0.2, brier_low=-0.1)

@@ -73,8 +73,10 @@ def test_nothing_can_be_decided_where_neither_model_beats_guessing() -> None:
     ending = "Neither model is significantly better than guessing: until one is, nothing can be decided."
     assert guessing.sentence.endswith(ending)
     assert replace(guessing, groups_to_decide=80).sentence.endswith(ending)  # as older records may have it
-    few = "On only 9 groups of test videos, neither model is significantly better than guessing."
-    assert replace(guessing, groups=9).sentence.endswith(few)
+    few = "neither model is significantly better than guessing, and even a good one might not be."
+    assert replace(guessing, groups=9).sentence.endswith(f"On only 9 groups of test videos, {few}")
+    assert replace(guessing, groups=1).sentence.endswith(f"On only one group of test videos, {few}")
+    assert replace(guessing, groups=10).sentence.endswith(ending)
     one_learned = replace(guessing, motion_beats_guessing=True)
     assert one_learned.sentence.endswith("Even 20 times as many groups would probably not decide it.")
 
@@ -106,6 +108,8 @@ def test_notes_hold_what_the_sentence_does_not() -> None:
         "leaning: motion; the probabilities that conv gives are significantly better than those of pool (Brier score "
         "30 points better, 97 % interval +10 to +50), but by accuracy it is still undecided"
     )
+    balanced = replace(undecided, metric="balanced", brier_gain=0.3, brier_low=0.1, brier_high=0.5)
+    assert verdict_notes(balanced)[2].endswith("but by balanced accuracy it is still undecided")
     assert "use `--sequential`" in verdict_notes(replace(undecided, groups_to_decide=80))[-1]
     assert verdict_notes(replace(undecided, groups_to_decide=80, sequential=True)) == verdict_notes(undecided)
 

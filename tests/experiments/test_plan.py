@@ -13,6 +13,7 @@ import pytest
 
 from helpers.executors import FabricatingExecutor, opened_dataset
 from stillmotion.clips import OpenedVideos, Rate
+from stillmotion.decoding import VideoFacts
 from stillmotion.errors import UsageError
 from stillmotion.experiments import (
     ComparisonPlan,
@@ -310,6 +311,21 @@ def test_rates_above_the_videos_own_are_not_tried(rate: Rate, most: int, tmp_pat
     executor = FabricatingExecutor(lambda recipe: 1.0)
     comparison = execute(plan, executor)
     assert [result.frames for result in comparison.rates] == [n for n in (2, 4, 8, 16, 32) if n <= most]
+
+
+def test_one_long_video_does_not_make_all_of_them_long(tmp_path: Path) -> None:
+    """Half of the videos have 20 frames, the others 2000; their own number of frames is always among the rates."""
+    dataset = opened_dataset(tmp_path)
+    long = VideoFacts(32, 32, 200.0, 10.0, 2000, "h264", "mp4")
+    for share, most in ((0.4, 16), (0.6, 32)):
+        many = int(share * len(dataset.opened.segments))
+        longer = [replace(segment, facts=long, window=(0.0, 200.0)) for segment in dataset.opened.segments[:many]]
+        opened = replace(dataset.opened, segments=(*longer, *dataset.opened.segments[many:]))
+        plan = ComparisonPlan(
+            ComparisonSettings(**LADDER, effort="standard"), replace(dataset, opened=opened), tmp_path / str(share)
+        )
+        rates = execute(plan, FabricatingExecutor(lambda recipe: 1.0)).rates
+        assert [result.frames for result in rates] == [n for n in (2, 4, 8, 16, 32) if n <= most]
 
 
 def test_a_time_budget_sets_the_epochs(tmp_path: Path) -> None:

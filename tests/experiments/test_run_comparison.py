@@ -150,6 +150,19 @@ def test_a_single_split_of_few_groups_is_warned_of_before_training(
     assert caplog.text.count(f"tested, which seldom decides anything; `--folds 5` tests on all {groups}") == warnings
 
 
+def test_a_label_of_few_groups_limits_the_folds_that_are_advised(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for groups, advice in (
+        ({"a": 9, "b": 4}, "`--folds 4` tests on all"),
+        ({"a": 2, "b": 9}, "record 'a' in more groups"),
+    ):
+        monkeypatch.setattr("stillmotion.experiments.comparing.groups_per_label", lambda videos, groups=groups: groups)
+        caplog.clear()
+        plan_of(monkeypatch, recordings, out=tmp_path / "out")
+        assert advice in caplog.text
+
+
 @pytest.mark.usefixtures("unopened")
 @pytest.mark.parametrize(
     ("settings", "error"),

@@ -72,6 +72,16 @@ def test_what_passes_by_is_no_motion_of_the_camera(tmp_path: Path) -> None:
         assert np.array(camera[:9:3]) * -direction == pytest.approx(3 / 80, abs=0.01)
 
 
+def test_a_belt_that_covers_most_of_the_picture_is_no_camera_and_what_stands_still_is_exactly_still() -> None:
+    spots = wall()[..., 0].astype(float)
+    still, rows = spots[:SIDE, :SIDE], np.arange(SIDE)[:, None]
+    for covered, moves in ((1 / 3, 0.0), (2 / 3, np.nan), (1.0, 3 / SIDE)):
+        belts = [spots[40 : 40 + SIDE, 60 - 3 * t : 60 - 3 * t + SIDE] for t in range(5)]
+        pictures = np.stack([np.where(rows < covered * SIDE, belt, still) for belt in belts])
+        right = camera_motion(pictures)[:, 0]
+        assert right == pytest.approx(np.full(4, moves), abs=0.02 if moves else 0, nan_ok=True)
+
+
 # The picture.
 
 

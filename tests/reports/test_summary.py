@@ -51,7 +51,7 @@ def test_the_bars_are_what_the_verdict_compares(comparison: Comparison, tmp_path
     measured = balanced.measured("dense motion")
     wrong, most = (100 - round(100 * share) for share in (measured.value, measured.low))
     assert measured != comparison.models["dense motion"].accuracy
-    assert f"about {wrong} in 100 videos of a label (averaged over the labels) wrongly" in text
+    assert f"it misses about {wrong} in 100 videos of a label, averaged over the labels, and with" in text
     assert f"with other recordings perhaps {most} in 100." in text
 
 

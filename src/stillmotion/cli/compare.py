@@ -208,6 +208,4 @@ def _show(comparison: Comparison) -> None:
 def _winners(model: ModelResult) -> str:
     """The contenders that were chosen, most often first, and in how many folds if not in all."""
     chosen = sorted(((len(one.chosen_folds), one.name) for one in model.contenders if one.chosen_folds), reverse=True)
-    if not chosen and model.trainings:  # It had no rival.
-        return str(model.trainings[0].recipe.options.get("backbone", model.family or ""))
     return ", ".join(name if len(chosen) == 1 else f"{name} ({count(folds, 'fold')})" for folds, name in chosen)

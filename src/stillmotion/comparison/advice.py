@@ -204,7 +204,7 @@ def _actions(comparison: Comparison, verdict: Verdict) -> list[Advice]:
         needs = listed([f'{loss.better} for "{loss.label}"' for loss in verdict.missed_labels[:MAX_MISSED_LABELS]])
         text = f"If you need all labels, use {needs}."
         if not comparison.balanced:
-            text += " `--metric balanced` compares by the mean recall of the labels, so that rare ones count, too."
+            text += " `--metric balanced` compares by the mean recall, so that rare labels count as much as others."
         return [Advice("compare_balanced", "next_steps", text)]
     return [*_test_all(comparison, verdict), *_more_recordings(verdict)]
 
@@ -250,6 +250,10 @@ def _more_recordings(verdict: Verdict) -> list[Advice]:
         if not verdict.sequential:
             text += " Add them all before you compare again, or use `--sequential`."
         return [Advice("record_more_groups", "next_steps", text), *leaning]
+    if verdict.nothing_beats_guessing and verdict.groups < MIN_GROUPS:
+        tested = count(verdict.groups, "group")
+        text = f"Test on more separate recordings: {tested} can hardly show that a model is not guessing."
+        return [Advice("record_more_groups", "next_steps", text)]
     if not verdict.stills_beat_guessing:
         return []
     if verdict.groups == 1:
@@ -283,22 +287,23 @@ def _use_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
 def _cheaper_motion(comparison: Comparison, verdict: Verdict, chosen: str) -> str:
     """Mentions the cheapest motion model that is within the margin on the test videos, though perhaps not on others."""
     models = comparison.models
-    time, accuracy = models[chosen].cost.milliseconds_per_clip, models[chosen].accuracy.value
+    time, accuracy = models[chosen].cost.milliseconds_per_clip, comparison.measured(chosen).value
     cheaper = {
         name: result.cost.milliseconds_per_clip
         for name, result in models.items()
         if result.kind == "motion"
         and result.cost.milliseconds_per_clip
         and SIMILAR_COST * result.cost.milliseconds_per_clip < (time or 0.0)
-        and accuracy - result.accuracy.value <= verdict.margin
+        and accuracy - comparison.measured(name).value <= verdict.margin
     }
     if not time or not cheaper:
         return ""
     name = min(cheaper, key=cheaper.__getitem__)
+    measure = "mean recall" if comparison.balanced else "accuracy"
+    figures = f"{percent(comparison.measured(name).value)}, compared with {percent(accuracy)}"
     return (
-        f" {name} takes {significant(cheaper[name])} instead of {significant(time)} ms per clip. Its "
-        f"accuracy on these videos is {percent(models[name].accuracy.value)}, compared with {percent(accuracy)}; that "
-        "it is within the margin on others is not shown."
+        f" {name} takes {significant(cheaper[name])} instead of {significant(time)} ms per clip. Its {measure} on "
+        f"these videos is {figures}; that it is within the margin on others is not shown."
     )
 
 

@@ -28,6 +28,7 @@ from stillmotion.comparison.overlaps import with_overlaps
 from stillmotion.comparison.predictions import Predictions, check_same_videos
 from stillmotion.comparison.recommendation import recommend
 from stillmotion.comparison.records import Comparison, DataSummary, ModelResult, SkippedRecord
+from stillmotion.comparison.verdict import Verdict
 from stillmotion.data import PARTS
 from stillmotion.data.splitting import groups_per_label
 from stillmotion.errors import UsageError
@@ -86,7 +87,7 @@ def compare_runs(
         return complete_comparison(comparison)
     return complete_comparison(
         comparison,
-        evidence=_gather_evidence(by_model, verdict.still, verdict.motion),
+        evidence=_gather_evidence(by_model, verdict),
         examples=gather_examples(by_model, (verdict.still, verdict.motion)),
     )
 
@@ -193,18 +194,19 @@ def _best(models: Mapping[str, ModelResult], validation: Mapping[str, tuple[floa
     return max(of_kind, key=lambda name: (validation[name][0], -validation[name][1]), default=None)
 
 
-def _gather_evidence(by_model: Mapping[str, Sequence[Run]], still: str, motion: str) -> Evidence:
+def _gather_evidence(by_model: Mapping[str, Sequence[Run]], verdict: Verdict) -> Evidence:
     """The evidence that the runs of each model's first seed hold."""
     first_seed = {
         name: [run for run in members if run.recipe.seed == members[0].recipe.seed]
         for name, members in by_model.items()
     }
     return gather_evidence(
-        perturbed=[run.perturbed_file for run in first_seed[motion]],
+        perturbed=[run.perturbed_file for run in first_seed[verdict.motion]],
         retrained={},
-        motion=read_joined_predictions(first_seed[motion]),
+        motion=read_joined_predictions(first_seed[verdict.motion]),
         over_time={name: [run.over_time_file for run in members] for name, members in first_seed.items()},
-        still=still,
+        still=verdict.still,
+        metric=verdict.metric,
     )
 
 

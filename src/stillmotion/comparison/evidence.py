@@ -1,19 +1,19 @@
-"""What a motion model's gain rests on: motion, the order of frames or one good frame; and stability over time."""
+"""What a motion model's gain rests on: motion, the order of frames or a few good ones; and stability over time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from stillmotion.comparison.cross_validation import join_folds
+from stillmotion.comparison.measuring import Measure, Metric
 from stillmotion.comparison.predictions import Predictions, check_same_videos, correct_by_training
 from stillmotion.comparison.reading import read_predictions_by_seed
 from stillmotion.comparison.traces import TimedProbabilities, read_over_time
 from stillmotion.data.tables import read_table
-from stillmotion.statistics import estimate_mean, group_codes
 
 STABILITY_SECONDS = 0.3  # around each time, for pm-k as in Shankar et al. 2019
 MIN_ORACLE_ADVANTAGE = 0.1  # over chance, for a frame to be found that is not luck
@@ -26,7 +26,7 @@ class ConditionResult:
 
     Attributes:
         name: the condition, such as "shuffled".
-        accuracy: accuracy under the condition.
+        accuracy: accuracy under the condition, by the verdict's metric.
         difference: `accuracy` less that of the motion model on whole clips.
         low: lower limit of the difference's 95 % interval.
         high: upper limit of that interval.
@@ -42,6 +42,8 @@ class ConditionResult:
 @dataclass(frozen=True)
 class BestFrameEvidence:
     """Whether one good frame is enough, from the still model's predictions on single frames.
+
+    All accuracies are by the verdict's metric.
 
     Attributes:
         single: mean accuracy of a single frame.
@@ -113,6 +115,7 @@ def gather_evidence(
     motion: Sequence[Predictions],
     over_time: Mapping[str, Sequence[Path]],
     still: str,
+    metric: Metric = "accuracy",
 ) -> Evidence:
     """Gather the evidence that the files of a comparison's runs hold. Files that are missing are skipped.
 
@@ -122,6 +125,7 @@ def gather_evidence(
         motion: predictions of the motion model.
         over_time: over_time.parquet of each model's runs of one seed.
         still: name of the still model.
+        metric: that of the verdict.
 
     Returns:
         The evidence, with None or no entry for what is unknown.
@@ -132,20 +136,20 @@ def gather_evidence(
     timed = {name: read_over_time(paths, motion[0].labels) for name, paths in over_time.items()}
     with_truth = {name: _with_truth(videos, motion[0]) for name, videos in timed.items()}
     return Evidence(
-        perturbed=_perturbed(perturbed),
-        retrained=tuple(_compare(name, control, motion) for name, control in retrained.items()),
-        best_frame=_best_frame(timed.get(still, {}), motion),
+        perturbed=_perturbed(perturbed, metric),
+        retrained=tuple(_compare(name, control, motion, metric) for name, control in retrained.items()),
+        best_frame=_best_frame(timed.get(still, {}), motion, metric),
         stability={name: _stability(videos) for name, videos in with_truth.items() if videos},
     )
 
 
-def _perturbed(paths: Sequence[Path]) -> tuple[ConditionResult, ...]:
+def _perturbed(paths: Sequence[Path], metric: Metric) -> tuple[ConditionResult, ...]:
     tables = [table for path in paths if path.is_file() and (table := _read_perturbed(path))]
     if not tables:
         return ()
     joined = {name: join_folds([0] * len(tables), [table[name] for table in tables]) for name in tables[0]}
     whole = next(iter(joined.values()))
-    return tuple(_compare(name, runs, whole) for name, runs in joined.items())
+    return tuple(_compare(name, runs, whole, metric) for name, runs in joined.items())
 
 
 def _read_perturbed(path: Path) -> dict[str, Predictions]:
@@ -158,12 +162,14 @@ def _read_perturbed(path: Path) -> dict[str, Predictions]:
     return {name: by_name[name] for name in names}
 
 
-def _compare(name: str, control: Sequence[Predictions], motion: Sequence[Predictions]) -> ConditionResult:
+def _compare(
+    name: str, control: Sequence[Predictions], motion: Sequence[Predictions], metric: Metric
+) -> ConditionResult:
     check_same_videos([*motion, *control])
-    tables = [correct_by_training(motion), correct_by_training(control)]
-    _, codes = group_codes(motion[0].groups)
-    difference = estimate_mean(tables[1].mean(0) - tables[0].mean(0), codes, tables)
-    return ConditionResult(name, float(tables[1].mean()), difference.mean, *difference.interval())
+    whole, changed = correct_by_training(motion), correct_by_training(control)
+    measure = Measure(motion[0], metric)
+    difference = measure.gain(whole, changed)
+    return ConditionResult(name, measure.mean(changed), difference.mean, *difference.interval())
 
 
 def _with_truth(videos: Mapping[str, TimedProbabilities], first: Predictions) -> list[tuple[TimedProbabilities, int]]:
@@ -172,7 +178,9 @@ def _with_truth(videos: Mapping[str, TimedProbabilities], first: Predictions) ->
     return [(videos[video], truth) for video, truth in truths if video in videos]
 
 
-def _best_frame(videos: Mapping[str, TimedProbabilities], motion: Sequence[Predictions]) -> BestFrameEvidence | None:
+def _best_frame(
+    videos: Mapping[str, TimedProbabilities], motion: Sequence[Predictions], metric: Metric
+) -> BestFrameEvidence | None:
     first = motion[0]
     rows = []
     for timed, truth in _with_truth(videos, first):
@@ -191,19 +199,26 @@ def _best_frame(videos: Mapping[str, TimedProbabilities], motion: Sequence[Predi
         )
     if not rows:
         return None
-    table = np.array(rows, float)
-    single, average, most_confident_frame, oracle, chance = table.mean(axis=0).tolist()
-    known = np.array([video in videos for video in first.videos])
+    table = np.array(rows, float).T
+    known = np.flatnonzero([video in videos for video in first.videos])
+    shown = replace(
+        first,
+        videos=tuple(first.videos[row] for row in known),
+        groups=tuple(first.groups[row] for row in known),
+        truth=first.truth[known],
+        probabilities=first.probabilities[known],
+    )
+    measure = Measure(shown, metric)
+    single, average, most_confident_frame, oracle, chance = map(measure.mean, table)
     motion_correct = correct_by_training(motion)[:, known].mean(axis=0)
-    _, codes = group_codes([group for group, is_known in zip(first.groups, known, strict=True) if is_known])
-    low, high = estimate_mean(table[:, 2] - motion_correct, codes).interval()
+    low, high = measure.estimate(table[2] - motion_correct).interval()
     return BestFrameEvidence(
         single=single,
         average=average,
         most_confident_frame=most_confident_frame,
         oracle=oracle,
         chance=chance,
-        motion=float(motion_correct.mean()),
+        motion=measure.mean(motion_correct),
         low=low,
         high=high,
         one_frame_decides=bool(high >= 0 and oracle > chance + MIN_ORACLE_ADVANTAGE),

@@ -76,7 +76,7 @@ def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> 
     if step.p_holm < ALPHA and step.gain < 0:
         worse = points(-step.gain).lstrip("+")
         lost = f"{worse} {'point' if worse == '1' else 'points'}"
-        return f"The model that {_WORSE[step.to_rung]} is {lost} worse than {step.from_rung}."
+        return f"The model that {_WORSE[step.to_rung]} is {lost} worse than that of {step.from_rung}."
     if not beats_guessing:
         verb = "are" if plural else "is"
         return f"{subject} {verb} not significantly better than guessing ({gain} over {step.from_rung})."
@@ -94,6 +94,9 @@ def step_sentence(step: Step, margin: float, *, beats_guessing: bool = True) -> 
 
 def _conclusion(verdict: Verdict, model_to_use: str) -> str:
     """The answer, and the rung that is enough: that of the model to use."""
+    if verdict.best_frame_explains:
+        enough = "several frames in any order" if verdict.best_frame_reason == "order_not_needed" else "the right frame"
+        return f"Whether motion is needed is undecided: {enough} may be enough."
     if verdict.answer == "undecided":
         return f"Whether motion is needed is undecided{', leaning to motion' if verdict.leaning else ''}."
     title = "Stills suffice" if verdict.answer == "stills suffice" else "Motion is needed"

@@ -36,7 +36,7 @@ LOOKING_AGAIN = (
 )
 _NOT_CHECKED = {
     "shortcuts": "whether something other than the action predicts the label (shortcuts)",
-    "evidence": "whether the gain comes from motion rather than from one good frame (controls)",
+    "evidence": "whether the gain comes from motion rather than from a few good frames (controls)",
 }
 
 
@@ -66,7 +66,7 @@ def verdict_details(verdict: Verdict) -> str:
     if "label_missed" in verdict.blocked_by:
         return f"{figures}. That is below {margin}, but {_missed_labels(verdict)}. So stills are not shown to suffice."
     if verdict.best_frame_explains:
-        return f"{figures}, all of it above {margin}. But {_best_frame_reason(verdict)}, and not motion."
+        return f"{figures}, all of it above {margin}. But {_best_frame_reason(verdict)}."
     return f"{figures}, all of it {side} {margin}."
 
 
@@ -318,7 +318,10 @@ def _more_data(verdict: Verdict) -> str:
         return f"Stills would not suffice in any case: {_missed_labels(verdict)}"
     if verdict.nothing_beats_guessing and verdict.groups < MIN_GROUPS:
         tested = "one group" if verdict.groups == 1 else f"{verdict.groups} groups"
-        return f"On only {tested} of test videos, neither model is significantly better than guessing"
+        return (
+            f"On only {tested} of test videos, neither model is significantly better than guessing, and even a good "
+            "one might not be"
+        )
     if verdict.nothing_beats_guessing:
         return "Neither model is significantly better than guessing: until one is, nothing can be decided"
     if verdict.groups_to_decide:
@@ -342,11 +345,11 @@ def _best_frame_reason(verdict: Verdict) -> str:
     if verdict.best_frame_reason == "most_confident_frame_close":
         return (
             f"the frame that {verdict.still} is most confident of is not significantly worse. So it may be the right "
-            "frame that counts"
+            "frame that counts, and not motion"
         )
     return (
-        f"{verdict.motion} does not need the frames in order, and half of a clip is not enough for it. So it may be "
-        "the right frames that count, in whatever order"
+        f"{verdict.motion} keeps at least half of that gain if its frames are shuffled, though not if half of them are "
+        "missing. So several frames in any order may be enough, for a still model that learns to see as much"
     )
 
 

@@ -123,7 +123,7 @@ class Verdict:
         others_beating_guessing: names of the other models that are, too. Each model is tested at the level of a claim
             that rests on it.
         leaked_groups: groups of the test videos that a model was trained or validated on; there should be none.
-        best_frame_reason: why one good frame may explain the gain; None if nothing says so
+        best_frame_reason: why one or a few good frames may explain the gain; None if nothing says so
             (`require_motion_evidence`).
         about: names of the models that the answer may rest on; empty if that is all.
         contrasts: every motion model against every still model.
@@ -293,7 +293,7 @@ class Verdict:
 
     @property
     def best_frame_explains(self) -> bool:
-        """Whether the answer is undecided because one good frame may explain the gain."""
+        """Whether the answer is undecided because one or a few good frames may explain the gain."""
         return self.best_frame_reason in self.blocked_by
 
     @property

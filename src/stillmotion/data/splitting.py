@@ -143,16 +143,16 @@ def groups_per_label(videos: Iterable[Video]) -> dict[str, int]:
     return {label: len(groups[label]) for label in sorted(groups)}
 
 
-def advised_folds(groups_per_label: Mapping[str, int]) -> int:
+def advised_folds(groups: Mapping[str, int]) -> int:
     """How many folds to advise: five, or fewer where a label has fewer groups; 0 where cross-validation is impossible.
 
     Args:
-        groups_per_label: numbers of groups by label.
+        groups: see `groups_per_label`.
 
     Returns:
         3 to 5, or 0.
     """
-    folds = min([FOLDS, *groups_per_label.values()])
+    folds = min([FOLDS, *groups.values()])
     return folds if folds >= MIN_FOLDS else 0
 
 
@@ -317,10 +317,7 @@ def _place_groups(
 
 def _check_enough_groups(videos: Sequence[Video], parts: Sequence[str]) -> None:
     """Refuse labels that have fewer groups than there are parts."""
-    groups: dict[str, set[str]] = {}
-    for video in videos:
-        groups.setdefault(video.label or "", set()).add(video.group)
-    few = {label: len(names) for label, names in sorted(groups.items()) if len(names) < len(parts)}
+    few = {label: count for label, count in groups_per_label(videos).items() if count < len(parts)}
     if few:
         listed = ", ".join(f"{label!r} {count}" for label, count in list(few.items())[:5])
         more = f" and {len(few) - 5} more labels" if len(few) > 5 else ""

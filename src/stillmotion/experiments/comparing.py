@@ -195,11 +195,12 @@ def _warn_of_few_groups(dataset: Dataset) -> None:
     tested, all_groups = len(dataset.folds[0].test.videos.groups), len(dataset.opened.videos.groups)
     if len(dataset.folds) == 1 and tested < MIN_GROUPS and tested < all_groups:
         subject = "1 group is" if tested == 1 else f"{tested} groups are"
-        folds = advised_folds(groups_per_label(dataset.opened.videos))
+        groups = groups_per_label(dataset.opened.videos)
+        folds = advised_folds(groups)
         advice = (
             f"`--folds {folds}` tests on all {all_groups}, and takes {folds} times as long"
             if folds
-            else "record every label in more groups"
+            else f"record {min(groups, key=lambda label: groups[label])!r} in more groups"
         )
         log.warning("only %s tested, which seldom decides anything; %s", subject, advice)
 
@@ -332,7 +333,7 @@ def _with_records(
                         plan, [one for one in candidates if one.contender == rival.contender], chosen, trained
                     )
                     for rival in contenders[name]
-                    if len(contenders[name]) > 1
+                    if rival.contender.name  # not of families chosen by hand
                 ),
                 searches=tuple(
                     SearchRecord(settings.effort, settings.time_budget_minutes, one.recipe.epochs, one.trials)

@@ -156,20 +156,24 @@ class Controls:
     def rates(self) -> dict[int, list[PlannedRun]]:
         """The rung that sees the order of frames, by the number of frames in a window; empty if effort is quick.
 
-        No more frames than the videos have: the same ones again would tell nothing.
+        No more frames than the videos typically have: the same ones again would tell nothing.
         """
         ordered = [run for run in self.first_seed if run.model == ORDER]
         if not ordered or not self.plan.settings.trains_controls:
             return {}
         opened = self.plan.dataset.opened
         own_rates = [segment.facts.rate for segment in opened]
-        most = max(round(segment.seconds * segment.facts.rate) for segment in opened)
+        typical = float(np.median([segment.seconds * segment.facts.rate for segment in opened]))
         planned = {frames: [self._at_rate(run, frames) for run in ordered] for frames in FRAMES}
 
         def have_as_many(frames: int, rate: Rate) -> bool:
-            return frames <= most if rate == "spread" else cap_rate(rate, own_rates) == rate
+            return frames <= round(typical) if rate == "spread" else cap_rate(rate, own_rates) == rate
 
-        return {frames: runs for frames, runs in planned.items() if have_as_many(frames, runs[0].recipe.spec.rate)}
+        return {
+            frames: runs
+            for frames, runs in planned.items()
+            if runs == ordered or have_as_many(frames, runs[0].recipe.spec.rate)
+        }
 
     def rate_results(self, runs: Mapping[str, Sequence[Run]], results: Results) -> tuple[RateResult, ...]:
         """What `rates` shows.
@@ -264,6 +268,7 @@ class Controls:
             read_joined_predictions(motion),
             {name: [run.over_time_file for run in members] for name, members in first.items()},
             self.verdict.still,
+            self.verdict.metric,
         )
 
     def _trainings(self) -> list[PlannedRun]:

@@ -10,9 +10,11 @@ Floats = NDArray[np.float64]
 # A picture has 3 x 3 blocks.
 BLOCK = 21
 SIDE = 3 * BLOCK
-# The camera moves as so many of the nine blocks do, and as this share of those that can be located. What moves in front
-# of it covers fewer: a conveyor belt covers a third of the picture.
-MIN_BLOCKS, MIN_SHARE = 6, 0.75
+# The camera moves as so many of the nine blocks do. What moves in front of it covers fewer.
+MIN_BLOCKS = 6
+# It moves only if this share of the blocks that can be located move together: a conveyor belt that covers two thirds of
+# the picture is no camera. The price is a camera that moves behind a dashboard.
+MIN_MOVING_SHARE = 0.75
 # Blocks agree with a motion if it explains their shifts within this many pixels.
 TOLERANCE = 1.0
 # Shifts below this are no motion: something that moves through a part of a block seems to shift it a little.
@@ -38,8 +40,8 @@ def camera_motion(pictures: NDArray[np.number]) -> Floats:
 
     Returns:
         `(n - 1, 3)`: the shift to the right and down, as shares of the picture's side, and the zoom (0.05: 5 % larger).
-        NaN where fewer than six of the nine blocks agree, or fewer than three quarters of those that can be located;
-        for example where there is nothing to see but noise.
+        NaN where fewer than six of the nine blocks agree, for example where there is nothing to see but noise, and
+        where fewer than three quarters of those that can be located move together.
     """
     first, second = pictures[:-1].astype(np.float64), pictures[1:].astype(np.float64)
     none = np.zeros((len(first), 2), int)
@@ -83,9 +85,11 @@ def _fit(shifts: Floats, usable: NDArray[np.bool_]) -> Floats:
     agree = (np.abs(shifts[:, None] - explained) <= TOLERANCE).all(axis=-1) & usable[:, None]
     best = agree[np.arange(len(agree)), agree.sum(axis=-1).argmax(axis=-1)]
     motions = np.full((len(shifts), 3), np.nan)
-    agreeing = best.sum(axis=-1)
-    for row in np.flatnonzero((agreeing >= MIN_BLOCKS) & (agreeing >= MIN_SHARE * usable.sum(axis=-1))):
-        motions[row] = _least_squares(shifts[row, best[row]], CENTERS[best[row]])
+    agreeing, located = best.sum(axis=-1), usable.sum(axis=-1)
+    for row in np.flatnonzero(agreeing >= MIN_BLOCKS):
+        motion = _least_squares(shifts[row, best[row]], CENTERS[best[row]])
+        if not motion.any() or agreeing[row] >= MIN_MOVING_SHARE * located[row]:
+            motions[row] = motion
     return motions
 
 

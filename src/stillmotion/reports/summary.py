@@ -138,8 +138,9 @@ def _may(record: Record, chosen: str | None, *, guesses: bool) -> list[str]:
     # The complements of the numbers beside the bars, which are rounded.
     measured = record.comparison.measured(chosen)
     wrong, most = (100 - round(100 * share) for share in (measured.value, measured.low))
-    of_label = " of a label (averaged over the labels)" if record.comparison.balanced else ""
-    mistakes = f"it labels about {max(1, wrong)} in 100 videos{of_label} wrongly"
+    mistakes = f"it labels about {max(1, wrong)} in 100 videos wrongly"
+    if record.comparison.balanced:
+        mistakes = f"it misses about {max(1, wrong)} in 100 videos of a label, averaged over the labels"
     if measured.value == 1:
         mistakes = "it made no mistake in the test"
     return [

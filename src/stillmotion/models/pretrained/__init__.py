@@ -99,10 +99,10 @@ def check_builds(name: str) -> None:
         card = read_card(backbone.own_model)
         if card is not None and card.framing.value not in (None, "stretch"):
             log.warning(
-                "%s: its card says that frames are framed by %s; as a backbone, it sees them stretched, as all models "
-                "of a comparison do",
+                "%s: its card says that frames are %s; as a backbone it gets stretched frames, which may weaken its "
+                "features",
                 backbone.own_model,
-                card.framing.value,
+                "letterboxed" if card.framing.value == "letterbox" else "cropped",
             )
 
 

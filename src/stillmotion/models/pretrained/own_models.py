@@ -31,11 +31,8 @@ def build(backbone: Backbone, height: int, width: int) -> tuple[KerasTensor, Ker
     try:
         model = load_keras_model(file)
     except StillmotionError as error:
-        reason, _, advice = str(error).rpartition("; ")
-        if "`unsafe`" in advice or "`custom_objects`" in advice:  # which nobody can give for a backbone
-            raise StillmotionError(
-                f"{reason.partition('; ')[0]}; a backbone has to be made of Keras's own layers"
-            ) from None
+        if "`unsafe`" in str(error) or "`custom_objects`" in str(error):  # which nobody can give for a backbone
+            raise StillmotionError(f"{file}: a backbone must not contain Lambda or custom layers") from error
         raise
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3:

@@ -21,7 +21,8 @@ def _facts(record: Record) -> Mapping[str, Any]:
         if result.contenders
     ]
     folds = max((len(contender.validation_accuracies) for row in rows for contender, _ in row["contenders"]), default=0)
-    return {"rows": rows, "folds": folds} if rows else {}
+    compete = any(len(row["contenders"]) > 1 for row in rows)
+    return {"rows": rows, "folds": folds} if compete else {}
 
 
 def _gist(record: Record) -> str:
