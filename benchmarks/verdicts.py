@@ -91,8 +91,8 @@ class DataSet:
     @property
     def name(self) -> str:
         noise, leak = f"-noise{self.noise:g}" if self.noise else "", "-leak" if self.leak else ""
-        seed = f"-seed{self.seed}" if self.seed else ""
-        return f"{self.cue}-{self.strength}-{self.groups}{noise}{leak}{seed}"
+        draw = f"-draw{self.seed}" if self.seed else ""
+        return f"{self.cue}-{self.strength}-{self.groups}{noise}{leak}{draw}"
 
     @property
     def folds(self) -> int:
