@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from helpers.comparisons import LADDER
 from stillmotion.reports.tags import BESIDE, CHARACTER, GAP, HALF_HEIGHT, MARGIN, Dot, Tag, place_tags
@@ -42,6 +42,7 @@ def test_names_of_equal_rungs_do_not_overlap(place: tuple[float, float]) -> None
 
 @settings(deadline=None, max_examples=40)
 @given(st.lists(PLACES, min_size=5, max_size=5))
+@example([(0.0, 0.0, 0.0), (0.0, 80.0, 0.0), (12.0, 33.0, 0.0), (1.0, 0.0, 0.0), (16.0, 0.0, 0.0)])  # one left the plot
 def test_names_of_five_rungs_never_overlap(places: list[tuple[float, float, float]]) -> None:
     check([Dot(name, x, y, y - spread, y + spread) for name, (x, y, spread) in zip(LADDER, places, strict=True)])
 

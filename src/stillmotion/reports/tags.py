@@ -50,7 +50,9 @@ def place_tags(dots: Sequence[Dot]) -> list[Tag]:
         heights |= {min(HIGHEST, max(LOWEST, tag.y + side * GAP)) for tag in tags for side in (-1, 1)}
         candidates = [Tag(y, left) for y in sorted(heights) for left in (False, True)]
         tags.append(min(candidates, key=lambda tag: _cost(dot, tag, dots, tags)))
-    if not any(_overlap(*one, *other) for one, other in combinations(zip(dots, tags, strict=True), 2)):
+    placed = list(zip(dots, tags, strict=True))
+    outside = any(_outside(*_ends(dot, tag)) for dot, tag in placed)
+    if not outside and not any(_overlap(*one, *other) for one, other in combinations(placed, 2)):
         return tags
     # The first names have left no room for the last: one above the other, for which there is room for six.
     order = sorted(range(len(dots)), key=lambda number: dots[number].y)
@@ -63,7 +65,7 @@ def place_tags(dots: Sequence[Dot]) -> list[Tag]:
 
 def _cost(dot: Dot, tag: Tag, dots: Sequence[Dot], tags: Sequence[Tag]) -> float:
     start, end = _ends(dot, tag)
-    cost = abs(tag.y - dot.y) + TO_THE_LEFT * tag.left + OUTSIDE * (max(0.0, -start) + max(0.0, end - 100))
+    cost = abs(tag.y - dot.y) + TO_THE_LEFT * tag.left + OUTSIDE * _outside(start, end)
     for other, placed in zip(dots, tags, strict=False):
         cost += COVERED_NAME * _overlap(dot, tag, other, placed)
     for other in dots:
@@ -78,6 +80,11 @@ def _overlap(dot: Dot, tag: Tag, other: Dot, placed: Tag) -> bool:
     """Whether two names cover each other."""
     (start, end), (other_start, other_end) = _ends(dot, tag), _ends(other, placed)
     return start < other_end and other_start < end and abs(tag.y - placed.y) < GAP
+
+
+def _outside(start: float, end: float) -> float:
+    """How much of a name is outside of the plot, in percent of the plot."""
+    return max(0.0, -start) + max(0.0, end - 100)
 
 
 def _ends(dot: Dot, tag: Tag) -> tuple[float, float]:
