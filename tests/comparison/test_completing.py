@@ -17,6 +17,7 @@ from stillmotion.comparison import (
     decide,
 )
 from stillmotion.comparison.model_results import summarize_predictions
+from stillmotion.comparison.sentences import not_checked_text
 from stillmotion.inspection import Shortcut
 
 STILL, MOTION = predictions(np.arange(60) % 3 == 0), predictions(np.ones(60, bool))
@@ -57,6 +58,11 @@ def test_a_gain_from_frames_in_any_order_withdraws_it_in_a_ladder_too(comparison
         completed = complete_comparison(replace(comparison, ladder=climbed), evidence=Evidence(perturbed), shortcuts=())
         assert completed.verdict is not None
         assert completed.verdict.answer == "undecided"
+
+
+def test_what_was_not_checked_is_one_thing_or_both() -> None:
+    assert not_checked_text(["shortcuts"]).endswith("in Python) checks that")
+    assert not_checked_text(["shortcuts", "evidence"]).endswith("in Python) checks both")
 
 
 def test_a_shortcut_that_predicts_the_label_is_warned_of(comparison: Comparison) -> None:

@@ -188,7 +188,8 @@ def _named_groups(groups: Sequence[str]) -> str:
 def not_checked_text(names: Sequence[str]) -> str:
     """Warns of what was not looked for: "shortcuts", "evidence"."""
     unchecked = " and ".join(_NOT_CHECKED[name] for name in names)
-    return f"not checked: {unchecked}; `stillmotion compare` (`run_comparison` in Python) checks both"
+    both = "both" if len(names) > 1 else "that"
+    return f"not checked: {unchecked}; `stillmotion compare` (`run_comparison` in Python) checks {both}"
 
 
 def none_pretrained_text(installed: Sequence[str], *, classic: bool = False) -> str:
