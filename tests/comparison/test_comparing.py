@@ -1,6 +1,7 @@
 import json
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pytest
 from helpers.predictions import predictions, some_videos, write_run
 from stillmotion.comparison import (
     Comparison,
+    Evidence,
     ModelResult,
     Predictions,
     SkippedRecord,
@@ -18,8 +20,11 @@ from stillmotion.comparison import (
     read_comparison,
     write_comparison,
 )
+from stillmotion.comparison.measuring import Metric
+from stillmotion.data.splitting import groups_per_label
 from stillmotion.errors import StillmotionError, UsageError
 from stillmotion.reports import write_report
+from stillmotion.runs import read_run
 
 STILL, HALF, FAIR, GOOD = [False] * 40, [True, False] * 20, [False] * 2 + [True] * 38, [True] * 40
 
@@ -153,6 +158,8 @@ def test_folds_are_one_test_and_the_choice_is_corrected_for(tmp_path: Path) -> N
     assert (comparison.verdict.motion, comparison.verdict.selected_by) == ("conv3d", "test_accuracy")
     assert comparison.data.videos["test"] == 60
     assert comparison.data.cross_validated
+    run = read_run(runs[0])
+    assert comparison.data.groups_per_label == groups_per_label(run.record.data.videos) != {}
     assert len(comparison.models["conv3d"].runs) == 2
     assert comparison.recommendation is not None
     write_comparison(comparison, tmp_path)
@@ -227,6 +234,22 @@ def test_evidence_in_the_folders_of_runs_is_used(tmp_path: Path) -> None:
     assert comparison.evidence.best_frame.most_confident_frame == 1.0
     assert comparison.verdict.best_frame_reason == "most_confident_frame_close"
     assert comparison.verdict.answer == "undecided"
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced"])
+def test_evidence_is_measured_as_the_verdict_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: Metric
+) -> None:
+    asked = []
+
+    def gather(metric: Metric, **arguments: Any) -> Evidence:
+        asked.append(metric)
+        return Evidence()
+
+    monkeypatch.setattr("stillmotion.comparison.comparing.gather_evidence", gather)
+    runs = [write_run(tmp_path / "a", predictions(STILL), "frame_pool")]
+    compare_runs([*runs, write_run(tmp_path / "b", predictions(GOOD), "conv3d")], metric=metric)
+    assert asked == [metric]
 
 
 def prediction_rows(tested: Predictions) -> list[dict[str, object]]:

@@ -14,7 +14,7 @@ import stillmotion as sm
 from helpers.executors import FabricatingExecutor, opened_dataset
 from helpers.steps import Step
 from stillmotion.clips import SkippedVideo
-from stillmotion.comparison import SearchRecord, SkippedRecord
+from stillmotion.comparison import Evidence, SearchRecord, SkippedRecord, gather_evidence
 from stillmotion.data import Video
 from stillmotion.errors import CancelledError
 from stillmotion.experiments import (
@@ -31,7 +31,7 @@ from stillmotion.experiments import (
     TrainTask,
     execute,
 )
-from stillmotion.experiments.choices import Effort
+from stillmotion.experiments.choices import Effort, Metric
 from stillmotion.inspection.shortcuts import Shortcut, describe_shortcuts
 from stillmotion.models import FAMILIES
 from stillmotion.runs import Recipe
@@ -55,6 +55,21 @@ def test_motion_is_needed_where_no_control_explains_the_gain(tmp_path: Path) -> 
     comparison = compare(tmp_path, FabricatingExecutor(skill))
     assert comparison.verdict is not None
     assert comparison.verdict.answer == "motion needed"
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced"])
+def test_controls_are_measured_as_the_verdict_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, metric: Metric
+) -> None:
+    asked = []
+
+    def gather(*arguments: Any) -> Evidence:
+        asked.append(arguments[-1])
+        return gather_evidence(*arguments)
+
+    monkeypatch.setattr("stillmotion.experiments.controls.gather_evidence", gather)
+    compare(tmp_path, FabricatingExecutor(skill), metric=metric)
+    assert asked == [metric]
 
 
 def test_motion_is_not_needed_where_the_most_confident_frame_does_as_well(tmp_path: Path) -> None:
