@@ -46,16 +46,17 @@ def test_the_bars_are_what_the_verdict_compares(comparison: Comparison, tmp_path
     assert comparison.verdict is not None
     assert "averaged over the labels" not in text_of(comparison, tmp_path)
     balanced = replace(comparison, verdict=replace(comparison.verdict, metric="balanced", guessing=0.37))
+    assert balanced.verdict is not None
     text = text_of(balanced, tmp_path)
     assert "of a label are found, averaged over the labels" in text and "the most frequent label 37" in text
     still, motion = (balanced.models[name] for name in ("one frame", "dense motion"))
-    undecided = replace(
-        balanced,
-        verdict=replace(comparison.verdict, metric="balanced", guessing=0.37, low=-0.2, high=0.2, still="one frame", motion="dense motion"),
-        models={**balanced.models, "one frame": replace(still, balanced_accuracy=motion.balanced_accuracy),
-                "dense motion": replace(motion, balanced_accuracy=still.balanced_accuracy)},
-    )  # fmt: skip
-    assert "The model one frame (" in text_of(undecided, tmp_path)
+    undecided = replace(balanced.verdict, low=-0.2, high=0.2, still="one frame", motion="dense motion")
+    swapped = {
+        "one frame": replace(still, balanced_accuracy=motion.balanced_accuracy),
+        "dense motion": replace(motion, balanced_accuracy=still.balanced_accuracy),
+    }
+    better = replace(balanced, verdict=undecided, models={**balanced.models, **swapped})
+    assert "The model one frame (" in text_of(better, tmp_path)
     measured = balanced.measured("dense motion")
     wrong, most = (100 - round(100 * share) for share in (measured.value, measured.low))
     assert measured != comparison.models["dense motion"].accuracy
