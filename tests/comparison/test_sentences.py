@@ -143,7 +143,7 @@ def test_how_the_motion_model_was_chosen() -> None:
     assert selection_text(more) == "from 2 still and 2 motion models on the test videos"
     assert verdict_notes(more)[0] == (
         "pool and conv were chosen from 2 still and 2 motion models on the test videos, and the intervals are "
-        "corrected for that (Bonferroni). Pair by pair:"
+        "corrected for that (Bonferroni). Pair by pair (the interval above covers every still model, and may be wider):"
     )
     assert verdict_notes(more)[3] == "  a over frame: 0.0 points (0.0 to 0.0)"
 

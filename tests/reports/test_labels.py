@@ -35,8 +35,11 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Record:
             [replace(GAIN, videos=1), SAME],
             "motion finds 1 of 2 labels more often; this gain is not certain on its own with 1 test video of the label",
         ),
-        ([SURE, SURE, GAIN, SAME], "motion finds 3 of 4 labels more often, 2 of them significantly"),
-        ([SURE, SAME], "motion finds 1 of 2 labels more often, significantly"),
+        (
+            [SURE, SURE, GAIN, SAME],
+            "motion finds 3 of 4 labels more often; it tells 2 from the others significantly better",
+        ),
+        ([SURE, SAME], "motion finds 1 of 2 labels more often; it tells 1 from the others significantly better"),
         ([SAME, SAME], "motion finds no label more often"),
     ],
 )

@@ -137,8 +137,9 @@ def predict(
     if run and stills and find_family(run.recipe.family).kind == "motion":
         others = f" (and {len(stills) - 1} more)" if len(stills) > 1 else ""
         note(
-            f"warning: {stills[0]}{others} is a still image; {run.recipe.family} sees it as a video in which nothing "
-            "moves. Use the run of a still family for images, or --frame-rate for folders of numbered frames."
+            f"warning: {stills[0]}{others} is a still image; a motion model ({run.recipe.family}) sees it as a video "
+            "in which nothing moves. Use the run of a still model for images, or --frame-rate for folders of numbered "
+            "frames."
         )
     if skipped:
         raise StillmotionError(f"{skipped} of {len(videos)} inputs could not be read")

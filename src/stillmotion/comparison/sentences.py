@@ -76,7 +76,8 @@ def verdict_notes(verdict: Verdict) -> list[str]:
     if len(verdict.contrasts) > 1:
         several_stills = len({contrast.still for contrast in verdict.contrasts}) > 1
         subject = f"{verdict.still} and {verdict.motion} were" if several_stills else f"{verdict.motion} was"
-        lines.append(f"{subject} chosen {selection_text(verdict)}{correction_text(verdict)}. Pair by pair:")
+        covers = " (the interval above covers every still model, and may be wider)" if several_stills else ""
+        lines.append(f"{subject} chosen {selection_text(verdict)}{correction_text(verdict)}. Pair by pair{covers}:")
         for contrast in verdict.contrasts:
             interval = f"{points(contrast.low, 1)} to {points(contrast.high, 1)}"
             names = f"{contrast.motion} over {contrast.still}" if several_stills else contrast.motion

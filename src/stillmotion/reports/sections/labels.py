@@ -66,7 +66,7 @@ def _gains_text(labels: Sequence[LabelGain]) -> str:
     found = f"motion finds {len(gained)} of {count(len(labels), 'label')} more often"
     significant = sum(label.significant for label in gained)
     if significant:
-        return f"{found}, {significant} of them significantly" if len(gained) > 1 else f"{found}, significantly"
+        return f"{found}; it tells {significant} from the others significantly better"
     fewest, most = min(label.videos for label in gained), max(label.videos for label in gained)
     videos = count(most, "test video") if fewest == most else f"{fewest} to {count(most, 'test video')}"
     if len(gained) == 1:
