@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,24 @@ def test_a_label_of_few_groups_limits_the_folds_that_are_advised(
         caplog.clear()
         plan_of(monkeypatch, recordings, out=tmp_path / "out")
         assert advice in caplog.text
+
+
+@pytest.mark.parametrize(("root", "warns"), [("elsewhere", True), (None, False)])
+def test_a_comparison_of_other_data_is_not_replaced_in_silence(
+    recordings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    root: str | None,
+    warns: bool,
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for record in ({"data": {"root": root or str(recordings.resolve())}}, {"data": None}):
+        (out / "comparison.json").write_text(json.dumps(record))
+        caplog.clear()
+        plan_of(monkeypatch, recordings, out=out)
+        assert ("of the data in elsewhere is replaced" in caplog.text) == (warns and record["data"] is not None)
 
 
 @pytest.mark.usefixtures("unopened")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Mapping, Sequence
@@ -38,7 +39,7 @@ from stillmotion.models import FAMILIES, RUNGS, SMALL
 from stillmotion.models.pretrained import check_builds
 from stillmotion.progress import Progress, no_progress
 from stillmotion.reports import write_report, write_summary
-from stillmotion.runs import Run
+from stillmotion.runs import COMPARISON_FILE, Run
 
 log = logging.getLogger(__name__)
 
@@ -182,6 +183,7 @@ def run_comparison(
         )
         _warn_of_few_groups(dataset)
         with folder_lock(folder):
+            _warn_of_other_data(folder, dataset.opened.root)
             plan = ComparisonPlan(settings, dataset, folder, overwrite, included)
             comparison = execute(plan, executor)
             write_comparison(comparison, folder)
@@ -203,6 +205,22 @@ def _warn_of_few_groups(dataset: Dataset) -> None:
             else f"record {min(groups, key=lambda label: groups[label])!r} in more groups"
         )
         log.warning("only %s tested, which seldom decides anything; %s", subject, advice)
+
+
+def _warn_of_other_data(folder: Path, root: Path) -> None:
+    """Say whose comparison is replaced: a folder of clips and a table beside it may have the same name."""
+    try:
+        before = str(json.loads((folder / COMPARISON_FILE).read_text(encoding="utf-8"))["data"]["root"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if before != str(root.resolve()):
+        log.warning(
+            "%s: the comparison of the data in %s is replaced by one of that in %s; choose another folder to keep it",
+            folder,
+            before,
+            root.resolve(),
+            extra={"parameter": "out"},
+        )
 
 
 def check_included(include: Sequence[str | Path]) -> tuple[Path, ...]:
