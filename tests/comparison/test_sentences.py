@@ -12,6 +12,7 @@ from stillmotion.comparison import (
     Evidence,
     best_frame_text,
     decide,
+    example_text,
     selection_text,
     verdict_details,
     verdict_notes,
@@ -189,3 +190,8 @@ def test_numbers_in_plain_text() -> None:
     ]
     assert [duration(seconds) for seconds in (0.4, 55, 200, 60)] == ["0.4 s", "55 s", "3 min 20 s", "1 min 0 s"]
     assert [count(number, "video") for number in (1, 2, 1000)] == ["1 video", "2 videos", "1,000 videos"]
+
+
+def test_an_example_names_the_models_that_are_right_since_others_of_their_kind_may_be() -> None:
+    assert example_text("only_motion_right", "several frames", "order") == "order right, several frames wrong"
+    assert example_text("only_still_right", "several frames", "order") == "several frames right, order wrong"

@@ -46,11 +46,11 @@ from stillmotion.comparison.records import (
 )
 from stillmotion.comparison.sentences import (
     ANSWER_TITLES,
-    EXAMPLE_REASONS,
     LOOKING_AGAIN,
     MIN_GROUPS,
     best_frame_text,
     correction_text,
+    example_text,
     leaning_text,
     nothing_learned_text,
     one_frame_may_suffice,
@@ -68,7 +68,6 @@ from stillmotion.runs import COMPARISON_FILE
 __all__ = [
     "ANSWER_TITLES",
     "COMPARISON_FILE",
-    "EXAMPLE_REASONS",
     "LOOKING_AGAIN",
     "MIN_GROUPS",
     "AccuracyCurves",
@@ -108,6 +107,7 @@ __all__ = [
     "Verdict",
     "VerdictWarning",
     "best_frame_text",
+    "example_text",
     "check_same_videos",
     "compare_rates",
     "compare_runs",

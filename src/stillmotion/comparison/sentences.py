@@ -12,6 +12,7 @@ from stillmotion.models import RUNGS, caption
 
 if TYPE_CHECKING:
     from stillmotion.comparison.evidence import Evidence
+    from stillmotion.comparison.example_selection import ExampleReason
     from stillmotion.comparison.verdict import Verdict
     from stillmotion.inspection.shortcuts import Shortcut
 
@@ -20,13 +21,6 @@ ANSWER_TITLES = {
     "motion needed": "Motion is needed",
     "stills suffice": "Stills suffice",
     "undecided": "Undecided",
-}
-EXAMPLE_REASONS = {
-    "only_motion_right": "Only the motion model is right",
-    "only_still_right": "Only the still model is right",
-    "both_wrong_differently": "Both wrong, with different predictions",
-    "both_wrong": "Both wrong",
-    "both_right": "Both right",
 }
 # The figures are those of benchmarks/results/coverage.md.
 LOOKING_AGAIN = (
@@ -38,6 +32,17 @@ _NOT_CHECKED = {
     "shortcuts": "whether something other than the action predicts the label (shortcuts)",
     "evidence": "whether the gain comes from motion rather than from a few good frames (controls)",
 }
+
+
+def example_text(reason: ExampleReason, still: str, motion: str) -> str:
+    """Which of the verdict's two models are right about an example video."""
+    return {
+        "only_motion_right": f"{motion} right, {still} wrong",
+        "only_still_right": f"{still} right, {motion} wrong",
+        "both_wrong_differently": "Both wrong, with different predictions",
+        "both_wrong": "Both wrong",
+        "both_right": "Both right",
+    }[reason]
 
 
 def verdict_sentence(verdict: Verdict) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from stillmotion.comparison import EXAMPLE_REASONS, ExampleVideo, PredictionTrace
+from stillmotion.comparison import ExampleVideo, PredictionTrace, example_text
 from stillmotion.decoding import probe
 from stillmotion.errors import UnreadableVideoError
 from stillmotion.reports.geometry import Scale, polyline, scale, ticks
@@ -26,7 +26,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
     return {
         "videos": videos,
         "pair": record.pair,
-        "reasons": list(Counter(EXAMPLE_REASONS[example.reason] for example in examples).items()),
+        "reasons": list(Counter(video["reason"] for video in videos).items()),
         "labels": sorted(Counter(video["label"] for video in videos).items()),
         "guessing": record.comparison.verdict is not None and record.comparison.verdict.nothing_beats_guessing,
         "shown": len(sheets),
@@ -51,7 +51,7 @@ def _video(record: Record, example: ExampleVideo, number: int) -> dict[str, Any]
         "number": number,
         "label": label,
         "name": record.without_root(video.name),
-        "reason": EXAMPLE_REASONS[example.reason],
+        "reason": example_text(example.reason, *record.pair) if record.pair else "",
         "sheet": sheet,
         "problem": problem,
         "strip": [int((index + 0.5) / STRIP_FRAMES * frames) for index in range(STRIP_FRAMES)],
