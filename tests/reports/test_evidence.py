@@ -52,6 +52,17 @@ def test_needing_and_using_motion_are_kept_apart(record: Record) -> None:
     assert "Not tried: stronger still models." in html
 
 
+def test_evidence_is_called_what_it_is_measured_by(record: Record) -> None:
+    assert record.comparison.verdict is not None
+    html = page(record, NO_FRAME)
+    assert "Accuracy on the test videos, and its difference" in html and "Mean recall" not in html
+    verdict = replace(record.comparison.verdict, metric="balanced", guessing=0.37)
+    html = page(replace(record, comparison=replace(record.comparison, verdict=verdict)), NO_FRAME)
+    assert "Mean recall of the labels on the test videos, and its difference" in html
+    evidence = html[html.index("Needs: trained and tested on") : html.index("How stable are the predictions")]
+    assert "Dotted line: 37" in evidence and '<th scope="col">Mean recall</th>' in evidence
+
+
 def test_pools_that_have_competed_are_not_advised(record: Record, tmp_path: Path) -> None:
     assert "--pool max" in page(record, ONE_FRAME)
     html = page(read_record(fabricate_ladder(tmp_path / "ladder", encoded=0)), ONE_FRAME)

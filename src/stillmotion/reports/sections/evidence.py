@@ -30,7 +30,7 @@ def _facts(record: Record) -> Mapping[str, Any]:
         "motion": verdict.motion,
         "perturbed": [_row(condition, whole=index == 0) for index, condition in enumerate(evidence.perturbed)],
         "retrained": [_row(condition) for condition in evidence.retrained],
-        "guessing": record.comparison.guessing,
+        "guessing": record.comparison.measured_guessing,
         "best_frame": evidence.best_frame,
         "best_frame_text": render_text(best_frame_text(verdict, evidence, tried)),
         "stability": [(name, stability[name]) for name in record.models if name in stability],
