@@ -215,7 +215,7 @@ def _warn_of_other_data(folder: Path, root: Path) -> None:
         return
     if before != str(root.resolve()):
         log.warning(
-            "%s: the comparison of the data in %s is replaced by one of that in %s; choose another folder to keep it",
+            "%s: holds the comparison of the data in %s, not of that in %s; choose another folder to keep it",
             folder,
             before,
             root.resolve(),
